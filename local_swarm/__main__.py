@@ -1,0 +1,5 @@
+"""`python -m local_swarm`."""
+
+from local_swarm.cli import run
+
+run()

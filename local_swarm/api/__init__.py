@@ -1,0 +1,1 @@
+"""OpenAI's JSON in and out; inside, prompts and elections."""

@@ -1,0 +1,126 @@
+"""Elections and errors in, OpenAI's response JSON out. Pure but for the time stamp and the identifier it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from local_swarm.errors import SwarmError
+from local_swarm.types import Candidate, Election, ToolCall
+
+SLICE = 48  # characters of one streamed piece of an answer that is known whole
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What all parts of one answer share."""
+
+    id: str
+    created: int
+    model: str
+    node: str
+    note: str | None = None
+
+    def completion(self, election: Election, choices: int, ballots: bool) -> dict[str, Any]:
+        chosen = by_agreement(election)[:choices]
+        return {
+            **self._frame("chat.completion"),
+            "choices": [
+                {"index": place, "message": message(one), "finish_reason": one.finish_reason, "logprobs": None}
+                for place, one in enumerate(chosen)
+            ],
+            "usage": usage(chosen),
+            "swarm": self.extension(election, ballots),
+        }
+
+    def chunk(self, delta: Mapping[str, Any], finish: str | None = None, index: int = 0) -> dict[str, Any]:
+        choice = {"index": index, "delta": dict(delta), "finish_reason": finish, "logprobs": None}
+        return {**self._frame("chat.completion.chunk"), "choices": [choice]}
+
+    def chunks(self, election: Election, choices: int, ballots: bool, include_usage: bool) -> Iterator[dict[str, Any]]:
+        """What follows the role: every choice in slices with its end; the last chunk carries the `swarm` object."""
+        chosen = by_agreement(election)[:choices]
+        for index, candidate in enumerate(chosen):
+            yield from self._pieces(candidate, index)
+            end = self.chunk({}, candidate.finish_reason, index)
+            if index == len(chosen) - 1 and not include_usage:
+                end["swarm"] = self.extension(election, ballots)
+            yield end
+        if include_usage:
+            yield self.totals(election, choices, ballots)
+
+    def _pieces(self, candidate: Candidate, index: int) -> Iterator[dict[str, Any]]:
+        for at in range(0, len(candidate.text), SLICE):
+            yield self.chunk({"content": candidate.text[at : at + SLICE]}, index=index)
+        if candidate.tool_calls:
+            yield self.chunk({"tool_calls": [{"index": n, **call_json(call)} for n, call in enumerate(candidate.tool_calls)]}, index=index)
+
+    def totals(self, election: Election, choices: int, ballots: bool) -> dict[str, Any]:
+        """The usage chunk, which has no choices: sent to clients that asked for it."""
+        frame = {**self._frame("chat.completion.chunk"), "choices": []}
+        return {**frame, "usage": usage(by_agreement(election)[:choices]), "swarm": self.extension(election, ballots)}
+
+    def extension(self, election: Election, ballots: bool) -> dict[str, Any]:
+        made: dict[str, Any] = {
+            "strategy": election.strategy,
+            "agreement": round(election.agreement, 4),
+            "candidates": len(election.candidates),
+            "clusters": [len(cluster) for cluster in election.clusters],
+            "nodes": [{"name": self.node, "ballots": len(election.candidates), "state": "ok"}],
+            "decided_early": election.decided_early,
+            "completion_tokens_total": election.completion_tokens_total,
+            "seconds": round(election.seconds, 3),
+        }
+        if self.note:
+            made["note"] = self.note
+        if ballots:
+            made["ballots"] = [ballot(one, place == election.winner) for place, one in enumerate(election.candidates)]
+        return made
+
+    def _frame(self, kind: str) -> dict[str, Any]:
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+
+
+def by_agreement(election: Election) -> list[Candidate]:
+    """The winner, those who say the same, then the other clusters from large to small."""
+    own = next(cluster for cluster in election.clusters if election.winner in cluster)
+    order = [election.winner, *own, *(member for cluster in election.clusters for member in cluster)]
+    return [election.candidates[at] for at in dict.fromkeys(order)]
+
+
+def message(candidate: Candidate) -> dict[str, Any]:
+    made: dict[str, Any] = {"role": "assistant", "content": candidate.text, "refusal": None}
+    if candidate.tool_calls:
+        made["content"] = candidate.text or None
+        made["tool_calls"] = [call_json(call) for call in candidate.tool_calls]
+    return made
+
+
+def call_json(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def ballot(candidate: Candidate, elected: bool) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "voter": candidate.voter, "text": candidate.text, "anchor": candidate.anchor, "elected": elected,
+        "finish_reason": candidate.finish_reason, "seconds": round(candidate.seconds, 3), "mean_logprob": candidate.mean_logprob,
+    }  # fmt: skip
+    if candidate.tool_calls:
+        made["tool_calls"] = [call_json(call) for call in candidate.tool_calls]
+    return made
+
+
+def usage(chosen: Sequence[Candidate]) -> dict[str, Any]:
+    """The prompt once and the tokens of the answers given; what the vote cost in all stands in the extension."""
+    prompt, completion = chosen[0].usage.prompt_tokens, sum(one.usage.completion_tokens for one in chosen)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": chosen[0].usage.cached_tokens},
+    }
+
+
+def error_body(problem: SwarmError) -> dict[str, Any]:
+    return {"error": {"message": problem.message, "type": problem.kind, "param": problem.param, "code": problem.code}}

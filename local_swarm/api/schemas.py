@@ -1,0 +1,166 @@
+"""OpenAI's request JSON in, a `Prompt` out. Private to `api`: nothing else knows these shapes.
+
+Unknown fields are ignored and nulls count as absent, as clients send plenty of both; a wrong type is an error that names
+its place.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from local_swarm.errors import BadRequest
+from local_swarm.types import Message, Prompt, Sampling, Strategy, ToolCall
+
+MOST_VOICES = 32
+
+
+class Wire(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+class FunctionWire(Wire):
+    name: str
+    arguments: str | None = None
+
+
+class ToolCallWire(Wire):
+    id: str | None = None
+    function: FunctionWire
+
+
+class PartWire(Wire):
+    type: str
+    text: str | None = None
+
+
+class MessageWire(Wire):
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[PartWire] | None = None
+    tool_calls: list[ToolCallWire] | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
+    reasoning_content: str | None = None
+
+    def message(self, place: str) -> Message:
+        return Message(
+            role=self.role,
+            content=text_of(self.content, place),
+            tool_calls=tuple(
+                ToolCall(call.id or f"call_{number}", call.function.name, call.function.arguments or "{}")
+                for number, call in enumerate(self.tool_calls or ())
+            ),
+            tool_call_id=self.tool_call_id,
+            name=self.name,
+            reasoning=self.reasoning_content,
+        )
+
+
+class StreamOptionsWire(Wire):
+    include_usage: bool | None = None
+
+
+class ResponseFormatWire(Wire):
+    type: str = "text"
+
+
+class SwarmWire(Wire):
+    """The extension of requests: how to vote."""
+
+    strategy: Strategy | None = None
+    n: Annotated[int, Field(ge=1, le=MOST_VOICES)] | None = None
+    ballots: bool | None = None
+
+
+class ChatRequest(Wire):
+    messages: Annotated[list[MessageWire], Field(min_length=1)]
+    model: str = "swarm"
+    stream: bool | None = None
+    stream_options: StreamOptionsWire | None = None
+    n: Annotated[int, Field(ge=1, le=MOST_VOICES)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=0)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    seed: int | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    stop: str | list[str | None] | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    logprobs: bool | None = None
+    logit_bias: dict[str, Any] | None = None
+    response_format: ResponseFormatWire | None = None
+    swarm: SwarmWire | None = None
+
+    @property
+    def choices(self) -> int:
+        return self.n or 1
+
+    @property
+    def ballots(self) -> bool:
+        return bool(self.swarm and self.swarm.ballots)
+
+    @property
+    def include_usage(self) -> bool:
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+    def prompt(self, fast: bool, session: str | None) -> Prompt:
+        """The prompt, asked of one worker if `fast`. Raises BadRequest for what cannot be done."""
+        self._refuse_unsupported()
+        wanted = self.swarm.n if self.swarm else None
+        if fast:
+            wanted = self.choices
+        elif self.choices > 1:
+            wanted = max(self.choices, wanted or 0)
+        return Prompt(
+            messages=tuple(message.message(f"messages[{place}]") for place, message in enumerate(self.messages)),
+            tools=tuple(self.tools or ()) if self.tool_choice != "none" else (),
+            sampling=self._sampling(),
+            voices=wanted,
+            strategy=self.swarm.strategy if self.swarm else None,
+            session=session,
+        )
+
+    def _sampling(self) -> Sampling:
+        stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            min_p=self.min_p,
+            repeat_penalty=self.repetition_penalty,
+            frequency_penalty=self.frequency_penalty,
+            presence_penalty=self.presence_penalty,
+            seed=self.seed,
+            max_tokens=self.max_completion_tokens or self.max_tokens,
+            stop=tuple(stop for stop in stops if stop),
+        )
+
+    def _refuse_unsupported(self) -> None:
+        """Better a clear refusal than an answer that ignores what was asked."""
+        if self.response_format and self.response_format.type != "text":
+            raise BadRequest(f"response_format {self.response_format.type!r} is not supported yet; use 'text'.", param="response_format")
+        if self.logprobs:
+            raise BadRequest("logprobs are not supported yet.", param="logprobs")
+        if self.logit_bias:
+            raise BadRequest("logit_bias is not supported yet.", param="logit_bias")
+        if self.tool_choice not in (None, "auto", "none"):
+            raise BadRequest("tool_choice can be 'auto' or 'none'; forcing a tool is not supported yet.", param="tool_choice")
+        for place, tool in enumerate(self.tools or ()):
+            if not isinstance(tool.get("function"), dict) or not isinstance(tool["function"].get("name"), str):
+                raise BadRequest(f"tools[{place}].function must have a name.", param=f"tools[{place}]")
+
+
+def text_of(content: str | list[PartWire] | None, place: str) -> str:
+    """Text of a message's content, parts joined. Raises BadRequest for parts that are no text."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    for number, part in enumerate(content):
+        if part.type != "text":
+            raise BadRequest(f"This model reads text only, not {part.type!r}.", param=f"{place}.content[{number}]")
+    return "\n".join(part.text or "" for part in content)

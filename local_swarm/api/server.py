@@ -1,0 +1,122 @@
+"""A Voice in, a listening HTTP server out: the application, its error bodies, and uvicorn without its signal handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from local_swarm import __version__
+from local_swarm.api.middleware import OwnMachineOnly, is_loopback
+from local_swarm.api.replies import error_body
+from local_swarm.api.routes import Status, routes
+from local_swarm.errors import BadRequest, SwarmError, Unavailable, WrongUse
+from local_swarm.types import Voice
+
+GRACE_S = 5  # for answers in the works when the server stops
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(voice: Voice, status: Callable[[], Status]) -> FastAPI:
+    app = FastAPI(title="Local Swarm", version=__version__, docs_url=None, redoc_url=None)
+    app.include_router(routes(voice, status))
+    app.add_middleware(OwnMachineOnly)
+    app.add_exception_handler(SwarmError, on_swarm_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(Exception, on_surprise)
+    return app
+
+
+async def on_swarm_error(_request: Request, problem: Exception) -> JSONResponse:
+    assert isinstance(problem, SwarmError)
+    headers = {"retry-after": str(problem.retry_after_s)} if isinstance(problem, Unavailable) else None
+    return JSONResponse(error_body(problem), problem.status, headers=headers)
+
+
+async def on_invalid(_request: Request, problem: Exception) -> JSONResponse:
+    """The first mistake in a request, with its place."""
+    assert isinstance(problem, RequestValidationError)
+    error = problem.errors()[0]
+    if error["type"] == "json_invalid":
+        return JSONResponse(error_body(BadRequest(f"The request body is no valid JSON: {error.get('ctx', {}).get('error', error['msg'])}.")), 400)
+    place = place_of(error["loc"])
+    message = f"{place}: {error['msg']}." if place else f"The request body: {error['msg']}."
+    return JSONResponse(error_body(BadRequest(message, param=place or None)), 400)
+
+
+def place_of(location: Sequence[Any]) -> str:
+    """`("body", "messages", 0, "role")` as `messages[0].role`; the names of alternatives that pydantic adds are left out."""
+    text = ""
+    for part in location[1:]:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part.replace("_", "").isalnum() and not part[0].isupper() and part != "str":
+            text += f".{part}" if text else part
+    return text
+
+
+async def on_http_error(_request: Request, problem: Exception) -> JSONResponse:
+    assert isinstance(problem, HTTPException)
+    body = {"message": str(problem.detail), "type": "invalid_request_error", "param": None, "code": None}
+    return JSONResponse({"error": body}, problem.status_code, headers=problem.headers)
+
+
+async def on_surprise(_request: Request, problem: Exception) -> JSONResponse:
+    """The edge: whatever nobody foresaw is logged here with its trace, and told in one sentence."""
+    logger.error("A request failed unexpectedly.", exc_info=problem)
+    return JSONResponse(error_body(SwarmError("The swarm failed on this request; its log says why.")), 500)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket, before anything slow begins. Raises WrongUse for a host or port that cannot be had."""
+    if not is_loopback(host):
+        raise WrongUse(f"The API listens on this machine only, so --host must be 127.0.0.1, ::1 or localhost, not {host!r}.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family)
+    with contextlib.suppress(OSError):
+        # Not on Windows, where this would let two programs have the same port.
+        if hasattr(socket, "SO_REUSEPORT"):
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+        made.listen(128)
+    except (OSError, OverflowError) as problem:
+        made.close()
+        if getattr(problem, "errno", None) == errno.EADDRINUSE:
+            raise WrongUse(f"Port {port} is in use, perhaps by a swarm that already runs. Choose another one with --port.") from problem
+        raise WrongUse(f"Port {port} on {host} cannot be used: {getattr(problem, 'strerror', None) or problem}.") from problem
+    return made
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but the node decides when to stop: two servers in one process would fight over signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(app: FastAPI, made: socket.socket) -> Any:
+    """The application answers on the socket while the context lasts."""
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S, server_header=False)
+    server = Server(config)
+    task = asyncio.create_task(server.serve([made]), name="http-server")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
+        made.close()

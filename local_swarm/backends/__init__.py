@@ -1,0 +1,1 @@
+"""Prompts in, many answers at once out: the engines that run models, all behind the one face in `base`."""

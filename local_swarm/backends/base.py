@@ -1,0 +1,61 @@
+"""The face of every engine: a prompt and some seats in, one stream of events for all of them out. Knows no engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from local_swarm.types import Event, Prompt
+
+State = Literal["starting", "ready", "restarting", "failed", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What makes one voice differ from its siblings: who it is, how warm it samples, from which seed."""
+
+    voter: str
+    temperature: float
+    seed: int
+
+    @property
+    def anchor(self) -> bool:
+        return self.temperature <= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a loaded model is. `context`: most tokens of prompt and answer together. `answer_tokens`: what every answer
+    is sure to get. `memory_bytes`: what the engine's process uses for weights, cache and buffers."""
+
+    model: str
+    engine: str
+    context: int
+    answer_tokens: int
+    architecture: str
+    parameters: int | None = None
+    memory_bytes: int | None = None
+    description: str | None = None
+    starter: bool = False
+
+
+class Backend(Protocol):
+    """One loaded model that answers a prompt several times at once.
+
+    `start` loads it and raises WrongUse when it cannot be; `generate` yields one Accepted, then Deltas and one Candidate
+    per seat. Closing the iterator frees the sequences. When the engine dies, every open `generate` raises EngineLost and
+    the backend brings itself back; meanwhile new calls raise Starting.
+    """
+
+    @property
+    def state(self) -> State: ...
+
+    @property
+    def facts(self) -> Facts | None: ...
+
+    async def start(self) -> Facts: ...
+
+    async def close(self) -> None: ...
+
+    def generate(self, prompt: Prompt, seats: Sequence[Seat]) -> AsyncGenerator[Event, None]: ...

@@ -1,0 +1,93 @@
+"""A command line in, a supervised child process out: lines to it, lines from it, and news of its end. Knows no models.
+
+The child is expected to speak `wire` and to end by itself when its input closes, so that nothing outlives the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from local_swarm.backends import wire
+
+LINE_LIMIT = 1 << 24  # bytes of one report: a long delta is some kilobytes
+CLOSE_S = 3.0  # how long a child may take to end when its input closes
+
+logger = logging.getLogger(__name__)
+
+
+class Host:
+    """One child process. Start it, iterate over `reports` until it ends, close it."""
+
+    def __init__(self, module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        self.command = [sys.executable, "-m", module, *arguments]
+        self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+        self.last_words: deque[str] = deque(maxlen=20)
+        self._process: asyncio.subprocess.Process | None = None
+        self._listener: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        pipe = asyncio.subprocess.PIPE
+        self._process = await asyncio.create_subprocess_exec(
+            *self.command, stdin=pipe, stdout=pipe, stderr=pipe, env=self.environment, limit=LINE_LIMIT
+        )
+        self._listener = asyncio.create_task(self._listen(self._process), name="engine-stderr")
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr
+        while line := await process.stderr.readline():
+            text = line.decode("utf-8", "replace").rstrip()
+            self.last_words.append(text)
+            logger.debug("engine: %s", text)
+
+    def send(self, command: wire.Command) -> None:
+        """Write a command; the pipe's buffer is the queue. A child that has just died gets nothing and no error is raised:
+        its end shows in `reports`."""
+        if self._process and self._process.stdin and not self._process.stdin.is_closing():
+            with contextlib.suppress(ConnectionError, RuntimeError):
+                self._process.stdin.write(wire.encode(command))
+
+    async def reports(self) -> AsyncIterator[wire.Report]:
+        """Reports until the child closes its output, which is until it ends."""
+        assert self._process and self._process.stdout
+        while line := await self._process.stdout.readline():
+            yield wire.decode_report(line)
+
+    async def ended(self) -> str:
+        """Wait for the end; how it came, as words."""
+        assert self._process and self._listener
+        code = await self._process.wait()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._listener), 1.0)
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        said = next((line for line in reversed(self.last_words) if line.strip()), "")
+        return f"{how} ({said})" if said else how
+
+    def kill(self) -> None:
+        if self._process and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def close(self) -> None:
+        """Ask the child to end, and make it end if it does not."""
+        if not self._process:
+            return
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), CLOSE_S)
+        except asyncio.TimeoutError:
+            self.kill()
+            await self._process.wait()
+        if self._listener:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)

@@ -1,0 +1,226 @@
+"""The daemon's side of a llama.cpp engine: prompts to its process, events back, and its revival when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import os
+import time
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from local_swarm import errors
+from local_swarm.backends import wire
+from local_swarm.backends.base import Facts, Seat, State
+from local_swarm.backends.host import Host
+from local_swarm.chat.template import ChatTemplate
+from local_swarm.chat.tools import parse_reply
+from local_swarm.types import Accepted, Candidate, Delta, Event, Prompt, Sampling, Usage
+
+LOAD_S = 600.0  # a large model from a slow disk
+SILENCE_S = 120.0  # no sign of life from a busy engine for so long: it hangs
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0  # between revivals of an engine that keeps dying
+STEADY_S = 60.0  # an engine that lived so long has forgotten its earlier deaths
+
+logger = logging.getLogger(__name__)
+
+Inbox = asyncio.Queue[wire.Report | errors.SwarmError]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the model file is, as its header says it."""
+
+    model: str
+    architecture: str
+    template: str | None
+    description: str | None = None
+    starter: bool = False
+
+
+@dataclass(slots=True)
+class Open:
+    """A request that the engine works on."""
+
+    seats: Sequence[Seat]
+    began: float
+    inbox: Inbox = field(default_factory=asyncio.Queue)
+    texts: dict[int, list[str]] = field(default_factory=dict)
+
+
+class LlamaCpp:
+    """A `Backend`. `wish` says what to load and how, `about` what it is."""
+
+    def __init__(self, wish: wire.Load, about: Description) -> None:
+        self.wish, self.about = wish, about
+        self._state: State = "starting"
+        self._facts: Facts | None = None
+        self._template: ChatTemplate | None = None
+        self._host = self._new_host()
+        self._open: dict[int, Open] = {}
+        self._numbers = itertools.count(1)
+        self._keeper: asyncio.Task[None] | None = None
+        self._heard = 0.0
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def facts(self) -> Facts | None:
+        return self._facts
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process, for watching it."""
+        return self._host.pid
+
+    # -- life
+
+    async def start(self) -> Facts:
+        """Load the model. Raises BadModelFile or DoesNotFit when that cannot be."""
+        loading: asyncio.Future[Facts] = asyncio.get_running_loop().create_future()
+        self._keeper = asyncio.create_task(self._keep(loading), name="engine-keeper")
+        try:
+            return await asyncio.wait_for(asyncio.shield(loading), LOAD_S)
+        except asyncio.TimeoutError:
+            await self.close()
+            raise errors.EngineLost(f"{self.about.model} did not load within {LOAD_S:.0f} seconds.") from None
+
+    async def close(self) -> None:
+        self._state = "closed"
+        if self._keeper:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._host.close()
+        self._fail_open(errors.EngineLost("The swarm is shutting down."))
+
+    def _new_host(self) -> Host:
+        # Waiting threads must sleep, not spin: one other busy process would else stretch every step many times over.
+        calm = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive")}
+        return Host("local_swarm.backends.llamacpp.child", [json.dumps(asdict(self.wish))], calm)
+
+    async def _keep(self, loading: asyncio.Future[Facts]) -> None:
+        """Run the engine, and run it again whenever it ends, with pauses that grow while it keeps dying."""
+        pause = FIRST_PAUSE_S
+        while True:
+            born = time.monotonic()
+            await self._host.start()
+            watch = asyncio.create_task(self._watch(), name="engine-watch")
+            try:
+                await self._run(loading)
+            finally:
+                watch.cancel()
+            how = await self._host.ended()
+            if not loading.done():
+                self._state = "failed"
+                loading.set_exception(
+                    errors.BadModelFile(f"The engine {how} while it loaded {Path(self.wish.path).name}. The file may be damaged.")
+                )
+            if self._state == "failed":
+                return
+            self._state = "restarting"
+            logger.warning("The engine %s. It is being started again.", how)
+            self._fail_open(errors.EngineLost("The engine's process ended while it worked on this request. It is being started again."))
+            pause = FIRST_PAUSE_S if time.monotonic() - born > STEADY_S else min(pause * 2, LONGEST_PAUSE_S)
+            await asyncio.sleep(pause)
+            self._host = self._new_host()
+
+    async def _watch(self) -> None:
+        """Kill an engine that is silent though it has work: its end then takes the usual way."""
+        self._heard = time.monotonic()
+        while True:
+            await asyncio.sleep(SILENCE_S / 10)
+            if self._state == "ready" and self._open and time.monotonic() - self._heard > SILENCE_S:
+                logger.error("The engine has been silent for %.0f seconds and is ended.", SILENCE_S)
+                self._host.kill()
+
+    async def _run(self, loading: asyncio.Future[Facts]) -> None:
+        """Hand out reports until the engine's output ends."""
+        async for report in self._host.reports():
+            self._heard = time.monotonic()
+            if isinstance(report, wire.Loaded):
+                self._loaded(report, loading)
+            elif isinstance(report, wire.LoadFailed):
+                self._state = "failed"
+                problem = getattr(errors, report.error, errors.BadModelFile)(report.message)
+                if not loading.done():
+                    loading.set_exception(problem)
+            elif not isinstance(report, wire.Beat) and report.job in self._open:
+                self._open[report.job].inbox.put_nowait(report)
+
+    def _loaded(self, report: wire.Loaded, loading: asyncio.Future[Facts]) -> None:
+        about = self.about
+        self._template = ChatTemplate(about.template, report.bos, report.eos)
+        self._facts = Facts(
+            about.model, "llamacpp", report.context, report.answer_tokens, about.architecture, report.parameters,
+            report.memory_bytes, about.description, about.starter,
+        )  # fmt: skip
+        self._state = "ready"
+        if not loading.done():
+            loading.set_result(self._facts)
+
+    def _fail_open(self, problem: errors.SwarmError) -> None:
+        for request in self._open.values():
+            request.inbox.put_nowait(problem)
+
+    # -- requests
+
+    async def generate(self, prompt: Prompt, seats: Sequence[Seat]) -> AsyncGenerator[Event, None]:
+        """See `Backend`. Raises ContextExceeded, BadRequest, Busy, Starting, EngineLost."""
+        if self._state == "failed":
+            raise errors.EngineLost("The engine could not be started again. See the log, then restart the swarm.", retry_after_s=60)
+        if self._state != "ready" or not self._template:
+            raise errors.Starting("The engine is starting. Try again in a moment.")
+        text = self._template.render(prompt)
+        number = next(self._numbers)
+        request = self._open[number] = Open(seats, time.monotonic())
+        self._host.send(order(number, text, seats, prompt.sampling))
+        try:
+            left = len(seats)
+            accepted: wire.JobAccepted | None = None
+            while left:
+                report = await request.inbox.get()
+                if isinstance(report, errors.SwarmError):
+                    raise report
+                if isinstance(report, wire.JobAccepted):
+                    accepted = report
+                    yield Accepted(report.prompt_tokens)
+                elif isinstance(report, wire.SeatText):
+                    request.texts.setdefault(report.seat, []).append(report.text)
+                    yield Delta(seats[report.seat].voter, report.text)
+                elif isinstance(report, wire.SeatDone) and accepted:
+                    left -= 1
+                    yield candidate(report, request, accepted.prompt_tokens)
+                elif isinstance(report, wire.JobRefused):
+                    raise errors.ContextExceeded(report.prompt_tokens, report.context)
+                elif isinstance(report, wire.JobBusy):
+                    raise errors.Busy(report.message, retry_after_s=2)
+        finally:
+            del self._open[number]
+            self._host.send(wire.Cancel(number))
+
+
+def order(number: int, text: str, seats: Sequence[Seat], sampling: Sampling) -> wire.Generate:
+    names = ("top_k", "top_p", "min_p", "repeat_penalty", "frequency_penalty", "presence_penalty")
+    given = {name: getattr(sampling, name) for name in names if getattr(sampling, name) is not None}
+    temperatures, seeds = [seat.temperature for seat in seats], [seat.seed for seat in seats]
+    return wire.Generate(number, text, temperatures, seeds, sampling.max_tokens, list(sampling.stop), given)
+
+
+def candidate(report: wire.SeatDone, request: Open, prompt_tokens: int) -> Candidate:
+    seat = request.seats[report.seat]
+    words, calls = parse_reply("".join(request.texts.get(report.seat, ())))
+    return Candidate(
+        text=words,
+        tool_calls=calls,
+        voter=seat.voter,
+        finish_reason="tool_calls" if calls else report.finish,
+        usage=Usage(prompt_tokens, report.completion_tokens),
+        seconds=report.seconds,
+        anchor=seat.anchor,
+        mean_logprob=report.logprob_sum / report.completion_tokens if report.completion_tokens else None,
+    )

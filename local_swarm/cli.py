@@ -1,0 +1,244 @@
+"""The command line: words in, a swarm or an answer out. Every error is one sentence and an exit code.
+
+What takes long to import is imported where it is used: `--help` and `detect` answer at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from local_swarm import __version__
+from local_swarm.config import Config, home, load
+from local_swarm.errors import SwarmError
+from local_swarm.models import starter
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
+
+ALIASES = {"--detect": "detect"}
+OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")
+
+
+class StartByDefault(TyperGroup):
+    """Without a command it is `start`, so that `main.py --port 8001` works as `main.py start --port 8001` does."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        first = args[0] if args else ""
+        if first in ALIASES:
+            args = [ALIASES[first], *args[1:]]
+        elif not args or (first.startswith("-") and first not in OWN_OPTIONS):
+            args = ["start", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=StartByDefault,
+    help="A swarm of local language models that vote. Without a command it starts the swarm.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ModelOption = Annotated[str | None, typer.Option(help="A model's name, or the path of a .gguf file.", metavar="NAME|PATH")]
+StarterOption = Annotated[bool, typer.Option("--starter", help="Run the small model that comes with the program.")]
+InstancesOption = Annotated[int | None, typer.Option(help="How many workers vote.")]
+ContextOption = Annotated[int | None, typer.Option(help="Tokens of prompt and answer together.")]
+HostOption = Annotated[str | None, typer.Option(help="Address of the API, on this machine only. [default: 127.0.0.1]")]
+PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
+FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def tell_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"Local Swarm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(_version: Annotated[bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version.")] = False) -> None:
+    pass
+
+
+def configured(file: Path | None, use_starter: bool, **flags: Any) -> Config:
+    names = {
+        "model": "models.model", "context": "models.context", "instances": "swarm.instances", "host": "server.host", "port": "server.port",
+    }  # fmt: skip
+    wishes = {names[key]: value for key, value in flags.items()}
+    if use_starter:
+        wishes["models.model"] = starter.NAME
+    return load(file, wishes)
+
+
+# ------------------------------------------------------------------------------------------------ start
+
+
+@app.command()
+def start(
+    model: ModelOption = None,
+    use_starter: StarterOption = False,
+    instances: InstancesOption = None,
+    context: ContextOption = None,
+    host: HostOption = None,
+    port: PortOption = None,
+    file: FileOption = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Tell what goes on inside.")] = False,
+) -> None:
+    """Start the swarm and serve its API until Ctrl-C."""
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    config = configured(file, use_starter, model=model, instances=instances, context=context, host=host, port=port)
+    asyncio.run(serve(config))
+
+
+async def serve(config: Config) -> None:
+    """Run a node until a signal comes, be it still booting or not."""
+    from local_swarm.banner import banner
+    from local_swarm.node import running
+
+    task = asyncio.current_task()
+    assert task
+    on_signal(task)
+    status = err.status("Starting the swarm ...")
+    with contextlib.suppress(asyncio.CancelledError), contextlib.ExitStack() as shown:
+        shown.enter_context(status)
+        async with running(config) as node:
+            status.stop()
+            err.print(banner(node))
+            try:
+                await asyncio.Event().wait()
+            finally:
+                err.print("Stopping: answers in the works may finish. Ctrl-C again ends at once.")
+
+
+def on_signal(task: asyncio.Task[Any]) -> None:
+    """The first signal asks the task to end, the second ends the program; the engine's process then ends by itself."""
+    asked = False
+
+    def ask(*_: Any) -> None:
+        nonlocal asked
+        if asked:
+            os._exit(1)
+        asked = True
+        task.get_loop().call_soon_threadsafe(task.cancel)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            task.get_loop().add_signal_handler(number, ask)
+        except NotImplementedError:  # Windows
+            signal.signal(number, ask)
+
+
+# -------------------------------------------------------------------------------------------------- ask
+
+
+@app.command()
+def ask(
+    prompt: Annotated[str, typer.Argument(help="The question.")],
+    model: ModelOption = None,
+    use_starter: StarterOption = False,
+    instances: InstancesOption = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Longest answer, in tokens.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Of the workers beside the first, which is greedy.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="How to vote: auto, structure, similarity, exact, quality or fastest.")] = None,
+    port: PortOption = None,
+    file: FileOption = None,
+    json_wanted: JsonOption = False,
+) -> None:
+    """Get one answer: from the swarm that runs, or from one started just for it."""
+    from local_swarm.client import answer_to
+
+    config = configured(file, use_starter, model=model, instances=instances, port=port)
+    wish = {
+        "model": "swarm", "messages": [{"role": "user", "content": prompt}], "max_tokens": max_tokens, "temperature": temperature,
+        "swarm": {"strategy": strategy, "n": instances},
+    }  # fmt: skip
+    own = model is not None or use_starter  # a wish for a model is a wish for a swarm of its own
+    with contextlib.nullcontext() if json_wanted else err.status("Asking the swarm ..."):
+        completion = answer_to(wish, config, own)
+    if json_wanted:
+        print(json.dumps(completion, ensure_ascii=False))
+        return
+    out.print(completion["choices"][0]["message"]["content"] or json.dumps(completion["choices"][0]["message"]["tool_calls"]), markup=False)
+    vote = completion["swarm"]
+    clusters = "+".join(map(str, vote["clusters"]))
+    err.print(
+        f"\nagreement {vote['agreement']:.2f} · {vote['candidates']} candidates ({clusters}) · {vote['strategy']} · {vote['seconds']:.1f} s",
+        style="dim",
+    )
+    if note := vote.get("note"):
+        err.print(note, style="dim")
+
+
+# ------------------------------------------------------------------------------------- detect and plan
+
+
+@app.command()
+def detect(json_wanted: JsonOption = False) -> None:
+    """Show what this machine has to compute with."""
+    from local_swarm.hardware.detector import detect as look
+
+    hardware = look()
+    if json_wanted:
+        print(json.dumps(asdict(hardware)))
+    else:
+        out.print(hardware.line)
+
+
+@app.command()
+def plan(
+    model: ModelOption = None,
+    use_starter: StarterOption = False,
+    instances: InstancesOption = None,
+    context: ContextOption = None,
+    file: FileOption = None,
+    json_wanted: JsonOption = False,
+) -> None:
+    """Show what would run and why, loading nothing."""
+    from local_swarm.banner import size
+    from local_swarm.node import planned
+
+    _, _, what = planned(configured(file, use_starter, model=model, instances=instances, context=context))
+    if json_wanted:
+        print(json.dumps(what.as_json()))
+        return
+    out.print(f"{what.model}  {what.quantization or ''}  {what.workers} workers  context {what.context}  memory {size(what.memory.total_bytes)}")
+    for reason in what.why:
+        out.print(f"  {reason}")
+
+
+# ------------------------------------------------------------------------------------------------ edge
+
+
+def run() -> None:
+    """The program. Known errors are told in a sentence; of unknown ones the trace goes to a file."""
+    try:
+        app()
+    except SwarmError as problem:
+        err.print(f"[bold red]error:[/] {problem.message}", soft_wrap=True)
+        sys.exit(problem.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception:
+        folder = home() / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "crash.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        err.print(f"[bold red]error:[/] This should not have happened. What is known stands in {folder / 'crash.txt'}.", soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,171 @@
+"""Defaults, a file, the environment and flags in, one frozen `Config` out: the later overrules the earlier.
+
+The defaults live in `config/default.yaml`; the dataclasses here say which keys exist and what type each has.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast, get_args, get_type_hints
+
+import yaml
+
+from local_swarm.errors import WrongUse
+from local_swarm.types import Strategy
+
+PREFIX = "LOCAL_SWARM_"
+OTHER_VARIABLES = {"HOME", "OFFLINE"}  # read where they are used; they are no settings
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmConfig:
+    """`timeout`: seconds the vote waits for all workers. `coolest` and `warmest`: temperatures beside the anchor's 0."""
+
+    consensus_strategy: Strategy
+    instances: int | None
+    min_instances: int
+    max_instances: int
+    timeout: float
+    coolest: float
+    warmest: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsConfig:
+    """`model`: a name or path; None runs the starter. `cache_dir`: where model files lie."""
+
+    model: str | None
+    context: int | None
+    cache_dir: str
+    embedding: str
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareConfig:
+    gpu_memory_fraction: float
+    ram_fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    server: ServerConfig
+    swarm: SwarmConfig
+    models: ModelsConfig
+    hardware: HardwareConfig
+
+    @property
+    def models_folder(self) -> Path:
+        return Path(self.models.cache_dir).expanduser()
+
+
+def home() -> Path:
+    """Where the swarm keeps what it must remember."""
+    return Path(os.environ.get(PREFIX + "HOME") or "~/.local_swarm").expanduser()
+
+
+def offline() -> bool:
+    """Whether every outgoing connection but the LAN's is forbidden."""
+    return os.environ.get(PREFIX + "OFFLINE", "") not in ("", "0")
+
+
+def data_folder() -> Path:
+    """The `config` folder: beside the package in a checkout, inside it when installed."""
+    here = Path(__file__).parent
+    return here / "data" if (here / "data").is_dir() else here.parent / "config"
+
+
+def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] = os.environ) -> Config:
+    """`flags` by dotted key, e.g. `{"server.port": 8001}`; None values count as absent. Raises WrongUse for any mistake."""
+    settings = flat(read(data_folder() / "default.yaml"))
+    own = home() / "config.yaml"
+    for path in [file] if file else [own] if own.exists() else []:
+        settings |= known(flat(read(path)), str(path))
+    settings |= from_environment(environment)
+    settings |= {key: value for key, value in (flags or {}).items() if value is not None}
+    sections = {name: section(kind, name, settings) for name, kind in get_type_hints(Config).items()}
+    return Config(**sections)
+
+
+def read(path: Path) -> Mapping[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise WrongUse(f"The configuration {path} cannot be read: {problem.strerror or problem}.") from problem
+    except yaml.YAMLError as problem:
+        raise WrongUse(f"The configuration {path} is no valid YAML: {' '.join(str(problem).split())}.") from problem
+    if not isinstance(found or {}, dict):
+        raise WrongUse(f"The configuration {path} must be a mapping of sections.")
+    return found or {}
+
+
+def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"server": {"port": 1}}` as `{"server.port": 1}`."""
+    made: dict[str, Any] = {}
+    for name, section_ in sections.items():
+        if isinstance(section_, dict):
+            made |= {f"{name}.{key}": value for key, value in section_.items()}
+        else:
+            made[str(name)] = section_
+    return made
+
+
+def keys() -> list[str]:
+    return [f"{name}.{field.name}" for name, kind in get_type_hints(Config).items() for field in dataclasses.fields(kind)]
+
+
+def known(settings: Mapping[str, Any], source: str) -> Mapping[str, Any]:
+    for key in settings:
+        if key not in keys():
+            close = difflib.get_close_matches(key, keys(), n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise WrongUse(f"{source}: there is no setting {key!r}.{hint}")
+    return settings
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """`LOCAL_SWARM_SERVER_PORT=8001` sets `server.port`."""
+    names = {PREFIX + key.replace(".", "_").upper(): key for key in keys()}
+    found = {}
+    for name, text in environment.items():
+        if name in names:
+            found[names[name]] = yaml.safe_load(text)
+    return found
+
+
+def section(kind: type, name: str, settings: Mapping[str, Any]) -> Any:
+    hints = get_type_hints(kind)
+    values = {}
+    for field in dataclasses.fields(kind):
+        key = f"{name}.{field.name}"
+        values[field.name] = checked(key, settings.get(key), hints[field.name])
+    return kind(**values)
+
+
+def checked(key: str, value: Any, hint: Any) -> Any:
+    """The value as the type that its key has."""
+    choices = get_args(hint)
+    if choices and all(isinstance(choice, str) for choice in choices):
+        if value in choices:
+            return value
+        raise WrongUse(f"{key} must be one of {', '.join(choices)}, not {value!r}.")
+    if type(None) in choices:
+        if value is None:
+            return None
+        hint = next(choice for choice in choices if choice is not type(None))
+    wanted = cast(type, hint)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool):
+        raise WrongUse(f"{key} must be {'a number' if wanted in (int, float) else 'text'}, not {value!r}.")
+    return value

@@ -1,0 +1,109 @@
+"""What can go wrong, as one tree. Each error is a sentence for a person and knows the HTTP status and exit code it means.
+
+SwarmError
+├── WrongUse                  the command line or configuration asks for something that cannot be    (exit 2)
+│   ├── UnknownModel
+│   ├── BadModelFile          not a GGUF file, damaged, or of a kind the engine cannot run
+│   └── DoesNotFit            more memory than there is
+├── SetupFailed               the environment could not be made
+├── BadRequest                a client's mistake                                                      (400)
+│   ├── ContextExceeded       the prompt is longer than the model can read
+│   ├── ModelNotFound                                                                                 (404)
+│   └── Forbidden             a Host or Origin that is not ours                                       (403)
+└── Unavailable               try again later                                                         (503)
+    ├── Starting
+    ├── Busy
+    └── EngineLost            the engine's process ended under the request
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SwarmError(Exception):
+    """The root. `str()` of it is one sentence that says what happened and what to do."""
+
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    kind: ClassVar[str] = "server_error"
+    code: ClassVar[str | None] = None
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+class WrongUse(SwarmError):
+    exit_code = 2
+
+
+class UnknownModel(WrongUse):
+    """No model of that name is known here."""
+
+
+class BadModelFile(WrongUse):
+    """The file cannot be loaded as a model."""
+
+
+class DoesNotFit(WrongUse):
+    """The wish needs more memory than this machine gives."""
+
+
+class SetupFailed(SwarmError):
+    """The environment could not be made."""
+
+
+class BadRequest(SwarmError):
+    status = 400
+    kind = "invalid_request_error"
+
+
+class ContextExceeded(BadRequest):
+    """The prompt does not fit. The wording is OpenAI's, which clients recognise."""
+
+    code = "context_length_exceeded"
+
+    def __init__(self, prompt_tokens: int, context: int) -> None:
+        super().__init__(
+            f"This model's maximum context length is {context} tokens. However, your messages resulted in "
+            f"{prompt_tokens} tokens. Please reduce the length of the messages.",
+            param="messages",
+        )
+        self.prompt_tokens = prompt_tokens
+        self.context = context
+
+
+class ModelNotFound(BadRequest):
+    status = 404
+    code = "model_not_found"
+
+
+class Forbidden(BadRequest):
+    status = 403
+    code = "forbidden"
+
+
+class Unavailable(SwarmError):
+    """`retry_after_s` is a hint for the client."""
+
+    status = 503
+    kind = "server_error"
+    code = "unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Starting(Unavailable):
+    code = "starting"
+
+
+class Busy(Unavailable):
+    code = "busy"
+
+
+class EngineLost(Unavailable):
+    code = "engine_lost"

@@ -1,0 +1,1 @@
+"""Hardware and wishes in, a plan and a model file out."""

@@ -1,0 +1,175 @@
+"""A path in, what the file's header says out. Reads GGUF (versions 2 and 3) without trusting it; knows no engine.
+
+Layout: github.com/ggml-org/ggml, docs/gguf.md. Every length is checked against the file before anything is read, so a
+damaged or hostile header costs an error, never memory.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from local_swarm.errors import BadModelFile
+
+MAGIC = b"GGUF"
+VERSIONS = (2, 3)
+MAX_ENTRIES = 1 << 16  # metadata keys or tensors: real files have some hundreds to some thousands
+MAX_TEXT = 1 << 24  # bytes of one string: chat templates are the longest, some ten thousand
+MAX_ITEMS = 1 << 24  # items of one array: vocabularies have up to some hundred thousand
+MAX_DIMENSIONS = 4
+SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+STRING, ARRAY = 8, 9
+# Tensor type -> (values a block, bytes a block), from ggml's table of types.
+BLOCKS = {
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 36),
+    10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292),
+    16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136),
+    24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a GGUF file says about itself. Arrays are kept as their length only, but for short ones of numbers."""
+
+    path: Path
+    file_bytes: int
+    weights_bytes: int
+    tensors: int
+    metadata: Mapping[str, Any]
+
+    @property
+    def architecture(self) -> str:
+        return str(self.metadata.get("general.architecture", "unknown"))
+
+    @property
+    def name(self) -> str:
+        return str(self.metadata.get("general.name") or self.path.stem)
+
+    def number(self, key: str) -> int | None:
+        """An integer under the architecture's prefix; of a per-layer array, the largest."""
+        value = self.metadata.get(f"{self.architecture}.{key}")
+        if isinstance(value, list) and value:
+            value = max(value)
+        return int(value) if isinstance(value, (int, float)) else None
+
+    @property
+    def context(self) -> int | None:
+        return self.number("context_length")
+
+    @property
+    def layers(self) -> int | None:
+        return self.number("block_count")
+
+    @property
+    def chat_template(self) -> str | None:
+        return self.metadata.get("tokenizer.chat_template")
+
+    def kv_bytes_per_token(self, bytes_per_value: float = 2.0) -> int | None:
+        """Bytes of keys and values for one position, as if every layer had full attention: an upper bound for hybrids."""
+        layers, width, heads = self.layers, self.number("embedding_length"), self.number("attention.head_count")
+        if not layers or not width or not heads:
+            return None
+        shared = self.number("attention.head_count_kv") or heads
+        key = self.number("attention.key_length") or width // heads
+        value = self.number("attention.value_length") or width // heads
+        return int(layers * shared * (key + value) * bytes_per_value)
+
+
+class Reader:
+    """Reads little-endian values and never past the end of the file."""
+
+    def __init__(self, file: BinaryIO, size: int, path: Path) -> None:
+        self.file, self.size, self.path = file, size, path
+
+    def take(self, count: int) -> bytes:
+        if count > self.size - self.file.tell():
+            raise BadModelFile(f"{self.path} is cut off or damaged: its header points beyond its end. Download it again.")
+        return self.file.read(count)
+
+    def scalar(self, code: str) -> Any:
+        return struct.unpack("<" + code, self.take(struct.calcsize("<" + code)))[0]
+
+    def count(self, limit: int, what: str) -> int:
+        value = int(self.scalar("Q"))
+        if value > limit:
+            raise BadModelFile(f"{self.path} is damaged: it claims {value} {what}. Download it again.")
+        return value
+
+    def text(self) -> str:
+        return self.take(self.count(MAX_TEXT, "bytes in one text")).decode("utf-8", "replace")
+
+    def value(self, kind: int) -> Any:
+        if kind == STRING:
+            return self.text()
+        if kind == ARRAY:
+            return self.array()
+        if kind not in SCALARS:
+            raise BadModelFile(f"{self.path} is damaged: metadata of unknown type {kind}. Download it again.")
+        return self.scalar(SCALARS[kind])
+
+    def array(self) -> Any:
+        kind, count = int(self.scalar("I")), self.count(MAX_ITEMS, "items in one list")
+        if kind == STRING:
+            for _ in range(count):
+                self.text()
+            return count
+        if kind not in SCALARS:
+            raise BadModelFile(f"{self.path} is damaged: a list of unknown type {kind}. Download it again.")
+        data = self.take(count * struct.calcsize("<" + SCALARS[kind]))
+        return list(struct.unpack(f"<{count}{SCALARS[kind]}", data)) if count <= 4096 else count
+
+
+def read_header(path: Path) -> Header:
+    """The header of a GGUF file. Raises BadModelFile when it is missing, not GGUF, damaged, or shorter than its tensors."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            return _read(Reader(file, size, path), size, path)
+    except OSError as problem:
+        raise BadModelFile(f"The model file {path} cannot be read: {problem.strerror or problem}.") from problem
+
+
+def _read(reader: Reader, size: int, path: Path) -> Header:
+    if size < 24 or reader.take(4) != MAGIC:
+        raise BadModelFile(f"{path} is not a GGUF model file. Give a file ending in .gguf, or a model's name.")
+    version = reader.scalar("I")
+    if version not in VERSIONS:
+        raise BadModelFile(f"{path} has GGUF version {version}; versions 2 and 3 can be read. Download a newer file of this model.")
+    tensors, entries = reader.count(MAX_ENTRIES, "tensors"), reader.count(MAX_ENTRIES, "metadata entries")
+    metadata = {}
+    for _ in range(entries):
+        key = reader.text()
+        metadata[key] = reader.value(int(reader.scalar("I")))
+    end = 0
+    weights = 0
+    for _ in range(tensors):
+        start, length = _tensor(reader)
+        weights += length
+        end = max(end, start + length)
+    alignment = metadata.get("general.alignment", 32)
+    if not isinstance(alignment, int) or not 1 <= alignment <= 1 << 20:
+        raise BadModelFile(f"{path} is damaged: an alignment of {alignment}. Download it again.")
+    data_begins = -(-reader.file.tell() // alignment) * alignment
+    if data_begins + end > size:
+        raise BadModelFile(
+            f"{path} is cut off: {size} bytes of at least {data_begins + end}. Download it again."
+        )
+    return Header(path, size, weights, tensors, metadata)
+
+
+def _tensor(reader: Reader) -> tuple[int, int]:
+    """(offset, length) in bytes of one tensor; the length is 0 for a type this table does not know."""
+    reader.text()
+    dimensions = int(reader.scalar("I"))
+    if dimensions > MAX_DIMENSIONS:
+        raise BadModelFile(f"{reader.path} is damaged: a tensor of {dimensions} dimensions. Download it again.")
+    values = 1
+    for _ in range(dimensions):
+        values *= int(reader.scalar("Q"))
+    kind, offset = int(reader.scalar("I")), int(reader.scalar("Q"))
+    per_block, block_bytes = BLOCKS.get(kind, (1, 0))
+    return offset, values // per_block * block_bytes

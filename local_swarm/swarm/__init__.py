@@ -1,0 +1,1 @@
+"""A prompt in, an election out: the workers of this machine and their vote."""

@@ -1,0 +1,1 @@
+"""Two answers in, how alike they are out."""

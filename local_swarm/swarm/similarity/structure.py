@@ -1,0 +1,98 @@
+"""Answers in, a matrix of likeness out, from structure alone: syntax trees for Python, words for all else. Pure, no model.
+
+Overlap of n-grams (n up to 4), as in BLEU (Papineni et al. 2002), of the tree's tokens with local names renamed in order
+of appearance and docstrings dropped, so that neither spelling nor comments count.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from local_swarm.swarm.extract import Answer
+
+LONGEST_GRAM = 4
+MOST_TOKENS = 4000  # of one answer: bounds the time of a comparison
+WORD = re.compile(r"\w+|[^\w\s]")
+
+Grams = Counter[tuple[str, ...]]
+
+
+def structural(answers: Sequence[Answer]) -> NDArray[np.float64]:
+    """Likeness (n, n) between 0 and 1; 1 on the diagonal."""
+    grams = [ngrams(tokens(answer)) for answer in answers]
+    matrix = np.eye(len(answers))
+    for i, mine in enumerate(grams):
+        for j in range(i):
+            matrix[i, j] = matrix[j, i] = overlap(mine, grams[j])
+    return matrix
+
+
+def tokens(answer: Answer) -> list[str]:
+    found = tree_tokens(answer.tree) if answer.tree else [word.lower() for word in WORD.findall(answer.body)]
+    return found[:MOST_TOKENS]
+
+
+def ngrams(words: Sequence[str]) -> Grams:
+    return Counter(tuple(words[at : at + n]) for n in range(1, LONGEST_GRAM + 1) for at in range(len(words) - n + 1))
+
+
+def overlap(one: Grams, other: Grams) -> float:
+    """Shared n-grams over all (Dice), counted with repetition; two empty answers are alike."""
+    total = one.total() + other.total()
+    return 2 * (one & other).total() / total if total else 1.0
+
+
+def tree_tokens(tree: ast.Module) -> list[str]:
+    """The tree as words, in source order: kinds of nodes, names (local ones by number), constants, operators."""
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        for name in bound(node):
+            names.setdefault(name, f"v{len(names)}")
+    return list(words(tree, names))
+
+
+def bound(node: ast.AST) -> Iterator[str]:
+    """Names that a node gives a meaning to."""
+    if isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id
+    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield node.name
+
+
+def words(root: ast.AST, names: dict[str, str]) -> Iterator[str]:
+    """Depth first and without recursion: a hostile answer may nest as deep as the parser allows."""
+    stack: list[ast.AST] = [root]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (ast.Load, ast.Store, ast.Del)):
+            continue
+        if isinstance(node, ast.Name):
+            yield names.get(node.id, node.id)
+        elif isinstance(node, ast.arg):
+            yield names[node.arg]
+        elif isinstance(node, ast.Constant):
+            yield repr(node.value)[:80]
+        else:
+            yield type(node).__name__
+            if isinstance(node, ast.Attribute):
+                yield node.attr
+        stack.extend(reversed(children(node)))
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    found = list(ast.iter_child_nodes(node))
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)) and has_docstring(node.body):
+        found.remove(node.body[0])
+    return found
+
+
+def has_docstring(body: Sequence[ast.stmt]) -> bool:
+    return bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str)

@@ -1,0 +1,39 @@
+"""One voice of the swarm: who it is, which engine it speaks through, and what it has done so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from local_swarm.backends.base import Backend
+from local_swarm.types import Candidate
+
+
+@dataclass(slots=True)
+class Worker:
+    """`busy` counts requests in the works; the totals are over finished ones."""
+
+    name: str
+    number: int
+    backend: Backend
+    busy: int = 0
+    requests: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+    tokens: int = 0
+
+    @property
+    def healthy(self) -> bool:
+        return self.backend.state == "ready"
+
+    @property
+    def average_latency_s(self) -> float | None:
+        return self.seconds / self.requests if self.requests else None
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        return self.tokens / self.seconds if self.seconds else None
+
+    def record(self, candidate: Candidate) -> None:
+        self.requests += 1
+        self.seconds += candidate.seconds
+        self.tokens += candidate.usage.completion_tokens

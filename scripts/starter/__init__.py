@@ -1,0 +1,1 @@
+"""Everything that makes the starter model: its tasks, its tokenizer, its network, its measurement."""
