@@ -16,10 +16,10 @@ from typing import Any, cast, get_args, get_type_hints
 import yaml
 
 from local_swarm.errors import WrongUse
+from local_swarm.places import data_folder, home
 from local_swarm.types import Strategy
 
 PREFIX = "LOCAL_SWARM_"
-OTHER_VARIABLES = {"HOME", "OFFLINE"}  # read where they are used; they are no settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class SwarmConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModelsConfig:
-    """`model`: a name or path; None runs the starter. `cache_dir`: where model files lie."""
+    """`model`: a name or path; None runs the starter. `cache_dir`: where model files lie; None is a folder in the home."""
 
     model: str | None
     context: int | None
-    cache_dir: str
+    cache_dir: str | None
     embedding: str
 
 
@@ -66,26 +66,12 @@ class Config:
 
     @property
     def models_folder(self) -> Path:
-        return Path(self.models.cache_dir).expanduser()
+        return Path(self.models.cache_dir).expanduser() if self.models.cache_dir else home() / "models"
 
 
-def home() -> Path:
-    """Where the swarm keeps what it must remember."""
-    return Path(os.environ.get(PREFIX + "HOME") or "~/.local_swarm").expanduser()
-
-
-def offline() -> bool:
-    """Whether every outgoing connection but the LAN's is forbidden."""
-    return os.environ.get(PREFIX + "OFFLINE", "") not in ("", "0")
-
-
-def data_folder() -> Path:
-    """The `config` folder: beside the package in a checkout, inside it when installed."""
-    here = Path(__file__).parent
-    return here / "data" if (here / "data").is_dir() else here.parent / "config"
-
-
-def load(file: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] = os.environ) -> Config:
+def load(
+    file: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] = os.environ
+) -> Config:
     """`flags` by dotted key, e.g. `{"server.port": 8001}`; None values count as absent. Raises WrongUse for any mistake."""
     settings = flat(read(data_folder() / "default.yaml"))
     own = home() / "config.yaml"
@@ -121,7 +107,9 @@ def flat(sections: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def keys() -> list[str]:
-    return [f"{name}.{field.name}" for name, kind in get_type_hints(Config).items() for field in dataclasses.fields(kind)]
+    return [
+        f"{name}.{field.name}" for name, kind in get_type_hints(Config).items() for field in dataclasses.fields(kind)
+    ]
 
 
 def known(settings: Mapping[str, Any], source: str) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ SwarmError
 │   ├── BadModelFile          not a GGUF file, damaged, or of a kind the engine cannot run
 │   └── DoesNotFit            more memory than there is
 ├── SetupFailed               the environment could not be made
+├── EngineUnfit               the engine was built for another processor
 ├── BadRequest                a client's mistake                                                      (400)
 │   ├── ContextExceeded       the prompt is longer than the model can read
 │   ├── ModelNotFound                                                                                 (404)
@@ -53,6 +54,10 @@ class DoesNotFit(WrongUse):
 
 class SetupFailed(SwarmError):
     """The environment could not be made."""
+
+
+class EngineUnfit(SwarmError):
+    """The engine's program does not run on this machine."""
 
 
 class BadRequest(SwarmError):

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from local_swarm.config import keys, load
+from local_swarm.errors import WrongUse
+
+
+def file(folder: Path, text: str) -> Path:
+    path = folder / "settings.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_are_complete_and_safe() -> None:
+    config = load(environment={})
+    assert (config.server.host, config.server.port) == ("127.0.0.1", 8000)
+    assert (config.swarm.min_instances, config.swarm.max_instances, config.swarm.timeout) == (2, 8, 60.0)
+    assert (config.hardware.gpu_memory_fraction, config.hardware.ram_fraction) == (1.0, 0.5)
+    assert config.models_folder.is_absolute()
+
+
+def test_file_then_environment_then_flags(tmp_path: Path) -> None:
+    path = file(tmp_path, "server:\n  port: 1001\nswarm:\n  timeout: 5\n  instances: 3\n")
+    assert load(path, environment={}).server.port == 1001
+    environment = {"LOCAL_SWARM_SERVER_PORT": "1002", "LOCAL_SWARM_SWARM_INSTANCES": "4"}
+    assert load(path, environment=environment).server.port == 1002
+    config = load(path, {"server.port": 1003, "swarm.instances": None}, environment)
+    assert (config.server.port, config.swarm.instances, config.swarm.timeout) == (1003, 4, 5.0)
+
+
+def test_other_variables_with_the_prefix_are_no_settings() -> None:
+    load(environment={"LOCAL_SWARM_HOME": "/x", "LOCAL_SWARM_OFFLINE": "1"})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("server:\n  prot: 1\n", "Did you mean server.port"),
+        ("sever:\n  port: 1\n", "sever.port"),
+        ("server: 3\n", "no setting 'server'"),
+        ("server:\n  port: eight\n", "server.port must be a number, not 'eight'"),
+        ("server:\n  port: true\n", "server.port must be a number"),
+        ("server:\n  port: 1.5\n", "server.port must be a number"),
+        ("server:\n  host: 3\n", "server.host must be text"),
+        ("swarm:\n  consensus_strategy: loudest\n", "must be one of auto"),
+        ("- a\n- b\n", "mapping"),
+        ("{unclosed", "no valid YAML"),
+    ],
+)
+def test_a_mistake_is_a_sentence_with_its_place(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(WrongUse, match=words):
+        load(file(tmp_path, text), environment={})
+
+
+def test_an_empty_file_is_fine_and_a_missing_one_is_not(tmp_path: Path) -> None:
+    load(file(tmp_path, ""), environment={})
+    with pytest.raises(WrongUse, match="cannot be read"):
+        load(tmp_path / "none.yaml", environment={})
+
+
+def test_a_whole_number_is_a_number_too(tmp_path: Path) -> None:
+    assert load(file(tmp_path, "hardware:\n  ram_fraction: 1\n"), environment={}).hardware.ram_fraction == 1.0
+
+
+def test_config_cannot_be_changed_later() -> None:
+    config = load(environment={})
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.server.port = 1  # type: ignore[misc]
+
+
+def test_every_key_has_a_section_and_a_name() -> None:
+    assert all(key.count(".") == 1 for key in keys())
