@@ -13,13 +13,19 @@ from local_swarm.hardware.run import run as run_program
 
 
 def system(platform_name: str = sys.platform) -> System:
-    if "TERMUX_VERSION" in os.environ or os.environ.get("PREFIX", "").startswith("/data/data/com.termux") or platform_name == "android":
+    if (
+        "TERMUX_VERSION" in os.environ
+        or os.environ.get("PREFIX", "").startswith("/data/data/com.termux")
+        or platform_name == "android"
+    ):
         return "android"
     return "darwin" if platform_name == "darwin" else "windows" if platform_name == "win32" else "linux"
 
 
 def architecture(machine: str) -> str:
-    return {"amd64": "x86_64", "x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}.get(machine.lower(), machine.lower())
+    return {"amd64": "x86_64", "x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}.get(
+        machine.lower(), machine.lower()
+    )
 
 
 def accelerators(os_name: System, run: Run = run_program) -> tuple[Accelerator, ...]:
@@ -32,5 +38,9 @@ def accelerators(os_name: System, run: Run = run_program) -> tuple[Accelerator, 
 def detect(run: Run = run_program) -> Hardware:
     os_name = system()
     return Hardware(
-        os_name, architecture(platform.machine()), processor.probe(os_name, run), memory.probe(), accelerators(os_name, run)
+        os_name,
+        architecture(platform.machine()),
+        processor.probe(os_name, run),
+        memory.probe(),
+        accelerators(os_name, run),
     )

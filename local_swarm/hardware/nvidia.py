@@ -18,7 +18,9 @@ def parse(text: str) -> tuple[Accelerator, ...]:
     for line in text.splitlines():
         fields = [field.strip() for field in line.split(",")]
         if len(fields) == 4 and fields[0] and fields[3][:1].isdigit():
-            found.append(Accelerator("nvidia", fields[0], mebibytes(fields[1]), mebibytes(fields[2]), "dedicated", fields[3]))
+            found.append(
+                Accelerator("nvidia", fields[0], mebibytes(fields[1]), mebibytes(fields[2]), "dedicated", fields[3])
+            )
     return tuple(found)
 
 

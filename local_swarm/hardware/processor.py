@@ -10,7 +10,21 @@ from pathlib import Path
 from local_swarm.hardware.profile import Processor, System
 from local_swarm.hardware.run import Run
 
-TELLING = ("avx", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_tile", "f16c", "fma", "asimd", "asimddp", "i8mm", "sve", "bf16")
+TELLING = (
+    "avx",
+    "avx2",
+    "avx512f",
+    "avx512_vnni",
+    "avx_vnni",
+    "amx_tile",
+    "f16c",
+    "fma",
+    "asimd",
+    "asimddp",
+    "i8mm",
+    "sve",
+    "bf16",
+)
 SYSCTL = ("sysctl", "machdep.cpu.brand_string", "hw.physicalcpu", "hw.logicalcpu")
 
 
@@ -44,7 +58,9 @@ def parse_cpuinfo(text: str, logical: int | None) -> Processor:
         physical = logical
     elif logical is not None:
         physical = min(physical, logical)
-    return Processor(name[1].strip() if name else None, physical, logical, tuple(flag for flag in TELLING if flag in present))
+    return Processor(
+        name[1].strip() if name else None, physical, logical, tuple(flag for flag in TELLING if flag in present)
+    )
 
 
 def parse_sysctl(text: str, logical: int | None) -> Processor:
