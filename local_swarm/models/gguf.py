@@ -27,7 +27,8 @@ BLOCKS = {
     0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 36),
     10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292),
     16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136),
-    24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
+    24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2),
+    34: (256, 54), 35: (256, 66), 39: (32, 17),
 }  # fmt: skip
 
 
@@ -87,7 +88,9 @@ class Reader:
 
     def take(self, count: int) -> bytes:
         if count > self.size - self.file.tell():
-            raise BadModelFile(f"{self.path} is cut off or damaged: its header points beyond its end. Download it again.")
+            raise BadModelFile(
+                f"{self.path} is cut off or damaged: its header points beyond its end. Download it again."
+            )
         return self.file.read(count)
 
     def scalar(self, code: str) -> Any:
@@ -138,7 +141,9 @@ def _read(reader: Reader, size: int, path: Path) -> Header:
         raise BadModelFile(f"{path} is not a GGUF model file. Give a file ending in .gguf, or a model's name.")
     version = reader.scalar("I")
     if version not in VERSIONS:
-        raise BadModelFile(f"{path} has GGUF version {version}; versions 2 and 3 can be read. Download a newer file of this model.")
+        raise BadModelFile(
+            f"{path} has GGUF version {version}; versions 2 and 3 can be read. Download a newer file of this model."
+        )
     tensors, entries = reader.count(MAX_ENTRIES, "tensors"), reader.count(MAX_ENTRIES, "metadata entries")
     metadata = {}
     for _ in range(entries):
@@ -155,9 +160,7 @@ def _read(reader: Reader, size: int, path: Path) -> Header:
         raise BadModelFile(f"{path} is damaged: an alignment of {alignment}. Download it again.")
     data_begins = -(-reader.file.tell() // alignment) * alignment
     if data_begins + end > size:
-        raise BadModelFile(
-            f"{path} is cut off: {size} bytes of at least {data_begins + end}. Download it again."
-        )
+        raise BadModelFile(f"{path} is cut off: {size} bytes of at least {data_begins + end}. Download it again.")
     return Header(path, size, weights, tensors, metadata)
 
 

@@ -17,7 +17,19 @@ LONGEST_ANSWER = 4_096
 MOST_WORKERS = 32
 SEQUENCES_PER_WORKER = 4  # so that a few requests can be in the batch at once
 COMPUTE_BYTES = 160 << 20  # scratch of a 512-token batch; measured 90 to 150 MiB on models of 0.5B to 7B
-QUANTIZATIONS = {0: "f32", 1: "f16", 2: "q4_0", 7: "q8_0", 8: "q5_0", 14: "q4_k_s", 15: "q4_k_m", 16: "q5_k_s", 17: "q5_k_m", 18: "q6_k", 32: "bf16"}
+QUANTIZATIONS = {
+    0: "f32",
+    1: "f16",
+    2: "q4_0",
+    7: "q8_0",
+    8: "q5_0",
+    14: "q4_k_s",
+    15: "q4_k_m",
+    16: "q5_k_s",
+    17: "q5_k_m",
+    18: "q6_k",
+    32: "bf16",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,9 @@ class MemoryNeed:
 
     @property
     def total_bytes(self) -> int:
-        return self.weights_bytes + self.kv_context_bytes + self.kv_answers_bytes + self.state_bytes + self.compute_bytes
+        return (
+            self.weights_bytes + self.kv_context_bytes + self.kv_answers_bytes + self.state_bytes + self.compute_bytes
+        )
 
     @property
     def fits(self) -> bool:
@@ -98,7 +112,7 @@ def plan(hardware: Hardware, header: Header, wishes: Wishes, rules: Rules) -> Pl
         if wishes.context is not None or context // 2 < SMALLEST_CONTEXT:
             raise DoesNotFit(too_large(header, workers, context, need, source))
         context //= 2
-    why = [f"budget: {source}", why_workers, why_context(context, trained, wishes)]
+    why = [why_model(header), why_workers, why_context(context, trained, wishes), f"memory: {source} may be used"]
     quantization = QUANTIZATIONS.get(int(header.metadata.get("general.file_type", -1)))
     return Plan(
         starter.NAME if header.path == starter.PATH else header.path.stem, header.path, quantization, header.architecture,
@@ -122,7 +136,11 @@ def budget_of(hardware: Hardware, rules: Rules) -> tuple[int | None, str]:
             return int(size * 0.9 * rules.gpu_memory_fraction), f"90 % of the free memory of {card.name}"
     share = min(rules.ram_fraction, 0.25) if hardware.os == "android" else rules.ram_fraction
     size = hardware.memory.usable_bytes
-    return (None, "unknown memory") if size is None else (int(size * share), f"{share:.0%} of {size / 2**30:.1f} GiB memory")
+    return (
+        (None, "unknown memory")
+        if size is None
+        else (int(size * share), f"{share:.0%} of {size / 2**30:.1f} GiB memory")
+    )
 
 
 def number_of_workers(hardware: Hardware, wishes: Wishes, rules: Rules) -> tuple[int, str]:
@@ -130,11 +148,20 @@ def number_of_workers(hardware: Hardware, wishes: Wishes, rules: Rules) -> tuple
         if not 1 <= wishes.instances <= MOST_WORKERS:
             raise WrongUse(f"--instances is between 1 and {MOST_WORKERS}, not {wishes.instances}.")
         return wishes.instances, f"{wishes.instances} workers: as you asked"
-    usual, reason = (8, "decoding on a graphics chip is bound by memory, so more voices are nearly free") if computing(hardware) else (
-        (2, "a phone has little to spare") if hardware.os == "android" else (5, "on a processor each voice costs time, and five carry most of the gain")
-    )  # fmt: skip
+    if computing(hardware):
+        usual, reason = 8, "decoding on a graphics chip is bound by memory, so more voices are nearly free"
+    elif hardware.os == "android":
+        usual, reason = 2, "a phone has little to spare"
+    else:
+        usual, reason = 5, "on a processor each voice costs time, and five carry most of the gain"
     workers = max(rules.min_instances, min(usual, rules.max_instances))
     return workers, f"{workers} workers: {reason}"
+
+
+def why_model(header: Header) -> str:
+    if header.path == starter.PATH:
+        return "model: the small one that comes with the program; --model FILE.gguf runs another"
+    return f"model: {header.path}, as you asked"
 
 
 def why_context(context: int, trained: int, wishes: Wishes) -> str:
@@ -173,5 +200,6 @@ def too_large(header: Header, workers: int, context: int, need: MemoryNeed, sour
     gib = 2**30
     return (
         f"{header.name} with {workers} workers and a context of {context} tokens needs {need.total_bytes / gib:.1f} GiB; "
-        f"{(need.budget_bytes or 0) / gib:.1f} GiB may be used ({source}). Ask for a smaller --context, fewer --instances or a smaller model."
+        f"{(need.budget_bytes or 0) / gib:.1f} GiB may be used ({source}). "
+        "Ask for a smaller --context, fewer --instances or a smaller model."
     )

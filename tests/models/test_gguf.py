@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import struct
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local_swarm.errors import BadModelFile
+from local_swarm.models import starter
+from local_swarm.models.gguf import read_header
+
+
+def text(value: str) -> bytes:
+    data = value.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def gguf(entries: list[bytes], tensors: list[bytes] = [], version: int = 3, data: bytes = b"") -> bytes:  # noqa: B006
+    head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(entries)) + b"".join(entries) + b"".join(tensors)
+    return head + b"\0" * (-len(head) % 32) + data
+
+
+def string(key: str, value: str) -> bytes:
+    return text(key) + struct.pack("<I", 8) + text(value)
+
+
+def number(key: str, value: int) -> bytes:
+    return text(key) + struct.pack("<II", 4, value)
+
+
+def tensor(name: str, shape: tuple[int, ...], kind: int, offset: int) -> bytes:
+    return text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, offset)
+
+
+def written(folder: Path, data: bytes) -> Path:
+    path = folder / "model.gguf"
+    path.write_bytes(data)
+    return path
+
+
+def test_reads_the_starter_model() -> None:
+    header = read_header(starter.PATH)
+    assert (header.architecture, header.name, header.context) == ("llama", "Local Swarm Starter", 8192)
+    assert header.chat_template and "im_start" in header.chat_template
+    assert 0 < header.weights_bytes < header.file_bytes <= 12 << 20
+    assert header.kv_bytes_per_token() == 6 * 4 * (32 + 32) * 2
+
+
+def test_reads_numbers_texts_and_the_sizes_of_tensors(tmp_path: Path) -> None:
+    entries = [string("general.architecture", "x"), number("x.context_length", 77), number("x.block_count", 2)]
+    header = read_header(
+        written(tmp_path, gguf(entries, [tensor("a", (32, 2), 8, 0), tensor("b", (4,), 0, 96)], data=bytes(112)))
+    )
+    assert (header.context, header.layers, header.weights_bytes, header.tensors) == (77, 2, 68 + 16, 2)
+
+
+def test_a_value_per_layer_counts_as_its_largest(tmp_path: Path) -> None:
+    layers = text("x.attention.head_count_kv") + struct.pack("<IIQ3I", 9, 4, 3, 0, 8, 2)
+    entries = [string("general.architecture", "x"), layers]
+    assert read_header(written(tmp_path, gguf(entries))).number("attention.head_count_kv") == 8
+
+
+def test_long_lists_are_passed_over(tmp_path: Path) -> None:
+    words = text("tokenizer.ggml.tokens") + struct.pack("<IIQ", 9, 8, 3) + text("a") + text("b") + text("c")
+    assert read_header(written(tmp_path, gguf([words]))).metadata["tokenizer.ggml.tokens"] == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "not a GGUF"),
+        (b"PK\x03\x04 something else, long enough", "not a GGUF"),
+        (gguf([], version=1), "version 1"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 1 << 60, 0), "tensors"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 0, 1 << 60), "metadata entries"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1 << 50), "bytes in one text"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1 << 20), "cut off"),
+        (gguf([text("k") + struct.pack("<I", 99)]), "unknown type 99"),
+        (gguf([text("k") + struct.pack("<IIQ", 9, 4, 1 << 40)]), "items in one list"),
+        (gguf([text("k") + struct.pack("<IIQ", 9, 9, 1)]), "list of unknown type"),
+        (gguf([], [tensor("t", (1, 1, 1, 1, 1), 0, 0)]), "5 dimensions"),
+        (gguf([], [tensor("t", (1 << 40, 1 << 20), 0, 0)]), "cut off"),
+        (gguf([], [tensor("t", (32,), 0, 1 << 62)]), "cut off"),
+        (gguf([number("general.alignment", 0)]), "alignment"),
+    ],
+)
+def test_a_damaged_or_hostile_header_is_a_sentence(tmp_path: Path, data: bytes, words: str) -> None:
+    with pytest.raises(BadModelFile, match=words):
+        read_header(written(tmp_path, data))
+
+
+def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(BadModelFile, match="cannot be read"):
+        read_header(tmp_path / "none.gguf")
+    with pytest.raises(BadModelFile):
+        read_header(tmp_path)
+
+
+@given(st.data())
+def test_no_change_of_bytes_brings_anything_but_a_header_or_that_error(data: st.DataObject) -> None:
+    whole = gguf(
+        [string("general.architecture", "x"), number("x.context_length", 77)],
+        [tensor("a", (32,), 8, 0)],
+        data=bytes(34),
+    )
+    at = data.draw(st.integers(0, len(whole) - 1))
+    changed = whole[:at] + data.draw(st.binary(min_size=1, max_size=8)) + whole[at + data.draw(st.integers(0, 8)) :]
+    path = Path(tempfile.gettempdir()) / f"changed-{id(data)}.gguf"
+    try:
+        path.write_bytes(changed)
+        assert read_header(path).file_bytes == len(changed)
+    except BadModelFile:
+        pass
+    finally:
+        path.unlink(missing_ok=True)
