@@ -33,7 +33,9 @@ def refuse(message: str) -> NoReturn:
     raise TemplateRefusal(message)
 
 
-def as_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, separators: Any = None, sort_keys: bool = False) -> str:
+def as_json(
+    value: Any, ensure_ascii: bool = False, indent: int | None = None, separators: Any = None, sort_keys: bool = False
+) -> str:
     """Unlike Jinja's own filter this escapes nothing for HTML: a model must read `<`, not `\\u003c`."""
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
@@ -54,9 +56,8 @@ def plain(message: Message) -> dict[str, Any]:
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": parsed(call.arguments)}}
             for call in message.tool_calls
         ]
-    for key, value in (("tool_call_id", message.tool_call_id), ("name", message.name), ("reasoning_content", message.reasoning)):
-        if value is not None:
-            made[key] = value
+    rest = {"tool_call_id": message.tool_call_id, "name": message.name, "reasoning_content": message.reasoning}
+    made |= {key: value for key, value in rest.items() if value is not None}
     return made
 
 
@@ -75,7 +76,9 @@ class ChatTemplate:
         try:
             self.template = environment().from_string(source or CHATML)
         except jinja2.TemplateError as problem:
-            raise BadModelFile(f"The model's chat template is broken ({problem}). Use another file of this model.") from problem
+            raise BadModelFile(
+                f"The model's chat template is broken ({problem}). Use another file of this model."
+            ) from problem
         self.bos, self.eos = bos, eos
 
     def render(self, prompt: Prompt, options: Mapping[str, Any] | None = None) -> str:
@@ -89,5 +92,15 @@ class ChatTemplate:
                 eos_token=self.eos,
                 **(options or {}),
             )
-        except (TemplateRefusal, jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as problem:
-            raise BadRequest(f"This model's chat template does not take this conversation: {problem}.", param="messages") from problem
+        except (
+            TemplateRefusal,
+            jinja2.TemplateError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            LookupError,
+            AttributeError,
+        ) as problem:
+            raise BadRequest(
+                f"This model's chat template does not take this conversation: {problem}.", param="messages"
+            ) from problem
