@@ -17,6 +17,7 @@ from local_swarm.backends import wire
 
 LINE_LIMIT = 1 << 24  # bytes of one report: a long delta is some kilobytes
 CLOSE_S = 3.0  # how long a child may take to end when its input closes
+ILLEGAL_INSTRUCTION = (-4, 0xC000001D)  # SIGILL; what Windows says instead
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,11 @@ class Host:
         said = next((line for line in reversed(self.last_words) if line.strip()), "")
         return f"{how} ({said})" if said else how
 
+    @property
+    def unfit(self) -> bool:
+        """Whether the child ended because it was built for another processor."""
+        return self._process is not None and self._process.returncode in ILLEGAL_INSTRUCTION
+
     def kill(self) -> None:
         if self._process and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -85,7 +91,7 @@ class Host:
             self._process.stdin.close()
         try:
             await asyncio.wait_for(self._process.wait(), CLOSE_S)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             self.kill()
             await self._process.wait()
         if self._listener:

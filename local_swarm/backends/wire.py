@@ -6,8 +6,9 @@ Adding a message is adding a dataclass to `COMMANDS` or `REPORTS`; the field nam
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TypeVar
 
 from local_swarm.types import FinishReason
 
@@ -55,9 +56,9 @@ class Loaded:
     context: int
     answer_tokens: int
     parameters: int
-    memory_bytes: int
     bos: str
     eos: str
+    on_gpu: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,9 @@ REPORTS: dict[str, type[Report]] = {
 }
 
 
+Message = TypeVar("Message", Command, Report)
+
+
 def encode(message: Command | Report) -> bytes:
     return json.dumps({"is": type(message).__name__, **asdict(message)}, separators=(",", ":")).encode() + b"\n"
 
@@ -136,7 +140,7 @@ def decode_report(line: bytes) -> Report:
     return _decode(line, REPORTS)
 
 
-def _decode(line: bytes, kinds: dict[str, Any]) -> Any:
+def _decode(line: bytes, kinds: Mapping[str, type[Message]]) -> Message:
     """Raises ValueError for anything that `encode` did not make."""
     try:
         data = json.loads(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
@@ -11,6 +12,8 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+import psutil
 
 from local_swarm import errors
 from local_swarm.backends import wire
@@ -57,6 +60,7 @@ class LlamaCpp:
     def __init__(self, wish: wire.Load, about: Description) -> None:
         self.wish, self.about = wish, about
         self._state: State = "starting"
+        self._up = asyncio.Event()
         self._facts: Facts | None = None
         self._template: ChatTemplate | None = None
         self._host = self._new_host()
@@ -86,9 +90,14 @@ class LlamaCpp:
         self._keeper = asyncio.create_task(self._keep(loading), name="engine-keeper")
         try:
             return await asyncio.wait_for(asyncio.shield(loading), LOAD_S)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             await self.close()
             raise errors.EngineLost(f"{self.about.model} did not load within {LOAD_S:.0f} seconds.") from None
+
+    async def ready(self, within_s: float) -> bool:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._up.wait(), within_s)
+        return self._state == "ready"
 
     async def close(self) -> None:
         self._state = "closed"
@@ -108,26 +117,47 @@ class LlamaCpp:
         pause = FIRST_PAUSE_S
         while True:
             born = time.monotonic()
-            await self._host.start()
-            watch = asyncio.create_task(self._watch(), name="engine-watch")
-            try:
-                await self._run(loading)
-            finally:
-                watch.cancel()
-            how = await self._host.ended()
+            how = await self._live(loading)
             if not loading.done():
+                loading.set_exception(self._stillborn(how))
                 self._state = "failed"
-                loading.set_exception(
-                    errors.BadModelFile(f"The engine {how} while it loaded {Path(self.wish.path).name}. The file may be damaged.")
-                )
             if self._state == "failed":
                 return
             self._state = "restarting"
+            self._up.clear()
             logger.warning("The engine %s. It is being started again.", how)
-            self._fail_open(errors.EngineLost("The engine's process ended while it worked on this request. It is being started again."))
+            self._fail_open(
+                errors.EngineLost(
+                    "The engine's process ended while it worked on this request. It is being started again."
+                )
+            )
             pause = FIRST_PAUSE_S if time.monotonic() - born > STEADY_S else min(pause * 2, LONGEST_PAUSE_S)
             await asyncio.sleep(pause)
             self._host = self._new_host()
+
+    def _stillborn(self, how: str) -> errors.SwarmError:
+        if self._host.unfit:
+            return errors.EngineUnfit(
+                "This build of llama.cpp uses instructions that this processor lacks. Build it anew: python main.py setup"
+            )
+        name = Path(self.wish.path).name
+        return errors.BadModelFile(f"The engine {how} while it loaded {name}. The file may be damaged.")
+
+    async def _live(self, loading: asyncio.Future[Facts]) -> str:
+        """One life of the engine's process; how it ended, as words."""
+        try:
+            await self._host.start()
+        except OSError as problem:
+            return f"could not be started ({problem})"
+        watch = asyncio.create_task(self._watch(), name="engine-watch")
+        try:
+            await self._run(loading)
+        except ValueError as problem:  # it says what nobody understands: a new one will do better
+            logger.error("The engine speaks nonsense: %s", problem)
+            self._host.kill()
+        finally:
+            watch.cancel()
+        return await self._host.ended()
 
     async def _watch(self) -> None:
         """Kill an engine that is silent though it has work: its end then takes the usual way."""
@@ -143,12 +173,12 @@ class LlamaCpp:
         async for report in self._host.reports():
             self._heard = time.monotonic()
             if isinstance(report, wire.Loaded):
-                self._loaded(report, loading)
+                try:
+                    self._loaded(report, loading)
+                except errors.BadModelFile as problem:
+                    self._failed(problem, loading)
             elif isinstance(report, wire.LoadFailed):
-                self._state = "failed"
-                problem = getattr(errors, report.error, errors.BadModelFile)(report.message)
-                if not loading.done():
-                    loading.set_exception(problem)
+                self._failed(getattr(errors, report.error, errors.BadModelFile)(report.message), loading)
             elif not isinstance(report, wire.Beat) and report.job in self._open:
                 self._open[report.job].inbox.put_nowait(report)
 
@@ -157,11 +187,19 @@ class LlamaCpp:
         self._template = ChatTemplate(about.template, report.bos, report.eos)
         self._facts = Facts(
             about.model, "llamacpp", report.context, report.answer_tokens, about.architecture, report.parameters,
-            report.memory_bytes, about.description, about.starter,
+            resident_bytes(self._host.pid), about.description, about.starter,
         )  # fmt: skip
         self._state = "ready"
+        self._up.set()
         if not loading.done():
             loading.set_result(self._facts)
+
+    def _failed(self, problem: errors.SwarmError, loading: asyncio.Future[Facts]) -> None:
+        """The model cannot be loaded: trying again would not help."""
+        self._state = "failed"
+        self._host.kill()
+        if not loading.done():
+            loading.set_exception(problem)
 
     def _fail_open(self, problem: errors.SwarmError) -> None:
         for request in self._open.values():
@@ -171,8 +209,12 @@ class LlamaCpp:
 
     async def generate(self, prompt: Prompt, seats: Sequence[Seat]) -> AsyncGenerator[Event, None]:
         """See `Backend`. Raises ContextExceeded, BadRequest, Busy, Starting, EngineLost."""
+        if self._state == "closed":
+            raise errors.EngineLost("The swarm is shutting down.")
         if self._state == "failed":
-            raise errors.EngineLost("The engine could not be started again. See the log, then restart the swarm.", retry_after_s=60)
+            raise errors.EngineLost(
+                "The engine could not be started again. See the log, then restart the swarm.", retry_after_s=60
+            )
         if self._state != "ready" or not self._template:
             raise errors.Starting("The engine is starting. Try again in a moment.")
         text = self._template.render(prompt)
@@ -202,6 +244,14 @@ class LlamaCpp:
         finally:
             del self._open[number]
             self._host.send(wire.Cancel(number))
+
+
+def resident_bytes(pid: int | None) -> int | None:
+    """Memory that a process uses; None where that cannot be known."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss) if pid else None
+    except psutil.Error:
+        return None
 
 
 def order(number: int, text: str, seats: Sequence[Seat], sampling: Sampling) -> wire.Generate:

@@ -13,10 +13,13 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from local_swarm.backends import wire
 from local_swarm.errors import SwarmError
+
+if TYPE_CHECKING:
+    from local_swarm.backends.llamacpp.engine import Engine
 
 BEAT_S = 1.0
 
@@ -53,7 +56,7 @@ def send(reports: BinaryIO, messages: list[wire.Report]) -> None:
         reports.flush()
 
 
-def load(wish: wire.Load, reports: BinaryIO) -> "Engine":  # noqa: UP037 (imported late: llama.cpp takes a moment)
+def load(wish: wire.Load, reports: BinaryIO) -> Engine:
     from local_swarm.backends.llamacpp import library
     from local_swarm.backends.llamacpp.engine import Engine
 
@@ -63,18 +66,12 @@ def load(wish: wire.Load, reports: BinaryIO) -> "Engine":  # noqa: UP037 (import
     engine = Engine(model, memory, wish.context, wish.answer_tokens)
     engine.warm_up()
     send(reports, [wire.Loaded(
-        wish.context, wish.answer_tokens, model.parameters, resident_bytes(), model.special_text("bos"), model.special_text("eos")
+        wish.context, wish.answer_tokens, model.parameters, model.special_text("bos"), model.special_text("eos"), model.on_gpu
     )])  # fmt: skip
     return engine
 
 
-def resident_bytes() -> int:
-    import psutil
-
-    return int(psutil.Process().memory_info().rss)
-
-
-def serve(engine: "Engine", commands: queue.SimpleQueue[wire.Command | None], reports: BinaryIO) -> None:  # noqa: UP037
+def serve(engine: Engine, commands: queue.SimpleQueue[wire.Command | None], reports: BinaryIO) -> None:
     """Step while there is work, sleep while there is none, tell that we live."""
     next_beat = time.monotonic()
     while True:

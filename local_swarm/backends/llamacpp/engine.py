@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,7 @@ from local_swarm.backends.llamacpp.text import Tail
 from local_swarm.types import FinishReason
 
 WAITING_LIMIT = 256  # jobs; beyond it clients are told to come back
+WARM_UP = 64  # tokens: enough for the kernels of large batches
 GROWTH = 256  # cells by which an answer longer than its budget goes on, while there are any
 
 
@@ -78,8 +79,10 @@ class Engine:
         return self.memory.cells - self.free_cells
 
     def warm_up(self) -> None:
-        """One step, so that the first request does not pay for lazily made graphs and cold weights."""
-        self.memory.decode([Spot(self.model.start_token, 0, 0, True)])
+        """Read a piece of prompt: the first request shall not pay for lazily made graphs and cold weights, and a build that does
+        not run on this machine shall fail here."""
+        count = min(WARM_UP, self.memory.batch_size, self.memory.cells)
+        self.memory.decode([Spot(self.model.start_token, at, 0, at == count - 1) for at in range(count)])
         self.memory.clear()
 
     def submit(self, order: wire.Generate) -> wire.Report:
@@ -97,7 +100,9 @@ class Engine:
             Draw(temperature, seed, **order.sampling)  # type: ignore[arg-type]
             for temperature, seed in zip(order.temperatures, order.seeds, strict=True)
         ]
-        job = Job(order.job, tokens, draws, order.stop, limit, budget, time.monotonic(), cells=len(tokens) + seats * budget)
+        job = Job(
+            order.job, tokens, draws, order.stop, limit, budget, time.monotonic(), cells=len(tokens) + seats * budget
+        )
         self.waiting.append(job)
         return wire.JobAccepted(order.job, len(tokens))
 
@@ -157,8 +162,8 @@ class Engine:
         for number, count in share(len(spots), readings, self.memory.batch_size):
             job = jobs[number]
             end = job.done + count
-            for at in range(job.done, end):
-                spots.append(Spot(job.tokens[at], at, job.sequences[0], at == len(job.tokens) - 1))
+            last = len(job.tokens) - 1
+            spots += [Spot(job.tokens[at], at, job.sequences[0], at == last) for at in range(job.done, end)]
             job.done = end
             if end == len(job.tokens):
                 completed.append((len(spots) - 1, job))

@@ -19,6 +19,7 @@ from local_swarm.errors import BadModelFile, DoesNotFit
 
 MAX_SEQUENCES = 256  # llama.cpp's own bound, LLAMA_MAX_SEQ
 KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml's numbers of the types a cache may have
+FLASH_ATTENTION_AUTO, FLASH_ATTENTION_OFF = -1, 0
 PENALTY_WINDOW = 64  # last tokens that penalties look at, llama.cpp's default
 
 
@@ -62,7 +63,8 @@ class Model:
 
     def __init__(self, path: Path, gpu_layers: int) -> None:
         params = lib.llama_model_default_params()
-        params.n_gpu_layers = gpu_layers if lib.llama_supports_gpu_offload() else 0
+        self.on_gpu = gpu_layers > 0 and bool(lib.llama_supports_gpu_offload())
+        params.n_gpu_layers = gpu_layers if self.on_gpu else 0
         handle = lib.llama_model_load_from_file(str(path).encode(), params)
         if not handle:
             raise BadModelFile(f"llama.cpp cannot load {path}: {log.last}. Use another file of this model.")
@@ -122,8 +124,7 @@ class Model:
 
     @property
     def start_token(self) -> int:
-        start = lib.llama_vocab_bos(self.vocab)
-        return start if start >= 0 else 0
+        return max(int(lib.llama_vocab_bos(self.vocab)), 0)
 
     def close(self) -> None:
         lib.llama_model_free(self.handle)
@@ -132,7 +133,9 @@ class Model:
 class Context:
     """Memory for many sequences in one pool of cells, and the decoding of batches over it."""
 
-    def __init__(self, model: Model, cells: int, sequences: int, batch: int, threads: int, kv_type: str = "f16") -> None:
+    def __init__(
+        self, model: Model, cells: int, sequences: int, batch: int, threads: int, kv_type: str = "f16"
+    ) -> None:
         params = lib.llama_context_default_params()
         params.n_ctx = cells
         params.n_batch = params.n_ubatch = batch
@@ -142,10 +145,15 @@ class Context:
         params.kv_unified = True  # one pool: forks share the cells of their prompt
         params.swa_full = True  # a sliding window's cells could not be shared by forks
         params.type_k = params.type_v = KV_TYPES[kv_type]
+        # On a processor the fused attention visits each (token, head, cell) one by one; eight voices decode faster as plain
+        # matrix products (starter model, one thread, a step of 8 sequences: 7.4 and 4.3 ms).
+        params.flash_attn_type = FLASH_ATTENTION_AUTO if model.on_gpu else FLASH_ATTENTION_OFF
         params.no_perf = True
         handle = lib.llama_init_from_model(model.handle, params)
         if not handle:
-            raise DoesNotFit(f"There is not enough memory for a context of {cells} tokens: {log.last}. Ask for a smaller --context.")
+            raise DoesNotFit(
+                f"There is not enough memory for a context of {cells} tokens: {log.last}. Ask for a smaller --context."
+            )
         self.handle, self.model, self.cells, self.sequences, self.batch_size = handle, model, cells, sequences, batch
         self.memory = lib.llama_get_memory(handle)
         self.batch = lib.llama_batch_init(batch, 0, 1)
@@ -169,7 +177,7 @@ class Context:
         return bool(result == 0)
 
     def scores(self, rows: int) -> NDArray[np.float32]:
-        """Logits (rows, vocabulary) of the wanted spots of the last batch, in batch order: a view, valid until the next decode."""
+        """Logits (rows, vocabulary) of the wanted spots of the last batch, in batch order; a view, valid until the next."""
         return np.ctypeslib.as_array(lib.llama_get_logits(self.handle), shape=(rows, self.model.vocabulary))
 
     def fork(self, source: int, target: int) -> None:
