@@ -1,0 +1,108 @@
+"""A checkout in, its `.venv` out: what is installed there, and programs run in it with their output watched and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from local_swarm.environment.progress import Progress
+from local_swarm.environment.troubles import explain
+from local_swarm.errors import SetupFailed
+
+CHECK_S = 120
+
+
+class Environment:
+    """The `.venv` of a checkout. `compiler`: the command that installs a C++ compiler on this machine."""
+
+    def __init__(self, root: Path, progress: Progress | None = None, compiler: str = "") -> None:
+        self.root, self.folder = root, root / ".venv"
+        self.stamp = self.folder / "local-swarm.json"
+        self.log = self.folder / "setup.log"
+        self.progress = progress or Progress()
+        self.compiler = compiler
+
+    @property
+    def python(self) -> Path:
+        return self.folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+    @property
+    def active(self) -> bool:
+        return Path(sys.prefix).resolve() == self.folder.resolve()
+
+    def installed(self) -> Mapping[str, object]:
+        """What the stamp says of the last set-up; nothing where there was none."""
+        try:
+            found = json.loads(self.stamp.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) and self.python.exists() else {}
+
+    def write_stamp(self, fingerprint: str, extras: Sequence[str], engine: str | None) -> None:
+        stamp = {"fingerprint": fingerprint, "extras": list(extras), "engine": engine}
+        self.stamp.write_text(json.dumps(stamp), encoding="utf-8")
+
+    def requirements(self) -> Mapping[str, Any]:
+        """The `project` table of the checkout's pyproject.toml: the one place where versions stand."""
+        text = (self.root / "pyproject.toml").read_text(encoding="utf-8")
+        found: Mapping[str, Any] = tomllib.loads(text)["project"]
+        return found
+
+    def fingerprint(self) -> str:
+        """Changes when what must be installed changes."""
+        project = self.requirements()
+        wanted = [project.get("dependencies"), project.get("optional-dependencies")]
+        return hashlib.sha256(repr(wanted).encode()).hexdigest()
+
+    # -- running things
+
+    def pip(self, *arguments: str, settings: Mapping[str, str] | None = None, check: bool = True) -> bool:
+        command = [str(self.python), "-m", "pip", "--disable-pip-version-check", *arguments]
+        return self.call(command, settings, check)
+
+    def output(self, *arguments: str) -> str | None:
+        """What the environment's Python prints, run so; None where it fails, be it by the crash of a binary made for another
+        machine."""
+        try:
+            done = subprocess.run(
+                [str(self.python), *arguments], cwd=self.root, stdin=subprocess.DEVNULL, capture_output=True,
+                timeout=CHECK_S, check=True,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.decode("utf-8", "replace")
+
+    def call(self, command: Sequence[str], settings: Mapping[str, str] | None = None, check: bool = True) -> bool:
+        """Run a program, show what it does, keep what it prints. Raises SetupFailed with a remedy if it must not fail."""
+        lines: list[str] = []
+        ok = False
+        try:
+            with subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, encoding="utf-8",
+                errors="replace", env={**os.environ, **(settings or {})},
+            ) as process:  # fmt: skip
+                assert process.stdout
+                for line in process.stdout:
+                    lines.append(line)
+                    self.progress.feed(line)
+            ok = process.returncode == 0
+        except OSError as problem:
+            lines.append(str(problem))
+        self.progress.clear()
+        output = "".join(lines)
+        self._keep(command, output)
+        if not ok and check:
+            raise SetupFailed(explain(output, self.compiler, str(self.log)))
+        return ok
+
+    def _keep(self, command: Sequence[str], output: str) -> None:
+        if self.folder.is_dir():
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(f"$ {' '.join(command)}\n{output}\n")

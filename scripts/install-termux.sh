@@ -1,0 +1,6 @@
+#!/data/data/com.termux/files/usr/bin/sh
+# A thin door for Android: Termux's own packages for what would take long to build, then the same set-up as everywhere.
+set -eu
+cd "$(dirname "$0")/.."
+pkg install -y python python-numpy python-psutil python-cryptography clang cmake ninja rust
+exec python main.py setup "$@"

@@ -1,0 +1,115 @@
+"""Setting up, for real where it is quick: a checkout, its environment, and what stands in the way."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local_swarm.environment.engine import computes, wheel_shelf
+from local_swarm.environment.install import Environment, Installer, Wish, satisfies
+from local_swarm.environment.recipe import CPU, HIP, Recipe
+from local_swarm.errors import SetupFailed
+
+ROOT = Path(__file__).parent.parent.parent
+PINS = {"llamacpp": ["llama-cpp-python==0.3.36"], "embeddings": ["torch==2.13.0"]}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Environment:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n', encoding="utf-8")
+    return Environment(tmp_path, compiler="get a C++ compiler")
+
+
+def installer(environment: Environment, needs: int = 1) -> Installer:
+    return Installer(environment, Recipe(("llamacpp",), (CPU,), None, False, needs), PINS)
+
+
+def stamp(environment: Environment, *extras: str) -> None:
+    environment.python.parent.mkdir(parents=True)
+    environment.python.touch()
+    environment.stamp.write_text(
+        json.dumps({"fingerprint": environment.fingerprint(), "extras": extras}), encoding="utf-8"
+    )
+
+
+def test_nothing_is_satisfied_before_the_first_time(checkout: Environment) -> None:
+    assert not satisfies(checkout, Wish())
+
+
+def test_a_plain_start_is_content_with_what_is_there(checkout: Environment) -> None:
+    stamp(checkout, "llamacpp")
+    assert satisfies(checkout, Wish()) and satisfies(checkout, Wish(minimal=True, keep=False))
+    assert not satisfies(checkout, Wish(keep=False)) and not satisfies(checkout, Wish(dev=True))
+
+
+def test_new_requirements_are_noticed(checkout: Environment) -> None:
+    stamp(checkout, "llamacpp", "embeddings", "dev")
+    assert satisfies(checkout, Wish(dev=True, keep=False))
+    (checkout.root / "pyproject.toml").write_text('[project]\nname = "x"\n[tool.x]\ny = 1\n', encoding="utf-8")
+    assert satisfies(checkout, Wish())
+    (checkout.root / "pyproject.toml").write_text('[project]\nname = "x"\ndependencies = ["a"]\n', encoding="utf-8")
+    assert not satisfies(checkout, Wish())
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{broken", '{"extras": "llamacpp"}'])
+def test_a_damaged_stamp_is_none(checkout: Environment, text: str) -> None:
+    stamp(checkout, "llamacpp")
+    checkout.stamp.write_text(text, encoding="utf-8")
+    assert not satisfies(checkout, Wish())
+
+
+def test_a_full_disk_is_noticed_before_anything_is_made(checkout: Environment) -> None:
+    with pytest.raises(SetupFailed, match=r"GiB of disk"):
+        installer(checkout, needs=1 << 60).install()
+    assert not checkout.folder.exists()
+
+
+def test_a_failing_program_becomes_a_remedy_and_its_output_is_kept(checkout: Environment) -> None:
+    checkout.folder.mkdir()
+    script = "print('No CMAKE_CXX_COMPILER could be found'); raise SystemExit(1)"
+    with pytest.raises(SetupFailed, match=r"get a C\+\+ compiler"):
+        checkout.call([sys.executable, "-c", script])
+    assert "CMAKE_CXX_COMPILER" in checkout.log.read_text(encoding="utf-8")
+
+
+def test_a_missing_program_is_no_traceback(checkout: Environment) -> None:
+    with pytest.raises(SetupFailed):
+        checkout.call(["/no/such/program"])
+    assert checkout.call(["/no/such/program"], check=False) is False
+
+
+def test_an_environment_is_made_and_made_anew_when_broken(checkout: Environment) -> None:
+    maker = installer(checkout)
+    maker.make_environment()
+    assert checkout.output("-c", "print(1)") and checkout.output("-c", "import no_such_module_anywhere") is None
+    made = checkout.python.stat().st_ino
+    maker.make_environment()
+    assert checkout.python.stat().st_ino == made
+    (checkout.folder / "pyvenv.cfg").unlink()
+
+
+def test_an_engine_that_is_not_there_does_not_compute(checkout: Environment) -> None:
+    installer(checkout).make_environment()
+    assert not computes(checkout, "cpu")
+
+
+@pytest.mark.skipif(not Environment(ROOT).active, reason="this is not the Python of the checkout's .venv")
+def test_the_engine_of_this_checkout_computes() -> None:
+    assert computes(Environment(ROOT), str(Environment(ROOT).installed()["engine"]))
+
+
+def test_wheels_are_kept_apart_by_what_they_were_built_for() -> None:
+    shelves = {wheel_shelf(CPU, "a==1"), wheel_shelf(CPU, "a==2"), wheel_shelf(HIP, "a==1")}
+    assert len(shelves) == 3
+
+
+def test_an_old_python_gets_a_sentence() -> None:
+    script = "import sys; sys.version_info = (3, 9, 1); sys.argv = ['main.py']; exec(open('main.py').read())"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False
+    )
+    assert done.returncode == 1 and "3.11 or newer" in done.stderr and "Traceback" not in done.stderr
