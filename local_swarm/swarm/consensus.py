@@ -20,7 +20,10 @@ from local_swarm.swarm.similarity.structure import structural
 from local_swarm.types import Candidate, Election, Strategy
 
 HEAD_START = 0.05  # of the anchor
-SAME_CODE = 0.9  # structural likeness from which two programs count as saying the same
+SAME_CODE = (
+    0.9999  # structural likeness from which two programs count as the same: one wrong operator is another program
+)
+SAME_BONUS = 0.25  # on top of likeness 1, since programs that differ in one token are nearly alike and yet disagree
 SAME_TEXT = 0.6  # word n-gram likeness from which two texts do
 SAME_MEANING = 0.85  # cosine from which two embedded texts do
 
@@ -82,32 +85,41 @@ def electable(ballots: Sequence[Ballot]) -> list[Ballot]:
 
 
 def judged(
-    candidates: Sequence[Candidate], ballots: list[Ballot], strategy: str, *, embed: Embed | None, winner: Ballot | None = None
+    candidates: Sequence[Candidate],
+    ballots: list[Ballot],
+    strategy: str,
+    *,
+    embed: Embed | None,
+    winner: Ballot | None = None,
 ) -> Election:
     """The electable ballot that is most like all the others, or the given winner; clusters by likeness."""
     able = electable(ballots)
     alike = likeness(ballots, embed)
     place = {ballot.index: at for at, ballot in enumerate(ballots)}
+    floor = SAME_MEANING if embed else SAME_CODE if able[0].answer.kind == "code" else SAME_TEXT
     if winner is None:
         others = [place[ballot.index] for ballot in able]
 
         def closeness(ballot: Ballot) -> float:
             mine = place[ballot.index]
-            near = [alike[mine, other] for other in others if other != mine]
+            near = [
+                alike[mine, other] + SAME_BONUS * (alike[mine, other] >= floor) for other in others if other != mine
+            ]
             return (sum(near) / len(near) if near else 0.0) + HEAD_START * ballot.candidate.anchor
 
         winner = max(able, key=closeness)  # the first of equals, which is the anchor where it is among them
-    floor = SAME_MEANING if embed else SAME_CODE if winner.answer.kind == "code" else SAME_TEXT
     return outcome(candidates, winner, clusters(ballots, alike, floor, place[winner.index]), strategy)
 
 
 def likeness(ballots: Sequence[Ballot], embed: Embed | None) -> Matrix:
     if embed:
         vectors = embed([ballot.answer.body for ballot in ballots])
-        return np.clip(vectors @ vectors.T, 0.0, 1.0)
+        cosines: Matrix = np.clip(vectors @ vectors.T, 0.0, 1.0)
+        return cosines
     alike = structural([ballot.answer for ballot in ballots])
     kinds = np.array([ballot.answer.kind for ballot in ballots])
-    return alike * (kinds[:, None] == kinds[None, :])
+    of_one_kind: Matrix = alike * (kinds[:, None] == kinds[None, :])
+    return of_one_kind
 
 
 def clusters(ballots: Sequence[Ballot], alike: Matrix, floor: float, leader: int) -> list[list[Ballot]]:
@@ -150,7 +162,9 @@ def quality(ballot: Ballot) -> tuple[bool, bool, bool, int]:
     return (ballot.valid, ballot.candidate.finish_reason == "stop", not loose, min(len(body), 2000))
 
 
-def outcome(candidates: Sequence[Candidate], winner: Ballot, groups: Sequence[Sequence[Ballot]], strategy: str) -> Election:
+def outcome(
+    candidates: Sequence[Candidate], winner: Ballot, groups: Sequence[Sequence[Ballot]], strategy: str
+) -> Election:
     own = next(group for group in groups if any(ballot.index == winner.index for ballot in group))
     largest_first = sorted(groups, key=lambda group: (-len(group), group is not own))
     return Election(

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from local_swarm.backends.base import Seat
-from local_swarm.errors import EngineLost, Starting, SwarmError
+from local_swarm.backends.base import Backend, Seat
+from local_swarm.errors import EngineLost, Starting
 from local_swarm.swarm.consensus import elect
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Prompt, Sampling, Strategy
 
 ATTEMPTS = 2  # an engine that dies under a request is asked once more
-REVIVAL_S = 30.0  # how long a request waits for its engine to be back
+REVIVAL_S = 30.0  # how long a request waits for an engine that is coming back
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,6 @@ class Health:
     total: int
 
 
-Parcel = Event | SwarmError | None
-
-
 class Swarm:
     """The workers of one node. See `Voice`."""
 
@@ -62,35 +59,40 @@ class Swarm:
     @property
     def health(self) -> Health:
         healthy = sum(worker.healthy for worker in self.workers)
-        status: Literal["starting", "ok", "degraded"] = "starting" if not healthy else "ok" if healthy == len(self.workers) else "degraded"
+        status: Literal["starting", "ok", "degraded"] = (
+            "starting" if not healthy else "ok" if healthy == len(self.workers) else "degraded"
+        )
         return Health(status, healthy, len(self.workers))
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """See `Voice`. Deltas come only for a single worker: of several, none is the answer before the vote."""
         began = time.monotonic()
-        asked = self._asked(prompt)
+        asked = await self._asked(prompt)
         seats = seats_for(asked, prompt.sampling, self.habits)
+        strategy = prompt.strategy or self.habits.strategy
         candidates: list[Candidate] = []
-        parcels: asyncio.Queue[Parcel] = asyncio.Queue()  # bounded by what the seats may write
-        task = asyncio.create_task(self._ask(prompt, asked, seats, parcels), name="swarm-ask")
+        heard: asyncio.Queue[Event | None] = asyncio.Queue()  # bounded by what the seats may write
+        task = asyncio.create_task(self._ask(prompt, asked, seats, heard), name="swarm-ask")
         try:
-            while (parcel := await parcels.get()) is not None:
-                if isinstance(parcel, SwarmError):
-                    if candidates:  # survivors vote
-                        break
-                    raise parcel
-                if isinstance(parcel, Candidate):
-                    candidates.append(parcel)
-                if not isinstance(parcel, Delta) or len(seats) == 1:
-                    yield parcel
-                if candidates and (prompt.strategy or self.habits.strategy) == "fastest":
+            while (event := await heard.get()) is not None:
+                if isinstance(event, Candidate):
+                    candidates.append(event)
+                if not isinstance(event, Delta) or len(seats) == 1:
+                    yield event
+                if candidates and strategy == "fastest":
                     break
+            if not candidates:  # else the survivors vote, whatever befell the others
+                await task
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        yield await self._elect(candidates, prompt.strategy or self.habits.strategy, began, len(seats))
+        yield await self._elect(candidates, strategy, began, len(seats))
 
-    def _asked(self, prompt: Prompt) -> list[Worker]:
+    async def _asked(self, prompt: Prompt) -> list[Worker]:
+        """The workers for a prompt, the least busy of the healthy ones; an engine that is coming back is waited for."""
+        for worker in self.workers:
+            if worker.backend.state == "restarting" and not self.health.healthy:
+                await worker.backend.ready(REVIVAL_S)
         healthy = [worker for worker in self.workers if worker.healthy]
         if not healthy:
             raise Starting("The swarm is starting: no worker is ready yet. Try again in a moment.", retry_after_s=2)
@@ -98,61 +100,29 @@ class Swarm:
         least_busy_first = sorted(healthy, key=lambda worker: (worker.busy, worker.number))
         return sorted(least_busy_first[: max(1, voices)], key=lambda worker: worker.number)
 
-    async def _ask(self, prompt: Prompt, asked: Sequence[Worker], seats: Sequence[Seat], parcels: asyncio.Queue[Parcel]) -> None:
-        """Put everything the workers say into `parcels`, then None; an error in place of it when nobody can answer."""
+    async def _ask(
+        self, prompt: Prompt, asked: Sequence[Worker], seats: Sequence[Seat], heard: asyncio.Queue[Event | None]
+    ) -> None:
+        """Hand on everything the workers say, and None at the end. A lost engine is asked once more if nothing was said yet.
+
+        Raises what kept the workers from answering.
+        """
+        listening = Listening(prompt, {worker.name: worker for worker in asked}, seats, heard, self.habits)
         for worker in asked:
             worker.busy += 1
         try:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
-                    await self._listen(prompt, asked, seats, parcels, first=attempt == 1)
-                    break
+                    return await listening.attempt(asked[0].backend)
                 except EngineLost:
                     for worker in asked:
                         worker.failures += 1
-                    if attempt == ATTEMPTS or not await self._revived(asked[0]):
+                    if attempt == ATTEMPTS or listening.said or not await asked[0].backend.ready(REVIVAL_S):
                         raise
-            parcels.put_nowait(None)
-        except SwarmError as problem:
-            parcels.put_nowait(problem)
         finally:
             for worker in asked:
                 worker.busy -= 1
-
-    async def _listen(
-        self, prompt: Prompt, asked: Sequence[Worker], seats: Sequence[Seat], parcels: asyncio.Queue[Parcel], first: bool
-    ) -> None:
-        """One attempt. A second one does not repeat what the first one said; a failure that comes after an answer or after
-        streamed text is no reason to ask again."""
-        by_name = {worker.name: worker for worker in asked}
-        began = time.monotonic()
-        said = False
-        try:
-            async with asyncio.timeout(self.habits.longest_s) as limit, aclosing(asked[0].backend.generate(prompt, seats)) as events:
-                async for event in events:
-                    if isinstance(event, Accepted) and not first:
-                        continue
-                    if isinstance(event, Candidate):
-                        if not said:
-                            limit.reschedule(asyncio.get_running_loop().time() + max(0.0, self.habits.patience_s - (time.monotonic() - began)))
-                        by_name[event.voter].record(event)
-                    said = said or isinstance(event, Candidate) or (isinstance(event, Delta) and len(seats) == 1)
-                    parcels.put_nowait(event)
-        except TimeoutError:
-            if not said:
-                raise EngineLost(f"No worker answered within {self.habits.longest_s:.0f} seconds.") from None
-        except EngineLost as problem:
-            if said:
-                parcels.put_nowait(problem)
-                return
-            raise
-
-    async def _revived(self, worker: Worker) -> bool:
-        """Wait, with a bound, until the worker's engine is ready again."""
-        end = time.monotonic() + REVIVAL_S
-        while time.monotonic() < end and worker.backend.state in ("starting", "restarting"):
-            await asyncio.sleep(0.05)
-        return worker.healthy
+            heard.put_nowait(None)
 
     async def _elect(self, candidates: Sequence[Candidate], strategy: Strategy, began: float, asked: int) -> Election:
         """The vote, off the event loop: comparing long answers takes a while."""
@@ -167,6 +137,49 @@ class Swarm:
         if strategy == "auto" and election.strategy == "structure" and not election.elected.text.count("```"):
             self.embedder.begin()  # the next prose will be compared by meaning
         return replace(election, seconds=time.monotonic() - began, decided_early=len(candidates) < asked)
+
+
+class Listening:
+    """What one request has heard from its engine so far, over all attempts. `said` once something of an answer was handed on."""
+
+    def __init__(
+        self,
+        prompt: Prompt,
+        workers: Mapping[str, Worker],
+        seats: Sequence[Seat],
+        heard: asyncio.Queue[Event | None],
+        habits: Habits,
+    ) -> None:
+        self.prompt, self.workers, self.seats, self.heard, self.habits = prompt, workers, seats, heard, habits
+        self.accepted = self.said = False
+        self.began = time.monotonic()
+
+    async def attempt(self, backend: Backend) -> None:
+        """Listen until every seat has answered or time is up. Raises EngineLost, also when time is up with no answer at all."""
+        answered = 0
+        try:
+            async with (
+                asyncio.timeout(self.habits.longest_s) as limit,
+                aclosing(backend.generate(self.prompt, self.seats)) as events,
+            ):
+                async for event in events:
+                    answered += isinstance(event, Candidate)
+                    if answered == 1 and isinstance(event, Candidate):  # from now on the vote waits only so long
+                        left = self.habits.patience_s - (time.monotonic() - self.began)
+                        limit.reschedule(asyncio.get_running_loop().time() + max(0.0, left))
+                    self._hand_on(event)
+        except TimeoutError:
+            if not answered:
+                raise EngineLost(f"No worker answered within {self.habits.longest_s:.0f} seconds.") from None
+
+    def _hand_on(self, event: Event) -> None:
+        if isinstance(event, Accepted) and self.accepted:
+            return
+        self.accepted = self.accepted or isinstance(event, Accepted)
+        self.said = self.said or isinstance(event, Candidate) or (isinstance(event, Delta) and len(self.seats) == 1)
+        if isinstance(event, Candidate):
+            self.workers[event.voter].record(event)
+        self.heard.put_nowait(event)
 
 
 def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: Habits) -> list[Seat]:

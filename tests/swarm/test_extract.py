@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local_swarm.swarm.extract import extract_text
+
+PROGRAM = "def f(x):\n    return x + 1"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f"```python\n{PROGRAM}\n```",
+        f"Sure! Here it is:\n\n```py\n{PROGRAM}\n```\nIt adds one.",
+        f"~~~python\n{PROGRAM}\n~~~",
+        f"```\n{PROGRAM}\n```",
+        PROGRAM,
+    ],
+)
+def test_finds_the_program_in_a_reply(reply: str) -> None:
+    answer = extract_text(reply)
+    assert (answer.kind, answer.language, answer.body.strip(), answer.valid) == ("code", "python", PROGRAM, True)
+
+
+def test_joins_blocks_that_belong_together() -> None:
+    answer = extract_text(f"```python\n{PROGRAM}\n```\nand then\n```python\nprint(f(1))\n```")
+    assert "print(f(1))" in answer.body and "def f" in answer.body
+
+
+def test_takes_the_block_that_parses_where_one_does_not() -> None:
+    answer = extract_text(f"```python\ndef f(:\n```\nBetter:\n```python\n{PROGRAM}\n```")
+    assert answer.valid and answer.body.strip() == PROGRAM
+
+
+def test_python_that_does_not_parse_is_invalid() -> None:
+    assert not extract_text("```python\ndef f(:\n```").valid
+
+
+def test_other_languages_are_code_of_which_nothing_is_known() -> None:
+    answer = extract_text("```rust\nfn f() {}\n```")
+    assert (answer.kind, answer.language, answer.valid) == ("code", "rust", True)
+
+
+def test_an_unclosed_fence_is_read_to_the_end() -> None:
+    assert extract_text(f"```python\n{PROGRAM}").body.strip() == PROGRAM
+
+
+@pytest.mark.parametrize("reply", ["The answer is 42.", "import things from the shop today", "x = 3"])
+def test_words_are_words(reply: str) -> None:
+    assert extract_text(reply).kind == "text"
+
+
+def test_nothing_is_invalid() -> None:
+    assert not extract_text("").valid
+    assert not extract_text("```python\n```").valid
+
+
+@given(st.text())
+def test_any_text_has_an_answer(reply: str) -> None:
+    assert extract_text(reply).kind in ("code", "text")

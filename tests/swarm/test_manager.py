@@ -1,0 +1,199 @@
+"""A swarm of real workers over the scripted engine: fan out, vote, survive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+
+import pytest
+
+from local_swarm.backends.base import Seat
+from local_swarm.backends.fake import Fake
+from local_swarm.errors import ContextExceeded, EngineLost, Starting
+from local_swarm.swarm.manager import Habits, Swarm, seats_for
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.worker import Worker
+from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Message, Prompt, Sampling
+
+pytestmark = pytest.mark.anyio
+
+NOBODY = Embedder("/nonexistent", offline=True)
+
+
+def swarm_of(backend: Fake, workers: int = 5, habits: Habits | None = None) -> Swarm:
+    return Swarm("here", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], NOBODY, habits)
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[Fake]:
+    made = Fake(pace_s=0.001)
+    await made.start()
+    yield made
+    await made.close()
+
+
+def prompt(text: str = "four words to repeat", voices: int | None = None, **sampling: object) -> Prompt:
+    return Prompt((Message("user", text),), sampling=Sampling(**sampling), voices=voices)  # type: ignore[arg-type]
+
+
+async def ask(swarm: Swarm, asked: Prompt) -> list[Event]:
+    async with asyncio.timeout(5), aclosing(swarm.answer(asked)) as events:
+        return [event async for event in events]
+
+
+async def elected(swarm: Swarm, asked: Prompt) -> Election:
+    last = (await ask(swarm, asked))[-1]
+    assert isinstance(last, Election)
+    return last
+
+
+def dissent(wrong: int) -> Callable[[Prompt, Seat], str]:
+    """The first `wrong` workers say something else."""
+    return lambda _prompt, seat: "something quite different" if int(seat.voter[1:]) <= wrong else "the same answer here"
+
+
+async def test_all_workers_answer_and_the_majority_is_elected() -> None:
+    backend = Fake(dissent(2))
+    await backend.start()
+    election = await elected(swarm_of(backend), prompt())
+    assert election.elected.text == "the same answer here"
+    assert (election.agreement, election.clusters) == (0.6, ((2, 3, 4), (0, 1)))
+    assert election.decided_early is False
+
+
+async def test_accepted_comes_first_the_election_last_and_of_many_workers_no_deltas(fake: Fake) -> None:
+    events = await ask(swarm_of(fake), prompt())
+    assert isinstance(events[0], Accepted) and isinstance(events[-1], Election)
+    assert sum(isinstance(event, Candidate) for event in events) == 5
+    assert not any(isinstance(event, Delta) for event in events)
+
+
+async def test_a_single_worker_streams(fake: Fake) -> None:
+    events = await ask(swarm_of(fake), prompt(voices=1))
+    assert "".join(event.text for event in events if isinstance(event, Delta)) == "four words to repeat"
+
+
+async def test_temperature_zero_asks_one_worker_unless_more_are_wished(fake: Fake) -> None:
+    assert len((await elected(swarm_of(fake), prompt(temperature=0.0))).candidates) == 1
+    assert len((await elected(swarm_of(fake), prompt(temperature=0.0, voices=3))).candidates) == 3
+
+
+async def test_a_crash_before_any_answer_is_not_noticed_but_for_the_time() -> None:
+    backend = Fake(pace_s=0.05)
+    await backend.start()
+    swarm = swarm_of(backend)
+    asyncio.get_running_loop().call_later(0.02, backend.crash)
+    election = await elected(swarm, prompt())
+    assert len(election.candidates) == 5
+    assert all(worker.failures == 1 for worker in swarm.workers)
+
+
+async def test_survivors_vote_when_the_engine_dies_later() -> None:
+    backend = Fake(
+        lambda _prompt, seat: "quick" if seat.voter in ("w1", "w2") else "a much longer answer that never ends",
+        pace_s=0.05,
+    )
+    await backend.start()
+    asyncio.get_running_loop().call_later(0.12, backend.crash)
+    election = await elected(swarm_of(backend), prompt())
+    assert {one.voter for one in election.candidates} == {"w1", "w2"}
+    assert election.decided_early
+
+
+async def test_an_engine_that_dies_again_is_an_error() -> None:
+    backend = Fake(pace_s=0.05)
+    await backend.start()
+    for after in (0.02, 0.1):
+        asyncio.get_running_loop().call_later(after, backend.crash)
+    with pytest.raises(EngineLost):
+        await ask(swarm_of(backend), prompt("one two three four five six"))
+
+
+async def test_after_streamed_text_nothing_is_said_twice() -> None:
+    backend = Fake(pace_s=0.03)
+    await backend.start()
+    asyncio.get_running_loop().call_later(0.05, backend.crash)
+    with pytest.raises(EngineLost):
+        await ask(swarm_of(backend), prompt("one two three four five six", voices=1))
+
+
+async def test_a_request_waits_for_an_engine_that_comes_back() -> None:
+    backend = Fake(pace_s=0.02)
+    await backend.start()
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.01, backend.crash, False)
+    loop.call_later(0.15, backend.revive)
+    assert (await elected(swarm_of(backend), prompt())).candidates
+
+
+async def test_a_swarm_whose_engine_is_not_up_says_so() -> None:
+    swarm = swarm_of(Fake())
+    assert (swarm.health.status, swarm.health.healthy, swarm.health.total) == ("starting", 0, 5)
+    with pytest.raises(Starting):
+        await ask(swarm, prompt())
+
+
+async def test_errors_of_the_client_pass_through(fake: Fake) -> None:
+    with pytest.raises(ContextExceeded):
+        await ask(swarm_of(fake), prompt("word " * 2000))
+
+
+async def test_hanging_up_frees_the_engine(fake: Fake) -> None:
+    fake.pace_s = 10.0
+    swarm = swarm_of(fake)
+    async with aclosing(swarm.answer(prompt())) as events:
+        await anext(events)
+        assert fake.running == 1
+    assert fake.running == 0
+    assert all(worker.busy == 0 for worker in swarm.workers)
+
+
+async def test_when_patience_ends_those_that_answered_decide() -> None:
+    backend = Fake(lambda _prompt, seat: "short" if seat.voter != "w5" else "long " * 200, pace_s=0.02)
+    await backend.start()
+    election = await elected(swarm_of(backend, habits=Habits(patience_s=0.3)), prompt())
+    assert len(election.candidates) == 4 and election.decided_early
+
+
+async def test_with_no_answer_at_all_there_is_an_end_too() -> None:
+    backend = Fake(lambda _prompt, _seat: "long " * 200, pace_s=0.05)
+    await backend.start()
+    with pytest.raises(EngineLost):
+        await ask(swarm_of(backend, habits=Habits(patience_s=0.1, longest_s=0.2)), prompt())
+
+
+async def test_fastest_ends_with_the_first_answer() -> None:
+    backend = Fake(lambda _prompt, seat: "quick" if seat.voter == "w3" else "long " * 200, pace_s=0.01)
+    await backend.start()
+    asked = Prompt((Message("user", "x"),), strategy="fastest")
+    election = await elected(swarm_of(backend), asked)
+    assert election.elected.voter == "w3" and len(election.candidates) == 1
+    assert backend.running == 0
+
+
+async def test_workers_remember_what_they_did(fake: Fake) -> None:
+    swarm = swarm_of(fake)
+    await elected(swarm, prompt())
+    worker = swarm.workers[0]
+    assert (worker.requests, worker.tokens, worker.failures) == (1, 4, 0)
+    assert worker.average_latency_s and worker.tokens_per_s
+
+
+def seats(count: int, **sampling: object) -> list[Seat]:
+    workers = [Worker(f"w{n}", n, Fake()) for n in range(1, count + 1)]
+    return seats_for(workers, Sampling(**sampling), Habits())  # type: ignore[arg-type]
+
+
+def test_the_first_is_greedy_and_the_others_spread() -> None:
+    assert [round(seat.temperature, 2) for seat in seats(5)] == [0.0, 0.6, 0.67, 0.73, 0.8]
+
+
+def test_a_given_temperature_is_for_all_but_the_anchor() -> None:
+    assert [seat.temperature for seat in seats(3, temperature=1.2)] == [0.0, 1.2, 1.2]
+    assert [seat.temperature for seat in seats(1, temperature=1.2)] == [1.2]
+
+
+def test_seeds_follow_the_workers_numbers() -> None:
+    assert [seat.seed for seat in seats(3, seed=40)] == [41, 42, 43]
+    assert len({seat.seed for seat in seats(8)}) == 8
