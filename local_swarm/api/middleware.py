@@ -37,7 +37,9 @@ class OwnMachineOnly:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"host", b"origin")}
         host, origin = headers.get(b"host", ""), headers.get(b"origin")
         if not self.ours(host_of("//" + host)):
-            return Forbidden(f"The Host header {host!r} does not name this machine. Call http://127.0.0.1 or http://localhost.")
+            return Forbidden(
+                f"The Host header {host!r} does not name this machine. Call http://127.0.0.1 or http://localhost."
+            )
         if origin is not None and not self.ours(host_of(origin)):
             return Forbidden(f"Web pages from {origin!r} may not call this server.")
         return None

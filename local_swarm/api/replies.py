@@ -54,7 +54,10 @@ class Reply:
         for at in range(0, len(candidate.text), SLICE):
             yield self.chunk({"content": candidate.text[at : at + SLICE]}, index=index)
         if candidate.tool_calls:
-            yield self.chunk({"tool_calls": [{"index": n, **call_json(call)} for n, call in enumerate(candidate.tool_calls)]}, index=index)
+            yield self.chunk(
+                {"tool_calls": [{"index": n, **call_json(call)} for n, call in enumerate(candidate.tool_calls)]},
+                index=index,
+            )
 
     def totals(self, election: Election, choices: int, ballots: bool) -> dict[str, Any]:
         """The usage chunk, which has no choices: sent to clients that asked for it."""

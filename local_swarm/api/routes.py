@@ -44,7 +44,12 @@ def routes(voice: Voice, status: Callable[[], Status]) -> APIRouter:
     @router.get("/health")
     async def health() -> JSONResponse:
         now = status()
-        body = {"status": now.health, "workers": {"healthy": now.healthy, "total": now.total}, "model": now.model, "version": __version__}
+        body = {
+            "status": now.health,
+            "workers": {"healthy": now.healthy, "total": now.total},
+            "model": now.model,
+            "version": __version__,
+        }
         return JSONResponse(body, 200 if now.health in ("ok", "degraded") else 503)
 
     @router.get("/v1/models")
@@ -66,11 +71,16 @@ def routes(voice: Voice, status: Callable[[], Status]) -> APIRouter:
         reply = Reply("chatcmpl-" + identifier(), int(time.time()), wish.model, voice.name, now.note)
         if wish.stream:
             live = fast and wish.choices == 1 and not wish.tools
-            return StreamingResponse(stream(events, reply, wish, live), media_type="text/event-stream", headers=SSE_HEADERS)
+            return StreamingResponse(
+                stream(events, reply, wish, live), media_type="text/event-stream", headers=SSE_HEADERS
+            )
         election = await unless_gone(last(events), request)
         if election is None:
             return Response(status_code=499)  # nobody is there to read it
-        headers = {"x-swarm-agreement": f"{election.agreement:.4f}", "x-swarm-candidates": str(len(election.candidates))}
+        headers = {
+            "x-swarm-agreement": f"{election.agreement:.4f}",
+            "x-swarm-candidates": str(len(election.candidates)),
+        }
         return JSONResponse(reply.completion(election, wish.choices, wish.ballots), headers=headers)
 
     return router
@@ -82,7 +92,9 @@ def model_names(now: Status) -> list[str]:
 
 def check(name: str, now: Status) -> None:
     if name not in model_names(now):
-        raise ModelNotFound(f"The model {name!r} does not exist here. There are: {', '.join(model_names(now))}.", param="model")
+        raise ModelNotFound(
+            f"The model {name!r} does not exist here. There are: {', '.join(model_names(now))}.", param="model"
+        )
 
 
 def entry(name: str, now: Status, born: int) -> dict[str, Any]:

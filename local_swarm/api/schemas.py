@@ -144,13 +144,18 @@ class ChatRequest(Wire):
     def _refuse_unsupported(self) -> None:
         """Better a clear refusal than an answer that ignores what was asked."""
         if self.response_format and self.response_format.type != "text":
-            raise BadRequest(f"response_format {self.response_format.type!r} is not supported yet; use 'text'.", param="response_format")
+            raise BadRequest(
+                f"response_format {self.response_format.type!r} is not supported yet; use 'text'.",
+                param="response_format",
+            )
         if self.logprobs:
             raise BadRequest("logprobs are not supported yet.", param="logprobs")
         if self.logit_bias:
             raise BadRequest("logit_bias is not supported yet.", param="logit_bias")
         if self.tool_choice not in (None, "auto", "none"):
-            raise BadRequest("tool_choice can be 'auto' or 'none'; forcing a tool is not supported yet.", param="tool_choice")
+            raise BadRequest(
+                "tool_choice can be 'auto' or 'none'; forcing a tool is not supported yet.", param="tool_choice"
+            )
         for place, tool in enumerate(self.tools or ()):
             if not isinstance(tool.get("function"), dict) or not isinstance(tool["function"].get("name"), str):
                 raise BadRequest(f"tools[{place}].function must have a name.", param=f"tools[{place}]")

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import logging
 import socket
+import sys
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def create_app(voice: Voice, status: Callable[[], Status]) -> FastAPI:
-    app = FastAPI(title="Local Swarm", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Local Swarm", version=__version__, docs_url=None, redoc_url=None, strict_content_type=False)
     app.include_router(routes(voice, status))
     app.add_middleware(OwnMachineOnly)
     app.add_exception_handler(SwarmError, on_swarm_error)
@@ -45,12 +46,21 @@ async def on_swarm_error(_request: Request, problem: Exception) -> JSONResponse:
     return JSONResponse(error_body(problem), problem.status, headers=headers)
 
 
-async def on_invalid(_request: Request, problem: Exception) -> JSONResponse:
+async def on_invalid(request: Request, problem: Exception) -> JSONResponse:
     """The first mistake in a request, with its place."""
     assert isinstance(problem, RequestValidationError)
     error = problem.errors()[0]
     if error["type"] == "json_invalid":
-        return JSONResponse(error_body(BadRequest(f"The request body is no valid JSON: {error.get('ctx', {}).get('error', error['msg'])}.")), 400)
+        return JSONResponse(
+            error_body(
+                BadRequest(f"The request body is no valid JSON: {error.get('ctx', {}).get('error', error['msg'])}.")
+            ),
+            400,
+        )
+    if len(error["loc"]) == 1 and "json" not in request.headers.get("content-type", "json"):
+        return JSONResponse(
+            error_body(BadRequest("The request body must be sent as JSON, with content-type: application/json.")), 400
+        )
     place = place_of(error["loc"])
     message = f"{place}: {error['msg']}." if place else f"The request body: {error['msg']}."
     return JSONResponse(error_body(BadRequest(message, param=place or None)), 400)
@@ -82,21 +92,25 @@ async def on_surprise(_request: Request, problem: Exception) -> JSONResponse:
 def listen(host: str, port: int) -> socket.socket:
     """A bound socket, before anything slow begins. Raises WrongUse for a host or port that cannot be had."""
     if not is_loopback(host):
-        raise WrongUse(f"The API listens on this machine only, so --host must be 127.0.0.1, ::1 or localhost, not {host!r}.")
+        raise WrongUse(
+            f"The API listens on this machine only, so --host must be 127.0.0.1, ::1 or localhost, not {host!r}."
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family)
-    with contextlib.suppress(OSError):
-        # Not on Windows, where this would let two programs have the same port.
-        if hasattr(socket, "SO_REUSEPORT"):
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform != "win32":  # there it would let two programs have the same port
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
         made.listen(128)
     except (OSError, OverflowError) as problem:
         made.close()
         if getattr(problem, "errno", None) == errno.EADDRINUSE:
-            raise WrongUse(f"Port {port} is in use, perhaps by a swarm that already runs. Choose another one with --port.") from problem
-        raise WrongUse(f"Port {port} on {host} cannot be used: {getattr(problem, 'strerror', None) or problem}.") from problem
+            raise WrongUse(
+                f"Port {port} is in use, perhaps by a swarm that already runs. Choose another one with --port."
+            ) from problem
+        raise WrongUse(
+            f"Port {port} on {host} cannot be used: {getattr(problem, 'strerror', None) or problem}."
+        ) from problem
     return made
 
 
@@ -111,7 +125,9 @@ class Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def serving(app: FastAPI, made: socket.socket) -> Any:
     """The application answers on the socket while the context lasts."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S, server_header=False)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S, server_header=False
+    )
     server = Server(config)
     task = asyncio.create_task(server.serve([made]), name="http-server")
     try:

@@ -22,7 +22,9 @@ def line(data: Mapping[str, Any]) -> bytes:
     return b"data: " + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
 
-async def stream(events: AsyncGenerator[Event, None], reply: Reply, request: ChatRequest, live: bool) -> AsyncIterator[bytes]:
+async def stream(
+    events: AsyncGenerator[Event, None], reply: Reply, request: ChatRequest, live: bool
+) -> AsyncIterator[bytes]:
     """One whole event stream. With `live` the text of a single worker goes out as it is written, else after the vote.
 
     A failure becomes an error event without an end mark: clients must not take a cut answer for a whole one.
@@ -58,7 +60,7 @@ async def with_pauses(events: AsyncGenerator[Event, None], pause_s: float) -> As
     try:
         while True:
             if waiting is None:
-                waiting = asyncio.create_task(anext(events))  # type: ignore[arg-type]
+                waiting = asyncio.create_task(anext(events))
             done, _ = await asyncio.wait({waiting}, timeout=pause_s)
             if not done:
                 yield None

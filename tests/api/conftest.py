@@ -1,0 +1,61 @@
+"""A real server on a real port over the scripted engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+import pytest
+
+from local_swarm.api.routes import Status
+from local_swarm.api.server import create_app, listen, serving
+from local_swarm.backends.fake import Fake
+from local_swarm.swarm.manager import Swarm
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.worker import Worker
+
+
+@dataclass
+class Door:
+    """A running server, the engine behind it, and a client in front of it."""
+
+    url: str
+    engine: Fake
+    swarm: Swarm
+    http: aiohttp.ClientSession
+    note: list[str] = field(default_factory=list)
+
+
+Open = Callable[..., AbstractAsyncContextManager[Door]]
+
+
+@asynccontextmanager
+async def open_door(engine: Fake | None = None, workers: int = 5, up: bool = True) -> AsyncIterator[Door]:
+    backend = engine or Fake(pace_s=0.001)
+    if up:
+        await backend.start()
+    swarm = Swarm("here", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], Embedder("/none", offline=True))
+
+    def status() -> Status:
+        health = swarm.health
+        return Status(health.status, health.healthy, health.total, "fake", 1000, "a test")
+
+    made = listen("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{made.getsockname()[1]}"
+    timeout = aiohttp.ClientTimeout(total=5)
+    async with serving(create_app(swarm, status), made), aiohttp.ClientSession(timeout=timeout) as http:
+        yield Door(url, backend, swarm, http)
+    await backend.close()
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    async with open_door() as opened:
+        yield opened
+
+
+@pytest.fixture
+def open_a_door() -> Open:
+    return open_door
