@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from rich.console import Console, Group, RenderableType
+from typing import Any
+
+from rich.console import RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from local_swarm import __version__
+from local_swarm.api.routes import FAST, VOTE
 from local_swarm.node import Node
 
 GIB, MIB = 2**30, 2**20
+EXAMPLE = "Write a Python function solve(numbers) that returns the sum of the even numbers."
 
 
 def size(count: int | None) -> str:
@@ -20,27 +24,30 @@ def size(count: int | None) -> str:
 
 
 def banner(node: Node) -> RenderableType:
-    """Machine, model and why, workers, memory, address, and the next thing to do."""
+    """Machine, model, workers and memory with the reasons, the address, and the next things to do."""
     plan, facts = node.plan, node.backend.facts
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column()
     rows.add_row("machine", node.hardware.line)
-    kind = "  (starter model, a demonstration)" if plan.starter else ""
-    rows.add_row("model", f"{plan.model}  {plan.quantization or ''}{kind}")
-    rows.add_row("", Text("; ".join(plan.why), style="dim"))
-    rows.add_row("workers", f"{plan.workers} voices over one set of weights; the first answers greedily, all vote")
-    used = facts.memory_bytes if facts else None
-    budget = plan.memory.budget_bytes
+    kind = "starter model: a demonstration" if plan.starter else plan.architecture
+    rows.add_row("model", f"{plan.model}  {plan.quantization or ''}  ({kind})")
+    for reason in plan.why:
+        rows.add_row("", Text(reason, style="dim"))
+    used, budget = facts.memory_bytes if facts else None, plan.memory.budget_bytes
     share = f" of {size(budget)} allowed ({used / budget:.0%})" if used and budget else ""
-    rows.add_row("memory", f"{size(used)} in use{share}")
+    rows.add_row("workers", f"{plan.workers} voices over one set of weights, {size(used)} in use{share}")
     if node.url:
         rows.add_row("address", Text(f"{node.url}/v1", style="bold green"))
-        rows.add_row("ask", 'local-swarm ask "Write a Python function solve(numbers) that returns the sum of the even numbers."')
-        rows.add_row("opencode", f"provider @ai-sdk/openai-compatible, baseURL {node.url}/v1, model swarm, small_model swarm-fast")
-        rows.add_row("stop", "Ctrl-C")
-    return Panel(Group(rows), title=f"Local Swarm {__version__}", title_align="left", border_style="green")
+        rows.add_row("ask", f'python main.py ask "{EXAMPLE}"')
+        rows.add_row("opencode", "put the line below into opencode.json")
+    return Panel(rows, title=f"Local Swarm {__version__}", title_align="left", border_style="green")
 
 
-def greet(console: Console, node: Node) -> None:
-    console.print(banner(node))
+def opencode(node: Node) -> dict[str, Any]:
+    """What opencode's configuration needs: two names for this swarm, the vote for work and one worker for small things."""
+    limit = {"context": node.plan.context, "output": node.plan.answer_tokens}
+    models = {name: {"name": name, "tool_call": True, "limit": limit} for name in (VOTE, FAST)}
+    options = {"baseURL": f"{node.url}/v1", "apiKey": "none"}
+    provider = {"npm": "@ai-sdk/openai-compatible", "name": "Local Swarm", "options": options, "models": models}
+    return {"provider": {"local": provider}, "model": f"local/{VOTE}", "small_model": f"local/{FAST}"}

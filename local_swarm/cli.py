@@ -22,9 +22,10 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from local_swarm import __version__
-from local_swarm.config import Config, home, load
-from local_swarm.errors import SwarmError
+from local_swarm.config import Config, load
+from local_swarm.errors import SwarmError, WrongUse
 from local_swarm.models import starter
+from local_swarm.places import checkout, home
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
@@ -53,13 +54,17 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-ModelOption = Annotated[str | None, typer.Option(help="A model's name, or the path of a .gguf file.", metavar="NAME|PATH")]
+ModelOption = Annotated[
+    str | None, typer.Option(help="A model's name, or the path of a .gguf file.", metavar="NAME|PATH")
+]
 StarterOption = Annotated[bool, typer.Option("--starter", help="Run the small model that comes with the program.")]
 InstancesOption = Annotated[int | None, typer.Option(help="How many workers vote.")]
 ContextOption = Annotated[int | None, typer.Option(help="Tokens of prompt and answer together.")]
 HostOption = Annotated[str | None, typer.Option(help="Address of the API, on this machine only. [default: 127.0.0.1]")]
 PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
 FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
+MinimalOption = Annotated[bool, typer.Option("--minimal", help="When setting up, leave out PyTorch and embeddings.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Ask no questions.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -70,14 +75,22 @@ def tell_version(wanted: bool) -> None:
 
 
 @app.callback()
-def main(_version: Annotated[bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version.")] = False) -> None:
+def main(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     pass
 
 
 def configured(file: Path | None, use_starter: bool, **flags: Any) -> Config:
     names = {
-        "model": "models.model", "context": "models.context", "instances": "swarm.instances", "host": "server.host", "port": "server.port",
-    }  # fmt: skip
+        "model": "models.model",
+        "context": "models.context",
+        "instances": "swarm.instances",
+        "host": "server.host",
+        "port": "server.port",
+    }
     wishes = {names[key]: value for key, value in flags.items()}
     if use_starter:
         wishes["models.model"] = starter.NAME
@@ -97,16 +110,20 @@ def start(
     port: PortOption = None,
     file: FileOption = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell what goes on inside.")] = False,
+    _minimal: MinimalOption = False,
+    _yes: YesOption = False,
 ) -> None:
     """Start the swarm and serve its API until Ctrl-C."""
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
     config = configured(file, use_starter, model=model, instances=instances, context=context, host=host, port=port)
     asyncio.run(serve(config))
 
 
 async def serve(config: Config) -> None:
     """Run a node until a signal comes, be it still booting or not."""
-    from local_swarm.banner import banner
+    from local_swarm.banner import banner, opencode
     from local_swarm.node import running
 
     task = asyncio.current_task()
@@ -118,6 +135,7 @@ async def serve(config: Config) -> None:
         async with running(config) as node:
             status.stop()
             err.print(banner(node))
+            err.print(json.dumps(opencode(node)), style="dim", soft_wrap=True)
             try:
                 await asyncio.Event().wait()
             finally:
@@ -153,7 +171,9 @@ def ask(
     instances: InstancesOption = None,
     max_tokens: Annotated[int | None, typer.Option(help="Longest answer, in tokens.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Of the workers beside the first, which is greedy.")] = None,
-    strategy: Annotated[str | None, typer.Option(help="How to vote: auto, structure, similarity, exact, quality or fastest.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="How to vote: auto, structure, similarity, exact, quality or fastest.")
+    ] = None,
     port: PortOption = None,
     file: FileOption = None,
     json_wanted: JsonOption = False,
@@ -172,13 +192,14 @@ def ask(
     if json_wanted:
         print(json.dumps(completion, ensure_ascii=False))
         return
-    out.print(completion["choices"][0]["message"]["content"] or json.dumps(completion["choices"][0]["message"]["tool_calls"]), markup=False)
+    out.print(
+        completion["choices"][0]["message"]["content"] or json.dumps(completion["choices"][0]["message"]["tool_calls"]),
+        markup=False,
+    )
     vote = completion["swarm"]
     clusters = "+".join(map(str, vote["clusters"]))
-    err.print(
-        f"\nagreement {vote['agreement']:.2f} · {vote['candidates']} candidates ({clusters}) · {vote['strategy']} · {vote['seconds']:.1f} s",
-        style="dim",
-    )
+    facts = (f"agreement {vote['agreement']:.2f}", f"{vote['candidates']} candidates ({clusters})", vote["strategy"])
+    err.print("\n" + " · ".join((*facts, f"{vote['seconds']:.1f} s")), style="dim")
     if note := vote.get("note"):
         err.print(note, style="dim")
 
@@ -215,9 +236,30 @@ def plan(
     if json_wanted:
         print(json.dumps(what.as_json()))
         return
-    out.print(f"{what.model}  {what.quantization or ''}  {what.workers} workers  context {what.context}  memory {size(what.memory.total_bytes)}")
+    parts = (what.model, what.quantization or "", f"{what.workers} workers", f"context {what.context}")
+    out.print("  ".join((*parts, f"memory {size(what.memory.total_bytes)}")))
     for reason in what.why:
         out.print(f"  {reason}")
+
+
+# ----------------------------------------------------------------------------------------------- setup
+
+
+@app.command()
+def setup(
+    minimal: MinimalOption = False,
+    _yes: YesOption = False,
+) -> None:
+    """Install what this machine needs into .venv, and stop."""
+    from local_swarm.environment.install import Wish, ensure
+
+    root = checkout()
+    if root is None:
+        raise WrongUse(
+            "This copy was installed by pip, which has set it up already. In a checkout: python main.py setup"
+        )
+    environment = ensure(root, Wish(minimal=minimal, keep=False))
+    err.print(f"Local Swarm is set up in {environment.folder}. Start it: python main.py")
 
 
 # ------------------------------------------------------------------------------------------------ edge
@@ -236,7 +278,10 @@ def run() -> None:
         folder = home() / "logs"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "crash.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        err.print(f"[bold red]error:[/] This should not have happened. What is known stands in {folder / 'crash.txt'}.", soft_wrap=True)
+        err.print(
+            f"[bold red]error:[/] This should not have happened. What is known stands in {folder / 'crash.txt'}.",
+            soft_wrap=True,
+        )
         sys.exit(1)
 
 

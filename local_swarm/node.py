@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from local_swarm import config as settings
 from local_swarm.api.routes import Status
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.backends.base import Backend
@@ -20,6 +19,7 @@ from local_swarm.models import starter
 from local_swarm.models.gguf import Header
 from local_swarm.models.registry import find
 from local_swarm.models.selector import Plan, Rules, Wishes, plan
+from local_swarm.places import offline
 from local_swarm.swarm.manager import Habits, Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
@@ -50,7 +50,10 @@ def planned(config: Config) -> tuple[Hardware, Header, Plan]:
     hardware = detect()
     header = find(config.models.model, config.models_folder)
     rules = Rules(
-        config.hardware.ram_fraction, config.hardware.gpu_memory_fraction, config.swarm.min_instances, config.swarm.max_instances
+        config.hardware.ram_fraction,
+        config.hardware.gpu_memory_fraction,
+        config.swarm.min_instances,
+        config.swarm.max_instances,
     )
     return hardware, header, plan(hardware, header, Wishes(config.swarm.instances, config.models.context), rules)
 
@@ -59,14 +62,22 @@ def assembled(config: Config) -> Node:
     """Every part in its place, nothing started."""
     hardware, header, what = planned(config)
     load = Load(
-        str(what.path), what.context, what.answer_tokens, what.cells, what.sequences, what.threads, gpu_layers=999 if what.gpu else 0
+        str(what.path),
+        what.context,
+        what.answer_tokens,
+        what.cells,
+        what.sequences,
+        what.threads,
+        gpu_layers=999 if what.gpu else 0,
     )
-    description = Description(what.model, what.architecture, header.chat_template, header.metadata.get("general.description"), what.starter)
+    description = Description(
+        what.model, what.architecture, header.chat_template, header.metadata.get("general.description"), what.starter
+    )
     backend = LlamaCpp(load, description)
     workers = [Worker(f"w{number}", number, backend) for number in range(1, what.workers + 1)]
     vote = config.swarm
     habits = Habits(vote.consensus_strategy, vote.coolest, vote.warmest, vote.timeout)
-    swarm = Swarm(platform.node() or "this machine", workers, Embedder(config.models.embedding, settings.offline()), habits)
+    swarm = Swarm(platform.node() or "this machine", workers, Embedder(config.models.embedding, offline()), habits)
     return Node(hardware, what, swarm, backend)
 
 
