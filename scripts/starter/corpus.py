@@ -12,7 +12,8 @@ import jinja2
 import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from starter.conversations import Conversation, conversation
+from starter.conversations import conversation
+from starter.questions import Conversation
 
 TEMPLATE = (Path(__file__).parent / "template.jinja").read_text(encoding="utf-8")
 VOCABULARY_SIZE = 2048
@@ -55,14 +56,24 @@ def train_tokenizer(seed: int, conversations: int = 30_000) -> Tokenizer:
     random = Random(seed)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(CUT), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        [
+            pre_tokenizers.Split(Regex(CUT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    special = [AddedToken(t, special=True) for t in CONTROL_TOKENS] + [AddedToken(t, special=False, normalized=False) for t in TAG_TOKENS]
+    special = [AddedToken(t, special=True) for t in CONTROL_TOKENS] + [
+        AddedToken(t, special=False, normalized=False) for t in TAG_TOKENS
+    ]
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY_SIZE, special_tokens=special, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), show_progress=False
+        vocab_size=VOCABULARY_SIZE,
+        special_tokens=special,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
     )
-    tokenizer.train_from_iterator(("".join(a + b for a, b in turns(conversation(random))) for _ in range(conversations)), trainer)
+    tokenizer.train_from_iterator(
+        ("".join(a + b for a, b in turns(conversation(random))) for _ in range(conversations)), trainer
+    )
     return tokenizer
 
 
@@ -73,20 +84,26 @@ class Block(NamedTuple):
     learn: np.ndarray  # bool (length,)
 
 
-def stream(tokenizer: Tokenizer, random: Random) -> Iterator[tuple[int, bool]]:
-    """Endless tokens, each with whether the model has to predict it: its own words and where its turn ends."""
-    start = tokenizer.token_to_id(END_OF_TEXT)
+def lessons(tokenizer: Tokenizer, random: Random) -> Iterator[tuple[list[int], list[bool]]]:
+    """Endless conversations as tokens, each with whether the model has to predict it: its own words and where its turn ends."""
+    start = int(tokenizer.token_to_id(END_OF_TEXT) or 0)
     while True:
-        yield start, False
+        tokens, learn = [start], [False]
         for given, answer in turns(conversation(random)):
-            for token in tokenizer.encode(given).ids:
-                yield token, False
-            for token in tokenizer.encode(answer).ids:
-                yield token, True
+            for text, wanted in ((given, False), (answer, True)):
+                ids = tokenizer.encode(text).ids
+                tokens += ids
+                learn += [wanted] * len(ids)
+        yield tokens, learn
 
 
 def blocks(tokenizer: Tokenizer, seed: int, length: int) -> Iterator[Block]:
-    source = stream(tokenizer, Random(seed))
-    while True:
-        pairs = [next(source) for _ in range(length + 1)]
-        yield Block(np.array([t for t, _ in pairs], np.int16), np.array([wanted for _, wanted in pairs[1:]], bool))
+    """The lessons end to end, cut into pieces of one length; neighbours share the token at the cut."""
+    tokens: list[int] = []
+    learn: list[bool] = []
+    for more, wanted in lessons(tokenizer, Random(seed)):
+        tokens += more
+        learn += wanted
+        while len(tokens) > length:
+            yield Block(np.array(tokens[: length + 1], np.int16), np.array(learn[1 : length + 1], bool))
+            del tokens[:length], learn[:length]

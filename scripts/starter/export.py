@@ -38,7 +38,11 @@ def write_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
     model = json.loads(tokenizer.to_str())["model"]
     tokens = [tokenizer.id_to_token(i) for i in range(tokenizer.get_vocab_size())]
     kinds = [
-        gguf.TokenType.CONTROL if t in CONTROL_TOKENS else gguf.TokenType.USER_DEFINED if t in TAG_TOKENS else gguf.TokenType.NORMAL
+        gguf.TokenType.CONTROL
+        if t in CONTROL_TOKENS
+        else gguf.TokenType.USER_DEFINED
+        if t in TAG_TOKENS
+        else gguf.TokenType.NORMAL
         for t in tokens
     ]
     writer.add_tokenizer_model("gpt2")

@@ -18,13 +18,15 @@ from random import Random
 from local_swarm.backends import wire
 from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.engine import Engine
-from starter.conversations import Conversation, ask, coding, reading
 from starter.corpus import render
+from starter.questions import Conversation, ask, coding
 from starter.tasks import DOMAIN_WEIGHTS, Task, task
+from starter.tools import reading
 
 VOICES = 8
 TEMPERATURE = 0.8
 ANSWER_TOKENS = 400
+SAMPLING: dict[str, float] = {}
 FENCE = re.compile(r"```(?:python)?\n(.*?)```", re.DOTALL)
 
 RUNNER = """
@@ -56,7 +58,9 @@ for line in sys.stdin:
 def behaviours(programs: Iterable[tuple[str, Sequence[str]]]) -> list[tuple[str, ...]]:
     """What each program's calls return, as text."""
     lines = "".join(json.dumps([code, list(calls)]) + "\n" for code, calls in programs)
-    done = subprocess.run([sys.executable, "-I", "-c", RUNNER], input=lines, capture_output=True, text=True, timeout=600, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", RUNNER], input=lines, capture_output=True, text=True, timeout=600, check=True
+    )
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
@@ -68,10 +72,12 @@ def open_engine(model: Path, threads: int = 2) -> Engine:
 
 def answers(engine: Engine, prompts: Sequence[str], temperatures: Sequence[float], seed: int) -> list[list[str]]:
     """Every prompt answered once per temperature."""
-    texts: dict[tuple[int, int], str] = {(job, seat): "" for job in range(len(prompts)) for seat in range(len(temperatures))}
+    texts: dict[tuple[int, int], str] = {
+        (job, seat): "" for job in range(len(prompts)) for seat in range(len(temperatures))
+    }
     for job, text in enumerate(prompts):
         seeds = [seed + job * 1000 + seat for seat in range(len(temperatures))]
-        engine.submit(wire.Generate(job, text, list(temperatures), seeds, ANSWER_TOKENS, [], {}))
+        engine.submit(wire.Generate(job, text, list(temperatures), seeds, ANSWER_TOKENS, [], SAMPLING))
         while len(engine.waiting) > 16 or (job == len(prompts) - 1 and not engine.idle):
             for report in engine.step():
                 if isinstance(report, wire.SeatText):
@@ -90,7 +96,8 @@ class Score:
     any_right: float
 
     def __str__(self) -> str:
-        return f"{self.prompts} prompts: single {self.single:.3f}  vote of {VOICES} {self.vote:.3f}  greedy {self.greedy:.3f}  any right {self.any_right:.3f}"
+        rest = f"greedy {self.greedy:.3f}  any right {self.any_right:.3f}"
+        return f"{self.prompts} prompts: single {self.single:.3f}  vote of {VOICES} {self.vote:.3f}  {rest}"
 
 
 def extract(answer: str) -> str:
@@ -110,8 +117,8 @@ def score_coding(engine: Engine, questions: Sequence[tuple[Conversation, Task, s
     single = vote = greedy = any_right = 0.0
     for number, truth in enumerate(right):
         first, *eight = ran[number * (VOICES + 1) : (number + 1) * (VOICES + 1)]
-        counts = Counter(eight)
-        elected = max(eight, key=lambda behaviour: counts[behaviour])
+        counts = Counter(behaviour for behaviour in eight if any(not result.startswith("!") for result in behaviour))
+        elected = max(eight, key=lambda behaviour: counts[behaviour])  # what fails on every input is not electable
         single += sum(behaviour == truth for behaviour in eight) / VOICES
         vote += elected == truth
         greedy += first == truth
@@ -126,7 +133,10 @@ def score_tools(engine: Engine, count: int, seed: int) -> tuple[float, float]:
     made = [reading(random) for _ in range(count)]
     calls = answers(engine, [render(messages[:1]) for messages in made], [0.0], seed)
     finals = answers(engine, [render(messages[:3]) for messages in made], [0.0], seed)
-    called = sum(render(messages[:1]) + text + "<|im_end|>\n" == render(messages[:2], False) for messages, (text,) in zip(made, calls, strict=True))
+    called = sum(
+        render(messages[:1]) + text + "<|im_end|>\n" == render(messages[:2], False)
+        for messages, (text,) in zip(made, calls, strict=True)
+    )
     told = sum(text == messages[3]["content"] for messages, (text,) in zip(made, finals, strict=True))
     return called / count, told / count
 
@@ -141,7 +151,7 @@ def measure(model: Path, prompts: int = 200, seed: int = 7, say: Callable[[str],
     for domain in DOMAIN_WEIGHTS:
         random = Random(seed)
         questions = []
-        for _ in range(prompts // 4):
+        for _ in range(prompts // 2):
             made = task(random, True, domain)
             question, name = ask(made, "solve", random)
             questions.append(([{"role": "user", "content": question}, {}], made, name))

@@ -15,12 +15,12 @@ from torch.nn import functional
 @dataclass(frozen=True, slots=True)
 class Shape:
     vocabulary: int = 2048
-    width: int = 256
-    layers: int = 6
-    heads: int = 8
-    shared: int = 4  # key/value heads, each read by heads / shared query heads (grouped-query attention)
-    inner: int = 704
-    context: int = 8192
+    width: int = 192
+    layers: int = 5
+    heads: int = 6
+    shared: int = 3  # key/value heads, each read by heads / shared query heads (grouped-query attention)
+    inner: int = 512
+    context: int = 32_768
     rope_base: float = 10_000.0
     epsilon: float = 1e-5
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Tables: one row, one line.
+# fmt: off
+
 # (name, argument list, ways to ask, code)
 SPECIALS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("is_prime", "n", ("checks whether a number is prime", "returns True if n is a prime number", "tests if n is prime"),

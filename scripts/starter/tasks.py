@@ -143,27 +143,57 @@ class Domain:
 
 
 NUMBERS = Domain(
-    "numbers", ("a list of integers", "a list of numbers"), ("numbers",) * 7 + ("values", "nums", "items"), ("n",) * 3 + ("x",),
-    "numbers", "number", say.NUMBER_FILTERS, say.NUMBER_MAPS, say.NUMBER_REDUCTIONS,
+    "numbers",
+    ("a list of integers", "a list of numbers"),
+    ("numbers",) * 7 + ("values", "nums", "items"),
+    ("n",) * 3 + ("x",),
+    "numbers",
+    "number",
+    say.NUMBER_FILTERS,
+    say.NUMBER_MAPS,
+    say.NUMBER_REDUCTIONS,
 )
 WORDS = Domain(
-    "words", ("a list of words", "a list of strings"), ("words",) * 6 + ("names", "items"), ("w",) * 3 + ("word",),
-    "words", "text", say.WORD_FILTERS, say.WORD_MAPS, say.WORD_REDUCTIONS,
+    "words",
+    ("a list of words", "a list of strings"),
+    ("words",) * 6 + ("names", "items"),
+    ("w",) * 3 + ("word",),
+    "words",
+    "text",
+    say.WORD_FILTERS,
+    say.WORD_MAPS,
+    say.WORD_REDUCTIONS,
 )
 CHARACTERS = Domain(
-    "characters", ("a string", "a text"), ("text",), ("c",),
-    "characters", "text", say.CHARACTER_FILTERS, say.CHARACTER_MAPS, say.CHARACTER_REDUCTIONS,
+    "characters",
+    ("a string", "a text"),
+    ("text",),
+    ("c",),
+    "characters",
+    "text",
+    say.CHARACTER_FILTERS,
+    say.CHARACTER_MAPS,
+    say.CHARACTER_REDUCTIONS,
 )
 RANGE = Domain(
-    "range", ("an integer n", "a positive integer n"), ("n",), ("i",),
-    "integers", "number",
+    "range",
+    ("an integer n", "a positive integer n"),
+    ("n",),
+    ("i",),
+    "integers",
+    "number",
     tuple(f for f in say.NUMBER_FILTERS if f.key in ("even", "odd", "multiple", "greater", "all")),
     tuple(m for m in say.NUMBER_MAPS if m.key in ("square", "double", "cube", "plus", "times", "same")),
     tuple(r for r in say.NUMBER_REDUCTIONS if r.key in ("sum", "count", "list", "descending", "product")),
 )
 ENTRIES = Domain(
-    "entries", ("a dictionary", "a dict"), ("data", "scores", "prices", "ages", "stock", "d"), ("v",),
-    "values", "number", say.NUMBER_FILTERS + say.KEY_FILTERS,
+    "entries",
+    ("a dictionary", "a dict"),
+    ("data", "scores", "prices", "ages", "stock", "d"),
+    ("v",),
+    "values",
+    "number",
+    say.NUMBER_FILTERS + say.KEY_FILTERS,
     tuple(m for m in say.NUMBER_MAPS if m.key in ("square", "double", "absolute", "negate", "plus", "times", "same")),
     say.ENTRY_REDUCTIONS,
 )
@@ -180,7 +210,11 @@ def parameter(kind: str | None, random: Random) -> str:
 def choose(domain: Domain, random: Random) -> tuple[say.Filter, say.Map, say.Reduction]:
     """A meaningful composition: types fit, and nothing is combined that would change nothing."""
     while True:
-        filter_, map_, reduction = (random.choice(domain.filters), random.choice(domain.maps), random.choice(domain.reductions))
+        filter_, map_, reduction = (
+            random.choice(domain.filters),
+            random.choice(domain.maps),
+            random.choice(domain.reductions),
+        )
         kind = map_.returns if map_.returns != "same" else domain.kind
         fits = kind in reduction.takes and (reduction.maps or map_.key == "same")
         if fits and not (reduction.needs_filter and filter_.code is None):
@@ -198,17 +232,50 @@ class Words:
     steps: tuple[str, ...]
 
 
+ABOUT_SIZE = {"positive", "negative", "greater", "less", "at_least", "at_most", "longer", "shorter", "length"}
+
+
+def both(one: say.Filter, other: say.Filter, k: str, j: str) -> say.Filter:
+    """Two filters as one that keeps what passes both, with their parameters filled in."""
+    assert one.code and other.code
+    nouns = tuple(
+        outer.replace("{n}", inner).replace("{k}", j)
+        for outer in other.noun
+        for inner in (noun.replace("{k}", k) for noun in one.noun)
+        if "{n}" in outer
+    )
+    clauses = tuple(
+        f"{first} and {second}".replace("{k}", k)
+        for first in one.clause
+        for second in (c.replace("{k}", j) for c in other.clause)
+    )
+    code = f"{one.code.replace('{k}', k)} and {other.code.replace('{k}', j)}"
+    return say.Filter(f"{one.key}+{other.key}", code, nouns, clauses)
+
+
 def phrase(filter_: say.Filter, map_: say.Map, noun: str, k: str, m: str, random: Random, where: str = "") -> Words:
     bare = random.choice(filter_.noun).format(n=noun, k=k) + where
     article = random.choice(("the ", "the ", "all the ", "all ", ""))
-    mapped = random.choice(map_.around).format(np=article + bare, k=m)
+    mapped = random.choice(map_.around).format(np=article + bare, bare=bare, k=m)
     clause = random.choice(filter_.clause).format(k=k) if filter_.clause else ""
     steps = []
     if filter_.code:
         steps.append(f"keep the {bare}")
     if map_.step:
         steps.append(map_.step.format(k=m))
-    return Words(bare, mapped, mapped.removeprefix("the "), clause, tuple(steps))
+    return Words(bare, mapped, mapped.removeprefix("all ").removeprefix("the "), clause, tuple(steps))
+
+
+def with_another(domain: Domain, filter_: say.Filter, k: str, random: Random) -> say.Filter:
+    """A second condition beside the first, where there is one that says something else."""
+    other = random.choice(domain.filters)
+    if (
+        other.code is None
+        or (other.key in ABOUT_SIZE) == (filter_.key in ABOUT_SIZE)
+        or not any("{n}" in noun for noun in other.noun)
+    ):
+        return filter_
+    return both(filter_, other, k, parameter(other.parameter, random))
 
 
 def sentence(steps: Sequence[str]) -> str:
@@ -221,6 +288,8 @@ def listlike(domain: Domain, random: Random) -> Task:
     """A task over numbers, words, characters or the integers from 1 to n."""
     filter_, map_, reduction = choose(domain, random)
     k, m = parameter(filter_.parameter, random), parameter(map_.parameter, random)
+    if filter_.code and domain in (NUMBERS, WORDS) and random.random() < 0.15:
+        filter_ = with_another(domain, filter_, k, random)
     x, argument = random.choice(domain.element), random.choice(domain.arguments)
     noun = "integers" if domain is NUMBERS and random.random() < 0.2 else domain.noun
     where = " from 1 to n" if domain is RANGE else ""
@@ -234,8 +303,13 @@ def listlike(domain: Domain, random: Random) -> Task:
     size = "n" if domain is RANGE else f"len({argument})"
     ways = [bodies(reduction.key, Elements(source, x, condition, code.format(x=x, k=m)), size) for code in map_.codes]
     return Task(
-        domain.name, (filter_.key, map_.key, reduction.key), wanted, random.choice(domain.given), (argument,),
-        sentence((*words.steps, reduction.step)), tuple(dict.fromkeys(body for way in ways for body in way)),
+        domain.name,
+        (filter_.key, map_.key, reduction.key),
+        wanted,
+        random.choice(domain.given),
+        (argument,),
+        sentence((*words.steps, reduction.step)),
+        tuple(dict.fromkeys(body for way in ways for body in way)),
         inputs(domain, k, random),
     )
 
@@ -248,20 +322,37 @@ def entries(random: Random) -> Task:
     by_key = filter_ in say.KEY_FILTERS
     filtered = random.choice(filter_.noun)
     bare_values = f"values of {filtered.format(n='entries', k=k)}" if by_key else filtered.format(n="values", k=k)
-    bare_entries = filtered.format(n="entries", k=k) if by_key else f"entries with {bare_values}" if filter_.code else "entries"
-    mapped = random.choice(map_.around).format(np="the " + bare_values, k=m)
-    with_map = f", {random.choice(map_.around).format(np='with values', k=m)}" if map_.key in ("double", "times", "plus", "square", "negate") else ""
+    bare_entries = (
+        filtered.format(n="entries", k=k) if by_key else f"entries with {bare_values}" if filter_.code else "entries"
+    )
+    mapped = random.choice(map_.around).format(np="the " + bare_values, bare=bare_values, k=m)
+    following = random.choice([way for way in map_.around if "{np}" in way])  # can stand after the entries
+    with_map = ""
+    if map_.key in ("double", "times", "plus", "square", "negate"):
+        with_map = f", {following.format(np='with values', k=m)}"
     if map_.key != "same" and not with_map.startswith(", with values"):
-        with_map = f", taking {random.choice(map_.around).format(np='their values', k=m)}"
+        with_map = f", taking {following.format(np='their values', k=m)}"
     wanted = random.choice(reduction.around).format(
-        mp=mapped, entries=f"the {bare_entries}{with_map}", bare_entries=bare_entries,
+        mp=mapped,
+        entries=f"the {bare_entries}{with_map}",
+        bare_entries=bare_entries,
     )
     condition = filter_.code.format(x="v", key="k", k=k) if filter_.code else None
-    steps = ([f"keep the {bare_entries}"] if condition else []) + ([map_.step.format(k=m)] if map_.step else []) + [reduction.step]
+    steps = (
+        ([f"keep the {bare_entries}"] if condition else [])
+        + ([map_.step.format(k=m)] if map_.step else [])
+        + [reduction.step]
+    )
     ways = [entry_body(reduction.key, argument, condition, by_key, code.format(x="v", k=m)) for code in map_.codes]
     return Task(
-        "entries", (filter_.key, map_.key, reduction.key), wanted, random.choice(ENTRIES.given), (argument,),
-        sentence(steps), tuple(dict.fromkeys(ways)), inputs(ENTRIES, k, random),
+        "entries",
+        (filter_.key, map_.key, reduction.key),
+        wanted,
+        random.choice(ENTRIES.given),
+        (argument,),
+        sentence(steps),
+        tuple(dict.fromkeys(ways)),
+        inputs(ENTRIES, k, random),
     )
 
 
@@ -280,7 +371,9 @@ def entry_body(reduction: str, d: str, condition: str | None, by_key: bool, expr
         "values": f"list({d}.values())" if plain else f"[{values}]",
         "keys": f"[k {items}]" if condition else f"list({d})",
         "sorted_keys": f"sorted(k {items})" if condition else f"sorted({d})",
-        "best_key": f"max((k {items}), key={d}.get, default=None)" if condition else f"max({d}, key={d}.get, default=None)",
+        "best_key": f"max((k {items}), key={d}.get, default=None)"
+        if condition
+        else f"max({d}, key={d}.get, default=None)",
         "swapped": f"{{v: k {items}}}",
         "any": f"any({condition} for k in {d})" if by_key else f"any({condition} for v in {d}.values())",
     }
@@ -296,7 +389,16 @@ def pair(random: Random) -> Task:
     body = around.format(x=code, k=k)
     wanted = words.format(np=random.choice(ways), k=k)
     values = tuple(f"{random.randint(-9, 20)}, {random.randint(1, 9)}" for _ in range(8))
-    return Task("pair", (operation, map_), wanted, "two numbers a and b", ("a", "b"), f"Compute {wanted}.", (f"return {body}",), values)
+    return Task(
+        "pair",
+        (operation, map_),
+        wanted,
+        "two numbers a and b",
+        ("a", "b"),
+        f"Compute {wanted}.",
+        (f"return {body}",),
+        values,
+    )
 
 
 def inputs(domain: Domain, k: str, random: Random) -> tuple[str, ...]:
@@ -309,12 +411,32 @@ def inputs(domain: Domain, k: str, random: Random) -> tuple[str, ...]:
         lists = [[random.randint(-20, 40) for _ in range(8)] + near for _ in range(5)]
         return (*map(str, lists), "[]", "[1]", "[-2, -2, 4, 4, 3]")
     letter = k if k.isalpha() else "a"
-    pool = ["apple", "Kiwi", "fig", "banana", "Plum", "a", "Cherry", "level", "date", letter, letter + "one", "two" + letter, "x" * max(number, 1), "y" * (number + 1), "z" * max(number - 1, 1)]
+    pool = [
+        "apple",
+        "Kiwi",
+        "fig",
+        "banana",
+        "Plum",
+        "a",
+        "Cherry",
+        "level",
+        "date",
+        letter,
+        letter + "one",
+        "two" + letter,
+        "x" * max(number, 1),
+        "y" * (number + 1),
+        "z" * max(number - 1, 1),
+    ]
     if domain is WORDS:
-        return (*(str(random.sample(pool, 9) + ["fig"]) for _ in range(5)), "[]", "['b', 'B', 'b']")
+        return (*(str([*random.sample(pool, 9), "fig"]) for _ in range(5)), "[]", "['b', 'B', 'b']")
     if domain is CHARACTERS:
-        return (*(repr(" ".join(random.sample(pool, 4)) + f" {random.randint(10, 999)}") for _ in range(5)), "''", "'Hello World 42'")
-    dicts = [dict(zip(random.sample(pool, 7), near + [random.randint(-9, 30)], strict=True)) for _ in range(5)]
+        return (
+            *(repr(" ".join(random.sample(pool, 4)) + f" {random.randint(10, 999)}") for _ in range(5)),
+            "''",
+            "'Hello World 42'",
+        )
+    dicts = [dict(zip(random.sample(pool, 7), [*near, random.randint(-9, 30)], strict=True)) for _ in range(5)]
     return (*map(str, dicts), "{}", "{'b': 4, 'a': -3}")
 
 
@@ -330,6 +452,8 @@ def task(random: Random, held_out: bool, domain: str | None = None) -> Task:
         elif name == "pair":
             made = pair(random)
         else:
-            made = listlike({"numbers": NUMBERS, "words": WORDS, "characters": CHARACTERS, "range": RANGE}[name], random)
+            made = listlike(
+                {"numbers": NUMBERS, "words": WORDS, "characters": CHARACTERS, "range": RANGE}[name], random
+            )
         if made.held_out == held_out:
             return made

@@ -44,41 +44,43 @@ class Reduction:
     needs_filter: bool = False
 
 
+# Tables: one row, one line.
+# fmt: off
 NUMBER_FILTERS = (
-    Filter("even", "{x} % 2 == 0", ("even {n}",), ("even",)),
-    Filter("odd", "{x} % 2 != 0", ("odd {n}",), ("odd",)),
-    Filter("positive", "{x} > 0", ("positive {n}", "{n} greater than zero"), ("positive",)),
-    Filter("negative", "{x} < 0", ("negative {n}", "{n} below zero"), ("negative",)),
-    Filter("greater", "{x} > {k}", ("{n} greater than {k}", "{n} above {k}", "{n} larger than {k}", "{n} bigger than {k}"), ("greater than {k}", "larger than {k}", "above {k}"), "number"),
-    Filter("less", "{x} < {k}", ("{n} less than {k}", "{n} below {k}", "{n} smaller than {k}"), ("less than {k}", "smaller than {k}", "below {k}"), "number"),
+    Filter("even", "{x} % 2 == 0", ("even {n}", "even {n}", "{n} that are even", "{n} which are even"), ("even",)),
+    Filter("odd", "{x} % 2 != 0", ("odd {n}", "odd {n}", "{n} that are odd", "{n} which are odd"), ("odd",)),
+    Filter("positive", "{x} > 0", ("positive {n}", "positive {n}", "{n} that are positive", "{n} greater than zero", "{n} above zero"), ("positive", "greater than zero")),
+    Filter("negative", "{x} < 0", ("negative {n}", "negative {n}", "{n} that are negative", "{n} below zero", "{n} less than zero"), ("negative", "less than zero")),
+    Filter("greater", "{x} > {k}", ("{n} greater than {k}", "{n} above {k}", "{n} larger than {k}", "{n} bigger than {k}", "{n} that are greater than {k}", "{n} over {k}", "{n} exceeding {k}"), ("greater than {k}", "larger than {k}", "above {k}", "bigger than {k}"), "number"),
+    Filter("less", "{x} < {k}", ("{n} less than {k}", "{n} below {k}", "{n} smaller than {k}", "{n} that are less than {k}", "{n} under {k}"), ("less than {k}", "smaller than {k}", "below {k}"), "number"),
     Filter("at_least", "{x} >= {k}", ("{n} that are at least {k}", "{n} of at least {k}"), ("at least {k}",), "number"),
     Filter("at_most", "{x} <= {k}", ("{n} that are at most {k}", "{n} of at most {k}"), ("at most {k}",), "number"),
-    Filter("multiple", "{x} % {k} == 0", ("multiples of {k}", "{n} divisible by {k}", "{n} that are multiples of {k}"), ("a multiple of {k}", "divisible by {k}"), "small"),
+    Filter("multiple", "{x} % {k} == 0", ("multiples of {k}", "{n} divisible by {k}", "{n} that are multiples of {k}", "{n} that are divisible by {k}"), ("a multiple of {k}", "divisible by {k}"), "small"),
     Filter("all", None, ("{n}",)),
 )
 
 NUMBER_MAPS = (
-    Map("square", ("{x} * {x}", "{x} ** 2"), ("the squares of {np}", "the square of each of {np}", "{np} squared", "{np}, each squared"), "square each one"),
-    Map("double", ("{x} * 2", "2 * {x}"), ("the doubles of {np}", "twice each of {np}", "{np} doubled", "{np}, each doubled"), "double each one"),
-    Map("absolute", ("abs({x})",), ("the absolute values of {np}", "the absolute value of each of {np}"), "take absolute values"),
-    Map("negate", ("-{x}",), ("the negatives of {np}", "{np} negated", "{np}, each negated"), "negate each one"),
-    Map("cube", ("{x} ** 3", "{x} * {x} * {x}"), ("the cubes of {np}", "the cube of each of {np}", "{np} cubed", "{np}, each cubed"), "cube each one"),
-    Map("plus", ("{x} + {k}",), ("{np} plus {k}", "{np} each plus {k}", "{np} with {k} added to each", "{np} increased by {k}"), "add {k} to each one", "small"),
-    Map("minus", ("{x} - {k}",), ("{np} minus {k}", "{np} with {k} subtracted from each", "{np} decreased by {k}"), "subtract {k} from each one", "small"),
-    Map("times", ("{x} * {k}",), ("{np} times {k}", "{np} multiplied by {k}", "{np}, each multiplied by {k}"), "multiply each one by {k}", "small"),
+    Map("square", ("{x} * {x}", "{x} ** 2"), ("the squares of {np}", "the square of each of {np}", "{np} squared", "{np}, each squared", "the squared {bare}", "{np} after squaring each", "the square of every one of {np}"), "square each one"),
+    Map("double", ("{x} * 2", "2 * {x}"), ("the doubles of {np}", "twice each of {np}", "{np} doubled", "{np}, each doubled", "the doubled {bare}", "{np} after doubling each", "the double of each of {np}"), "double each one"),
+    Map("absolute", ("abs({x})",), ("the absolute values of {np}", "the absolute value of each of {np}", "the magnitudes of {np}"), "take absolute values"),
+    Map("negate", ("-{x}",), ("the negatives of {np}", "the negative of each of {np}", "{np} negated", "{np}, each negated", "the negated {bare}", "{np} with the sign flipped"), "negate each one"),
+    Map("cube", ("{x} ** 3", "{x} * {x} * {x}"), ("the cubes of {np}", "the cube of each of {np}", "{np} cubed", "{np}, each cubed", "the cubed {bare}", "{np} after cubing each"), "cube each one"),
+    Map("plus", ("{x} + {k}",), ("{np} plus {k}", "{np} each plus {k}", "{np}, each plus {k}", "{np} with {k} added to each", "{np} increased by {k}", "{np}, each increased by {k}", "{np} after adding {k} to each", "{k} plus each of {np}"), "add {k} to each one", "small"),
+    Map("minus", ("{x} - {k}",), ("{np} minus {k}", "{np} with {k} subtracted from each", "{np} decreased by {k}", "{np}, each minus {k}", "{np} after subtracting {k} from each"), "subtract {k} from each one", "small"),
+    Map("times", ("{x} * {k}",), ("{np} times {k}", "{np} multiplied by {k}", "{np}, each multiplied by {k}", "{k} times each of {np}"), "multiply each one by {k}", "small"),
     Map("same", ("{x}",), ("{np}",), ""),
 )
 
 NUMBER_REDUCTIONS = (
-    Reduction("sum", ("the sum of {mp}", "the total of {mp}", "the sum over {mp}"), "add them up"),
+    Reduction("sum", ("the sum of {mp}", "the sum of {mp}", "the total of {mp}", "the sum over {mp}", "the sum total of {mp}"), "add them up"),
     Reduction("largest", ("the largest of {mp}", "the maximum of {mp}", "the biggest of {mp}", "the highest of {mp}"), "take the largest"),
     Reduction("smallest", ("the smallest of {mp}", "the minimum of {mp}", "the lowest of {mp}"), "take the smallest"),
     Reduction("count", ("the number of {bare}", "the count of {bare}", "how many {bare} there are", "how many {bare} are in the list"), "count them", maps=False),
-    Reduction("list", ("a list of {mp}", "the list of {mp}", "{mp}", "{mp} as a list"), "collect them in a list"),
-    Reduction("ascending", ("{mp} in ascending order", "{mp} sorted in ascending order", "{mp} sorted from smallest to largest", "{mp} in increasing order", "a sorted list of {mp}"), "sort them in ascending order"),
-    Reduction("descending", ("{mp} in descending order", "{mp} sorted in descending order", "{mp} sorted from largest to smallest", "{mp} in decreasing order"), "sort them in descending order"),
-    Reduction("distinct", ("the distinct values of {mp}, sorted", "the distinct values among {mp} in ascending order", "{mp} without duplicates, sorted", "the distinct {mapped}, sorted", "the unique values of {mp} as a sorted list", "a list of the distinct {mapped}"), "drop duplicates and sort"),
-    Reduction("any", ("whether any number is {clause}", "whether there is a number that is {clause}", "True if any number is {clause}, otherwise False", "True if at least one number is {clause} and False otherwise", "whether the list contains a number that is {clause}"), "check whether there is one", maps=False, needs_filter=True),
+    Reduction("list", ("a list of {mp}", "the list of {mp}", "{mp}", "{mp} as a list", "a list with {mp}", "a new list of {mp}"), "collect them in a list"),
+    Reduction("ascending", ("{mp} sorted", "{mp} sorted ascending", "{mp}, sorted in ascending order", "a list of {mp} in ascending order", "{mp} from smallest to largest", "{mp} in ascending order", "{mp} sorted in ascending order", "{mp} sorted from smallest to largest", "{mp} in increasing order", "a sorted list of {mp}"), "sort them in ascending order"),
+    Reduction("descending", ("{mp} sorted descending", "{mp}, sorted in descending order", "a list of {mp} in descending order", "{mp} from largest to smallest", "{mp} in descending order", "{mp} sorted in descending order", "{mp} sorted from largest to smallest", "{mp} in decreasing order"), "sort them in descending order"),
+    Reduction("distinct", ("the distinct values of {mp}, sorted", "the distinct values among {mp} in ascending order", "{mp} without duplicates, sorted", "the distinct {mapped}, sorted", "the unique values of {mp} as a sorted list", "a list of the distinct {mapped}", "the sorted distinct {mapped}", "the unique {mapped} in ascending order", "a sorted list of the unique {mapped}", "{mp} sorted and without duplicates"), "drop duplicates and sort"),
+    Reduction("any", ("whether any number is {clause}", "whether there is a number that is {clause}", "True if any number is {clause}, otherwise False", "True if at least one number is {clause} and False otherwise", "whether the list contains a number that is {clause}", "whether any of the numbers is {clause}", "whether at least one number is {clause}", "True if there is a number that is {clause}", "whether there are any {bare}", "whether the list has any {bare}"), "check whether there is one", maps=False, needs_filter=True),
     Reduction("average", ("the average of {mp}", "the mean of {mp}"), "take the average"),
     Reduction("product", ("the product of {mp}",), "multiply them together"),
 )
