@@ -1,0 +1,88 @@
+"""Documents are held to the truth: paths exist, commands and options are real, tables match the program."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+
+from local_swarm.api.schemas import SwarmWire
+from local_swarm.cli import app
+from local_swarm.config import keys
+from tests.test_architecture import ORDER
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("local_swarm/**/*.md")])
+PATH = re.compile(r"`((?:local_swarm|docs|config|scripts|tests)/[\w./-]*|main\.py|pyproject\.toml)`")
+LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
+SHELL = re.compile(r"```sh\n(.*?)```|`(python main\.py[^`]*)`", re.DOTALL)
+
+commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_path_and_link_exists(document: Path) -> None:
+    for path in PATH.findall(text_of(document)):
+        assert (ROOT / path).exists(), path
+    for link in LINK.findall(text_of(document)):
+        assert (document.parent / link.split("#")[0]).exists(), link
+
+
+def program_calls(text: str) -> list[list[str]]:
+    lines = [line for block, inline in SHELL.findall(text) for line in (block or inline).splitlines()]
+    words = [shlex.split(line, comments=True) for line in lines]
+    return [line[2:] for line in words if line[:2] == ["python", "main.py"]]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_command_and_option_is_real(document: Path) -> None:
+    for call in program_calls(text_of(document)):
+        command = call[0] if call and not call[0].startswith("-") else "start"
+        assert command in commands, call
+        known = {option for parameter in commands[command].params for option in parameter.opts}
+        assert {word for word in call if word.startswith("--")} <= known, call
+
+
+def options_table() -> str:
+    rows = ["| option | what it does |", "|---|---|"]
+    for option in commands["start"].params:
+        value = "" if option.is_flag else f" {option.metavar or option.name.upper()}"
+        rows.append(f"| `{option.opts[0]}{value}` | {option.help} |".replace("NAME|PATH", "NAME or PATH"))
+    return "\n".join(rows)
+
+
+def test_the_table_of_options_is_that_of_the_program() -> None:
+    found = re.search(r"<!-- options start -->\n(.*?)\n?<!-- options end -->", text_of(ROOT / "README.md"), re.DOTALL)
+    assert found and found[1] == options_table(), options_table()
+
+
+def test_the_default_file_has_every_setting() -> None:
+    sections = yaml.safe_load(text_of(ROOT / "config" / "default.yaml"))
+    assert [f"{section}.{key}" for section, entries in sections.items() for key in entries] == keys()
+
+
+def test_the_strategies_named_are_those_there_are() -> None:
+    readme = text_of(ROOT / "README.md")
+    assert SwarmWire.model_fields["strategy"].annotation
+    for strategy in re.findall(r"'(\w+)'", str(SwarmWire.model_fields["strategy"].annotation)):
+        assert f"`{strategy}`" in readme or f'"{strategy}"' in readme
+
+
+def test_the_map_shows_every_package_in_order() -> None:
+    rows = re.findall(
+        r"^\| `local_swarm/([\w.]+?)(?:\.py|/)` \|", text_of(ROOT / "docs" / "architecture.md"), re.MULTILINE
+    )
+    assert rows == [unit for unit in ORDER if unit != "__main__"]
