@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from local_swarm.api.routes import Status
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.backends.base import Backend
-from local_swarm.backends.llamacpp import Description, LlamaCpp
+from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
 from local_swarm.backends.wire import Load
 from local_swarm.config import Config
 from local_swarm.hardware.detector import detect

@@ -126,7 +126,7 @@ def compiler_hint(os_name: System, which: Which) -> str:
     }
     return next(
         (command for tool, command in commands.items() if which(tool)),
-        "the package manager of your system (g++ and make)",
+        "g++ and make, from the package manager of your system",
     )
 
 

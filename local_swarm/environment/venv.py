@@ -73,9 +73,12 @@ class Environment:
         try:
             done = subprocess.run(
                 [str(self.python), *arguments], cwd=self.root, stdin=subprocess.DEVNULL, capture_output=True,
-                timeout=CHECK_S, check=True,
+                timeout=CHECK_S, check=False,
             )  # fmt: skip
-        except (OSError, subprocess.SubprocessError):
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        if done.returncode:
+            self._keep(arguments, f"{done.stderr.decode('utf-8', 'replace')}exit code {done.returncode}")
             return None
         return done.stdout.decode("utf-8", "replace")
 

@@ -25,7 +25,7 @@ def fake() -> Backend:
 
 def llamacpp() -> Backend:
     pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
-    from local_swarm.backends.llamacpp import Description, LlamaCpp
+    from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
     from local_swarm.backends.wire import Load
     from local_swarm.models import starter
     from local_swarm.models.gguf import read_header

@@ -1,5 +1,1 @@
-"""llama.cpp: GGUF files on any processor or graphics card."""
-
-from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
-
-__all__ = ["Description", "LlamaCpp"]
+"""llama.cpp: GGUF files on any processor or graphics card. `backend` is the daemon's side, `child` the engine's process."""
