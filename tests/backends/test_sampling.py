@@ -1,0 +1,96 @@
+"""Which token is drawn: cuts, penalties, luck that depends on nothing but seed and place."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, pick, uniform
+
+EVERYTHING = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
+
+
+def scores(*probabilities: float) -> Scores:
+    return np.log(np.array(probabilities, np.float32))
+
+
+def drawn(row: Scores, draw: Draw, count: int = 4000) -> dict[int, float]:
+    counts = Counter(pick(row, draw, index) for index in range(count))
+    return {token: times / count for token, times in counts.items()}
+
+
+def test_temperature_zero_takes_the_likeliest() -> None:
+    assert pick(scores(0.2, 0.5, 0.3), Draw(0.0, 1), 7) == 1
+
+
+def test_draws_follow_the_distribution() -> None:
+    found = drawn(scores(0.5, 0.3, 0.2), Draw(1.0, 5, **EVERYTHING))  # type: ignore[arg-type]
+    assert found == pytest.approx({0: 0.5, 1: 0.3, 2: 0.2}, abs=0.03)
+
+
+def test_a_temperature_sharpens_or_flattens() -> None:
+    found = drawn(scores(0.8, 0.2), Draw(0.5, 5, **EVERYTHING))  # type: ignore[arg-type]
+    assert found[0] == pytest.approx(0.64 / 0.68, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("cut", "left"),
+    [
+        ({"top_k": 2}, {0, 1}),
+        ({"min_p": 0.5}, {0, 1}),
+        ({"top_p": 0.5}, {0, 1}),
+        ({"top_p": 0.3}, {0}),
+        ({"top_k": 1}, {0}),
+        ({}, {0, 1, 2, 3}),
+    ],
+)
+def test_what_is_cut_is_never_drawn(cut: dict[str, float], left: set[int]) -> None:
+    draw = Draw(1.5, 3, **{**EVERYTHING, **cut})  # type: ignore[arg-type]
+    assert set(drawn(scores(0.4, 0.3, 0.15, 0.15), draw)) == left
+
+
+def test_luck_depends_on_seed_and_place_alone() -> None:
+    row = scores(*[0.1] * 10)
+    one = [pick(row, Draw(1.0, 5), index) for index in range(50)]
+    assert one == [pick(row, Draw(1.0, 5), index) for index in range(50)]
+    assert one != [pick(row, Draw(1.0, 6), index) for index in range(50)]
+
+
+@given(st.integers(-(1 << 70), 1 << 70), st.integers(0, 1 << 40))
+def test_numbers_drawn_lie_between_zero_and_one(seed: int, index: int) -> None:
+    assert 0 <= uniform(seed, index) < 1
+
+
+def test_numbers_drawn_are_spread_evenly() -> None:
+    found = [uniform(seed, index) for seed in range(100) for index in range(100)]
+    shares = np.histogram(found, bins=20, range=(0, 1))[0] / len(found)
+    assert shares == pytest.approx(np.full(20, 0.05), abs=0.01)
+
+
+def test_penalties_are_llama_cpps_and_leave_the_scores_alone() -> None:
+    row = np.array([2.0, -1.0, 0.5], np.float32)
+    draw = Draw(1.0, 1, repeat_penalty=2.0, frequency_penalty=0.25, presence_penalty=0.5)
+    found = adjusted(row, draw, [0, 0, 1])
+    assert found.tolist() == [1.0 - 0.5 - 0.5, -2.0 - 0.25 - 0.5, 0.5]
+    assert row.tolist() == [2.0, -1.0, 0.5] and adjusted(row, Draw(1.0, 1), [0]) is row
+
+
+def test_bias_can_force_and_forbid() -> None:
+    row = scores(0.9, 0.05, 0.05)
+    forced = adjusted(row, Draw(0.0, 1, bias={2: 100.0}), [])
+    assert pick(forced, Draw(0.0, 1), 0) == 2
+    forbidden = adjusted(row, Draw(0.0, 1, bias={0: -100.0, 99: 5.0}), [])
+    assert pick(forbidden, Draw(1.0, 1), 0) in (1, 2)
+
+
+def test_logprobs_are_of_the_raw_distribution() -> None:
+    row = scores(0.5, 0.3, 0.2) + np.float32(7.0)
+    logprobs = Logprobs(3)
+    assert logprobs.of(row, 1) == pytest.approx(math.log(0.3), abs=1e-5)
+    assert [token for token, _ in logprobs.top(row, 2)] == [0, 1] and logprobs.top(row, 0) == []
+    assert logprobs.top(row, 9)[2][1] == pytest.approx(math.log(0.2), abs=1e-5)
