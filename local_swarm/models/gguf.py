@@ -31,6 +31,12 @@ BLOCKS = {
     34: (256, 54), 35: (256, 66), 39: (32, 17),
 }  # fmt: skip
 
+EVERY_FOURTH = {
+    "qwen3next",
+    "qwen35",
+    "qwen35moe",
+}  # architectures whose layers have attention every fourth time unless told
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -69,15 +75,38 @@ class Header:
     def chat_template(self) -> str | None:
         return self.metadata.get("tokenizer.chat_template")
 
-    def kv_bytes_per_token(self, bytes_per_value: float = 2.0) -> int | None:
-        """Bytes of keys and values for one position, as if every layer had full attention: an upper bound for hybrids."""
-        layers, width, heads = self.layers, self.number("embedding_length"), self.number("attention.head_count")
-        if not layers or not width or not heads:
+    @property
+    def kv_heads(self) -> list[int] | None:
+        """Heads of keys and values by layer; 0 where a layer keeps a recurrent state instead."""
+        layers, heads = self.layers, self.number("attention.head_count")
+        if not layers or not heads:
             return None
-        shared = self.number("attention.head_count_kv") or heads
+        given = self.metadata.get(f"{self.architecture}.attention.head_count_kv", heads)
+        by_layer = list(map(int, given)) if isinstance(given, list) else [int(given)] * layers
+        interval = self.number("full_attention_interval") or (4 if self.architecture in EVERY_FOURTH else 1)
+        return [count if (number + 1) % interval == 0 else 0 for number, count in enumerate(by_layer)]
+
+    def kv_bytes_per_token(self, bytes_per_value: float = 2.0) -> int | None:
+        """Bytes of keys and values for one position. Layers with a sliding window are priced in full: forks need all of it."""
+        width, heads, by_layer = self.number("embedding_length"), self.number("attention.head_count"), self.kv_heads
+        if not width or not heads or by_layer is None:
+            return None
         key = self.number("attention.key_length") or width // heads
         value = self.number("attention.value_length") or width // heads
-        return int(layers * shared * (key + value) * bytes_per_value)
+        return int(sum(by_layer) * (key + value) * bytes_per_value)
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of recurrent state of one sequence, which do not grow with its length: convolution and state, in single
+        precision, of every layer without attention (llama.cpp, `llama_hparams::n_embd_r` and `n_embd_s`)."""
+        recurrent = sum(count == 0 for count in self.kv_heads or ()) or (0 if self.kv_heads else self.layers or 0)
+        short, width = self.number("shortconv.l_cache"), self.number("embedding_length") or 0
+        if short:
+            return recurrent * width * (short - 1) * 4
+        inner, size = self.number("ssm.inner_size") or 0, self.number("ssm.state_size") or 0
+        convolution = (self.number("ssm.conv_kernel") or 1) - 1
+        channels = inner + 2 * (self.number("ssm.group_count") or 0) * size
+        return recurrent * (convolution * channels + inner * size) * 4
 
 
 class Reader:

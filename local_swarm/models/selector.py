@@ -15,7 +15,9 @@ COMFORTABLE_CONTEXT = 32_768  # what a coding agent works well with
 SMALLEST_CONTEXT = 2_048
 LONGEST_ANSWER = 4_096
 MOST_WORKERS = 32
+MOST_SEQUENCES = 256  # llama.cpp's own bound
 SEQUENCES_PER_WORKER = 4  # so that a few requests can be in the batch at once
+DEAR_STATE = 1 << 20  # bytes of recurrent state from which a sequence is dear, and there are half as many
 COMPUTE_BYTES = 160 << 20  # scratch of a 512-token batch; measured 90 to 150 MiB on models of 0.5B to 7B
 QUANTIZATIONS = {
     0: "f32",
@@ -117,7 +119,7 @@ def plan(hardware: Hardware, header: Header, wishes: Wishes, rules: Rules) -> Pl
     return Plan(
         starter.NAME if header.path == starter.PATH else header.path.stem, header.path, quantization, header.architecture,
         "llamacpp", workers, context, answer_tokens(context), cells(workers, context),
-        min(256, max(16, SEQUENCES_PER_WORKER * workers)), threads(hardware, header), card is not None, need, tuple(why),
+        sequences(header, workers), threads(hardware, header), card is not None, need, tuple(why),
     )  # fmt: skip
 
 
@@ -183,11 +185,18 @@ def cells(workers: int, context: int) -> int:
     return context + (workers - 1) * answer_tokens(context)
 
 
+def sequences(header: Header, workers: int) -> int:
+    """How many answers may be in the works at once, idle prefixes counted."""
+    each = SEQUENCES_PER_WORKER // 2 if header.state_bytes > DEAR_STATE else SEQUENCES_PER_WORKER
+    return min(MOST_SEQUENCES, max(4 * each, each * workers))
+
+
 def memory_need(header: Header, workers: int, context: int, budget: int | None) -> MemoryNeed:
     per_token = header.kv_bytes_per_token() or 0
     answers = (workers - 1) * answer_tokens(context) * per_token
     compute = COMPUTE_BYTES if header.weights_bytes > COMPUTE_BYTES else COMPUTE_BYTES // 8
-    return MemoryNeed(header.weights_bytes, context * per_token, answers, 0, compute, budget)
+    state = header.state_bytes * sequences(header, workers)
+    return MemoryNeed(header.weights_bytes, context * per_token, answers, state, compute, budget)
 
 
 def threads(hardware: Hardware, header: Header) -> int:
