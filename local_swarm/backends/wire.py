@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TypeVar
 
 from local_swarm.types import FinishReason
@@ -15,7 +15,8 @@ from local_swarm.types import FinishReason
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What an engine process is started with. `cells` is the room of the whole cache, shared by all sequences."""
+    """What an engine process is started with. `cells` is the room of the whole cache, shared by all sequences; `shelf_bytes` that
+    of prefixes put away in main memory."""
 
     path: str
     context: int
@@ -26,19 +27,25 @@ class Load:
     batch: int = 512
     gpu_layers: int = 999
     kv_type: str = "f16"
+    shelf_bytes: int = 0
+    longest_draft: int = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Answer `text` once per seed. `temperatures` and `seeds` have one entry per seat."""
+    """Answer `text` once per seed. `temperatures` and `seeds` have one entry per seat. Clients take turns. `schema` is JSON."""
 
     job: int
+    client: str
     text: str
     temperatures: list[float]
     seeds: list[int]
     max_tokens: int | None
     stop: list[str]
     sampling: dict[str, float]
+    bias: list[tuple[int, float]] = field(default_factory=list)
+    logprobs: int | None = None
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,14 @@ class JobRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class JobInvalid:
+    """The job cannot be done as it is wished."""
+
+    job: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobBusy:
     job: int
     message: str
@@ -92,14 +107,18 @@ class JobBusy:
 
 @dataclass(frozen=True, slots=True)
 class SeatText:
+    """`logprobs`, where they are wanted: of each token (text, nats, [(text, nats) of the likeliest])."""
+
     job: int
     seat: int
     text: str
+    logprobs: list[tuple[str, float, list[tuple[str, float]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class SeatDone:
-    """`seconds` since the job came; `logprob_sum` in nats over `completion_tokens` tokens."""
+    """`seconds` since the job came; `logprob_sum` in nats over `completion_tokens` tokens; `cached_tokens` of the prompt were in
+    memory already."""
 
     job: int
     seat: int
@@ -107,6 +126,7 @@ class SeatDone:
     completion_tokens: int
     logprob_sum: float
     seconds: float
+    cached_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +138,11 @@ class Beat:
 
 
 Command = Generate | Cancel
-Report = Loaded | LoadFailed | JobAccepted | JobRefused | JobBusy | SeatText | SeatDone | Beat
+Report = Loaded | LoadFailed | JobAccepted | JobRefused | JobInvalid | JobBusy | SeatText | SeatDone | Beat
 COMMANDS: dict[str, type[Command]] = {kind.__name__: kind for kind in (Generate, Cancel)}
 REPORTS: dict[str, type[Report]] = {
-    kind.__name__: kind for kind in (Loaded, LoadFailed, JobAccepted, JobRefused, JobBusy, SeatText, SeatDone, Beat)
+    kind.__name__: kind
+    for kind in (Loaded, LoadFailed, JobAccepted, JobRefused, JobInvalid, JobBusy, SeatText, SeatDone, Beat)
 }
 
 
@@ -145,6 +166,6 @@ def _decode(line: bytes, kinds: Mapping[str, type[Message]]) -> Message:
     try:
         data = json.loads(line)
         kind = kinds[data.pop("is")]
-        return kind(**{field.name: data[field.name] for field in fields(kind)})
+        return kind(**{one.name: data[one.name] for one in fields(kind)})
     except (KeyError, TypeError, AttributeError) as problem:
         raise ValueError(f"not a message: {line[:80]!r}") from problem

@@ -1,40 +1,89 @@
+"""Who begins, who is read, how much: decisions over plain numbers."""
+
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.backends.llamacpp.schedule import READING_SHARE, Need, Reading, admit, share
+from local_swarm.backends.llamacpp.pace import GAP, LEAST_READING, Pace
+from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, share
 
-needs = st.lists(st.builds(Need, st.integers(), st.integers(1, 500), st.integers(1, 8)), max_size=20)
-readings = st.lists(st.builds(Reading, st.integers(), st.integers(0, 5000)), max_size=8)
+clients = st.sampled_from(["a", "b", "c"])
+needs = st.lists(
+    st.builds(Need, st.integers(), clients, st.integers(1, 500), st.integers(1, 8)),
+    max_size=20,
+    unique_by=lambda n: n.job,
+)
+readings = st.lists(st.builds(Reading, st.integers(), st.integers(0, 5000)), max_size=8, unique_by=lambda r: r.job)
 
 
-@given(needs, st.integers(0, 2000), st.integers(0, 64))
-def test_admits_in_order_and_never_more_than_there_is(waiting: list[Need], cells: int, sequences: int) -> None:
-    admitted = admit(waiting, cells, sequences)
-    taken = waiting[: len(admitted)]
-    assert admitted == [need.job for need in taken]
+@given(needs, st.lists(clients), st.integers(0, 2000), st.integers(0, 64))
+def test_never_admits_more_than_there_is(waiting: list[Need], working: list[str], cells: int, sequences: int) -> None:
+    admitted = admit(waiting, working, cells, sequences)
+    taken = [need for need in waiting if need.job in admitted]
+    assert len(admitted) == len(set(admitted)) == len(taken)
     assert sum(need.cells for need in taken) <= cells and sum(need.sequences for need in taken) <= sequences
+    for client in "abc":  # of one client's jobs none is taken before an earlier one
+        own = [need.job for need in waiting if need.client == client]
+        assert [job for job in own if job in admitted] == own[: len([job for job in own if job in admitted])]
 
 
 def test_a_small_job_does_not_overtake_a_large_one() -> None:
-    assert admit([Need(1, 100, 1), Need(2, 1, 1)], free_cells=50, free_sequences=8) == []
+    assert admit([Need(1, "a", 100, 1), Need(2, "a", 1, 1)], [], free_cells=50, free_sequences=8) == []
 
 
-@given(st.integers(0, 64), readings, st.integers(64, 512))
-def test_a_batch_is_never_overfull(writing: int, prompts: list[Reading], batch: int) -> None:
-    parts = share(writing, prompts, batch)
-    assert writing + sum(count for _, count in parts) <= batch
-    assert all(count > 0 for _, count in parts)
+def test_clients_take_turns() -> None:
+    many = [Need(job, "busy", 1, 1) for job in range(5)]
+    assert admit([*many, Need(9, "new", 1, 1)], [], free_cells=3, free_sequences=9) == [0, 9, 1]
+    assert admit([*many, Need(9, "new", 1, 1)], ["busy"], free_cells=2, free_sequences=9) == [9, 0]
 
 
-def test_a_prompt_alone_fills_the_batch() -> None:
-    assert share(0, [Reading(1, 5000)], 512) == [(1, 512)]
+@given(readings, st.integers(0, 512))
+def test_a_batch_is_filled_and_never_overfull(prompts: list[Reading], room: int) -> None:
+    parts = share(prompts, room)
+    assert sum(count for _, count in parts) == min(room, sum(reading.left for reading in prompts))
+    left = {reading.job: reading.left for reading in prompts}
+    assert all(0 < count <= left[job] for job, count in parts)
 
 
-def test_while_others_write_a_prompt_gets_a_bounded_share() -> None:
-    assert share(4, [Reading(1, 5000)], 512) == [(1, READING_SHARE)]
+def test_a_small_question_does_not_wait_for_a_large_document() -> None:
+    assert share([Reading(1, 5000), Reading(2, 40)], 512) == [(2, 40), (1, 472)]
+    assert dict(share([Reading(1, 5000), Reading(2, 5000)], 512)) == {1: 256, 2: 256}
 
 
-def test_the_first_to_come_is_read_first_and_the_next_fills_the_rest() -> None:
-    assert share(0, [Reading(1, 100), Reading(2, 5000)], 512) == [(1, 100), (2, 412)]
+def paced(**seconds: float) -> Pace:
+    """What was seen of writing: `n8=0.5` says that a step of 8 tokens took half a second."""
+    made = Pace()
+    for name, value in seconds.items():
+        made.saw(int(name.removeprefix("n")), 0, value)
+    return made
+
+
+def test_the_time_of_a_step_is_guessed_between_and_beyond_what_was_seen() -> None:
+    pace = paced(n1=0.1, n9=0.5, n100=5.0)
+    assert [pace.seconds(tokens) for tokens in (1, 5, 200)] == pytest.approx([0.1, 0.3, 10.0])
+    assert Pace().seconds(7) == 1.0
+
+
+def test_old_steps_are_forgotten() -> None:
+    pace = paced(n1=5.0)
+    for _ in range(100):
+        pace.saw(1, 0, 0.1)
+    assert pace.seconds(1) < 0.11
+
+
+def test_reading_beside_writing_keeps_the_gap_and_alone_takes_all() -> None:
+    pace = paced(n1=0.1)
+    pace.saw(0, 100, 0.5)
+    assert pace.readable(1, 511) == pytest.approx(0.1 * (GAP - 1) / 0.005, abs=1)
+    assert pace.readable(0, 512) == 512
+    pace.saw(1, 10, 0.2)  # beside others a token takes longer than alone
+    assert pace.readable(1, 511) == pytest.approx(0.1 * (GAP - 1) / 0.01, abs=1)
+
+
+def test_a_prompt_is_read_however_slow_the_machine() -> None:
+    pace = paced(n1=0.1)
+    assert pace.readable(1, 511) == LEAST_READING
+    pace.saw(0, 1, 9.0)
+    assert pace.readable(1, 511) == LEAST_READING

@@ -10,8 +10,8 @@ from local_swarm.backends import wire
     [
         wire.Loaded(8192, 1024, 5_000_000, "<s>", "</s>", on_gpu=True),
         wire.JobAccepted(1, 20),
-        wire.SeatText(1, 2, 'a "quote" \n and ünïcode'),
-        wire.SeatDone(1, 2, "stop", 12, -3.5, 0.25),
+        wire.SeatText(1, 2, 'a "quote" \n and ünïcode', []),
+        wire.SeatDone(1, 2, "stop", 12, -3.5, 0.25, 7),
         wire.Beat(3, 400),
     ],
 )
@@ -22,7 +22,7 @@ def test_reports_survive_the_wire(report: wire.Report) -> None:
 
 
 def test_commands_survive_the_wire() -> None:
-    order = wire.Generate(7, "text", [0.0, 0.8], [1, 2], None, ["stop"], {"top_k": 40})
+    order = wire.Generate(7, "me", "text", [0.0, 0.8], [1, 2], None, ["stop"], {"top_k": 40})
     assert wire.decode_command(wire.encode(order)) == order
     assert wire.decode_command(wire.encode(wire.Cancel(7))) == wire.Cancel(7, None)
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -21,7 +22,7 @@ from local_swarm.backends.base import Facts, Seat, State
 from local_swarm.backends.host import Host
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.tools import parse_reply
-from local_swarm.types import Accepted, Candidate, Delta, Event, Prompt, Sampling, Usage
+from local_swarm.types import Accepted, Candidate, Delta, Event, Prompt, TokenLogprob, Usage
 
 LOAD_S = 600.0  # a large model from a slow disk
 SILENCE_S = 120.0  # no sign of life from a busy engine for so long: it hangs
@@ -52,6 +53,7 @@ class Open:
     began: float
     inbox: Inbox = field(default_factory=asyncio.Queue)
     texts: dict[int, list[str]] = field(default_factory=dict)
+    logprobs: dict[int, list[TokenLogprob]] = field(default_factory=dict)
 
 
 class LlamaCpp:
@@ -220,7 +222,7 @@ class LlamaCpp:
         text = self._template.render(prompt)
         number = next(self._numbers)
         request = self._open[number] = Open(seats, time.monotonic())
-        self._host.send(order(number, text, seats, prompt.sampling))
+        self._host.send(order(number, text, seats, prompt))
         try:
             left = len(seats)
             accepted: wire.JobAccepted | None = None
@@ -233,12 +235,16 @@ class LlamaCpp:
                     yield Accepted(report.prompt_tokens)
                 elif isinstance(report, wire.SeatText):
                     request.texts.setdefault(report.seat, []).append(report.text)
-                    yield Delta(seats[report.seat].voter, report.text)
+                    request.logprobs.setdefault(report.seat, []).extend(map(token_logprob, report.logprobs))
+                    if report.text:
+                        yield Delta(seats[report.seat].voter, report.text)
                 elif isinstance(report, wire.SeatDone) and accepted:
                     left -= 1
                     yield candidate(report, request, accepted.prompt_tokens)
                 elif isinstance(report, wire.JobRefused):
                     raise errors.ContextExceeded(report.prompt_tokens, report.context)
+                elif isinstance(report, wire.JobInvalid):
+                    raise errors.BadRequest(report.message, param="response_format")
                 elif isinstance(report, wire.JobBusy):
                     raise errors.Busy(report.message, retry_after_s=2)
         finally:
@@ -254,11 +260,16 @@ def resident_bytes(pid: int | None) -> int | None:
         return None
 
 
-def order(number: int, text: str, seats: Sequence[Seat], sampling: Sampling) -> wire.Generate:
+def order(number: int, text: str, seats: Sequence[Seat], prompt: Prompt) -> wire.Generate:
+    sampling = prompt.sampling
     names = ("top_k", "top_p", "min_p", "repeat_penalty", "frequency_penalty", "presence_penalty")
     given = {name: getattr(sampling, name) for name in names if getattr(sampling, name) is not None}
     temperatures, seeds = [seat.temperature for seat in seats], [seat.seed for seat in seats]
-    return wire.Generate(number, text, temperatures, seeds, sampling.max_tokens, list(sampling.stop), given)
+    schema = json.dumps(prompt.schema) if prompt.schema is not None else None
+    return wire.Generate(
+        number, prompt.session or "", text, temperatures, seeds, sampling.max_tokens, list(sampling.stop), given,
+        list(sampling.bias), sampling.logprobs, schema,
+    )  # fmt: skip
 
 
 def candidate(report: wire.SeatDone, request: Open, prompt_tokens: int) -> Candidate:
@@ -269,8 +280,15 @@ def candidate(report: wire.SeatDone, request: Open, prompt_tokens: int) -> Candi
         tool_calls=calls,
         voter=seat.voter,
         finish_reason="tool_calls" if calls else report.finish,
-        usage=Usage(prompt_tokens, report.completion_tokens),
+        usage=Usage(prompt_tokens, report.completion_tokens, report.cached_tokens),
         seconds=report.seconds,
         anchor=seat.anchor,
         mean_logprob=report.logprob_sum / report.completion_tokens if report.completion_tokens else None,
+        logprobs=tuple(request.logprobs.get(report.seat, ())),
     )
+
+
+def token_logprob(sent: Sequence[Any]) -> TokenLogprob:
+    """As `wire.SeatText` carries it."""
+    text, logprob, top = sent
+    return TokenLogprob(text, logprob, tuple((other, nats) for other, nats in top))

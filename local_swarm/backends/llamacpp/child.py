@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from local_swarm.backends.llamacpp.engine import Engine
 
 BEAT_S = 1.0
+SPARE_OUTPUTS = 48  # rows of scores beyond one for each sequence: for drafts
 
 
 def main() -> int:
@@ -62,8 +63,9 @@ def load(wish: wire.Load, reports: BinaryIO) -> Engine:
 
     library.open_library()
     model = library.Model(Path(wish.path), wish.gpu_layers)
-    memory = library.Context(model, wish.cells, wish.sequences, wish.batch, wish.threads, wish.kv_type)
-    engine = Engine(model, memory, wish.context, wish.answer_tokens)
+    outputs = wish.sequences + SPARE_OUTPUTS
+    memory = library.Context(model, wish.cells, wish.sequences, wish.batch, wish.threads, wish.kv_type, outputs)
+    engine = Engine(model, memory, wish.context, wish.answer_tokens, wish.shelf_bytes, wish.longest_draft)
     engine.warm_up()
     send(reports, [wire.Loaded(
         wish.context, wish.answer_tokens, model.parameters, model.special_text("bos"), model.special_text("eos"), model.on_gpu
@@ -90,7 +92,7 @@ def serve(engine: Engine, commands: queue.SimpleQueue[wire.Command | None], repo
         send(reports, engine.step())
         if time.monotonic() >= next_beat:
             next_beat = time.monotonic() + BEAT_S
-            send(reports, [wire.Beat(engine.steps, engine.cells_used)])
+            send(reports, [wire.Beat(engine.steps, engine.cache.cells_used)])
 
 
 if __name__ == "__main__":

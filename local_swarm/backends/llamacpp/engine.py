@@ -1,89 +1,119 @@
-"""Jobs in, reports out, one decode step at a time: reads each prompt once, forks its cells for every seat, decodes all
-sequences of all jobs as one batch. Knows tokens and texts; it knows no processes, pipes, messages or votes.
+"""Jobs in, reports out, one decode step at a time: reads of each prompt what memory does not know, forks it for every seat,
+decodes all sequences of all jobs as one batch. Knows tokens and texts; it knows no processes, pipes, messages or votes.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from local_swarm.backends import wire
-from local_swarm.backends.llamacpp.library import Context, Draw, Model, Sampler, Spot
+from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
+from local_swarm.backends.llamacpp.draft import Lookup, observed, worth
+from local_swarm.backends.llamacpp.job import Job, Writer
+from local_swarm.backends.llamacpp.library import Batch, Context, Grammar, Model, grammar_of
+from local_swarm.backends.llamacpp.pace import Pace
+from local_swarm.backends.llamacpp.prefixes import common
 from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, share
 from local_swarm.backends.llamacpp.text import Tail
+from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, pick
 from local_swarm.types import FinishReason
 
 WAITING_LIMIT = 256  # jobs; beyond it clients are told to come back
-WARM_UP = 64  # tokens: enough for the kernels of large batches
 GROWTH = 256  # cells by which an answer longer than its budget goes on, while there are any
+WARM_UP = (64, 64, 1, 1, 8, 8)  # tokens of the first steps: enough for the kernels of large batches
+LONGEST_DRAFT = 8
+IDLE_SHARE = 0.05  # of a step's time that idle cells may cost those that work
 
 
-@dataclass(slots=True)
-class Writer:
-    """One seat's sequence while it writes. `pending` is drawn but not yet decoded."""
-
-    seat: int
-    sequence: int
-    sampler: Sampler
-    tail: Tail
-    position: int
-    allowed: int
-    pending: int = -1
-    written: int = 0
-    logprob_sum: float = 0.0
+TokenFacts = tuple[str, float, list[tuple[str, float]]]  # as in `wire.SeatText`
 
 
-@dataclass(slots=True)
-class Job:
-    """A prompt with its seats. Until `done` reaches the end of `tokens` only the first of `sequences` is used."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One sequence's part of a batch: its pending token and a draft of what may follow; `row`: its first row of scores."""
 
-    number: int
-    tokens: list[int]
-    draws: list[Draw]
-    stops: list[str]
-    limit: int
-    budget: int
-    came: float
-    cells: int = 0
-    admitted: bool = False
-    done: int = 0
-    sequences: list[int] = field(default_factory=list)
-    writers: list[Writer] = field(default_factory=list)
-    gone: set[int] = field(default_factory=set)  # seats cancelled before they began to write
+    job: Job
+    writer: Writer
+    draft: Sequence[int]
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A prompt's part of a batch: so many of its tokens, and the row of scores after its last one."""
+
+    job: Job
+    count: int
+    row: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    token: int
+    logprob: float
+    facts: TokenFacts | None
 
 
 class Engine:
     """`context` is what one request may hold, `answer_tokens` what each of its answers is sure to get."""
 
-    def __init__(self, model: Model, memory: Context, context: int, answer_tokens: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        memory: Context,
+        context: int,
+        answer_tokens: int,
+        shelf_bytes: int = 0,
+        longest_draft: int = LONGEST_DRAFT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.model, self.memory = model, memory
         self.context, self.answer_tokens = context, answer_tokens
+        self.cache = Cache(memory, shelf_bytes)
+        self.longest_draft = 0 if model.recurrent else longest_draft
+        self.clock = clock
+        self.pace = Pace()
+        self.logprobs = Logprobs(model.vocabulary)
         self.waiting: deque[Job] = deque()
         self.reading: list[Job] = []
         self.writing: list[Job] = []
-        self.free_sequences = list(range(memory.sequences - 1, -1, -1))
-        self.free_cells = memory.cells
-        self.steps = 0
+        self.steps = self.drafted = self.accepted = 0
 
     @property
     def idle(self) -> bool:
         return not (self.waiting or self.reading or self.writing)
 
     @property
-    def cells_used(self) -> int:
-        return self.memory.cells - self.free_cells
+    def cells_promised(self) -> int:
+        return sum(job.promised for job in (*self.reading, *self.writing))
+
+    @property
+    def sequences_promised(self) -> int:
+        return sum(job.seats - len(job.gone) - 1 for job in self.reading)
+
+    @property
+    def most_idle(self) -> int:
+        """Cells that may lie idle while others work."""
+        return int(IDLE_SHARE * self.model.cells_worth)
 
     def warm_up(self) -> None:
         """Read a piece of prompt: the first request shall not pay for lazily made graphs and cold weights, and a build that does
-        not run on this machine shall fail here."""
-        count = min(WARM_UP, self.memory.batch_size, self.memory.cells)
-        self.memory.decode([Spot(self.model.start_token, at, 0, at == count - 1) for at in range(count)])
-        self.memory.clear()
+        not run on this machine shall fail here. What steps take is learned on the way."""
+        batch = self.memory.batch
+        for count in WARM_UP:
+            batch.clear()
+            count = min(count, batch.size, self.memory.cells)
+            batch.add(0, 0, [self.model.start_token] * count, "last" if count > self.memory.outputs else "all")
+            began = self.clock()
+            self.memory.decode(batch)
+            self.memory.scores(1)
+            self.pace.saw(*((0, count) if count > self.memory.outputs else (count, 0)), self.clock() - began)
+            self.memory.clear()
+
+    # -- orders
 
     def submit(self, order: wire.Generate) -> wire.Report:
         """Take a job, or say why not."""
@@ -96,168 +126,249 @@ class Engine:
             return wire.JobBusy(order.job, "The engine's queue is full.")
         limit = min(order.max_tokens or max(self.answer_tokens, 1), room)
         budget = max(1, min(limit, self.answer_tokens, (self.memory.cells - len(tokens)) // seats))
+        try:
+            grammar = Grammar(self.model, grammar_of(order.schema)) if order.schema else None
+        except ValueError as problem:
+            return wire.JobInvalid(order.job, f"This JSON schema cannot be enforced: {problem}.")
+        bias = {int(token): weight for token, weight in order.bias}
         draws = [
-            Draw(temperature, seed, **order.sampling)  # type: ignore[arg-type]
+            Draw(temperature, seed, bias=bias, **order.sampling)  # type: ignore[arg-type]
             for temperature, seed in zip(order.temperatures, order.seeds, strict=True)
         ]
-        job = Job(
-            order.job, tokens, draws, order.stop, limit, budget, time.monotonic(), cells=len(tokens) + seats * budget
-        )
-        self.waiting.append(job)
+        lookup = Lookup(tokens, seats)
+        self.waiting.append(Job(
+            order.job, order.client, tokens, draws, order.stop, limit, budget, self.clock(), lookup, grammar, order.logprobs
+        ))  # fmt: skip
         return wire.JobAccepted(order.job, len(tokens))
 
     def cancel(self, order: wire.Cancel) -> None:
         """Forget a job or some of its seats; their sequences are free from the next step on."""
         for job in [*self.waiting, *self.reading, *self.writing]:
-            if job.number != order.job:
-                continue
-            seats = set(range(len(job.draws))) if order.seats is None else set(order.seats)
-            for writer in [w for w in job.writers if w.seat in seats]:
-                self._leave(job, writer)
-            if seats - job.gone:  # some have not begun to write
+            if job.number == order.job:
+                seats = set(range(job.seats)) if order.seats is None else set(order.seats)
+                for writer in [one for one in job.writers if one.seat in seats]:
+                    self._leave(job, writer)
                 job.gone |= seats
-                if len(job.gone) == len(job.draws):
-                    self._end(job)
+                self._end_if_done(job)
+
+    # -- a step
 
     def step(self) -> list[wire.Report]:
-        """Admit, decode one batch, draw one token per sequence. Returns what happened, in order."""
+        """Admit, decode one batch, draw what follows. Returns what happened, in order."""
         self._admit()
-        spots, drawers, completed = self._batch()
-        if not spots:
+        batch = self.memory.batch
+        batch.clear()
+        written = self._add_writing(batch)
+        rows = len(batch)
+        read = self._add_reading(batch, rows)
+        if not len(batch):
             return []
-        if not self.memory.decode(spots):
+        began = self.clock()
+        if not self.memory.decode(batch):
             return self._shed()
         self.steps += 1
-        rows = self.memory.scores(sum(spot.wanted for spot in spots))
+        scores = self.memory.scores(rows + sum(one.row is not None for one in read))
+        self.pace.saw(rows, len(batch) - rows, self.clock() - began)
         reports: list[wire.Report] = []
-        for row, (index, job) in enumerate(completed):
-            reports += self._begin(job, index, rows[len(drawers) + row])
-        for row, (index, job, writer) in enumerate(drawers):
-            reports += self._draw(job, writer, index, rows[row])
+        for prompt in read:
+            reports += self._read(prompt, scores)
+        for part in written:
+            reports += self._write(part, scores)
         return reports
 
-    # -- parts of a step
-
     def _admit(self) -> None:
-        needs = [Need(job.number, job.cells, len(job.draws)) for job in self.waiting]
-        for _ in admit(needs, self.free_cells, len(self.free_sequences)):
-            job = self.waiting.popleft()
-            self.free_cells -= job.cells
-            job.admitted = True
-            job.sequences = [self.free_sequences.pop() for _ in job.draws]
-            self.reading.append(job)
+        """Begin jobs whose turn it is and for which there is room. One whose prompt begins as another does that is just being
+        read waits for that: then it needs not read it itself."""
+        while self.waiting:
+            needs = [self._need(job) for job in self.waiting if not self._better_later(job)]
+            working = [job.client for job in (*self.reading, *self.writing)]
+            cells = self.cache.cells_free - self.cells_promised
+            admitted = admit(needs, working, cells, self.cache.sequences_free - self.sequences_promised)
+            if not admitted:
+                return
+            job = next(job for job in self.waiting if job.number == admitted[0])
+            self.waiting.remove(job)
+            self._begin(job)
 
-    def _batch(self) -> tuple[list[Spot], list[tuple[int, Job, Writer]], list[tuple[int, Job]]]:
-        """The batch, who draws from which of its spots, and which prompts it completes."""
-        spots: list[Spot] = []
-        drawers = []
-        for job in self.writing:
-            for writer in job.writers:
-                drawers.append((len(spots), job, writer))
-                spots.append(Spot(writer.pending, writer.position, writer.sequence, True))
-                writer.position += 1
-        completed = []
+    def _need(self, job: Job) -> Need:
+        fresh = len(job.tokens) - self.cache.known(job.tokens, working=True)
+        return Need(job.number, job.client, fresh + job.seats * job.budget, job.seats)
+
+    def _better_later(self, job: Job) -> bool:
+        shared = ((common(job.tokens, one.tokens, 0), len(one.tokens) - 1) for one in self.reading)
+        spared = max((length for length, end in shared if length >= end or not self.cache.whole), default=0)
+        return spared - self.cache.known(job.tokens) >= WORTH_KEEPING
+
+    def _begin(self, job: Job) -> None:
+        sequences = job.seats + self.sequences_promised
+        begun = self.cache.begin(job.tokens, job.seats * job.budget + self.cells_promised, sequences)
+        job.sequence, job.read, job.reused = begun.sequence, begun.reused, begun.reused
+        if (
+            self.cache.whole
+        ):  # where the state cannot be cut, it is kept where prompts parted and just before this one's end
+            job.borders.extend(sorted({begun.parting or 0, len(job.tokens) - 1} - {0, job.read}))
+        self.reading.append(job)
+        if self.writing:
+            self.cache.tidy(self.most_idle)
+
+    def _add_writing(self, batch: Batch) -> list[Written]:
+        writers = [(job, writer) for job in self.writing for writer in job.writers]
+        spare = self.memory.cells - self.cache.cells_used - self.cells_promised
+        outputs = self.memory.outputs - len(writers) - len(self.reading)
+        lengths = {
+            job.number: worth(job.acceptance, len(writers), self.longest_draft, self.pace.seconds)
+            for job in self.writing
+        }
+        parts = []
+        for job, writer in writers:
+            most = min(lengths[job.number], spare, outputs, batch.size - len(writers), job.limit - writer.written - 1)
+            draft = job.lookup.draft(writer.seat, most)
+            spare, outputs = spare - len(draft), outputs - len(draft)
+            parts.append(Written(job, writer, draft, len(batch)))
+            batch.add(writer.sequence, writer.position, [writer.pending, *draft], "all")
+        return parts
+
+    def _add_reading(self, batch: Batch, rows: int) -> list[Read]:
+        room = self.pace.readable(rows, batch.size - rows)
         jobs = {job.number: job for job in self.reading}
-        readings = [Reading(job.number, len(job.tokens) - job.done) for job in self.reading]
-        for number, count in share(len(spots), readings, self.memory.batch_size):
+        readings = [
+            Reading(job.number, (job.borders[0] if job.borders else len(job.tokens)) - job.read)
+            for job in jobs.values()
+        ]
+        parts = []
+        for number, count in share(readings, room):
             job = jobs[number]
-            end = job.done + count
-            last = len(job.tokens) - 1
-            spots += [Spot(job.tokens[at], at, job.sequences[0], at == last) for at in range(job.done, end)]
-            job.done = end
-            if end == len(job.tokens):
-                completed.append((len(spots) - 1, job))
-        return spots, drawers, completed
+            ends = job.read + count == len(job.tokens)
+            parts.append(Read(job, count, rows if ends else None))
+            rows += ends
+            batch.add(job.sequence, job.read, job.tokens[job.read : job.read + count], "last" if ends else "none")
+        return parts
 
-    def _begin(self, job: Job, index: int, scores: NDArray[np.float32]) -> Iterator[wire.Report]:
-        """The prompt is read: fork it for every seat and draw each one's first token from the same scores."""
+    # -- after a step
+
+    def _read(self, part: Read, scores: Scores) -> Iterator[wire.Report]:
+        """A piece of prompt is in memory. When it was the last, fork it for every seat and draw each one's first token."""
+        job = part.job
+        self.cache.extend(job.sequence, job.tokens[job.read : job.read + part.count])
+        job.read += part.count
+        if job.borders and job.read == job.borders[0]:
+            job.borders.popleft()
+            self.cache.checkpoint(job.sequence)
+        if part.row is None:
+            return
         self.reading.remove(job)
         self.writing.append(job)
-        for sequence in job.sequences[1:]:
-            self.memory.fork(job.sequences[0], sequence)
-        for seat, draw in enumerate(job.draws):
-            sampler = Sampler(draw, self.model.vocabulary)
-            job.writers.append(Writer(seat, job.sequences[seat], sampler, Tail(job.stops), len(job.tokens), job.budget))
+        first, *others = [seat for seat in range(job.seats) if seat not in job.gone]
+        sequences = [(first, job.sequence), *((seat, self.cache.branch(job.sequence)) for seat in others)]
+        job.sequence = -1
+        for seat, sequence in sequences:
+            draw, tail = job.draws[seat], Tail(job.stops)
+            grammar = job.grammar.copy() if job.grammar else None
+            job.writers.append(Writer(seat, sequence, draw, tail, grammar, len(job.tokens), job.budget))
         for writer in list(job.writers):
-            if writer.seat in job.gone:
-                self._leave(job, writer)
-            else:
-                yield from self._draw(job, writer, index, scores)
+            yield from self._say(job, writer, [self._draw(job, writer, scores[part.row])])
 
-    def _draw(self, job: Job, writer: Writer, index: int, scores: NDArray[np.float32]) -> Iterator[wire.Report]:
-        token = writer.sampler.draw(self.memory, index)
-        writer.logprob_sum += logprob(scores, token)
-        writer.written += 1
-        if self.model.ends(token):
-            yield from self._finish(job, writer, "stop")
-            return
-        writer.pending = token
-        shown = writer.tail.push(self.model.piece(token))
-        if shown:
-            yield wire.SeatText(job.number, writer.seat, shown)
-        if writer.tail.stopped:
-            yield from self._finish(job, writer, "stop")
-        elif writer.written >= job.limit or (writer.written >= writer.allowed and not self._grow(job, writer)):
-            yield from self._finish(job, writer, "length")
+    def _write(self, part: Written, scores: Scores) -> Iterator[wire.Report]:
+        """Draw what follows the pending token, and on along the draft for as long as the draws agree with it."""
+        job, writer, draft = part.job, part.writer, part.draft
+        self.cache.extend(writer.sequence, (writer.pending, *draft))
+        writer.position += 1 + len(draft)
+        drawn: list[Drawn] = []
+        for at in range(1 + len(draft)):
+            drawn.append(self._draw(job, writer, scores[part.row + at]))
+            if at == len(draft) or drawn[-1].token != draft[at] or self.model.ends(draft[at]):
+                break
+        accepted = len(drawn) - 1
+        if draft:
+            job.acceptance = observed(job.acceptance, len(draft), accepted)
+            self.drafted, self.accepted = self.drafted + len(draft), self.accepted + accepted
+        if accepted < len(draft):
+            writer.position -= len(draft) - accepted
+            self.cache.trim(writer.sequence, writer.position)
+        yield from self._say(job, writer, drawn)
 
-    def _grow(self, job: Job, writer: Writer) -> bool:
+    def _draw(self, job: Job, writer: Writer, row: Scores) -> Drawn:
+        """The next token. With a grammar one is drawn first and checked alone; only where it is not allowed all are checked."""
+        scores = adjusted(row, writer.draw, job.lookup.written(writer.seat)) if writer.draw.adjusts else row
+        place = job.lookup.length(writer.seat)
+        token = pick(scores, writer.draw, place)
+        if writer.grammar and not writer.grammar.allows(token):
+            token = pick(writer.grammar.masked(scores), writer.draw, place)
+        if writer.grammar and not self.model.ends(token):
+            writer.grammar.accept(token)
+        job.lookup.add(writer.seat, token)
+        return Drawn(token, self.logprobs.of(row, token), self._likeliest(job, row, token))
+
+    def _likeliest(self, job: Job, row: Scores, token: int) -> TokenFacts | None:
+        """What clients are told of a token where they ask for it."""
+        if job.logprobs is None:
+            return None
+        top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row, job.logprobs)]
+        return self.model.text(token), self.logprobs.of(row, token), top
+
+    def _say(self, job: Job, writer: Writer, drawn: Sequence[Drawn]) -> Iterator[wire.Report]:
+        """Tokens were drawn: hand on what may be shown of their text, and see whether the answer ends with them."""
+        shown, finish, facts = "", None, list[TokenFacts]()
+        for one in drawn:
+            writer.written += 1
+            writer.pending = one.token
+            writer.logprob_sum += one.logprob
+            if not self.model.ends(one.token):
+                shown += writer.tail.push(self.model.piece(one.token))
+                facts += [one.facts] if one.facts else []
+            finish = self._finish(job, writer)
+            if finish:
+                shown += writer.tail.close()
+                break
+        if shown or facts:
+            yield wire.SeatText(job.number, writer.seat, shown, facts)
+        if finish:
+            seconds = self.clock() - job.came
+            yield wire.SeatDone(
+                job.number, writer.seat, finish, writer.written, writer.logprob_sum, seconds, job.reused
+            )
+            self._leave(job, writer)
+
+    def _finish(self, job: Job, writer: Writer) -> FinishReason | None:
+        if self.model.ends(writer.pending) or writer.tail.stopped:
+            return "stop"
+        if writer.written >= job.limit or (writer.written >= writer.allowed and not self._grow(writer)):
+            return "length"
+        return None
+
+    def _grow(self, writer: Writer) -> bool:
         """More cells for an answer that is longer than its budget, unless others need them."""
-        if self.waiting or self.free_cells < GROWTH:
+        if self.waiting or self.cache.cells_free - self.cells_promised < GROWTH:
             return False
-        self.free_cells -= GROWTH
-        job.cells += GROWTH
         writer.allowed += GROWTH
         return True
 
-    def _finish(self, job: Job, writer: Writer, finish: FinishReason) -> Iterator[wire.Report]:
-        rest = writer.tail.close()
-        if rest:
-            yield wire.SeatText(job.number, writer.seat, rest)
-        seconds = time.monotonic() - job.came
-        yield wire.SeatDone(job.number, writer.seat, finish, writer.written, writer.logprob_sum, seconds)
-        self._leave(job, writer)
+    # -- the end
 
     def _leave(self, job: Job, writer: Writer) -> None:
-        """Give back a writer's sequence and the cells of its answer; with the last one, those of the prompt."""
+        """A seat is done: its sequence rests as a prefix for others."""
         job.writers.remove(writer)
         job.gone.add(writer.seat)
-        job.sequences.remove(writer.sequence)
-        job.cells -= writer.allowed
-        self.free_cells += writer.allowed
-        self._free(writer.sequence)
-        writer.sampler.close()
-        if len(job.gone) == len(job.draws):
-            self._end(job)
+        self.cache.rest(writer.sequence)
+        self._end_if_done(job)
 
-    def _end(self, job: Job) -> None:
+    def _end_if_done(self, job: Job) -> None:
+        if len(job.gone) < job.seats:
+            return
         for place in (self.waiting, self.reading, self.writing):
             if job in place:
                 place.remove(job)
-        for sequence in job.sequences:
-            self._free(sequence)
-        if job.admitted:
-            self.free_cells += job.cells
-        job.sequences = []
-
-    def _free(self, sequence: int) -> None:
-        self.memory.free(sequence)
-        self.free_sequences.append(sequence)
+        if job.sequence >= 0:
+            self.cache.rest(job.sequence)
+            job.sequence = -1
+        if self.writing:
+            self.cache.tidy(self.most_idle)
 
     def _shed(self) -> list[wire.Report]:
-        """The books said there were cells and llama.cpp says there are none: drop the youngest job and begin the step anew."""
+        """llama.cpp finds no cells where the books say there are: let idle ones go, or the youngest job, and try again."""
+        if self.cache.idle:
+            self.cache.make_room(self.memory.cells, 0)
+            return []
         youngest = max([*self.reading, *self.writing], key=lambda job: job.came)
-        for job in self.writing:
-            for writer in job.writers:
-                writer.position -= 1
-        report = wire.JobBusy(youngest.number, "The engine ran out of cache memory.")
         self.cancel(wire.Cancel(youngest.number))
-        for job in self.reading:
-            job.done = 0
-            self.memory.free(job.sequences[0])
-        return [report]
-
-
-def logprob(scores: NDArray[np.float32], token: int) -> float:
-    """Log-probability in nats of a token under raw scores (vocabulary,): log-softmax, shifted for stability."""
-    top = float(scores.max())
-    return float(scores[token]) - top - float(np.log(np.exp(scores - top).sum()))
+        return [wire.JobBusy(youngest.number, "The engine ran out of cache memory.")]

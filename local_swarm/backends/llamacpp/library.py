@@ -1,4 +1,4 @@
-"""llama.cpp's C functions in, three plain objects out: a Model, a Context that decodes batches, a Sampler per sequence.
+"""llama.cpp's C functions in, three plain objects out: a Model, a Batch of tokens, a Context that decodes batches.
 
 The only file that touches `llama_cpp`. It knows tokens, sequence numbers and cells; it knows no prompts, jobs or processes.
 Calls were checked against llama.h of llama-cpp-python 0.3.36.
@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from llama_cpp import llama_cpp as lib
 from numpy.typing import NDArray
 
+from local_swarm.backends.sampling import Scores
 from local_swarm.errors import BadModelFile, DoesNotFit
 
 MAX_SEQUENCES = 256  # llama.cpp's own bound, LLAMA_MAX_SEQ
 KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml's numbers of the types a cache may have
 FLASH_ATTENTION_AUTO, FLASH_ATTENTION_OFF = -1, 0
-PENALTY_WINDOW = 64  # last tokens that penalties look at, llama.cpp's default
+PARTIAL_ONLY = 1  # of a sequence's state only what cannot be cut: recurrent memory
 
 
 class Log:
@@ -48,16 +49,6 @@ def open_library() -> None:
     lib.llama_backend_init()
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """One token of a batch: where it goes, and whether the scores after it are wanted."""
-
-    token: int
-    position: int
-    sequence: int
-    wanted: bool
-
-
 class Model:
     """Weights and vocabulary of a GGUF file. Raises BadModelFile when llama.cpp cannot load it."""
 
@@ -68,7 +59,7 @@ class Model:
         handle = lib.llama_model_load_from_file(str(path).encode(), params)
         if not handle:
             raise BadModelFile(f"llama.cpp cannot load {path}: {log.last}. Use another file of this model.")
-        self.handle = handle
+        self.handle, self.path = handle, path
         self.vocab = lib.llama_model_get_vocab(handle)
         self.vocabulary = lib.llama_vocab_n_tokens(self.vocab)
         self._pieces: dict[int, bytes] = {}
@@ -83,7 +74,20 @@ class Model:
 
     @property
     def recurrent(self) -> bool:
+        """Whether some of the memory is a state that each token overwrites: it cannot be cut, only copied whole."""
         return bool(lib.llama_model_is_recurrent(self.handle) or lib.llama_model_is_hybrid(self.handle))
+
+    @property
+    def window(self) -> int:
+        """How far back some layers look, 0 where all look back all the way."""
+        return int(lib.llama_model_n_swa(self.handle))
+
+    @property
+    def cells_worth(self) -> float:
+        """How many cells cost a token as much attention as all weights cost it: 2 operations a weight, 4 a cell, layer and value
+        of the embedding."""
+        size = int(lib.llama_model_n_embd(self.handle)) * int(lib.llama_model_n_layer(self.handle))
+        return self.parameters / (2 * max(1, size))
 
     def tokenize(self, text: str) -> list[int]:
         """Tokens of a rendered prompt: special tokens are recognised, a beginning token added when the model wants one."""
@@ -113,6 +117,12 @@ class Model:
             known = self._pieces[token] = buffer.raw[:size]
         return known
 
+    def text(self, token: int) -> str:
+        """A token for people: parts of characters and control tokens too."""
+        return self.piece(token).decode("utf-8", "replace") or (
+            lib.llama_vocab_get_text(self.vocab, token) or b""
+        ).decode("utf-8", "replace")
+
     def special_text(self, which: str) -> str:
         """The text of the `bos` or `eos` token, as chat templates write it; empty where there is none."""
         token = {"bos": lib.llama_vocab_bos, "eos": lib.llama_vocab_eos}[which](self.vocab)
@@ -130,17 +140,108 @@ class Model:
         lib.llama_model_free(self.handle)
 
 
+class Grammar:
+    """What a text may be, in llama.cpp's GBNF, at one place of it. Raises ValueError for what llama.cpp does not take."""
+
+    def __init__(self, model: Model, text: str) -> None:
+        self.model = model
+        self.handle = lib.llama_sampler_init_grammar(model.vocab, text.encode(), b"root")
+        if not self.handle:
+            raise ValueError(log.last)
+
+    def copy(self) -> Grammar:
+        made = Grammar.__new__(Grammar)
+        made.model, made.handle = self.model, lib.llama_sampler_clone(self.handle)
+        return made
+
+    def allows(self, token: int) -> bool:
+        """Whether the text may go on with a token. Far cheaper than `masked`: the likely tokens are tried first."""
+        return bool(np.isfinite(self._apply(np.array([token], np.int32), np.zeros(1, np.float32))[0]))
+
+    def masked(self, scores: Scores) -> Scores:
+        """The scores (vocabulary,), minus infinity where a token is not allowed."""
+        return self._apply(np.arange(len(scores), dtype=np.int32), scores)
+
+    def accept(self, token: int) -> None:
+        lib.llama_sampler_accept(self.handle, token)
+
+    def _apply(self, tokens: NDArray[np.int32], scores: Scores) -> Scores:
+        data = np.zeros(len(tokens), dtype=[("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+        data["id"], data["logit"] = tokens, scores
+        place = data.ctypes.data_as(ctypes.POINTER(lib.llama_token_data))
+        array = lib.llama_token_data_array(place, len(tokens), -1, False)
+        lib.llama_sampler_apply(self.handle, ctypes.byref(array))
+        masked: Scores = data["logit"].copy()
+        return masked
+
+    def __del__(self) -> None:
+        if self.handle:
+            lib.llama_sampler_free(self.handle)
+
+
+def grammar_of(schema: str) -> str:
+    """GBNF for JSON that obeys a JSON schema. Raises ValueError for a schema that cannot be expressed so."""
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+    try:
+        return str(json_schema_to_gbnf(schema))
+    except (AssertionError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
+        raise ValueError(str(problem) or type(problem).__name__) from problem
+
+
+class Batch:
+    """Room for `size` tokens, as arrays that C reads where they are."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.token = np.zeros(size, np.int32)
+        self.position = np.zeros(size, np.int32)
+        self.sequence = np.zeros(size, np.int32)
+        self.wanted = np.zeros(size, np.int8)
+        self._one = np.ones(size, np.int32)
+        self._rows = self.sequence.ctypes.data + 4 * np.arange(
+            size, dtype=np.uint64
+        )  # of each token, its list of one sequence
+        self.struct = lib.llama_batch(
+            0,
+            self.token.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
+            None,
+            self.position.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
+            self._one.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
+            self._rows.ctypes.data_as(ctypes.POINTER(ctypes.POINTER(ctypes.c_int32))),
+            self.wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+        )
+
+    def clear(self) -> None:
+        self.struct.n_tokens = 0
+
+    def __len__(self) -> int:
+        return int(self.struct.n_tokens)
+
+    def add(self, sequence: int, position: int, tokens: Sequence[int], wanted: Literal["all", "last", "none"]) -> None:
+        """Tokens of one sequence from a position on, and after which of them the scores are wanted."""
+        begin, end = len(self), len(self) + len(tokens)
+        self.token[begin:end] = tokens
+        self.position[begin:end] = np.arange(position, position + len(tokens))
+        self.sequence[begin:end] = sequence
+        self.wanted[begin:end] = wanted == "all"
+        if wanted == "last":
+            self.wanted[end - 1] = True
+        self.struct.n_tokens = end
+
+
 class Context:
-    """Memory for many sequences in one pool of cells, and the decoding of batches over it."""
+    """Memory for many sequences in one pool of cells, and the decoding of batches over it. `outputs`: most tokens of a batch
+    whose scores are wanted."""
 
     def __init__(
-        self, model: Model, cells: int, sequences: int, batch: int, threads: int, kv_type: str = "f16"
+        self, model: Model, cells: int, sequences: int, batch: int, threads: int, kv_type: str = "f16", outputs: int = 0
     ) -> None:
         params = lib.llama_context_default_params()
         params.n_ctx = cells
         params.n_batch = params.n_ubatch = batch
         params.n_seq_max = sequences
-        params.n_outputs_max = min(batch, sequences)
+        params.n_outputs_max = min(batch, outputs or sequences)
         params.n_threads = params.n_threads_batch = threads
         params.kv_unified = True  # one pool: forks share the cells of their prompt
         params.swa_full = True  # a sliding window's cells could not be shared by forks
@@ -154,93 +255,65 @@ class Context:
             raise DoesNotFit(
                 f"There is not enough memory for a context of {cells} tokens: {log.last}. Ask for a smaller --context."
             )
-        self.handle, self.model, self.cells, self.sequences, self.batch_size = handle, model, cells, sequences, batch
+        self.handle, self.model, self.cells, self.sequences = handle, model, cells, sequences
+        self.outputs = int(params.n_outputs_max)
         self.memory = lib.llama_get_memory(handle)
-        self.batch = lib.llama_batch_init(batch, 0, 1)
+        self.batch = Batch(batch)
 
-    def decode(self, spots: Sequence[Spot]) -> bool:
-        """Run the network over the batch. False when no cells are left for it; nothing has changed then.
+    def decode(self, batch: Batch) -> bool:
+        """Run the network over a batch. False when no cells are left for it; nothing has changed then.
 
         Raises RuntimeError when llama.cpp reports a failure that leaves the memory in doubt.
         """
-        batch = self.batch
-        for i, spot in enumerate(spots):
-            batch.token[i] = spot.token
-            batch.pos[i] = spot.position
-            batch.n_seq_id[i] = 1
-            batch.seq_id[i][0] = spot.sequence
-            batch.logits[i] = spot.wanted
-        batch.n_tokens = len(spots)
-        result = lib.llama_decode(self.handle, batch)
+        result = lib.llama_decode(self.handle, batch.struct)
         if result not in (0, 1):
             raise RuntimeError(f"llama_decode returned {result}: {log.last}")
         return bool(result == 0)
 
-    def scores(self, rows: int) -> NDArray[np.float32]:
-        """Logits (rows, vocabulary) of the wanted spots of the last batch, in batch order; a view, valid until the next."""
+    def scores(self, rows: int) -> Scores:
+        """Logits (rows, vocabulary) of the wanted tokens of the last batch, in batch order; a view, valid until the next."""
         return np.ctypeslib.as_array(lib.llama_get_logits(self.handle), shape=(rows, self.model.vocabulary))
 
-    def fork(self, source: int, target: int) -> None:
-        """Give `target` all that `source` has read. Full range only: a partial copy is silently wrong for recurrent state."""
-        lib.llama_memory_seq_cp(self.memory, source, target, -1, -1)
+    def fork(self, source: int, target: int, length: int = -1) -> None:
+        """Give `target` the first `length` tokens of `source`, all by default. Of recurrent memory the whole state is copied
+        whatever the length, without a complaint: there a partial fork is right only after `restore`."""
+        lib.llama_memory_seq_cp(self.memory, source, target, -1 if length < 0 else 0, length)
+
+    def trim(self, sequence: int, length: int) -> bool:
+        """Forget all but the first tokens; False, with nothing changed, where the memory cannot be cut there."""
+        return bool(lib.llama_memory_seq_rm(self.memory, sequence, length, -1))
 
     def free(self, sequence: int) -> None:
         lib.llama_memory_seq_rm(self.memory, sequence, -1, -1)
+
+    def length(self, sequence: int) -> int:
+        """How many tokens a sequence has read."""
+        return int(lib.llama_memory_seq_pos_max(self.memory, sequence)) + 1
+
+    def save(self, sequence: int, partial: bool = False) -> NDArray[np.uint8] | None:
+        """A sequence's memory as bytes; `partial`: only what cannot be cut, its recurrent state. Layers with a window save
+        no more than that, so what is restored must not be cut."""
+        flags = PARTIAL_ONLY if partial else 0
+        size = lib.llama_state_seq_get_size_ext(self.handle, sequence, flags)
+        data = np.empty(size, np.uint8)
+        place = data.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        written = lib.llama_state_seq_get_data_ext(self.handle, place, size, sequence, flags)
+        return data if written == size and size else None
+
+    def restore(self, sequence: int, data: NDArray[np.uint8], partial: bool = False) -> bool:
+        """Give a sequence the memory that was saved; False, and the sequence is empty, where there is no room for it."""
+        place = data.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        flags = PARTIAL_ONLY if partial else 0
+        read = lib.llama_state_seq_set_data_ext(self.handle, place, len(data), sequence, flags)
+        if read != len(data):
+            self.free(sequence)
+        return bool(read == len(data))
+
+    def use_threads(self, threads: int) -> None:
+        lib.llama_set_n_threads(self.handle, threads, threads)
 
     def clear(self) -> None:
         lib.llama_memory_clear(self.memory, True)
 
     def close(self) -> None:
-        lib.llama_batch_free(self.batch)
         lib.llama_free(self.handle)
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """How one sequence draws its tokens; temperature 0 takes the most likely."""
-
-    temperature: float
-    seed: int
-    top_k: int = 40
-    top_p: float = 0.95
-    min_p: float = 0.05
-    repeat_penalty: float = 1.0
-    frequency_penalty: float = 0.0
-    presence_penalty: float = 0.0
-
-    @property
-    def penalises(self) -> bool:
-        return self.repeat_penalty != 1.0 or self.frequency_penalty != 0.0 or self.presence_penalty != 0.0
-
-
-class Sampler:
-    """llama.cpp's sampler chain for one sequence: penalties, truncation, temperature, one draw from a seeded generator."""
-
-    def __init__(self, draw: Draw, vocabulary: int) -> None:
-        self.chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
-        parts = []
-        if draw.penalises:
-            parts.append(
-                lib.llama_sampler_init_penalties(
-                    vocabulary, PENALTY_WINDOW, draw.repeat_penalty, draw.frequency_penalty, draw.presence_penalty
-                )
-            )
-        if draw.temperature <= 0:
-            parts.append(lib.llama_sampler_init_greedy())
-        else:
-            parts += [
-                lib.llama_sampler_init_top_k(draw.top_k),
-                lib.llama_sampler_init_top_p(draw.top_p, 1),
-                lib.llama_sampler_init_min_p(draw.min_p, 1),
-                lib.llama_sampler_init_temp(draw.temperature),
-                lib.llama_sampler_init_dist(draw.seed & 0xFFFFFFFF),
-            ]
-        for part in parts:
-            lib.llama_sampler_chain_add(self.chain, part)
-
-    def draw(self, context: Context, spot: int) -> int:
-        """The next token after the spot of that index in the last batch."""
-        return int(lib.llama_sampler_sample(self.chain, context.handle, spot))
-
-    def close(self) -> None:
-        lib.llama_sampler_free(self.chain)

@@ -1,0 +1,218 @@
+"""Prompts in, sequences that have read as much of them as memory remembers out: forks, idle prefixes, host copies, cells.
+
+Three places remember. *Cells*: sequences that work and idle ones that have finished; a fork shares theirs. *Checkpoints*:
+recurrent state, which cannot be cut, as it was where prompts ended or parted. The *shelf*: whole idle sequences as host memory,
+for cells that nobody uses cost time in every step, since attention walks over all of them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from local_swarm.backends.llamacpp.library import Context
+from local_swarm.backends.llamacpp.prefixes import Prefixes, common
+
+WORTH_KEEPING = 128  # tokens: what is shorter is read again sooner than it is copied
+
+Saved = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A sequence that has read the first `reused` tokens of a prompt. `parting`: up to where the prompt was known, though memory
+    could not be cut there; a checkpoint at that place will serve the next one."""
+
+    sequence: int
+    reused: int
+    parting: int | None = None
+
+
+class Cache:
+    """`shelf_bytes` bounds host copies and checkpoints together."""
+
+    def __init__(self, memory: Context, shelf_bytes: int) -> None:
+        self.memory, self.shelf_bytes = memory, shelf_bytes
+        self.whole = memory.model.recurrent
+        self.prefixes = Prefixes()
+        self.unused = list(range(memory.sequences - 1, -1, -1))
+        self.floors: dict[
+            int, int
+        ] = {}  # of sequences that came back from the shelf without what their windows had passed
+        self.idle: OrderedDict[int, None] = OrderedDict()  # the one idle for longest comes first
+        self.shelf: OrderedDict[tuple[int, ...], Saved] = OrderedDict()
+        self.checkpoints: OrderedDict[tuple[int, ...], Saved] = OrderedDict()
+
+    # -- room
+
+    @property
+    def cells_used(self) -> int:
+        return self.prefixes.cells
+
+    @property
+    def cells_idle(self) -> int:
+        """Cells that only idle sequences hold."""
+        return self.prefixes.only(self.idle)
+
+    @property
+    def cells_free(self) -> int:
+        """Cells that could be had, those of idle sequences included."""
+        return self.memory.cells - self.cells_used + self.cells_idle
+
+    @property
+    def sequences_free(self) -> int:
+        return len(self.unused) + len(self.idle)
+
+    def make_room(self, cells: int, sequences: int, but: int | None = None) -> None:
+        """Let idle sequences go, the oldest first, until so much is unused or none but `but` is left."""
+        for sequence in list(self.idle):
+            if self.memory.cells - self.cells_used >= cells and len(self.unused) >= sequences:
+                return
+            if sequence != but:
+                self.put_away(sequence)
+
+    def tidy(self, most_idle: int) -> None:
+        """Put idle sequences away until they hold no more cells than may slow down those that work."""
+        for sequence in list(self.idle):
+            if self.cells_idle <= most_idle:
+                return
+            self.put_away(sequence)
+
+    # -- a prompt's way
+
+    def known(self, tokens: Sequence[int], working: bool = False) -> int:
+        """How many tokens of a prompt are in cells, or in those of sequences that are at work."""
+        match = self.prefixes.longest(tokens[:-1], self.whole, self.idle if working else ())
+        return match.length if match else 0
+
+    def begin(self, tokens: Sequence[int], cells: int, sequences: int) -> Begun:
+        """A sequence for a prompt, at least whose last token is left to read. `cells` are wanted beyond those of the prompt, and
+        so many `sequences` in all; there must be as many once all idle ones are let go."""
+        head = tuple(tokens[:-1])
+        match = self.prefixes.longest(head, self.whole)
+        if match and match.length < self.floors.get(match.sequence, 0):
+            match = None
+        known = self.prefixes.longest(head) if self.whole else match
+        reused = match.length if match else 0
+        self.make_room(len(tokens) - reused + cells, sequences, but=known.sequence if known else None)
+        sequence = self.unused.pop()
+        if self._from_checkpoint(head, sequence, known.length if known else 0, reused) or self._from_shelf(
+            head, sequence, reused
+        ):
+            reused = self.prefixes.length(sequence)
+        elif match:
+            self._fork(match.sequence, sequence, match.length)
+            if match.whole and match.sequence in self.idle:  # all that it held goes on in the new one
+                self.drop(match.sequence)
+        parting = known.length if known and known.length - reused >= WORTH_KEEPING else None
+        return Begun(sequence, reused, parting)
+
+    def branch(self, sequence: int) -> int:
+        """Another sequence that has read the same."""
+        target = self.unused.pop()
+        self._fork(sequence, target, self.prefixes.length(sequence))
+        return target
+
+    def extend(self, sequence: int, tokens: Sequence[int]) -> None:
+        """Tokens that were just decoded for a sequence."""
+        self.prefixes.extend(sequence, tokens)
+
+    def trim(self, sequence: int, length: int) -> None:
+        if self.memory.trim(sequence, length):
+            self.prefixes.trim(sequence, length)
+
+    def checkpoint(self, sequence: int) -> None:
+        """Remember recurrent state as it is now; nothing to do for memory that can be cut anywhere."""
+        key = tuple(self.prefixes.tokens(sequence))
+        if self.whole and len(key) >= WORTH_KEEPING and key not in self.checkpoints:
+            saved = self.memory.save(sequence, partial=True)
+            if saved is not None:
+                self._keep(self.checkpoints, key, saved)
+
+    def rest(self, sequence: int) -> None:
+        """The work on a sequence is done: it stays as a prefix for others."""
+        if self.prefixes.length(sequence) < WORTH_KEEPING:
+            self.drop(sequence)
+        else:
+            self.idle[sequence] = None
+
+    def put_away(self, sequence: int) -> None:
+        """An idle sequence gives its cells back; what no other remembers of it goes to the shelf."""
+        alone = self.prefixes.alone(sequence)
+        if alone >= WORTH_KEEPING and 2 * alone >= self.prefixes.length(sequence):
+            key = tuple(self.prefixes.tokens(sequence))
+            saved = self.memory.save(sequence) if key not in self.shelf else None
+            if saved is not None:
+                self._keep(self.shelf, key, saved)
+        self.drop(sequence)
+
+    def drop(self, sequence: int) -> None:
+        self.memory.free(sequence)
+        self.prefixes.free(sequence)
+        self.idle.pop(sequence, None)
+        self.floors.pop(sequence, None)
+        self.unused.append(sequence)
+
+    def clear(self) -> None:
+        """Forget everything, as after a failure that leaves the memory in doubt."""
+        self.memory.clear()
+        self.prefixes = Prefixes()
+        self.unused = list(range(self.memory.sequences - 1, -1, -1))
+        self.idle.clear()
+        self.floors.clear()
+
+    # -- where to take over
+
+    def _fork(self, source: int, target: int, length: int) -> None:
+        whole = length == self.prefixes.length(source)
+        self.memory.fork(source, target, -1 if whole else length)
+        self.prefixes.fork(source, target, length)
+        if source in self.floors:
+            self.floors[target] = self.floors[source]
+        if source in self.idle:
+            self.idle.move_to_end(source)
+
+    def _from_checkpoint(self, head: Sequence[int], sequence: int, known: int, least: int) -> bool:
+        """Share a known beginning's cells up to a checkpoint and put the state there in place of the one at its end."""
+        keys = (key for key in self.checkpoints if least < len(key) <= known and common(key, head, 0) == len(key))
+        key = max(keys, key=len, default=None)
+        match = self.prefixes.longest(key) if key else None
+        if key is None or match is None or match.length < len(key):
+            return False
+        self._fork(match.sequence, sequence, len(key))
+        self.checkpoints.move_to_end(key)
+        if self.memory.restore(sequence, self.checkpoints[key], partial=True):
+            return True
+        self.prefixes.free(sequence)
+        return False
+
+    def _from_shelf(self, head: Sequence[int], sequence: int, least: int) -> bool:
+        """Bring a host copy back where it spares the reading of far more than cells remember."""
+        best, length = None, least + WORTH_KEEPING
+        for key in self.shelf:
+            shared = common(key, head, 0)
+            if shared >= length and (shared == len(key) or not (self.whole or self.memory.model.window)):
+                best, length = key, shared
+        if best is None or self.memory.cells - self.cells_used < len(best):
+            return False
+        saved = self.shelf.pop(best)
+        if not self.memory.restore(sequence, saved):
+            return False
+        self.prefixes.extend(sequence, best)
+        self.trim(sequence, length)
+        if self.memory.model.window:
+            self.floors[sequence] = length
+        return True
+
+    def _keep(self, place: OrderedDict[tuple[int, ...], Saved], key: tuple[int, ...], saved: Saved) -> None:
+        """Put in, and let the oldest of the fuller place go while both together are too large."""
+        if len(saved) > self.shelf_bytes:
+            return
+        place[key] = saved
+        while sum(map(len, self.shelf.values())) + sum(map(len, self.checkpoints.values())) > self.shelf_bytes:
+            fuller = max((self.shelf, self.checkpoints), key=lambda one: sum(map(len, one.values())))
+            fuller.popitem(last=False)

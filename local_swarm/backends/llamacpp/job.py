@@ -1,0 +1,67 @@
+"""What the engine knows of a request while it works on it. Values that one engine owns and changes; they decide nothing."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from local_swarm.backends.llamacpp.draft import Lookup
+from local_swarm.backends.llamacpp.library import Grammar
+from local_swarm.backends.llamacpp.text import Tail
+from local_swarm.backends.sampling import Draw
+
+
+@dataclass(slots=True)
+class Writer:
+    """One seat's sequence while it writes. `position`: tokens in its memory. `pending`: drawn but not yet decoded."""
+
+    seat: int
+    sequence: int
+    draw: Draw
+    tail: Tail
+    grammar: Grammar | None
+    position: int
+    allowed: int
+    pending: int = -1
+    written: int = 0
+    logprob_sum: float = 0.0
+
+
+@dataclass(slots=True)
+class Job:
+    """A prompt with its seats. `read` of its `tokens` are in memory; `borders` are places where the reading pauses for a
+    checkpoint. `cells`: still promised and not yet used."""
+
+    number: int
+    client: str
+    tokens: list[int]
+    draws: list[Draw]
+    stops: list[str]
+    limit: int
+    budget: int
+    came: float
+    lookup: Lookup
+    grammar: Grammar | None = None
+    logprobs: int | None = None
+    sequence: int = -1
+    read: int = 0
+    reused: int = 0
+    borders: deque[int] = field(default_factory=deque)
+    writers: list[Writer] = field(default_factory=list)
+    gone: set[int] = field(default_factory=set)  # seats that have finished or were cancelled
+    acceptance: float = 0.5  # how likely a drafted token is right, as seen so far
+
+    @property
+    def left(self) -> int:
+        return len(self.tokens) - self.read
+
+    @property
+    def seats(self) -> int:
+        return len(self.draws)
+
+    @property
+    def promised(self) -> int:
+        """Cells that it may still take beyond those in use."""
+        if self.writers or self.read == len(self.tokens):
+            return sum(writer.allowed - writer.written for writer in self.writers)
+        return self.left + (self.seats - len(self.gone)) * self.budget
