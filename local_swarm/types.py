@@ -36,7 +36,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn. None means: as the swarm or the model prefers."""
+    """How tokens are drawn. None means: as the swarm or the model prefers. `bias` adds to the scores of tokens; `logprobs`: tell
+    each token's log-probability and those of so many likeliest ones beside it."""
 
     temperature: float | None = None
     top_p: float | None = None
@@ -48,11 +49,14 @@ class Sampling:
     seed: int | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
+    bias: tuple[tuple[int, float], ...] = ()
+    logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is asked, and how the vote on it shall go. `voices` None asks every worker."""
+    """What is asked, and how the vote on it shall go. `voices` None asks every worker; `schema`: the answer must be JSON that
+    obeys this JSON schema."""
 
     messages: tuple[Message, ...]
     tools: tuple[JSON, ...] = ()
@@ -60,6 +64,7 @@ class Prompt:
     voices: int | None = None
     strategy: Strategy | None = None
     session: str | None = None
+    schema: JSON | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,15 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token that was written, how likely it was, in nats, and what else was likely, the likeliest first."""
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One worker's finished answer. `anchor`: sampled at temperature 0. `mean_logprob` is in nats per token."""
 
@@ -98,6 +112,7 @@ class Candidate:
     anchor: bool = False
     tool_calls: tuple[ToolCall, ...] = ()
     mean_logprob: float | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,31 @@ def test_a_tool_is_called_and_its_result_used(daemon: Daemon) -> None:
     assert "walnut-4711" in (second.message.content or "")
 
 
+def test_an_answer_can_be_bound_to_a_schema_and_its_tokens_told(daemon: Daemon) -> None:
+    schema: Any = {
+        "type": "object",
+        "properties": {"even": {"type": "boolean"}},
+        "required": ["even"],
+        "additionalProperties": False,
+    }
+    completion = daemon.client.chat.completions.create(
+        model="swarm", messages=[{"role": "user", "content": "Is 4 even?"}], logprobs=True, top_logprobs=2,
+        response_format={"type": "json_schema", "json_schema": {"name": "parity", "strict": True, "schema": schema}},
+    )  # fmt: skip
+    choice = completion.choices[0]
+    assert isinstance(json.loads(choice.message.content or "")["even"], bool)
+    assert choice.logprobs and choice.logprobs.content
+    assert "".join(one.token for one in choice.logprobs.content) == choice.message.content
+    assert all(len(one.top_logprobs) == 2 and one.logprob <= 0 for one in choice.logprobs.content)
+    wrong: Any = {"name": "x", "schema": {"type": "nonsense"}}
+    with pytest.raises(openai.BadRequestError, match="cannot be enforced"):
+        daemon.client.chat.completions.create(
+            model="swarm",
+            messages=[{"role": "user", "content": "?"}],
+            response_format={"type": "json_schema", "json_schema": wrong},
+        )
+
+
 def test_ask_asks_the_daemon_and_prints_what_the_vote_was(daemon: Daemon) -> None:
     done = program("ask", QUESTION, "--port", str(daemon.port), home=daemon.home)
     assert done.returncode == 0 and solve(done.stdout)([2]) == 4

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_swarm.errors import SwarmError
-from local_swarm.types import Candidate, Election, ToolCall
+from local_swarm.types import JSON, Candidate, Election, ToolCall
 
 SLICE = 48  # characters of one streamed piece of an answer that is known whole
 
@@ -27,15 +27,17 @@ class Reply:
         return {
             **self._frame("chat.completion"),
             "choices": [
-                {"index": place, "message": message(one), "finish_reason": one.finish_reason, "logprobs": None}
+                {"index": place, "message": message(one), "finish_reason": one.finish_reason, "logprobs": logprobs(one)}
                 for place, one in enumerate(chosen)
             ],
             "usage": usage(chosen),
             "swarm": self.extension(election, ballots),
         }
 
-    def chunk(self, delta: Mapping[str, Any], finish: str | None = None, index: int = 0) -> dict[str, Any]:
-        choice = {"index": index, "delta": dict(delta), "finish_reason": finish, "logprobs": None}
+    def chunk(
+        self, delta: Mapping[str, Any], finish: str | None = None, index: int = 0, likely: JSON | None = None
+    ) -> dict[str, Any]:
+        choice = {"index": index, "delta": dict(delta), "finish_reason": finish, "logprobs": likely}
         return {**self._frame("chat.completion.chunk"), "choices": [choice]}
 
     def chunks(self, election: Election, choices: int, ballots: bool, include_usage: bool) -> Iterator[dict[str, Any]]:
@@ -51,8 +53,9 @@ class Reply:
             yield self.totals(election, choices, ballots)
 
     def _pieces(self, candidate: Candidate, index: int) -> Iterator[dict[str, Any]]:
+        likely = logprobs(candidate)  # with the first piece, for all of them
         for at in range(0, len(candidate.text), SLICE):
-            yield self.chunk({"content": candidate.text[at : at + SLICE]}, index=index)
+            yield self.chunk({"content": candidate.text[at : at + SLICE]}, index=index, likely=None if at else likely)
         if candidate.tool_calls:
             yield self.chunk(
                 {"tool_calls": [{"index": n, **call_json(call)} for n, call in enumerate(candidate.tool_calls)]},
@@ -98,6 +101,17 @@ def message(candidate: Candidate) -> dict[str, Any]:
         made["content"] = candidate.text or None
         made["tool_calls"] = [call_json(call) for call in candidate.tool_calls]
     return made
+
+
+def logprobs(candidate: Candidate) -> dict[str, Any] | None:
+    def told(text: str, nats: float) -> dict[str, Any]:
+        return {"token": text, "logprob": nats, "bytes": list(text.encode())}
+
+    content = [
+        {**told(one.text, one.logprob), "top_logprobs": [told(*other) for other in one.top]}
+        for one in candidate.logprobs
+    ]
+    return {"content": content, "refusal": None} if content else None
 
 
 def call_json(call: ToolCall) -> dict[str, Any]:

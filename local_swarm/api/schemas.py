@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from local_swarm.errors import BadRequest
-from local_swarm.types import Message, Prompt, Sampling, Strategy, ToolCall
+from local_swarm.types import JSON, Message, Prompt, Sampling, Strategy, ToolCall
 
 MOST_VOICES = 32
 
@@ -61,8 +61,21 @@ class StreamOptionsWire(Wire):
     include_usage: bool | None = None
 
 
+class SchemaWire(Wire):
+    schema_: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
+
+
 class ResponseFormatWire(Wire):
-    type: str = "text"
+    type: Literal["text", "json_object", "json_schema"] = "text"
+    json_schema: SchemaWire | None = None
+
+    def schema_of(self) -> JSON | None:
+        """The schema that the answer must obey. Raises BadRequest where one is announced and none is given."""
+        if self.type == "json_schema":
+            if self.json_schema is None or self.json_schema.schema_ is None:
+                raise BadRequest("response_format.json_schema.schema is missing.", param="response_format")
+            return self.json_schema.schema_
+        return {"type": "object"} if self.type == "json_object" else None
 
 
 class SwarmWire(Wire):
@@ -93,7 +106,8 @@ class ChatRequest(Wire):
     tools: list[dict[str, Any]] | None = None
     tool_choice: str | dict[str, Any] | None = None
     logprobs: bool | None = None
-    logit_bias: dict[str, Any] | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
     response_format: ResponseFormatWire | None = None
     swarm: SwarmWire | None = None
 
@@ -124,6 +138,7 @@ class ChatRequest(Wire):
             voices=wanted,
             strategy=self.swarm.strategy if self.swarm else None,
             session=session,
+            schema=self.response_format.schema_of() if self.response_format else None,
         )
 
     def _sampling(self) -> Sampling:
@@ -139,19 +154,18 @@ class ChatRequest(Wire):
             seed=self.seed,
             max_tokens=self.max_completion_tokens or self.max_tokens,
             stop=tuple(stop for stop in stops if stop),
+            bias=self._bias(),
+            logprobs=(self.top_logprobs or 0) if self.logprobs else None,
         )
+
+    def _bias(self) -> tuple[tuple[int, float], ...]:
+        try:
+            return tuple((int(token), weight) for token, weight in (self.logit_bias or {}).items())
+        except ValueError as problem:
+            raise BadRequest("logit_bias must map token ids to numbers.", param="logit_bias") from problem
 
     def _refuse_unsupported(self) -> None:
         """Better a clear refusal than an answer that ignores what was asked."""
-        if self.response_format and self.response_format.type != "text":
-            raise BadRequest(
-                f"response_format {self.response_format.type!r} is not supported yet; use 'text'.",
-                param="response_format",
-            )
-        if self.logprobs:
-            raise BadRequest("logprobs are not supported yet.", param="logprobs")
-        if self.logit_bias:
-            raise BadRequest("logit_bias is not supported yet.", param="logit_bias")
         if self.tool_choice not in (None, "auto", "none"):
             raise BadRequest(
                 "tool_choice can be 'auto' or 'none'; forcing a tool is not supported yet.", param="tool_choice"

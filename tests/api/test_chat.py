@@ -196,8 +196,10 @@ def silent(_prompt: Prompt, _seat: Seat) -> str:
         ({**HELLO, "swarm": {"n": 1000}}, 400, "swarm.n"),
         ({**HELLO, "stop": 7}, 400, "stop"),
         ({**HELLO, "model": "gpt-9"}, 404, "model"),
-        ({**HELLO, "logprobs": True}, 400, "logprobs"),
-        ({**HELLO, "response_format": {"type": "json_object"}}, 400, "response_format"),
+        ({**HELLO, "top_logprobs": 99}, 400, "top_logprobs"),
+        ({**HELLO, "logit_bias": {"word": 1}}, 400, "logit_bias"),
+        ({**HELLO, "response_format": {"type": "yaml"}}, 400, "response_format.type"),
+        ({**HELLO, "response_format": {"type": "json_schema"}}, 400, "response_format"),
         ({**HELLO, "tools": [{"type": "function"}]}, 400, "tools[0]"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
