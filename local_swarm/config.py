@@ -30,7 +30,7 @@ class ServerConfig:
 
 @dataclass(frozen=True, slots=True)
 class SwarmConfig:
-    """`timeout`: seconds the vote waits for all workers. `coolest` and `warmest`: temperatures beside the anchor's 0."""
+    """`timeout`: seconds the vote waits once a worker has answered. `coolest`, `warmest`: temperatures beside the anchor's."""
 
     consensus_strategy: Strategy
     instances: int | None

@@ -55,14 +55,15 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is asked, and how the vote on it shall go. `voices` None asks every worker; `schema`: the answer must be JSON that
-    obeys this JSON schema."""
+    """What is asked, and how the vote on it shall go. `voices` None asks every worker; `early`: stop once nobody can change the
+    outcome; `schema`: the answer must be JSON that obeys this JSON schema."""
 
     messages: tuple[Message, ...]
     tools: tuple[JSON, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
     voices: int | None = None
     strategy: Strategy | None = None
+    early: bool = True
     session: str | None = None
     schema: JSON | None = None
 

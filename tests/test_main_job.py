@@ -125,7 +125,9 @@ def solve(text: str) -> Any:
 
 
 def test_a_coding_question_is_answered_by_vote_with_code_that_runs(daemon: Daemon) -> None:
-    completion = daemon.client.chat.completions.create(model="swarm", messages=[{"role": "user", "content": QUESTION}])
+    completion = daemon.client.chat.completions.create(
+        model="swarm", messages=[{"role": "user", "content": QUESTION}], extra_body={"swarm": {"early": False}}
+    )
     text = completion.choices[0].message.content
     assert text and solve(text)([1, 2, 3, 4, -6]) == 4 + 16 + 36
     vote = completion.model_extra["swarm"]  # type: ignore[index]
@@ -140,6 +142,7 @@ def test_the_answer_streams_as_well(daemon: Daemon) -> None:
             model="swarm",
             stream=True,
             stream_options={"include_usage": True},
+            extra_body={"swarm": {"early": False}},
             messages=[{"role": "user", "content": QUESTION}],
         )
     )
@@ -205,7 +208,7 @@ def test_an_answer_can_be_bound_to_a_schema_and_its_tokens_told(daemon: Daemon) 
 def test_ask_asks_the_daemon_and_prints_what_the_vote_was(daemon: Daemon) -> None:
     done = program("ask", QUESTION, "--port", str(daemon.port), home=daemon.home)
     assert done.returncode == 0 and solve(done.stdout)([2]) == 4
-    assert "agreement" in done.stderr and "5 candidates" in done.stderr
+    assert "agreement" in done.stderr and "candidates" in done.stderr
     done = program("ask", QUESTION, "--json", "--port", str(daemon.port), home=daemon.home)
     assert json.loads(done.stdout)["object"] == "chat.completion"
 
@@ -278,7 +281,7 @@ def test_a_killed_daemon_leaves_no_engine_behind(tmp_path: Path) -> None:
 def test_ask_starts_a_swarm_of_its_own_where_none_runs(tmp_path: Path) -> None:
     done = program("ask", QUESTION, "--json", "--port", str(free_port()), "--instances", "3", home=tmp_path)
     completion = json.loads(done.stdout)
-    assert completion["swarm"]["candidates"] == 3
+    assert 2 <= completion["swarm"]["candidates"] <= 3
     assert solve(completion["choices"][0]["message"]["content"])([4]) == 16
 
 

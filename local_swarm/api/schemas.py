@@ -83,6 +83,7 @@ class SwarmWire(Wire):
 
     strategy: Strategy | None = None
     n: Annotated[int, Field(ge=1, le=MOST_VOICES)] | None = None
+    early: bool | None = None
     ballots: bool | None = None
 
 
@@ -137,6 +138,7 @@ class ChatRequest(Wire):
             sampling=self._sampling(),
             voices=wanted,
             strategy=self.swarm.strategy if self.swarm else None,
+            early=not (self.swarm and self.swarm.early is False),
             session=session,
             schema=self.response_format.schema_of() if self.response_format else None,
         )

@@ -27,6 +27,8 @@ SAME_BONUS = 0.25  # on top of likeness 1, since programs that differ in one tok
 SAME_TEXT = 0.6  # word n-gram likeness from which two texts do
 SAME_MEANING = 0.85  # cosine from which two embedded texts do
 
+EARLY: tuple[Strategy, ...] = ("auto", "structure", "exact")  # strategies by which answers are the same or not
+
 Matrix = NDArray[np.float64]
 Embed = Callable[[Sequence[str]], Matrix]  # texts to unit vectors (n, dimensions)
 
@@ -64,6 +66,19 @@ def elect(candidates: Sequence[Candidate], strategy: Strategy = "auto", embed: E
     prose = majority_kind(ballots) == "text"
     use = embed if prose and strategy == "auto" else None
     return judged(candidates, ballots, "similarity" if use else "structure", embed=use)
+
+
+def decided(candidates: Sequence[Candidate], missing: int, strategy: Strategy = "auto") -> bool:
+    """Whether the `missing` voices cannot change which answer is elected, whatever they say: where answers are the same or not,
+    once a group is larger than any other would be with all of them. Prose is never quite the same, so it is never decided."""
+    if strategy not in EARLY or not candidates:
+        return False
+    election = elect(candidates, strategy)
+    if extract(election.elected).kind == "text" and strategy != "exact":
+        return False
+    own = next(len(group) for group in election.clusters if election.winner in group)
+    others = max((len(group) for group in election.clusters if election.winner not in group), default=0)
+    return own > others + missing
 
 
 def in_order(candidates: Sequence[Candidate]) -> list[Ballot]:

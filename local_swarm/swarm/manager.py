@@ -12,7 +12,7 @@ from typing import Literal
 
 from local_swarm.backends.base import Backend, Seat
 from local_swarm.errors import EngineLost, Starting
-from local_swarm.swarm.consensus import elect
+from local_swarm.swarm.consensus import decided, elect
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Prompt, Sampling, Strategy
@@ -25,7 +25,8 @@ REVIVAL_S = 30.0  # how long a request waits for an engine that is coming back
 class Habits:
     """How a swarm votes. The workers beside the anchor spread their temperatures from `coolest` to `warmest`.
 
-    `patience_s`: the vote waits so long for all; then those that have answered decide. `longest_s` bounds any request.
+    `patience_s`: once one has answered the vote waits so long for the others; then those that have decide. `longest_s` bounds
+    any request.
     """
 
     strategy: Strategy = "auto"
@@ -79,7 +80,7 @@ class Swarm:
                     candidates.append(event)
                 if not isinstance(event, Delta) or len(seats) == 1:
                     yield event
-                if candidates and strategy == "fastest":
+                if isinstance(event, Candidate) and self._decided(prompt, candidates, len(seats), strategy):
                     break
             if not candidates:  # else the survivors vote, whatever befell the others
                 await task
@@ -87,6 +88,11 @@ class Swarm:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         yield await self._elect(candidates, strategy, began, len(seats))
+
+    @staticmethod
+    def _decided(prompt: Prompt, candidates: Sequence[Candidate], asked: int, strategy: Strategy) -> bool:
+        missing = asked - len(candidates)
+        return strategy == "fastest" or (prompt.early and missing > 0 and decided(candidates, missing, strategy))
 
     async def _asked(self, prompt: Prompt) -> list[Worker]:
         """The workers for a prompt, the least busy of the healthy ones; an engine that is coming back is waited for."""
@@ -152,7 +158,6 @@ class Listening:
     ) -> None:
         self.prompt, self.workers, self.seats, self.heard, self.habits = prompt, workers, seats, heard, habits
         self.accepted = self.said = False
-        self.began = time.monotonic()
 
     async def attempt(self, backend: Backend) -> None:
         """Listen until every seat has answered or time is up. Raises EngineLost, also when time is up with no answer at all."""
@@ -165,8 +170,7 @@ class Listening:
                 async for event in events:
                     answered += isinstance(event, Candidate)
                     if answered == 1 and isinstance(event, Candidate):  # from now on the vote waits only so long
-                        left = self.habits.patience_s - (time.monotonic() - self.began)
-                        limit.reschedule(asyncio.get_running_loop().time() + max(0.0, left))
+                        limit.reschedule(asyncio.get_running_loop().time() + self.habits.patience_s)
                     self._hand_on(event)
         except TimeoutError:
             if not answered:

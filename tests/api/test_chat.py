@@ -167,7 +167,7 @@ async def test_tool_calls_are_voted_on_and_told_as_openai_does(open_a_door: Any)
 
     tool = {"type": "function", "function": {"name": "read", "parameters": {"type": "object"}}}
     async with open_a_door(Caller(script=silent)) as door:
-        _, body, _ = await post(door, {**HELLO, "tools": [tool]})
+        _, body, _ = await post(door, {**HELLO, "tools": [tool], "swarm": {"early": False}})
         choice = body["choices"][0]
         assert choice["finish_reason"] == "tool_calls" and choice["message"]["content"] is None
         assert choice["message"]["tool_calls"][0]["function"] == {"name": "read", "arguments": '{"path": "a.txt"}'}

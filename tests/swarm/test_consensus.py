@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.swarm.consensus import Matrix, elect
+from local_swarm.swarm.consensus import Matrix, decided, elect
 from local_swarm.types import Candidate, FinishReason, Strategy, ToolCall, Usage
 
 EVEN = "```python\ndef f(numbers):\n    return sum(n for n in numbers if n % 2 == 0)\n```"
@@ -138,3 +138,25 @@ def test_an_election_is_whole(texts: list[str], strategy: Strategy) -> None:
     assert sorted(itertools.chain(*election.clusters)) == list(range(len(texts)))
     assert 0 < election.agreement <= 1
     assert [len(cluster) for cluster in election.clusters] == sorted(map(len, election.clusters), reverse=True)
+
+
+def test_it_is_decided_when_the_missing_cannot_change_it() -> None:
+    three = [candidate(EVEN, "w1", anchor=True), candidate(EVEN_TOO, "w2"), candidate(EVEN, "w3")]
+    assert decided(three, 2) and not decided(three[:2], 3) and not decided([], 5)
+    divided = [*three, candidate(ODD, "w4"), candidate(ODD, "w5")]
+    assert not decided(divided, 1) and not decided(divided[:4], 2) and decided(divided[:4], 1)
+
+
+def test_prose_is_never_decided_early_and_neither_are_strategies_that_compare_degrees() -> None:
+    words = [candidate("the sky is blue", f"w{n}") for n in range(3)]
+    assert not decided(words, 1) and decided(words, 1, "exact")
+    assert not decided([candidate(EVEN, f"w{n}") for n in range(3)], 1, "quality")
+
+
+@given(st.lists(st.sampled_from([EVEN, EVEN_TOO, ODD, BROKEN]), min_size=2, max_size=8), st.integers(1, 7))
+def test_what_was_decided_early_is_what_all_elect(texts: list[str], arrived: int) -> None:
+    everybody = [candidate(text, f"w{n}", anchor=n == 0) for n, text in enumerate(texts)]
+    first = everybody[:arrived]
+    if decided(first, len(everybody) - len(first)):
+        same = {EVEN: 0, EVEN_TOO: 0, ODD: 1, BROKEN: 2}
+        assert same[elect(first).elected.text] == same[elect(everybody).elected.text]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -161,6 +162,16 @@ async def test_with_no_answer_at_all_there_is_an_end_too() -> None:
     await backend.start()
     with pytest.raises(EngineLost):
         await ask(swarm_of(backend, habits=Habits(patience_s=0.1, longest_s=0.2)), prompt())
+
+
+async def test_once_nobody_can_change_the_outcome_the_rest_is_cancelled() -> None:
+    code = "```python\ndef f(x):\n    return x\n```"
+    backend = Fake(lambda _prompt, seat: code if seat.voter != "w5" else f"{code} and much more " * 500, pace_s=0.001)
+    await backend.start()
+    election = await elected(swarm_of(backend), prompt())
+    assert len(election.candidates) < 5 and election.decided_early and backend.running == 0
+    late = await elected(swarm_of(backend, habits=Habits(patience_s=0.05)), replace(prompt(), early=False))
+    assert len(late.candidates) == 4
 
 
 async def test_fastest_ends_with_the_first_answer() -> None:
