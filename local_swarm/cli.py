@@ -46,10 +46,11 @@ class StartByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
+HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     cls=StartByDefault,
     help="A swarm of local language models that vote. Without a command it starts the swarm.",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -260,6 +261,49 @@ def setup(
         )
     environment = ensure(root, Wish(minimal=minimal, keep=False))
     err.print(f"Local Swarm is set up in {environment.folder}. Start it: python main.py")
+
+
+# ----------------------------------------------------------------------------------------------- bench
+
+bench = typer.Typer(help="Measure how fast this is here, as ratios within one run.", context_settings=HELP)
+app.add_typer(bench, name="bench")
+
+
+@bench.callback()
+def benches() -> None:
+    pass
+
+
+@bench.command("engine")
+def bench_engine(
+    shape: Annotated[str, typer.Option(help="Whose shape: 0.5b, 1.5b, 3b, 7b or 0.8b-hybrid.")] = "0.5b",
+    quantization: Annotated[str, typer.Option(help="Of the weights, e.g. q4_k_m.")] = "q4_k_m",
+    n: Annotated[int, typer.Option("--n", help="How many answers to one prompt.")] = 8,
+    prompt_tokens: Annotated[int, typer.Option(help="Length of the prompt.")] = 2048,
+    new_tokens: Annotated[int, typer.Option(help="Length of each answer.")] = 128,
+    repeats: Annotated[int, typer.Option(help="How often; medians are told.")] = 3,
+    threads: Annotated[int | None, typer.Option(help="How many to compute with. [default: one per core]")] = None,
+    server: Annotated[
+        Path | None, typer.Option("--llama-server", help="A llama-server program to compare with.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out what takes over a minute.")] = False,
+    json_wanted: JsonOption = False,
+) -> None:
+    """N answers of this engine against one, against llama.cpp's own ways, and at any load."""
+    from local_swarm.bench.engine import Wish, measure
+    from local_swarm.hardware.detector import detect as look
+
+    hardware = look()
+    cores = threads or hardware.cpu.physical_cores or 1
+    gpu = any(one.memory_kind != "shared" for one in hardware.accelerators)
+    wish = Wish(shape, quantization, n, prompt_tokens, new_tokens, repeats, cores, gpu, server, quick)
+    with err.status("Measuring ...") as status:
+        found = measure(wish, lambda line: status.update(line))
+    if json_wanted:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        out.print(f"{name:24} {value:.3f}" if isinstance(value, float) else f"{name:24} {value}")
 
 
 # ------------------------------------------------------------------------------------------------ edge

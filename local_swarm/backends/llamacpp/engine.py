@@ -80,7 +80,8 @@ class Engine:
         self.waiting: deque[Job] = deque()
         self.reading: list[Job] = []
         self.writing: list[Job] = []
-        self.steps = self.drafted = self.accepted = 0
+        self.steps = self.written = self.drafted = self.accepted = 0
+        self.decode_s = 0.0
 
     @property
     def idle(self) -> bool:
@@ -168,7 +169,9 @@ class Engine:
             return self._shed()
         self.steps += 1
         scores = self.memory.scores(rows + sum(one.row is not None for one in read))
-        self.pace.saw(rows, len(batch) - rows, self.clock() - began)
+        seconds = self.clock() - began
+        self.decode_s += seconds
+        self.pace.saw(rows, len(batch) - rows, seconds)
         reports: list[wire.Report] = []
         for prompt in read:
             reports += self._read(prompt, scores)
@@ -208,8 +211,7 @@ class Engine:
         ):  # where the state cannot be cut, it is kept where prompts parted and just before this one's end
             job.borders.extend(sorted({begun.parting or 0, len(job.tokens) - 1} - {0, job.read}))
         self.reading.append(job)
-        if self.writing:
-            self.cache.tidy(self.most_idle)
+        self.cache.tidy(self.most_idle)
 
     def _add_writing(self, batch: Batch) -> list[Written]:
         writers = [(job, writer) for job in self.writing for writer in job.writers]
@@ -311,6 +313,7 @@ class Engine:
         shown, finish, facts = "", None, list[TokenFacts]()
         for one in drawn:
             writer.written += 1
+            self.written += 1
             writer.pending = one.token
             writer.logprob_sum += one.logprob
             if not self.model.ends(one.token):

@@ -1,0 +1,196 @@
+"""A shape and a number of workers in, how this engine compares with itself alone and with others out: ratios of one run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from local_swarm.bench.files import model_file
+from local_swarm.bench.trial import Order, letters
+from local_swarm.models import starter
+
+PREFERRED = "q4_0"  # the quantisation whose products llama.cpp has its fastest kernels for on processors
+STARTER_TASKS = 20
+TURN = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to measure. `server`: the path of a llama-server binary to compare with. `quick` leaves out what takes minutes."""
+
+    shape: str = "0.5b"
+    quantization: str = "q4_k_m"
+    n: int = 8
+    prompt_tokens: int = 2048
+    new_tokens: int = 128
+    repeats: int = 3
+    threads: int = 1
+    gpu: bool = False
+    server: Path | None = None
+    quick: bool = False
+
+
+def measure(wish: Wish, say: Say) -> dict[str, Any]:
+    """Everything, as `bench engine --json` prints it; None for what was left out."""
+    say(f"making the model file {wish.shape} {wish.quantization} ...")
+    order = Order(
+        "answers", str(model_file(wish.shape, wish.quantization)), wish.threads, wish.n, wish.prompt_tokens, wish.new_tokens,
+        wish.repeats, 999 if wish.gpu else 0,
+    )  # fmt: skip
+    say("one answer and all of them ...")
+    answers = order.run()
+    found: dict[str, Any] = {
+        "model": wish.shape, "quantization": wish.quantization, "n": wish.n, "prompt_tokens": wish.prompt_tokens,
+        "new_tokens": wish.new_tokens, "threads": wish.threads, "one_s": median(answers["one_s"]), "n_s": median(answers["n_s"]),
+    }  # fmt: skip
+    found["n_over_one"] = ratio(answers)
+    say("llama.cpp's own ways ...")
+    found["separate_s"] = None if wish.quick else with_(order, kind="separate").run()["seconds"]
+    found["llama_server_n_s"] = llama_server(order, wish) if wish.server else None
+    say(f"the same as {PREFERRED} ...")
+    found["preferred"] = preferred(order, wish, found)
+    say("drafts, on the starter model ...")
+    found["drafted"] = drafts(wish)
+    found["early"] = None
+    say("decoding, quiet and beside a busy process ...")
+    decoding = with_(order, kind="decoding").run()
+    found |= {
+        "python_share": decoding["python_share"],
+        "busy_ratio": decoding["busy_ratio"],
+        "tokens_per_s": decoding["tokens_per_s"],
+    }
+    say("memory ...")
+    found["resident_ratio"] = resident(order)
+    names = {"second_turn_ttft_ratio": None, "gap_ratio_p95": None, "reading_ratio": None, "idle_ratio": None}
+    found |= names if wish.quick else long_prompts(order, say)
+    return found
+
+
+def with_(order: Order, **changes: Any) -> Order:
+    return Order(**{**asdict(order), **changes})
+
+
+def ratio(answers: dict[str, list[float]]) -> float:
+    """All answers over one, each pair measured one after the other."""
+    return median(many / one for one, many in zip(answers["one_s"], answers["n_s"], strict=True))
+
+
+def preferred(order: Order, wish: Wish, found: dict[str, Any]) -> dict[str, Any]:
+    if wish.quantization == PREFERRED:
+        return {"quantization": PREFERRED, "n_over_one": found["n_over_one"]}
+    other = with_(order, path=str(model_file(wish.shape, PREFERRED))).run()
+    return {"quantization": PREFERRED, "n_over_one": ratio(other)}
+
+
+def drafts(wish: Wish) -> dict[str, Any]:
+    """On the starter model's own kind of question, which it answers as real models answer theirs."""
+    texts = tuple(TURN.format(question) for question in questions(STARTER_TASKS))
+    order = Order("drafted", str(starter.PATH), 1, wish.n, 512, 200, 1, texts=texts)
+    found = order.run()
+    return {key: found[key] for key in ("n_over_one", "step_ratio", "accepted")}
+
+
+def questions(count: int) -> Iterator[str]:
+    """Coding questions in the starter model's words."""
+    drawn = random.Random(5)
+    kept = (
+        "even numbers",
+        "odd numbers",
+        "positive numbers",
+        "numbers greater than 7",
+        "multiples of 3",
+        "numbers less than 20",
+    )
+    made = (
+        "the squares of the {}",
+        "the {} doubled",
+        "the absolute values of the {}",
+        "the cubes of the {}",
+        "the {}, each plus 4",
+    )
+    told = (
+        "the sum of {}",
+        "the largest of {}",
+        "{} in descending order",
+        "a list of {}",
+        "{} without duplicates, sorted",
+    )
+    for _ in range(count):
+        of = drawn.choice(told).format(drawn.choice(made).format(drawn.choice(kept)))
+        yield f"Write a Python function solve(numbers) that returns {of}."
+
+
+def resident(order: Order) -> float:
+    """Resident memory with n workers over that with one, keys and values not counted."""
+    sizes = [with_(order, kind="memory", n=workers).run() for workers in (1, order.n)]
+    one, many = (size["rss_bytes"] - size["kv_bytes"] for size in sizes)
+    return float(many / one)
+
+
+def long_prompts(order: Order, say: Say) -> dict[str, Any]:
+    say("a second turn after 8,000 tokens ...")
+    second = with_(order, kind="second_turn").run()
+    say("a stream while 8,000 tokens are read ...")
+    gap = with_(order, kind="gap").run()
+    say("32,000 idle tokens ...")
+    idle = with_(order, kind="idle_cells").run()
+    return {
+        "second_turn_ttft_ratio": second["ratio"], "gap_ratio_p95": gap["gap_ratio_p95"], "reading_ratio": gap["reading_ratio"],
+        "idle_ratio": idle["ratio"],
+    }  # fmt: skip
+
+
+def llama_server(order: Order, wish: Wish) -> float:
+    """Seconds of llama.cpp's own server for n answers to one prompt, the median of the repeats."""
+    assert wish.server
+    port = 18_411
+    context = wish.prompt_tokens + wish.n * (wish.new_tokens + 32) + 256
+    command = [
+        str(wish.server), "-m", order.path, "--port", str(port), "-np", str(wish.n), "-c", str(context), "-t", str(wish.threads),
+        "-tb", str(wish.threads), "-ngl", str(order.gpu_layers), "--kv-unified", "--no-webui", "-fa", "off", "--no-warmup",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_for(f"http://127.0.0.1:{port}/health", process)
+            return median(ask_server(port, letters(wish.prompt_tokens, seed), wish) for seed in range(wish.repeats))
+        finally:
+            process.kill()
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 120
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
+            return
+        time.sleep(0.2)
+    raise RuntimeError("llama-server did not come up")
+
+
+def ask_server(port: int, text: str, wish: Wish) -> float:
+    body = {
+        "prompt": text,
+        "n": wish.n,
+        "max_tokens": wish.new_tokens,
+        "temperature": 0.8,
+        "cache_prompt": False,
+        "ignore_eos": True,
+    }
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/v1/completions", json.dumps(body).encode(), {"content-type": "application/json"}
+    )
+    began = time.perf_counter()
+    with urllib.request.urlopen(request, timeout=1200) as response:
+        choices = json.load(response)["choices"]
+    assert len(choices) == wish.n
+    return time.perf_counter() - began

@@ -1,0 +1,47 @@
+"""A shape's name and a quantisation in, the path of a model file out: made once, kept in the swarm's home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from local_swarm.bench.shapes import SHAPES, write
+from local_swarm.errors import WrongUse
+from local_swarm.models.selector import QUANTIZATIONS
+from local_swarm.places import home
+
+
+def model_file(name: str, quantization: str) -> Path:
+    """Raises WrongUse for a shape or quantisation that there is none of."""
+    kinds = {kind: number for number, kind in QUANTIZATIONS.items()}
+    if name not in SHAPES:
+        raise WrongUse(f"There is no shape {name!r}. There are: {', '.join(SHAPES)}.")
+    if quantization not in kinds:
+        raise WrongUse(f"There is no quantisation {quantization!r}. There are: {', '.join(kinds)}.")
+    folder = home() / "bench"
+    made, source = folder / f"{name}-{quantization}.gguf", folder / f"{name}-f16.gguf"
+    if not made.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        if not source.exists():
+            part = source.with_suffix(".part")
+            write(SHAPES[name], part)
+            part.rename(source)
+        if made != source:
+            quantize(source, made, kinds[quantization])
+    return made
+
+
+def quantize(source: Path, target: Path, kind: int) -> None:
+    """llama.cpp's own quantiser, by the number it knows the kind by."""
+    import ctypes
+
+    from llama_cpp import llama_cpp as lib
+
+    from local_swarm.backends.llamacpp.library import log, open_library
+
+    open_library()
+    wish = lib.llama_model_quantize_default_params()
+    wish.ftype = kind
+    part = target.with_suffix(".part")
+    if lib.llama_model_quantize(str(source).encode(), str(part).encode(), ctypes.byref(wish)):
+        raise WrongUse(f"llama.cpp cannot make {target.name}: {log.last}.")
+    part.rename(target)
