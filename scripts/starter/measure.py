@@ -26,7 +26,8 @@ from starter.tools import reading
 VOICES = 8
 TEMPERATURE = 0.8
 ANSWER_TOKENS = 400
-SAMPLING: dict[str, float] = {}
+PLAIN: dict[str, float] = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}  # the temperature alone; nothing is cut
+USUAL: dict[str, float] = {}  # with the engine's usual cuts, as the swarm samples where nobody says otherwise
 FENCE = re.compile(r"```(?:python)?\n(.*?)```", re.DOTALL)
 
 RUNNER = """
@@ -64,20 +65,22 @@ def behaviours(programs: Iterable[tuple[str, Sequence[str]]]) -> list[tuple[str,
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
-def open_engine(model: Path, threads: int = 2) -> Engine:
+def open_engine(model: Path, threads: int = 1) -> Engine:
     library.open_library()
     loaded = library.Model(model, gpu_layers=0)
-    return Engine(loaded, library.Context(loaded, 32768, 64, 512, threads), 4096, ANSWER_TOKENS)
+    return Engine(loaded, library.Context(loaded, 32768, 64, 512, threads, outputs=160), 4096, ANSWER_TOKENS)
 
 
-def answers(engine: Engine, prompts: Sequence[str], temperatures: Sequence[float], seed: int) -> list[list[str]]:
+def answers(
+    engine: Engine, prompts: Sequence[str], temperatures: Sequence[float], seed: int, sampling: dict[str, float] = PLAIN
+) -> list[list[str]]:
     """Every prompt answered once per temperature."""
     texts: dict[tuple[int, int], str] = {
         (job, seat): "" for job in range(len(prompts)) for seat in range(len(temperatures))
     }
     for job, text in enumerate(prompts):
         seeds = [seed + job * 1000 + seat for seat in range(len(temperatures))]
-        engine.submit(wire.Generate(job, text, list(temperatures), seeds, ANSWER_TOKENS, [], SAMPLING))
+        engine.submit(wire.Generate(job, "", text, list(temperatures), seeds, ANSWER_TOKENS, [], sampling))
         while len(engine.waiting) > 16 or (job == len(prompts) - 1 and not engine.idle):
             for report in engine.step():
                 if isinstance(report, wire.SeatText):
@@ -105,9 +108,11 @@ def extract(answer: str) -> str:
     return found[1] if found else answer
 
 
-def score_coding(engine: Engine, questions: Sequence[tuple[Conversation, Task, str]], seed: int) -> Score:
+def score_coding(
+    engine: Engine, questions: Sequence[tuple[Conversation, Task, str]], seed: int, sampling: dict[str, float] = PLAIN
+) -> Score:
     prompts = [render(messages[:-1]) for messages, _, _ in questions]
-    given = answers(engine, prompts, [0.0] + [TEMPERATURE] * VOICES, seed)
+    given = answers(engine, prompts, [0.0] + [TEMPERATURE] * VOICES, seed, sampling)
     programs, truths = [], []
     for (_, made, name), texts in zip(questions, given, strict=True):
         calls = [f"{name}({arguments})" for arguments in made.inputs]
@@ -144,9 +149,13 @@ def score_tools(engine: Engine, count: int, seed: int) -> tuple[float, float]:
 def measure(model: Path, prompts: int = 200, seed: int = 7, say: Callable[[str], None] = print) -> dict[str, Score]:
     engine = open_engine(model)
     scores = {}
-    for name, held_out in (("held-out compositions", True), ("compositions seen in training", False)):
+    for name, held_out, sampling in (
+        ("held-out compositions", True, PLAIN),
+        ("held-out compositions, usual cuts", True, USUAL),
+        ("compositions seen in training", False, PLAIN),
+    ):
         random = Random(seed)
-        scores[name] = score_coding(engine, [coding(random, held_out) for _ in range(prompts)], seed)
+        scores[name] = score_coding(engine, [coding(random, held_out) for _ in range(prompts)], seed, sampling)
         say(f"{name}: {scores[name]}")
     for domain in DOMAIN_WEIGHTS:
         random = Random(seed)

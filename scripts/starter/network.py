@@ -15,11 +15,11 @@ from torch.nn import functional
 @dataclass(frozen=True, slots=True)
 class Shape:
     vocabulary: int = 2048
-    width: int = 192
-    layers: int = 5
-    heads: int = 6
-    shared: int = 3  # key/value heads, each read by heads / shared query heads (grouped-query attention)
-    inner: int = 512
+    width: int = 128
+    layers: int = 4
+    heads: int = 4
+    shared: int = 2  # key/value heads, each read by heads / shared query heads (grouped-query attention)
+    inner: int = 352
     context: int = 32_768
     rope_base: float = 10_000.0
     epsilon: float = 1e-5

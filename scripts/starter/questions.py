@@ -84,7 +84,7 @@ def example(made: Task, name: str, random: Random) -> str:
 def coding(random: Random, held_out: bool = False) -> tuple[Conversation, Task, str]:
     """A coding question and its answer, with the task and the function's name for measuring."""
     made = task(random, held_out)
-    question, name = ask(made, function_name(random), random)
+    question, name = ask(made, function_name(random, made.words), random)
     if random.random() < 0.12:
         question += example(made, name, random)
     only_code = random.random() < 0.06

@@ -7,6 +7,7 @@ of the training data, chosen by a hash of its name, so that what the model score
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -35,6 +36,12 @@ class Task:
     def held_out(self) -> bool:
         name = "/".join((self.domain, *self.composition))
         return hashlib.sha256(name.encode()).digest()[0] % HELD_OUT_SHARE == 0
+
+    @property
+    def words(self) -> list[str]:
+        """What it is about, in words that names are made of."""
+        parts = re.split(r"[+|]", "+".join((*self.composition, self.domain)))
+        return [part for part in dict.fromkeys(parts) if part not in ("same", "all")]
 
     def code(self, name: str, body: int = 0) -> str:
         lines = "\n".join("    " + line for line in self.bodies[body].split("\n"))
@@ -93,6 +100,14 @@ def expressions(reduction: str, of: Elements, size: str) -> list[str]:
         "descending": [f"sorted({of.generator}, reverse=True)"],
         "distinct": [f"sorted({one})" for one in distinct],
         "any": [f"any({of.condition} for {of.x} in {of.source})"],
+        "every": [f"all({of.condition} for {of.x} in {of.source})"],
+        "top": [f"sorted({of.generator}, reverse=True)[:{{j}}]"],
+        "bottom": [f"{of.only('sorted')}[:{{j}}]"],
+        "first": [f"next({of.generator if not of.untouched else f'iter({of.source})'}, None)"],
+        "text": [
+            f"','.join(str({of.expression}) for {of.x} in {of.source}"
+            + (f" if {of.condition})" if of.condition else ")")
+        ],
         "spaced": [of.only("' '.join")],
         "commas": [of.only("','.join")],
         "longest": [f"max({of.generator}, key=len, default=None)"],
@@ -103,15 +118,23 @@ def expressions(reduction: str, of: Elements, size: str) -> list[str]:
     return table[reduction]
 
 
+WITH_VALUES = {
+    "average": "{values}\nreturn sum(values) / len(values) if values else None",
+    "second": "sorted({values})\nreturn values[-2] if len(values) > 1 else None",
+    "span": "{values}\nreturn max(values) - min(values) if values else None",
+    "last": "{values}\nreturn values[-1] if values else None",
+}
+
+
 def bodies(reduction: str, of: Elements, size: str) -> tuple[str, ...]:
     """All the ways to write it, the reference first."""
-    if reduction == "average":
+    if reduction in WITH_VALUES:
         values = f"list({of.source})" if of.untouched else f"[{of.comprehension}]"
-        return (f"values = {values}\nreturn sum(values) / len(values) if values else None",)
+        return (f"values = {WITH_VALUES[reduction].format(values=values, of=of)}",)
     if reduction == "product":
         return (of.loop("result = 1", f"result *= {of.expression}", "return result"),)
     ways = [f"return {one}" for one in expressions(reduction, of, size)]
-    if of.condition and reduction != "any":
+    if of.condition and reduction not in ("any", "every"):
         inner = Elements("kept", of.x, None, of.expression)
         kept = f"kept = [{of.x} for {of.x} in {of.source} if {of.condition}]"
         ways.append(f"{kept}\nreturn {expressions(reduction, inner, 'len(kept)')[0]}")
@@ -253,6 +276,32 @@ def both(one: say.Filter, other: say.Filter, k: str, j: str) -> say.Filter:
     return say.Filter(f"{one.key}+{other.key}", code, nouns, clauses)
 
 
+def either(one: say.Filter, other: say.Filter, k: str, j: str) -> say.Filter:
+    """Two filters as one that keeps what passes at least one of them."""
+    assert one.code and other.code
+    clauses = tuple(
+        f"{a} or {b}".replace("{k}", k) for a in one.clause for b in (c.replace("{k}", j) for c in other.clause)
+    )
+    nouns = tuple(f"{{n}} that are {clause}" for clause in clauses)
+    code = f"{one.code.replace('{k}', k)} or {other.code.replace('{k}', j)}"
+    return say.Filter(f"{one.key}|{other.key}", code, nouns, clauses)
+
+
+def chained(one: say.Map, other: say.Map, m: str, j: str) -> say.Map:
+    """Two maps one after the other, as one with their parameters filled in."""
+    codes = tuple(
+        second.replace("{k}", j).replace("{x}", first if first.startswith("abs(") else f"({first})")
+        for first in (code.replace("{k}", m) for code in one.codes)
+        for second in other.codes
+    )
+    inner = [around.replace("{k}", m) for around in one.around if "{np}" in around]
+    around = tuple(
+        outer.replace("{k}", j).replace("{np}", way) for outer in other.around if "{np}" in outer for way in inner
+    )
+    step = f"{one.step.replace('{k}', m)}, {other.step.replace('{k}', j)}"
+    return say.Map(f"{one.key}+{other.key}", codes, around, step)
+
+
 def phrase(filter_: say.Filter, map_: say.Map, noun: str, k: str, m: str, random: Random, where: str = "") -> Words:
     bare = random.choice(filter_.noun).format(n=noun, k=k) + where
     article = random.choice(("the ", "the ", "all the ", "all ", ""))
@@ -275,7 +324,14 @@ def with_another(domain: Domain, filter_: say.Filter, k: str, random: Random) ->
         or not any("{n}" in noun for noun in other.noun)
     ):
         return filter_
-    return both(filter_, other, k, parameter(other.parameter, random))
+    ways = (both, both, either) if filter_.clause and other.clause else (both,)
+    return random.choice(ways)(filter_, other, k, parameter(other.parameter, random))
+
+
+def with_following(domain: Domain, map_: say.Map, m: str, random: Random) -> say.Map:
+    """A second map after the first, where it is another one."""
+    other = random.choice(domain.maps)
+    return map_ if other.key in (map_.key, "same") else chained(map_, other, m, parameter(other.parameter, random))
 
 
 def sentence(steps: Sequence[str]) -> str:
@@ -288,8 +344,11 @@ def listlike(domain: Domain, random: Random) -> Task:
     """A task over numbers, words, characters or the integers from 1 to n."""
     filter_, map_, reduction = choose(domain, random)
     k, m = parameter(filter_.parameter, random), parameter(map_.parameter, random)
-    if filter_.code and domain in (NUMBERS, WORDS) and random.random() < 0.15:
+    if filter_.code and domain in (NUMBERS, WORDS) and random.random() < 0.2:
         filter_ = with_another(domain, filter_, k, random)
+    if map_.key != "same" and domain is NUMBERS and random.random() < 0.2:
+        map_ = with_following(domain, map_, m, random)
+    j = str(random.randint(2, 5))
     x, argument = random.choice(domain.element), random.choice(domain.arguments)
     noun = "integers" if domain is NUMBERS and random.random() < 0.2 else domain.noun
     where = " from 1 to n" if domain is RANGE else ""
@@ -297,7 +356,7 @@ def listlike(domain: Domain, random: Random) -> Task:
     wanted = random.choice(reduction.around)
     if not words.clause:
         wanted = random.choice([w for w in reduction.around if "{clause}" not in w] or ["whether any is {bare}"])
-    wanted = wanted.format(mp=words.mapped, bare=words.bare, mapped=words.bare_mapped, clause=words.clause)
+    wanted = wanted.format(mp=words.mapped, bare=words.bare, mapped=words.bare_mapped, clause=words.clause, j=j)
     source = "range(1, n + 1)" if domain is RANGE else argument
     condition = filter_.code.format(x=x, k=k) if filter_.code else None
     size = "n" if domain is RANGE else f"len({argument})"
@@ -308,8 +367,8 @@ def listlike(domain: Domain, random: Random) -> Task:
         wanted,
         random.choice(domain.given),
         (argument,),
-        sentence((*words.steps, reduction.step)),
-        tuple(dict.fromkeys(body for way in ways for body in way)),
+        sentence((*words.steps, reduction.step.format(j=j))),
+        tuple(dict.fromkeys(body.replace("{j}", j) for way in ways for body in way)),
         inputs(domain, k, random),
     )
 

@@ -23,7 +23,7 @@ from starter.network import Network, Shape
 class Recipe:
     """`batch` blocks of `length` tokens a step. `workers`: processes that write the lessons."""
 
-    steps: int = 2400
+    steps: int = 1200
     batch: int = 16
     length: int = 512
     rate: float = 2e-3

@@ -42,6 +42,7 @@ class Reduction:
     takes: tuple[str, ...] = ("number", "text")
     maps: bool = True  # False: a map would change nothing, so none is combined with it
     needs_filter: bool = False
+    counted: bool = False  # a small number `{j}` belongs to it
 
 
 # Tables: one row, one line.
@@ -56,6 +57,8 @@ NUMBER_FILTERS = (
     Filter("at_least", "{x} >= {k}", ("{n} that are at least {k}", "{n} of at least {k}"), ("at least {k}",), "number"),
     Filter("at_most", "{x} <= {k}", ("{n} that are at most {k}", "{n} of at most {k}"), ("at most {k}",), "number"),
     Filter("multiple", "{x} % {k} == 0", ("multiples of {k}", "{n} divisible by {k}", "{n} that are multiples of {k}", "{n} that are divisible by {k}"), ("a multiple of {k}", "divisible by {k}"), "small"),
+    Filter("not_multiple", "{x} % {k} != 0", ("{n} not divisible by {k}", "{n} that are not multiples of {k}", "{n} that are not divisible by {k}"), ("not divisible by {k}", "not a multiple of {k}"), "small"),
+    Filter("nonzero", "{x} != 0", ("nonzero {n}", "{n} that are not zero", "{n} other than zero"), ("not zero",)),
     Filter("all", None, ("{n}",)),
 )
 
@@ -81,6 +84,14 @@ NUMBER_REDUCTIONS = (
     Reduction("descending", ("{mp} sorted descending", "{mp}, sorted in descending order", "a list of {mp} in descending order", "{mp} from largest to smallest", "{mp} in descending order", "{mp} sorted in descending order", "{mp} sorted from largest to smallest", "{mp} in decreasing order"), "sort them in descending order"),
     Reduction("distinct", ("the distinct values of {mp}, sorted", "the distinct values among {mp} in ascending order", "{mp} without duplicates, sorted", "the distinct {mapped}, sorted", "the unique values of {mp} as a sorted list", "a list of the distinct {mapped}", "the sorted distinct {mapped}", "the unique {mapped} in ascending order", "a sorted list of the unique {mapped}", "{mp} sorted and without duplicates"), "drop duplicates and sort"),
     Reduction("any", ("whether any number is {clause}", "whether there is a number that is {clause}", "True if any number is {clause}, otherwise False", "True if at least one number is {clause} and False otherwise", "whether the list contains a number that is {clause}", "whether any of the numbers is {clause}", "whether at least one number is {clause}", "True if there is a number that is {clause}", "whether there are any {bare}", "whether the list has any {bare}"), "check whether there is one", maps=False, needs_filter=True),
+    Reduction("every", ("whether all numbers are {clause}", "whether every number is {clause}", "True if all numbers are {clause}, otherwise False", "True if every number in the list is {clause} and False otherwise"), "check whether all are", maps=False, needs_filter=True),
+    Reduction("second", ("the second largest of {mp}", "the second highest of {mp}", "the second biggest of {mp}"), "take the second largest"),
+    Reduction("span", ("the difference between the largest and the smallest of {mp}", "the range of {mp}", "the maximum minus the minimum of {mp}"), "subtract the smallest from the largest"),
+    Reduction("top", ("the {j} largest of {mp}", "the {j} highest of {mp}, largest first", "a list of the {j} largest of {mp}"), "take the {j} largest", counted=True),
+    Reduction("bottom", ("the {j} smallest of {mp}", "the {j} lowest of {mp}, smallest first", "a list of the {j} smallest of {mp}"), "take the {j} smallest", counted=True),
+    Reduction("first", ("the first of {mp}", "only the first of {mp}"), "take the first"),
+    Reduction("last", ("the last of {mp}", "only the last of {mp}"), "take the last"),
+    Reduction("text", ("{mp} as a string separated by commas", "a comma-separated string of {mp}", "{mp} joined with commas"), "join them with commas"),
     Reduction("average", ("the average of {mp}", "the mean of {mp}"), "take the average"),
     Reduction("product", ("the product of {mp}",), "multiply them together"),
 )

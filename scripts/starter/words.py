@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 # Sentences: one way to say it, one line.
@@ -16,12 +17,15 @@ STEMS = ["notes", "secret", "readme", "config", "settings", "data", "report", "m
 SUFFIXES = ("txt", "md", "py", "json", "yaml", "csv", "toml", "log", "ini", "cfg", "js", "html")
 
 
-def function_name(random: Random) -> str:
+def function_name(random: Random, about: Sequence[str] = ()) -> str:
+    """A name as people choose one; `about` are words for what the function does."""
     kind = random.random()
-    if kind < 0.25:
+    if kind < 0.3:
         return "solve"
-    if kind < 0.4:
+    if kind < 0.45:
         return random.choice(("f", "g", "func", "compute", "calculate", "answer", "process", "transform", "foo"))
+    if kind < 0.75 and len(about) > 1:
+        return "_".join(random.sample(about, min(len(about), random.choice((2, 2, 3)))))
     return "_".join(random.choice(NAME_PARTS) for _ in range(random.choice((2, 2, 3, 3, 4))))
 
 
