@@ -136,6 +136,19 @@ def test_a_coding_question_is_answered_by_vote_with_code_that_runs(daemon: Daemo
     assert completion.usage and completion.usage.prompt_tokens > 20
 
 
+def test_the_example_in_the_readme_does_what_it_says(daemon: Daemon) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    example = readme.split("<!-- example -->")[1].split("```python\n")[1].split("```")[0]
+    assert "127.0.0.1:8000" in example
+    done = subprocess.run(
+        [sys.executable, "-c", example.replace("127.0.0.1:8000", f"127.0.0.1:{daemon.port}")],
+        capture_output=True, text=True, timeout=ANSWER_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert solve(done.stdout)([2, 3, 4, 5, 6]) == 16 + 36
+    assert re.search(r"^agreement \d\.\d+ clusters \[\d", done.stdout, re.MULTILINE)
+
+
 def test_the_answer_streams_as_well(daemon: Daemon) -> None:
     chunks = list(
         daemon.client.chat.completions.create(
@@ -319,7 +332,7 @@ def test_a_damaged_model_file_is_a_sentence(tmp_path: Path, kind: str) -> None:
         (("--model", "qwen9"), ("qwen9", "local-swarm-starter", ".gguf")),
         (("--model", "local-swarm-startr"), ("Did you mean local-swarm-starter?",)),
         (("--model", "/nowhere/model.gguf"), ("/nowhere/model.gguf",)),
-        (("--context", "9000000"), ("8192", "--context")),
+        (("--context", "9000000"), ("32768", "--context")),
         (("--instances", "0"), ("--instances",)),
         (("--instances", "99"), ("--instances",)),
         (("--host", "0.0.0.0"), ("--host",)),

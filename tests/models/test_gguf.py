@@ -43,10 +43,10 @@ def written(folder: Path, data: bytes) -> Path:
 
 def test_reads_the_starter_model() -> None:
     header = read_header(starter.PATH)
-    assert (header.architecture, header.name, header.context) == ("llama", "Local Swarm Starter", 8192)
+    assert (header.architecture, header.name, header.context) == ("llama", "Local Swarm Starter", 32_768)
     assert header.chat_template and "im_start" in header.chat_template
     assert 0 < header.weights_bytes < header.file_bytes <= 12 << 20
-    assert header.kv_bytes_per_token() == 6 * 4 * (32 + 32) * 2
+    assert header.kv_bytes_per_token() == 4 * 2 * (32 + 32) * 2
 
 
 def test_reads_numbers_texts_and_the_sizes_of_tensors(tmp_path: Path) -> None:
