@@ -27,7 +27,8 @@ class Seat:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a loaded model is. `context`: most tokens of prompt and answer together. `answer_tokens`: what every answer
-    is sure to get. `memory_bytes`: what the engine's process uses for weights, cache and buffers."""
+    is sure to get. `memory_bytes`: what the engine's process uses for weights, cache and buffers. `note`: what its user should
+    know, such as that the graphics card could not be used."""
 
     model: str
     engine: str
@@ -38,6 +39,7 @@ class Facts:
     memory_bytes: int | None = None
     description: str | None = None
     starter: bool = False
+    note: str | None = None
 
 
 class Backend(Protocol):
@@ -45,7 +47,8 @@ class Backend(Protocol):
 
     `start` loads it and raises WrongUse when it cannot be; `generate` yields one Accepted, then Deltas and one Candidate
     per seat. Closing the iterator frees the sequences. When the engine dies, every open `generate` raises EngineLost and
-    the backend brings itself back; meanwhile new calls raise Starting.
+    the backend brings itself back; meanwhile new calls raise Starting. One that dies again and again is `failed`: new calls
+    raise EngineLost, and it still tries to come back.
     """
 
     @property
@@ -57,6 +60,10 @@ class Backend(Protocol):
     async def start(self) -> Facts: ...
 
     async def close(self) -> None: ...
+
+    def forget(self) -> None:
+        """Let go of what is remembered for later requests: memory is needed elsewhere."""
+        ...
 
     async def ready(self, within_s: float) -> bool:
         """Wait for the state `ready`, at most so long; whether it has come."""

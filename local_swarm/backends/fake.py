@@ -40,7 +40,7 @@ class Fake:
         self._state: State = "starting"
         self._up = asyncio.Event()
         self._lost = asyncio.Event()
-        self.running = 0
+        self.running = self.forgotten = 0
         self.busy, self.idle = asyncio.Event(), asyncio.Event()
 
     @property
@@ -59,6 +59,9 @@ class Fake:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._up.wait(), within_s)
         return self._state == "ready"
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     async def close(self) -> None:
         self._state = "closed"

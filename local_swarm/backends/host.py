@@ -74,6 +74,11 @@ class Host:
         return f"{how} ({said})" if said else how
 
     @property
+    def killed(self) -> bool:
+        """Whether somebody else ended the child at once: on Linux the system does so when memory runs out."""
+        return self._process is not None and self._process.returncode == -9
+
+    @property
     def unfit(self) -> bool:
         """Whether the child ended because it was built for another processor."""
         return self._process is not None and self._process.returncode in ILLEGAL_INSTRUCTION

@@ -16,7 +16,8 @@ from local_swarm.types import FinishReason
 @dataclass(frozen=True, slots=True)
 class Load:
     """What an engine process is started with. `cells` is the room of the whole cache, shared by all sequences; `shelf_bytes` that
-    of prefixes put away in main memory."""
+    of prefixes put away in main memory. `threads` are the most; where `tuning` names a file, how many of them are best for a step
+    of so many `workers` is measured and remembered there."""
 
     path: str
     context: int
@@ -29,6 +30,10 @@ class Load:
     kv_type: str = "f16"
     shelf_bytes: int = 0
     longest_draft: int = 8
+    workers: int = 1
+    tuning: str | None = None
+    main_gpu: int = 0
+    tensor_split: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,13 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """Let go of all idle prefixes and copies."""
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
-    """The model is ready. `bos` and `eos` are the texts of its special tokens."""
+    """The model is ready. `bos` and `eos` are the texts of its special tokens; `note` is for its user."""
 
     context: int
     answer_tokens: int
@@ -66,6 +76,7 @@ class Loaded:
     bos: str
     eos: str
     on_gpu: bool
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +142,17 @@ class SeatDone:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A sign of life: decode steps done so far and cells in use."""
+    """A sign of life: decode steps done so far, requests in the works, cells in use and sequences that hold none."""
 
     steps: int
+    jobs: int
     cells_used: int
+    sequences_unused: int
 
 
-Command = Generate | Cancel
+Command = Generate | Cancel | Forget
 Report = Loaded | LoadFailed | JobAccepted | JobRefused | JobInvalid | JobBusy | SeatText | SeatDone | Beat
-COMMANDS: dict[str, type[Command]] = {kind.__name__: kind for kind in (Generate, Cancel)}
+COMMANDS: dict[str, type[Command]] = {kind.__name__: kind for kind in (Generate, Cancel, Forget)}
 REPORTS: dict[str, type[Report]] = {
     kind.__name__: kind
     for kind in (Loaded, LoadFailed, JobAccepted, JobRefused, JobInvalid, JobBusy, SeatText, SeatDone, Beat)

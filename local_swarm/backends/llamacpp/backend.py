@@ -28,6 +28,7 @@ LOAD_S = 600.0  # a large model from a slow disk
 SILENCE_S = 120.0  # no sign of life from a busy engine for so long: it hangs
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0  # between revivals of an engine that keeps dying
 STEADY_S = 60.0  # an engine that lived so long has forgotten its earlier deaths
+MOST_DEATHS = 5  # in a row; then the engine counts as failed
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class LlamaCpp:
         self._numbers = itertools.count(1)
         self._keeper: asyncio.Task[None] | None = None
         self._heard = 0.0
+        self.beat: wire.Beat | None = None
 
     @property
     def state(self) -> State:
@@ -96,10 +98,18 @@ class LlamaCpp:
             await self.close()
             raise errors.EngineLost(f"{self.about.model} did not load within {LOAD_S:.0f} seconds.") from None
 
+    def reload(self, wish: wire.Load) -> None:
+        """Before another `start`: load in another way than the one that failed."""
+        self.wish, self._state, self._host = wish, "starting", self._new_host(wish)
+
     async def ready(self, within_s: float) -> bool:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._up.wait(), within_s)
         return self._state == "ready"
+
+    def forget(self) -> None:
+        """Let go of everything that is remembered for later requests: memory is needed elsewhere."""
+        self._host.send(wire.Forget())
 
     async def close(self) -> None:
         self._state = "closed"
@@ -109,23 +119,25 @@ class LlamaCpp:
         await self._host.close()
         self._fail_open(errors.EngineLost("The swarm is shutting down."))
 
-    def _new_host(self) -> Host:
+    def _new_host(self, wish: wire.Load | None = None) -> Host:
         # Waiting threads must sleep, not spin: one other busy process would else stretch every step many times over.
         calm = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive")}
-        return Host("local_swarm.backends.llamacpp.child", [json.dumps(asdict(self.wish))], calm)
+        return Host("local_swarm.backends.llamacpp.child", [json.dumps(asdict(wish or self.wish))], calm)
 
     async def _keep(self, loading: asyncio.Future[Facts]) -> None:
-        """Run the engine, and run it again whenever it ends, with pauses that grow while it keeps dying."""
-        pause = FIRST_PAUSE_S
+        """Run the engine, and run it again whenever it ends, with pauses that grow while it keeps dying. One that never loaded is
+        not tried again; one that died too often in a row counts as failed, though it is still tried now and then."""
+        deaths = 0
         while True:
             born = time.monotonic()
             how = await self._live(loading)
             if not loading.done():
                 loading.set_exception(self._stillborn(how))
+            if loading.exception():
                 self._state = "failed"
-            if self._state == "failed":
                 return
-            self._state = "restarting"
+            deaths = 1 if time.monotonic() - born > STEADY_S else deaths + 1
+            self._state = "failed" if deaths > MOST_DEATHS else "restarting"
             self._up.clear()
             logger.warning("The engine %s. It is being started again.", how)
             self._fail_open(
@@ -133,8 +145,7 @@ class LlamaCpp:
                     "The engine's process ended while it worked on this request. It is being started again."
                 )
             )
-            pause = FIRST_PAUSE_S if time.monotonic() - born > STEADY_S else min(pause * 2, LONGEST_PAUSE_S)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(min(FIRST_PAUSE_S * 2**deaths, LONGEST_PAUSE_S))
             self._host = self._new_host()
 
     def _stillborn(self, how: str) -> errors.SwarmError:
@@ -143,6 +154,8 @@ class LlamaCpp:
                 "This build of llama.cpp uses instructions that this processor lacks. Build it anew: python main.py setup"
             )
         name = Path(self.wish.path).name
+        if self._host.killed:
+            return errors.DoesNotFit(f"The system ended the engine while it loaded {name}: memory ran out.")
         return errors.BadModelFile(f"The engine {how} while it loaded {name}. The file may be damaged.")
 
     async def _live(self, loading: asyncio.Future[Facts]) -> str:
@@ -181,7 +194,9 @@ class LlamaCpp:
                     self._failed(problem, loading)
             elif isinstance(report, wire.LoadFailed):
                 self._failed(getattr(errors, report.error, errors.BadModelFile)(report.message), loading)
-            elif not isinstance(report, wire.Beat) and report.job in self._open:
+            elif isinstance(report, wire.Beat):
+                self.beat = report
+            elif report.job in self._open:
                 self._open[report.job].inbox.put_nowait(report)
 
     def _loaded(self, report: wire.Loaded, loading: asyncio.Future[Facts]) -> None:
@@ -189,7 +204,7 @@ class LlamaCpp:
         self._template = ChatTemplate(about.template, report.bos, report.eos)
         self._facts = Facts(
             about.model, "llamacpp", report.context, report.answer_tokens, about.architecture, report.parameters,
-            resident_bytes(self._host.pid), about.description, about.starter,
+            resident_bytes(self._host.pid), about.description, about.starter, report.note,
         )  # fmt: skip
         self._state = "ready"
         self._up.set()
@@ -197,8 +212,7 @@ class LlamaCpp:
             loading.set_result(self._facts)
 
     def _failed(self, problem: errors.SwarmError, loading: asyncio.Future[Facts]) -> None:
-        """The model cannot be loaded: trying again would not help."""
-        self._state = "failed"
+        """The model cannot be loaded."""
         self._host.kill()
         if not loading.done():
             loading.set_exception(problem)
@@ -214,9 +228,7 @@ class LlamaCpp:
         if self._state == "closed":
             raise errors.EngineLost("The swarm is shutting down.")
         if self._state == "failed":
-            raise errors.EngineLost(
-                "The engine could not be started again. See the log, then restart the swarm.", retry_after_s=60
-            )
+            raise errors.EngineLost("The engine keeps ending soon after its start. Its log says why.", retry_after_s=30)
         if self._state != "ready" or not self._template:
             raise errors.Starting("The engine is starting. Try again in a moment.")
         text = self._template.render(prompt)

@@ -82,6 +82,13 @@ class Cache:
                 return
             self.put_away(sequence)
 
+    def forget(self) -> None:
+        """Let go of all that nobody works with."""
+        for sequence in list(self.idle):
+            self.drop(sequence)
+        self.shelf.clear()
+        self.checkpoints.clear()
+
     # -- a prompt's way
 
     def known(self, tokens: Sequence[int], working: bool = False) -> int:

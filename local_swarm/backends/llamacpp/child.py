@@ -20,6 +20,7 @@ from local_swarm.errors import SwarmError
 
 if TYPE_CHECKING:
     from local_swarm.backends.llamacpp.engine import Engine
+    from local_swarm.backends.llamacpp.library import Context, Model
 
 BEAT_S = 1.0
 SPARE_OUTPUTS = 48  # rows of scores beyond one for each sequence: for drafts
@@ -60,17 +61,37 @@ def send(reports: BinaryIO, messages: list[wire.Report]) -> None:
 def load(wish: wire.Load, reports: BinaryIO) -> Engine:
     from local_swarm.backends.llamacpp import library
     from local_swarm.backends.llamacpp.engine import Engine
+    from local_swarm.backends.llamacpp.tuning import threads_for
 
     library.open_library()
-    model = library.Model(Path(wish.path), wish.gpu_layers)
-    outputs = wish.sequences + SPARE_OUTPUTS
-    memory = library.Context(model, wish.cells, wish.sequences, wish.batch, wish.threads, wish.kv_type, outputs)
+    model, memory, note = opened(wish)
+    if wish.tuning and not model.on_gpu:
+        memory.use_threads(threads_for(memory, wish.threads, wish.workers, Path(wish.tuning)))
     engine = Engine(model, memory, wish.context, wish.answer_tokens, wish.shelf_bytes, wish.longest_draft)
     engine.warm_up()
     send(reports, [wire.Loaded(
-        wish.context, wish.answer_tokens, model.parameters, model.special_text("bos"), model.special_text("eos"), model.on_gpu
+        wish.context, wish.answer_tokens, model.parameters, model.special_text("bos"), model.special_text("eos"), model.on_gpu,
+        note,
     )])  # fmt: skip
     return engine
+
+
+def opened(wish: wire.Load) -> tuple[Model, Context, str | None]:
+    """The model and its memory, on the processor where the graphics card cannot take them, and what to tell the user."""
+    from local_swarm.backends.llamacpp.library import Context, Model
+
+    def on(gpu_layers: int) -> tuple[Model, Context]:
+        model = Model(Path(wish.path), gpu_layers, wish.main_gpu, wish.tensor_split)
+        outputs = wish.sequences + SPARE_OUTPUTS
+        return model, Context(model, wish.cells, wish.sequences, wish.batch, wish.threads, wish.kv_type, outputs)
+
+    try:
+        return (*on(wish.gpu_layers), None)
+    except SwarmError as problem:
+        if not wish.gpu_layers:
+            raise
+        note = f"The graphics card could not be used ({problem.message}) The processor computes instead."
+        return (*on(0), note)
 
 
 def serve(engine: Engine, commands: queue.SimpleQueue[wire.Command | None], reports: BinaryIO) -> None:
@@ -82,17 +103,23 @@ def serve(engine: Engine, commands: queue.SimpleQueue[wire.Command | None], repo
             while True:
                 if command is None:
                     return
-                if isinstance(command, wire.Generate):
-                    send(reports, [engine.submit(command)])
-                else:
-                    engine.cancel(command)
+                obey(engine, command, reports)
                 command = commands.get_nowait()
         except queue.Empty:
             pass
         send(reports, engine.step())
         if time.monotonic() >= next_beat:
             next_beat = time.monotonic() + BEAT_S
-            send(reports, [wire.Beat(engine.steps, engine.cache.cells_used)])
+            send(reports, [engine.beat()])
+
+
+def obey(engine: Engine, command: wire.Command, reports: BinaryIO) -> None:
+    if isinstance(command, wire.Generate):
+        send(reports, [engine.submit(command)])
+    elif isinstance(command, wire.Cancel):
+        engine.cancel(command)
+    else:
+        engine.cache.forget()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from local_swarm.backends import wire
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
 from local_swarm.backends.llamacpp.draft import Lookup, observed, worth
+from local_swarm.backends.llamacpp.governor import Governor
 from local_swarm.backends.llamacpp.job import Job, Writer
 from local_swarm.backends.llamacpp.library import Batch, Context, Grammar, Model, grammar_of
 from local_swarm.backends.llamacpp.pace import Pace
@@ -76,6 +77,7 @@ class Engine:
         self.longest_draft = 0 if model.recurrent else longest_draft
         self.clock = clock
         self.pace = Pace()
+        self.governor = Governor(memory.threads)
         self.logprobs = Logprobs(model.vocabulary)
         self.waiting: deque[Job] = deque()
         self.reading: list[Job] = []
@@ -99,6 +101,10 @@ class Engine:
     def most_idle(self) -> int:
         """Cells that may lie idle while others work."""
         return int(IDLE_SHARE * self.model.cells_worth)
+
+    def beat(self) -> wire.Beat:
+        jobs = len(self.waiting) + len(self.reading) + len(self.writing)
+        return wire.Beat(self.steps, jobs, self.cache.cells_used, len(self.cache.unused))
 
     def warm_up(self) -> None:
         """Read a piece of prompt: the first request shall not pay for lazily made graphs and cold weights, and a build that does
@@ -172,12 +178,19 @@ class Engine:
         seconds = self.clock() - began
         self.decode_s += seconds
         self.pace.saw(rows, len(batch) - rows, seconds)
+        if rows == len(batch) and not self.model.on_gpu:
+            self._regulate(rows, seconds)
         reports: list[wire.Report] = []
         for prompt in read:
             reports += self._read(prompt, scores)
         for part in written:
             reports += self._write(part, scores)
         return reports
+
+    def _regulate(self, rows: int, seconds: float) -> None:
+        threads = self.governor.threads
+        if self.governor.saw(rows, seconds, self.clock()) != threads:
+            self.memory.use_threads(self.governor.threads)
 
     def _admit(self) -> None:
         """Begin jobs whose turn it is and for which there is room. One whose prompt begins as another does that is just being

@@ -52,8 +52,13 @@ def open_library() -> None:
 class Model:
     """Weights and vocabulary of a GGUF file. Raises BadModelFile when llama.cpp cannot load it."""
 
-    def __init__(self, path: Path, gpu_layers: int) -> None:
+    def __init__(self, path: Path, gpu_layers: int, main_gpu: int = 0, split: Sequence[float] = ()) -> None:
+        """`split`: how much of the model each graphics card gets, by default in proportion to its memory."""
         params = lib.llama_model_default_params()
+        params.main_gpu = main_gpu
+        self._split = (ctypes.c_float * lib.llama_max_devices())(*split)  # C reads it while the model loads
+        if split:
+            params.tensor_split = self._split
         self.on_gpu = gpu_layers > 0 and bool(lib.llama_supports_gpu_offload())
         params.n_gpu_layers = gpu_layers if self.on_gpu else 0
         handle = lib.llama_model_load_from_file(str(path).encode(), params)
@@ -248,7 +253,9 @@ class Context:
         params.type_k = params.type_v = KV_TYPES[kv_type]
         # On a processor the fused attention visits each (token, head, cell) one by one; eight voices decode faster as plain
         # matrix products (starter model, one thread, a step of 8 sequences: 7.4 and 4.3 ms).
-        params.flash_attn_type = FLASH_ATTENTION_AUTO if model.on_gpu else FLASH_ATTENTION_OFF
+        # Values that are kept in fewer bits can only be read by the fused one.
+        fused = model.on_gpu or kv_type != "f16"
+        params.flash_attn_type = FLASH_ATTENTION_AUTO if fused else FLASH_ATTENTION_OFF
         params.no_perf = True
         handle = lib.llama_init_from_model(model.handle, params)
         if not handle:
@@ -256,7 +263,7 @@ class Context:
                 f"There is not enough memory for a context of {cells} tokens: {log.last}. Ask for a smaller --context."
             )
         self.handle, self.model, self.cells, self.sequences = handle, model, cells, sequences
-        self.outputs = int(params.n_outputs_max)
+        self.outputs, self.threads = int(params.n_outputs_max), threads
         self.memory = lib.llama_get_memory(handle)
         self.batch = Batch(batch)
 
@@ -310,6 +317,8 @@ class Context:
         return bool(read == len(data))
 
     def use_threads(self, threads: int) -> None:
+        """Compute with so many from the next step on."""
+        self.threads = threads
         lib.llama_set_n_threads(self.handle, threads, threads)
 
     def clear(self) -> None:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 GAP = 3.0  # a step that also reads may take so many times as long as one that only writes
 LEAST_READING = 16  # tokens of a prompt in a step, however long that takes: below it the reading would never end
+LONGEST_STEP_S = 2.0  # so long a client that leaves, or one that comes, may have to wait for the step to end
 FORGET = 0.9  # share of the old estimate that a new observation leaves
 
 
@@ -42,9 +43,11 @@ class Pace:
 
     def readable(self, writing: int, room: int) -> int:
         """How many tokens of prompts a step may read beside `writing` ones, so that what streams does not falter."""
+        if not writing:
+            return min(room, max(LEAST_READING, int(LONGEST_STEP_S / self._alone))) if self._alone else room
         each = self._beside or self._alone
-        if not writing or not each:
-            return room if not writing else min(room, LEAST_READING)
+        if not each:
+            return min(room, LEAST_READING)
         return min(room, max(LEAST_READING, int((GAP - 1) * self.seconds(writing) / each)))
 
 

@@ -1,0 +1,69 @@
+"""A loaded model in, the number of threads that decodes it fastest on this machine out: measured once, then remembered.
+
+The wait policy of the threads is set when the process starts (`backend`); here is what can be changed later.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from local_swarm.backends.llamacpp.governor import candidates, fastest
+from local_swarm.backends.llamacpp.library import Context
+
+STEPS = 4  # of which the quickest counts
+
+
+def threads_for(
+    memory: Context, cores: int, workers: int, book: Path, clock: Callable[[], float] = time.perf_counter
+) -> int:
+    """The best number of threads up to `cores` for a step in which so many workers write. `book`: the file that remembers it."""
+    key = f"{memory.model.path.name}/{memory.model.path.stat().st_size}/{cores}/{workers}/{version('llama-cpp-python')}"
+    known = read(book)
+    if key in known and 1 <= known[key] <= cores:
+        return known[key]
+    if cores == 1:
+        return 1
+    best = fastest({threads: step_seconds(memory, threads, workers, clock) for threads in candidates(cores)})
+    write(book, {**known, key: best})
+    return best
+
+
+def step_seconds(memory: Context, threads: int, workers: int, clock: Callable[[], float]) -> float:
+    """Seconds of a step in which each of the workers writes a token."""
+    memory.use_threads(threads)
+    batch, token = memory.batch, memory.model.start_token
+    took = []
+    for position in range(STEPS):
+        batch.clear()
+        for sequence in range(min(workers, memory.sequences)):
+            batch.add(sequence, position, [token], "all")
+        began = clock()
+        memory.decode(batch)
+        memory.scores(1)
+        took.append(clock() - began)
+    memory.clear()
+    return min(took)
+
+
+def read(book: Path) -> dict[str, int]:
+    """What is remembered; nothing where the file is missing or damaged."""
+    try:
+        found = json.loads(book.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, int)} if isinstance(found, dict) else {}
+
+
+def write(book: Path, known: dict[str, int]) -> None:
+    """In one piece: two engines may start at once."""
+    part = book.with_suffix(f".{time.monotonic_ns()}.part")
+    try:
+        book.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        part.replace(book)
+    except OSError:  # a home that cannot be written to: it is measured again next time
+        part.unlink(missing_ok=True)

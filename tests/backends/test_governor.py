@@ -1,0 +1,74 @@
+"""Threads: found by measuring, corrected when the machine is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from local_swarm.backends.llamacpp.governor import Governor, candidates, fastest
+
+
+def run(governor: Governor, seconds: Callable[[int], float], steps: int, now: float = 0.0) -> float:
+    """So many steps on a machine where a step takes so long by number of threads; the time afterwards."""
+    for _ in range(steps):
+        took = seconds(governor.threads)
+        now += took
+        governor.saw(8, took, now)
+    return now
+
+
+def quiet(threads: int) -> float:
+    return 0.2 / threads
+
+
+def shared(threads: int) -> float:
+    """Another process has one of two cores: two threads wait for the one that shares."""
+    return 0.5 if threads == 2 else 0.2
+
+
+def test_on_a_quiet_machine_nothing_changes() -> None:
+    governor = Governor(2)
+    run(governor, quiet, 200)
+    assert governor.threads == 2
+
+
+def test_beside_a_busy_process_one_thread_less_is_found() -> None:
+    governor = Governor(2)
+    now = run(governor, quiet, 20)
+    used = []
+    for _ in range(200):
+        now = run(governor, shared, 1, now)
+        used.append(governor.threads)
+    assert used.count(1) > 160  # the rest are the first steps and the tries whether it is quiet again
+
+
+def test_when_the_neighbour_is_gone_all_threads_come_back() -> None:
+    governor = Governor(2)
+    now = run(governor, quiet, 20)
+    now = run(governor, shared, 40, now)
+    run(governor, quiet, 200, now)
+    assert governor.threads == 2
+
+
+def test_what_does_not_help_is_taken_back_and_not_tried_all_the_time() -> None:
+    governor = Governor(4)
+    now = run(governor, quiet, 20)
+    used = []
+    for _ in range(300):
+        took = 4 * quiet(4)  # slow however many compute
+        now += took
+        governor.saw(8, took, now)
+        used.append(governor.threads)
+    assert used.count(4) > 200
+
+
+def test_one_thread_stays_one() -> None:
+    governor = Governor(1)
+    now = run(governor, lambda _: 0.1, 20)
+    run(governor, lambda _: 1.0, 50, now)
+    assert governor.threads == 1
+
+
+def test_the_fewest_threads_that_are_as_fast_are_chosen() -> None:
+    assert fastest({4: 0.100, 3: 0.101, 2: 0.15, 1: 0.3}) == 3
+    assert fastest({1: 0.1}) == 1
+    assert candidates(8) == [8, 7, 4, 1] and candidates(2) == [2, 1] and candidates(1) == [1]
