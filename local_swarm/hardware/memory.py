@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 
 from local_swarm.hardware.profile import Memory
 
-# Control groups, version 2 and 1, as seen from inside a container.
-LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+GROUPS = Path("/sys/fs/cgroup")  # as seen from inside a container
+# Limit and use, in version 2 and 1 of control groups.
+FILES = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+STATISTICS = ("memory.stat", "memory/memory.stat")
 NO_LIMIT = 1 << 60  # version 1 writes a huge number where there is none
 
 
-def probe(limits: tuple[Path, ...] = LIMITS) -> Memory:
-    limit = next((size for size in (parse_limit(read(path)) for path in limits) if size), None)
+def probe(groups: Path = GROUPS) -> Memory:
+    limit, left = parse_group({name: read(groups / name) for name in (*FILES[0], *FILES[1], *STATISTICS)})
     try:
         now = importlib.import_module("psutil").virtual_memory()
     except ImportError:
-        return Memory(None, None, limit)
-    return Memory(int(now.total), int(now.available), limit)
+        return Memory(None, left, limit)
+    available = int(now.available) if left is None else min(int(now.available), left)
+    return Memory(int(now.total), available, limit)
 
 
 def read(path: Path) -> str:
@@ -26,6 +30,22 @@ def read(path: Path) -> str:
         return path.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
+
+
+def parse_group(texts: dict[str, str]) -> tuple[int | None, int | None]:
+    """(limit, what is left of it), from the files of a control group by name; files that are cached count as left."""
+    for maximum, current in FILES:
+        limit = parse_limit(texts.get(maximum, ""))
+        if limit is None:
+            continue
+        used = texts.get(current, "")
+        if not used.isdigit():
+            return limit, None
+        cached = re.search(
+            r"^(?:total_)?inactive_file (\d+)$", "\n".join(texts.get(one, "") for one in STATISTICS), re.MULTILINE
+        )
+        return limit, max(0, limit - int(used) + (int(cached[1]) if cached else 0))
+    return None, None
 
 
 def parse_limit(text: str) -> int | None:

@@ -74,11 +74,15 @@ def decided(candidates: Sequence[Candidate], missing: int, strategy: Strategy = 
     if strategy not in EARLY or not candidates:
         return False
     election = elect(candidates, strategy)
-    if extract(election.elected).kind == "text" and strategy != "exact":
+    ballots = {ballot.index: ballot for ballot in in_order(candidates)}
+    elected = ballots[election.winner]
+    if not elected.valid or (elected.answer.kind == "text" and strategy != "exact"):
         return False
+    kinds = Counter(ballot.answer.kind for ballot in ballots.values())
     own = next(len(group) for group in election.clusters if election.winner in group)
-    others = max((len(group) for group in election.clusters if election.winner not in group), default=0)
-    return own > others + missing
+    other_group = max((len(group) for group in election.clusters if election.winner not in group), default=0)
+    other_kind = max((count for kind, count in kinds.items() if kind != elected.answer.kind), default=0)
+    return own > other_group + missing and kinds[elected.answer.kind] > other_kind + missing
 
 
 def in_order(candidates: Sequence[Candidate]) -> list[Ballot]:

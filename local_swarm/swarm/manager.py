@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from local_swarm.backends.base import Backend, Seat
-from local_swarm.errors import EngineLost, Starting
+from local_swarm.errors import Busy, EngineLost, Starting
 from local_swarm.swarm.consensus import decided, elect
+from local_swarm.swarm.pressure import FEW, Level
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Prompt, Sampling, Strategy
@@ -52,6 +53,7 @@ class Swarm:
         self.workers = tuple(workers)
         self.embedder = embedder
         self.habits = habits or Habits()
+        self.pressure: Level = "none"
 
     @property
     def name(self) -> str:
@@ -60,10 +62,10 @@ class Swarm:
     @property
     def health(self) -> Health:
         healthy = sum(worker.healthy for worker in self.workers)
-        status: Literal["starting", "ok", "degraded"] = (
-            "starting" if not healthy else "ok" if healthy == len(self.workers) else "degraded"
-        )
-        return Health(status, healthy, len(self.workers))
+        if healthy == len(self.workers):
+            return Health("ok", healthy, healthy)
+        failed = any(worker.backend.state == "failed" for worker in self.workers)
+        return Health("degraded" if healthy or failed else "starting", healthy, len(self.workers))
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """See `Voice`. Deltas come only for a single worker: of several, none is the answer before the vote."""
@@ -102,7 +104,11 @@ class Swarm:
         healthy = [worker for worker in self.workers if worker.healthy]
         if not healthy:
             raise Starting("The swarm is starting: no worker is ready yet. Try again in a moment.", retry_after_s=2)
+        if self.pressure == "requests":
+            raise Busy("This machine is short of memory. Try again in a moment.", retry_after_s=5)
         voices = prompt.voices or (1 if prompt.sampling.temperature == 0 else len(healthy))
+        if self.pressure == "voices":
+            voices = min(voices, FEW)
         least_busy_first = sorted(healthy, key=lambda worker: (worker.busy, worker.number))
         return sorted(least_busy_first[: max(1, voices)], key=lambda worker: worker.number)
 

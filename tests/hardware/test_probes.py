@@ -108,9 +108,16 @@ def test_limits_of_control_groups(text: str, limit: int | None) -> None:
     assert memory.parse_limit(text) == limit
 
 
-def test_the_first_limit_that_is_set_counts(tmp_path: Path) -> None:
-    (tmp_path / "old").write_text("1073741824\n")
-    assert memory.probe((tmp_path / "none", tmp_path / "old")).limit_bytes == GIB
+def test_a_control_group_limits_and_what_is_left_of_it_is_told(tmp_path: Path) -> None:
+    assert memory.probe(tmp_path).limit_bytes is None
+    (tmp_path / "memory.max").write_text("max\n", encoding="utf-8")
+    old = tmp_path / "memory"
+    old.mkdir()
+    (old / "memory.limit_in_bytes").write_text(f"{GIB}\n", encoding="utf-8")
+    assert memory.probe(tmp_path).limit_bytes == GIB
+    (old / "memory.usage_in_bytes").write_text(f"{GIB // 2}\n", encoding="utf-8")
+    (old / "memory.stat").write_text("cache 5\ninactive_file 100\ntotal_inactive_file 0\n", encoding="utf-8")
+    assert memory.probe(tmp_path).available_bytes == GIB // 2 + 100
 
 
 def test_programs_that_are_absent_fail_or_hang_say_nothing() -> None:

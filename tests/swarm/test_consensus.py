@@ -153,10 +153,16 @@ def test_prose_is_never_decided_early_and_neither_are_strategies_that_compare_de
     assert not decided([candidate(EVEN, f"w{n}") for n in range(3)], 1, "quality")
 
 
-@given(st.lists(st.sampled_from([EVEN, EVEN_TOO, ODD, BROKEN]), min_size=2, max_size=8), st.integers(1, 7))
+WORDS, OTHER_WORDS = "I would rather not write code.", "What do you mean by that?"
+
+
+@given(
+    st.lists(st.sampled_from([EVEN, EVEN_TOO, ODD, BROKEN, WORDS, OTHER_WORDS]), min_size=2, max_size=8),
+    st.integers(1, 7),
+)
 def test_what_was_decided_early_is_what_all_elect(texts: list[str], arrived: int) -> None:
     everybody = [candidate(text, f"w{n}", anchor=n == 0) for n, text in enumerate(texts)]
     first = everybody[:arrived]
     if decided(first, len(everybody) - len(first)):
-        same = {EVEN: 0, EVEN_TOO: 0, ODD: 1, BROKEN: 2}
+        same = {EVEN: 0, EVEN_TOO: 0, ODD: 1, BROKEN: 2, WORDS: 3, OTHER_WORDS: 4}
         assert same[elect(first).elected.text] == same[elect(everybody).elected.text]

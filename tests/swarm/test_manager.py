@@ -11,7 +11,7 @@ import pytest
 
 from local_swarm.backends.base import Seat
 from local_swarm.backends.fake import Fake
-from local_swarm.errors import ContextExceeded, EngineLost, Starting
+from local_swarm.errors import Busy, ContextExceeded, EngineLost, Starting
 from local_swarm.swarm.manager import Habits, Swarm, seats_for
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
@@ -181,6 +181,15 @@ async def test_fastest_ends_with_the_first_answer() -> None:
     election = await elected(swarm_of(backend), asked)
     assert election.elected.voter == "w3" and len(election.candidates) == 1
     assert backend.running == 0
+
+
+async def test_short_of_memory_fewer_are_asked_and_then_nobody(fake: Fake) -> None:
+    swarm = swarm_of(fake)
+    swarm.pressure = "voices"
+    assert len((await elected(swarm, prompt())).candidates) == 2
+    swarm.pressure = "requests"
+    with pytest.raises(Busy):
+        await ask(swarm, prompt())
 
 
 async def test_workers_remember_what_they_did(fake: Fake) -> None:
