@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args, get_type_hints
+from typing import Any, Literal, cast, get_args, get_type_hints
 
 import yaml
 
@@ -43,10 +43,12 @@ class SwarmConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModelsConfig:
-    """`model`: a name or path; None runs the starter. `cache_dir`: where model files lie; None is a folder in the home."""
+    """`model`: a name or path; None runs the starter. `kv_type`: how the cache keeps keys and values. `cache_dir`: where model
+    files lie; None is a folder in the home."""
 
     model: str | None
     context: int | None
+    kv_type: Literal["f16", "q8_0"]
     cache_dir: str | None
     embedding: str
 
@@ -55,6 +57,9 @@ class ModelsConfig:
 class HardwareConfig:
     gpu_memory_fraction: float
     ram_fraction: float
+    gpu_layers: int | None
+    main_gpu: int
+    tensor_split: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import platform
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from local_swarm.api.routes import Status
 from local_swarm.api.server import create_app, listen, serving
-from local_swarm.backends.base import Backend
 from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
 from local_swarm.backends.wire import Load
 from local_swarm.config import Config
+from local_swarm.errors import DoesNotFit, WrongUse
+from local_swarm.hardware import memory
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import starter
 from local_swarm.models.gguf import Header
 from local_swarm.models.registry import find
-from local_swarm.models.selector import Plan, Rules, Wishes, plan
-from local_swarm.places import offline
+from local_swarm.models.selector import SMALLEST_CONTEXT, Plan, Rules, Wishes, plan
+from local_swarm.places import home, offline
 from local_swarm.swarm.manager import Habits, Swarm
+from local_swarm.swarm.pressure import pressure
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
+
+ALL_LAYERS = 999
+WATCH_S = 2.0  # between looks at the memory that is left
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -32,7 +41,7 @@ class Node:
     hardware: Hardware
     plan: Plan
     swarm: Swarm
-    backend: Backend
+    backend: LlamaCpp
     url: str | None = None
     stopping: bool = field(default=False)
 
@@ -45,7 +54,7 @@ class Node:
         )  # fmt: skip
 
 
-def planned(config: Config) -> tuple[Hardware, Header, Plan]:
+def planned(config: Config, at_most: int | None = None) -> tuple[Hardware, Header, Plan]:
     """What would run: the machine, the model, the plan. Loads nothing. Raises WrongUse."""
     hardware = detect()
     header = find(config.models.model, config.models_folder)
@@ -54,26 +63,38 @@ def planned(config: Config) -> tuple[Hardware, Header, Plan]:
         config.hardware.gpu_memory_fraction,
         config.swarm.min_instances,
         config.swarm.max_instances,
+        config.models.kv_type,
     )
-    return hardware, header, plan(hardware, header, Wishes(config.swarm.instances, config.models.context), rules)
+    wishes = Wishes(config.swarm.instances, config.models.context, at_most)
+    return hardware, header, plan(hardware, header, wishes, rules)
 
 
-def assembled(config: Config) -> Node:
-    """Every part in its place, nothing started."""
-    hardware, header, what = planned(config)
-    load = Load(
-        str(what.path),
-        what.context,
-        what.answer_tokens,
-        what.cells,
-        what.sequences,
-        what.threads,
-        gpu_layers=999 if what.gpu else 0,
-    )
+def load_of(what: Plan, config: Config) -> Load:
+    """What the engine's process is told of a plan."""
+    layers = config.hardware.gpu_layers
+    return Load(
+        str(what.path), what.context, what.answer_tokens, what.cells, what.sequences, what.threads, kv_type=what.kv_type,
+        gpu_layers=(ALL_LAYERS if layers is None else layers) if what.gpu else 0, main_gpu=config.hardware.main_gpu,
+        tensor_split=split(config.hardware.tensor_split), shelf_bytes=what.shelf_bytes, workers=what.workers,
+        tuning=str(home() / "tuning.json"),
+    )  # fmt: skip
+
+
+def split(shares: str | None) -> list[float]:
+    """Raises WrongUse."""
+    try:
+        return [float(share) for share in shares.split(",")] if shares else []
+    except ValueError as problem:
+        raise WrongUse(f"hardware.tensor_split must be numbers like '3,1', not {shares!r}.") from problem
+
+
+def assembled(config: Config, at_most: int | None = None) -> Node:
+    """Every part in its place, nothing started. `at_most` bounds the context where the config leaves it free."""
+    hardware, header, what = planned(config, at_most)
     description = Description(
         what.model, what.architecture, header.chat_template, header.metadata.get("general.description"), what.starter
     )
-    backend = LlamaCpp(load, description)
+    backend = LlamaCpp(load_of(what, config), description)
     workers = [Worker(f"w{number}", number, backend) for number in range(1, what.workers + 1)]
     vote = config.swarm
     habits = Habits(vote.consensus_strategy, vote.coolest, vote.warmest, vote.timeout)
@@ -97,8 +118,43 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             await stack.enter_async_context(serving(create_app(node.swarm, node.status), made))
-        await node.backend.start()
+        await start(node, config)
+        watching = asyncio.create_task(watch_memory(node), name="memory-watch")
         try:
             yield node
         finally:
             node.stopping = True
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+async def start(node: Node, config: Config) -> None:
+    """Start the engine, with a smaller context each time that memory runs out though the plan said it would do, and say so.
+
+    Raises DoesNotFit where the context was wished for or cannot be any smaller."""
+    while True:
+        try:
+            await node.backend.start()
+            return
+        except DoesNotFit:
+            smaller = node.plan.context // 2
+            if config.models.context is not None or smaller < SMALLEST_CONTEXT:
+                raise
+        said = f"memory ran out while loading with a context of {node.plan.context}"
+        logger.warning("%s; trying %d.", said.capitalize(), smaller)
+        _, _, what = planned(config, smaller)
+        node.plan = replace(what, why=(*what.why, said))
+        node.backend.reload(load_of(what, config))
+
+
+async def watch_memory(node: Node) -> None:
+    """Give up what can be given up while the machine runs short of memory, and take it back afterwards."""
+    while True:
+        await asyncio.sleep(WATCH_S)
+        now = memory.probe()
+        level = pressure(now.usable_bytes, now.available_bytes)
+        if level != node.swarm.pressure:
+            logger.warning("Memory: %s MiB are left; given up: %s.", (now.available_bytes or 0) >> 20, level)
+        if level != "none":
+            node.backend.forget()
+        node.swarm.pressure = level

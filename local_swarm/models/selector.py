@@ -15,6 +15,9 @@ COMFORTABLE_CONTEXT = 32_768  # what a coding agent works well with
 SMALLEST_CONTEXT = 2_048
 LONGEST_ANSWER = 4_096
 MOST_WORKERS = 32
+MOST_SHELF = 8 << 30
+PHONE_SHARE = 0.25  # of main memory
+KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}  # of one key or value, by how they are kept
 MOST_SEQUENCES = 256  # llama.cpp's own bound
 SEQUENCES_PER_WORKER = 4  # so that a few requests can be in the batch at once
 DEAR_STATE = 1 << 20  # bytes of recurrent state from which a sequence is dear, and there are half as many
@@ -36,20 +39,22 @@ QUANTIZATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Shares of memory that models may take, and the bounds of the number of workers."""
+    """Shares of memory that models may take, the bounds of the number of workers, and how keys and values are kept."""
 
     ram_fraction: float = 0.5
     gpu_memory_fraction: float = 1.0
     min_instances: int = 2
     max_instances: int = 8
+    kv_type: str = "f16"
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the user asked for; None leaves it to the selector."""
+    """What the user asked for; None leaves it to the selector. `at_most`: a context that turned out to be too large, halved."""
 
     instances: int | None = None
     context: int | None = None
+    at_most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ class MemoryNeed:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will run. `cells` is the room of the whole cache, `sequences` how many answers may be in the works at once."""
+    """What will run. `cells` is the room of the whole cache, `sequences` how many answers may be in the works at once,
+    `shelf_bytes` what idle prefixes may take of main memory."""
 
     model: str
     path: Path
@@ -88,7 +94,9 @@ class Plan:
     sequences: int
     threads: int
     gpu: bool
+    kv_type: str
     memory: MemoryNeed
+    shelf_bytes: int
     why: tuple[str, ...]
 
     @property
@@ -109,8 +117,8 @@ def plan(hardware: Hardware, header: Header, wishes: Wishes, rules: Rules) -> Pl
     trained = header.context or SMALLEST_CONTEXT
     if wishes.context is not None and not 1 <= wishes.context <= trained:
         raise WrongUse(f"{header.name} reads at most {trained} tokens. Ask for --context {trained} or less.")
-    context = wishes.context or min(trained, COMFORTABLE_CONTEXT)
-    while not (need := memory_need(header, workers, context, budget)).fits:
+    context = wishes.context or min(trained, COMFORTABLE_CONTEXT, wishes.at_most or trained)
+    while not (need := memory_need(header, workers, context, budget, rules.kv_type)).fits:
         if wishes.context is not None or context // 2 < SMALLEST_CONTEXT:
             raise DoesNotFit(too_large(header, workers, context, need, source))
         context //= 2
@@ -119,7 +127,8 @@ def plan(hardware: Hardware, header: Header, wishes: Wishes, rules: Rules) -> Pl
     return Plan(
         starter.NAME if header.path == starter.PATH else header.path.stem, header.path, quantization, header.architecture,
         "llamacpp", workers, context, answer_tokens(context), cells(workers, context),
-        sequences(header, workers), threads(hardware, header), card is not None, need, tuple(why),
+        sequences(header, workers), threads(hardware, header), card is not None, rules.kv_type, need,
+        shelf_bytes(hardware, rules, need), tuple(why),
     )  # fmt: skip
 
 
@@ -136,7 +145,7 @@ def budget_of(hardware: Hardware, rules: Rules) -> tuple[int | None, str]:
         size = card.free_bytes if card.free_bytes is not None else card.memory_bytes
         if size is not None:
             return int(size * 0.9 * rules.gpu_memory_fraction), f"90 % of the free memory of {card.name}"
-    share = min(rules.ram_fraction, 0.25) if hardware.os == "android" else rules.ram_fraction
+    share = min(rules.ram_fraction, PHONE_SHARE) if hardware.os == "android" else rules.ram_fraction
     size = hardware.memory.usable_bytes
     return (
         (None, "unknown memory")
@@ -191,8 +200,16 @@ def sequences(header: Header, workers: int) -> int:
     return min(MOST_SEQUENCES, max(4 * each, each * workers))
 
 
-def memory_need(header: Header, workers: int, context: int, budget: int | None) -> MemoryNeed:
-    per_token = header.kv_bytes_per_token() or 0
+def shelf_bytes(hardware: Hardware, rules: Rules, need: MemoryNeed) -> int:
+    """A quarter of what models may take of main memory, as far as the model leaves it."""
+    usable = hardware.memory.usable_bytes or 0
+    share = min(rules.ram_fraction, PHONE_SHARE) if hardware.os == "android" else rules.ram_fraction
+    mine = 0 if (card := computing(hardware)) and card.memory_kind == "dedicated" else need.total_bytes
+    return max(0, min(MOST_SHELF, int(usable * share / 4), int(usable * share) - mine))
+
+
+def memory_need(header: Header, workers: int, context: int, budget: int | None, kv_type: str = "f16") -> MemoryNeed:
+    per_token = header.kv_bytes_per_token(KV_BYTES[kv_type]) or 0
     answers = (workers - 1) * answer_tokens(context) * per_token
     compute = COMPUTE_BYTES if header.weights_bytes > COMPUTE_BYTES else COMPUTE_BYTES // 8
     state = header.state_bytes * sequences(header, workers)
