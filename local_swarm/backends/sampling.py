@@ -74,15 +74,16 @@ def pick(scores: Scores, draw: Draw, index: int) -> int:
     best = float(scores.max())
     depth = -math.log(draw.min_p) if draw.min_p > 0 else NEGLIGIBLE * max(1.0, draw.temperature)
     tokens = np.flatnonzero(scores >= best - depth)
-    kept = scores[tokens].astype(np.float64)
-    order = np.argsort(-kept, kind="stable")[: draw.top_k or None]
-    kept = kept[order] - best
+    if 0 < draw.top_k < len(tokens):
+        tokens = tokens[np.argpartition(scores[tokens], -draw.top_k)[-draw.top_k :]]
     if draw.top_p < 1:
-        mass = np.cumsum(np.exp(kept))
-        kept = kept[: int(np.searchsorted(mass, draw.top_p * mass[-1])) + 1]
-    mass = np.cumsum(np.exp(kept / draw.temperature))
+        tokens = tokens[np.argsort(-scores[tokens], kind="stable")]
+        mass = np.cumsum(np.exp(scores[tokens].astype(np.float64) - best))
+        tokens = tokens[: int(np.searchsorted(mass, draw.top_p * mass[-1])) + 1]
+    tokens.sort()  # by number: two that nearly tie and change places draw the same
+    mass = np.cumsum(np.exp((scores[tokens].astype(np.float64) - best) / draw.temperature))
     place = int(np.searchsorted(mass, uniform(draw.seed, index) * mass[-1], side="right"))
-    return int(tokens[order[min(place, len(kept) - 1)]])
+    return int(tokens[min(place, len(tokens) - 1)])
 
 
 def uniform(seed: int, index: int) -> float:
