@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -94,7 +94,8 @@ class Swarm:
     @staticmethod
     def _decided(prompt: Prompt, candidates: Sequence[Candidate], asked: int, strategy: Strategy) -> bool:
         missing = asked - len(candidates)
-        return strategy == "fastest" or (prompt.early and missing > 0 and decided(candidates, missing, strategy))
+        may_be = prompt.early and 0 < missing < len(candidates)
+        return strategy == "fastest" or (may_be and decided(candidates, missing, strategy))
 
     async def _asked(self, prompt: Prompt) -> list[Worker]:
         """The workers for a prompt, the least busy of the healthy ones; an engine that is coming back is waited for."""
@@ -115,22 +116,28 @@ class Swarm:
     async def _ask(
         self, prompt: Prompt, asked: Sequence[Worker], seats: Sequence[Seat], heard: asyncio.Queue[Event | None]
     ) -> None:
-        """Hand on everything the workers say, and None at the end. A lost engine is asked once more if nothing was said yet.
+        """Hand on everything the workers say, each engine asked once for all of its own, and None at the end.
 
-        Raises what kept the workers from answering.
+        Raises what kept the workers from answering, where it kept any of them.
         """
-        listening = Listening(prompt, {worker.name: worker for worker in asked}, seats, heard, self.habits)
-        for worker in asked:
+        engines: dict[Backend, list[tuple[Worker, Seat]]] = {}
+        for worker, seat in zip(asked, seats, strict=True):
+            engines.setdefault(worker.backend, []).append((worker, seat))
             worker.busy += 1
+        hearing = Hearing(heard, alone=len(seats) == 1)
         try:
-            for attempt in range(1, ATTEMPTS + 1):
-                try:
-                    return await listening.attempt(asked[0].backend)
-                except EngineLost:
-                    for worker in asked:
-                        worker.failures += 1
-                    if attempt == ATTEMPTS or listening.said or not await asked[0].backend.ready(REVIVAL_S):
-                        raise
+            async with asyncio.timeout(self.habits.longest_s) as limit:
+                hearing.limit, hearing.patience_s = limit, self.habits.patience_s
+                done = await asyncio.gather(
+                    *(ask_engine(prompt, backend, voices, hearing) for backend, voices in engines.items()),
+                    return_exceptions=True,
+                )
+            for problem in done:
+                if isinstance(problem, BaseException):
+                    raise problem
+        except TimeoutError:
+            if not hearing.answered:
+                raise EngineLost(f"No worker answered within {self.habits.longest_s:.0f} seconds.") from None
         finally:
             for worker in asked:
                 worker.busy -= 1
@@ -151,45 +158,45 @@ class Swarm:
         return replace(election, seconds=time.monotonic() - began, decided_early=len(candidates) < asked)
 
 
-class Listening:
-    """What one request has heard from its engine so far, over all attempts. `said` once something of an answer was handed on."""
+@dataclass(slots=True)
+class Hearing:
+    """What one request has heard so far from all its engines. `alone`: one voice is asked, whose words go out as they come."""
 
-    def __init__(
-        self,
-        prompt: Prompt,
-        workers: Mapping[str, Worker],
-        seats: Sequence[Seat],
-        heard: asyncio.Queue[Event | None],
-        habits: Habits,
-    ) -> None:
-        self.prompt, self.workers, self.seats, self.heard, self.habits = prompt, workers, seats, heard, habits
-        self.accepted = self.said = False
+    heard: asyncio.Queue[Event | None]
+    alone: bool
+    accepted: bool = False
+    answered: int = 0
+    limit: asyncio.Timeout | None = None
+    patience_s: float = 0.0
 
-    async def attempt(self, backend: Backend) -> None:
-        """Listen until every seat has answered or time is up. Raises EngineLost, also when time is up with no answer at all."""
-        answered = 0
-        try:
-            async with (
-                asyncio.timeout(self.habits.longest_s) as limit,
-                aclosing(backend.generate(self.prompt, self.seats)) as events,
-            ):
-                async for event in events:
-                    answered += isinstance(event, Candidate)
-                    if answered == 1 and isinstance(event, Candidate):  # from now on the vote waits only so long
-                        limit.reschedule(asyncio.get_running_loop().time() + self.habits.patience_s)
-                    self._hand_on(event)
-        except TimeoutError:
-            if not answered:
-                raise EngineLost(f"No worker answered within {self.habits.longest_s:.0f} seconds.") from None
-
-    def _hand_on(self, event: Event) -> None:
-        if isinstance(event, Accepted) and self.accepted:
-            return
-        self.accepted = self.accepted or isinstance(event, Accepted)
-        self.said = self.said or isinstance(event, Candidate) or (isinstance(event, Delta) and len(self.seats) == 1)
+    def take(self, event: Event) -> None:
         if isinstance(event, Candidate):
-            self.workers[event.voter].record(event)
-        self.heard.put_nowait(event)
+            self.answered += 1
+            if self.answered == 1 and self.limit:  # from now on the vote waits only so long
+                self.limit.reschedule(asyncio.get_running_loop().time() + self.patience_s)
+        if not isinstance(event, Accepted) or not self.accepted:
+            self.heard.put_nowait(event)
+        self.accepted = self.accepted or isinstance(event, Accepted)
+
+
+async def ask_engine(prompt: Prompt, backend: Backend, voices: Sequence[tuple[Worker, Seat]], hearing: Hearing) -> None:
+    """Every voice of one engine. A lost engine is asked once more if it had said nothing yet."""
+    workers = {worker.name: worker for worker, _ in voices}
+    said = False
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            async with aclosing(backend.generate(prompt, [seat for _, seat in voices])) as events:
+                async for event in events:
+                    said = said or isinstance(event, Candidate) or (isinstance(event, Delta) and hearing.alone)
+                    if isinstance(event, Candidate):
+                        workers[event.voter].record(event)
+                    hearing.take(event)
+            return
+        except EngineLost:
+            for worker in workers.values():
+                worker.failures += 1
+            if attempt == ATTEMPTS or said or not await backend.ready(REVIVAL_S):
+                raise
 
 
 def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: Habits) -> list[Seat]:

@@ -119,6 +119,31 @@ async def test_after_streamed_text_nothing_is_said_twice() -> None:
         await ask(swarm_of(backend), prompt("one two three four five six", voices=1))
 
 
+async def two_engines(first: Fake, second: Fake, habits: Habits | None = None) -> Swarm:
+    for engine in (first, second):
+        await engine.start()
+    workers = [Worker(f"w{n}", n, first if n <= 2 else second) for n in range(1, 5)]
+    return Swarm("here", workers, NOBODY, habits)
+
+
+async def test_workers_of_several_engines_vote_together() -> None:
+    swarm = await two_engines(Fake(pace_s=0.001), Fake(pace_s=0.001))
+    events = await ask(swarm, replace(prompt(), early=False))
+    assert sum(isinstance(event, Accepted) for event in events) == 1
+    election = events[-1]
+    assert isinstance(election, Election) and {one.voter for one in election.candidates} == {"w1", "w2", "w3", "w4"}
+
+
+async def test_an_engine_that_is_lost_for_good_leaves_the_vote_to_the_other() -> None:
+    dying = Fake(pace_s=0.05)
+    swarm = await two_engines(dying, Fake(pace_s=0.05), Habits(patience_s=0.1))
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.02, dying.crash, False)
+    election = await elected(swarm, prompt("one two three"))
+    assert {one.voter for one in election.candidates} == {"w3", "w4"}
+    assert swarm.health.status == "degraded" and (swarm.health.healthy, swarm.health.total) == (2, 4)
+
+
 async def test_a_request_waits_for_an_engine_that_comes_back() -> None:
     backend = Fake(pace_s=0.02)
     await backend.start()
