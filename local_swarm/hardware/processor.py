@@ -25,6 +25,10 @@ TELLING = (
     "sve",
     "bf16",
 )
+# How much time a control group may take: version 2, then version 1.
+QUOTA = (
+    Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+)  # fmt: skip
 SYSCTL = ("sysctl", "machdep.cpu.brand_string", "hw.physicalcpu", "hw.logicalcpu")
 
 
@@ -40,10 +44,27 @@ def probe(system: System, run: Run, cpuinfo: Path = Path("/proc/cpuinfo")) -> Pr
     return Processor(platform.processor() or None, None, logical)
 
 
-def usable_cores() -> int | None:
+def usable_cores(quota: tuple[Path, Path, Path] = QUOTA) -> int | None:
     """Cores that this process may use: what a container or `taskset` allows counts."""
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count()
+    cores = len(affinity(0)) if affinity else os.cpu_count()
+    allowed = parse_quota(*(read(path) for path in quota))
+    return min(cores, allowed) if cores and allowed else cores
+
+
+def read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def parse_quota(maximum: str, old_quota: str, old_period: str) -> int | None:
+    """Whole cores that a control group's share of time makes: version 2 says `200000 100000` in one file, version 1 in two."""
+    quota, _, period = maximum.partition(" ") if maximum else (old_quota, "", old_period)
+    if not quota.isdigit() or not period.isdigit() or int(period) == 0:
+        return None
+    return max(1, int(quota) // int(period))
 
 
 def parse_cpuinfo(text: str, logical: int | None) -> Processor:

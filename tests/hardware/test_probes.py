@@ -75,6 +75,18 @@ flags\t\t: fpu avx avx2 fma f16c
 ARM = "processor\t: 0\nFeatures\t: fp asimd asimddp sve i8mm\nprocessor\t: 1\nHardware\t: Qualcomm Technologies, Inc SM8550\n"
 
 
+@pytest.mark.parametrize(
+    ("texts", "cores"),
+    [
+        (("200000 100000", "", ""), 2), (("150000 100000", "", ""), 1), (("50000 100000", "", ""), 1),
+        (("max 100000", "", ""), None), (("", "400000", "100000"), 4), (("", "-1", "100000"), None), (("", "", ""), None),
+        (("1 0", "", ""), None),
+    ],
+)  # fmt: skip
+def test_a_containers_share_of_time_counts_as_cores(texts: tuple[str, str, str], cores: int | None) -> None:
+    assert processor.parse_quota(*texts) == cores
+
+
 def test_two_threads_of_a_core_are_one_core() -> None:
     found = processor.parse_cpuinfo(X86, 2)
     assert (found.name, found.physical_cores, found.logical_cores) == ("Intel(R) Core(TM) i7-9750H CPU @ 2.60GHz", 1, 2)
