@@ -24,12 +24,6 @@ from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.tools import parse_reply
 from local_swarm.types import Accepted, Candidate, Delta, Event, Prompt, TokenLogprob, Usage
 
-LOAD_S = 600.0  # a large model from a slow disk
-SILENCE_S = 120.0  # no sign of life from a busy engine for so long: it hangs
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0  # between revivals of an engine that keeps dying
-STEADY_S = 60.0  # an engine that lived so long has forgotten its earlier deaths
-MOST_DEATHS = 5  # in a row; then the engine counts as failed
-
 logger = logging.getLogger(__name__)
 
 Inbox = asyncio.Queue[wire.Report | errors.SwarmError]
@@ -46,6 +40,20 @@ class Description:
     starter: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How an engine is looked after. `load_s`: a large model from a slow disk. `silence_s`: busy and without a sign of life for
+    so long, it hangs. Pauses between revivals grow from the first to the longest; an engine that lived for `steady_s` has
+    forgotten its earlier deaths, one that died more often than `most_deaths` in a row counts as failed."""
+
+    load_s: float = 600.0
+    silence_s: float = 120.0
+    first_pause_s: float = 0.4
+    longest_pause_s: float = 30.0
+    steady_s: float = 60.0
+    most_deaths: int = 5
+
+
 @dataclass(slots=True)
 class Open:
     """A request that the engine works on."""
@@ -60,8 +68,8 @@ class Open:
 class LlamaCpp:
     """A `Backend`. `wish` says what to load and how, `about` what it is."""
 
-    def __init__(self, wish: wire.Load, about: Description) -> None:
-        self.wish, self.about = wish, about
+    def __init__(self, wish: wire.Load, about: Description, care: Care | None = None) -> None:
+        self.wish, self.about, self.care = wish, about, care or Care()
         self._state: State = "starting"
         self._up = asyncio.Event()
         self._facts: Facts | None = None
@@ -93,10 +101,10 @@ class LlamaCpp:
         loading: asyncio.Future[Facts] = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep(loading), name="engine-keeper")
         try:
-            return await asyncio.wait_for(asyncio.shield(loading), LOAD_S)
+            return await asyncio.wait_for(asyncio.shield(loading), self.care.load_s)
         except TimeoutError:
             await self.close()
-            raise errors.EngineLost(f"{self.about.model} did not load within {LOAD_S:.0f} seconds.") from None
+            raise errors.EngineLost(f"{self.about.model} did not load within {self.care.load_s:.0f} seconds.") from None
 
     def reload(self, wish: wire.Load) -> None:
         """Before another `start`: load in another way than the one that failed."""
@@ -136,8 +144,8 @@ class LlamaCpp:
             if loading.exception():
                 self._state = "failed"
                 return
-            deaths = 1 if time.monotonic() - born > STEADY_S else deaths + 1
-            self._state = "failed" if deaths > MOST_DEATHS else "restarting"
+            deaths = 1 if time.monotonic() - born > self.care.steady_s else deaths + 1
+            self._state = "failed" if deaths > self.care.most_deaths else "restarting"
             self._up.clear()
             logger.warning("The engine %s. It is being started again.", how)
             self._fail_open(
@@ -145,7 +153,7 @@ class LlamaCpp:
                     "The engine's process ended while it worked on this request. It is being started again."
                 )
             )
-            await asyncio.sleep(min(FIRST_PAUSE_S * 2**deaths, LONGEST_PAUSE_S))
+            await asyncio.sleep(min(self.care.first_pause_s * 2 ** (deaths - 1), self.care.longest_pause_s))
             self._host = self._new_host()
 
     def _stillborn(self, how: str) -> errors.SwarmError:
@@ -178,9 +186,9 @@ class LlamaCpp:
         """Kill an engine that is silent though it has work: its end then takes the usual way."""
         self._heard = time.monotonic()
         while True:
-            await asyncio.sleep(SILENCE_S / 10)
-            if self._state == "ready" and self._open and time.monotonic() - self._heard > SILENCE_S:
-                logger.error("The engine has been silent for %.0f seconds and is ended.", SILENCE_S)
+            await asyncio.sleep(self.care.silence_s / 10)
+            if self._state == "ready" and self._open and time.monotonic() - self._heard > self.care.silence_s:
+                logger.error("The engine has been silent for %.0f seconds and is ended.", self.care.silence_s)
                 self._host.kill()
 
     async def _run(self, loading: asyncio.Future[Facts]) -> None:
