@@ -1,6 +1,8 @@
 # Included while llama-cpp-python configures llama.cpp: leaves out its `common` library, which holds the command line tools'
 # argument parsing and more that the bindings never load. With multimodal off as well, building takes a fifth of the time.
-set(LLAMA_BUILD_COMMON OFF)
+if (NOT LLAMA_BUILD_COMMON)
+    set(LLAMA_BUILD_COMMON OFF)
+endif()
 
 # Some virtual machines announce AMX, grant the permission to use it, and stop a program at its first tile all the same. What the
 # compiler takes for native code would crash there, so AMX is tried out first.
