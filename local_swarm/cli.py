@@ -287,10 +287,11 @@ def bench_engine(
         Path | None, typer.Option("--llama-server", help="A llama-server program to compare with.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out what takes over a minute.")] = False,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Write a chart to this SVG file as well.")] = None,
     json_wanted: JsonOption = False,
 ) -> None:
     """N answers of this engine against one, against llama.cpp's own ways, and at any load."""
-    from local_swarm.bench.engine import Wish, measure
+    from local_swarm.bench.engine import Wish, drawn, measure
     from local_swarm.hardware.detector import detect as look
 
     hardware = look()
@@ -299,6 +300,8 @@ def bench_engine(
     wish = Wish(shape, quantization, n, prompt_tokens, new_tokens, repeats, cores, gpu, server, quick)
     with err.status("Measuring ...") as status:
         found = measure(wish, lambda line: status.update(line))
+    if plot:
+        plot.write_text(drawn(found), encoding="utf-8")
     if json_wanted:
         print(json.dumps(found))
         return

@@ -15,12 +15,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from local_swarm.bench.chart import chart
 from local_swarm.bench.files import model_file
 from local_swarm.bench.trial import Order, letters
 from local_swarm.models import starter
 
 PREFERRED = "q4_0"  # the quantisation whose products llama.cpp has its fastest kernels for on processors
-STARTER_TASKS = 20
+STARTER_TASKS = 50
 TURN = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 Say = Callable[[str], None]
 
@@ -61,8 +62,8 @@ def measure(wish: Wish, say: Say) -> dict[str, Any]:
     say(f"the same as {PREFERRED} ...")
     found["preferred"] = preferred(order, wish, found)
     say("drafts, on the starter model ...")
-    found["drafted"] = drafts(wish)
-    found["early"] = None
+    found["drafted"] = on_starter("drafted", wish)
+    found["early"] = on_starter("early", wish)
     say("decoding, quiet and beside a busy process ...")
     decoding = with_(order, kind="decoding").run()
     found |= {
@@ -75,6 +76,15 @@ def measure(wish: Wish, say: Say) -> dict[str, Any]:
     names = {"second_turn_ttft_ratio": None, "gap_ratio_p95": None, "reading_ratio": None, "idle_ratio": None}
     found |= names if wish.quick else long_prompts(order, say)
     return found
+
+
+def drawn(found: dict[str, Any]) -> str:
+    """The times of a measurement as a picture."""
+    n = found["n"]
+    bars = [(f"{n} answers here", found["n_s"]), ("1 answer here", found["one_s"])]
+    others = ((f"{n} by llama-server", found["llama_server_n_s"]), (f"{n} by separate instances", found["separate_s"]))
+    title = f"{found['model']} {found['quantization']}, {found['prompt_tokens']} + {found['new_tokens']} tokens"
+    return chart(title, [*bars, *((name, seconds) for name, seconds in others if seconds)])
 
 
 def with_(order: Order, **changes: Any) -> Order:
@@ -93,12 +103,11 @@ def preferred(order: Order, wish: Wish, found: dict[str, Any]) -> dict[str, Any]
     return {"quantization": PREFERRED, "n_over_one": ratio(other)}
 
 
-def drafts(wish: Wish) -> dict[str, Any]:
+def on_starter(kind: str, wish: Wish) -> dict[str, Any]:
     """On the starter model's own kind of question, which it answers as real models answer theirs."""
     texts = tuple(TURN.format(question) for question in questions(STARTER_TASKS))
-    order = Order("drafted", str(starter.PATH), 1, wish.n, 512, 200, 1, texts=texts)
-    found = order.run()
-    return {key: found[key] for key in ("n_over_one", "step_ratio", "accepted")}
+    found = Order(kind, str(starter.PATH), 1, wish.n, 512, 200, 1, texts=texts).run()
+    return {key: found[key] for key in ("n_over_one", "step_ratio", "accepted") if key in found}
 
 
 def questions(count: int) -> Iterator[str]:

@@ -25,6 +25,8 @@ from local_swarm.backends import wire
 from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.child import SPARE_OUTPUTS
 from local_swarm.backends.llamacpp.engine import LONGEST_DRAFT, Engine
+from local_swarm.swarm.consensus import decided, elect
+from local_swarm.types import Candidate, Usage
 
 BUSY = (sys.executable, "-c", "while True: pass")
 
@@ -262,7 +264,37 @@ def drafted(order: Order) -> dict[str, Any]:
             "accepted": bench.engine.accepted / max(1, bench.engine.drafted)}  # fmt: skip
 
 
-KINDS = {one.__name__: one for one in (answers, decoding, second_turn, gap, idle_cells, memory, separate, drafted)}
+def early(order: Order) -> dict[str, Any]:
+    """Seconds of n answers over one, when the vote ends as soon as nobody can change its outcome."""
+    bench = Bench(order, 4096, order.n)
+    one, many = 0.0, 0.0
+    for text in order.texts:
+        one += bench.answers(text, 1)
+        bench.engine.cache.clear()
+        began = time.perf_counter()
+        job = bench.submit(text, order.n, order.new_tokens)
+        said, candidates = [""] * order.n, list[Candidate]()
+        while not bench.engine.idle:
+            for report in bench.engine.step():
+                if isinstance(report, wire.SeatText):
+                    said[report.seat] += report.text
+                elif isinstance(report, wire.SeatDone):
+                    candidates.append(candidate(report, said[report.seat]))
+            if decided(candidates, order.n - len(candidates)):
+                bench.engine.cancel(wire.Cancel(job))
+        elect(candidates)
+        many += time.perf_counter() - began
+    return {"one_s": one, "n_s": many, "n_over_one": many / one}
+
+
+def candidate(report: wire.SeatDone, text: str) -> Candidate:
+    usage = Usage(0, report.completion_tokens)
+    return Candidate(text, f"w{report.seat}", report.finish, usage, report.seconds, anchor=report.seat == 0)
+
+
+KINDS = {
+    one.__name__: one for one in (answers, decoding, second_turn, gap, idle_cells, memory, separate, drafted, early)
+}
 
 
 def main() -> None:
