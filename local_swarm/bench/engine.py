@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -57,15 +57,14 @@ def measure(wish: Wish, say: Say) -> dict[str, Any]:
     }  # fmt: skip
     found["n_over_one"] = ratio(answers)
     say("llama.cpp's own ways ...")
-    found["separate_s"] = None if wish.quick else with_(order, kind="separate").run()["seconds"]
+    found["separate_s"] = None if wish.quick else replace(order, kind="separate").run()["seconds"]
     found["llama_server_n_s"] = llama_server(order, wish) if wish.server else None
     say(f"the same as {PREFERRED} ...")
     found["preferred"] = preferred(order, wish, found)
-    say("drafts, on the starter model ...")
-    found["drafted"] = on_starter("drafted", wish)
-    found["early"] = on_starter("early", wish)
+    say("what the starter model says, with drafts and with an early decision ...")
+    found |= on_written_text(order)
     say("decoding, quiet and beside a busy process ...")
-    decoding = with_(order, kind="decoding").run()
+    decoding = replace(order, kind="decoding").run()
     found |= {
         "python_share": decoding["python_share"],
         "busy_ratio": decoding["busy_ratio"],
@@ -87,10 +86,6 @@ def drawn(found: dict[str, Any]) -> str:
     return chart(title, [*bars, *((name, seconds) for name, seconds in others if seconds)])
 
 
-def with_(order: Order, **changes: Any) -> Order:
-    return Order(**{**asdict(order), **changes})
-
-
 def ratio(answers: dict[str, list[float]]) -> float:
     """All answers over one, each pair measured one after the other."""
     return median(many / one for one, many in zip(answers["one_s"], answers["n_s"], strict=True))
@@ -99,15 +94,20 @@ def ratio(answers: dict[str, list[float]]) -> float:
 def preferred(order: Order, wish: Wish, found: dict[str, Any]) -> dict[str, Any]:
     if wish.quantization == PREFERRED:
         return {"quantization": PREFERRED, "n_over_one": found["n_over_one"]}
-    other = with_(order, path=str(model_file(wish.shape, PREFERRED))).run()
+    other = replace(order, path=str(model_file(wish.shape, PREFERRED))).run()
     return {"quantization": PREFERRED, "n_over_one": ratio(other)}
 
 
-def on_starter(kind: str, wish: Wish) -> dict[str, Any]:
-    """On the starter model's own kind of question, which it answers as real models answer theirs."""
+def on_written_text(order: Order) -> dict[str, Any]:
+    """With answers that a model wrote, the starter model to its own kind of question: random weights say nothing twice, so that
+    there is nothing to draft and nothing to decide."""
     texts = tuple(TURN.format(question) for question in questions(STARTER_TASKS))
-    found = Order(kind, str(starter.PATH), 1, wish.n, 512, 200, 1, texts=texts).run()
-    return {key: found[key] for key in ("n_over_one", "step_ratio", "accepted") if key in found}
+    found = replace(order, kind="replayed", texts=texts, writer=str(starter.PATH)).run()
+    drafted = {
+        "n_over_one": found["drafted"],
+        **{key: found[key] for key in ("step_ratio", "accepted", "writer_n_over_one")},
+    }
+    return {"drafted": drafted, "early": {"n_over_one": found["early"]}}
 
 
 def questions(count: int) -> Iterator[str]:
@@ -142,18 +142,18 @@ def questions(count: int) -> Iterator[str]:
 
 def resident(order: Order) -> float:
     """Resident memory with n workers over that with one, keys and values not counted."""
-    sizes = [with_(order, kind="memory", n=workers).run() for workers in (1, order.n)]
+    sizes = [replace(order, kind="memory", n=workers).run() for workers in (1, order.n)]
     one, many = (size["rss_bytes"] - size["kv_bytes"] for size in sizes)
     return float(many / one)
 
 
 def long_prompts(order: Order, say: Say) -> dict[str, Any]:
     say("a second turn after 8,000 tokens ...")
-    second = with_(order, kind="second_turn").run()
+    second = replace(order, kind="second_turn").run()
     say("a stream while 8,000 tokens are read ...")
-    gap = with_(order, kind="gap").run()
+    gap = replace(order, kind="gap").run()
     say("32,000 idle tokens ...")
-    idle = with_(order, kind="idle_cells").run()
+    idle = replace(order, kind="idle_cells").run()
     return {
         "second_turn_ttft_ratio": second["ratio"], "gap_ratio_p95": gap["gap_ratio_p95"], "reading_ratio": gap["reading_ratio"],
         "idle_ratio": idle["ratio"],

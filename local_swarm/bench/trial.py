@@ -11,9 +11,10 @@ import string
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import islice, pairwise
 from pathlib import Path
 from statistics import median
@@ -25,15 +26,19 @@ from local_swarm.backends import wire
 from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.child import SPARE_OUTPUTS
 from local_swarm.backends.llamacpp.engine import LONGEST_DRAFT, Engine
+from local_swarm.backends.llamacpp.job import Job, Writer
+from local_swarm.backends.sampling import Scores
 from local_swarm.swarm.consensus import decided, elect
 from local_swarm.types import Candidate, Usage
 
+Said = list[list[list[int]]]  # tokens by question and seat
 BUSY = (sys.executable, "-c", "while True: pass")
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`kind` names a function below. `texts`: prompts to use in place of random ones."""
+    """`kind` names a function below. `texts`: prompts to use in place of random ones; `writer`: the path of the model
+    that answers them."""
 
     kind: str
     path: str
@@ -45,6 +50,7 @@ class Order:
     gpu_layers: int = 0
     drafts: bool = True
     texts: tuple[str, ...] = ()
+    writer: str = ""
     temperature: float = 0.8
 
     def run(self) -> dict[str, Any]:
@@ -61,7 +67,7 @@ class Order:
 class Bench:
     """An engine with room for an order, and a clock."""
 
-    def __init__(self, order: Order, cells: int, workers: int) -> None:
+    def __init__(self, order: Order, cells: int, workers: int, kind: type[Engine] = Engine) -> None:
         library.open_library()
         self.order = order
         self.model = library.Model(Path(order.path), order.gpu_layers)
@@ -69,7 +75,7 @@ class Bench:
         outputs = sequences + SPARE_OUTPUTS
         self.memory = library.Context(self.model, cells, sequences, 512, order.threads, outputs=outputs)
         draft = LONGEST_DRAFT if order.drafts else 0
-        self.engine = Engine(self.model, self.memory, cells, order.new_tokens, 1 << 33, draft)
+        self.engine = kind(self.model, self.memory, cells, order.new_tokens, 1 << 33, draft)
         self.engine.warm_up()
         self.jobs = 0
 
@@ -102,6 +108,32 @@ class Bench:
         began = time.perf_counter()
         self.submit(text, seats, self.order.new_tokens)
         self.steps()
+        return time.perf_counter() - began
+
+    def reading(self, text: str) -> float:
+        """Seconds for one token after a prompt that was never read."""
+        self.engine.cache.clear()
+        began = time.perf_counter()
+        self.submit(text, 1, 1)
+        self.steps()
+        return time.perf_counter() - began
+
+    def replay(self, script: Sequence[Sequence[int]], seats: int, words: Mapping[int, str] | None = None) -> float:
+        """Seconds for so many answers that say what the script says to a known prompt. With `words` the vote may end it."""
+        assert isinstance(self.engine, Replayed)
+        self.engine.script = script
+        began = time.perf_counter()
+        job = self.submit(letters(self.order.prompt_tokens, 0), seats, self.order.new_tokens)
+        candidates: list[Candidate] = []
+        while not self.engine.idle:
+            done = [report for report in self.engine.step() if isinstance(report, wire.SeatDone)]
+            assert all(report.cached_tokens == self.order.prompt_tokens - 1 for report in done)
+            if words and done:
+                candidates += (candidate(one, "".join(words[token] for token in script[one.seat])) for one in done)
+                if decided(candidates, seats - len(candidates)):
+                    self.engine.cancel(wire.Cancel(job))
+        if candidates:
+            elect(candidates)
         return time.perf_counter() - began
 
 
@@ -246,45 +278,73 @@ def separate(order: Order) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - began}
 
 
-def drafted(order: Order) -> dict[str, Any]:
-    """Decode steps of n siblings over those of the longest, and seconds of n over one, on prompts that a model answers."""
+class Replayed(Engine):
+    """Draws as ever and then says what was written down: the speed of one model at the words of another. `script`: the tokens of
+    each seat."""
+
+    script: Sequence[Sequence[int]] = ((),)
+
+    @cached_property
+    def end(self) -> int:
+        return next(filter(self.model.ends, range(self.model.vocabulary)))
+
+    def _pick(self, job: Job, writer: Writer, row: Scores) -> int:
+        super()._pick(job, writer, row)
+        said, place = self.script[writer.seat], job.lookup.length(writer.seat)
+        return said[place] % self.model.vocabulary if place < len(said) else self.end
+
+
+def siblings(order: Order) -> dict[str, Any]:
+    """What n siblings say to each prompt, and in how many decode steps that is over those of the longest."""
     bench = Bench(order, 4096, order.n)
-    one, many, steps, longest = [], [], 0, 0
+    steps, longest, one, many, said = 0, 0, [], [], []
     for text in order.texts:
         one.append(bench.answers(text, 1))
         before = bench.engine.steps
         bench.engine.cache.clear()
         began = time.perf_counter()
         bench.submit(text, order.n, order.new_tokens)
+        job = bench.engine.waiting[-1]
         done = [report for _, reports in bench.steps() for report in reports if isinstance(report, wire.SeatDone)]
         many.append(time.perf_counter() - began)
         steps += bench.engine.steps - before
         longest += max(report.completion_tokens for report in done)
-    return {"one_s": sum(one), "n_s": sum(many), "n_over_one": sum(many) / sum(one), "step_ratio": steps / longest,
-            "accepted": bench.engine.accepted / max(1, bench.engine.drafted)}  # fmt: skip
+        said.append(
+            [[token for token in job.lookup.written(seat) if not bench.model.ends(token)] for seat in range(order.n)]
+        )
+    return {"step_ratio": steps / longest, "accepted": bench.engine.accepted / max(1, bench.engine.drafted),
+            "writer_n_over_one": sum(many) / sum(one), "said": said, "pieces": pieces(bench.model, said)}  # fmt: skip
 
 
-def early(order: Order) -> dict[str, Any]:
-    """Seconds of n answers over one, when the vote ends as soon as nobody can change its outcome."""
-    bench = Bench(order, 4096, order.n)
-    one, many = 0.0, 0.0
-    for text in order.texts:
-        one += bench.answers(text, 1)
-        bench.engine.cache.clear()
-        began = time.perf_counter()
-        job = bench.submit(text, order.n, order.new_tokens)
-        said, candidates = [""] * order.n, list[Candidate]()
-        while not bench.engine.idle:
-            for report in bench.engine.step():
-                if isinstance(report, wire.SeatText):
-                    said[report.seat] += report.text
-                elif isinstance(report, wire.SeatDone):
-                    candidates.append(candidate(report, said[report.seat]))
-            if decided(candidates, order.n - len(candidates)):
-                bench.engine.cancel(wire.Cancel(job))
-        elect(candidates)
-        many += time.perf_counter() - began
-    return {"one_s": one, "n_s": many, "n_over_one": many / one}
+def pieces(model: library.Model, said: Said) -> dict[int, str]:
+    return {token: model.text(token) for token in {token for answers in said for answer in answers for token in answer}}
+
+
+def replayed(order: Order) -> dict[str, Any]:
+    """Seconds of n answers over one where the answers are what the model `order.writer` says, and the same when the vote ends as
+    soon as nobody can change its outcome. Drafted: answers one after the other up to `new_tokens`. Early: each as long as it is.
+    The prompt, the same for both, is read three times, and the median added to each."""
+    heard = siblings(replace(order, path=order.writer, threads=1))
+    said: Said = heard.pop("said")
+    words: dict[int, str] = heard.pop("pieces")
+    bench = Bench(order, order.prompt_tokens + order.n * (order.new_tokens + 32) + 256, order.n, Replayed)
+    reading = median(bench.reading(letters(order.prompt_tokens, seed)) for seed in reversed(range(order.repeats)))
+    found = {"drafted": [0.0, 0.0], "early": [0.0, 0.0]}
+    for place in range(len(said)):
+        for kind, script in (("drafted", following(said, place, order.new_tokens)), ("early", said[place])):
+            for index, seats in enumerate((1, order.n)):
+                found[kind][index] += reading + bench.replay(
+                    script, seats, words if kind == "early" and index else None
+                )
+    ratios = {kind: many / one for kind, (one, many) in found.items()}
+    return {**heard, "reading_s": reading, "seconds": {kind: [each / len(said) for each in pair] for kind, pair in found.items()},
+            "drafted": ratios["drafted"], "early": ratios["early"]}  # fmt: skip
+
+
+def following(said: Said, place: int, length: int) -> list[list[int]]:
+    """For each seat so many tokens: its answer to one question and to the next ones."""
+    in_turn = [*said[place:], *said[:place]]
+    return [[token for answers in in_turn for token in answers[seat]][:length] for seat in range(len(said[0]))]
 
 
 def candidate(report: wire.SeatDone, text: str) -> Candidate:
@@ -292,9 +352,7 @@ def candidate(report: wire.SeatDone, text: str) -> Candidate:
     return Candidate(text, f"w{report.seat}", report.finish, usage, report.seconds, anchor=report.seat == 0)
 
 
-KINDS = {
-    one.__name__: one for one in (answers, decoding, second_turn, gap, idle_cells, memory, separate, drafted, early)
-}
+KINDS = {one.__name__: one for one in (answers, decoding, second_turn, gap, idle_cells, memory, separate, replayed)}
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ def test_the_engine_benchmark_says_everything_it_promises(tmp_path: Path) -> Non
     plot = tmp_path / "times.svg"
     command = [
         sys.executable, "-m", "local_swarm", "bench", "engine", "--shape", "tiny-dense", "--quantization", "q8_0", "--n", "3",
-        "--prompt-tokens", "100", "--new-tokens", "8", "--repeats", "2", "--quick", "--json", "--plot", str(plot),
+        "--prompt-tokens", "200", "--new-tokens", "8", "--repeats", "2", "--quick", "--json", "--plot", str(plot),
     ]  # fmt: skip
     environment = {**os.environ, "LOCAL_SWARM_HOME": str(tmp_path)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)

@@ -304,15 +304,19 @@ class Engine:
 
     def _draw(self, job: Job, writer: Writer, row: Scores) -> Drawn:
         """The next token. With a grammar one is drawn first and checked alone; only where it is not allowed all are checked."""
-        scores = adjusted(row, writer.draw, job.lookup.written(writer.seat)) if writer.draw.adjusts else row
-        place = job.lookup.length(writer.seat)
-        token = pick(scores, writer.draw, place)
-        if writer.grammar and not writer.grammar.allows(token):
-            token = pick(writer.grammar.masked(scores), writer.draw, place)
+        token = self._pick(job, writer, row)
         if writer.grammar and not self.model.ends(token):
             writer.grammar.accept(token)
         job.lookup.add(writer.seat, token)
         return Drawn(token, self.logprobs.of(row, token), self._likeliest(job, row, token))
+
+    def _pick(self, job: Job, writer: Writer, row: Scores) -> int:
+        scores = adjusted(row, writer.draw, job.lookup.written(writer.seat)) if writer.draw.adjusts else row
+        place = job.lookup.length(writer.seat)
+        token = pick(scores, writer.draw, place)
+        if writer.grammar and not writer.grammar.allows(token):
+            return pick(writer.grammar.masked(scores), writer.draw, place)
+        return token
 
     def _likeliest(self, job: Job, row: Scores, token: int) -> TokenFacts | None:
         """What clients are told of a token where they ask for it."""
