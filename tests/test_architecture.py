@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,9 @@ def test_public_functions_say_what_they_return() -> None:
 def test_an_engine_can_be_tried_out_with_nothing_but_itself_installed() -> None:
     """llama-cpp-python brings numpy; whatever else the engine's process imported would be missing while setting up."""
     assert needed_by(ENGINE) <= {"llama_cpp", "numpy"}
+
+
+def test_every_package_reaches_an_installed_copy() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    ours = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert set(listed) == ours | {"local_swarm.data"}
