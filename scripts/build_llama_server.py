@@ -1,6 +1,7 @@
-"""Builds llama.cpp's own server from the sources inside llama-cpp-python, to compare with: python scripts/build_llama_server.py
+"""Builds llama.cpp's own server and benchmark from the sources inside llama-cpp-python: python scripts/build_llama_server.py
 
-Prints the program's path, for `python main.py bench engine --llama-server PATH`. Takes about ten minutes on two cores.
+Prints the server's path, for `python main.py bench engine --llama-server PATH`; the benchmark lies beside it and is found there.
+Takes about ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from local_swarm.hardware.processor import usable_cores
 from local_swarm.places import home
 
 ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = ("llama-server", "llama-bench")
 OPTIONS = (
     "-DCMAKE_BUILD_TYPE=Release", "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF", "-DLLAMA_BUILD_APP=OFF",
     "-DLLAMA_USE_PREBUILT_UI=OFF", "-DLLAMA_OPENSSL=OFF", f"-DCMAKE_PROJECT_INCLUDE={CMAKE_FILE.as_posix()}",
@@ -28,12 +30,13 @@ OPTIONS = (
 def main() -> None:
     folder = home() / "bench" / "llama.cpp"
     pin = Environment(ROOT).requirements()["optional-dependencies"]["llamacpp"][0]
-    built = folder / "build" / "bin" / ("llama-server.exe" if sys.platform == "win32" else "llama-server")
-    if not built.exists():
+    end = ".exe" if sys.platform == "win32" else ""
+    built = [folder / "build" / "bin" / f"{name}{end}" for name in PROGRAMS]
+    if not all(program.exists() for program in built):
         source = sources(folder, pin)
         run("cmake", "-S", str(source), "-B", str(folder / "build"), *OPTIONS)
-        run("cmake", "--build", str(folder / "build"), "--target", "llama-server", "-j", str(usable_cores() or 1))
-    print(built)
+        run("cmake", "--build", str(folder / "build"), "--target", *PROGRAMS, "-j", str(usable_cores() or 1))
+    print(built[0])
 
 
 def sources(folder: Path, pin: str) -> Path:

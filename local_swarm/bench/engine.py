@@ -59,6 +59,7 @@ def measure(wish: Wish, say: Say) -> dict[str, Any]:
     say("llama.cpp's own ways ...")
     found["separate_s"] = None if wish.quick else replace(order, kind="separate").run()["seconds"]
     found["llama_server_n_s"] = llama_server(order, wish) if wish.server else None
+    found["of_llama_bench"] = of_llama_bench(order, wish, answers) if wish.server else None
     say(f"the same as {PREFERRED} ...")
     found["preferred"] = preferred(order, wish, found)
     say("what the starter model says, with drafts and with an early decision ...")
@@ -169,12 +170,32 @@ def llama_server(order: Order, wish: Wish) -> float:
         str(wish.server), "-m", order.path, "--port", str(port), "-np", str(wish.n), "-c", str(context), "-t", str(wish.threads),
         "-tb", str(wish.threads), "-ngl", str(order.gpu_layers), "--kv-unified", "--no-webui", "-fa", "off", "--no-warmup",
     ]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=quiet, stderr=quiet, env=order.environment) as process:
         try:
             wait_for(f"http://127.0.0.1:{port}/health", process)
             return median(ask_server(port, letters(wish.prompt_tokens, seed), wish) for seed in range(wish.repeats))
         finally:
             process.kill()
+
+
+def of_llama_bench(order: Order, wish: Wish, answers: dict[str, Any]) -> dict[str, float] | None:
+    """Our rates of reading and writing over those of llama.cpp's own benchmark, which are what this machine can do at
+    most. None where that program does not lie beside the server."""
+    assert wish.server
+    program = wish.server.with_stem("llama-bench")
+    if not program.exists():
+        return None
+    command = [
+        str(program), "-m", order.path, "-p", str(wish.prompt_tokens), "-n", str(wish.new_tokens), "-r", str(wish.repeats),
+        "-t", str(wish.threads), "-ngl", str(order.gpu_layers), "-fa", "0", "-b", "512", "-o", "json",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, env=order.environment, check=True)
+    read, written = (test["avg_ts"] for test in json.loads(done.stdout))
+    return {
+        "reading": wish.prompt_tokens / median(answers["read_s"]) / read,
+        "writing": (wish.new_tokens - 1) / median(answers["wrote_s"]) / written,
+    }
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:

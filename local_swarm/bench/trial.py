@@ -53,11 +53,15 @@ class Order:
     writer: str = ""
     temperature: float = 0.8
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What everything is measured in, others' programs too: threads that wait do not spin."""
+        return {**os.environ, "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive")}
+
     def run(self) -> dict[str, Any]:
         """In a process of its own. Raises RuntimeError with what it said when that fails."""
-        environment = {**os.environ, "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive")}
         command = [sys.executable, "-m", "local_swarm.bench.trial", json.dumps(asdict(self))]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, env=self.environment, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr.strip()[-2000:] or f"exit code {done.returncode}")
         found: dict[str, Any] = json.loads(done.stdout)
@@ -171,13 +175,15 @@ def answers(order: Order) -> dict[str, Any]:
     """One answer and n, in turns; what our own Python takes of a step of n."""
     bench = Bench(order, order.prompt_tokens + order.n * (order.new_tokens + 32) + 256, order.n)
     texts = order.texts or tuple(letters(order.prompt_tokens, seed) for seed in range(order.repeats))
-    one, many, ours = [], [], []
+    one, many, ours, read = [], [], [], []
     for text in texts:
+        read.append(bench.reading(text))
         one.append(bench.answers(text, 1))
         before = bench.engine.decode_s
         many.append(bench.answers(text, order.n))
         ours.append(1 - (bench.engine.decode_s - before) / many[-1])
-    return {"one_s": one, "n_s": many, "python_share": median(ours)}
+    wrote = [whole - prompt for whole, prompt in zip(one, read, strict=True)]
+    return {"one_s": one, "n_s": many, "read_s": read, "wrote_s": wrote, "python_share": median(ours)}
 
 
 def decoding(order: Order) -> dict[str, Any]:
