@@ -103,12 +103,7 @@ def on_written_text(order: Order) -> dict[str, Any]:
     """With answers that a model wrote, the starter model to its own kind of question: random weights say nothing twice, so that
     there is nothing to draft and nothing to decide."""
     texts = tuple(TURN.format(question) for question in questions(STARTER_TASKS))
-    found = replace(order, kind="replayed", texts=texts, writer=str(starter.PATH)).run()
-    drafted = {
-        "n_over_one": found["drafted"],
-        **{key: found[key] for key in ("step_ratio", "accepted", "writer_n_over_one")},
-    }
-    return {"drafted": drafted, "early": {"n_over_one": found["early"]}}
+    return replace(order, kind="replayed", texts=texts, writer=str(starter.PATH)).run()
 
 
 def questions(count: int) -> Iterator[str]:

@@ -335,16 +335,14 @@ def replayed(order: Order) -> dict[str, Any]:
     words: dict[int, str] = heard.pop("pieces")
     bench = Bench(order, order.prompt_tokens + order.n * (order.new_tokens + 32) + 256, order.n, Replayed)
     reading = median(bench.reading(letters(order.prompt_tokens, seed)) for seed in reversed(range(order.repeats)))
-    found = {"drafted": [0.0, 0.0], "early": [0.0, 0.0]}
-    for place in range(len(said)):
-        for kind, script in (("drafted", following(said, place, order.new_tokens)), ("early", said[place])):
-            for index, seats in enumerate((1, order.n)):
-                found[kind][index] += reading + bench.replay(
-                    script, seats, words if kind == "early" and index else None
-                )
-    ratios = {kind: many / one for kind, (one, many) in found.items()}
-    return {**heard, "reading_s": reading, "seconds": {kind: [each / len(said) for each in pair] for kind, pair in found.items()},
-            "drafted": ratios["drafted"], "early": ratios["early"]}  # fmt: skip
+
+    def compared(scripts: Sequence[Sequence[Sequence[int]]], words: Mapping[int, str] | None) -> dict[str, float]:
+        one = sum(bench.replay(script, 1) for script in scripts) / len(scripts)
+        many = sum(bench.replay(script, order.n, words) for script in scripts) / len(scripts)
+        return {"n_over_one": (reading + many) / (reading + one), "writing_n_over_one": many / one}
+
+    long = [following(said, place, order.new_tokens) for place in range(0, len(said), 5)]  # each holds several answers
+    return {"drafted": {**compared(long, None), **heard}, "early": compared(said, words)}
 
 
 def following(said: Said, place: int, length: int) -> list[list[int]]:
