@@ -22,6 +22,7 @@ from local_swarm.models import starter
 
 PREFERRED = "q4_0"  # the quantisation whose products llama.cpp has its fastest kernels for on processors
 STARTER_TASKS = 50
+NO_TEXT = range(128, 256)  # tokens of our shapes that are no UTF-8 by themselves, on which llama-server fails
 TURN = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 Say = Callable[[str], None]
 
@@ -210,6 +211,7 @@ def ask_server(port: int, text: str, wish: Wish) -> float:
         "temperature": 0.8,
         "cache_prompt": False,
         "ignore_eos": True,
+        "logit_bias": [[token, False] for token in NO_TEXT],
     }
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/v1/completions", json.dumps(body).encode(), {"content-type": "application/json"}
