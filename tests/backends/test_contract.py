@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
 
 from local_swarm.backends.base import Backend, Seat
-from local_swarm.backends.fake import Fake
 from local_swarm.errors import ContextExceeded, EngineLost, Starting
 from local_swarm.types import Accepted, Candidate, Delta, Event, Message, Prompt, Sampling
+from tests.backends.engines import ENGINES
 
 pytestmark = pytest.mark.anyio
 
@@ -19,29 +19,12 @@ QUESTION = "Write a Python function solve(numbers) that returns the sum of the e
 LIMIT_S = 30.0
 
 
-def fake() -> Backend:
-    return Fake(pace_s=0.001)
-
-
-def llamacpp() -> Backend:
-    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
-    from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
-    from local_swarm.backends.wire import Load
-    from local_swarm.models import starter
-    from local_swarm.models.gguf import read_header
-
-    header = read_header(starter.PATH)
-    load = Load(str(starter.PATH), context=2048, answer_tokens=256, cells=2048 + 7 * 256, sequences=16, threads=1)
-    return LlamaCpp(load, Description(starter.NAME, header.architecture, header.chat_template, starter=True))
-
-
-@pytest.fixture(scope="module", params=[fake, llamacpp], ids=["fake", "llamacpp"])
+@pytest.fixture(scope="module", params=list(ENGINES))
 async def backend(request: pytest.FixtureRequest) -> AsyncIterator[Backend]:
-    make: Callable[[], Backend] = request.param
-    made = make()
-    await made.start()
-    yield made
-    await made.close()
+    async with ENGINES[request.param]() as made:
+        await made.start()
+        yield made
+        await made.close()
 
 
 def prompt(text: str = QUESTION, **sampling: object) -> Prompt:
@@ -82,12 +65,20 @@ async def test_a_candidate_is_the_sum_of_its_deltas(backend: Backend) -> None:
         assert candidate.usage.completion_tokens > 0 and candidate.seconds >= 0
 
 
-async def test_the_same_seeds_give_the_same_answers(backend: Backend) -> None:
+def steady(request: pytest.FixtureRequest) -> None:
+    """Skip for engines of others that round differently with what else they have in their batch, or in their memory."""
+    if request.node.callspec.params.get("backend") == "llama-server":
+        pytest.skip("llama-server's rounding depends on its other requests, and the starter's first tokens nearly tie")
+
+
+async def test_the_same_seeds_give_the_same_answers(backend: Backend, request: pytest.FixtureRequest) -> None:
+    steady(request)
     one, other = await collect(backend, prompt(), 4), await collect(backend, prompt(), 4)
     assert {v: c.text for v, c in candidates(one).items()} == {v: c.text for v, c in candidates(other).items()}
 
 
-async def test_greedy_answers_do_not_depend_on_company(backend: Backend) -> None:
+async def test_greedy_answers_do_not_depend_on_company(backend: Backend, request: pytest.FixtureRequest) -> None:
+    steady(request)
     alone, among = await collect(backend, prompt(), 1), await collect(backend, prompt(), 6)
     assert candidates(alone)["w1"].text == candidates(among)["w1"].text
 
@@ -127,9 +118,9 @@ async def test_a_request_given_up_leaves_room_for_the_next(backend: Backend) -> 
     assert len(candidates(await collect(backend, prompt(), 6))) == 6
 
 
-async def test_says_nothing_before_it_is_started_and_after_it_is_closed() -> None:
-    for make in (fake, llamacpp):
-        made = make()
+@pytest.mark.parametrize("name", list(ENGINES))
+async def test_says_nothing_before_it_is_started_and_after_it_is_closed(name: str) -> None:
+    async with ENGINES[name]() as made:
         with pytest.raises(Starting):
             await collect(made, prompt(), 1)
         await made.start()

@@ -1,0 +1,325 @@
+"""A server's address in, a `Backend` out: every seat a request of its own, or one for all where the server can do that.
+
+What befalls one request is that seat's alone: the others go on and vote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import logging
+import socket
+import time
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from local_swarm.backends.base import Facts, Seat, State
+from local_swarm.backends.openai_compatible.messages import Said, estimated_tokens, refusal, request, usages
+from local_swarm.backends.openai_compatible.probe import Found, bounded, look
+from local_swarm.errors import EngineLost, Forbidden, Starting, SwarmError, WrongUse
+from local_swarm.places import offline
+from local_swarm.types import Accepted, Delta, Event, Prompt
+
+USUAL_CONTEXT = 8192  # where neither the server nor the user tells
+LONGEST_ANSWER = 4096
+MOST_BYTES = 16 << 20  # of one answer
+ERROR_BYTES = 1 << 16
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where it is and what is wanted of it. `url` ends where OpenAI's does, in /v1. `several`: whether one request may ask for
+    many answers; None finds out."""
+
+    url: str
+    model: str | None = None
+    key: str | None = field(default=None, repr=False)
+    context: int | None = None
+    several: bool | None = None
+    at_once: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """`look_s`: between looks at a healthy server. `silence_s`: without a byte for so long, a request is given up."""
+
+    knock_s: float = 5.0
+    look_s: float = 15.0
+    silence_s: float = 120.0
+    first_pause_s: float = 0.5
+    longest_pause_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A request is over, for better or worse."""
+
+    problem: SwarmError | None = None
+
+
+Heard = asyncio.Queue[Event | Ended]
+
+
+class OpenAICompatible:
+    """A `Backend`."""
+
+    def __init__(self, server: Server, care: Care | None = None) -> None:
+        self.server, self.care = server, care or Care()
+        self.where = f"The server at {server.url}"
+        self._state: State = "starting"
+        self._found: Found | None = None
+        self._several = server.several
+        self._up, self._doubt = asyncio.Event(), asyncio.Event()
+        self._room = asyncio.Semaphore(server.at_once)
+        self._http: aiohttp.ClientSession | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def facts(self) -> Facts | None:
+        found = self._found
+        if not found:
+            return None
+        context = self.server.context or found.context or USUAL_CONTEXT
+        known = self.server.context or found.context
+        note = None if known else f"{self.where} does not tell its context; {context} tokens are assumed"
+        answer = min(LONGEST_ANSWER, max(1, context // 4))
+        return Facts(found.model, "openai_compatible", context, answer, found.kind, note=note)
+
+    # -- life
+
+    async def start(self) -> Facts:
+        """Look at the server. Raises Forbidden where it is outside and nothing may go there, WrongUse where it lacks the model,
+        EngineLost where it does not answer: then it is looked for further on."""
+        if offline() and not await is_near(self.server.url):
+            raise Forbidden(f"{self.where} is not on this network, and LOCAL_SWARM_OFFLINE forbids to ask it.")
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=self.care.knock_s, sock_read=self.care.silence_s)
+        headers = {"Authorization": f"Bearer {self.server.key}"} if self.server.key else {}
+        self._http = aiohttp.ClientSession(timeout=limits, headers=headers, read_bufsize=1 << 20)
+        try:
+            self._rise(await self._look())
+        except EngineLost:
+            self._state = "restarting"
+            raise
+        finally:
+            self._keeper = asyncio.create_task(self._keep(), name="server-keeper")
+        assert self.facts
+        return self.facts
+
+    async def ready(self, within_s: float) -> bool:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._up.wait(), within_s)
+        return self._state == "ready"
+
+    def forget(self) -> None:
+        """Nothing is remembered here."""
+
+    async def close(self) -> None:
+        self._state = "closed"
+        if self._keeper:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._http:
+            await self._http.close()
+
+    async def _look(self) -> Found:
+        assert self._http
+        return await look(self._http, self.server.url, self.server.model, self.care.knock_s)
+
+    def _rise(self, found: Found) -> None:
+        if self._found and found.model != self._found.model:
+            logger.warning("%s now has the model %s, no longer %s.", self.where, found.model, self._found.model)
+        self._found, self._state = found, "ready"
+        if self._several is None:
+            self._several = found.several
+        self._up.set()
+
+    def _fall(self, state: State, problem: SwarmError) -> None:
+        if self._state != state:
+            logger.warning("%s", problem.message)
+        self._state = state
+        self._up.clear()
+
+    async def _keep(self) -> None:
+        """Look at the server now and then, and at once when a request could not reach it."""
+        pause = self.care.look_s if self._state == "ready" else self.care.first_pause_s
+        while True:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._doubt.wait(), pause)
+            self._doubt.clear()
+            try:
+                self._rise(await self._look())
+                pause = self.care.look_s
+            except SwarmError as problem:
+                was_ready = self._state == "ready"
+                self._fall("failed" if isinstance(problem, WrongUse) else "restarting", problem)
+                pause = self.care.first_pause_s if was_ready else min(2 * pause, self.care.longest_pause_s)
+
+    # -- requests
+
+    async def generate(self, prompt: Prompt, seats: Sequence[Seat]) -> AsyncGenerator[Event, None]:
+        """See `Backend`. `Accepted` tells an estimate of the prompt's tokens, for a server counts only as it answers.
+
+        Raises ContextExceeded, BadRequest, Busy, Starting, EngineLost; where some seats have answered, after them.
+        """
+        self._must_be_up()
+        heard: Heard = asyncio.Queue()  # bounded by MOST_BYTES of each request
+        parties = parties_of(seats, bool(self._several))
+        tasks = [asyncio.create_task(self._speak(prompt, party, heard), name="server-ask") for party in parties]
+        problems: list[SwarmError] = []
+        accepted, left = False, len(tasks)
+        try:
+            while left:
+                event = await heard.get()
+                if isinstance(event, Ended):
+                    left -= 1
+                    problems += [event.problem] if event.problem else []
+                elif not isinstance(event, Accepted) or not accepted:
+                    accepted = accepted or isinstance(event, Accepted)
+                    yield event
+            if problems:
+                raise problems[0]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _must_be_up(self) -> None:
+        if self._state == "closed":
+            raise EngineLost("The swarm is shutting down.")
+        if self._state == "starting":
+            raise Starting("The engine is starting. Try again in a moment.")
+        if self._state != "ready":
+            raise EngineLost(f"{self.where} does not answer.", retry_after_s=5)
+
+    async def _speak(self, prompt: Prompt, party: Sequence[Seat], heard: Heard) -> None:
+        """One request, and single ones for the seats that it left without an answer. Whatever happens, the end is told."""
+        problem: SwarmError | None = None
+        try:
+            async with self._room:
+                missing = await self._ask(prompt, party, heard)
+                if missing:
+                    self._several = False  # it ignores `n`
+                for seat in missing:
+                    await self._ask(prompt, [seat], heard)
+        except SwarmError as known:
+            problem = known
+        except TimeoutError:
+            problem = EngineLost(f"{self.where} was silent for too long.")
+        except aiohttp.ClientConnectionError as lost:
+            self._fall("restarting", EngineLost(f"{self.where} cannot be reached any more."))
+            self._doubt.set()
+            problem = EngineLost(f"{self.where} was lost while it answered: {lost}.")
+        except (aiohttp.ClientError, ValueError, TypeError) as nonsense:
+            problem = EngineLost(f"{self.where} answered what nobody understands ({nonsense}).")
+        finally:
+            heard.put_nowait(Ended(problem))
+
+    async def _ask(self, prompt: Prompt, party: Sequence[Seat], heard: Heard) -> list[Seat]:
+        """Every choice's words as they come, then the candidates; seats that got none."""
+        assert self._http and self._found and self.facts
+        said: dict[int, Said] = {}
+        counts: dict[int, Any] = {}
+        ended = 0
+        began, estimate = time.monotonic(), estimated_tokens(prompt)
+        body = request(prompt, party, self._found.model)
+        url = f"{self.server.url}/chat/completions"
+        async with self._http.post(url, json=body, allow_redirects=False) as response:
+            if response.status != 200:
+                text = (await bounded(response, ERROR_BYTES)).decode("utf-8", "replace")
+                after = response.headers.get("Retry-After")
+                raise refusal(response.status, text, after, self.where, estimate, self.facts.context)
+            heard.put_nowait(Accepted(estimate))
+            async with contextlib.aclosing(chunks(response)) as told:
+                async for chunk in told:
+                    for choice in chunk.get("choices") or ():
+                        place = choice.get("index") or 0
+                        if not 0 <= place < len(party):
+                            continue
+                        words = said.setdefault(place, Said()).take(choice)
+                        ended = place if said[place].finish else ended
+                        if words:
+                            heard.put_nowait(Delta(party[place].voter, words))
+                    if isinstance(chunk.get("usage"), dict):
+                        counts[ended] = chunk["usage"]
+        if not said:
+            raise EngineLost(f"{self.where} answered nothing.")
+        costs, seconds = usages(counts, said, estimate), time.monotonic() - began
+        for place in sorted(said):
+            heard.put_nowait(said[place].candidate(party[place], costs[place], seconds))
+        return [seat for place, seat in enumerate(party) if place not in said]
+
+
+def parties_of(seats: Sequence[Seat], several: bool) -> list[list[Seat]]:
+    """Who is asked together: those who sample equally warm, since one request has one temperature."""
+    if not several:
+        return [[seat] for seat in seats]
+    parties: dict[float, list[Seat]] = {}
+    for seat in seats:
+        parties.setdefault(seat.temperature, []).append(seat)
+    return list(parties.values())
+
+
+async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, Any], None]:
+    """The objects of a stream of server-sent events, or of a server that does not stream its one.
+
+    Raises ValueError for what is neither, EngineLost for an error that the server sends within its stream.
+    """
+    if response.content_type != "text/event-stream":
+        yield checked(json.loads(await bounded(response, MOST_BYTES)))
+        return
+    read = 0
+    async for line in response.content:
+        read += len(line)
+        if read > MOST_BYTES:
+            raise ValueError("an answer without an end")
+        if line.startswith(b"data:"):
+            data = line[5:].strip()
+            if data == b"[DONE]":
+                return
+            yield checked(json.loads(data))
+
+
+def checked(chunk: Any) -> dict[str, Any]:
+    if not isinstance(chunk, dict):
+        raise ValueError("a chunk that is no object")
+    if chunk.get("error"):
+        raise EngineLost(f"The server broke off: {str(chunk['error'])[:200]}")
+    choices = chunk.get("choices")
+    if choices is not None and not (isinstance(choices, list) and all(isinstance(one, dict) for one in choices)):
+        raise ValueError("choices that are no list of objects")
+    return chunk
+
+
+def tidy(url: str) -> str:
+    """An address as people write it, complete: with a scheme and OpenAI's /v1. Raises WrongUse for what is none."""
+    full = url if "://" in url else f"http://{url}"
+    parts = urlsplit(full)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise WrongUse(
+            f"{url!r} is no address of a server. Write it like http://127.0.0.1:8080/v1; keys do not belong in it."
+        )
+    path = parts.path.rstrip("/") or "/v1"
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+async def is_near(url: str) -> bool:
+    """Whether an address is on this machine or this network."""
+    host = urlsplit(url).hostname or ""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    near = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    return bool(near) and all(one.is_private or one.is_loopback or one.is_link_local for one in near)

@@ -1,0 +1,146 @@
+"""A server's answers about itself in, what it is out: its kind, its model, its context. Pure, but for `look`, which asks.
+
+Kinds differ in where they tell their context: llama-server in `meta.n_ctx` of its models and in `/props`, vLLM and SGLang as
+`max_model_len`, LM Studio and OpenRouter as `context_length`, Ollama in `/api/show`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from local_swarm.errors import EngineLost, WrongUse
+
+FAST = "swarm-fast"  # of another swarm, the name under which one of its workers answers
+OWNERS = {
+    "llamacpp": "llama-server",
+    "vllm": "vllm",
+    "sglang": "sglang",
+    "library": "ollama",
+    "local-swarm": "local-swarm",
+}
+SEVERAL = ("vllm", "sglang", "llama-server")  # kinds that answer one prompt several times for little more than once
+LONGEST_LIST = 4 << 20  # bytes of a list of models: OpenRouter's has about one million
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a server says of itself. `context` is None where it does not tell."""
+
+    kind: str
+    model: str
+    models: tuple[str, ...]
+    context: int | None = None
+
+    @property
+    def several(self) -> bool:
+        return self.kind in SEVERAL
+
+
+def chosen(entries: Sequence[Mapping[str, Any]], wish: str | None, where: str) -> Mapping[str, Any]:
+    """The entry of the wished model, of one worker where the server is a swarm, or else the first.
+
+    Raises WrongUse where the wish is not there.
+    """
+    names = [str(entry["id"]) for entry in entries]
+    wanted = wish or (FAST if FAST in names else names[0])
+    if wanted not in names:
+        close = difflib.get_close_matches(wanted, names, n=1)
+        hint = f" Did you mean {close[0]}?" if close else f" It has {', '.join(names[:5])}."
+        raise WrongUse(f"{where} has no model {wanted!r}.{hint}")
+    return entries[names.index(wanted)]
+
+
+def listed(body: Any, where: str) -> list[Mapping[str, Any]]:
+    """The entries of a list of models. Raises EngineLost for anything else."""
+    entries = body.get("data") if isinstance(body, dict) else None
+    sound: list[Mapping[str, Any]] = [
+        one for one in entries or () if isinstance(one, dict) and isinstance(one.get("id"), str)
+    ]
+    if not sound:
+        raise EngineLost(f"{where} lists no models. Is it an OpenAI-compatible server?")
+    return sound
+
+
+def kind_of(entry: Mapping[str, Any]) -> str:
+    return OWNERS.get(str(entry.get("owned_by")), "unknown")
+
+
+def context_of(entry: Mapping[str, Any]) -> int | None:
+    meta = entry.get("meta")
+    told = [
+        entry.get("max_model_len"),
+        entry.get("context_length"),
+        meta.get("n_ctx") if isinstance(meta, dict) else None,
+    ]
+    return next((one for one in told if isinstance(one, int) and one > 0), None)
+
+
+def context_shown(kind: str, body: Any) -> int | None:
+    """The context in what `/props` of llama-server or `/api/show` of Ollama says."""
+    if not isinstance(body, dict):
+        return None
+    if kind == "llama-server":
+        settings = body.get("default_generation_settings")
+        told = settings.get("n_ctx") if isinstance(settings, dict) else None
+    else:
+        facts = body.get("model_info")
+        told = (
+            next((v for k, v in facts.items() if k.endswith(".context_length")), None)
+            if isinstance(facts, dict)
+            else None
+        )
+    return told if isinstance(told, int) and told > 0 else None
+
+
+async def look(http: aiohttp.ClientSession, url: str, wish: str | None, within_s: float) -> Found:
+    """Ask a server what it is. Raises WrongUse where it lacks the wished model, EngineLost where it does not answer sensibly."""
+    where = f"The server at {url}"
+    entries = listed(await asked(http, "GET", f"{url}/models", within_s, where), where)
+    entry = chosen(entries, wish, where)
+    kind, context = kind_of(entry), context_of(entry)
+    root = url.removesuffix("/v1")
+    try:
+        if kind == "llama-server":  # of its context the whole is listed, and what one request may have is told here
+            context = context_shown(kind, await asked(http, "GET", f"{root}/props", within_s, where)) or context
+        elif kind == "ollama" and context is None:
+            body = await asked(http, "POST", f"{root}/api/show", within_s, where, {"model": entry["id"]})
+            context = context_shown(kind, body)
+    except EngineLost:
+        pass  # it need not tell
+    return Found(kind, str(entry["id"]), tuple(str(one["id"]) for one in entries), context)
+
+
+async def asked(
+    http: aiohttp.ClientSession, method: str, url: str, within_s: float, where: str, body: Any = None
+) -> Any:
+    """JSON. Raises EngineLost for everything else."""
+    try:
+        async with asyncio.timeout(within_s), http.request(method, url, json=body, allow_redirects=False) as response:
+            if response.status in (401, 403):
+                raise EngineLost(f"{where} does not take the key it was given.", retry_after_s=60)
+            if response.status != 200:
+                raise EngineLost(f"{where} answers with status {response.status}.")
+            return json.loads(await bounded(response, LONGEST_LIST))
+    except TimeoutError:
+        raise EngineLost(f"{where} did not answer within {within_s:g} seconds.") from None
+    except aiohttp.ClientError as problem:
+        raise EngineLost(f"{where} cannot be reached: {problem}.") from problem
+    except ValueError as problem:
+        raise EngineLost(f"{where} does not answer in JSON.") from problem
+
+
+async def bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The body. Raises ValueError for one of more than so many bytes."""
+    body = bytearray()
+    async for piece in response.content.iter_chunked(1 << 16):
+        body += piece
+        if len(body) > limit:
+            raise ValueError("more than anybody would read")
+    return bytes(body)

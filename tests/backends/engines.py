@@ -1,0 +1,103 @@
+"""Every engine that the contract suite runs over, with what each needs around it. One that cannot run here says why."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from local_swarm.api.routes import Status
+from local_swarm.api.server import create_app, listen, serving
+from local_swarm.backends.base import Backend
+from local_swarm.backends.fake import Fake
+from local_swarm.backends.openai_compatible.backend import OpenAICompatible, Server
+from local_swarm.models import starter
+from local_swarm.swarm.manager import Swarm
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.worker import Worker
+
+CONTEXT = 2048
+UP_S = 30.0
+BUILT = Path("~/.local_swarm/bench/llama.cpp/build/bin/llama-server").expanduser()
+
+Engine = Callable[[], AbstractAsyncContextManager[Backend]]
+
+
+@asynccontextmanager
+async def fake() -> AsyncIterator[Backend]:
+    yield Fake(pace_s=0.001)
+
+
+@asynccontextmanager
+async def llamacpp() -> AsyncIterator[Backend]:
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+    from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
+    from local_swarm.backends.wire import Load
+    from local_swarm.models.gguf import read_header
+
+    header = read_header(starter.PATH)
+    load = Load(str(starter.PATH), CONTEXT, answer_tokens=256, cells=CONTEXT + 7 * 256, sequences=16, threads=1)
+    yield LlamaCpp(load, Description(starter.NAME, header.architecture, header.chat_template, starter=True))
+
+
+@asynccontextmanager
+async def own_daemon() -> AsyncIterator[Backend]:
+    """Another swarm of this kind as a server: one of its workers is asked for each seat."""
+    async with llamacpp() as engine:
+        facts = await engine.start()
+        swarm = Swarm("there", [Worker("v1", 1, engine)], Embedder("/none", offline=True))
+        made = listen("127.0.0.1", 0)
+        app = create_app(swarm, lambda: Status("ok", 1, 1, facts.model, facts.context))
+        async with serving(app, made):
+            yield OpenAICompatible(Server(f"http://127.0.0.1:{made.getsockname()[1]}/v1"))
+        await engine.close()
+
+
+@asynccontextmanager
+async def llama_server() -> AsyncIterator[Backend]:
+    """llama.cpp's own server with the starter model."""
+    program = shutil.which("llama-server") or (str(BUILT) if BUILT.exists() else None)
+    if not program:
+        pytest.skip("there is no llama-server on the path; scripts/build_llama_server.py builds one")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        program, "-m", str(starter.PATH), "--port", str(port), "-c", str(CONTEXT), "-np", "8", "-kvu", "-t", "1", "--jinja",
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_WAIT_POLICY": "passive"},
+    )  # fmt: skip
+    try:
+        await healthy(f"http://127.0.0.1:{port}/health")
+        yield OpenAICompatible(Server(f"http://127.0.0.1:{port}/v1"))
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def healthy(url: str) -> None:
+    async with asyncio.timeout(UP_S), aiohttp.ClientSession() as http:
+        while True:
+            try:
+                async with http.get(url) as response:
+                    if response.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+ENGINES: dict[str, Engine] = {
+    "fake": fake,
+    "llamacpp": llamacpp,
+    "own-daemon": own_daemon,
+    "llama-server": llama_server,
+}
