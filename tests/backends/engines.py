@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import aiohttp
@@ -28,16 +29,16 @@ CONTEXT = 2048
 UP_S = 30.0
 BUILT = Path("~/.local_swarm/bench/llama.cpp/build/bin/llama-server").expanduser()
 
-Engine = Callable[[], AbstractAsyncContextManager[Backend]]
+Engine = Callable[[Path], AbstractAsyncContextManager[Backend]]
 
 
 @asynccontextmanager
-async def fake() -> AsyncIterator[Backend]:
+async def fake(_scratch: Path) -> AsyncIterator[Backend]:
     yield Fake(pace_s=0.001)
 
 
 @asynccontextmanager
-async def llamacpp() -> AsyncIterator[Backend]:
+async def llamacpp(_scratch: Path) -> AsyncIterator[Backend]:
     pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
     from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
     from local_swarm.backends.wire import Load
@@ -49,9 +50,9 @@ async def llamacpp() -> AsyncIterator[Backend]:
 
 
 @asynccontextmanager
-async def own_daemon() -> AsyncIterator[Backend]:
+async def own_daemon(scratch: Path) -> AsyncIterator[Backend]:
     """Another swarm of this kind as a server: one of its workers is asked for each seat."""
-    async with llamacpp() as engine:
+    async with llamacpp(scratch) as engine:
         facts = await engine.start()
         swarm = Swarm("there", [Worker("v1", 1, engine)], Embedder("/none", offline=True))
         made = listen("127.0.0.1", 0)
@@ -62,7 +63,7 @@ async def own_daemon() -> AsyncIterator[Backend]:
 
 
 @asynccontextmanager
-async def llama_server() -> AsyncIterator[Backend]:
+async def llama_server(_scratch: Path) -> AsyncIterator[Backend]:
     """llama.cpp's own server with the starter model."""
     program = shutil.which("llama-server") or (str(BUILT) if BUILT.exists() else None)
     if not program:
@@ -95,9 +96,45 @@ async def healthy(url: str) -> None:
             await asyncio.sleep(0.05)
 
 
+def starter_folder(scratch: Path) -> Path:
+    """The starter model as a folder of safetensors, made once."""
+    from starter.folder import convert
+
+    folder = scratch / "starter"
+    if not (folder / "config.json").exists():
+        convert(starter.PATH, folder)
+    return folder
+
+
+def hosted(engine: str, folder: Path, threads: int = 1) -> Backend:
+    """An engine in a process of its own, with room for 12 voices of the whole context."""
+    from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
+    from local_swarm.backends.wire import Load
+    from local_swarm.models.folder import read_folder
+
+    about = read_folder(folder)
+    load = Load(str(folder), CONTEXT, answer_tokens=256, cells=12 * CONTEXT, sequences=24, threads=threads)
+    return LlamaCpp(load, Description(starter.NAME, about.architecture, about.chat_template, engine=engine))
+
+
+@asynccontextmanager
+async def mlx(scratch: Path) -> AsyncIterator[Backend]:
+    pytest.importorskip("mlx_lm", reason="mlx-lm is not installed; on Linux it is mlx-lm[cpu]")
+    yield hosted("mlx", starter_folder(scratch))
+
+
+@asynccontextmanager
+async def transformers(scratch: Path) -> AsyncIterator[Backend]:
+    if not (find_spec("torch") and find_spec("transformers")):
+        pytest.skip("torch or transformers is not installed")
+    yield hosted("transformers", starter_folder(scratch))
+
+
 ENGINES: dict[str, Engine] = {
     "fake": fake,
     "llamacpp": llamacpp,
     "own-daemon": own_daemon,
     "llama-server": llama_server,
+    "mlx": mlx,
+    "transformers": transformers,
 }

@@ -31,13 +31,14 @@ Inbox = asyncio.Queue[wire.Report | errors.SwarmError]
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What the model file is, as its header says it."""
+    """What the model is, as its file or folder says it, and the engine that runs it: the package whose `child` is started."""
 
     model: str
     architecture: str
     template: str | None
     description: str | None = None
     starter: bool = False
+    engine: str = "llamacpp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class LlamaCpp:
     def _new_host(self, wish: wire.Load | None = None) -> Host:
         # Waiting threads must sleep, not spin: one other busy process would else stretch every step many times over.
         calm = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive")}
-        return Host("local_swarm.backends.llamacpp.child", [json.dumps(asdict(wish or self.wish))], calm)
+        return Host(f"local_swarm.backends.{self.about.engine}.child", [json.dumps(asdict(wish or self.wish))], calm)
 
     async def _keep(self, loading: asyncio.Future[Facts]) -> None:
         """Run the engine, and run it again whenever it ends, with pauses that grow while it keeps dying. One that never loaded is
@@ -157,7 +158,7 @@ class LlamaCpp:
             self._host = self._new_host()
 
     def _stillborn(self, how: str) -> errors.SwarmError:
-        if self._host.unfit:
+        if self._host.unfit and self.about.engine == "llamacpp":
             return errors.EngineUnfit(
                 "This build of llama.cpp uses instructions that this processor lacks. Build it anew: python main.py setup"
             )
@@ -211,7 +212,7 @@ class LlamaCpp:
         about = self.about
         self._template = ChatTemplate(about.template, report.bos, report.eos)
         self._facts = Facts(
-            about.model, "llamacpp", report.context, report.answer_tokens, about.architecture, report.parameters,
+            about.model, about.engine, report.context, report.answer_tokens, about.architecture, report.parameters,
             resident_bytes(self._host.pid), about.description, about.starter, report.note,
         )  # fmt: skip
         self._state = "ready"

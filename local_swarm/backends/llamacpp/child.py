@@ -12,8 +12,9 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from local_swarm.backends import wire
 from local_swarm.errors import SwarmError
@@ -26,7 +27,8 @@ BEAT_S = 1.0
 SPARE_OUTPUTS = 48  # rows of scores beyond one for each sequence: for drafts
 
 
-def main() -> int:
+def main(load: Callable[[wire.Load, BinaryIO], Any]) -> int:
+    """`load` makes the engine and says that it is loaded; engines of other kinds bring their own."""
     reports = own_standard_output()
     commands: queue.SimpleQueue[wire.Command | None] = queue.SimpleQueue()
     threading.Thread(target=listen, args=(sys.stdin.buffer, commands), daemon=True).start()
@@ -119,8 +121,8 @@ def obey(engine: Engine, command: wire.Command, reports: BinaryIO) -> None:
     elif isinstance(command, wire.Cancel):
         engine.cancel(command)
     else:
-        engine.cache.forget()
+        engine.forget()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(load))

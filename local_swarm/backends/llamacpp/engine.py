@@ -97,6 +97,10 @@ class Engine:
     def sequences_promised(self) -> int:
         return sum(job.seats - len(job.gone) - 1 for job in self.reading)
 
+    def forget(self) -> None:
+        """Let go of everything that is only remembered."""
+        self.cache.forget()
+
     @property
     def most_idle(self) -> int:
         """Cells that may lie idle while others work."""

@@ -1,0 +1,242 @@
+"""Jobs in, reports out, one step at a time: each prompt is read once, copied for every seat, and its seats write in step.
+
+Every job is a batch of its own whose rows always have the same length, so nothing is padded, merged or shifted and no job can
+see another's memory. Jobs take turns, a step each. Knows tokens and texts; it knows no processes, messages or votes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from local_swarm.backends import wire
+from local_swarm.backends.llamacpp.text import Tail
+from local_swarm.backends.lockstep.constraint import Constraint, constraints
+from local_swarm.backends.lockstep.network import Memory, Network
+from local_swarm.backends.lockstep.shelf import Shelf
+from local_swarm.backends.lockstep.vocabulary import Vocabulary
+from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, pick
+from local_swarm.types import FinishReason
+
+TokenFacts = tuple[str, float, list[tuple[str, float]]]  # as in `wire.SeatText`
+
+WAITING_LIMIT = 256  # jobs; beyond it clients are told to come back
+
+
+@dataclass(slots=True)
+class Writer:
+    """One seat while it writes. `pending`: drawn but not yet read by the network."""
+
+    seat: int
+    draw: Draw
+    tail: Tail
+    constraint: Constraint | None
+    pending: int = -1
+    tokens: list[int] = field(default_factory=list)
+    logprob_sum: float = 0.0
+
+
+@dataclass(slots=True)
+class Job:
+    """A prompt with its seats. Once its memory is `forked` the writers stand in the order of its rows; before, it has one."""
+
+    order: wire.Generate
+    tokens: list[int]
+    limit: int
+    came: float
+    writers: list[Writer]
+    memory: Memory = None
+    forked: bool = False
+    read: int = 0
+    reused: int = 0
+
+    @property
+    def cells(self) -> int:
+        """What it may come to hold."""
+        return len(self.writers) * (len(self.tokens) + self.limit)
+
+
+class Engine:
+    """`context` is what an answer may hold with its prompt, `answer_tokens` what each is sure to get, `cells` how many tokens the
+    rows of all jobs may hold together: copies are real memory here."""
+
+    def __init__(
+        self,
+        network: Network,
+        vocabulary: Vocabulary,
+        wish: wire.Load,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.network, self.model, self.clock = network, vocabulary, clock
+        self.context, self.answer_tokens, self.cells = wish.context, wish.answer_tokens, wish.cells
+        self.sequences, self.batch = wish.sequences, wish.batch
+        self.shelf = Shelf(network, wish.context)
+        self.constraints = constraints(vocabulary)
+        self.logprobs = Logprobs(network.vocabulary)
+        self.waiting: list[Job] = []
+        self.reading: list[Job] = []
+        self.writing: list[Job] = []
+        self.steps = self.written = 0
+
+    @property
+    def idle(self) -> bool:
+        return not (self.waiting or self.reading or self.writing)
+
+    @property
+    def at_work(self) -> list[Job]:
+        return [*self.reading, *self.writing]
+
+    @property
+    def pool(self) -> Network:
+        """What makes vectors of texts."""
+        return self.network
+
+    def beat(self) -> wire.Beat:
+        jobs, used = len(self.waiting) + len(self.at_work), sum(job.cells for job in self.at_work) + self.shelf.used
+        return wire.Beat(self.steps, jobs, used, self.sequences - self._rows())
+
+    def forget(self) -> None:
+        self.shelf.forget()
+
+    def warm_up(self) -> None:
+        """The first request shall not pay for what is made on first use, and a network that cannot compute shall fail here."""
+        memory = self.network.blank()
+        self.network.read(memory, [0] * 8)
+        self.network.step(self.network.copied(memory, 2), [0, 0])
+
+    # -- orders
+
+    def submit(self, order: wire.Generate) -> wire.Report:
+        """Take a job, or say why not."""
+        tokens, seats = self.model.tokenize(order.text), len(order.seeds)
+        room = self.context - len(tokens)
+        if room < 1 or not tokens:
+            return wire.JobRefused(order.job, len(tokens), self.context)
+        if seats > self.sequences or len(self.waiting) >= WAITING_LIMIT:
+            return wire.JobBusy(order.job, "The engine's queue is full.")
+        limit = min(order.max_tokens or self.answer_tokens, room, self.cells // seats - len(tokens))
+        if limit < 1:
+            most = self.cells // (len(tokens) + 1)
+            return wire.JobBusy(order.job, f"So long a prompt leaves room for {most} voices, not {seats}.")
+        try:
+            rules = self.constraints(order.schema, seats)
+        except ValueError as problem:
+            return wire.JobInvalid(order.job, f"This JSON schema cannot be enforced: {problem}.")
+        bias = {int(token): weight for token, weight in order.bias}
+        writers = [
+            Writer(seat, Draw(warmth, seed, bias=bias, **order.sampling), Tail(order.stop), rule)  # type: ignore[arg-type]
+            for seat, (warmth, seed, rule) in enumerate(zip(order.temperatures, order.seeds, rules, strict=True))
+        ]
+        self.waiting.append(Job(order, tokens, limit, self.clock(), writers))
+        return wire.JobAccepted(order.job, len(tokens))
+
+    def cancel(self, order: wire.Cancel) -> None:
+        """Free what the seats of a job hold; unknown jobs and seats are ignored, since they may just have ended."""
+        for place in (self.waiting, self.reading, self.writing):
+            for job in [one for one in place if one.order.job == order.job]:
+                gone = [one for one in job.writers if order.seats is None or one.seat in order.seats]
+                self._leave(job, gone)
+                if not job.writers:
+                    place.remove(job)
+
+    # -- the work
+
+    def step(self) -> list[wire.Report]:
+        """Let one prompt be read a piece further, and every job write a token for each seat."""
+        self._admit()
+        reports: list[wire.Report] = []
+        for job in self.writing:
+            self.steps += 1
+            reports += self._write(job, self.network.step(job.memory, [writer.pending for writer in job.writers]))
+        if self.reading:
+            job = self.reading.pop(0)
+            reports += self._read(job)
+            (self.writing if job.forked else self.reading).append(job)
+        self.writing = [job for job in self.writing if job.writers]
+        return reports
+
+    def _rows(self) -> int:
+        return sum(len(job.writers) for job in self.at_work)
+
+    def _admit(self) -> None:
+        """Begin jobs for which there is room, those of the clients first that have the least at work."""
+        while self.waiting:
+            working = [job.order.client for job in self.at_work]
+            job = min(self.waiting, key=lambda one: (working.count(one.order.client), one.came))
+            held = sum(one.cells for one in self.at_work)
+            if working and (held + job.cells > self.cells or self._rows() + len(job.writers) > self.sequences):
+                return
+            self.waiting.remove(job)
+            job.memory, job.read = self.shelf.take(job.tokens)
+            job.reused = job.read
+            self.reading.append(job)
+
+    def _read(self, job: Job) -> Iterator[wire.Report]:
+        """A piece of the prompt. Its last token is read by itself, so that what came before can be kept for others."""
+        last = len(job.tokens) - 1
+        if job.read < last:
+            upto = min(last, job.read + self.batch)
+            self.network.read(job.memory, job.tokens[job.read : upto])
+            job.read = upto
+            if upto < last:
+                return
+        self.shelf.put(job.tokens[:last], job.memory)
+        scores = self.network.step(job.memory, job.tokens[last:])
+        job.read += 1
+        job.memory, job.forked = self.network.copied(job.memory, len(job.writers)), True
+        yield from self._write(job, scores.repeat(len(job.writers), axis=0))
+
+    def _write(self, job: Job, scores: Scores) -> Iterator[wire.Report]:
+        """Draw every seat's next token and say what it adds; those who end with it leave."""
+        done = []
+        for writer, row in zip(job.writers, scores, strict=True):
+            writer.pending = token = self._pick(writer, row)
+            writer.tokens.append(token)
+            writer.logprob_sum += self.logprobs.of(row, token)
+            self.written += 1
+            yield from self._say(job, writer, row)
+            if finish := self._finish(job, writer):
+                done.append(writer)
+                yield self._done(job, writer, finish)
+        self._leave(job, done)
+
+    def _pick(self, writer: Writer, row: Scores) -> int:
+        scores, place = adjusted(row, writer.draw, writer.tokens), len(writer.tokens)
+        token = pick(scores, writer.draw, place)
+        if writer.constraint:
+            if not writer.constraint.allows(token):
+                token = pick(writer.constraint.masked(scores), writer.draw, place)
+            writer.constraint.accept(token)
+        return token
+
+    def _say(self, job: Job, writer: Writer, row: Scores) -> Iterator[wire.Report]:
+        """What the new token lets be shown, and what is told of it where that is wanted."""
+        token, shown, facts = writer.pending, "", list[TokenFacts]()
+        if not self.model.ends(token):
+            shown = writer.tail.push(self.model.piece(token))
+            if job.order.logprobs is not None:
+                top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row, job.order.logprobs)]
+                facts.append((self.model.text(token), self.logprobs.of(row, token), top))
+        if self._finish(job, writer):
+            shown += writer.tail.close()
+        if shown or facts:
+            yield wire.SeatText(job.order.job, writer.seat, shown, facts)
+
+    def _finish(self, job: Job, writer: Writer) -> FinishReason | None:
+        if self.model.ends(writer.pending) or writer.tail.stopped:
+            return "stop"
+        return "length" if len(writer.tokens) >= job.limit else None
+
+    def _done(self, job: Job, writer: Writer, finish: FinishReason) -> wire.Report:
+        seconds, written = self.clock() - job.came, len(writer.tokens)
+        return wire.SeatDone(job.order.job, writer.seat, finish, written, writer.logprob_sum, seconds, job.reused)
+
+    def _leave(self, job: Job, gone: list[Writer]) -> None:
+        """Seats are done: their rows are freed."""
+        rows = [row for row, writer in enumerate(job.writers) if writer not in gone]
+        if job.forked and rows and gone:
+            job.memory = self.network.kept(job.memory, rows)
+        job.writers = [job.writers[row] for row in rows]
+        if not rows:
+            job.memory = None

@@ -1,0 +1,35 @@
+"""The process of an MLX engine: commands on standard input, reports on standard output, until the input closes.
+
+Started by `host` as `python -m local_swarm.backends.mlx.child '{"path": ...}'`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from local_swarm.backends import wire
+from local_swarm.backends.llamacpp.child import main, send
+from local_swarm.backends.lockstep.engine import Engine
+from local_swarm.backends.lockstep.vocabulary import Vocabulary
+
+
+def load(wish: wire.Load, reports: BinaryIO) -> Engine:
+    from local_swarm.backends.mlx.network import Mlx, hold_in_memory
+
+    hold_in_memory()
+    folder = Path(wish.path)
+    vocabulary = Vocabulary(folder)
+    network = Mlx(folder, Path(wish.adapters[0][0]) if wish.adapters else None)
+    engine = Engine(network, vocabulary, wish)
+    engine.warm_up()
+    note = None if network.on_gpu else "MLX computes on the processor here, which is slow."
+    send(reports, [wire.Loaded(
+        wish.context, wish.answer_tokens, network.parameters, vocabulary.bos, vocabulary.eos, network.on_gpu, note,
+    )])  # fmt: skip
+    return engine
+
+
+if __name__ == "__main__":
+    sys.exit(main(load))

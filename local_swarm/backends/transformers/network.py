@@ -1,0 +1,146 @@
+"""A folder of safetensors in, a `Network` out. The only file that touches `torch` and `transformers`; checked against
+transformers 5.24 and torch 2.13.
+
+Every row of a batch holds the whole prompt, as `generate` with `num_return_sequences` would; the prompt is read once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, DynamicCache
+
+from local_swarm.backends.lockstep.network import Memory
+from local_swarm.backends.sampling import Scores
+from local_swarm.errors import BadModelFile, DoesNotFit, WrongUse
+
+DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
+
+
+class Transformers:
+    """See `Network`. `adapters`: (folder of a PEFT adapter, its weight). Code that comes with a model is never run.
+
+    Raises BadModelFile for what cannot be loaded, DoesNotFit where memory runs out, WrongUse for a device or a way of quantising
+    that is not there.
+    """
+
+    room = 2048
+
+    def __init__(
+        self, folder: Path, device: str = "auto", dtype: str = "auto", quantization: str | None = None,
+        adapters: Sequence[tuple[Path, float]] = (),
+    ) -> None:  # fmt: skip
+        self.device = torch.device(chosen_device(device))
+        try:
+            self.model = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=chosen_dtype(dtype, self.device), device_map={"": self.device} if quantization else None,
+                quantization_config=bits(quantization, self.device), trust_remote_code=False, local_files_only=True,
+            )  # fmt: skip
+            if not quantization:
+                self.model.to(self.device)
+            if adapters:
+                self.model = adapted(self.model, adapters)
+        except torch.OutOfMemoryError as problem:
+            raise DoesNotFit(f"{folder.name} does not fit into the memory of {self.device}.") from problem
+        except (OSError, ValueError, KeyError, RuntimeError) as problem:
+            raise BadModelFile(
+                f"Transformers cannot load {folder}: {' '.join(str(problem).split())[:300]}"
+            ) from problem
+        self.model.eval()
+        self.on_gpu = self.device.type != "cpu"
+        self.parameters = sum(int(one.numel()) for one in self.model.parameters())
+        self.vocabulary = int(self.step(memory := self.blank(), [0]).shape[1])
+        self.cuttable = all(type(layer).__name__ == "DynamicLayer" for layer in memory.layers)
+
+    def blank(self) -> Memory:
+        return DynamicCache(config=self.model.config)
+
+    def read(self, memory: Memory, tokens: Sequence[int]) -> None:
+        self._forward(memory, [list(tokens)])
+
+    def step(self, memory: Memory, tokens: Sequence[int]) -> Scores:
+        scores: Scores = self._forward(memory, [[token] for token in tokens]).logits[:, -1, :].float().cpu().numpy()
+        return scores
+
+    @torch.inference_mode()
+    def _forward(self, memory: Memory, rows: list[list[int]]) -> Any:
+        return self.model(
+            input_ids=torch.tensor(rows, device=self.device), cache=memory, use_cache=True, logits_to_keep=1
+        )
+
+    @torch.inference_mode()
+    def copied(self, memory: Memory, rows: int) -> Memory:
+        made = copy.deepcopy(memory)
+        if rows > 1:
+            made.reorder_cache(torch.zeros(rows, dtype=torch.long, device=self.device))
+        return made
+
+    @torch.inference_mode()
+    def kept(self, memory: Memory, rows: Sequence[int]) -> Memory:
+        memory.reorder_cache(torch.tensor(list(rows), dtype=torch.long, device=self.device))
+        return memory
+
+    def cut(self, memory: Memory, tokens: int) -> None:
+        memory.crop(tokens - memory.get_seq_length())
+
+    @torch.inference_mode()
+    def vector(self, tokens: Sequence[int]) -> Sequence[float]:
+        told = self.model(input_ids=torch.tensor([list(tokens)], device=self.device), output_hidden_states=True)
+        hidden = told.hidden_states[-1][0].float().mean(dim=0).cpu().numpy()
+        unit: list[float] = (hidden / max(float(np.linalg.norm(hidden)), 1e-12)).round(7).tolist()
+        return unit
+
+
+def chosen_device(wish: str) -> str:
+    """`auto`: CUDA (AMD's ROCm builds of PyTorch answer to that name too), else Apple's chip, else the processor."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wish == "auto":
+        return next(name for name, works in there.items() if works)
+    if not there.get(wish.split(":")[0]):
+        raise WrongUse(
+            f"This PyTorch has no device {wish!r}; here it has {', '.join(n for n, w in there.items() if w)}."
+        )
+    return wish
+
+
+def chosen_dtype(wish: str, device: torch.device) -> torch.dtype:
+    """`auto`: half precision on graphics chips, and single on processors, whose half is slower."""
+    if wish == "auto":
+        return torch.float32 if device.type == "cpu" else torch.bfloat16 if bfloat_works(device) else torch.float16
+    return DTYPES[wish]
+
+
+def bfloat_works(device: torch.device) -> bool:
+    return device.type == "mps" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
+
+
+def bits(wish: str | None, device: torch.device) -> BitsAndBytesConfig | None:
+    """bitsandbytes' ways to keep weights: int8, int4 (its fp4) and nf4 (Dettmers et al. 2023, QLoRA)."""
+    if wish is None:
+        return None
+    if device.type != "cuda":
+        raise WrongUse(f"quantization: {wish} is bitsandbytes', which needs an NVIDIA or AMD card. Leave it out here.")
+    if wish == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    kind = "nf4" if wish == "nf4" else "fp4"
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type=kind, bnb_4bit_compute_dtype=torch.bfloat16)
+
+
+def adapted(model: Any, adapters: Sequence[tuple[Path, float]]) -> Any:
+    """The model with its adapters, several of them added up by weight. Raises WrongUse where PEFT is not installed."""
+    try:
+        from peft import PeftModel
+    except ImportError as problem:
+        raise WrongUse("Adapters for Transformers need PEFT: pip install 'local-swarm[transformers]'") from problem
+    made = PeftModel.from_pretrained(model, str(adapters[0][0]), adapter_name="a0")
+    for number, (folder, _) in enumerate(adapters[1:], start=1):
+        made.load_adapter(str(folder), adapter_name=f"a{number}")
+    weights = [weight for _, weight in adapters]
+    made.add_weighted_adapter([f"a{n}" for n in range(len(adapters))], weights, "sum", combination_type="cat")
+    made.set_adapter("sum")
+    return made
