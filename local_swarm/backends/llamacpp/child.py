@@ -84,6 +84,8 @@ def opened(wish: wire.Load) -> tuple[Model, Context, str | None]:
 
     def on(gpu_layers: int) -> tuple[Model, Context]:
         model = Model(Path(wish.path), gpu_layers, wish.main_gpu, wish.tensor_split)
+        for path, scale in wish.adapters:
+            model.adapt(path, scale)
         outputs = wish.sequences + SPARE_OUTPUTS
         return model, Context(model, wish.cells, wish.sequences, wish.batch, wish.threads, wish.kv_type, outputs)
 

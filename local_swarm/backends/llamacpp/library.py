@@ -68,6 +68,18 @@ class Model:
         self.vocab = lib.llama_model_get_vocab(handle)
         self.vocabulary = lib.llama_vocab_n_tokens(self.vocab)
         self._pieces: dict[int, bytes] = {}
+        self.adapters: list[tuple[int, float]] = []
+
+    def adapt(self, path: str, scale: float) -> None:
+        """Add a low-rank change (LoRA, Hu et al. 2021) to the weights, times `scale`, for contexts made from now on.
+
+        Raises BadModelFile for an adapter that cannot be read or that belongs to another model."""
+        handle = lib.llama_adapter_lora_init(self.handle, path.encode())
+        if not handle:
+            raise BadModelFile(
+                f"llama.cpp cannot use the adapter {path}: {log.last}. It must be a GGUF made for this model."
+            )
+        self.adapters.append((handle, scale))
 
     @property
     def trained_context(self) -> int:
@@ -263,6 +275,11 @@ class Context:
                 f"There is not enough memory for a context of {cells} tokens: {log.last}. Ask for a smaller --context."
             )
         self.handle, self.model, self.cells, self.sequences = handle, model, cells, sequences
+        if model.adapters:
+            handles, scales = zip(*model.adapters, strict=True)
+            count = len(handles)
+            list_of_handles = (lib.llama_adapter_lora_p_ctypes * count)(*handles)
+            lib.llama_set_adapters_lora(handle, list_of_handles, count, (ctypes.c_float * count)(*scales))
         self.outputs, self.threads = int(params.n_outputs_max), threads
         self.memory = lib.llama_get_memory(handle)
         self.batch = Batch(batch)

@@ -78,6 +78,7 @@ class Engine:
         self.reading: list[Job] = []
         self.writing: list[Job] = []
         self.steps = self.written = 0
+        self.served: str | None = None  # whose job was begun last
 
     @property
     def idle(self) -> bool:
@@ -160,14 +161,18 @@ class Engine:
         return sum(len(job.writers) for job in self.at_work)
 
     def _admit(self) -> None:
-        """Begin jobs for which there is room, those of the clients first that have the least at work."""
+        """Begin jobs for which there is room, those of the clients first that have the least at work or were not the last."""
         while self.waiting:
             working = [job.order.client for job in self.at_work]
-            job = min(self.waiting, key=lambda one: (working.count(one.order.client), one.came))
+            job = min(
+                self.waiting,
+                key=lambda one: (working.count(one.order.client), one.order.client == self.served, one.came),
+            )
             held = sum(one.cells for one in self.at_work)
             if working and (held + job.cells > self.cells or self._rows() + len(job.writers) > self.sequences):
                 return
             self.waiting.remove(job)
+            self.served = job.order.client
             job.memory, job.read = self.shelf.take(job.tokens)
             job.reused = job.read
             self.reading.append(job)

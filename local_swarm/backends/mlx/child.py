@@ -21,7 +21,7 @@ def load(wish: wire.Load, reports: BinaryIO) -> Engine:
     hold_in_memory()
     folder = Path(wish.path)
     vocabulary = Vocabulary(folder)
-    network = Mlx(folder, Path(wish.adapters[0][0]) if wish.adapters else None)
+    network = Mlx(folder, [(Path(path), weight) for path, weight in wish.adapters])
     engine = Engine(network, vocabulary, wish)
     engine.warm_up()
     note = None if network.on_gpu else "MLX computes on the processor here, which is slow."

@@ -32,19 +32,18 @@ class Mlx:
 
     room = 2048
 
-    def __init__(self, folder: Path, adapter: Path | None = None) -> None:
+    def __init__(self, folder: Path, adapters: Sequence[tuple[Path, float]] = ()) -> None:
         if settings(folder / "config.json").get("model_file"):
             raise BadModelFile(
                 f"{folder} wants to run code of its own (model_file), which is not done. Use another model."
             )
         try:
-            self.model, config = load_model(folder, lazy=False, strict=True, trust_remote_code=False)
-            if adapter:
-                self.model = load_adapters(self.model, str(adapter))
+            self.model, _ = load_model(folder, lazy=False, strict=True, trust_remote_code=False)
+            for path, weight in adapters:
+                self.model = adapted(self.model, path, weight)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as problem:
             raise BadModelFile(f"MLX cannot load {folder}: {problem}. Use another model.") from problem
         self.model.eval()
-        self.config = config
         self.on_gpu = mx.default_device() == mx.Device(mx.gpu)
         self.parameters = count_parameters(self.model)
         self.cuttable = all(type(one).__name__ in ("KVCache", "QuantizedKVCache") for one in self.blank())
@@ -85,6 +84,15 @@ def changed(memory: Memory, change: Callable[[mx.array], mx.array]) -> Memory:
     states = [tree_map(lambda leaf: change(leaf) if isinstance(leaf, mx.array) else leaf, one.state) for one in memory]
     made = [type(one).from_state(state) for one, state in zip(memory, states, strict=True)]
     mx.eval([array for _, array in tree_flatten(states) if isinstance(array, mx.array)])
+    return made
+
+
+def adapted(model: Any, folder: Path, weight: float) -> Any:
+    """The model with a low-rank change that mlx-lm trained, times `weight`."""
+    made = load_adapters(model, str(folder))
+    for _, module in made.named_modules():
+        if hasattr(module, "lora_a"):
+            module.scale *= weight
     return made
 
 

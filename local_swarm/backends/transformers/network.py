@@ -67,31 +67,28 @@ class Transformers:
         scores: Scores = self._forward(memory, [[token] for token in tokens]).logits[:, -1, :].float().cpu().numpy()
         return scores
 
-    @torch.inference_mode()
     def _forward(self, memory: Memory, rows: list[list[int]]) -> Any:
-        return self.model(
-            input_ids=torch.tensor(rows, device=self.device), cache=memory, use_cache=True, logits_to_keep=1
-        )
+        tokens = torch.tensor(rows, device=self.device)
+        with torch.inference_mode():
+            return self.model(input_ids=tokens, cache=memory, use_cache=True, logits_to_keep=1)
 
-    @torch.inference_mode()
     def copied(self, memory: Memory, rows: int) -> Memory:
-        made = copy.deepcopy(memory)
-        if rows > 1:
-            made.reorder_cache(torch.zeros(rows, dtype=torch.long, device=self.device))
-        return made
+        with torch.inference_mode():
+            made = copy.deepcopy(memory)
+        return made if rows == 1 else self.kept(made, [0] * rows)
 
-    @torch.inference_mode()
     def kept(self, memory: Memory, rows: Sequence[int]) -> Memory:
-        memory.reorder_cache(torch.tensor(list(rows), dtype=torch.long, device=self.device))
+        with torch.inference_mode():  # a row may be chosen several times
+            memory.reorder_cache(torch.tensor(list(rows), dtype=torch.long, device=self.device))
         return memory
 
     def cut(self, memory: Memory, tokens: int) -> None:
         memory.crop(tokens - memory.get_seq_length())
 
-    @torch.inference_mode()
     def vector(self, tokens: Sequence[int]) -> Sequence[float]:
-        told = self.model(input_ids=torch.tensor([list(tokens)], device=self.device), output_hidden_states=True)
-        hidden = told.hidden_states[-1][0].float().mean(dim=0).cpu().numpy()
+        with torch.inference_mode():
+            told = self.model(input_ids=torch.tensor([list(tokens)], device=self.device), output_hidden_states=True)
+            hidden = told.hidden_states[-1][0].float().mean(dim=0).cpu().numpy()
         unit: list[float] = (hidden / max(float(np.linalg.norm(hidden)), 1e-12)).round(7).tolist()
         return unit
 
@@ -116,7 +113,7 @@ def chosen_dtype(wish: str, device: torch.device) -> torch.dtype:
 
 
 def bfloat_works(device: torch.device) -> bool:
-    return device.type == "mps" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
+    return device.type == "mps" or (device.type == "cuda" and bool(torch.cuda.is_bf16_supported()))
 
 
 def bits(wish: str | None, device: torch.device) -> BitsAndBytesConfig | None:
