@@ -70,6 +70,6 @@ def message_of(problem: urllib.error.HTTPError) -> str:
 
 async def from_own_swarm(request: ChatRequest, config: Config) -> dict[str, Any]:
     async with running(config, serve=False) as node:
-        election = await last(node.swarm.answer(request.prompt(fast=False, session=None)))
+        election = await last(node.voice.answer(request.prompt(fast=False, session=None)))
         reply = Reply("chatcmpl-" + identifier(), int(time.time()), request.model, node.swarm.name, node.status().note)
         return reply.completion(election, request.choices, request.ballots)

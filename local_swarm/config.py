@@ -30,7 +30,8 @@ class ServerConfig:
 
 @dataclass(frozen=True, slots=True)
 class SwarmConfig:
-    """`timeout`: seconds the vote waits once a worker has answered. `coolest`, `warmest`: temperatures beside the anchor's."""
+    """`timeout`: seconds the vote waits once a worker has answered. `coolest`, `warmest`: temperatures beside the anchor's.
+    `roster`: a file that lists engines and fallbacks."""
 
     consensus_strategy: Strategy
     instances: int | None
@@ -39,6 +40,7 @@ class SwarmConfig:
     timeout: float
     coolest: float
     warmest: float
+    roster: str | None
 
 
 @dataclass(frozen=True, slots=True)

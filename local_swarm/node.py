@@ -8,13 +8,17 @@ import platform
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from local_swarm.api.routes import Status
 from local_swarm.api.server import create_app, listen, serving
+from local_swarm.backends.base import Backend
 from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
+from local_swarm.backends.openai_compatible.backend import OpenAICompatible
 from local_swarm.backends.wire import Load
 from local_swarm.config import Config
-from local_swarm.errors import DoesNotFit, WrongUse
+from local_swarm.engines import adapters_of, chain_of, crew, roster_of
+from local_swarm.errors import DoesNotFit, SwarmError, WrongUse
 from local_swarm.hardware import memory
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
@@ -23,10 +27,13 @@ from local_swarm.models.gguf import Header
 from local_swarm.models.registry import find
 from local_swarm.models.selector import SMALLEST_CONTEXT, Plan, Rules, Wishes, plan
 from local_swarm.places import home, offline
+from local_swarm.roster import Member
+from local_swarm.swarm.ledger import Ledger
 from local_swarm.swarm.manager import Habits, Swarm
 from local_swarm.swarm.pressure import pressure
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
+from local_swarm.types import Voice
 
 ALL_LAYERS = 999
 WATCH_S = 2.0  # between looks at the memory that is left
@@ -36,14 +43,23 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Node:
-    """A swarm and what it runs on. `stopping` is told by `/health` while answers in the works finish."""
+    """A swarm and what it runs on. `voice` is what users ask: the swarm, or a fallback chain over it and `servers`. `mixed`:
+    made from a roster. `stopping` is told by `/health` while answers in the works finish."""
 
     hardware: Hardware
     plan: Plan
     swarm: Swarm
-    backend: LlamaCpp
+    backend: LlamaCpp | OpenAICompatible
+    voice: Voice
+    servers: tuple[Backend, ...] = ()
+    mixed: bool = False
     url: str | None = None
     stopping: bool = field(default=False)
+
+    @property
+    def backends(self) -> tuple[Backend, ...]:
+        """Every engine of the swarm, the first one first."""
+        return tuple(dict.fromkeys(worker.backend for worker in self.swarm.workers))
 
     def status(self) -> Status:
         health = self.swarm.health
@@ -88,18 +104,35 @@ def split(shares: str | None) -> list[float]:
         raise WrongUse(f"hardware.tensor_split must be numbers like '3,1', not {shares!r}.") from problem
 
 
-def assembled(config: Config, at_most: int | None = None) -> Node:
-    """Every part in its place, nothing started. `at_most` bounds the context where the config leaves it free."""
-    hardware, header, what = planned(config, at_most)
+def gguf_engine(config: Config, member: Member | None = None, at_most: int | None = None) -> tuple[LlamaCpp, Plan]:
+    """A llama.cpp engine for the configured model and its plan, with a member's adapters."""
+    _, header, what = planned(config, at_most)
     description = Description(
         what.model, what.architecture, header.chat_template, header.metadata.get("general.description"), what.starter
     )
-    backend = LlamaCpp(load_of(what, config), description)
-    workers = [Worker(f"w{number}", number, backend) for number in range(1, what.workers + 1)]
+    load = replace(load_of(what, config), adapters=adapters_of(member) if member else [])
+    return LlamaCpp(load, description), what
+
+
+def assembled(config: Config, at_most: int | None = None) -> Node:
+    """Every part in its place, nothing started. `at_most` bounds the context where the config leaves it free."""
+    roster, hardware = roster_of(config), detect()
+    if roster and roster.members:
+        made = crew(roster.members, config, hardware, gguf_engine)
+        workers, what = list(made.workers), made.plan
+    else:
+        backend, what = gguf_engine(config, None, at_most)
+        workers = [Worker(f"w{number}", number, backend) for number in range(1, what.workers + 1)]
     vote = config.swarm
     habits = Habits(vote.consensus_strategy, vote.coolest, vote.warmest, vote.timeout)
-    swarm = Swarm(platform.node() or "this machine", workers, Embedder(config.models.embedding, offline()), habits)
-    return Node(hardware, what, swarm, backend)
+    embedder = Embedder(config.models.embedding, offline())
+    swarm = Swarm(platform.node() or "this machine", workers, embedder, habits)
+    first = workers[0].backend
+    assert isinstance(first, LlamaCpp | OpenAICompatible)
+    if not roster or not roster.fallback.providers:
+        return Node(hardware, what, swarm, first, swarm, mixed=roster is not None)
+    chain, servers = chain_of(roster, swarm, embedder, habits, Ledger(home() / "spending.json"))
+    return Node(hardware, what, swarm, first, chain, tuple(servers), mixed=True)
 
 
 @asynccontextmanager
@@ -113,11 +146,12 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
         if made:
             stack.callback(made.close)
         node = assembled(config)
-        stack.push_async_callback(node.backend.close)
+        for backend in (*node.backends, *node.servers):
+            stack.push_async_callback(backend.close)
         if made:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            await stack.enter_async_context(serving(create_app(node.swarm, node.status), made))
+            await stack.enter_async_context(serving(create_app(node.voice, node.status), made))
         await start(node, config)
         watching = asyncio.create_task(watch_memory(node), name="memory-watch")
         try:
@@ -132,9 +166,13 @@ async def start(node: Node, config: Config) -> None:
     """Start the engine, with a smaller context each time that memory runs out though the plan said it would do, and say so.
 
     Raises DoesNotFit where the context was wished for or cannot be any smaller."""
+    if node.mixed:
+        await start_all(node)
+        return
+    engine = cast(LlamaCpp, node.backend)
     while True:
         try:
-            await node.backend.start()
+            await engine.start()
             return
         except DoesNotFit:
             smaller = node.plan.context // 2
@@ -144,7 +182,20 @@ async def start(node: Node, config: Config) -> None:
         logger.warning("%s; trying %d.", said.capitalize(), smaller)
         _, _, what = planned(config, smaller)
         node.plan = replace(what, why=(*what.why, said))
-        node.backend.reload(load_of(what, config))
+        engine.reload(load_of(what, config))
+
+
+async def start_all(node: Node) -> None:
+    """Start several engines; one that cannot be had now is said and waited for, as long as another answers.
+
+    Raises WrongUse for what never will, and what befell the first where none comes up."""
+    done = await asyncio.gather(*(one.start() for one in (*node.backends, *node.servers)), return_exceptions=True)
+    problems = [one for one in done if isinstance(one, BaseException)]
+    fatal = next((one for one in problems if not isinstance(one, SwarmError) or isinstance(one, WrongUse)), None)
+    if fatal or not any(backend.state == "ready" for backend in (*node.backends, *node.servers)):
+        raise fatal or problems[0]
+    for problem in problems:
+        logger.warning("%s The others go on without it.", problem)
 
 
 async def watch_memory(node: Node) -> None:
@@ -156,5 +207,6 @@ async def watch_memory(node: Node) -> None:
         if level != node.swarm.pressure:
             logger.warning("Memory: %s MiB are left; given up: %s.", (now.available_bytes or 0) >> 20, level)
         if level != "none":
-            node.backend.forget()
+            for backend in node.backends:
+                backend.forget()
         node.swarm.pressure = level

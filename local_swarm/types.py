@@ -103,7 +103,8 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One worker's finished answer. `anchor`: sampled at temperature 0. `mean_logprob` is in nats per token."""
+    """One worker's finished answer. `anchor`: sampled at temperature 0. `mean_logprob` is in nats per token. `weight`: how often
+    its voter has been right, 0 to 1, where that is known."""
 
     text: str
     voter: str
@@ -114,13 +115,15 @@ class Candidate:
     tool_calls: tuple[ToolCall, ...] = ()
     mean_logprob: float | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Election:
     """The outcome of a vote. `winner` and the members of `clusters` are indices into `candidates`, the largest cluster first.
 
-    `agreement` is the share (0 to 1) of candidates that say the same as the winner.
+    `agreement` is the share (0 to 1) of candidates that say the same as the winner. `provider`: who gave the answer, where there
+    is a fallback chain; `tried`: (who, why not) of those before it.
     """
 
     candidates: tuple[Candidate, ...]
@@ -130,6 +133,8 @@ class Election:
     strategy: str
     seconds: float = 0.0
     decided_early: bool = False
+    provider: str | None = None
+    tried: tuple[tuple[str, str], ...] = ()
 
     @property
     def elected(self) -> Candidate:

@@ -78,6 +78,9 @@ class Reply:
             "completion_tokens_total": election.completion_tokens_total,
             "seconds": round(election.seconds, 3),
         }
+        if election.provider:
+            made["provider"] = election.provider
+            made["tried"] = [{"name": name, "why": why} for name, why in election.tried]
         if self.note:
             made["note"] = self.note
         if ballots:

@@ -189,7 +189,7 @@ async def ask_engine(prompt: Prompt, backend: Backend, voices: Sequence[tuple[Wo
                 async for event in events:
                     said = said or isinstance(event, Candidate) or (isinstance(event, Delta) and hearing.alone)
                     if isinstance(event, Candidate):
-                        workers[event.voter].record(event)
+                        event = workers[event.voter].record(event)
                     hearing.take(event)
             return
         except EngineLost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from local_swarm.backends.base import Backend
 from local_swarm.types import Candidate
@@ -10,11 +10,13 @@ from local_swarm.types import Candidate
 
 @dataclass(slots=True)
 class Worker:
-    """`busy` counts requests in the works; the totals are over finished ones."""
+    """`busy` counts requests in the works; the totals are over finished ones. `weight` (0 to 1): how much it counts where votes
+    nearly tie, None where that is learned."""
 
     name: str
     number: int
     backend: Backend
+    weight: float | None = None
     busy: int = 0
     requests: int = 0
     failures: int = 0
@@ -33,7 +35,9 @@ class Worker:
     def tokens_per_s(self) -> float | None:
         return self.tokens / self.seconds if self.seconds else None
 
-    def record(self, candidate: Candidate) -> None:
+    def record(self, candidate: Candidate) -> Candidate:
+        """Count an answer; it, with the weight that its worker was given."""
         self.requests += 1
         self.seconds += candidate.seconds
         self.tokens += candidate.usage.completion_tokens
+        return candidate if self.weight is None else replace(candidate, weight=self.weight)

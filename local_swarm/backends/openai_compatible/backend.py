@@ -13,19 +13,22 @@ import logging
 import socket
 import time
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from local_swarm.backends import wire
 from local_swarm.backends.base import Facts, Seat, State
+from local_swarm.backends.openai_compatible.find import first
 from local_swarm.backends.openai_compatible.messages import Said, estimated_tokens, refusal, request, usages
 from local_swarm.backends.openai_compatible.probe import Found, bounded, look
 from local_swarm.errors import EngineLost, Forbidden, Starting, SwarmError, WrongUse
 from local_swarm.places import offline
 from local_swarm.types import Accepted, Delta, Event, Prompt
 
+AUTO = "auto"  # instead of an address: the first server that is found on this machine
 USUAL_CONTEXT = 8192  # where neither the server nor the user tells
 LONGEST_ANSWER = 4096
 MOST_BYTES = 16 << 20  # of one answer
@@ -69,11 +72,13 @@ Heard = asyncio.Queue[Event | Ended]
 
 
 class OpenAICompatible:
-    """A `Backend`."""
+    """A `Backend`. The server's process and its steps are its own business."""
+
+    pid: int | None = None
+    beat: wire.Beat | None = None
 
     def __init__(self, server: Server, care: Care | None = None) -> None:
         self.server, self.care = server, care or Care()
-        self.where = f"The server at {server.url}"
         self._state: State = "starting"
         self._found: Found | None = None
         self._several = server.several
@@ -85,6 +90,10 @@ class OpenAICompatible:
     @property
     def state(self) -> State:
         return self._state
+
+    @property
+    def where(self) -> str:
+        return f"The server at {self.server.url}"
 
     @property
     def facts(self) -> Facts | None:
@@ -102,6 +111,8 @@ class OpenAICompatible:
     async def start(self) -> Facts:
         """Look at the server. Raises Forbidden where it is outside and nothing may go there, WrongUse where it lacks the model,
         EngineLost where it does not answer: then it is looked for further on."""
+        if self.server.url == AUTO:
+            self.server = replace(self.server, url=await first(self.server.model))
         if offline() and not await is_near(self.server.url):
             raise Forbidden(f"{self.where} is not on this network, and LOCAL_SWARM_OFFLINE forbids to ask it.")
         limits = aiohttp.ClientTimeout(total=None, sock_connect=self.care.knock_s, sock_read=self.care.silence_s)

@@ -7,7 +7,7 @@ import asyncio
 import aiohttp
 
 from local_swarm.backends.openai_compatible.probe import Found, look
-from local_swarm.errors import SwarmError
+from local_swarm.errors import SwarmError, WrongUse
 
 PORTS = {
     11434: "Ollama",
@@ -33,3 +33,13 @@ async def knock(http: aiohttp.ClientSession, url: str) -> tuple[str, Found] | No
         return url, await look(http, url, None, KNOCK_S)
     except SwarmError:
         return None
+
+
+async def first(model: str | None) -> str:
+    """The address of a server here, of one that has the model where one is wished for. Raises WrongUse where there is none."""
+    found = await servers()
+    fitting = [url for url, server in found if model is None or model in server.models]
+    if not fitting:
+        ports = ", ".join(f"{port} ({name})" for port, name in PORTS.items())
+        raise WrongUse(f"No server{f' with {model}' if model else ''} runs on this machine's usual ports: {ports}.")
+    return fitting[0]

@@ -1,0 +1,284 @@
+"""A roster in, the workers of a mixed swarm out, each over the engine that its member names. Starts nothing.
+
+What is missing is said before anything is loaded: an engine that is not installed names the extra to install.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from local_swarm.backends.base import Backend
+from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
+from local_swarm.backends.openai_compatible.backend import AUTO, USUAL_CONTEXT, OpenAICompatible, Server, tidy
+from local_swarm.backends.wire import Load
+from local_swarm.config import Config
+from local_swarm.errors import WrongUse
+from local_swarm.hardware.profile import Hardware
+from local_swarm.models.copies import copies
+from local_swarm.models.folder import Folder, read_folder
+from local_swarm.models.selector import MemoryNeed, Plan, Rules, Wishes, budget_of, computing, number_of_workers
+from local_swarm.places import offline
+from local_swarm.roster import Member, Provider, Roster, Source, read_roster, source_of
+from local_swarm.swarm.fallback import Chain, Step
+from local_swarm.swarm.ledger import Ledger, Limits
+from local_swarm.swarm.manager import Habits, Swarm
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.worker import Worker
+from local_swarm.types import Voice
+
+NEEDS = {
+    "llamacpp": ("llama_cpp", "llamacpp"),
+    "mlx": ("mlx_lm", "mlx"),
+    "transformers": ("transformers", "transformers"),
+    "vllm": ("vllm", "vllm"),
+}  # the module that an engine needs, and our extra that brings it
+SERVER_WORKERS = 1
+MOST_VOICES = 8  # of the own swarm, for what is set aside before a request
+
+logger = logging.getLogger(__name__)
+
+GgufEngine = Callable[[Config, Member], tuple[LlamaCpp, Plan]]
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Workers, and what runs: the plan of the first member, with what is to be told of the others."""
+
+    workers: tuple[Worker, ...]
+    plan: Plan
+
+
+def roster_of(config: Config) -> Roster | None:
+    """The roster that is configured; a folder of safetensors as the model is one of a single member. Raises WrongUse."""
+    if config.swarm.roster:
+        return read_roster(Path(config.swarm.roster).expanduser())
+    model = Path(config.models.model or "").expanduser()
+    if config.models.model and model.is_dir():
+        return Roster(members=(Member(model=f"{model.absolute()}"),))
+    return None
+
+
+def crew(members: Sequence[Member], config: Config, hardware: Hardware, gguf: GgufEngine) -> Crew:
+    """`gguf` makes an engine for a GGUF model. Local members share this machine's memory in equal parts. Raises WrongUse."""
+    local = sum(member.kind != "openai_compatible" for member in members)
+    shared = shared_config(config, max(1, local))
+    workers: list[Worker] = []
+    plans: list[Plan] = []
+    for place, member in enumerate(members, start=1):
+        backend, plan = engine_of(member, shared, hardware, gguf)
+        count = plan.workers if plan else member.workers or SERVER_WORKERS
+        name = member.name or (f"m{place}" if len(members) > 1 else "w")
+        for number in range(1, count + 1):
+            label = f"{name}-{number}" if len(members) > 1 or member.name else f"w{number}"
+            workers.append(Worker(label, len(workers) + 1, backend, member.weight))
+        plans.append(plan or server_plan(member, count))
+    first, *others = plans
+    also = [f"{plan.workers} workers of {plan.model} by {plan.engine}" for plan in others]
+    return Crew(tuple(workers), replace(first, workers=len(workers), why=(*first.why, *also)))
+
+
+def server_plan(member: Member, workers: int) -> Plan:
+    """What can be said of a server before it is asked."""
+    model = member.model if isinstance(member.model, str) else "its model"
+    context = member.context or USUAL_CONTEXT
+    nothing = MemoryNeed(0, 0, 0, 0, 0, None)
+    return Plan(
+        model, Path(), None, "unknown", "openai_compatible", workers, context, context // 4, 0, 0, 0, False, "f16", nothing, 0,
+        (f"model: {model} of the server at {member.url}",),
+    )  # fmt: skip
+
+
+def shared_config(config: Config, parts: int) -> Config:
+    hardware = config.hardware
+    return replace(
+        config, hardware=replace(
+            hardware, ram_fraction=hardware.ram_fraction / parts, gpu_memory_fraction=hardware.gpu_memory_fraction / parts
+        ),
+    )  # fmt: skip
+
+
+def engine_of(member: Member, config: Config, hardware: Hardware, gguf: GgufEngine) -> tuple[Backend, Plan | None]:
+    if member.kind == "openai_compatible":
+        return server_of(member), None
+    where = located(member.model)
+    kind = chosen(member, where, hardware)
+    if kind == "llamacpp":
+        return gguf(gguf_config(config, member, where), member)
+    assert isinstance(where, Path)
+    folder = read_folder(where)
+    return folder_engine(kind, folder, member, config, hardware)
+
+
+def chosen(member: Member, where: Path | str | None, hardware: Hardware) -> str:
+    """The engine for a model: llama.cpp for files and names; for folders MLX on Apple's chips and for what only MLX can read,
+    else Transformers. Raises WrongUse where it is not installed or cannot read the model."""
+    folder = isinstance(where, Path) and where.is_dir()
+    kind = member.engine
+    if kind == "auto":
+        apple = any(one.vendor == "apple" for one in hardware.accelerators)
+        mlx = folder and isinstance(where, Path) and (apple or read_folder(where).mlx)
+        kind = "llamacpp" if not folder else "mlx" if mlx else "transformers"
+    if folder and kind == "llamacpp":
+        raise WrongUse(
+            f"{where} is a folder; llama.cpp runs .gguf files. Use engine: mlx or transformers, or another model."
+        )
+    if not folder and kind != "llamacpp":
+        raise WrongUse(f"{kind} runs folders of safetensors, not {where or 'the starter model'}.")
+    if kind == "vllm" and not find_spec("vllm"):
+        logger.warning("vLLM is not installed; Transformers runs %s instead.", where)
+        kind = "transformers"
+    installed(kind)
+    return kind
+
+
+def installed(kind: str) -> None:
+    module, extra = NEEDS[kind]
+    if not find_spec(module):
+        raise WrongUse(f"The engine {kind} is not installed. Install it: pip install 'local-swarm[{extra}]'")
+
+
+def gguf_config(config: Config, member: Member, where: Path | str | None) -> Config:
+    """What a swarm of this member alone would be configured with."""
+    layers = 0 if member.device == "cpu" else config.hardware.gpu_layers
+    return replace(
+        config,
+        models=replace(
+            config.models, model=str(where) if where else config.models.model, context=member.context or config.models.context
+        ),
+        swarm=replace(config.swarm, instances=member.workers or config.swarm.instances),
+        hardware=replace(config.hardware, gpu_layers=layers),
+    )  # fmt: skip
+
+
+def folder_engine(
+    kind: str, folder: Folder, member: Member, config: Config, hardware: Hardware
+) -> tuple[Backend, Plan]:
+    """An engine of its own process for a folder of safetensors."""
+    vote, share = config.swarm, config.hardware
+    rules = Rules(share.ram_fraction, share.gpu_memory_fraction, vote.min_instances, vote.max_instances)
+    workers, why = number_of_workers(hardware, Wishes(member.workers or vote.instances), rules)
+    budget, source = budget_of(hardware, rules)
+    on_card = member.device != "cpu" and computing(hardware) is not None
+    how = copies(
+        folder, workers, member.context or config.models.context, budget, 2.0 if on_card or kind == "mlx" else 4.0
+    )
+    wishes = {"device": member.device, "dtype": member.dtype, "quantization": member.quantization}
+    options = {name: wish for name, wish in wishes.items() if wish}
+    load = Load(
+        str(folder.path), how.context, how.answer_tokens, how.cells, how.sequences, hardware.cpu.physical_cores or 1,
+        workers=workers, adapters=adapters_of(member), options=options,
+    )  # fmt: skip
+    reasons = (f"model: {folder.path}, run by {kind}", why, f"context {how.context}", f"memory: {source} may be used")
+    plan = Plan(
+        folder.name, folder.path, folder.quantization, folder.architecture, kind, workers, how.context, how.answer_tokens,
+        how.cells, how.sequences, load.threads, on_card, "f16", how.memory, 0, reasons,
+    )  # fmt: skip
+    return LlamaCpp(load, Description(folder.name, folder.architecture, folder.chat_template, engine=kind)), plan
+
+
+def adapters_of(member: Member) -> list[tuple[str, float]]:
+    """Raises WrongUse for one that is not there."""
+    found = [(Path(one.path).expanduser(), one.scale) for one in member.adapters]
+    for path, _ in found:
+        if not path.exists():
+            raise WrongUse(f"There is no adapter {path}.")
+    return [(str(path), scale) for path, scale in found]
+
+
+def located(model: str | Source | None) -> Path | str | None:
+    """Where a model lies on this disk, fetched from the hub where it must be; a name of the catalogue stays a name.
+
+    Raises WrongUse for a path that does not exist."""
+    source = source_of(model) if isinstance(model, str) else model
+    if source is None:
+        return model if isinstance(model, str) else None
+    if source.provider == "huggingface" or source.repository:
+        return fetched(source)
+    if not source.path:
+        raise WrongUse("A local model needs its path.")
+    path = Path(source.path).expanduser()
+    if not path.exists():
+        raise WrongUse(f"There is no model at {path}.")
+    if source.format and (source.format == "gguf") != path.is_file():
+        raise WrongUse(f"{path} is a {'file' if path.is_file() else 'folder'}, and so cannot be {source.format}.")
+    return path
+
+
+def fetched(source: Source) -> Path:
+    """A file or folder of the hub, from its cache or the network; offline, from the cache alone. Raises WrongUse."""
+    from huggingface_hub import hf_hub_download, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    if not source.repository:
+        raise WrongUse("A model of the hub needs its repository, like Qwen/Qwen3.5-9B-GGUF.")
+    here, token = source.local_files_only or offline(), os.environ.get(source.token_env)
+    named = f"{source.repository}{f' ({source.filename})' if source.filename else ''}"
+    try:
+        if source.filename:
+            return Path(hf_hub_download(
+                source.repository, source.filename, revision=source.revision, token=token, local_files_only=here
+            ))  # fmt: skip
+        wanted = ["*.json", "*.safetensors", "*.jinja", "*.txt"]  # never code
+        return Path(snapshot_download(
+            source.repository, revision=source.revision, token=token, local_files_only=here, allow_patterns=wanted
+        ))  # fmt: skip
+    except LocalEntryNotFoundError as problem:
+        raise WrongUse(f"{named} is not in the hub's cache on this disk, and the hub cannot be asked.") from problem
+    except (HfHubHTTPError, OSError, ValueError) as problem:
+        raise WrongUse(f"{named} cannot be fetched: {str(problem).splitlines()[0]}") from problem
+
+
+def server_of(member: Member) -> OpenAICompatible:
+    assert member.url
+    model = member.model if isinstance(member.model, str) else None
+    url = AUTO if member.url == AUTO else tidy(member.url)
+    key = secret(member.key_env, member.keyring)
+    return OpenAICompatible(Server(url, model, key, member.context, member.several))
+
+
+def secret(variable: str | None, keyring: str | None) -> str | None:
+    """A key from the environment, or from the system's keyring as `service/user`. Raises WrongUse where it is not there."""
+    if variable:
+        if key := os.environ.get(variable):
+            return key
+        raise WrongUse(f"The environment variable {variable} has no key.")
+    if not keyring:
+        return None
+    if not find_spec("keyring"):
+        raise WrongUse("Reading keys from the keyring needs it: pip install 'local-swarm[keyring]'")
+    import keyring as system
+
+    service, _, user = keyring.partition("/")
+    if key := system.get_password(service, user):
+        return str(key)
+    raise WrongUse(f"The keyring has no key for {keyring}.")
+
+
+def chain_of(
+    roster: Roster, swarm: Voice, embedder: Embedder, habits: Habits, ledger: Ledger
+) -> tuple[Chain, list[Backend]]:
+    """The fallback chain and the servers that it may ask. Offline there are only those of this network. Raises WrongUse."""
+    steps: list[Step] = []
+    servers: list[Backend] = []
+    for one in roster.fallback.providers:
+        limits = Limits(one.requests_per_minute, one.tokens_per_day, one.budget, one.price_in, one.price_out)
+        voice, voices = swarm, MOST_VOICES
+        if not one.swarm:
+            backend, voices = provider_server(one), one.workers
+            servers.append(backend)
+            workers = [Worker(f"{one.name}-{number}", number, backend) for number in range(1, voices + 1)]
+            voice = Swarm(one.name, workers, embedder, habits)
+        account = ledger.account(one.name, limits, time.monotonic)
+        steps.append(Step(voice, account, one.priority, one.timeout, voices, one.longest_answer))
+    return Chain(swarm.name, steps, ledger, roster.fallback.escalate_below), servers
+
+
+def provider_server(one: Provider) -> OpenAICompatible:
+    key = secret(one.key_env, one.keyring)
+    return OpenAICompatible(Server(tidy(one.url or ""), one.model, key, one.context))
