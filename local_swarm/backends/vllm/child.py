@@ -1,0 +1,57 @@
+"""The process of a vLLM engine: commands on standard input, reports on standard output, until the input closes.
+
+Started by `host` as `python -m local_swarm.backends.vllm.child '{"path": ...}'`. Not run on vLLM itself yet.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from local_swarm.backends import wire
+from local_swarm.backends.llamacpp.child import main, send
+from local_swarm.backends.lockstep.vocabulary import Vocabulary
+from local_swarm.backends.vllm.engine import Engine
+from local_swarm.errors import BadModelFile
+
+NAMES = {"repeat_penalty": "repetition_penalty"}  # ours to vLLM's, where they differ
+
+
+def load(wish: wire.Load, reports: BinaryIO) -> Engine:
+    from vllm import EngineArgs, LLMEngine
+
+    folder, options = Path(wish.path), wish.options
+    vocabulary = Vocabulary(folder)
+    quantization = {"quantization": "bitsandbytes"} if options.get("quantization") else {}
+    try:
+        lower = LLMEngine.from_engine_args(
+            EngineArgs(
+                model=str(folder), dtype=options.get("dtype", "auto"), max_model_len=wish.context,
+                max_num_seqs=wish.sequences, enable_prefix_caching=True, trust_remote_code=False, **quantization,
+            )
+        )  # fmt: skip
+    except (ValueError, RuntimeError, OSError) as problem:
+        raise BadModelFile(f"vLLM cannot load {folder}: {' '.join(str(problem).split())[:300]}") from problem
+    send(reports, [wire.Loaded(wish.context, wish.answer_tokens, 0, vocabulary.bos, vocabulary.eos, True)])
+    return Engine(lower, vocabulary, wish.context, wish.answer_tokens, sampling)
+
+
+def sampling(order: wire.Generate, seat: int, limit: int) -> Any:
+    """vLLM's parameters for one seat. Raises ValueError for a schema it does not take."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import StructuredOutputsParams
+
+    given = {NAMES.get(name, name): value for name, value in order.sampling.items()}
+    if "top_k" in given:
+        given["top_k"] = int(given["top_k"])
+    rules = {"structured_outputs": StructuredOutputsParams(json=json.loads(order.schema))} if order.schema else {}
+    return SamplingParams(
+        temperature=order.temperatures[seat], seed=order.seeds[seat], max_tokens=limit, stop=order.stop or None,
+        logprobs=max(1, order.logprobs or 0), logit_bias=dict(order.bias) or None, **given, **rules,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main(load))

@@ -1,0 +1,116 @@
+"""Jobs in, reports out, over vLLM's own engine: a request for each seat, which vLLM batches and whose prompts it shares.
+
+Written against vLLM's documented `LLMEngine` (`add_request`, `step`, `abort_request`) and tested against a stand-in of it: it has
+not been run on vLLM itself, which needs a graphics card.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local_swarm.backends import wire
+from local_swarm.backends.lockstep.vocabulary import Vocabulary
+from local_swarm.types import FinishReason
+
+FINISHES: Mapping[str, FinishReason] = {"length": "length"}  # all others are a stop
+
+
+@dataclass(slots=True)
+class Open:
+    """A seat in the works: how much of its text has been told."""
+
+    order: wire.Generate
+    seat: int
+    came: float
+    told: int = 0
+    tokens: int = 0
+
+
+@dataclass(slots=True)
+class Engine:
+    """`lower` is vLLM's engine; `sampling` makes its parameters from a job and a seat."""
+
+    lower: Any
+    model: Vocabulary
+    context: int
+    answer_tokens: int
+    sampling: Callable[[wire.Generate, int, int], Any]
+    clock: Callable[[], float] = time.monotonic
+    steps: int = 0
+    open: dict[str, Open] = field(default_factory=dict)
+
+    @property
+    def idle(self) -> bool:
+        return not self.open
+
+    def beat(self) -> wire.Beat:
+        return wire.Beat(self.steps, len({one.order.job for one in self.open.values()}), 0, 0)
+
+    def forget(self) -> None:
+        """vLLM lets go of old prefixes by itself; here all of them."""
+        self.lower.reset_prefix_cache()
+
+    def submit(self, order: wire.Generate) -> wire.Report:
+        """Take a job, or say why not."""
+        tokens = self.model.tokenize(order.text)
+        room = self.context - len(tokens)
+        if room < 1 or not tokens:
+            return wire.JobRefused(order.job, len(tokens), self.context)
+        limit = min(order.max_tokens or self.answer_tokens, room)
+        for seat in range(len(order.seeds)):
+            try:
+                wish = self.sampling(order, seat, limit)
+            except ValueError as problem:
+                return wire.JobInvalid(order.job, str(problem))
+            name = f"{order.job}-{seat}"
+            self.open[name] = Open(order, seat, self.clock())
+            self.lower.add_request(name, {"prompt_token_ids": tokens}, wish)
+        return wire.JobAccepted(order.job, len(tokens))
+
+    def cancel(self, order: wire.Cancel) -> None:
+        gone = [
+            name
+            for name, one in self.open.items()
+            if one.order.job == order.job and (order.seats is None or one.seat in order.seats)
+        ]
+        if gone:
+            self.lower.abort_request(gone)
+        for name in gone:
+            del self.open[name]
+
+    def step(self) -> list[wire.Report]:
+        if self.idle:
+            return []
+        self.steps += 1
+        return [report for output in self.lower.step() for report in self._reports(output)]
+
+    def _reports(self, output: Any) -> Iterator[wire.Report]:
+        """What a request's output, which holds its whole text so far, adds."""
+        one = self.open.get(output.request_id)
+        if one is None:
+            return
+        said = output.outputs[0]
+        text, ids = said.text[one.told :], said.token_ids[one.tokens :]
+        facts = list(self._facts(said.logprobs[one.tokens :] if said.logprobs else (), ids, one.order.logprobs))
+        one.told, one.tokens = len(said.text), len(said.token_ids)
+        if text or facts:
+            yield wire.SeatText(one.order.job, one.seat, text, facts)
+        if output.finished:
+            del self.open[output.request_id]
+            finish = FINISHES.get(said.finish_reason or "", "stop")
+            yield wire.SeatDone(
+                one.order.job, one.seat, finish, one.tokens, float(said.cumulative_logprob or 0.0), self.clock() - one.came,
+                output.num_cached_tokens or 0,
+            )  # fmt: skip
+
+    def _facts(
+        self, rows: Iterable[Mapping[int, Any]], ids: Iterable[int], wanted: int | None
+    ) -> Iterator[tuple[str, float, list[tuple[str, float]]]]:
+        if wanted is None:
+            return
+        for row, token in zip(rows, ids, strict=False):
+            ranked = sorted(row.items(), key=lambda pair: -pair[1].logprob)[:wanted]
+            yield self.model.text(token), row[token].logprob, [(self.model.text(t), p.logprob) for t, p in ranked]

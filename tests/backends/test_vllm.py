@@ -1,0 +1,110 @@
+"""The way to vLLM, over a stand-in that has the methods and values of its documentation. vLLM itself needs a graphics card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from local_swarm.backends import wire
+from local_swarm.backends.vllm.engine import Engine
+
+
+@dataclass
+class Logprob:
+    logprob: float
+
+
+@dataclass
+class Completion:
+    text: str
+    token_ids: list[int]
+    logprobs: list[dict[int, Logprob]]
+    cumulative_logprob: float
+    finish_reason: str | None
+
+
+@dataclass
+class Output:
+    request_id: str
+    outputs: list[Completion]
+    finished: bool
+    num_cached_tokens: int = 3
+
+
+@dataclass
+class Lower:
+    """Writes `answer` a letter a step, to everybody."""
+
+    answer: str = "hello"
+    requests: dict[str, int] = field(default_factory=dict)
+    wishes: dict[str, Any] = field(default_factory=dict)
+
+    def add_request(self, name: str, _prompt: Any, wish: Any) -> None:
+        self.requests[name], self.wishes[name] = 0, wish
+
+    def abort_request(self, names: list[str]) -> None:
+        for name in names:
+            del self.requests[name]
+
+    def step(self) -> list[Output]:
+        made = []
+        for name in list(self.requests):
+            self.requests[name] += 1
+            count = self.requests[name]
+            done = count == len(self.answer)
+            rows = [{n: Logprob(-1.0), 99: Logprob(-2.0)} for n in range(count)]
+            said = Completion(self.answer[:count], list(range(count)), rows, -float(count), "stop" if done else None)
+            made.append(Output(name, [said], done))
+            if done:
+                del self.requests[name]
+        return made
+
+
+class Words:
+    def tokenize(self, text: str) -> list[int]:
+        return list(range(len(text)))
+
+    def text(self, token: int) -> str:
+        return str(token)
+
+
+def engine() -> Engine:
+    return Engine(Lower(), Words(), 50, 10, lambda order, seat, limit: (order.seeds[seat], limit))  # type: ignore[arg-type]
+
+
+def order(text: str = "abc", **wish: Any) -> wire.Generate:
+    told = {"max_tokens": None, "stop": [], "sampling": {}, **wish}
+    return wire.Generate(1, "", text, [0.0, 1.0], [7, 8], **told)
+
+
+def test_every_seat_is_a_request_whose_words_come_as_they_are_written() -> None:
+    made = engine()
+    assert made.submit(order()) == wire.JobAccepted(1, 3)
+    assert made.lower.wishes == {"1-0": (7, 10), "1-1": (8, 10)}
+    reports = [report for _ in range(5) for report in made.step()]
+    words = [report.text for report in reports if isinstance(report, wire.SeatText) and report.seat == 1]
+    done = [report for report in reports if isinstance(report, wire.SeatDone)]
+    assert words == list("hello") and made.idle
+    assert [(one.finish, one.completion_tokens, one.logprob_sum, one.cached_tokens) for one in done] == [
+        ("stop", 5, -5.0, 3)
+    ] * 2
+
+
+def test_what_is_likely_is_told_where_it_is_wanted() -> None:
+    made = engine()
+    made.submit(order(logprobs=1))
+    first = next(report for report in made.step() if isinstance(report, wire.SeatText))
+    assert first.logprobs == [("0", -1.0, [("0", -1.0)])]
+
+
+def test_cancelling_ends_the_seats_that_are_meant() -> None:
+    made = engine()
+    made.submit(order())
+    made.cancel(wire.Cancel(1, [1]))
+    assert list(made.lower.requests) == ["1-0"]
+    made.cancel(wire.Cancel(1))
+    assert made.idle and not made.lower.requests and made.step() == []
+
+
+def test_a_prompt_that_is_too_long_is_refused() -> None:
+    assert engine().submit(order("x" * 60)) == wire.JobRefused(1, 60, 50)
