@@ -69,7 +69,7 @@ def peft_adapter(path: Path, seed: int) -> str:
     path.mkdir()
     told = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": RANK, "lora_alpha": RANK, "target_modules": ["q_proj"]}
     (path / "adapter_config.json").write_text(json.dumps(told))
-    weights = {}
+    weights: dict[str, Scores] = {}
     for layer, (down, up) in enumerate(factors(seed)):
         name = f"base_model.model.model.layers.{layer}.self_attn.q_proj"
         weights |= {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}
@@ -89,7 +89,7 @@ def by_llamacpp(_folder: Path) -> Measure:
         context = library.Context(model, 256, 2, 256, 1, outputs=8)
         context.batch.add(0, 0, TOKENS, "last")
         assert context.decode(context.batch)
-        found = context.scores(1)[0].copy()
+        found: Scores = context.scores(1)[0].copy()
         context.close()
         model.close()
         return found
@@ -105,7 +105,8 @@ def by_mlx(folder: Path) -> Measure:
         network = Mlx(folder, [(Path(path), weight) for path, weight in adapters])
         memory = network.blank()
         network.read(memory, TOKENS[:-1])
-        return network.step(memory, TOKENS[-1:])[0]
+        found: Scores = network.step(memory, TOKENS[-1:])[0]
+        return found
 
     return measure
 
@@ -118,7 +119,8 @@ def by_transformers(folder: Path) -> Measure:
         network = Transformers(folder, "cpu", adapters=[(Path(path), weight) for path, weight in adapters])
         memory = network.blank()
         network.read(memory, TOKENS[:-1])
-        return network.step(memory, TOKENS[-1:])[0]
+        found: Scores = network.step(memory, TOKENS[-1:])[0]
+        return found
 
     return measure
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,7 @@ class Setting:
 
 
 def chain(
-    folder: Path, *speakers: Speaker, below: float | None = None, limits: Limits | None = None, **step: float
+    folder: Path, *speakers: Speaker, below: float | None = None, limits: Limits | None = None, **step: Any
 ) -> Setting:
     """The speakers in their order; the limits are the first one's."""
     clock, ledger = Clock(), Ledger(folder / "spending.json")
@@ -86,7 +87,7 @@ def chain(
     ]
     steps = [
         Step(one, account, place, **step) for place, (one, account) in enumerate(zip(speakers, accounts, strict=True))
-    ]  # type: ignore[arg-type]
+    ]
     return Setting(Chain("chain", steps, ledger, below, clock), clock, accounts)
 
 
