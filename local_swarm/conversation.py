@@ -1,0 +1,220 @@
+"""Words in, answers out, with a memory: a conversation with a swarm in this process, the daemon, or any OpenAI-compatible API.
+
+    chat = Chat()                                  # the daemon on this machine
+    chat = Chat("local")                           # a swarm started in this process
+    chat = Chat("https://api.example.org/v1", model="some-model", key=...)
+    answer = await chat.ask("What is a monad?")    # or chat.ask_sync(...)
+
+`another()` makes more conversations over the same models, each with a memory of its own: one for each agent of a program.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+from local_swarm.backends.openai_compatible.backend import OpenAICompatible, Server, tidy
+from local_swarm.config import Config, load
+from local_swarm.errors import WrongUse
+from local_swarm.node import running
+from local_swarm.swarm.manager import Swarm
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.worker import Worker
+from local_swarm.types import Delta, Election, FinishReason, Message, Prompt, Sampling, ToolCall, Usage, Voice
+
+LOCAL = "local"
+REMEMBERED = 40  # messages, the oldest are forgotten first
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was said. `agreement` (0 to 1) is None where one voice answered."""
+
+    text: str
+    usage: Usage
+    finish_reason: FinishReason
+    agreement: float | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    provider: str | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Line:
+    """Where the answers come from. Opened at first use, in the event loop of its first user, and closed by `close`."""
+
+    def __init__(self, source: str | Voice | None, model: str | None, key: str | None, config: Config | None) -> None:
+        self.source, self.model, self.key, self.config = source, model, key, config
+        self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._voice: Voice | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def voice(self) -> Voice:
+        """Raises WrongUse from another event loop than the first, and whatever keeps the source from answering."""
+        async with self._opening:
+            if self._voice is None:
+                self._voice, self._loop = await self._open(), asyncio.get_running_loop()
+            if self._loop is not asyncio.get_running_loop():
+                raise WrongUse("A Chat is used from one event loop: either with ask or with ask_sync.")
+            return self._voice
+
+    async def _open(self) -> Voice:
+        if self.source is not None and not isinstance(self.source, str):
+            return self.source
+        if self.source == LOCAL:
+            node = await self._stack.enter_async_context(running(self.config or load(), serve=False))
+            return node.voice
+        server = OpenAICompatible(Server(self._url(), self.model or (None if self.source else "swarm"), self.key))
+        self._stack.push_async_callback(server.close)
+        await server.start()
+        return Swarm(self._url(), [Worker("api", 1, server)], Embedder("", offline=True))
+
+    def _url(self) -> str:
+        if isinstance(self.source, str):
+            return tidy(self.source)
+        server = (self.config or load()).server
+        return tidy(f"http://{f'[{server.host}]' if ':' in server.host else server.host}:{server.port}")
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+        self._voice = None
+
+
+class Background:
+    """An event loop in a thread of its own, for programs that have none. Started at first use."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="local-swarm-chat", daemon=True)
+                self._thread.start()
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def stop(self) -> None:
+        if self._loop and self._thread:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+            self._loop = None
+
+
+class Chat:
+    """A conversation. `source`: None for the daemon, "local", an address, or a Voice. `usage` adds up all answers."""
+
+    def __init__(
+        self, source: str | Voice | None = None, *, model: str | None = None, key: str | None = None, system: str | None = None,
+        remembered: int = REMEMBERED, config: Config | None = None,
+    ) -> None:  # fmt: skip
+        self.system, self.remembered = system, remembered
+        self.messages: list[Message] = []
+        self.usage = Usage(0, 0)
+        self._line, self._background = Line(source, model, key, config), Background()
+
+    def another(self, system: str | None = None) -> Chat:
+        """A new conversation over the same models."""
+        made = Chat.__new__(Chat)
+        made.system, made.remembered, made.messages, made.usage = system, self.remembered, [], Usage(0, 0)
+        made._line, made._background = self._line, self._background
+        return made
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the models, for all conversations over them."""
+        await self._line.close()
+
+    async def ask(self, text: str, tools: Sequence[dict[str, Any]] = (), **sampling: Any) -> Answer:
+        """One answer. `sampling` as in `types.Sampling`: temperature, seed, max_tokens ... Raises SwarmErrors; what failed is not
+        remembered."""
+        async with aclosing(self._said(text, tools, sampling)) as said:
+            async for piece in said:
+                if isinstance(piece, Answer):
+                    return piece
+        raise AssertionError("an answer ends with an election")
+
+    async def stream(self, text: str, **sampling: Any) -> AsyncGenerator[str, None]:
+        """The answer's words as they come; of several voices at once, when they have voted."""
+        heard = 0
+        async with aclosing(self._said(text, (), sampling)) as said:
+            async for piece in said:
+                words = piece.text[heard:] if isinstance(piece, Answer) else piece
+                heard += len(words)
+                if words:
+                    yield words
+
+    async def _said(
+        self, text: str, tools: Sequence[dict[str, Any]], sampling: dict[str, Any]
+    ) -> AsyncGenerator[str | Answer, None]:
+        voice = await self._line.voice()
+        asked = Message("user", text)
+        system = [Message("system", self.system)] if self.system else []
+        prompt = Prompt((*system, *self.messages, asked), tuple(tools), Sampling(**sampling))
+        async with aclosing(voice.answer(prompt)) as events:
+            async for event in events:
+                if isinstance(event, Delta):
+                    yield event.text
+                elif isinstance(event, Election):
+                    answer = answer_of(event)
+                    self._remember(asked, answer)
+                    yield answer
+
+    def _remember(self, asked: Message, answer: Answer) -> None:
+        self.messages += [asked, Message("assistant", answer.text, answer.tool_calls)]
+        del self.messages[: max(0, len(self.messages) - self.remembered)]
+        read, written = self.usage.prompt_tokens, self.usage.completion_tokens
+        cached = self.usage.cached_tokens + answer.usage.cached_tokens
+        self.usage = Usage(read + answer.usage.prompt_tokens, written + answer.usage.completion_tokens, cached)
+
+    # -- for programs without an event loop
+
+    def ask_sync(self, text: str, tools: Sequence[dict[str, Any]] = (), **sampling: Any) -> Answer:
+        """`ask`, from a program without an event loop."""
+        return self._background.run(self.ask(text, tools, **sampling))
+
+    def stream_sync(self, text: str, **sampling: Any) -> Iterator[str]:
+        """`stream`, from a program without an event loop."""
+        heard: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
+
+        async def listen() -> None:
+            try:
+                async with aclosing(self.stream(text, **sampling)) as words:
+                    async for piece in words:
+                        heard.put(piece)
+                heard.put(None)
+            except BaseException as problem:
+                heard.put(problem)
+
+        threading.Thread(target=lambda: self._background.run(listen()), daemon=True).start()
+        while (piece := heard.get()) is not None:
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
+
+    def close_sync(self) -> None:
+        self._background.run(self.close())
+        self._background.stop()
+
+
+def answer_of(election: Election) -> Answer:
+    elected = election.elected
+    agreement = election.agreement if len(election.candidates) > 1 else None
+    return Answer(elected.text, elected.usage, elected.finish_reason, agreement, elected.tool_calls, election.provider)

@@ -1,0 +1,97 @@
+"""Conversations: what is remembered, what is added up, and the same words from a voice, a daemon and a program without a loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from local_swarm import Chat
+from local_swarm.backends.base import Seat
+from local_swarm.backends.fake import Fake
+from local_swarm.errors import SwarmError
+from local_swarm.swarm.manager import Swarm
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.worker import Worker
+from local_swarm.types import Prompt
+from tests.api.conftest import open_door
+
+pytestmark = pytest.mark.anyio
+
+
+def recite(prompt: Prompt, _seat: Seat) -> str:
+    """Everything that was said, so that a test can see what was remembered."""
+    return " | ".join(f"{message.role}: {message.content}" for message in prompt.messages)
+
+
+async def voice(workers: int = 1) -> Swarm:
+    engine = Fake(recite)
+    await engine.start()
+    return Swarm("here", [Worker(f"w{n}", n, engine) for n in range(1, workers + 1)], Embedder("", offline=True))
+
+
+@pytest.fixture
+async def chat() -> AsyncIterator[Chat]:
+    async with Chat(await voice(), system="Be brief.") as made:
+        yield made
+
+
+async def test_a_conversation_is_remembered_and_counted(chat: Chat) -> None:
+    first = await chat.ask("one")
+    assert first.text == "system: Be brief. | user: one" and first.agreement is None
+    second = await chat.ask("two")
+    assert second.text.endswith(f"user: one | assistant: {first} | user: two")
+    assert chat.usage.completion_tokens == first.usage.completion_tokens + second.usage.completion_tokens
+
+
+async def test_the_oldest_is_forgotten_first() -> None:
+    made = Chat(await voice(), remembered=2)
+    for text in ("one", "two", "three"):
+        answer = await made.ask(text)
+    assert "two" in answer.text and not answer.text.startswith("user: one")
+
+
+async def test_agents_share_a_model_and_no_memory(chat: Chat) -> None:
+    others = [chat.another(system=f"You are {n}.") for n in range(5)]
+    answers = await asyncio.gather(*(one.ask("who?") for one in others))
+    assert [str(one) for one in answers] == [f"system: You are {n}. | user: who?" for n in range(5)]
+
+
+async def test_words_come_as_they_are_written(chat: Chat) -> None:
+    pieces = [piece async for piece in chat.stream("one")]
+    assert len(pieces) > 1 and "".join(pieces) == "system: Be brief. | user: one"
+    assert len(chat.messages) == 2
+
+
+async def test_several_voices_tell_their_agreement() -> None:
+    answer = await Chat(await voice(3)).ask("one")
+    assert answer.agreement == 1.0
+    assert [piece async for piece in Chat(await voice(3)).stream("one")] == [answer.text]
+
+
+async def test_the_daemon_is_asked_by_the_same_words() -> None:
+    async with open_door(Fake(recite)) as door, Chat(door.url, model="swarm") as chat:
+        assert str(await chat.ask("one")) == "user: one"
+        assert "".join([piece async for piece in chat.stream("two")]).endswith("user: two")
+
+
+async def test_what_failed_is_not_remembered() -> None:
+    chat = Chat("http://127.0.0.1:9/v1")
+    with pytest.raises(SwarmError, match="cannot be reached"):
+        await chat.ask("one")
+    assert chat.messages == []
+    await chat.close()
+
+
+async def test_a_program_without_a_loop_asks_as_well() -> None:
+    async with open_door(Fake(recite)) as door:
+
+        def program() -> tuple[str, str]:
+            chat = Chat(door.url, model="swarm")
+            said, streamed = str(chat.ask_sync("one")), "".join(chat.stream_sync("two"))
+            chat.close_sync()
+            return said, streamed
+
+        said, streamed = await asyncio.to_thread(program)
+    assert said == "user: one" and streamed.endswith("user: two")
