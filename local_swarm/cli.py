@@ -64,6 +64,9 @@ ContextOption = Annotated[int | None, typer.Option(help="Tokens of prompt and an
 HostOption = Annotated[str | None, typer.Option(help="Address of the API, on this machine only. [default: 127.0.0.1]")]
 PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
 FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
+RosterOption = Annotated[
+    Path | None, typer.Option("--roster", help="A YAML file that lists several engines, servers and fallbacks.")
+]
 MinimalOption = Annotated[bool, typer.Option("--minimal", help="When setting up, leave out PyTorch and embeddings.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Ask no questions.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -91,6 +94,7 @@ def configured(file: Path | None, use_starter: bool, **flags: Any) -> Config:
         "instances": "swarm.instances",
         "host": "server.host",
         "port": "server.port",
+        "roster": "swarm.roster",
     }
     wishes = {names[key]: value for key, value in flags.items()}
     if use_starter:
@@ -110,6 +114,7 @@ def start(
     host: HostOption = None,
     port: PortOption = None,
     file: FileOption = None,
+    roster: RosterOption = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell what goes on inside.")] = False,
     _minimal: MinimalOption = False,
     _yes: YesOption = False,
@@ -118,7 +123,10 @@ def start(
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
-    config = configured(file, use_starter, model=model, instances=instances, context=context, host=host, port=port)
+    listed = str(roster) if roster else None
+    config = configured(
+        file, use_starter, model=model, instances=instances, context=context, host=host, port=port, roster=listed
+    )
     asyncio.run(serve(config))
 
 

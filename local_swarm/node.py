@@ -10,6 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import cast
 
+from fastapi import FastAPI
+
+from local_swarm.api.providers import providers
 from local_swarm.api.routes import Status
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.backends.base import Backend
@@ -28,6 +31,7 @@ from local_swarm.models.registry import find
 from local_swarm.models.selector import SMALLEST_CONTEXT, Plan, Rules, Wishes, plan
 from local_swarm.places import home, offline
 from local_swarm.roster import Member
+from local_swarm.swarm.fallback import Chain
 from local_swarm.swarm.ledger import Ledger
 from local_swarm.swarm.manager import Habits, Swarm
 from local_swarm.swarm.pressure import pressure
@@ -151,7 +155,7 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
         if made:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            await stack.enter_async_context(serving(create_app(node.voice, node.status), made))
+            await stack.enter_async_context(serving(door(node), made))
         await start(node, config)
         watching = asyncio.create_task(watch_memory(node), name="memory-watch")
         try:
@@ -160,6 +164,14 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
             node.stopping = True
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+
+
+def door(node: Node) -> FastAPI:
+    """The users' door, with a view of the providers where there is a chain of them."""
+    app = create_app(node.voice, node.status)
+    if isinstance(node.voice, Chain):
+        app.include_router(providers(node.voice.report))
+    return app
 
 
 async def start(node: Node, config: Config) -> None:

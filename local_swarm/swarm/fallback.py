@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Any
 
 from local_swarm.errors import BadRequest, SwarmError, Unavailable
 from local_swarm.swarm.ledger import Account, Ledger
@@ -72,7 +73,8 @@ class Chain:
     def name(self) -> str:
         return self._name
 
-    def report(self) -> list[dict[str, object]]:
+    def report(self) -> list[dict[str, Any]]:
+        """What each provider was asked, took and cost, the first one first."""
         return [{**step.account.report(), "priority": step.priority} for step in self.steps]
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
