@@ -65,7 +65,8 @@ HostOption = Annotated[str | None, typer.Option(help="Address of the API, on thi
 PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
 FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 RosterOption = Annotated[
-    Path | None, typer.Option("--roster", help="A YAML file that lists several engines, servers and fallbacks.")
+    Path | None,
+    typer.Option("--roster", help="A YAML file that lists several engines, servers and fallbacks.", metavar="FILE"),
 ]
 MinimalOption = Annotated[bool, typer.Option("--minimal", help="When setting up, leave out PyTorch and embeddings.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Ask no questions.")]

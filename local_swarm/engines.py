@@ -159,7 +159,11 @@ def gguf_config(config: Config, member: Member, where: Path | str | None) -> Con
 def folder_engine(
     kind: str, folder: Folder, member: Member, config: Config, hardware: Hardware
 ) -> tuple[Backend, Plan]:
-    """An engine of its own process for a folder of safetensors."""
+    """An engine of its own process for a folder of safetensors. Raises WrongUse for adapters that it cannot take."""
+    if kind == "mlx" and len(member.adapters) > 1:
+        raise WrongUse("MLX takes one adapter for a model. Give each a member of its own.")
+    if kind == "vllm" and member.adapters:
+        raise WrongUse("vLLM members take no adapters here. Use engine: transformers for them.")
     vote, share = config.swarm, config.hardware
     rules = Rules(share.ram_fraction, share.gpu_memory_fraction, vote.min_instances, vote.max_instances)
     workers, why = number_of_workers(hardware, Wishes(member.workers or vote.instances), rules)

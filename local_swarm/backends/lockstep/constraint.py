@@ -14,10 +14,12 @@ from local_swarm.backends.sampling import Scores
 class Constraint:
     """What a text may be, at one place of it."""
 
-    def __init__(self, matcher: Any) -> None:
-        self.matcher = matcher
+    def __init__(self, matcher: Any, endings: frozenset[int]) -> None:
+        self.matcher, self.endings = matcher, endings
 
     def allows(self, token: int) -> bool:
+        if token in self.endings:  # a matcher validates what goes on, and an ending does not
+            return bool(self.matcher.is_accepting())
         return bool(self.matcher.validate_tokens([token]) == 1)
 
     def masked(self, scores: Scores) -> Scores:
@@ -52,6 +54,6 @@ def constraints(vocabulary: Vocabulary) -> Maker:
         first = LLMatcher(made[0], grammar, log_level=0)
         if first.is_error():
             raise ValueError(str(first.get_error()).split("\n")[0])
-        return [Constraint(first.deep_copy()) for _ in range(seats)]
+        return [Constraint(first.deep_copy(), vocabulary.endings) for _ in range(seats)]
 
     return make
