@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,33 @@ async def test_ends_before_a_stop_string(backend: Backend) -> None:
     stopped = candidates(await collect(backend, prompt(stop=(word,)), 1))["w1"]
     assert stopped.text == free.split(word)[0].rstrip(" ") or stopped.text == free.split(word)[0]
     assert stopped.finish_reason == "stop"
+
+
+async def test_writes_json_that_obeys_a_schema(backend: Backend) -> None:
+    if backend.facts and backend.facts.engine == "fake":
+        pytest.skip("scripts write what they like")
+    schema = {
+        "type": "object",
+        "properties": {"sum": {"type": "integer"}},
+        "required": ["sum"],
+        "additionalProperties": False,
+    }
+    asked = replace(prompt(max_tokens=200), schema=schema)
+    for candidate in candidates(await collect(backend, asked, 3)).values():
+        if candidate.finish_reason == "stop":
+            found = json.loads(candidate.text)
+            assert list(found) == ["sum"] and isinstance(found["sum"], int)
+        else:  # a number may go on for as long as the answer
+            assert candidate.text.lstrip().startswith("{")
+
+
+async def test_tells_how_likely_its_tokens_were(backend: Backend) -> None:
+    if backend.facts and backend.facts.engine == "fake":
+        pytest.skip("scripts are as likely as they like")
+    for candidate in candidates(await collect(backend, prompt(max_tokens=6, logprobs=2), 2)).values():
+        assert "".join(one.text for one in candidate.logprobs).startswith(candidate.text[:1])
+        assert all(one.logprob is not None and one.logprob <= 0 and len(one.top) == 2 for one in candidate.logprobs)
+        assert candidate.mean_logprob is not None and candidate.mean_logprob <= 0
 
 
 async def test_refuses_a_prompt_longer_than_the_context_with_numbers(backend: Backend) -> None:

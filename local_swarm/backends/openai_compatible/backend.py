@@ -245,6 +245,8 @@ class OpenAICompatible:
         ended = 0
         began, estimate = time.monotonic(), estimated_tokens(prompt)
         body = request(prompt, party, self._found.model)
+        if prompt.sampling.logprobs is not None and self._found.kind == "local-swarm":
+            del body["stream"], body["stream_options"]  # what a swarm streams word by word has no log-probabilities
         url = f"{self.server.url}/chat/completions"
         async with self._http.post(url, json=body, allow_redirects=False) as response:
             if response.status != 200:
