@@ -146,6 +146,18 @@ async def test_many_requests_at_once_are_all_answered(backend: Backend) -> None:
     assert all(len(candidates(events)) == 3 for events in done)
 
 
+async def test_requests_at_the_same_moment_do_not_mix(backend: Backend, request: pytest.FixtureRequest) -> None:
+    steady(request)
+    asked = [
+        prompt(f"Write a Python function that returns the {what} of a list.")
+        for what in ("sum", "largest", "length", "mean")
+    ]
+    alone = [candidates(await collect(backend, one, 1))["w1"].text for one in asked]
+    among = await asyncio.gather(*(collect(backend, one, 1) for one in asked))
+    assert [candidates(events)["w1"].text for events in among] == alone
+    assert len(set(alone)) == len(asked)
+
+
 async def test_a_request_given_up_leaves_room_for_the_next(backend: Backend) -> None:
     for _ in range(40):
         async with aclosing(backend.generate(prompt(), seats(6))) as events:
