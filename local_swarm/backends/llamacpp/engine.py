@@ -170,6 +170,7 @@ class Engine:
         read = self._add_reading(batch, rows)
         if not len(batch):
             return []
+        self._use_threads(reading=rows < len(batch))
         began = self.clock()
         if not self.memory.decode(batch):
             return self._shed()
@@ -179,7 +180,7 @@ class Engine:
         self.decode_s += seconds
         self.pace.saw(rows, len(batch) - rows, seconds)
         if rows == len(batch) and not self.model.on_gpu:
-            self._regulate(rows, seconds)
+            self.governor.saw(rows, seconds, self.clock())
         reports: list[wire.Report] = []
         for prompt in read:
             reports += self._read(prompt, scores)
@@ -187,10 +188,11 @@ class Engine:
             reports += self._write(part, scores)
         return reports
 
-    def _regulate(self, rows: int, seconds: float) -> None:
-        threads = self.governor.threads
-        if self.governor.saw(rows, seconds, self.clock()) != threads:
-            self.memory.use_threads(self.governor.threads)
+    def _use_threads(self, reading: bool) -> None:
+        """A step that reads is long enough for every thread to get its turn, whoever else computes."""
+        threads = self.governor.most if reading else self.governor.threads
+        if threads != self.memory.threads:
+            self.memory.use_threads(threads)
 
     def _admit(self) -> None:
         """Begin jobs whose turn it is and for which there is room. One whose prompt begins as another does that is just being
