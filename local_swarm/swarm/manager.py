@@ -103,6 +103,8 @@ class Swarm:
             if worker.backend.state == "restarting" and not self.health.healthy:
                 await worker.backend.ready(REVIVAL_S)
         healthy = [worker for worker in self.workers if worker.healthy]
+        if not healthy and all(worker.backend.state == "failed" for worker in self.workers):
+            raise EngineLost("The engine keeps ending soon after its start. Its log says why.", retry_after_s=30)
         if not healthy:
             raise Starting("The swarm is starting: no worker is ready yet. Try again in a moment.", retry_after_s=2)
         if self.pressure == "requests":
