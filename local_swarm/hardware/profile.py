@@ -34,7 +34,8 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Accelerator:
-    """`memory_bytes` of `unified` and `shared` memory is part of the system's, not beside it."""
+    """`memory_bytes` of `unified` and `shared` memory is part of the system's, not beside it. `limit_bytes`: the most that the
+    chip may hold of it at once, where there is such a limit. `runtime`: what computes on it, e.g. `CUDA 12.4` or `ROCm 6.3`."""
 
     vendor: Vendor
     name: str
@@ -42,6 +43,8 @@ class Accelerator:
     free_bytes: int | None
     memory_kind: MemoryKind
     driver: str | None = None
+    limit_bytes: int | None = None
+    runtime: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

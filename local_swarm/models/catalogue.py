@@ -68,7 +68,13 @@ class Entry:
             return None
         share = self.active_b / self.params_b if self.active_b and self.params_b else 1.0
         return Model(
-            self.id, path, variant.quantization, self.architecture, variant.bytes, self.shape, int(variant.bytes * share)
+            self.id,
+            path,
+            variant.quantization,
+            self.architecture,
+            variant.bytes,
+            self.shape,
+            int(variant.bytes * share),
         )
 
     def finest_first(self) -> list[Variant]:
@@ -113,6 +119,11 @@ class Catalogue:
         """By id (`qwen3.5-9b`) or by family and size (`qwen3.5:9b`)."""
         return next((one for one in self.entries if name.lower() in (one.id, one.name)), None)
 
+    def knows(self, name: str) -> bool:
+        """Whether a model or a family is meant, in whatever size."""
+        first = name.lower().split(":")[0]
+        return any(first in (one.id, one.family) for one in self.entries)
+
     def find(self, name: str) -> tuple[Entry, Variant]:
         """The file that `NAME[:SIZE[:QUANT]]` means. Raises UnknownModel with the nearest name."""
         words = name.lower().split(":")
@@ -130,8 +141,8 @@ class Catalogue:
             )
         raise UnknownModel(self.unknown(name))
 
-    def unknown(self, name: str) -> str:
-        names = [known for one in self.entries for known in (one.name, one.id, one.family)]
+    def unknown(self, name: str, others: Sequence[str] = ()) -> str:
+        names = [*others, *(known for one in self.entries for known in (one.name, one.id, one.family))]
         close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
         hint = f" Did you mean {close[0]}?" if close else ""
         return f"No model is called {name!r}.{hint} See them all with: python main.py models"
@@ -153,7 +164,7 @@ class Catalogue:
 
 
 def load(data: Path, home: Path) -> Catalogue:
-    """The catalogue that comes with the program, with the user's own entries before it. Raises WrongUse for a mistake in either."""
+    """The catalogue that comes with the program, with the user's own entries before it. Raises WrongUse for a mistake."""
     shipped = read(data / "models.yaml")
     own = home / OWN
     added = read(own) if own.exists() else {"models": []}
@@ -200,7 +211,9 @@ def parsed(raw: Any, path: Path) -> Entry:
 
 def shape_of(raw: Mapping[str, Any], where: str) -> Shape | None:
     """What the cache costs, by the kinds of layers; None where a part of it is not known."""
-    counts = {key: whole(raw, key, where) for key in ("context", "attention", "kv_heads", "head", "latent", "state_bytes")}
+    counts = {
+        key: whole(raw, key, where) for key in ("context", "attention", "kv_heads", "head", "latent", "state_bytes")
+    }
     layers, state = counts["attention"], counts["state_bytes"]
     if layers is None or state is None:
         return None

@@ -71,6 +71,12 @@ class Header:
         return int(value) if isinstance(value, (int, float)) and 0 <= value <= MAX_NUMBER else None
 
     @property
+    def file_type(self) -> int:
+        """llama.cpp's number for how most of the weights are quantised, -1 where it is not told."""
+        given = self.metadata.get("general.file_type", -1)
+        return given if isinstance(given, int) else -1
+
+    @property
     def context(self) -> int | None:
         return self.number("context_length")
 
