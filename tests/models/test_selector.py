@@ -7,10 +7,12 @@ import pytest
 from local_swarm.errors import DoesNotFit, UnknownModel, WrongUse
 from local_swarm.hardware.profile import Accelerator, Hardware, Memory, MemoryKind, Processor, System, Vendor
 from local_swarm.models import starter
-from local_swarm.models.budget import Rules
+from local_swarm.models.budget import Rules, places
+from local_swarm.models.catalogue import Catalogue
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.registry import find, is_path, model_of
 from local_swarm.models.selector import Plan, Wishes, plan
+from local_swarm.models.storage import Storage
 
 GIB = 1 << 30
 
@@ -77,7 +79,7 @@ def test_a_container_limit_counts() -> None:
 
 def test_workers_are_given_up_before_the_context_and_16_bit_keys_before_a_majority() -> None:
     tight = planned(machine(15, "linux", card(8)))
-    assert (tight.context, tight.workers, tight.kv_type) == (32_768, 7, "f16")
+    assert (tight.context, tight.workers, tight.kv_type) == (32_768, 4, "f16")
     tighter = planned(machine(15, "linux", card(7)))
     assert tighter.context == 32_768 and tighter.kv_type == "q8_0" and tighter.workers >= 3
 
@@ -117,7 +119,7 @@ def test_what_cannot_fit_is_refused_with_numbers() -> None:
     with pytest.raises(DoesNotFit, match=r"GiB.*--context"):
         planned(machine(8))
     with pytest.raises(DoesNotFit):
-        planned(machine(24), context=131_072, instances=32)
+        planned(machine(20), context=131_072, instances=32)
 
 
 def test_impossible_wishes_are_wrong_use() -> None:
