@@ -56,7 +56,7 @@ def cuda(driver: str | None) -> EngineBuild:
 
 def engine_builds(os_name: System, accelerators: Sequence[Accelerator], which: Which) -> tuple[EngineBuild, ...]:
     """The builds to try, the best first; the last one always is the processor's."""
-    vendors = {one.vendor for one in accelerators}
+    vendors = {one.vendor for one in accelerators if one.memory_kind != "shared"}  # nothing runs on integrated graphics
     if os_name == "darwin":
         return (METAL, CPU) if "apple" in vendors else (CPU,)
     found: list[EngineBuild] = []

@@ -8,7 +8,7 @@ import pytest
 
 from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.models.budget import Rules
-from local_swarm.models.catalogue import Catalogue, Variant, load
+from local_swarm.models.catalogue import Variant, load
 from local_swarm.models.choice import Choice, choose
 from local_swarm.models.selector import Wishes
 from tests.models.machines import MACHINES, RESEARCH, Machine, apple, machine, nvidia, phone
@@ -22,9 +22,9 @@ def where(variant: Variant) -> Path:
 
 
 def chosen(
-    one: Machine, catalogue: Catalogue = CATALOGUE, preferred: tuple[str, ...] = ("auto",), rules: Rules | None = None, **wishes: int
+    one: Machine, preferred: tuple[str, ...] = ("auto",), rules: Rules | None = None, **wishes: int
 ) -> Choice:  # fmt: skip
-    return choose(one.hardware, catalogue, Wishes(**wishes), rules or Rules(), preferred, where)
+    return choose(one.hardware, CATALOGUE, Wishes(**wishes), rules or Rules(), preferred, where)
 
 
 def described(choice: Choice) -> str:
