@@ -12,6 +12,10 @@ WHEELS = "https://abetlen.github.io/llama-cpp-python/whl"  # the engine's own in
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"  # PyTorch's own index of builds without CUDA
 COMPILE_CORE_SECONDS = 400  # measured on a 2.5 GHz core without graphics; llama.cpp of llama-cpp-python 0.3.36
 FULL_BYTES, MINIMAL_BYTES = 3 << 30, 1 << 30  # of disk while installing, with and without PyTorch
+# What Termux has as packages of its own: pip must use those and not build others, which would need Rust and half an hour.
+FROM_SYSTEM = ("numpy", "psutil", "cryptography", "pydantic-core", "rpds-py")
+# huggingface_hub asks for hf-xet, which has no build for Android and can be done without; so it comes without what it asks for.
+HUB_NEEDS = ("click", "fsspec", "packaging", "tqdm")
 CMAKE_FILE = Path(__file__).with_name("llama_cpp.cmake")
 
 Which = Callable[[str], str | None]

@@ -24,8 +24,8 @@ from local_swarm.places import home, offline
 
 
 def prepared(config: Config, console: Console, menu: bool, ask: bool) -> Config:
-    """What `start` runs. A model that is wished for is fetched where it is not here. Without a wish nothing is fetched unasked: on
-    a terminal a first start (`ask`) or `menu` lets the user choose, else whatever is here runs, the starter at the least.
+    """What `start` runs. A model that is wished for is fetched where it is not here. Without a wish nothing is fetched unasked:
+    on a terminal a first start (`ask`) or `menu` lets the user choose, else whatever is here runs, the starter at the least.
 
     Raises DownloadFailed where a wished-for model cannot be had, UnknownModel where it does not exist."""
     counsel = advisor(config, detect())

@@ -77,8 +77,8 @@ def plan_table(plan: Plan) -> Table:
 
 def models_table(advisor: Advisor, entries: Sequence[Entry], everything: bool) -> Table:
     rows = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("model", "quantisations", "smallest", "needs here", "on disk", "licence"):
-        rows.add_column(name, no_wrap=name in ("model", "smallest"))
+    for name in ("model", "bits", "to fetch", "needs here", "on disk", "licence"):
+        rows.add_column(name, no_wrap=name != "on disk")
     for entry in entries:
         usual = usual_file(entry)
         plan = advisor.fits(entry, usual) if usual else None
@@ -87,7 +87,7 @@ def models_table(advisor: Advisor, entries: Sequence[Entry], everything: bool) -
             continue
         size = f"{usual.bytes / 1e9:.1f} GB" if usual and usual.bytes else "?"
         needs = size_of(plan).split(" of ")[0] if plan else ("unknown" if entry.shape is None else "too large")
-        named = ", ".join(dict.fromkeys(one.quantization for one in entry.variants))
+        named = " ".join(map(str, sorted({one.bits for one in entry.variants if one.bits})))
         rows.add_row(entry.name, named, size, needs, ", ".join(here), entry.licence)
     return rows
 
