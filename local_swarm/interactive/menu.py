@@ -34,13 +34,13 @@ class Picked:
 
 
 class Menu:
-    """Questions and answers on one terminal. `streams`: where answers come from, for tests."""
+    """Questions and answers on one terminal. `stream`: where answers come from, the terminal if None."""
 
     def __init__(self, advisor: Advisor, console: Console, stream: Any = None) -> None:
         self.advisor, self.console, self.stream = advisor, console, stream
 
     def run(self) -> Picked:
-        """Raises KeyboardInterrupt and EOFError when the user leaves."""
+        """Raises EOFError when nobody answers any more."""
         self.console.print(hardware_table(self.advisor.hardware))
         while True:
             picked = self.ask_how()

@@ -39,7 +39,10 @@ def prepared(config: Config, console: Console, menu: bool, ask: bool) -> Config:
 
 def chosen(config: Config, counsel: Advisor, console: Console) -> Config:
     """What the user picks, fetched and kept for the next start. Where it cannot be fetched, the starter runs and that is said."""
-    picked = Menu(counsel, console).run()
+    try:
+        picked = Menu(counsel, console).run()
+    except EOFError:  # nobody answers any more
+        picked = Picked({"models.model": starter.NAME})
     wished = with_settings(config, picked)
     try:
         fetched(counsel.find(str(picked.settings["models.model"])), wished, console)
