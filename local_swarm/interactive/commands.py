@@ -12,11 +12,12 @@ import typer
 from rich.console import Console
 
 from local_swarm import config as settings
+from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import BadModelFile, WrongUse
 from local_swarm.hardware.detector import detect as look
 from local_swarm.hardware.profile import Hardware, hardware_from
 from local_swarm.models import starter
-from local_swarm.places import home
+from local_swarm.places import checkout, data_folder, home
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
@@ -68,7 +69,8 @@ def plan(
     wish = starter.NAME if use_starter else model
     flags = {"models.model": wish, "swarm.instances": instances, "models.context": context}
     chosen = settings.load(file, flags)
-    counsel = advisor(chosen, other_machine(hardware) if hardware else look())
+    graphics = hardware is not None or engine_for_graphics(checkout())
+    counsel = advisor(chosen, other_machine(hardware) if hardware else look(), graphics=graphics)
     if chosen.models.model is not None:
         what = counsel.plan_for(counsel.find(chosen.models.model))
     else:
@@ -104,7 +106,7 @@ def download(
     from local_swarm.models.advice import advisor, name_of
 
     chosen = settings.load(file, {"models.model": model or model_option})
-    counsel = advisor(chosen, look())
+    counsel = advisor(chosen, look(), graphics=engine_for_graphics(checkout()))
     found = counsel.find(chosen.models.model or name_of(counsel.recommended()))
     done = fetched(found, chosen, err)
     told = {
@@ -179,7 +181,7 @@ def add(
     """Add a model to your own catalogue, as the hub or its file describes it."""
     from local_swarm.models.extend import added
 
-    entry = added(source, settings.load(file).models_folder, home())
+    entry = added(source, settings.load(file).models_folder, home(), data_folder())
     if json_wanted:
         print(json.dumps(entry))
     else:

@@ -11,6 +11,7 @@ import yaml
 from rich.console import Console
 
 from local_swarm.config import Config
+from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import DownloadFailed
 from local_swarm.hardware.detector import detect
 from local_swarm.interactive.menu import Menu, Picked
@@ -20,7 +21,7 @@ from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.downloader import Downloader, Fetched
 from local_swarm.models.hub import Hub
 from local_swarm.models.registry import Found
-from local_swarm.places import home, offline
+from local_swarm.places import checkout, home, offline
 
 
 def prepared(config: Config, console: Console, menu: bool, ask: bool) -> Config:
@@ -28,7 +29,7 @@ def prepared(config: Config, console: Console, menu: bool, ask: bool) -> Config:
     on a terminal a first start (`ask`) or `menu` lets the user choose, else whatever is here runs, the starter at the least.
 
     Raises DownloadFailed where a wished-for model cannot be had, UnknownModel where it does not exist."""
-    counsel = advisor(config, detect())
+    counsel = advisor(config, detect(), graphics=engine_for_graphics(checkout()))
     first = ask and is_terminal() and config.models.model is None and not own_settings().exists()
     if menu or (first and counsel.best_here() is None):
         return chosen(config, counsel, console)

@@ -94,6 +94,8 @@ class Advisor:
         if wish is None:
             return self.best_here() or self.starter()
         found = self.find(wish)
+        if found.path == starter.PATH:
+            return self.starter()
         if not found.on_disk:
             raise UnknownModel(f"{found.name} is not on this disk. Fetch it: python main.py download {found.name}")
         return self.plan_for(found)
@@ -119,8 +121,10 @@ def size_of(plan: Plan) -> str:
     return f"{total / GIB:.1f} GiB{share}"
 
 
-def advisor(config: Config, hardware: Hardware, at_most: int | None = None) -> Advisor:
-    """`at_most` bounds the context where the settings leave it free. Raises WrongUse for a mistake in the catalogue."""
+def advisor(config: Config, hardware: Hardware, at_most: int | None = None, graphics: bool = True) -> Advisor:
+    """`at_most` bounds the context where the settings leave it free; `graphics`: whether the engine that is here can use a card.
+
+    Raises WrongUse for a mistake in the catalogue."""
     if config.models.engine == "mlx":
         raise WrongUse(
             "The engine mlx is not part of this version. llamacpp uses Apple's Metal as well: --engine llamacpp"
@@ -131,7 +135,7 @@ def advisor(config: Config, hardware: Hardware, at_most: int | None = None) -> A
         config.swarm.min_instances,
         config.swarm.max_instances,
         config.models.kv_type,
-        config.hardware.gpu_layers != 0,
+        graphics and config.hardware.gpu_layers != 0,
     )
     return Advisor(
         hardware, load(data_folder(), home()), storage(config.models_folder), config.models.preferred_models,

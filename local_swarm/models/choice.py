@@ -162,7 +162,7 @@ def explained(
         *why_not(question, order, entry, variant),
         why_workers(setting, workers, reason),
         why_context(setting, longest, model, question.wishes),
-        *why_place(question.hardware, question.place, found),
+        *why_place(question.hardware, question.place, found, question.rules),
     )
     return Choice(entry, variant, made)
 

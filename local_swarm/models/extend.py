@@ -23,8 +23,9 @@ SIZE = re.compile(r"(?i)(?:^|[-_.])(e?\d+(?:\.\d+)?[bm](?:-a\d+(?:\.\d+)?b)?)(?=
 QUANT = re.compile(r"(?i)(?:^|[-_.])((?:ud-)?(?:i?q\d\w*|mxfp4\w*|bf16|f16|f32))(?=[-_.]|$)")
 
 
-def added(source: str, folder: Path, home: Path, hub: Hub | None = None) -> dict[str, Any]:
-    """The entry, once it is in the user's catalogue. Raises WrongUse, BadModelFile and DownloadFailed."""
+def added(source: str, folder: Path, home: Path, data: Path, hub: Hub | None = None) -> dict[str, Any]:
+    """The entry, once it is in the user's catalogue. Of a model that is known already what is known stays, and the file is put
+    before its others. `data`: the folder of the shipped catalogue. Raises WrongUse, BadModelFile and DownloadFailed."""
     repository = re.fullmatch(r"([\w.-]+/[\w.-]+)/(.+\.gguf)", source)
     if repository and not Path(source).expanduser().exists():
         entry = from_hub(repository[1], repository[2], hub or Hub(offline()))
@@ -32,7 +33,28 @@ def added(source: str, folder: Path, home: Path, hub: Hub | None = None) -> dict
         entry = from_file(Path(source).expanduser(), folder)
     else:
         raise WrongUse(f"{source!r} is neither OWNER/NAME/FILE.gguf of the hub nor the path of a .gguf file.")
+    entry = known_better(entry, raw_entries(home / OWN) + raw_entries(data / "models.yaml"))
     write(entry, home)
+    return entry
+
+
+def raw_entries(path: Path) -> list[dict[str, Any]]:
+    return [one for one in read(path)["models"] if isinstance(one, dict)] if path.exists() else []
+
+
+def known_better(entry: dict[str, Any], known: list[dict[str, Any]]) -> dict[str, Any]:
+    """The entry that knows the same file, else the same model, with this file first; else the entry itself."""
+    [file] = entry["files"]
+
+    def named(one: dict[str, Any]) -> tuple[Any, Any]:
+        return one.get("repo"), one.get("file")
+
+    by_file = [one for one in known if any(named(other) == named(file) for other in one.get("files", []))]
+    by_name = [one for one in known if one.get("id") == entry["id"]]
+    for one in (*by_file, *by_name):
+        known_file: dict[str, Any] = next((other for other in one["files"] if named(other) == named(file)), {})
+        first = {**file, "quant": known_file.get("quant", file["quant"])}
+        return {**one, "files": [first, *(other for other in one["files"] if named(other) != named(file))]}
     return entry
 
 

@@ -140,7 +140,7 @@ def plan(hardware: Hardware, model: Model, wishes: Wishes, rules: Rules) -> Plan
                 return made.because(
                     why_workers(setting, workers, reason),
                     why_context(setting, longest, model, wishes),
-                    *why_place(hardware, place, found),
+                    *why_place(hardware, place, found, rules),
                 )
     closest = Setting(contexts[-1], "q8_0" if rules.kv_type != "f16" else "f16", least_workers(wishes, rules, workers))
     need = need_of(model, closest, found[-1])
@@ -222,10 +222,12 @@ def why_context(setting: Setting, longest: int, model: Model, wishes: Wishes) ->
     )
 
 
-def why_place(hardware: Hardware, place: Place, found: Sequence[Place]) -> Iterator[str]:
+def why_place(hardware: Hardware, place: Place, found: Sequence[Place], rules: Rules) -> Iterator[str]:
     yield f"memory: {place.rule} may be used"
     if not place.gpu and found[0].gpu:
         yield f"on the processor: too large for the graphics card ({found[0].rule})"
+    if not rules.gpu and computing(hardware):
+        yield "the graphics card is not used: gpu_layers is 0, or this engine was built without it (python main.py setup)"
     free = hardware.memory.available_bytes
     if not place.gpu and place.budget_bytes and free is not None and free < place.budget_bytes:
         yield f"only {free / GIB:.1f} GiB are free at the moment: close other programs if it runs short"

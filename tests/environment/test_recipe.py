@@ -7,6 +7,8 @@ import pytest
 
 from local_swarm.environment.recipe import (
     CPU,
+    FROM_SYSTEM,
+    HUB_NEEDS,
     TORCH_CPU,
     Recipe,
     compiler_hint,
@@ -49,6 +51,19 @@ def test_the_best_build_for_the_card_comes_first_and_the_processor_last() -> Non
     assert kinds("darwin", card("apple")) == ["metal", "cpu"]
     assert kinds("darwin") == ["cpu"]
     assert kinds("android", card("qualcomm")) == ["cpu"]
+
+
+def test_nothing_is_built_for_graphics_that_are_not_used() -> None:
+    integrated = Accelerator("intel", "Intel Iris Xe", None, None, "shared")
+    assert [build.kind for build in engine_builds("linux", [integrated], all_tools)] == ["cpu"]
+
+
+def test_on_android_pip_may_not_build_what_needs_rust() -> None:
+    assert of("android").system_packages and {"pydantic-core", "rpds-py", "cryptography"} <= set(FROM_SYSTEM)
+    needed = (ROOT / "requirements-termux.txt").read_text(encoding="utf-8")
+    assert all(name in needed for name in (*FROM_SYSTEM, *HUB_NEEDS, PINS["hub"][0]))
+    packages = (ROOT / "scripts" / "install-termux.sh").read_text(encoding="utf-8")
+    assert all(f"python-{name}" in packages and f"python-{name}" in needed for name in FROM_SYSTEM)
 
 
 def test_what_can_neither_be_had_nor_built_is_not_tried() -> None:
