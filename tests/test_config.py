@@ -118,5 +118,5 @@ def test_deep_settings_have_variables_too_and_lists_take_commas() -> None:
     config = load(environment=environment)
     assert config.federation.communication.timeout == 7.0 and config.network.enabled is False
     assert config.models.preferred_models == ("gpt-oss", "auto")
-    with pytest.raises(WrongUse, match="LOCAL_SWARM_SERVER_PORT: '{' is not a value"):
+    with pytest.raises(WrongUse, match=r"LOCAL_SWARM_SERVER_PORT: .* is not a value"):
         load(environment={"LOCAL_SWARM_SERVER_PORT": "{"})

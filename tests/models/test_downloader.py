@@ -187,9 +187,10 @@ def test_every_refusal_is_a_sentence(tmp_path: Path, hub: HubServer, status: int
     assert left_over(tmp_path) == []
 
 
-def test_the_token_is_sent_to_the_hub(tmp_path: Path, hub: HubServer) -> None:
+def test_the_token_is_sent_to_the_hub_and_to_nobody_else(tmp_path: Path, hub: HubServer) -> None:
     downloader(tmp_path, hub, HF_TOKEN="hf_secret").fetch(wanted())
-    assert hub.tokens[0] == "Bearer hf_secret"
+    sent = {path.split("/")[1]: token for (_, path, _), token in zip(hub.asked, hub.tokens, strict=True)}
+    assert sent == {"maker": "Bearer hf_secret", "cdn": None}
 
 
 def test_a_hub_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:

@@ -133,8 +133,8 @@ KEYS = st.sampled_from([
     "x.block_count", "x.embedding_length", "x.context_length", "x.attention.head_count", "x.attention.head_count_kv",
     "x.attention.key_length", "x.attention.value_length", "x.attention.key_length_mla", "x.attention.key_length_swa",
     "x.attention.sliding_window", "x.attention.sliding_window_pattern", "x.attention.shared_kv_layers",
-    "x.full_attention_interval", "x.ssm.inner_size", "x.ssm.state_size", "x.ssm.conv_kernel", "x.ssm.group_count", "x.shortconv.l_cache", "general.file_type",
-    "general.name", "tokenizer.chat_template", "general.alignment",
+    "x.full_attention_interval", "x.ssm.inner_size", "x.ssm.state_size", "x.ssm.conv_kernel", "x.ssm.group_count",
+    "x.shortconv.l_cache", "general.file_type", "general.name", "tokenizer.chat_template", "general.alignment",
 ])  # fmt: skip
 
 
