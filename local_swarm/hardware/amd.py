@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from local_swarm.hardware.files import first_int, read
 from local_swarm.hardware.profile import Accelerator, MemoryKind
-from local_swarm.hardware.run import Run
+from local_swarm.hardware.run import Run, together
 
 VENDOR = "0x1002"
 CARDS = Path("/sys/class/drm")
@@ -33,8 +34,8 @@ def probe(run: Run, cards: Path = CARDS, rocm: Path = ROCM) -> tuple[Accelerator
     ]
     if not kernel and cards.exists():
         return ()  # without the kernel's driver no tool finds a card either, and asking them takes time
-    told = parse_amd_smi(run(AMD_SMI) or "") or parse_rocm_smi(run(ROCM_SMI) or "")
-    return merged(tuple(kernel), told, parse_version(read(rocm)))
+    newer, older = (text or "" for text in together([partial(run, AMD_SMI), partial(run, ROCM_SMI)]))
+    return merged(tuple(kernel), parse_amd_smi(newer) or parse_rocm_smi(older), parse_version(read(rocm)))
 
 
 def parse(texts: Mapping[str, str]) -> list[Accelerator]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from local_swarm.hardware.files import first_int, read
 from local_swarm.hardware.profile import Accelerator
-from local_swarm.hardware.run import Run
+from local_swarm.hardware.run import Run, together
 
 VENDOR = "0x8086"
 CARDS = Path("/sys/class/drm")
@@ -30,11 +32,11 @@ UNITS = {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "MB": 1 << 20, "GB": 1 
 def probe(run: Run, cards: Path = CARDS) -> tuple[Accelerator, ...]:
     devices = [one for one in sorted(cards.glob("card[0-9]*/device")) if "-" not in one.parent.name]
     found = [one for device in devices if (one := parse(files_of(device)))]
-    if any(one.memory_kind == "dedicated" and one.memory_bytes is None for one in found):
-        found = sized(found, parse_xpu_smi(run(XPU_SMI) or ""))
     if any(one.memory_kind == "dedicated" for one in found):
-        runtime = parse_sycl_ls(run(SYCL_LS) or "") or "Vulkan"
-        found = [replaced(one, runtime) for one in found]
+        sizes, platforms = (text or "" for text in together([partial(run, XPU_SMI), partial(run, SYCL_LS)]))
+        runtime = parse_sycl_ls(platforms) or "Vulkan"
+        found = [replace(one, runtime=runtime) if one.memory_kind == "dedicated" else one for one in found]
+        found = sized(found, parse_xpu_smi(sizes))
     return tuple(sorted(found, key=lambda one: (one.memory_kind != "dedicated", -(one.memory_bytes or 0))))
 
 
@@ -101,25 +103,9 @@ def sized(found: list[Accelerator], told: list[tuple[str, int | None]]) -> list[
         return found
     fresh = iter(cards)
     return [
-        Accelerator("intel", one.name, one.memory_bytes or next(fresh)[1], None, "dedicated")
-        if one.memory_kind == "dedicated"
-        else one
+        replace(one, memory_bytes=one.memory_bytes or next(fresh)[1]) if one.memory_kind == "dedicated" else one
         for one in found
     ]
-
-
-def replaced(one: Accelerator, runtime: str) -> Accelerator:
-    dedicated = one.memory_kind == "dedicated"
-    return Accelerator(
-        one.vendor,
-        one.name,
-        one.memory_bytes,
-        one.free_bytes,
-        one.memory_kind,
-        one.driver,
-        None,
-        runtime if dedicated else None,
-    )
 
 
 def plain(name: str) -> str:

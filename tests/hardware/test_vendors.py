@@ -8,6 +8,7 @@ The texts have the form of the tools' own, shortened: from their documentation, 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -451,12 +452,26 @@ def test_a_probe_that_fails_or_hangs_costs_only_itself() -> None:
         raise RuntimeError("a driver that is not there")
 
     def hanging() -> str:
-        time.sleep(30)
+        threading.Event().wait(30)
         return "never"
 
     began = time.monotonic()
     assert together([failing, hanging, lambda: "found"], 0.2) == [None, None, "found"]
     assert time.monotonic() - began < 2
+
+
+def test_tools_that_take_their_time_are_asked_at_the_same_time(tmp_path: Path) -> None:
+    drm(tmp_path, "card0", vendor="0x8086", device="0x56a0")
+    drm(tmp_path, "card1", vendor="0x1002", mem_info_vram_total=str(16 * GIB))
+    never = threading.Event()
+
+    def slow(_command: Sequence[str]) -> None:
+        never.wait(0.3)
+
+    began = time.monotonic()
+    assert intel.probe(slow, tmp_path)[0].name == "Intel Arc A770"
+    assert amd.probe(slow, tmp_path, tmp_path / "none")[0].memory_bytes == 16 * GIB
+    assert time.monotonic() - began < 1.0
 
 
 @pytest.mark.parametrize("system", PROBES)
