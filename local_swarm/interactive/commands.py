@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -153,23 +152,10 @@ def list_models(
 
     counsel = advisor(settings.load(file), look())
     if json_wanted:
-        print(json.dumps([described(counsel, entry) for entry in counsel.catalogue]))
+        print(json.dumps([counsel.described(entry) for entry in counsel.catalogue]))
         return
     out.print(models_table(counsel, list(counsel.catalogue), everything))
     err.print("Run one: python main.py --model NAME[:SIZE[:QUANT]]", style="dim", soft_wrap=True)
-
-
-def described(counsel: Any, entry: Any) -> dict[str, Any]:
-    """One model for a program to read."""
-    variants = entry.finest_first()
-    fitting = [one.quantization for one in variants if counsel.fits(entry, one)]
-    return {
-        "id": entry.id, "name": entry.name, "family": entry.family, "size": entry.size, "title": entry.title,
-        "licence": entry.licence, "context": entry.shape.context if entry.shape else None,
-        "quantizations": [one.quantization for one in variants], "fits": fitting,
-        "on_disk": list(dict.fromkeys(one.quantization for one in entry.variants if one in counsel.on_disk)),
-        "files": [{key: value for key, value in asdict(one).items() if value is not None} for one in entry.variants],
-    }  # fmt: skip
 
 
 @models.command("add")

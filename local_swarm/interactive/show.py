@@ -97,11 +97,15 @@ def settings_table(found: Sequence[Setting]) -> Table:
     for name in ("setting", "value", "from"):
         rows.add_column(name)
     for one in found:
-        value = (
-            "null" if one.value is None else str(one.value).lower() if isinstance(one.value, bool) else str(one.value)
-        )
-        rows.add_row(one.key, value, one.origin)
+        rows.add_row(one.key, written(one.value), one.origin)
     return rows
+
+
+def written(value: object) -> str:
+    """A setting's value as a file would have it."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def two_columns() -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from local_swarm.config import Config
 from local_swarm.errors import BadModelFile, DoesNotFit, UnknownModel, WrongUse
@@ -107,6 +108,23 @@ class Advisor:
             return plan(self.hardware, model, self.wishes, self.rules) if model else None
         except (DoesNotFit, WrongUse):
             return None
+
+    def described(self, entry: Entry) -> dict[str, Any]:
+        """One model of the catalogue for a program to read: what there is of it, what fits this machine and what is here."""
+        variants = [
+            {
+                "quantization": one.quantization, "repo": one.repo, "file": one.file, "bytes": one.bytes, "status": one.status,
+                "fits": self.fits(entry, one) is not None, "on_disk": one in self.on_disk,
+            }
+            for one in entry.variants
+        ]  # fmt: skip
+        return {
+            "id": entry.id, "name": entry.name, "family": entry.family, "size": entry.size, "title": entry.title,
+            "licence": entry.licence, "context": entry.shape.context if entry.shape else None,
+            "quantizations": [one.quantization for one in entry.finest_first()],
+            "fits": any(one["fits"] for one in variants), "on_disk": any(one["on_disk"] for one in variants),
+            "variants": variants,
+        }  # fmt: skip
 
 
 def name_of(choice: Choice) -> str:

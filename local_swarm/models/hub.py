@@ -154,7 +154,8 @@ def code(problem: Exception) -> str:
 
 
 def installed() -> Any:
-    """huggingface_hub, which a phone may do without."""
+    """huggingface_hub, which a phone may do without. It is told to report nothing and to look up nothing else."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
         import huggingface_hub
     except ImportError as problem:

@@ -167,7 +167,8 @@ def test_offline_a_wish_that_is_not_here_is_a_sentence(tmp_path: Path) -> None:
 def test_the_catalogue_is_listed_with_what_fits_and_what_is_here(tmp_path: Path) -> None:
     told = json.loads(program(tmp_path, "models", "--json").stdout)
     one = next(model for model in told if model["name"] == "qwen2.5-coder:3b")
-    assert one["on_disk"] == [] and "q4_k_m" in one["quantizations"] and one["licence"] == "qwen-research"
+    assert one["fits"] and not one["on_disk"] and "q4_k_m" in one["quantizations"] and one["licence"] == "qwen-research"
+    assert {"quantization", "bytes", "fits", "on_disk"} <= set(one["variants"][0])
     listed = program(tmp_path, "models", "--all").stdout
     assert all(model["name"] in listed for model in told)
 

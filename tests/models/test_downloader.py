@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from local_swarm.errors import DownloadFailed
 from local_swarm.models.catalogue import Variant
@@ -87,6 +89,21 @@ def test_a_connection_cut_at_any_byte_is_taken_up_again(tmp_path: Path, hub: Hub
     hub.trouble.cuts = [cut]
     assert downloader(tmp_path, hub).fetch(wanted()).path.read_bytes() == DATA
     assert hub.ranges == [None, f"bytes={cut}-" if cut else None]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 40_000), max_size=6), st.integers(0, len(DATA)), st.booleans())
+def test_no_series_of_cuts_makes_another_file(
+    tmp_path_factory: pytest.TempPathFactory, hub: HubServer, cuts: list[int], left: int, no_ranges: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("cuts")
+    (folder / ".downloads").mkdir()
+    (folder / ".downloads" / f"model-q4_k_m.gguf.{DIGEST[:16]}.part").write_bytes(DATA[:left])
+    hub.trouble.cuts, hub.trouble.no_ranges = list(cuts), no_ranges
+    try:
+        assert downloader(folder, hub).fetch(wanted()).path.read_bytes() == DATA
+    except DownloadFailed as problem:
+        assert "broke off too often" in problem.message and not (folder / "model-q4_k_m.gguf").exists()
 
 
 def test_many_cuts_are_borne_as_long_as_bytes_come(tmp_path: Path, hub: HubServer) -> None:
@@ -265,3 +282,9 @@ def test_a_process_that_is_killed_leaves_a_beginning_and_no_lock(tmp_path: Path,
     hub.trouble.hold.set()
     assert not (tmp_path / "model-q4_k_m.gguf").exists()
     assert downloader(tmp_path, hub).fetch(wanted()).path.read_bytes() == DATA
+
+
+def test_the_hub_is_asked_for_nothing_but_the_file(tmp_path: Path, hub: HubServer) -> None:
+    """huggingface_hub would look up as well what kind of program runs it."""
+    downloader(tmp_path, hub).fetch(wanted())
+    assert {path.split("/")[1] for _, path, _ in hub.asked} == {"maker", "cdn"}
