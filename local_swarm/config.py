@@ -134,8 +134,8 @@ class Config:
 RANGES: Mapping[str, tuple[float, float]] = {
     "server.port": (0, 65_535), "network.discovery_port": (0, 65_535), "network.federation_port": (0, 65_535),
     "federation.communication.port": (0, 65_535), "swarm.min_instances": (1, 32), "swarm.max_instances": (1, 32),
-    "swarm.timeout": (0.1, 86_400), "swarm.coolest": (0, 2), "swarm.warmest": (0, 2), "hardware.ram_fraction": (0.01, 1),
-    "hardware.gpu_memory_fraction": (0.01, 1), "network.advertise_interval": (1, 86_400), "network.max_peers": (0, 256),
+    "swarm.timeout": (0.1, 86_400), "swarm.coolest": (0, 2), "swarm.warmest": (0, 2), "hardware.ram_fraction": (0, 1),
+    "hardware.gpu_memory_fraction": (0, 1), "network.advertise_interval": (1, 86_400), "network.max_peers": (0, 256),
     "federation.communication.timeout": (0.1, 3600), "federation.consensus.min_peers": (0, 256),
     "federation.consensus.max_peers": (0, 256),
 }  # fmt: skip

@@ -147,7 +147,7 @@ class Catalogue:
         names = [*others, *(known for one in self.entries for known in (one.name, one.id, one.family))]
         close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
         hint = f" Did you mean {close[0]}?" if close else ""
-        return f"No model is called {name!r}.{hint} See them all with: python main.py models"
+        return f"No model is called {name!r}.{hint} All names: python main.py models"
 
     def order(self, preferred: Sequence[str]) -> list[Entry]:
         """The entries to choose from, the best first: `auto` stands for the catalogue's own order, a family for all its sizes,

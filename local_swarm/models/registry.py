@@ -44,8 +44,11 @@ def find(wish: str, catalogue: Catalogue, storage: Storage) -> Found:
     if wish in own:
         return of_file(own[wish])
     if not catalogue.knows(wish):
-        mine = f" In {storage.folder}: {', '.join(own)}." if own else ""
-        raise UnknownModel(catalogue.unknown(wish, list(own)) + mine)
+        said = catalogue.unknown(wish, [starter.NAME, *own])
+        others = ", ".join([starter.NAME, *own])
+        raise UnknownModel(
+            f"{said}; here are {others}. Or give the path of a .gguf file, or put one into {storage.folder}."
+        )
     entry, variant = catalogue.find(wish)
     return of_entry(entry, variant, storage)
 

@@ -116,7 +116,7 @@ def program(folder: Path, *words: str, **variables: str) -> subprocess.Completed
     """The real program without a terminal, at home in `folder`."""
     environment = {
         **os.environ, "LOCAL_SWARM_HOME": str(folder), "HF_HOME": str(folder / "hf"), "OLLAMA_MODELS": str(folder / "ollama"),
-        "HOME": str(folder), **variables,
+        "HOME": str(folder), "HF_HUB_OFFLINE": "", **variables,
     }  # fmt: skip
     return subprocess.run(
         [sys.executable, "-m", "local_swarm", *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60,

@@ -78,7 +78,7 @@ def test_names_mean_files(wish: str, file: str) -> None:
         ("qwen2.5-coder:4b", "no size 4b. There are: qwen2.5-coder:0.5b, qwen2.5-coder:1.5b"),
         ("qwen2.5-coder:3b:q9", "not there as q9. There are: q4_k_m, q5_k_m"),
         ("qwen25-coder", "Did you mean qwen2.5-coder"),
-        ("zzz", "See them all with"),
+        ("zzz", "All names: python main.py models"),
     ],
 )
 def test_a_name_that_is_none_gets_the_nearest(wish: str, words: str) -> None:

@@ -159,7 +159,7 @@ def test_models_are_found_by_name_and_by_path(tmp_path: Path) -> None:
     assert find("mine", none, own).path == find(str(mine), none, own).path == mine
     with pytest.raises(UnknownModel, match=r"Did you mean mine\?"):
         find("mein", none, own)
-    with pytest.raises(UnknownModel, match=r"In .*: mine\."):
+    with pytest.raises(UnknownModel, match=r"here are local-swarm-starter, mine\."):
         find("zzz", none, own)
 
 
