@@ -30,7 +30,8 @@ def prepared(config: Config, console: Console, menu: bool, ask: bool) -> Config:
 
     Raises DownloadFailed where a wished-for model cannot be had, UnknownModel where it does not exist."""
     counsel = advisor(config, detect(), graphics=engine_for_graphics(checkout()))
-    first = ask and is_terminal() and config.models.model is None and not own_settings().exists()
+    asking = ask and is_terminal() and not offline()
+    first = asking and config.models.model is None and not own_settings().exists()
     if menu or (first and counsel.best_here() is None):
         return chosen(config, counsel, console)
     if config.models.model is not None:

@@ -6,6 +6,7 @@ damaged or hostile header costs an error, never memory.
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ MAX_NUMBER = 1 << 40  # no size, count or length that a header tells is larger
 PART = re.compile(r"^(?P<stem>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.gguf$")  # llama.cpp's names of split files
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 STRING, ARRAY = 8, 9
+LENGTH = struct.Struct("<Q")
+BLOCK_BYTES = 1 << 20
 # Tensor type -> (values a block, bytes a block), from ggml's table of types.
 BLOCKS = {
     0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 36),
@@ -186,6 +189,21 @@ class Reader:
     def text(self) -> str:
         return self.take(self.count(MAX_TEXT, "bytes in one text")).decode("utf-8", "replace")
 
+    def pass_over(self, texts: int) -> None:
+        """Go on behind so many texts, by blocks: vocabularies have some hundred thousand."""
+        while texts:
+            block = self.file.read(BLOCK_BYTES)
+            at, end = 0, len(block)
+            while texts and at + LENGTH.size <= end:
+                following = at + LENGTH.size + LENGTH.unpack_from(block, at)[0]
+                if following > end:
+                    break
+                at, texts = following, texts - 1
+            self.file.seek(at - end, os.SEEK_CUR)
+            if at == 0 and texts:  # one text longer than a block, or the end of the file
+                self.take(self.count(MAX_TEXT, "bytes in one text"))
+                texts -= 1
+
     def value(self, kind: int) -> Any:
         if kind == STRING:
             return self.text()
@@ -201,8 +219,7 @@ class Reader:
             self.texts_left -= count
             if self.texts_left < 0:
                 raise BadModelFile(f"{self.path} is damaged: it claims over {MAX_TEXTS} texts. Download it again.")
-            for _ in range(count):
-                self.take(self.count(MAX_TEXT, "bytes in one text"))
+            self.pass_over(count)
             return count
         if kind not in SCALARS:
             raise BadModelFile(f"{self.path} is damaged: a list of unknown type {kind}. Download it again.")

@@ -74,4 +74,6 @@ def model_of(header: Header, name: str | None = None, quantization: str | None =
 
 def is_path(name: str) -> bool:
     """Strings that begin like a path or end in .gguf are paths; all others are names."""
-    return name.endswith(".gguf") or name.startswith(("/", "./", "../", "~/", ".\\", "..\\")) or name[1:3] == ":\\"
+    return (
+        name.endswith(".gguf") or name.startswith(("/", "./", "../", "~/", ".\\", "..\\")) or name[1:3] in (":\\", ":/")
+    )

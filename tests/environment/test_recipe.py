@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import sys
 import tomllib
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from local_swarm.environment.recipe import (
     has_compiler,
     recipe,
 )
+from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.hardware.profile import Accelerator, System, Vendor
 
 ROOT = Path(__file__).parent.parent.parent
@@ -51,6 +54,23 @@ def test_the_best_build_for_the_card_comes_first_and_the_processor_last() -> Non
     assert kinds("darwin", card("apple")) == ["metal", "cpu"]
     assert kinds("darwin") == ["cpu"]
     assert kinds("android", card("qualcomm")) == ["cpu"]
+
+
+def test_every_package_is_installed() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "local_swarm").rglob("__init__.py")}
+    assert set(listed) - {"local_swarm.data"} == there
+
+
+def test_an_engine_for_the_processor_alone_uses_no_card(tmp_path: Path) -> None:
+    folder = tmp_path / ".venv"
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    python.parent.mkdir(parents=True)
+    python.touch()
+    for engine, uses in (("cpu", False), ("cuda", True), ("metal", True)):
+        (folder / "local-swarm.json").write_text(json.dumps({"engine": engine}), encoding="utf-8")
+        assert engine_for_graphics(tmp_path) is uses
+    assert engine_for_graphics(None) and engine_for_graphics(tmp_path / "elsewhere")
 
 
 def test_nothing_is_built_for_graphics_that_are_not_used() -> None:

@@ -173,3 +173,18 @@ def test_endless_lists_of_texts_are_refused_and_not_walked_through(tmp_path: Pat
     words = text("tokenizer.ggml.tokens") + struct.pack("<IIQ", 9, 8, 1 << 23)
     with pytest.raises(BadModelFile, match="texts"):
         read_header(written(tmp_path, gguf([words])))
+
+
+@given(st.lists(st.binary(max_size=30), max_size=30), st.integers(0, 3))
+def test_what_follows_a_list_of_texts_is_found_whatever_its_texts_are(items: list[bytes], kind: int) -> None:
+    long = [b"x" * (3 << 20)] * (kind == 3)  # longer than what is read at once
+    listed = b"".join(struct.pack("<Q", len(one)) + one for one in (*items, *long, *items))
+    count = 2 * len(items) + len(long)
+    words = text("tokenizer.ggml.tokens") + struct.pack("<IIQ", 9, 8, count) + listed
+    path = Path(tempfile.gettempdir()) / f"texts-{id(items)}.gguf"
+    try:
+        path.write_bytes(gguf([words, number("x.context_length", 77), string("general.architecture", "x")]))
+        header = read_header(path)
+        assert (header.metadata["tokenizer.ggml.tokens"], header.context) == (count, 77)
+    finally:
+        path.unlink(missing_ok=True)

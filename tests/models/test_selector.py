@@ -110,6 +110,11 @@ def test_a_card_that_tells_no_size_counts_by_main_memory() -> None:
     assert planned(machine(32, "linux", silent)).memory.budget_bytes == 16 * GIB
 
 
+def test_a_card_that_may_not_be_used_is_told_of() -> None:
+    what = plan(machine(64, "linux", card(24)), model_of(model()), Wishes(), Rules(gpu=False))
+    assert not what.gpu and "the graphics card is not used" in " ".join(what.why)
+
+
 def test_memory_that_is_taken_at_the_moment_is_told() -> None:
     busy = Hardware("linux", "x86_64", Processor(None, 4, 4), Memory(32 * GIB, 2 * GIB))
     assert "only 2.0 GiB are free at the moment" in " ".join(planned(busy).why)
@@ -163,7 +168,7 @@ def test_models_are_found_by_name_and_by_path(tmp_path: Path) -> None:
         find("zzz", none, own)
 
 
-@pytest.mark.parametrize("path", ["/a/b", "./b", "../b", "~/b", "b.gguf", "C:\\models\\b", ".\\b"])
+@pytest.mark.parametrize("path", ["/a/b", "./b", "../b", "~/b", "b.gguf", "C:\\models\\b", "C:/models/b", ".\\b"])
 def test_what_begins_like_a_path_is_one(path: str) -> None:
     assert is_path(path)
 
