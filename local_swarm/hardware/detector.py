@@ -7,10 +7,8 @@ import platform
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
-from local_swarm.hardware.files import read
 from local_swarm.hardware.profile import ARCHITECTURES, Accelerator, Hardware, System
 from local_swarm.hardware.run import Run, together
 from local_swarm.hardware.run import run as run_program
@@ -34,11 +32,6 @@ def system(platform_name: str = sys.platform) -> System:
     ):
         return "android"
     return "darwin" if platform_name == "darwin" else "windows" if platform_name == "win32" else "linux"
-
-
-def is_wsl(version: Path = Path("/proc/version")) -> bool:
-    """Linux under Windows, whose memory is a share of Windows' own."""
-    return "microsoft" in read(version).lower()
 
 
 def architecture(machine: str) -> str:

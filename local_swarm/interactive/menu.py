@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console
-from rich.prompt import IntPrompt, Prompt
+from rich.prompt import IntPrompt
 from rich.table import Table
 
 from local_swarm.errors import DoesNotFit, SwarmError
@@ -143,9 +143,6 @@ class Menu:
             if low <= given <= high:
                 return given
             self.console.print(f"Between {low} and {high}, please.", style="red")
-
-    def confirm(self, question: str) -> bool:
-        return Prompt.ask(question, console=self.console, choices=["y", "n"], default="y", stream=self.stream) == "y"
 
 
 def gb(variant: Variant) -> str:

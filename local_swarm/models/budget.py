@@ -9,6 +9,7 @@ from local_swarm.hardware.profile import Accelerator, Hardware
 PHONE_SHARE = 0.25  # of main memory
 CARD_SHARE = 0.9  # of what is free on a card: its driver and the screen want more now and then
 LEAST_CARD = int(2.5e9)  # bytes; what fits on less than this is worse than what the processor runs beside it
+ASSUMED_CARD = 6 << 30  # bytes of a card that does not tell: most that are sold have more
 GIB = 2**30
 
 
@@ -58,9 +59,8 @@ def on_cards(hardware: Hardware, rules: Rules, card: Accelerator) -> Place:
     sizes = [one.free_bytes if one.free_bytes is not None else one.memory_bytes for one in alike]
     known = [size for size in sizes if size is not None]
     if not known:
-        size = hardware.memory.usable_bytes
         return Place(
-            True, None if size is None else int(size * share_of(hardware, rules)), f"{card.name} tells no size"
+            True, int(ASSUMED_CARD * CARD_SHARE), f"{card.name} tells no size, {ASSUMED_CARD / GIB:.0f} GiB are assumed"
         )
     names = card.name if len(known) == 1 else f"{len(known)} cards like {card.name}"
     share = CARD_SHARE * rules.gpu_memory_fraction
@@ -78,7 +78,7 @@ def unified(hardware: Hardware, rules: Rules, card: Accelerator) -> Place:
 def main_memory(hardware: Hardware, rules: Rules) -> Place:
     size, share = hardware.memory.usable_bytes, share_of(hardware, rules)
     if size is None:
-        return Place(False, None, "of unknown memory")
+        return Place(False, None, "unknown, so nothing is known to fit")
     return Place(False, int(size * share), f"{share:.0%} of {size / GIB:.1f} GiB memory")
 
 

@@ -94,9 +94,10 @@ def choose(
     found = places(hardware, rules)
     for place in found:
         question = Question(hardware, wishes, rules, path_of, place)
+        blind = place.budget_bytes is None  # then everything would fit: the smallest is the best guess
         for floor in FLOORS:
-            for entry in order:
-                for variant in entry.finest_first():
+            for entry in reversed(order) if blind else order:
+                for variant in [usual_file(entry) or entry.variants[0]] if blind else entry.finest_first():
                     if allowed(variant) and (setting := accepted(question, entry, variant, floor)):
                         return explained(question, order, entry, variant, setting, found)
     raise DoesNotFit(
@@ -169,6 +170,8 @@ def explained(
 
 def why_not(question: Question, order: Sequence[Entry], entry: Entry, variant: Variant) -> Iterator[str]:
     """Why not the next better model and the next finer quantisation, and what would change it."""
+    if question.place.budget_bytes is None:
+        return
     better = order[: order.index(entry)]
     if better:
         usual = usual_file(better[-1])

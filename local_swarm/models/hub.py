@@ -62,17 +62,6 @@ class Hub:
         digest = told.etag if SHA256.fullmatch(told.etag) else None
         return Remote(repo, file, told.size, told.etag, digest, told.commit_hash or revision or "main", url)
 
-    def files(self, repo: str) -> list[str]:
-        """The names of a repository's GGUF files. Raises DownloadFailed."""
-        self.check_online(repo)
-        try:
-            found = (
-                installed().HfApi(endpoint=self.endpoint, token=self.credentials()).model_info(repo, timeout=PATIENCE_S)
-            )
-        except Exception as problem:
-            raise self.refusal(problem, repo, "") from problem
-        return [one.rfilename for one in found.siblings or [] if one.rfilename.endswith(".gguf")]
-
     def stream(self, remote: Remote, begin: int) -> Iterator[bytes]:
         """The bytes from `begin` on, as far as one connection brings them: it ends early where that breaks off.
 

@@ -223,7 +223,7 @@ def why_context(setting: Setting, longest: int, model: Model, wishes: Wishes) ->
 
 
 def why_place(hardware: Hardware, place: Place, found: Sequence[Place], rules: Rules) -> Iterator[str]:
-    yield f"memory: {place.rule} may be used"
+    yield f"memory: {place.rule}" + (" may be used" if place.budget_bytes is not None else "")
     if not place.gpu and found[0].gpu:
         yield f"on the processor: too large for the graphics card ({found[0].rule})"
     if not rules.gpu and computing(hardware):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from local_swarm.errors import DoesNotFit, WrongUse
+from local_swarm.hardware.profile import hardware_from
 from local_swarm.models.budget import Rules
 from local_swarm.models.catalogue import Variant, load
 from local_swarm.models.choice import Choice, choose
@@ -104,6 +105,12 @@ def test_wishes_bind_the_choice() -> None:
 def test_a_machine_too_small_for_all_is_told_what_to_do() -> None:
     with pytest.raises(DoesNotFit, match="--starter"):
         chosen(Machine("", machine(0.5), ""))
+
+
+def test_where_memory_is_unknown_the_smallest_model_is_the_best_guess() -> None:
+    choice = chosen(Machine("", hardware_from({}), ""))
+    assert (choice.entry.id, choice.variant.quantization) == ("qwen2.5-coder-0.5b", "q4_k_m")
+    assert "memory: unknown" in " ".join(choice.plan.why)
 
 
 def test_models_whose_cache_is_unknown_are_never_chosen_by_themselves() -> None:

@@ -105,9 +105,9 @@ def test_what_the_chip_may_hold_at_once_bounds_unified_memory() -> None:
     assert place.gpu and place.budget_bytes == 6 * GIB
 
 
-def test_a_card_that_tells_no_size_counts_by_main_memory() -> None:
-    silent = Accelerator("nvidia", "a card", None, None, "dedicated")
-    assert planned(machine(32, "linux", silent)).memory.budget_bytes == 16 * GIB
+def test_a_card_that_tells_no_size_is_taken_for_a_small_one() -> None:
+    silent = Accelerator("intel", "a card", None, None, "dedicated")
+    assert places(machine(32, "linux", silent), Rules())[0].budget_bytes == int(6 * GIB * 0.9)
 
 
 def test_a_card_that_may_not_be_used_is_told_of() -> None:
