@@ -23,6 +23,8 @@ from local_swarm.models.hub import Hub
 from local_swarm.models.registry import Found
 from local_swarm.places import checkout, home, offline
 
+FREE = ("apache-2.0", "mit", "unknown")  # licences that need no word; of an unknown one there is nothing to say
+
 
 def prepared(config: Config, console: Console, menu: bool, ask: bool) -> Config:
     """What `start` runs. A model that is wished for is fetched where it is not here. Without a wish nothing is fetched unasked:
@@ -61,6 +63,8 @@ def fetched(found: Found, config: Config, console: Console) -> Fetched | None:
         return None
     folder = config.models_folder
     console.print(f"Fetching {found.name} into {folder} ...", soft_wrap=True)
+    if found.entry and found.entry.licence not in FREE:
+        console.print(f"Its licence ({found.entry.licence}) has terms of its own: {found.variant.repo}", soft_wrap=True)
     with progress(console, found.name) as show:
         return Downloader(folder, Hub(offline())).fetch(found.variant, show)
 

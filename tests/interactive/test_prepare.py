@@ -162,6 +162,7 @@ def test_a_machine_elsewhere_is_planned_for(tmp_path: Path) -> None:
 def test_offline_a_wish_that_is_not_here_is_a_sentence(tmp_path: Path) -> None:
     done = program(tmp_path, "--model", "qwen2.5-coder:3b:q4", LOCAL_SWARM_OFFLINE="1")
     assert done.returncode == 1 and "LOCAL_SWARM_OFFLINE" in done.stderr and "Traceback" not in done.stderr
+    assert "licence (qwen-research) has terms of its own" in done.stderr
 
 
 def test_the_catalogue_is_listed_with_what_fits_and_what_is_here(tmp_path: Path) -> None:
