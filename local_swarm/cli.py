@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import traceback
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +23,7 @@ from typer.core import TyperGroup
 from local_swarm import __version__
 from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
+from local_swarm.interactive.commands import register
 from local_swarm.models import starter
 from local_swarm.places import checkout, home
 
@@ -41,6 +41,8 @@ class StartByDefault(TyperGroup):
         first = args[0] if args else ""
         if first in ALIASES:
             args = [ALIASES[first], *args[1:]]
+        elif "--download-only" in args:
+            args = ["download", *(word for word in args if word != "--download-only")]
         elif not args or (first.startswith("-") and first not in OWN_OPTIONS):
             args = ["start", *args]
         return super().parse_args(ctx, args)
@@ -56,7 +58,7 @@ app = typer.Typer(
 )
 
 ModelOption = Annotated[
-    str | None, typer.Option(help="A model's name, or the path of a .gguf file.", metavar="NAME|PATH")
+    str | None, typer.Option(help="NAME[:SIZE[:QUANT]], or the path of a .gguf file.", metavar="NAME|PATH")
 ]
 StarterOption = Annotated[bool, typer.Option("--starter", help="Run the small model that comes with the program.")]
 InstancesOption = Annotated[int | None, typer.Option(help="How many workers vote.")]
@@ -91,6 +93,7 @@ def configured(file: Path | None, use_starter: bool, **flags: Any) -> Config:
         "instances": "swarm.instances",
         "host": "server.host",
         "port": "server.port",
+        "engine": "models.engine",
     }
     wishes = {names[key]: value for key, value in flags.items()}
     if use_starter:
@@ -110,15 +113,20 @@ def start(
     host: HostOption = None,
     port: PortOption = None,
     file: FileOption = None,
+    engine: Annotated[str | None, typer.Option(help="What computes: auto or llamacpp.")] = None,
+    menu: Annotated[bool, typer.Option("--menu", help="Choose the model from a menu.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell what goes on inside.")] = False,
     _minimal: MinimalOption = False,
-    _yes: YesOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Start the swarm and serve its API until Ctrl-C."""
+    from local_swarm.interactive.prepare import prepared
+
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
-    config = configured(file, use_starter, model=model, instances=instances, context=context, host=host, port=port)
+    wishes = {"model": model, "instances": instances, "context": context, "host": host, "port": port, "engine": engine}
+    config = prepared(configured(file, use_starter, **wishes), err, menu, ask=not yes)
     asyncio.run(serve(config))
 
 
@@ -205,44 +213,6 @@ def ask(
         err.print(note, style="dim")
 
 
-# ------------------------------------------------------------------------------------- detect and plan
-
-
-@app.command()
-def detect(json_wanted: JsonOption = False) -> None:
-    """Show what this machine has to compute with."""
-    from local_swarm.hardware.detector import detect as look
-
-    hardware = look()
-    if json_wanted:
-        print(json.dumps(asdict(hardware)))
-    else:
-        out.print(hardware.line)
-
-
-@app.command()
-def plan(
-    model: ModelOption = None,
-    use_starter: StarterOption = False,
-    instances: InstancesOption = None,
-    context: ContextOption = None,
-    file: FileOption = None,
-    json_wanted: JsonOption = False,
-) -> None:
-    """Show what would run and why, loading nothing."""
-    from local_swarm.banner import size
-    from local_swarm.node import planned
-
-    _, _, what = planned(configured(file, use_starter, model=model, instances=instances, context=context))
-    if json_wanted:
-        print(json.dumps(what.as_json()))
-        return
-    parts = (what.model, what.quantization or "", f"{what.workers} workers", f"context {what.context}")
-    out.print("  ".join((*parts, f"memory {size(what.memory.total_bytes)}")))
-    for reason in what.why:
-        out.print(f"  {reason}")
-
-
 # ----------------------------------------------------------------------------------------------- setup
 
 
@@ -308,6 +278,8 @@ def bench_engine(
     for name, value in found.items():
         out.print(f"{name:24} {value:.3f}" if isinstance(value, float) else f"{name:24} {value}")
 
+
+register(app)  # detect, plan, models, download, config
 
 # ------------------------------------------------------------------------------------------------ edge
 

@@ -7,6 +7,7 @@ SwarmError
 │   └── DoesNotFit            more memory than there is
 ├── SetupFailed               the environment could not be made
 ├── EngineUnfit               the engine was built for another processor
+├── DownloadFailed            a file could not be fetched, or what came is not it
 ├── BadRequest                a client's mistake                                                      (400)
 │   ├── ContextExceeded       the prompt is longer than the model can read
 │   ├── ModelNotFound                                                                                 (404)
@@ -58,6 +59,10 @@ class SetupFailed(SwarmError):
 
 class EngineUnfit(SwarmError):
     """The engine's program does not run on this machine."""
+
+
+class DownloadFailed(SwarmError):
+    """A file could not be fetched whole and right. Nothing that is not stays under its name."""
 
 
 class BadRequest(SwarmError):

@@ -14,15 +14,16 @@ from local_swarm.api.server import create_app, listen, serving
 from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
 from local_swarm.backends.wire import Load
 from local_swarm.config import Config
+from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware import memory
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import starter
-from local_swarm.models.gguf import Header
-from local_swarm.models.registry import find
-from local_swarm.models.selector import SMALLEST_CONTEXT, Plan, Rules, Wishes, plan
-from local_swarm.places import home, offline
+from local_swarm.models.advice import advisor
+from local_swarm.models.gguf import Header, read_header
+from local_swarm.models.selector import SMALLEST_CONTEXT, Plan
+from local_swarm.places import checkout, home, offline
 from local_swarm.swarm.manager import Habits, Swarm
 from local_swarm.swarm.pressure import pressure
 from local_swarm.swarm.similarity.embedding import Embedder
@@ -57,16 +58,8 @@ class Node:
 def planned(config: Config, at_most: int | None = None) -> tuple[Hardware, Header, Plan]:
     """What would run: the machine, the model, the plan. Loads nothing. Raises WrongUse."""
     hardware = detect()
-    header = find(config.models.model, config.models_folder)
-    rules = Rules(
-        config.hardware.ram_fraction,
-        config.hardware.gpu_memory_fraction,
-        config.swarm.min_instances,
-        config.swarm.max_instances,
-        config.models.kv_type,
-    )
-    wishes = Wishes(config.swarm.instances, config.models.context, at_most)
-    return hardware, header, plan(hardware, header, wishes, rules)
+    what = advisor(config, hardware, at_most, engine_for_graphics(checkout())).what_runs(config.models.model)
+    return hardware, read_header(what.path), what
 
 
 def load_of(what: Plan, config: Config) -> Load:
