@@ -26,6 +26,7 @@ from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
 from local_swarm.models import starter
 from local_swarm.places import checkout, home
+from local_swarm.vote.command import vote
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
@@ -173,7 +174,7 @@ def ask(
     max_tokens: Annotated[int | None, typer.Option(help="Longest answer, in tokens.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Of the workers beside the first, which is greedy.")] = None,
     strategy: Annotated[
-        str | None, typer.Option(help="How to vote: auto, structure, similarity, exact, quality or fastest.")
+        str | None, typer.Option(help="How to vote: auto, behaviour, structure, similarity, exact, quality or fastest.")
     ] = None,
     port: PortOption = None,
     file: FileOption = None,
@@ -308,6 +309,8 @@ def bench_engine(
     for name, value in found.items():
         out.print(f"{name:24} {value:.3f}" if isinstance(value, float) else f"{name:24} {value}")
 
+
+app.command()(vote)
 
 # ------------------------------------------------------------------------------------------------ edge
 

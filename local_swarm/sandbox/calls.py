@@ -69,10 +69,16 @@ def outcomes(program: str, calls: Sequence[str], tell: Callable[[str], None]) ->
     signal.signal(signal.SIGALRM, interrupt)
     random.seed(0)
     paper = Paper()
-    sys.stdout = sys.stderr = paper  # type: ignore[assignment]
-    sys.stdin = Blank()  # type: ignore[assignment]
+    streams: Any = sys
+    streams.stdout = streams.stderr = paper
+    streams.stdin = Blank()
     space: dict[str, Any] = {"__name__": "candidate", "__builtins__": builtins}
-    failed = within(lambda: exec(compile(program, "candidate", "exec"), space) or "")
+
+    def define() -> str:
+        exec(compile(program, "candidate", "exec"), space)
+        return ""
+
+    failed = within(define)
     late = 0
     for call in calls:
         if failed or late >= MOST_LATE:

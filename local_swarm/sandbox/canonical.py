@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Any
 
 MOST_PARTS = 20_000  # of one value
 DEEPEST = 60
@@ -42,7 +43,7 @@ class Budget:
             raise TooLarge
 
 
-def parts(value: object, depth: int, budget: Budget) -> Iterator[str]:
+def parts(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     budget.spend()
     if depth > DEEPEST:
         raise TooLarge
@@ -64,11 +65,11 @@ def getattr_static(value: object) -> object:
         return None
 
 
-def number(value: object, depth: int, budget: Budget) -> Iterator[str]:
+def number(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     if issubclass(type(value), int):
-        whole = int.__index__(value)  # type: ignore[arg-type]
+        whole = int.__index__(value)
     else:
-        real = float.__float__(value)  # type: ignore[arg-type]
+        real = float.__float__(value)
         if real != real or real in (float("inf"), float("-inf")) or not float.is_integer(real):
             yield f"{real:.{DIGITS}g}"
             return
@@ -76,23 +77,23 @@ def number(value: object, depth: int, budget: Budget) -> Iterator[str]:
     yield str(whole) if abs(whole) < 10**18 else hex(whole)
 
 
-def complex_number(value: object, depth: int, budget: Budget) -> Iterator[str]:
-    plain = complex.__complex__(value) if hasattr(complex, "__complex__") else complex(value)  # type: ignore[call-overload]
+def complex_number(value: Any, depth: int, budget: Budget) -> Iterator[str]:
+    plain = complex.__complex__(value)
     yield "c"
     yield from number(plain.real, depth, budget)
     yield from number(plain.imag, depth, budget)
 
 
-def text(value: object, depth: int, budget: Budget) -> Iterator[str]:
-    yield str.__repr__(value)  # type: ignore[arg-type]
+def text(value: Any, depth: int, budget: Budget) -> Iterator[str]:
+    yield str.__repr__(value)
 
 
-def octets(value: object, depth: int, budget: Budget) -> Iterator[str]:
-    yield repr(bytes(memoryview(value)))  # type: ignore[arg-type]
+def octets(value: Any, depth: int, budget: Budget) -> Iterator[str]:
+    yield repr(bytes(memoryview(value)))
 
 
-def listed(opening: str, closing: str, iterate: Callable[..., Iterator[object]]) -> Callable[..., Iterator[str]]:
-    def write(value: object, depth: int, budget: Budget) -> Iterator[str]:
+def listed(opening: str, closing: str, iterate: Callable[[Any], Iterator[Any]]) -> Callable[..., Iterator[str]]:
+    def write(value: Any, depth: int, budget: Budget) -> Iterator[str]:
         yield opening
         for item in iterate(value):
             yield from parts(item, depth + 1, budget)
@@ -102,31 +103,31 @@ def listed(opening: str, closing: str, iterate: Callable[..., Iterator[object]])
     return write
 
 
-def unordered(iterate: Callable[..., Iterator[object]]) -> Callable[..., Iterator[str]]:
-    def write(value: object, depth: int, budget: Budget) -> Iterator[str]:
+def unordered(iterate: Callable[[Any], Iterator[Any]]) -> Callable[..., Iterator[str]]:
+    def write(value: Any, depth: int, budget: Budget) -> Iterator[str]:
         yield "{" + ",".join(sorted("".join(parts(item, depth + 1, budget)) for item in iterate(value))) + "}"
 
     return write
 
 
-def keyed(value: object, depth: int, budget: Budget) -> Iterator[str]:
+def keyed(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     pairs = [
         "".join(parts(key, depth + 1, budget)) + ":" + "".join(parts(item, depth + 1, budget))
-        for key, item in dict.items(value)  # type: ignore[arg-type]
+        for key, item in dict.items(value)
     ]
     yield "{" + ",".join(sorted(pairs)) + "}"
 
 
-def drawn(value: object, depth: int, budget: Budget) -> Iterator[str]:
+def drawn(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     """Generators and the like count as the list of what they give."""
     yield "["
-    for item in islice(value, MOST_PARTS + 1):  # type: ignore[arg-type]
+    for item in islice(value, MOST_PARTS + 1):
         yield from parts(item, depth + 1, budget)
         yield ","
     yield "]"
 
 
-def nothing(value: object, depth: int, budget: Budget) -> Iterator[str]:
+def nothing(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     yield "None"
 
 

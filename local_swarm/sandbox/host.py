@@ -103,7 +103,9 @@ class Sandbox:
                 return list(await asyncio.gather(*waiting))
         except (TimeoutError, ConnectionError, asyncio.IncompleteReadError) as problem:
             self._deaths.append(time.monotonic())
-            self.reason = "the sandbox's process died" if not isinstance(problem, TimeoutError) else "the sandbox was too slow"
+            self.reason = (
+                "the sandbox's process died" if not isinstance(problem, TimeoutError) else "the sandbox was too slow"
+            )
             await self._stop()
             return None
         finally:
@@ -140,7 +142,9 @@ class Sandbox:
 
     async def _read(self, answers: asyncio.StreamReader) -> None:
         """Hand out outcomes until the server ends, then fail what is still open."""
-        with contextlib.suppress(ValueError, KeyError, TypeError):  # the server never says such things; if it does, it is done for
+        with contextlib.suppress(
+            ValueError, KeyError, TypeError
+        ):  # the server never says such things; if it does, it is done for
             while line := await answers.readline():
                 said = json.loads(line)
                 future = self._open.pop(said["id"], None)
@@ -168,7 +172,9 @@ class Sandbox:
 def command_for(tier: Tier, width: int) -> list[str] | str:
     """What to start for a tier, or why it cannot be had here."""
     interpreter = getattr(sys, "_base_executable", "") or sys.executable
-    script = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); from local_swarm.sandbox.server import main; main()"
+    script = (
+        f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); from local_swarm.sandbox.server import main; main()"
+    )
     command = [interpreter, "-s", "-S", "-B", "-P", "-c", script, tier, str(width)]
     if hasattr(sys, "getandroidapilevel") or "TERMUX_VERSION" in os.environ or sys.platform not in ("linux", "darwin"):
         return "there is no isolation of processes on this system"
@@ -182,7 +188,16 @@ def command_for(tier: Tier, width: int) -> list[str] | str:
 
 def bubblewrap(program: str, interpreter: str) -> list[str]:
     """Bubblewrap's own walls: nothing of the system but, to be read, the interpreter with its libraries and this package."""
-    made = [program, "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
+    made = [
+        program,
+        "--unshare-all",
+        "--unshare-user",
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--clearenv",
+    ]
     made += ["--setenv", "PYTHONHASHSEED", "0", "--uid", "65534", "--gid", "65534"]
     places = ["/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", sys.base_prefix]
     places += [str(Path(interpreter).resolve()), interpreter, str(PACKAGE)]

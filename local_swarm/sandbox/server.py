@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,12 +29,17 @@ if sys.platform == "linux":
 
 # What programs import; all else of the standard library is out of their reach.
 FAMILIAR = (
-    "abc", "array", "ast", "base64", "binascii", "bisect", "calendar", "cmath", "collections", "collections.abc", "colorsys", "contextlib",
-    "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions", "functools", "hashlib", "heapq", "hmac", "html",
-    "inspect", "io", "itertools", "json", "keyword", "locale", "logging", "math", "numbers", "operator", "os", "pathlib", "pprint", "queue",
-    "random", "re", "secrets", "statistics", "string", "struct", "sys", "textwrap", "threading", "time", "timeit", "traceback", "types", "typing",
+    "abc", "array", "ast", "base64", "binascii", "bisect", "calendar", "cmath", "collections", "collections.abc",
+    "colorsys", "contextlib",
+    "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions", "functools", "hashlib",
+    "heapq", "hmac", "html",
+    "inspect", "io", "itertools", "json", "keyword", "locale", "logging", "math", "numbers", "operator", "os",
+    "pathlib", "pprint", "queue",
+    "random", "re", "secrets", "statistics", "string", "struct", "sys", "textwrap", "threading", "time", "timeit",
+    "traceback", "types", "typing",
     "unicodedata", "unittest", "urllib.parse", "uuid", "warnings", "weakref", "zlib",
-    "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_16", "encodings.utf_32", "encodings.unicode_escape", "stringprep",
+    "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_16", "encodings.utf_32",
+    "encodings.unicode_escape", "stringprep",
 )  # fmt: skip
 MEMORY_BYTES = 256 << 20  # on top of what the server has mapped itself
 CPU_S = 3  # of one program with all its calls
@@ -43,6 +49,7 @@ MOST_OUTPUT = 100_000  # bytes from one program
 LONGEST_JOB = 4 << 20
 CHUNK = 1 << 16
 
+FOLDER = tempfile.gettempdir()
 LEAKY, NO_TIER = 3, 4  # exit codes
 
 
@@ -52,13 +59,18 @@ def main() -> None:
     try:
         enclose(tier)
     except OSError as problem:
-        print(json.dumps({"problem": str(problem)}), flush=True)
+        say({"problem": str(problem)})
         sys.exit(NO_TIER)
     leaks = escapes()
-    print(json.dumps({"problem": f"not tight: {', '.join(leaks)}"} if leaks else {"tier": tier}), flush=True)
+    say({"problem": f"not tight: {', '.join(leaks)}"} if leaks else {"tier": tier})
     if leaks:
         sys.exit(LEAKY)
     Server(width).serve()
+
+
+def say(told: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
 
 
 def load_familiar() -> None:
@@ -80,7 +92,7 @@ def enclose(tier: str) -> None:
         if child := os.fork():
             signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
             os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF)
-        system.empty_root("/tmp" if os.path.isdir("/tmp") else "/proc")  # noqa: PTH112, S108
+        system.empty_root("/tmp" if os.path.isdir("/tmp") else "/proc")  # noqa: PTH112
     if tier == "landlock" and not system.landlock_version():
         raise OSError("Landlock: not in this kernel")  # seccomp alone would be one wall only
     system.become_nobody()
@@ -93,14 +105,10 @@ def seal() -> None:
     if sys.platform == "darwin":
         macos.seal(CPU_S)
         return
-    system.limits(system.address_space() + MEMORY_BYTES if os.path.isdir("/proc/self") else FIXED_MEMORY, CPU_S, files=8)  # noqa: PTH112
+    system.limits(system.address_space() + MEMORY_BYTES, CPU_S, files=8)
     with suppress(OSError):  # one more wall where the kernel has it; the next one stands alone too
         system.no_files()
     system.only(system.COMPUTING)
-
-
-FIXED_MEMORY = 512 << 20
-FOLDER = tempfile.gettempdir()
 
 
 def escapes() -> list[str]:
@@ -125,7 +133,7 @@ def escapes() -> list[str]:
 
 
 def possible() -> list[str]:
-    attempts = {
+    attempts: dict[str, Callable[[], object]] = {
         "read-file": lambda: os.close(os.open(sys.executable or "/bin/sh", os.O_RDONLY)),
         "list-folder": lambda: os.listdir("/"),  # noqa: PTH208
         "write-file": lambda: os.close(os.open(FOLDER + "/escape", os.O_CREAT | os.O_WRONLY)),
@@ -230,8 +238,7 @@ class Server:
         with suppress(ProcessLookupError):
             os.kill(child.pid, signal.SIGKILL)
         os.waitpid(child.pid, 0)
-        sys.stdout.write(json.dumps(child.answer(ending)) + "\n")
-        sys.stdout.flush()
+        say(child.answer(ending))
 
     def end(self) -> None:
         for child in self.children.values():

