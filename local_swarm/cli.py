@@ -22,6 +22,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from local_swarm import __version__
+from local_swarm.bench.commands import bench_vote
 from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
 from local_swarm.models import starter
@@ -310,6 +311,7 @@ def bench_engine(
         out.print(f"{name:24} {value:.3f}" if isinstance(value, float) else f"{name:24} {value}")
 
 
+bench.command("vote")(bench_vote)
 app.command()(vote)
 
 # ------------------------------------------------------------------------------------------------ edge

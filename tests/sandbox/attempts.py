@@ -144,7 +144,7 @@ async def tried(tier: str, thorough: bool) -> dict[str, object]:
             reached = True
         except TimeoutError:
             reached = False
-        found = {
+        found: dict[str, object] = {
             "user": os.getuid(), "tier": sandbox.tier, "outcomes": dict(zip([one.name for one in attempts], told or [], strict=False)),
             "liar": told and told[-1], "honest": [first, told and told[-2], last], "same": same,
             "reached": reached, "marker": marker.read_text(), "left": [p for p in ("/tmp/ESCAPED", "ESCAPED") if Path(p).exists()],
