@@ -75,6 +75,7 @@ class Jury:
     async def close(self) -> None:
         if self.reliability:
             self.reliability.save()
+        self.embedder.close()
         await self.sandbox.close()
 
     def _weighed(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:

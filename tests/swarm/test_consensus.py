@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.swarm.consensus import Matrix, decided, elect
+from local_swarm.swarm.ballots import Matrix
+from local_swarm.swarm.consensus import decided, elect
 from local_swarm.types import Candidate, FinishReason, Strategy, ToolCall, Usage
 
 EVEN = "```python\ndef f(numbers):\n    return sum(n for n in numbers if n % 2 == 0)\n```"
