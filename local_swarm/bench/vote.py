@@ -18,7 +18,8 @@ import numpy as np
 
 from local_swarm.bench.samples import Problem, problems
 from local_swarm.places import offline
-from local_swarm.sandbox.host import Outcomes, Sandbox
+from local_swarm.sandbox.host import Sandbox
+from local_swarm.sandbox.job import Outcomes
 from local_swarm.swarm.ballots import Embed
 from local_swarm.swarm.behaviour.evidence import Evidence, trial
 from local_swarm.swarm.consensus import decided, elect

@@ -15,12 +15,12 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Literal
 
-Tier = Literal["bubblewrap", "namespaces", "landlock", "seatbelt"]
+from local_swarm.sandbox.job import Job, Outcomes, Tier
+from local_swarm.sandbox.node import Node
+
 TIERS: tuple[Tier, ...] = ("bubblewrap", "namespaces", "landlock", "seatbelt")
 
 START_S = 10.0
@@ -33,17 +33,6 @@ MOST_DEATHS = 3
 PACKAGE = Path(__file__).parents[1]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A Python program and expressions to evaluate after it."""
-
-    program: str
-    calls: tuple[str, ...]
-
-
-Outcomes = tuple[str, ...]  # one per call: `=` value, `!` exception, `~` out of time
 
 
 class Sandbox:
@@ -63,6 +52,7 @@ class Sandbox:
         self._numbers = count()
         self._open: dict[int, asyncio.Future[Outcomes]] = {}
         self._deaths: list[float] = []
+        self._node = Node(self.width)
 
     async def start(self) -> bool:
         """Bring the server up if it is not; whether it is. Tiers that do not hold are not tried again."""
@@ -85,9 +75,16 @@ class Sandbox:
             return False
 
     async def run(self, jobs: Sequence[Job]) -> list[Outcomes] | None:
-        """The outcomes of every job, in order, or None where nothing can be run or the server died; then see `reason`."""
+        """The outcomes of every job, in order, or None where nothing can be run or the server died; then see `reason`.
+
+        All jobs are of one language.
+        """
         if not await self.start():
             return None
+        if jobs and jobs[0].language != "python":
+            found = await self._node.run(jobs)
+            self.reason = self._node.reason
+            return found
         assert self._process and self._process.stdin
         waiting = []
         for job in jobs:

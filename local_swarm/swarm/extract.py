@@ -91,7 +91,7 @@ def from_blocks(blocks: list[tuple[str, str]], question: Question) -> Answer:
     bodies = [body for tag, body in blocks if tag in (language, "")]
     if language not in PYTHON and not (question.stub and not language):
         body = "\n".join(bodies)
-        return Answer("code", body, language, complaint=None if body.strip() else "empty")
+        return Answer("code", body, language, program=body, complaint=None if body.strip() else "empty")
     whole = "\n".join(bodies)
     tries = [python_answer(code, question) for code in dict.fromkeys((whole, *sorted(bodies, key=len, reverse=True)))]
     return next((answer for answer in tries if answer.valid), tries[0])

@@ -10,7 +10,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from local_swarm.sandbox.host import Job, Outcomes, Sandbox
+from local_swarm.sandbox.host import Sandbox
+from local_swarm.sandbox.job import Job, Outcomes
 from local_swarm.swarm.behaviour.evidence import Evidence, Trial, trial
 from local_swarm.swarm.consensus import EARLY, decided, elect
 from local_swarm.swarm.extract import Answer, extract

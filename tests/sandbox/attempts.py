@@ -16,7 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from local_swarm.sandbox.host import Job, Sandbox
+from local_swarm.sandbox.host import Sandbox
+from local_swarm.sandbox.job import Job
 
 REFUSED = "!"  # every outcome is an exception
 LATE = "~"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from local_swarm.sandbox.host import Job, Outcomes
+from local_swarm.sandbox.job import Job, Language, Outcomes
 from local_swarm.swarm.behaviour.examples import Example, examples
-from local_swarm.swarm.behaviour.inputs import inputs, signature
+from local_swarm.swarm.behaviour.inputs import Signature, in_words, inputs, signature
+from local_swarm.swarm.behaviour.javascript import LANGUAGES, functions, javascript_call, javascript_signature
 from local_swarm.swarm.extract import PYTHON, Answer
 from local_swarm.swarm.question import Question, function, function_names
 
+RUNS: dict[str, Language] = {**dict.fromkeys(PYTHON, "python"), **LANGUAGES}
 MOST_GIVEN = 12  # of the inputs that come with a question
 
 
@@ -45,6 +47,7 @@ class Trial:
     examples: tuple[Example, ...]
     inputs: tuple[str, ...]
     programs: Mapping[int, str]
+    language: Language = "python"
 
     @property
     def calls(self) -> tuple[str, ...]:
@@ -53,7 +56,7 @@ class Trial:
     @property
     def jobs(self) -> dict[str, Job]:
         """One for each program that differs."""
-        return {program: Job(program, self.calls) for program in self.programs.values()}
+        return {program: Job(program, self.calls, self.language) for program in self.programs.values()}
 
     def evidence(self, told: Mapping[str, Outcomes]) -> Evidence:
         """From the outcomes of each program. Inputs that are examples count for behaviour too."""
@@ -69,40 +72,65 @@ class Trial:
 
 def trial(question: Question, answers: Sequence[Answer]) -> Trial | None:
     """What to run for these answers, None where there is no function to call or nothing that runs."""
-    programs = {
-        index: answer.program
-        for index, answer in enumerate(answers)
-        if answer.kind == "code" and answer.language in PYTHON and answer.valid and answer.program
-    }
-    trees = [answer.tree for index, answer in enumerate(answers) if index in programs and answer.tree]
-    name = question.entry_point or common_name(trees)
-    if not programs or not name:
+    runnable = {index: answer for index, answer in enumerate(answers) if answer.valid and answer.program}
+    language = common([RUNS[answer.language] for answer in runnable.values() if answer.language in RUNS])
+    runnable = {index: answer for index, answer in runnable.items() if RUNS.get(answer.language) == language}
+    if not language or not runnable:
         return None
-    definition = function(question.stub.tree, name) if question.stub else None
-    if definition is None:
-        definition = common_definition(trees, name)
-    found = signature(definition, name)
-    shown = examples(question.text, name, found.parameters if found else ())
+    found = python_target(question, runnable) if language == "python" else javascript_target(question, runnable)
+    if found is None:
+        return None
+    name, described = found
+    shown = examples(question.text, name, described.parameters if described else ())
     calls = [example.call for example in shown]
-    tried = [*question.inputs[:MOST_GIVEN], *inputs(found, name, [*calls, *question.inputs])]
-    return Trial(tuple(shown), tuple(call for call in dict.fromkeys(tried) if call not in calls), programs)
+    tried = [*question.inputs[:MOST_GIVEN], *inputs(described, name, [*calls, *question.inputs])]
+    fresh = [call for call in dict.fromkeys(tried) if call not in calls]
+    programs = {index: answer.program for index, answer in runnable.items() if answer.program}
+    if language != "python":
+        shown = [replace(one, call=call) for one in shown if (call := javascript_call(one.call, name))]
+        fresh = [call for one in fresh if (call := javascript_call(one, name))]
+    return Trial(tuple(shown), tuple(fresh), programs, language)
 
 
-def common_name(trees: Sequence[ast.Module]) -> str | None:
-    """The function that most answers define, the last of each counting."""
-    names = Counter(names[-1] for tree in trees if (names := list(function_names(tree))))
-    return min(names, key=lambda name: (-names[name], name)) if names else None
+Target = tuple[str, Signature | None]  # the function to call, and what is known of its arguments
 
 
-def common_definition(trees: Sequence[ast.Module], name: str) -> ast.stmt | None:
-    """One with the number of arguments that most have; of those the first by its words, so that order decides nothing."""
-    found = [node for tree in trees if (node := function(tree, name))]
-    if not found:
+def python_target(question: Question, runnable: Mapping[int, Answer]) -> Target | None:
+    trees = [answer.tree for answer in runnable.values() if answer.tree]
+    name = question.entry_point or common([names[-1] for tree in trees if (names := list(function_names(tree)))])
+    if not name:
         return None
-    written = sorted(
-        (ast.unparse(getattr(node, "args", ast.arguments([], [], None, [], [], None, []))), at)
-        for at, node in enumerate(found)
+    if question.stub and (definition := function(question.stub.tree, name)):
+        return name, signature(definition, name)
+    defined = [one for tree in trees if (one := signature(function(tree, name), name))]
+    return name, in_words(question.text, name) or usual(defined)
+
+
+def javascript_target(question: Question, runnable: Mapping[int, Answer]) -> Target | None:
+    programs = [answer.program for answer in runnable.values() if answer.program]
+    defined = [names[-1] for program in programs if (names := list(functions(program)))]
+    name = (
+        question.entry_point
+        if question.entry_point in {one for p in programs for one in functions(p)}
+        else common(defined)
     )
-    counts = Counter(text.count(",") for text, _ in written)
-    usual = min(counts, key=lambda count: (-counts[count], count))
-    return next(found[at] for text, at in written if text.count(",") == usual)
+    if not name:
+        return None
+    described = [one for program in programs if (one := javascript_signature(program, name))]
+    return name, in_words(question.text, name) or usual(described)
+
+
+def usual(described: Sequence[Signature]) -> Signature | None:
+    """One with the kinds of arguments that most programs expect; of equals the first by its words, so that order decides
+    nothing."""
+    counts = Counter(one.kinds for one in described)
+    return min(described, key=lambda one: (-counts[one.kinds], one.kinds, one.parameters)) if described else None
+
+
+Word = TypeVar("Word", bound=str)
+
+
+def common(words: Sequence[Word]) -> Word | None:
+    """The most frequent one, of equals the first by the alphabet."""
+    counts = Counter(words)
+    return min(counts, key=lambda word: (-counts[word], word)) if counts else None

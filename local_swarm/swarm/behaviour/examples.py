@@ -22,7 +22,7 @@ SAFE = frozenset(
 )
 
 ARROW = re.compile(
-    r"\s*(?:[`'\"*]*\s*)?(?:=+>|-+>|[➞→⇒➜]|==|=|:|(?:#\s*)?(?:=+>|-+>)?\s*,?\s*(?:(?:should|must|will|would)\s+)?"
+    r"\s*(?:[`'\";*]*\s*)?(?:(?:#|//)\s*)?(?:=+>|-+>|[➞→⇒➜]|==|=|:|(?:(?:#|//)\s*)?(?:=+>|-+>)?\s*,?\s*(?:(?:should|must|will|would)\s+)?"
     r"(?:returns?|be|gives?|yields?|outputs?|prints?|produces?|equals?|evaluates?\s+to|is|results?\s+in)\b)\s*[:`*]*\s*"
 )
 DOCTEST = re.compile(r"^([ \t]*)>>> ?(.*(?:\n\1\.\.\. ?.*)*)((?:\n(?!\1>>>)(?!\s*(?:\"\"\"|'''|$)).*)*)", re.MULTILINE)
@@ -171,11 +171,22 @@ def called(given: str, name: str, parameters: Sequence[str]) -> str | None:
 
 def expression(source: str, name: str) -> ast.expr | None:
     """An expression that calls `name` on nothing but literals."""
+    if len(source) > 2 * LONGEST_LITERAL:
+        return None
     try:
         tree = ast.parse(source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+    tree = Words().visit(tree)
     return tree if mentions(tree, name) and all(safe(node, name) for node in ast.walk(tree)) else None
+
+
+class Words(ast.NodeTransformer):
+    """`true`, `false` and `null` of other languages as Python's."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        values = {"true": True, "false": False, "null": None, "undefined": None}
+        return ast.copy_location(ast.Constant(values[node.id]), node) if node.id in values else node
 
 
 def safe(node: ast.AST, name: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 MOST_INPUTS = 24
 MOST_CHANGED = 14
+GUESSED = 8  # values of a kind that is guessed; the rest are of all kinds
 LONGEST_CALL = 2_000  # characters
 
 NUMBERS: tuple[Any, ...] = (0, 1, 2, 3, 5, 7, 10, 12, 25, 100, -1, -4)
@@ -105,11 +106,21 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """`kinds`: for each argument that must be given, names of `KINDS`."""
+    """`kinds`: for each argument that must be given, a name of `KINDS`, after `?` where it is guessed from the argument's
+    name."""
 
     name: str
     parameters: tuple[str, ...]
     kinds: tuple[str, ...]
+
+
+def in_words(text: str, name: str) -> Signature | None:
+    """What a request such as "a function area(width, height)" tells."""
+    found = re.search(rf"\b{re.escape(name)}\(\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*\)", text)
+    if not found:
+        return None
+    parameters = tuple(re.split(r"\s*,\s*", found[1]))
+    return Signature(name, parameters, tuple(map(guessed, parameters)))
 
 
 def signature(node: ast.AST | None, name: str) -> Signature | None:
@@ -126,8 +137,13 @@ def signature(node: ast.AST | None, name: str) -> Signature | None:
 def kind_of(argument: ast.arg) -> str:
     if argument.annotation is not None and (hinted := kind_of_hint(ast.unparse(argument.annotation))):
         return hinted
-    name = argument.arg.lower()
-    return next((kind for kind, names in NAMES if any(re.fullmatch(one, name) for one in names.split())), "any")
+    return guessed(argument.arg)
+
+
+def guessed(name: str) -> str:
+    """A kind from an argument's name, in snake or camel case."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return "?" + next((kind for kind, names in NAMES if any(re.fullmatch(one, name) for one in names.split())), "any")
 
 
 def kind_of_hint(hint: str) -> str | None:
@@ -173,11 +189,13 @@ def written(name: str, arguments: Iterable[Any]) -> str:
 
 
 def pool(kind: str, seen: Sequence[Any]) -> list[Any]:
-    """Values for one argument: what examples show of its kind counts more than hints and names do."""
+    """Values for one argument: what examples show of its kind counts more than hints, and hints more than names."""
     shown = {kind_of_value(value) for value in seen}
-    if shown and kind not in shown and (kind == "any" or not any(one.startswith(kind.split("[")[0]) for one in shown)):
-        kind = min(shown)
-    return [*KINDS[kind]]
+    sure = kind.lstrip("?")
+    if shown and sure not in shown and (kind[0] == "?" or not any(one.startswith(sure.split("[")[0]) for one in shown)):
+        return [*KINDS[min(shown)]]
+    guess = kind[0] == "?" and not shown and sure != "any"
+    return [*KINDS[sure][:GUESSED], *KINDS["any"][:GUESSED]] if guess else [*KINDS[sure]]
 
 
 def kind_of_value(value: Any) -> str:
