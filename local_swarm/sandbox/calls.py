@@ -19,7 +19,7 @@ from local_swarm.sandbox.canonical import canonical
 CALL_S = 0.25  # processor time of one call, and of the program itself
 IDLE_S = 1.0  # of waiting in one call
 AGAIN_S = 0.05  # a program that swallows the interruption is interrupted again
-MOST_LATE = 3  # calls out of time, after which no more are tried
+MOST_LATE = 2  # calls out of time, after which no more are tried
 MOST_PRINTED = 2_000  # characters kept of what is printed during one call
 
 LATE = "~"

@@ -2,7 +2,7 @@
 // Outcomes and canonical values are those of calls.py and canonical.py.
 'use strict';
 const vm = require('vm'), fs = require('fs'), crypto = require('crypto');
-const CALL_MS = 250, MOST_LATE = 3, MOST_PARTS = 20000, DEEPEST = 60, LONGEST = 400;
+const CALL_MS = 250, MOST_LATE = 2, MOST_PARTS = 20000, DEEPEST = 60, LONGEST = 400;
 const write = fs.writeSync, stringify = JSON.stringify;
 
 function quoted(text) {

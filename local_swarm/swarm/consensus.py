@@ -29,6 +29,7 @@ SAME_BONUS = 0.25  # on top of likeness 1, since programs that differ in one tok
 SAME_TEXT = 0.6  # word n-gram likeness from which two texts do
 SAME_MEANING = 0.85  # cosine from which two embedded texts do
 SURE = 0.95  # that the leading answer would still lead with endless voters: enough to stop
+NOTHING_SAID = "The candidates were compared by structure: none of them gave a value when it was run."
 NO_VALID_ANSWER = "There is no valid answer among the candidates."
 
 EARLY: tuple[Strategy, ...] = ("auto", "structure", "behaviour", "exact")  # by which answers are the same or not
@@ -52,7 +53,8 @@ def elect(
     answers = [extract(candidate, question) for candidate in candidates] if answers is None else answers
     ballots = in_order(candidates, answers)
     found = chosen(ballots, strategy, embed, evidence)
-    note = evidence.note if evidence and found.strategy == "structure" and found.winner.answer.kind == "code" else None
+    unheard = evidence and found.strategy == "structure" and found.winner.answer.kind == "code"
+    note = (evidence.note or NOTHING_SAID) if evidence and unheard else None
     return told(candidates, found, note)
 
 
