@@ -139,10 +139,7 @@ def tables(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]
             wanted = len(cells)
         elif wanted == len(cells) and (value := literal(cells[-1])) is not None:
             given = ", ".join(cells[:-1])
-            call = called(given, name, parameters) or called(
-                expression_arguments(cells[0], name) or "", name, parameters
-            )
-            if call:
+            if call := called(expression_arguments(cells[0], name) or given, name, parameters):
                 yield Example(call, value)
 
 
