@@ -38,7 +38,8 @@ def test_the_command_prints_a_line_for_each_line_in_order(tmp_path: Path) -> Non
         "\n".join(json.dumps(line(given, id=name)) for name, given in (("code", CODE), ("sums", sums))) + "\n\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "local_swarm", "vote", str(file)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "local_swarm", "vote", str(file)],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     code, value = map(json.loads, done.stdout.splitlines())

@@ -14,7 +14,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -166,17 +166,20 @@ class Sandbox:
             await asyncio.gather(reader, return_exceptions=True)
 
 
-def command_for(tier: Tier, width: int) -> list[str] | str:
+def command_for(
+    tier: Tier, width: int, platform: str = sys.platform, environment: Mapping[str, str] = os.environ
+) -> list[str] | str:
     """What to start for a tier, or why it cannot be had here."""
     interpreter = getattr(sys, "_base_executable", "") or sys.executable
     script = (
         f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); from local_swarm.sandbox.server import main; main()"
     )
     command = [interpreter, "-s", "-S", "-B", "-P", "-c", script, tier, str(width)]
-    if hasattr(sys, "getandroidapilevel") or "TERMUX_VERSION" in os.environ or sys.platform not in ("linux", "darwin"):
+    phone = hasattr(sys, "getandroidapilevel") or "TERMUX_VERSION" in environment
+    if phone or platform not in ("linux", "darwin"):
         return "there is no isolation of processes on this system"
-    if (tier == "seatbelt") != (sys.platform == "darwin"):
-        return f"not on {sys.platform}"
+    if (tier == "seatbelt") != (platform == "darwin"):
+        return f"not on {platform}"
     if tier != "bubblewrap":
         return command
     program = shutil.which("bwrap")
