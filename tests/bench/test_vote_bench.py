@@ -1,4 +1,4 @@
-"""The benchmark of votes runs, on samples made up for the test: what it says is there and adds up; how good votes are is no test."""
+"""The benchmark of votes runs, on samples made up for the test: what it says adds up; how good votes are is no test."""
 
 from __future__ import annotations
 

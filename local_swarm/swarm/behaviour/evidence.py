@@ -83,7 +83,7 @@ def trial(question: Question, answers: Sequence[Answer]) -> Trial | None:
     name, described = found
     shown = examples(question.text, name, described.parameters if described else ())
     calls = [example.call for example in shown]
-    tried = [*question.inputs[:MOST_GIVEN], *inputs(described, name, [*calls, *question.inputs])]
+    tried = [*question.inputs[:MOST_GIVEN], *inputs(described, name, [*calls, *question.inputs], question.text)]
     fresh = [call for call in dict.fromkeys(tried) if call not in calls]
     programs = {index: answer.program for index, answer in runnable.items() if answer.program}
     if language != "python":

@@ -1,7 +1,7 @@
 """A function's signature and some example calls in, calls to compare behaviour on out. Pure, and the same every time.
 
-No model writes these: kinds of arguments are known from type hints, defaults and examples, else guessed from names, and each kind
-has a handful of ordinary and awkward values. Changed examples come first, since their arguments are sure to make sense.
+No model writes these: kinds of arguments are known from type hints and examples, else guessed from the words of the request
+and from names, and each kind has ordinary and awkward values. Changed examples come first: their arguments make sense for sure.
 """
 
 from __future__ import annotations
@@ -9,99 +9,16 @@ from __future__ import annotations
 import ast
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any
 
+from local_swarm.swarm.behaviour.values import KINDS, USUAL, guessed, kinds_in
+
 MOST_INPUTS = 24
 MOST_CHANGED = 14
-GUESSED = 8  # values of a kind that is guessed; the rest are of all kinds
 LONGEST_CALL = 2_000  # characters
-
-NUMBERS: tuple[Any, ...] = (0, 1, 2, 3, 5, 7, 10, 12, 25, 100, -1, -4)
-REALS: tuple[Any, ...] = (0.5, 1.0, 2.5, 0.0, -3.75, 10.0, 3.14159, 7.25)
-TEXTS: tuple[Any, ...] = (
-    "abc",
-    "Hello World",
-    "",
-    "a",
-    "aabbcc",
-    "one two three",
-    "1 2 3",
-    "xyz XYZ, 123!",
-    "level",
-    "(a[b]{c})",
-    "-17.5",
-    "zebra,apple",
-)
-NUMBER_LISTS: tuple[Any, ...] = (
-    [1, 2, 3],
-    [3, 1, 2, 2],
-    [],
-    [5, 5, 5],
-    [-1, 0, 5, -7],
-    [10, 4, 6, 8, 1],
-    [1],
-    [2, 4, 8, 3, 9, 11],
-    [9, 7, 3, 1],
-    [0, 0, 1, 13],
-)
-REAL_LISTS: tuple[Any, ...] = (
-    [1.0, 2.0, 3.5],
-    [2.5],
-    [1.0, 1.1, 5.0, 5.9],
-    [0.5, -1.25],
-    [],
-    [3.0, 2.0, 2.0, 10.0, 0.1],
-)
-TEXT_LISTS: tuple[Any, ...] = (
-    ["a", "bb", "abc"],
-    ["one", "two", "three"],
-    [],
-    ["x"],
-    ["aa", "b", "aa", "c"],
-    ["Hello", "World", "hi"],
-    ["12", "3", "45"],
-)
-TABLES: tuple[Any, ...] = (
-    [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
-    [[1]],
-    [[0, 1], [1, 0]],
-    [],
-    [[5, 1, 2], [3, 3, 3]],
-    [[1, 2], [3, 4], [5, 6]],
-    [[-1, 4], [2, -8]],
-)
-MAPS: tuple[Any, ...] = ({"a": 1, "b": 2}, {}, {"x": 10}, {"a": 3, "b": 3, "c": -1}, {"k": 0, "z": 5})
-
-KINDS: dict[str, tuple[Any, ...]] = {
-    "int": NUMBERS, "float": REALS, "complex": (1 + 2j, 0j), "str": TEXTS, "bool": (True, False),
-    "bytes": (b"abc", b""), "none": (None,),
-    "list[int]": NUMBER_LISTS, "list[float]": REAL_LISTS, "list[str]": TEXT_LISTS, "list[list]": TABLES, "dict": MAPS,
-    "any": (5, "abc", [3, 1, 2], 0, "", [], 2.5, -1, "Hello World", [1, 1, 2], ["a", "bb", "a"], True, 12, [[1, 2], [3]]),
-}  # fmt: skip
-NAMES = (
-    ("list[list]", "matrix grid board table rows points intervals pairs edges graph"),
-    ("list[str]", "words strings strs names tokens lines sentences"),
-    (
-        "list[int]",
-        "l lst list.* arr.* a?nums numbers values items data seq.* elements xs ys prices digits scores integers",
-    ),
-    (
-        "str",
-        "s st s[0-9] str.* text string.* word name sentence message txt char.* substring pattern prefix suffix path url line "
-        "date .*_str",
-    ),
-    ("dict", "d dict.* map.* counts? mapping"),
-    ("bool", "is_.+ has_.+ flag reverse strict"),
-    ("float", ".*rate .*threshold radius price weight epsilon tolerance temperature .*ratio average"),
-    (
-        "int",
-        "n m k i j x y z a b c p q num.* number count size length index limit start end step year value width height age digit "
-        "integer target base shift",
-    ),
-)  # what arguments are usually called, as patterns
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +57,6 @@ def kind_of(argument: ast.arg) -> str:
     return guessed(argument.arg)
 
 
-def guessed(name: str) -> str:
-    """A kind from an argument's name, in snake or camel case."""
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-    return "?" + next((kind for kind, names in NAMES if any(re.fullmatch(one, name) for one in names.split())), "any")
-
-
 def kind_of_hint(hint: str) -> str | None:
     """None for types that we cannot make values of."""
     hint = re.sub(r"\b(?:typing|t|collections\.abc)\.|['\"\s]", "", hint).replace("Optional[", "").lower()
@@ -160,18 +71,51 @@ def kind_of_hint(hint: str) -> str | None:
     return outer if outer in KINDS else {"number": "int", "decimal": "float", "object": "any"}.get(outer)
 
 
-def inputs(found: Signature | None, name: str, example_calls: Sequence[str]) -> list[str]:
-    """At most `MOST_INPUTS` calls: the examples changed a little, then values by kind."""
+def inputs(found: Signature | None, name: str, example_calls: Sequence[str], text: str = "") -> list[str]:
+    """At most `MOST_INPUTS` calls: the examples changed a little, then values by kind. `text`: the words of the request."""
     known = [arguments for call in example_calls if (arguments := literals(call, name)) is not None]
     calls = [written(name, arguments) for arguments in islice(changed(known), MOST_CHANGED)]
     if found and found.kinds:
-        pools = [
-            pool(kind, [one[at] for one in known if len(one) == len(found.kinds)])
-            for at, kind in enumerate(found.kinds)
-        ]
-        calls += [written(name, arguments) for arguments in combined(pools, name)]
+        shown = [[one[at] for one in known if len(one) == len(found.kinds)] for at in range(len(found.kinds))]
+        rows = [combined([KINDS[kind] for kind in shape], name) for shape in shapes(found.kinds, shown, text)]
+        calls += [written(name, arguments) for arguments in in_turn(rows)]
     fresh = [call for call in dict.fromkeys(calls) if call not in example_calls and len(call) <= LONGEST_CALL]
     return fresh[:MOST_INPUTS]
+
+
+def shapes(kinds: Sequence[str], shown: Sequence[Sequence[Any]], text: str) -> list[tuple[str, ...]]:
+    """What the arguments may be, the likeliest first. What examples show counts more than hints, and hints more than guesses;
+    a guessed argument may be as the request words it, as its name suggests, or as is usual."""
+    sure = [settled(kind, values) for kind, values in zip(kinds, shown, strict=True)]
+    if all(sure):
+        return [tuple(kind for kind in sure if kind)]
+    told = iter(kinds_in(text))
+    worded = [kind or next(told, None) for kind in sure]
+    last = next((kind for kind in reversed(worded) if kind), None)
+    ways = [
+        [kind or last or guess.lstrip("?") for kind, guess in zip(worded, kinds, strict=True)],
+        [kind or guess.lstrip("?") for kind, guess in zip(sure, kinds, strict=True)],
+        *([kind or usual for kind in sure] for usual in USUAL),
+    ]
+    return list(dict.fromkeys(map(tuple, ways)))
+
+
+def settled(kind: str, seen: Sequence[Any]) -> str | None:
+    """The kind of an argument if there is no doubt."""
+    shown = {kind_of_value(value) for value in seen}
+    plain = kind.lstrip("?")
+    if not shown:
+        return None if kind[0] == "?" else plain
+    fits = plain in shown or (kind[0] != "?" and any(one.startswith(plain.split("[")[0]) for one in shown))
+    return plain if fits else min(shown)
+
+
+def in_turn(rows: Sequence[Sequence[tuple[Any, ...]]]) -> Iterator[tuple[Any, ...]]:
+    """Two of each of the likeliest two lists, then one of each other, and round again."""
+    left = [iter(one) for one in rows]
+    for _ in range(MOST_INPUTS):
+        for place, one in enumerate(left):
+            yield from islice(one, 2 if place < 2 else 1)
 
 
 def literals(call: str, name: str) -> list[Any] | None:
@@ -186,16 +130,6 @@ def literals(call: str, name: str) -> list[Any] | None:
 
 def written(name: str, arguments: Iterable[Any]) -> str:
     return f"{name}({', '.join(map(repr, arguments))})"
-
-
-def pool(kind: str, seen: Sequence[Any]) -> list[Any]:
-    """Values for one argument: what examples show of its kind counts more than hints, and hints more than names."""
-    shown = {kind_of_value(value) for value in seen}
-    sure = kind.lstrip("?")
-    if shown and sure not in shown and (kind[0] == "?" or not any(one.startswith(sure.split("[")[0]) for one in shown)):
-        return [*KINDS[min(shown)]]
-    guess = kind[0] == "?" and not shown and sure != "any"
-    return [*KINDS[sure][:GUESSED], *KINDS["any"][:GUESSED]] if guess else [*KINDS[sure]]
 
 
 def kind_of_value(value: Any) -> str:
@@ -214,7 +148,7 @@ def combined(pools: Sequence[Sequence[Any]], name: str) -> list[tuple[Any, ...]]
     longest = max(map(len, pools))
     rows = [tuple(values[(at + shift) % len(values)] for shift, values in enumerate(pools)) for at in range(longest)]
     every = list(islice(product(*(values[:8] for values in pools)), 4000))
-    return [*rows, *draw.sample(every, min(len(every), MOST_INPUTS))]
+    return [*rows[: MOST_INPUTS // 2], *draw.sample(every, min(len(every), MOST_INPUTS))]
 
 
 def changed(known: Sequence[Sequence[Any]]) -> Iterable[list[Any]]:

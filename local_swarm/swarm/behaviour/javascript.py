@@ -11,7 +11,8 @@ import json
 import re
 
 from local_swarm.sandbox.job import Language
-from local_swarm.swarm.behaviour.inputs import Signature, guessed
+from local_swarm.swarm.behaviour.inputs import Signature
+from local_swarm.swarm.behaviour.values import guessed
 
 LANGUAGES: dict[str, Language] = {
     "js": "javascript", "javascript": "javascript", "mjs": "javascript", "cjs": "javascript", "node": "javascript",
