@@ -15,6 +15,7 @@ import jsonschema
 import referencing
 
 from local_swarm.chat.tools import canonical
+from local_swarm.swarm.parsing import parse
 from local_swarm.swarm.question import (
     FENCE,
     MOST_TEXT,
@@ -24,7 +25,6 @@ from local_swarm.swarm.question import (
     definitions,
     does_nothing,
     function,
-    parse,
 )
 from local_swarm.types import JSON, Candidate
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from local_swarm.swarm.parsing import parse
 from local_swarm.types import JSON, Prompt
 
 FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
@@ -112,13 +113,6 @@ def stub_of(code: str) -> Stub | None:
     functions = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     last = functions[-1] if functions else None
     return Stub(code, tree, last.name if last else None, last is tree.body[-1] and bool(last) and does_nothing(last))
-
-
-def parse(code: str) -> ast.Module | None:
-    try:
-        return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def code_span(text: str) -> str | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_swarm.sandbox.canonical import TooLarge, canonical
+from local_swarm.swarm.parsing import parse_expression
 
 MOST_EXAMPLES = 12
 LONGEST_LITERAL = 2_000  # characters
@@ -170,12 +171,15 @@ def expression(source: str, name: str) -> ast.expr | None:
     """An expression that calls `name` on nothing but literals."""
     if len(source) > 2 * LONGEST_LITERAL:
         return None
-    try:
-        tree = ast.parse(source.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parse_expression(source)
+    if tree is None:
         return None
-    tree = Words().visit(tree)
-    return tree if mentions(tree, name) and all(safe(node, name) for node in ast.walk(tree)) else None
+    try:
+        found: ast.expr = Words().visit(tree)
+        ast.unparse(found)  # whoever gets it may write it out
+    except RecursionError:
+        return None
+    return found if mentions(found, name) and all(safe(node, name) for node in ast.walk(found)) else None
 
 
 class Words(ast.NodeTransformer):
@@ -244,10 +248,11 @@ def literal(text: str) -> str | None:
     text = WORDS.get(text.lower(), text)
     if not text or len(text) > LONGEST_LITERAL:
         return None
+    if text[0] in "[({":
+        text = re.sub(r"\b(true|false|null)\b", lambda word: WORDS[word[0]], text)
+    tree = parse_expression(text)
     try:
-        value: Any = ast.literal_eval(
-            re.sub(r"\b(true|false|null)\b", lambda word: WORDS[word[0]], text) if text[0] in "[({" else text
-        )
+        value: Any = ast.literal_eval(tree) if tree else Ellipsis
         return None if value is Ellipsis else canonical(value)
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, TooLarge):
+    except (ValueError, TypeError, RecursionError, MemoryError, TooLarge):
         return None

@@ -15,6 +15,7 @@ from itertools import islice, product
 from typing import Any
 
 from local_swarm.swarm.behaviour.values import KINDS, USUAL, guessed, kinds_in
+from local_swarm.swarm.parsing import parse_expression
 
 MOST_INPUTS = 24
 MOST_CHANGED = 14
@@ -120,11 +121,14 @@ def in_turn(rows: Sequence[Sequence[tuple[Any, ...]]]) -> Iterator[tuple[Any, ..
 
 def literals(call: str, name: str) -> list[Any] | None:
     """The arguments of the call of `name` in an expression, if they are literals."""
+    nodes = ast.walk(parse_expression(call) or ast.Constant(None))
+    calls = (n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == name)
+    made = next(calls, None)
+    if made is None or made.keywords:
+        return None
     try:
-        nodes = ast.walk(ast.parse(call, mode="eval"))
-        made = next(n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == name)
-        return None if made.keywords else [ast.literal_eval(argument) for argument in made.args]
-    except (SyntaxError, ValueError, TypeError, StopIteration, RecursionError, MemoryError):
+        return [ast.literal_eval(argument) for argument in made.args]
+    except (ValueError, TypeError, RecursionError, MemoryError):
         return None
 
 

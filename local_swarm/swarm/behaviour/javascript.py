@@ -13,6 +13,7 @@ import re
 from local_swarm.sandbox.job import Language
 from local_swarm.swarm.behaviour.inputs import Signature
 from local_swarm.swarm.behaviour.values import guessed
+from local_swarm.swarm.parsing import parse_expression
 
 LANGUAGES: dict[str, Language] = {
     "js": "javascript", "javascript": "javascript", "mjs": "javascript", "cjs": "javascript", "node": "javascript",
@@ -61,17 +62,12 @@ def kind_of_parameter(parameter: str) -> str:
 
 def javascript_call(call: str, name: str) -> str | None:
     """A call from Python's writing; None where it is other than the function called with plain data."""
+    tree = parse_expression(call)
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "bool" and tree.args:
+        tree = tree.args[0]
+    if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name) or tree.func.id != name or tree.keywords:
+        return None
     try:
-        tree = ast.parse(call, mode="eval").body
-        if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "bool" and tree.args:
-            tree = tree.args[0]
-        if (
-            not isinstance(tree, ast.Call)
-            or not isinstance(tree.func, ast.Name)
-            or tree.func.id != name
-            or tree.keywords
-        ):
-            return None
         return f"{name}({', '.join(json.dumps(ast.literal_eval(argument)) for argument in tree.args)})"
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+    except (ValueError, TypeError, RecursionError, MemoryError):
         return None
