@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from local_swarm.sandbox.job import Job, Outcomes, Tier
-from local_swarm.sandbox.node import Node
+from local_swarm.sandbox.node import Node, ended
 
 TIERS: tuple[Tier, ...] = ("bubblewrap", "namespaces", "landlock", "seatbelt")
 
@@ -154,16 +153,11 @@ class Sandbox:
     async def _stop(self) -> None:
         process, self._process = self._process, None
         reader, self._reader = self._reader, None
-        if process:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, signal.SIGKILL)
-            if process.stdin:
-                process.stdin.close()
-            await process.wait()
         if reader:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
+        if process:
+            await ended(process)
 
 
 def command_for(

@@ -21,6 +21,7 @@ from local_swarm.sandbox.job import Job, Outcomes, Tier
 WALL_S = 4.0
 MOST_OUTPUT = 100_000  # bytes from one program
 CHUNK = 1 << 16
+END_S = 1.0  # for what is left in the pipes of a process that was ended
 SCRIPT = Path(__file__).parent / "guest.js"
 LIBRARY = re.compile(r"(/\S+) \(0x")
 
@@ -103,9 +104,7 @@ class Node:
             try:
                 said, ending = await heard(process, data)
             finally:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
+                await ended(process)
         told = [line.decode("utf-8", "replace") for line in said.split(b"\n")[:-1]][: len(job.calls)]
         return (*told, *[ending] * (len(job.calls) - len(told)))
 
@@ -125,6 +124,20 @@ async def heard(process: asyncio.subprocess.Process, data: bytes) -> tuple[bytes
     except ConnectionError:
         return said, "!Died"
     return said, "!Died" if len(said) < MOST_OUTPUT else "!TooMuch"
+
+
+async def ended(process: asyncio.subprocess.Process) -> None:
+    """End a process and all it has started, and see its pipes closed."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    if process.stdin:
+        process.stdin.close()
+    with contextlib.suppress(TimeoutError, ValueError):
+        async with asyncio.timeout(END_S):
+            while process.stdout and await process.stdout.read(CHUNK):
+                pass
+    await process.wait()
 
 
 async def linked(program: str) -> list[str]:
