@@ -42,7 +42,7 @@ function attempt(work) {
   } catch (problem) {
     if (problem && problem.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return '~';
     let name = 'Error';
-    try { name = String(problem.name).slice(0, 60); } catch (_) { /* a problem that is one to look at */ }
+    try { name = String(problem.name || name).slice(0, 60); } catch (_) { /* a problem that is one to look at */ }
     return '!' + name;
   }
 }
