@@ -69,6 +69,10 @@ class Swarm:
         return self._name
 
     @property
+    def embedder(self) -> Embedder:
+        return self.jury.embedder
+
+    @property
     def health(self) -> Health:
         healthy = sum(worker.healthy for worker in self.workers)
         if healthy == len(self.workers):
