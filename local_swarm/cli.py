@@ -21,11 +21,13 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from local_swarm import __version__
+from local_swarm.bench.commands import bench_vote
 from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
 from local_swarm.interactive.commands import register
 from local_swarm.models import starter
 from local_swarm.places import checkout, home
+from local_swarm.vote.command import vote
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
@@ -181,7 +183,7 @@ def ask(
     max_tokens: Annotated[int | None, typer.Option(help="Longest answer, in tokens.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Of the workers beside the first, which is greedy.")] = None,
     strategy: Annotated[
-        str | None, typer.Option(help="How to vote: auto, structure, similarity, exact, quality or fastest.")
+        str | None, typer.Option(help="How to vote: auto, behaviour, structure, similarity, exact, quality or fastest.")
     ] = None,
     port: PortOption = None,
     file: FileOption = None,
@@ -280,6 +282,8 @@ def bench_engine(
 
 
 register(app)  # detect, plan, models, download, config
+bench.command("vote")(bench_vote)
+app.command()(vote)
 
 # ------------------------------------------------------------------------------------------------ edge
 

@@ -30,7 +30,8 @@ class ServerConfig:
 
 @dataclass(frozen=True, slots=True)
 class SwarmConfig:
-    """`timeout`: seconds the vote waits once a worker has answered. `coolest`, `warmest`: temperatures beside the anchor's."""
+    """`timeout`: seconds the vote waits once a worker has answered. `coolest`, `warmest`: temperatures beside the anchor's.
+    `sandbox`: whether programs may be run, where that can be done safely, to compare what they do."""
 
     consensus_strategy: Strategy
     instances: int | None
@@ -39,6 +40,7 @@ class SwarmConfig:
     timeout: float
     coolest: float
     warmest: float
+    sandbox: Literal["auto", "never"]
 
 
 @dataclass(frozen=True, slots=True)

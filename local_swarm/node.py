@@ -24,8 +24,10 @@ from local_swarm.models.advice import advisor
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.selector import SMALLEST_CONTEXT, Plan
 from local_swarm.places import checkout, home, offline
+from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.manager import Habits, Swarm
 from local_swarm.swarm.pressure import pressure
+from local_swarm.swarm.reliability import Reliability
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 
@@ -91,7 +93,11 @@ def assembled(config: Config, at_most: int | None = None) -> Node:
     workers = [Worker(f"w{number}", number, backend) for number in range(1, what.workers + 1)]
     vote = config.swarm
     habits = Habits(vote.consensus_strategy, vote.coolest, vote.warmest, vote.timeout)
-    swarm = Swarm(platform.node() or "this machine", workers, Embedder(config.models.embedding, offline()), habits)
+    reliability = Reliability(home() / "reliability.json")
+    reliability.load()
+    sandbox = Sandbox() if vote.sandbox == "auto" else Sandbox(())
+    embedder = Embedder(config.models.embedding, offline())
+    swarm = Swarm(platform.node() or "this machine", workers, embedder, habits, sandbox, reliability)
     return Node(hardware, what, swarm, backend)
 
 
@@ -107,10 +113,13 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
             stack.callback(made.close)
         node = assembled(config)
         stack.push_async_callback(node.backend.close)
+        stack.push_async_callback(node.swarm.jury.close)
         if made:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             await stack.enter_async_context(serving(create_app(node.swarm, node.status), made))
+        warming = asyncio.create_task(node.swarm.jury.sandbox.start(), name="sandbox-start")
+        stack.callback(warming.cancel)
         await start(node, config)
         watching = asyncio.create_task(watch_memory(node), name="memory-watch")
         try:

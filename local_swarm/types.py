@@ -8,7 +8,8 @@ from typing import Any, Literal, Protocol
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls"]
-Strategy = Literal["auto", "similarity", "structure", "exact", "quality", "fastest"]
+Strategy = Literal["auto", "similarity", "structure", "behaviour", "exact", "quality", "fastest"]
+Band = Literal["low", "medium", "high"]
 
 JSON = Mapping[str, Any]
 
@@ -103,7 +104,8 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One worker's finished answer. `anchor`: sampled at temperature 0. `mean_logprob` is in nats per token."""
+    """One worker's finished answer. `anchor`: sampled at temperature 0. `mean_logprob` is in nats per token. `weight`: how often
+    its voter has been right, 0 to 1, where that is known."""
 
     text: str
     voter: str
@@ -114,13 +116,16 @@ class Candidate:
     tool_calls: tuple[ToolCall, ...] = ()
     mean_logprob: float | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Election:
     """The outcome of a vote. `winner` and the members of `clusters` are indices into `candidates`, the largest cluster first.
 
-    `agreement` is the share (0 to 1) of candidates that say the same as the winner.
+    `share` (0 to 1) of the candidates say the same as the winner; `agreement` is how likely the winner is to be right, as such
+    votes were found to be, where that has been measured for its kind, else the share; `band` puts it into words. `note` says
+    what the vote would have used and could not. `asked`: how many voices might have spoken.
     """
 
     candidates: tuple[Candidate, ...]
@@ -130,6 +135,10 @@ class Election:
     strategy: str
     seconds: float = 0.0
     decided_early: bool = False
+    share: float = 1.0
+    band: Band = "low"
+    note: str | None = None
+    asked: int = 0
 
     @property
     def elected(self) -> Candidate:

@@ -71,17 +71,23 @@ class Reply:
         made: dict[str, Any] = {
             "strategy": election.strategy,
             "agreement": round(election.agreement, 4),
+            "band": election.band,
+            "share": round(election.share, 4),
             "candidates": len(election.candidates),
+            "asked": max(election.asked, len(election.candidates)),
             "clusters": [len(cluster) for cluster in election.clusters],
             "nodes": [{"name": self.node, "ballots": len(election.candidates), "state": "ok"}],
             "decided_early": election.decided_early,
             "completion_tokens_total": election.completion_tokens_total,
             "seconds": round(election.seconds, 3),
         }
-        if self.note:
-            made["note"] = self.note
+        if notes := [note for note in (self.note, election.note) if note]:
+            made["note"] = " ".join(notes)
         if ballots:
             made["ballots"] = [ballot(one, place == election.winner) for place, one in enumerate(election.candidates)]
+            for number, cluster in enumerate(election.clusters):
+                for place in cluster:
+                    made["ballots"][place]["cluster"] = number  # so that dissent can be read
         return made
 
     def _frame(self, kind: str) -> dict[str, Any]:

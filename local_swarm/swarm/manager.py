@@ -7,19 +7,25 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from local_swarm.backends.base import Backend, Seat
 from local_swarm.errors import Busy, EngineLost, Starting
-from local_swarm.swarm.consensus import decided, elect
+from local_swarm.sandbox.host import Sandbox
+from local_swarm.swarm.jury import Jury
 from local_swarm.swarm.pressure import FEW, Level
+from local_swarm.swarm.question import Question, question_of
+from local_swarm.swarm.reliability import Reliability
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
-from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Prompt, Sampling, Strategy
+from local_swarm.types import Accepted, Candidate, Delta, Event, Prompt, Sampling, Strategy
 
 ATTEMPTS = 2  # an engine that dies under a request is asked once more
 REVIVAL_S = 30.0  # how long a request waits for an engine that is coming back
+WAVE = (
+    8  # voices asked at once: in one batch they cost less than two rounds of half as many; the rest is asked if need be
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +54,23 @@ class Health:
 class Swarm:
     """The workers of one node. See `Voice`."""
 
-    def __init__(self, name: str, workers: Sequence[Worker], embedder: Embedder, habits: Habits | None = None) -> None:
+    def __init__(
+        self, name: str, workers: Sequence[Worker], embedder: Embedder, habits: Habits | None = None,
+        sandbox: Sandbox | None = None, reliability: Reliability | None = None,
+    ) -> None:  # fmt: skip
         self._name = name
         self.workers = tuple(workers)
-        self.embedder = embedder
         self.habits = habits or Habits()
+        self.jury = Jury(sandbox or Sandbox(()), embedder, reliability, self.habits.embedding_wait_s)
         self.pressure: Level = "none"
 
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def embedder(self) -> Embedder:
+        return self.jury.embedder
 
     @property
     def health(self) -> Health:
@@ -72,30 +85,48 @@ class Swarm:
         began = time.monotonic()
         asked = await self._asked(prompt)
         seats = seats_for(asked, prompt.sampling, self.habits)
-        strategy = prompt.strategy or self.habits.strategy
-        candidates: list[Candidate] = []
+        case = Case(question_of(prompt), prompt.strategy or self.habits.strategy, prompt.early, len(seats))
+        waves = [(asked[at : at + WAVE], seats[at : at + WAVE]) for at in range(0, len(seats), WAVE)]
+        for number, (workers, sitting) in enumerate(waves):
+            async with aclosing(self._wave(prompt, case, workers, sitting)) as events:
+                async for event in events:
+                    if number == 0 or not isinstance(event, Accepted):
+                        yield event
+            if await self._decided(case):
+                break
+        election = await self.jury.elect(case.question, case.candidates, case.strategy)
+        few = len(case.candidates) < len(seats)
+        yield replace(election, seconds=time.monotonic() - began, decided_early=few, asked=len(seats))
+
+    async def _wave(
+        self, prompt: Prompt, case: Case, asked: Sequence[Worker], seats: Sequence[Seat]
+    ) -> AsyncGenerator[Event, None]:
+        """Some voices at once, until all have spoken or the case is decided. Raises what kept all of them from answering."""
         heard: asyncio.Queue[Event | None] = asyncio.Queue()  # bounded by what the seats may write
         task = asyncio.create_task(self._ask(prompt, asked, seats, heard), name="swarm-ask")
         try:
             while (event := await heard.get()) is not None:
                 if isinstance(event, Candidate):
-                    candidates.append(event)
-                if not isinstance(event, Delta) or len(seats) == 1:
+                    case.candidates.append(event)
+                if not isinstance(event, Delta) or case.asked == 1:
                     yield event
-                if isinstance(event, Candidate) and self._decided(prompt, candidates, len(seats), strategy):
+                if isinstance(event, Candidate) and await self._decided(case):
                     break
-            if not candidates:  # else the survivors vote, whatever befell the others
+            if not case.candidates:  # else the survivors vote, whatever befell the others
                 await task
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        yield await self._elect(candidates, strategy, began, len(seats))
 
-    @staticmethod
-    def _decided(prompt: Prompt, candidates: Sequence[Candidate], asked: int, strategy: Strategy) -> bool:
-        missing = asked - len(candidates)
-        may_be = prompt.early and 0 < missing < len(candidates)
-        return strategy == "fastest" or (may_be and decided(candidates, missing, strategy))
+    async def _decided(self, case: Case) -> bool:
+        missing = case.asked - len(case.candidates)
+        if case.strategy == "fastest" and case.candidates:
+            return True
+        return (
+            case.early
+            and missing > 0
+            and await self.jury.decided(case.question, case.candidates, missing, case.strategy)
+        )
 
     async def _asked(self, prompt: Prompt) -> list[Worker]:
         """The workers for a prompt, the least busy of the healthy ones; an engine that is coming back is waited for."""
@@ -145,19 +176,16 @@ class Swarm:
                 worker.busy -= 1
             heard.put_nowait(None)
 
-    async def _elect(self, candidates: Sequence[Candidate], strategy: Strategy, began: float, asked: int) -> Election:
-        """The vote, off the event loop: comparing long answers takes a while."""
 
-        def vote() -> Election:
-            embed = self.embedder.function(self.habits.embedding_wait_s if strategy == "similarity" else 0.0)
-            return elect(candidates, strategy, embed)
+@dataclass(slots=True)
+class Case:
+    """One request before the jury: the candidates so far, of `asked` that may come."""
 
-        if strategy == "similarity":
-            self.embedder.begin()
-        election = await asyncio.to_thread(vote)
-        if strategy == "auto" and election.strategy == "structure" and not election.elected.text.count("```"):
-            self.embedder.begin()  # the next prose will be compared by meaning
-        return replace(election, seconds=time.monotonic() - began, decided_early=len(candidates) < asked)
+    question: Question
+    strategy: Strategy
+    early: bool
+    asked: int
+    candidates: list[Candidate] = field(default_factory=list)
 
 
 @dataclass(slots=True)
