@@ -56,16 +56,28 @@ class Sampling:
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What is asked, and how the vote on it shall go. `voices` None asks every worker; `early`: stop once nobody can change the
-    outcome; `schema`: the answer must be JSON that obeys this JSON schema."""
+    outcome; `schema`: the answer must be JSON that obeys this JSON schema.
+
+    `must_call`: the answer must be a call of one of these tools; `one_call`: of one tool at a time. `template`: options for the
+    chat template, `thinking` False asks it not to think first. `draft`: of several workers, hand on what one writes while they
+    write. `text`: continue this text, and end before `suffix`, instead of answering `messages`.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[JSON, ...] = ()
+    must_call: tuple[str, ...] = ()
+    one_call: bool = False
     sampling: Sampling = field(default_factory=Sampling)
     voices: int | None = None
     strategy: Strategy | None = None
     early: bool = True
     session: str | None = None
     schema: JSON | None = None
+    template: JSON = field(default_factory=dict)
+    thinking: bool | None = None
+    draft: bool = False
+    text: str | None = None
+    suffix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +98,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of the text that one worker is writing."""
+    """A piece of what one worker is writing: of its words, or of its thoughts before them."""
 
     voter: str
     text: str
+    thought: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +116,8 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One worker's finished answer. `anchor`: sampled at temperature 0. `mean_logprob` is in nats per token."""
+    """One worker's finished answer. `anchor`: sampled at temperature 0. `mean_logprob` is in nats per token. `reasoning`: what it
+    thought before it answered. `flaw`: why nothing can be done with its calls, or with what it says at all; None is good."""
 
     text: str
     voter: str
@@ -114,6 +128,8 @@ class Candidate:
     tool_calls: tuple[ToolCall, ...] = ()
     mean_logprob: float | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
+    reasoning: str = ""
+    flaw: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

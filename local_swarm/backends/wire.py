@@ -38,7 +38,8 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Answer `text` once per seed. `temperatures` and `seeds` have one entry per seat. Clients take turns. `schema` is JSON."""
+    """Answer `text` once per seed. `temperatures` and `seeds` have one entry per seat. Clients take turns. `schema` is JSON.
+    `kept`: control tokens that are told as text."""
 
     job: int
     client: str
@@ -51,6 +52,7 @@ class Generate:
     bias: list[tuple[int, float]] = field(default_factory=list)
     logprobs: int | None = None
     schema: str | None = None
+    kept: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The model is ready. `bos` and `eos` are the texts of its special tokens; `note` is for its user."""
+    """The model is ready. `bos` and `eos` are the texts of its special tokens, `fill` those that stand before a prefix, before a
+    suffix and before what is filled in between, where it has learned that; `note` is for its user."""
 
     context: int
     answer_tokens: int
@@ -77,6 +80,7 @@ class Loaded:
     eos: str
     on_gpu: bool
     note: str | None = None
+    fill: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class JobRefused:
 
 @dataclass(frozen=True, slots=True)
 class JobInvalid:
-    """The job cannot be done as it is wished."""
+    """Its schema cannot be enforced."""
 
     job: int
     message: str

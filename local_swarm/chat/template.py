@@ -6,8 +6,10 @@ template may use are those that Hugging Face's transformers defines (chat_templa
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -15,8 +17,13 @@ import jinja2
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from local_swarm.chat.families import family_of
+from local_swarm.chat.generic import in_words, taking_turns, without_system
 from local_swarm.errors import BadModelFile, BadRequest
-from local_swarm.types import Message, Prompt
+from local_swarm.types import JSON, Message, Prompt
+
+THOUGHTS_BEGIN = ("<think>", "[THINK]", "<|START_THINKING|>")
+THOUGHTS_END = ("</think>", "[/THINK]", "<|END_THINKING|>")
 
 # For files without a template: ChatML, which most models that lack one were tuned with.
 CHATML = (
@@ -48,15 +55,26 @@ def environment() -> ImmutableSandboxedEnvironment:
     return made
 
 
-def plain(message: Message) -> dict[str, Any]:
-    """A message as templates expect it: arguments of tool calls parsed, absent things absent."""
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What the model continues. `thinking`: it ends within the model's thoughts."""
+
+    text: str
+    thinking: bool = False
+
+
+def plain(message: Message, short_ids: bool = False, as_text: bool = False) -> dict[str, Any]:
+    """A message as templates expect it: arguments of tool calls parsed, or else `as_text`; absent things absent."""
     made: dict[str, Any] = {"role": message.role, "content": message.content}
+    name = short if short_ids else str
     if message.tool_calls:
         made["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": parsed(call.arguments)}}
+            {"id": name(call.id), "type": "function", "function": {
+                "name": call.name, "arguments": call.arguments if as_text else parsed(call.arguments)}}
             for call in message.tool_calls
-        ]
-    rest = {"tool_call_id": message.tool_call_id, "name": message.name, "reasoning_content": message.reasoning}
+        ]  # fmt: skip
+    answered = name(message.tool_call_id) if message.tool_call_id else None
+    rest = {"tool_call_id": answered, "name": message.name, "reasoning_content": message.reasoning}
     made |= {key: value for key, value in rest.items() if value is not None}
     return made
 
@@ -65,32 +83,72 @@ def parsed(arguments: str) -> Any:
     """Arguments as an object; as the text they are when a model once wrote them wrongly."""
     try:
         return json.loads(arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return arguments
+
+
+def short(identifier: str) -> str:
+    """Nine letters and digits, as Mistral's templates demand of a call's identifier."""
+    return hashlib.sha256(identifier.encode()).hexdigest()[:9]
+
+
+def ordinary(messages: Sequence[Message]) -> list[Message]:
+    """Developers' messages as system messages, which is what most templates call them."""
+    return [replace(one, role="system") if one.role == "developer" else one for one in messages]
 
 
 class ChatTemplate:
     """A compiled template. `bos` and `eos` are the texts of the model's special tokens."""
 
     def __init__(self, source: str | None, bos: str = "", eos: str = "") -> None:
+        source = source or CHATML
         try:
-            self.template = environment().from_string(source or CHATML)
+            self.template = environment().from_string(source)
         except jinja2.TemplateError as problem:
             raise BadModelFile(
                 f"The model's chat template is broken ({problem}). Use another file of this model."
             ) from problem
         self.bos, self.eos = bos, eos
+        self.family = family_of(source)
+        self.knows_tools, self.knows_developers = "tools" in source, "developer" in source
 
-    def render(self, prompt: Prompt, options: Mapping[str, Any] | None = None) -> str:
+    def render(self, prompt: Prompt) -> Rendered:
         """The whole text that the model continues. Raises BadRequest when the template takes no such conversation."""
+        messages = list(prompt.messages) if self.knows_developers else ordinary(prompt.messages)
+        told = self.knows_tools
+        if not told:
+            messages = in_words(messages, prompt.tools)
+        text = self._first_that_works(messages, prompt.tools if told else (), options_of(prompt))
+        thinking = text.rstrip().endswith(THOUGHTS_BEGIN)
+        if thinking and prompt.thinking is False:
+            return Rendered(f"{text.rstrip()}\n\n{THOUGHTS_END[THOUGHTS_BEGIN.index(last_mark(text))]}\n\n")
+        return Rendered(text, thinking)
+
+    def _first_that_works(self, messages: list[Message], tools: Sequence[JSON], options: Mapping[str, Any]) -> str:
+        """Templates differ in what they take: as it came, arguments as text, questions in a row joined, no system message."""
+        turns = taking_turns(messages)
+        problem: BadRequest | None = None
+        for attempt, as_text in (
+            (messages, False), (messages, True), (turns, False), (taking_turns(without_system(messages)), False),
+        ):  # fmt: skip
+            try:
+                return self._render(attempt, tools, options, as_text)
+            except BadRequest as refusal:
+                problem = problem or refusal
+        assert problem
+        raise problem
+
+    def _render(
+        self, messages: Sequence[Message], tools: Sequence[JSON], options: Mapping[str, Any], as_text: bool
+    ) -> str:
         try:
             return self.template.render(
-                messages=[plain(message) for message in prompt.messages],
-                tools=list(prompt.tools) or None,
+                **options,
+                messages=[plain(message, self.family.name == "mistral", as_text) for message in messages],
+                tools=list(tools) or None,
                 add_generation_prompt=True,
                 bos_token=self.bos,
                 eos_token=self.eos,
-                **(options or {}),
             )
         except (
             TemplateRefusal,
@@ -104,3 +162,18 @@ class ChatTemplate:
             raise BadRequest(
                 f"This model's chat template does not take this conversation: {problem}.", param="messages"
             ) from problem
+
+
+OWN_NAMES = ("messages", "tools", "add_generation_prompt", "bos_token", "eos_token")
+
+
+def options_of(prompt: Prompt) -> dict[str, Any]:
+    """What a client may tell a template beside the conversation."""
+    options = {key: value for key, value in prompt.template.items() if key not in OWN_NAMES}
+    if prompt.thinking is not None:
+        options["enable_thinking"] = prompt.thinking
+    return options
+
+
+def last_mark(text: str) -> str:
+    return next(mark for mark in THOUGHTS_BEGIN if text.rstrip().endswith(mark))

@@ -71,7 +71,7 @@ def load(wish: wire.Load, reports: BinaryIO) -> Engine:
     engine.warm_up()
     send(reports, [wire.Loaded(
         wish.context, wish.answer_tokens, model.parameters, model.special_text("bos"), model.special_text("eos"), model.on_gpu,
-        note,
+        note, model.fill,
     )])  # fmt: skip
     return engine
 

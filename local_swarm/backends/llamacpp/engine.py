@@ -136,7 +136,7 @@ class Engine:
         try:
             grammar = Grammar(self.model, grammar_of(order.schema)) if order.schema else None
         except ValueError as problem:
-            return wire.JobInvalid(order.job, f"This JSON schema cannot be enforced: {problem}.")
+            return wire.JobInvalid(order.job, str(problem))
         bias = {int(token): weight for token, weight in order.bias}
         draws = [
             Draw(temperature, seed, bias=bias, **order.sampling)  # type: ignore[arg-type]
@@ -144,7 +144,8 @@ class Engine:
         ]
         lookup = Lookup(tokens, seats)
         self.waiting.append(Job(
-            order.job, order.client, tokens, draws, order.stop, limit, budget, self.clock(), lookup, grammar, order.logprobs
+            order.job, order.client, tokens, draws, order.stop, limit, budget, self.clock(), lookup, grammar, order.logprobs,
+            frozenset(order.kept),
         ))  # fmt: skip
         return wire.JobAccepted(order.job, len(tokens))
 
@@ -334,7 +335,7 @@ class Engine:
             writer.pending = one.token
             writer.logprob_sum += one.logprob
             if not self.model.ends(one.token):
-                shown += writer.tail.push(self.model.piece(one.token))
+                shown += writer.tail.push(self.model.piece(one.token, job.kept))
                 facts += [one.facts] if one.facts else []
             finish = self._finish(job, writer)
             if finish:

@@ -30,7 +30,7 @@ class Writer:
 @dataclass(slots=True)
 class Job:
     """A prompt with its seats. `read` of its `tokens` are in memory; `borders` are places where the reading pauses for a
-    checkpoint. `cells`: still promised and not yet used."""
+    checkpoint. `kept`: control tokens that are told as text."""
 
     number: int
     client: str
@@ -43,6 +43,7 @@ class Job:
     lookup: Lookup
     grammar: Grammar | None = None
     logprobs: int | None = None
+    kept: frozenset[str] = frozenset()
     sequence: int = -1
     read: int = 0
     reused: int = 0

@@ -110,8 +110,8 @@ class Model:
         start = lib.llama_vocab_bos(self.vocab)
         return tokens[1:] if tokens[:2] == [start, start] and start >= 0 else tokens
 
-    def piece(self, token: int) -> bytes:
-        """The bytes a token stands for: perhaps part of a character, nothing for control tokens."""
+    def piece(self, token: int, kept: frozenset[str] = frozenset()) -> bytes:
+        """The bytes a token stands for: perhaps part of a character, nothing for control tokens but those that are `kept`."""
         known = self._pieces.get(token)
         if known is None:
             buffer = ctypes.create_string_buffer(64)
@@ -120,6 +120,12 @@ class Model:
                 buffer = ctypes.create_string_buffer(-size)
                 size = lib.llama_token_to_piece(self.vocab, token, buffer, -size, 0, False)
             known = self._pieces[token] = buffer.raw[:size]
+        if (
+            not known
+            and kept
+            and (text := lib.llama_vocab_get_text(self.vocab, token) or b"").decode("utf-8", "replace") in kept
+        ):
+            return bytes(text)
         return known
 
     def text(self, token: int) -> str:
@@ -133,6 +139,17 @@ class Model:
         token = {"bos": lib.llama_vocab_bos, "eos": lib.llama_vocab_eos}[which](self.vocab)
         text = lib.llama_vocab_get_text(self.vocab, token) if token >= 0 else None
         return text.decode("utf-8", "replace") if text else ""
+
+    @property
+    def fill(self) -> list[str] | None:
+        """The texts that stand before a prefix, before a suffix and before what the model fills in between, if it can."""
+        tokens = [
+            find(self.vocab) for find in (lib.llama_vocab_fim_pre, lib.llama_vocab_fim_suf, lib.llama_vocab_fim_mid)
+        ]
+        texts = [
+            (lib.llama_vocab_get_text(self.vocab, one) or b"").decode("utf-8", "replace") for one in tokens if one >= 0
+        ]
+        return texts if len(texts) == 3 and all(texts) else None
 
     def ends(self, token: int) -> bool:
         return bool(lib.llama_vocab_is_eog(self.vocab, token))
