@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local_swarm import __version__
-from local_swarm.api.routes import FAST, VOTE
+from local_swarm.api.answers import FAST, VOTE
 from local_swarm.node import Node
 
 GIB, MIB = 2**30, 2**20

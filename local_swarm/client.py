@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from local_swarm.api.answers import identifier, last
 from local_swarm.api.replies import Reply
-from local_swarm.api.routes import identifier, last
 from local_swarm.api.schemas import ChatRequest
 from local_swarm.config import Config
 from local_swarm.errors import SwarmError, WrongUse
@@ -71,5 +71,5 @@ def message_of(problem: urllib.error.HTTPError) -> str:
 async def from_own_swarm(request: ChatRequest, config: Config) -> dict[str, Any]:
     async with running(config, serve=False) as node:
         election = await last(node.swarm.answer(request.prompt(fast=False, session=None)))
-        reply = Reply("chatcmpl-" + identifier(), int(time.time()), request.model, node.swarm.name, node.status().note)
+        reply = Reply(identifier(), int(time.time()), request.model, node.swarm.name, node.status().note)
         return reply.completion(election, request.choices, request.ballots)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -60,7 +60,8 @@ class Prompt:
 
     `must_call`: the answer must be a call of one of these tools; `one_call`: of one tool at a time. `template`: options for the
     chat template, `thinking` False asks it not to think first. `draft`: of several workers, hand on what one writes while they
-    write. `text`: continue this text, and end before `suffix`, instead of answering `messages`.
+    write. `text`: continue this text, and end before `suffix`, instead of answering `messages`; `scored`: tell how likely its own
+    tokens were.
     """
 
     messages: tuple[Message, ...]
@@ -78,6 +79,7 @@ class Prompt:
     draft: bool = False
     text: str | None = None
     suffix: str | None = None
+    scored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,11 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """A token that was written, how likely it was, in nats, and what else was likely, the likeliest first."""
+    """A token that was written, how likely it was, in nats, and what else was likely, the likeliest first. The first
+    token of a prompt has no `logprob`."""
 
     text: str
-    logprob: float
+    logprob: float | None
     top: tuple[tuple[str, float], ...] = ()
 
 
@@ -128,6 +131,7 @@ class Candidate:
     tool_calls: tuple[ToolCall, ...] = ()
     mean_logprob: float | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
     reasoning: str = ""
     flaw: str | None = None
 
@@ -154,6 +158,16 @@ class Election:
     @property
     def completion_tokens_total(self) -> int:
         return sum(candidate.usage.completion_tokens for candidate in self.candidates)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Vectors of some texts, each of length 1, by which model, and how many tokens were read; None where that is not known."""
+
+    vectors: Sequence[Sequence[float]]
+    model: str
+    tokens: int | None = None
+    note: str | None = None
 
 
 Event = Accepted | Delta | Candidate | Election

@@ -1,25 +1,29 @@
 """Scripted answers at a set pace: an engine without a model, for tests, benchmarks and trying things out.
 
-It passes the same contract suite as the real ones. A token is a word.
+It passes the same contract suite as the real ones. A token is a word. What a script writes is read as a model's reply is, so it
+may think and call tools in the way of the given chat template.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
 from local_swarm.backends.base import Facts, Seat, State
+from local_swarm.chat.template import ChatTemplate
+from local_swarm.chat.turn import Reader, Settled, turn
 from local_swarm.errors import ContextExceeded, EngineLost, Starting
-from local_swarm.types import Accepted, Candidate, Delta, Event, FinishReason, Prompt, Usage
+from local_swarm.types import Accepted, Candidate, Delta, Embedded, Event, FinishReason, Prompt, Usage
 
 Script = Callable[[Prompt, Seat], str]
 
 
 def parrot(prompt: Prompt, seat: Seat) -> str:
     """The anchor repeats the question; the others sometimes add a word, depending on their seed alone."""
-    said = prompt.messages[-1].content
+    said = prompt.messages[-1].content if prompt.text is None else prompt.text
     return said if seat.anchor or seat.seed % 3 else f"{said} indeed"
 
 
@@ -34,8 +38,10 @@ class Fake:
     `busy` and `idle` are set while there are requests in the works and while there are none any more.
     """
 
-    def __init__(self, script: Script = parrot, pace_s: float = 0.0, context: int = 1000) -> None:
-        self.script, self.pace_s = script, pace_s
+    def __init__(
+        self, script: Script = parrot, pace_s: float = 0.0, context: int = 1000, template: str | None = None
+    ) -> None:
+        self.script, self.pace_s, self.template = script, pace_s, ChatTemplate(template)
         self._facts = Facts("fake", "fake", context, context // 4, "none")
         self._state: State = "starting"
         self._up = asyncio.Event()
@@ -86,27 +92,51 @@ class Fake:
                 if self._state == "closed"
                 else Starting("The engine is starting.")
             )
-        tokens = sum(len(message.content.split()) for message in prompt.messages)
+        said = " ".join([*(message.content for message in prompt.messages), prompt.text or ""])
+        tokens = len(said.split())
         if tokens >= self._facts.context:
             raise ContextExceeded(tokens, self._facts.context)
+        asked = turn(prompt, self.template)
         lost = self._lost
         began = time.monotonic()
         left = {seat: until(self.script(prompt, seat), prompt.sampling.stop).split(" ") for seat in seats}
+        readers = {seat: asked.reader() for seat in seats}
         self._count(1)
         try:
             yield Accepted(tokens)
             limit = min(prompt.sampling.max_tokens or self._facts.answer_tokens, self._facts.context - tokens)
             for at in range(limit + 1):
                 for seat in list(left):
-                    if at < min(len(left[seat]), limit):
-                        yield Delta(seat.voter, left[seat][at] if at == 0 else " " + left[seat][at])
-                    else:
-                        yield self._candidate(seat, left.pop(seat), limit, tokens, began)
+                    words = left[seat]
+                    for event in self._say(seat, readers[seat], words, at, limit, tokens, began):
+                        if isinstance(event, Candidate):
+                            del left[seat]
+                        yield event
                 if not left:
                     return
                 await self._pause(lost)
         finally:
             self._count(-1)
+
+    def _say(
+        self, seat: Seat, reader: Reader, words: list[str], at: int, limit: int, tokens: int, began: float
+    ) -> Iterator[Event]:
+        """One word of one seat, or its end."""
+        if at < min(len(words), limit):
+            pieces = reader.push(words[at] if at == 0 else " " + words[at])
+            yield from (Delta(seat.voter, piece.text, piece.thought) for piece in pieces)
+            return
+        settled = reader.close()
+        yield from (Delta(seat.voter, piece.text, piece.thought) for piece in settled.last)
+        yield self._candidate(seat, words, settled, limit, tokens, began)
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """Counts of letters: texts with the same letters are alike."""
+        if self._state != "ready":
+            raise Starting("The engine is starting.")
+        counts = [[1.0 + text.count(letter) for letter in "etaoinsh"] for text in texts]
+        vectors = [[count / math.hypot(*row) for count in row] for row in counts]
+        return Embedded(vectors, self._facts.model, sum(len(text.split()) for text in texts))
 
     def _count(self, change: int) -> None:
         self.running += change
@@ -122,10 +152,11 @@ class Fake:
                 return
         raise EngineLost("The engine's process ended while it worked on this request.")
 
-    def _candidate(self, seat: Seat, words: list[str], limit: int, tokens: int, began: float) -> Candidate:
-        written = words[:limit]
-        finish: FinishReason = "stop" if len(words) <= limit else "length"
-        usage = Usage(tokens, len(written))
+    def _candidate(
+        self, seat: Seat, words: list[str], said: Settled, limit: int, tokens: int, began: float
+    ) -> Candidate:
+        finish: FinishReason = "length" if len(words) > limit else "tool_calls" if said.calls else "stop"
         return Candidate(
-            " ".join(written), seat.voter, finish, usage, time.monotonic() - began, seat.anchor, mean_logprob=-0.1
-        )
+            said.words, seat.voter, finish, Usage(tokens, min(len(words), limit)), time.monotonic() - began, seat.anchor,
+            said.calls, mean_logprob=-0.1, reasoning=said.thoughts, flaw=said.flaw,
+        )  # fmt: skip

@@ -64,6 +64,14 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """Make a vector of a text."""
+
+    job: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Let go of all idle prefixes and copies."""
 
@@ -145,21 +153,32 @@ class SeatDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Pooled:
+    """The vector, of length 1, and how many tokens the text had."""
+
+    job: int
+    vector: list[float]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
-    """A sign of life: decode steps done so far, requests in the works, cells in use and sequences that hold none."""
+    """A sign of life: decode steps done so far, requests in the works, cells in use, sequences that hold none, and tokens written
+    so far."""
 
     steps: int
     jobs: int
     cells_used: int
     sequences_unused: int
+    written: int = 0
 
 
-Command = Generate | Cancel | Forget
-Report = Loaded | LoadFailed | JobAccepted | JobRefused | JobInvalid | JobBusy | SeatText | SeatDone | Beat
-COMMANDS: dict[str, type[Command]] = {kind.__name__: kind for kind in (Generate, Cancel, Forget)}
+Command = Generate | Cancel | Pool | Forget
+Report = Loaded | LoadFailed | JobAccepted | JobRefused | JobInvalid | JobBusy | SeatText | SeatDone | Pooled | Beat
+COMMANDS: dict[str, type[Command]] = {kind.__name__: kind for kind in (Generate, Cancel, Pool, Forget)}
 REPORTS: dict[str, type[Report]] = {
     kind.__name__: kind
-    for kind in (Loaded, LoadFailed, JobAccepted, JobRefused, JobInvalid, JobBusy, SeatText, SeatDone, Beat)
+    for kind in (Loaded, LoadFailed, JobAccepted, JobRefused, JobInvalid, JobBusy, SeatText, SeatDone, Pooled, Beat)
 }
 
 

@@ -14,10 +14,15 @@ HOW_TO_CALL = (
 )
 
 
-def in_words(messages: Sequence[Message], tools: Sequence[JSON]) -> list[Message]:
-    """The tools become part of the system message, calls and results become text."""
-    told = [worded(message) for message in messages]
-    if not tools:
+def calls_in_words(messages: Sequence[Message]) -> list[Message]:
+    """Calls and results become text."""
+    return [worded(message) for message in messages]
+
+
+def tools_in_words(messages: Sequence[Message], tools: Sequence[JSON]) -> list[Message]:
+    """The tools become part of the system message."""
+    told = list(messages)
+    if not tools or not told:
         return told
     listed = "\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in tools)
     rules = HOW_TO_CALL.format(tools=listed)

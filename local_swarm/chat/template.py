@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +19,7 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from local_swarm.chat.families import family_of
-from local_swarm.chat.generic import in_words, taking_turns, without_system
+from local_swarm.chat.generic import calls_in_words, taking_turns, tools_in_words, without_system
 from local_swarm.errors import BadModelFile, BadRequest
 from local_swarm.types import JSON, Message, Prompt
 
@@ -108,17 +109,24 @@ class ChatTemplate:
             raise BadModelFile(
                 f"The model's chat template is broken ({problem}). Use another file of this model."
             ) from problem
-        self.bos, self.eos = bos, eos
+        self.bos, self.eos, self.source = bos, eos, source
         self.family = family_of(source)
-        self.knows_tools, self.knows_developers = "tools" in source, "developer" in source
+        self.knows_tools, self.knows_calls = re.search(r"\btools\b", source) is not None, "tool_calls" in source
+        self.knows_developers = "developer" in source
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the model thinks before it answers."""
+        return any(mark in self.source for mark in (*THOUGHTS_BEGIN, "analysis<|message|>", "<|channel>thought"))
 
     def render(self, prompt: Prompt) -> Rendered:
         """The whole text that the model continues. Raises BadRequest when the template takes no such conversation."""
         messages = list(prompt.messages) if self.knows_developers else ordinary(prompt.messages)
-        told = self.knows_tools
-        if not told:
-            messages = in_words(messages, prompt.tools)
-        text = self._first_that_works(messages, prompt.tools if told else (), options_of(prompt))
+        if not self.knows_calls:
+            messages = calls_in_words(messages)
+        if not self.knows_tools:
+            messages = tools_in_words(messages, prompt.tools)
+        text = self._first_that_works(messages, prompt.tools if self.knows_tools else (), options_of(prompt))
         thinking = text.rstrip().endswith(THOUGHTS_BEGIN)
         if thinking and prompt.thinking is False:
             return Rendered(f"{text.rstrip()}\n\n{THOUGHTS_END[THOUGHTS_BEGIN.index(last_mark(text))]}\n\n")

@@ -8,14 +8,22 @@ from functools import cached_property
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.exceptions import UnknownType, ValidationError, best_match
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from local_swarm.chat.notations import NAME, Written
 from local_swarm.types import JSON, ToolCall
 
-UNFIT = (ValueError, TypeError, KeyError, AttributeError, RecursionError, Unresolvable)  # a schema that is none
+UNFIT = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+    Unresolvable,
+    UnknownType,
+)  # a schema that is none
 
 
 class Toolbox:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local_swarm.swarm.extract import Answer, extract
+from local_swarm.swarm.similarity.calls import call_likeness, has_long_text
 from local_swarm.swarm.similarity.structure import structural
 from local_swarm.types import Candidate, Election, Strategy
 
@@ -25,6 +26,7 @@ SAME_CODE = (
 )
 SAME_BONUS = 0.25  # on top of likeness 1, since programs that differ in one token are nearly alike and yet disagree
 SAME_TEXT = 0.6  # word n-gram likeness from which two texts do
+SAME_CALL = 0.8  # likeness of their long arguments from which two calls do the same
 SAME_MEANING = 0.85  # cosine from which two embedded texts do
 
 EARLY: tuple[Strategy, ...] = ("auto", "structure", "exact")  # strategies by which answers are the same or not
@@ -43,7 +45,7 @@ class Ballot:
 
     @property
     def valid(self) -> bool:
-        return self.answer.valid and self.candidate.finish_reason != "length"
+        return self.answer.valid and self.candidate.finish_reason != "length" and self.candidate.flaw is None
 
 
 def elect(candidates: Sequence[Candidate], strategy: Strategy = "auto", embed: Embed | None = None) -> Election:
@@ -62,7 +64,8 @@ def elect(candidates: Sequence[Candidate], strategy: Strategy = "auto", embed: E
     if strategy == "similarity" and embed:
         return by_groups(candidates, ballots, embed)
     if majority_kind(ballots) == "calls":
-        return by_text(candidates, ballots)
+        long = any(has_long_text(ballot.candidate.tool_calls) for ballot in ballots)
+        return by_calls(candidates, ballots) if long else by_text(candidates, ballots)
     prose = majority_kind(ballots) == "text"
     use = embed if prose and strategy == "auto" else None
     return judged(candidates, ballots, "similarity" if use else "structure", embed=use)
@@ -172,6 +175,16 @@ def by_text(candidates: Sequence[Candidate], ballots: list[Ballot]) -> Election:
         groups.setdefault(body, []).append(ballot)
     winning = max(groups.values(), key=lambda group: (any(b.index in able for b in group), len(group)))
     return outcome(candidates, winning[0], list(groups.values()), "exact")
+
+
+def by_calls(candidates: Sequence[Candidate], ballots: list[Ballot]) -> Election:
+    """The calls that are most like all others: same tools and short arguments, and long texts by the words they share."""
+    alike = call_likeness([ballot.candidate.tool_calls for ballot in ballots])
+    able = {ballot.index for ballot in electable(ballots)}
+    places = [place for place, ballot in enumerate(ballots) if ballot.index in able]
+    winner = max(places, key=lambda at: alike[at, places].sum() + HEAD_START * ballots[at].candidate.anchor)
+    groups = clusters(ballots, alike, SAME_CALL, winner)
+    return outcome(candidates, ballots[winner], groups, "similarity")
 
 
 def quality(ballot: Ballot) -> tuple[bool, bool, bool, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -11,13 +12,17 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from local_swarm.backends.base import Backend, Seat
-from local_swarm.errors import Busy, EngineLost, Starting
+from local_swarm.chat.turn import again
+from local_swarm.errors import Busy, EngineLost, Starting, SwarmError
 from local_swarm.swarm.consensus import decided, elect
 from local_swarm.swarm.pressure import FEW, Level
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Prompt, Sampling, Strategy
 
+logger = logging.getLogger(__name__)
+
+SHORT = 1000  # characters of all answers together that are compared in about a millisecond
 ATTEMPTS = 2  # an engine that dies under a request is asked once more
 REVIVAL_S = 30.0  # how long a request waits for an engine that is coming back
 
@@ -68,19 +73,23 @@ class Swarm:
         return Health("degraded" if healthy or failed else "starting", healthy, len(self.workers))
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
-        """See `Voice`. Deltas come only for a single worker: of several, none is the answer before the vote."""
+        """See `Voice`. Deltas come only from a single worker, or from the first to speak where a draft is wished for: of several,
+        none is the answer before the vote."""
         began = time.monotonic()
         asked = await self._asked(prompt)
         seats = seats_for(asked, prompt.sampling, self.habits)
         strategy = prompt.strategy or self.habits.strategy
         candidates: list[Candidate] = []
+        leader = seats[0].voter if len(seats) == 1 else None
         heard: asyncio.Queue[Event | None] = asyncio.Queue()  # bounded by what the seats may write
         task = asyncio.create_task(self._ask(prompt, asked, seats, heard), name="swarm-ask")
         try:
             while (event := await heard.get()) is not None:
                 if isinstance(event, Candidate):
                     candidates.append(event)
-                if not isinstance(event, Delta) or len(seats) == 1:
+                if isinstance(event, Delta) and prompt.draft and leader is None:
+                    leader = event.voter
+                if not isinstance(event, Delta) or event.voter == leader:
                     yield event
                 if isinstance(event, Candidate) and self._decided(prompt, candidates, len(seats), strategy):
                     break
@@ -89,7 +98,27 @@ class Swarm:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        yield await self._elect(candidates, strategy, began, len(seats))
+        election = await self._elect(candidates, strategy, began, len(seats))
+        async for mended in self._again(prompt, election, asked[0], seats[0]):
+            yield mended
+            election = await self._elect([*candidates, mended], strategy, began, len(seats))
+        yield election
+
+    async def _again(
+        self, prompt: Prompt, election: Election, worker: Worker, seat: Seat
+    ) -> AsyncGenerator[Candidate, None]:
+        """Where the elected answer is of no use, one more by the first worker, made to do better. At most one, perhaps none."""
+        better = again(prompt, election.elected)
+        if better is None or not worker.healthy:
+            return
+        heard: asyncio.Queue[Event | None] = asyncio.Queue()
+        try:
+            await self._ask(better, [worker], [seat], heard)
+        except SwarmError as problem:
+            logger.info("Asking again was of no use: %s", problem.message)
+        while not heard.empty():
+            if isinstance(event := heard.get_nowait(), Candidate) and event.flaw is None:
+                yield event
 
     @staticmethod
     def _decided(prompt: Prompt, candidates: Sequence[Candidate], asked: int, strategy: Strategy) -> bool:
@@ -146,16 +175,28 @@ class Swarm:
     async def _elect(self, candidates: Sequence[Candidate], strategy: Strategy, began: float, asked: int) -> Election:
         """The vote, off the event loop: comparing long answers takes a while."""
 
-        def vote() -> Election:
-            embed = self.embedder.function(self.habits.embedding_wait_s if strategy == "similarity" else 0.0)
-            return elect(candidates, strategy, embed)
-
-        if strategy == "similarity":
+        patient = strategy == "similarity"
+        if patient:
             self.embedder.begin()
-        election = await asyncio.to_thread(vote)
+        embed = None if patient else self.embedder.function()
+
+        def vote() -> Election:
+            return elect(
+                candidates, strategy, self.embedder.function(self.habits.embedding_wait_s) if patient else embed
+            )
+
+        quick = len(candidates) == 1 or (short(candidates) and not patient and embed is None)
+        election = vote() if quick else await asyncio.to_thread(vote)
         if strategy == "auto" and election.strategy == "structure" and not election.elected.text.count("```"):
             self.embedder.begin()  # the next prose will be compared by meaning
         return replace(election, seconds=time.monotonic() - began, decided_early=len(candidates) < asked)
+
+
+def short(candidates: Sequence[Candidate]) -> bool:
+    """Whether comparing them takes less time than handing them to another thread: a few words, and no code to run."""
+    texts = [one.text for one in candidates]
+    plain = not any(one.tool_calls for one in candidates) and not any("def " in text or "```" in text for text in texts)
+    return plain and sum(map(len, texts)) <= SHORT
 
 
 @dataclass(slots=True)

@@ -11,7 +11,20 @@ from local_swarm.chat.reply import Piece, ReplyParser
 from local_swarm.chat.tools import Toolbox
 from tests.chat.samples import SAMPLES, TOOLS, Sample
 
-MARKS = ("<tool", "</tool", "<think", "</think", "<|", "|>", "[TOOL", "[ARGS", "[THINK", "<function", "<parameter", "<arg_")
+MARKS = (
+    "<tool",
+    "</tool",
+    "<think",
+    "</think",
+    "<|",
+    "|>",
+    "[TOOL",
+    "[ARGS",
+    "[THINK",
+    "<function",
+    "<parameter",
+    "<arg_",
+)
 
 
 def read(sample: Sample, pieces: list[str], tools: bool = True) -> tuple[ReplyParser, list[Piece]]:
@@ -69,7 +82,9 @@ def test_words_go_on_at_once_but_for_what_may_be_a_mark() -> None:
     assert parser.push("b> now") == [Piece(" <b> now")]
 
 
-@given(st.text(alphabet=st.sampled_from('<>|{}[]"/=\n abtool_callfunctionthink'), max_size=200), st.sampled_from(SAMPLES))
+@given(
+    st.text(alphabet=st.sampled_from('<>|{}[]"/=\n abtool_callfunctionthink'), max_size=200), st.sampled_from(SAMPLES)
+)
 def test_any_text_can_be_read_and_is_the_same_in_one_piece(text: str, sample: Sample) -> None:
     whole, _ = read(sample, [text])
     cut, _ = read(sample, list(text))

@@ -23,7 +23,7 @@ from local_swarm.backends.base import Facts, Seat, State
 from local_swarm.backends.host import Host
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.turn import Reader, Settled, Turn, turn
-from local_swarm.types import JSON, Accepted, Candidate, Delta, Event, Prompt, TokenLogprob, Usage
+from local_swarm.types import JSON, Accepted, Candidate, Delta, Embedded, Event, Prompt, TokenLogprob, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -214,7 +214,7 @@ class LlamaCpp:
         self._fill = report.fill
         self._facts = Facts(
             about.model, "llamacpp", report.context, report.answer_tokens, about.architecture, report.parameters,
-            resident_bytes(self._host.pid), about.description, about.starter, report.note,
+            resident_bytes(self._host.pid), about.description, about.starter, report.note, self._template.thinks,
         )  # fmt: skip
         self._state = "ready"
         self._up.set()
@@ -235,13 +235,8 @@ class LlamaCpp:
 
     async def generate(self, prompt: Prompt, seats: Sequence[Seat]) -> AsyncGenerator[Event, None]:
         """See `Backend`. Raises ContextExceeded, BadRequest, Busy, Starting, EngineLost."""
-        if self._state == "closed":
-            raise errors.EngineLost("The swarm is shutting down.")
-        if self._state == "failed":
-            raise errors.EngineLost("The engine keeps ending soon after its start. Its log says why.", retry_after_s=30)
-        if self._state != "ready" or not self._template:
-            raise errors.Starting("The engine is starting. Try again in a moment.")
-        asked = turn(self._to_fill(prompt), self._template)
+        template = self._must_be_up()
+        asked = turn(self._to_fill(prompt), template)
         try:
             async with aclosing(self._work(asked, seats, asked.schema)) as events:
                 async for event in events:
@@ -283,6 +278,35 @@ class LlamaCpp:
         finally:
             del self._open[number]
             self._host.send(wire.Cancel(number))
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """See `Backend`. One text at a time, so that answers in the works go on between them."""
+        self._must_be_up()
+        vectors, tokens = [], 0
+        for text in texts:
+            number = next(self._numbers)
+            request = self._open[number] = Open((), ())
+            self._host.send(wire.Pool(number, text))
+            try:
+                report = await request.inbox.get()
+            finally:
+                del self._open[number]
+            if isinstance(report, errors.SwarmError):
+                raise report
+            if not isinstance(report, wire.Pooled):
+                raise refusal(report)
+            vectors.append(report.vector)
+            tokens += report.tokens
+        return Embedded(vectors, self.about.model, tokens)
+
+    def _must_be_up(self) -> ChatTemplate:
+        if self._state == "closed":
+            raise errors.EngineLost("The swarm is shutting down.")
+        if self._state == "failed":
+            raise errors.EngineLost("The engine keeps ending soon after its start. Its log says why.", retry_after_s=30)
+        if self._state != "ready" or not self._template:
+            raise errors.Starting("The engine is starting. Try again in a moment.")
+        return self._template
 
     def _to_fill(self, prompt: Prompt) -> Prompt:
         """A text with a gap, written as the model has learned to fill one. Raises BadRequest where it has not."""

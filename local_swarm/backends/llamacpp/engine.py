@@ -7,14 +7,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 
 from local_swarm.backends import wire
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
 from local_swarm.backends.llamacpp.draft import Lookup, observed, worth
 from local_swarm.backends.llamacpp.governor import Governor
-from local_swarm.backends.llamacpp.job import Job, Writer
-from local_swarm.backends.llamacpp.library import Batch, Context, Grammar, Model, grammar_of
+from local_swarm.backends.llamacpp.job import Drawn, Job, Read, TokenFacts, Writer, Written
+from local_swarm.backends.llamacpp.library import Batch, Context, Grammar, Model, Pool, grammar_of
 from local_swarm.backends.llamacpp.pace import Pace
 from local_swarm.backends.llamacpp.prefixes import common
 from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, share
@@ -27,35 +27,6 @@ GROWTH = 256  # cells by which an answer longer than its budget goes on, while t
 WARM_UP = (64, 64, 1, 1, 8, 8)  # tokens of the first steps: enough for the kernels of large batches
 LONGEST_DRAFT = 8
 IDLE_SHARE = 0.05  # of a step's time that idle cells may cost those that work
-
-
-TokenFacts = tuple[str, float, list[tuple[str, float]]]  # as in `wire.SeatText`
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One sequence's part of a batch: its pending token and a draft of what may follow; `row`: its first row of scores."""
-
-    job: Job
-    writer: Writer
-    draft: Sequence[int]
-    row: int
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A prompt's part of a batch: so many of its tokens, and the row of scores after its last one."""
-
-    job: Job
-    count: int
-    row: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    token: int
-    logprob: float
-    facts: TokenFacts | None
 
 
 class Engine:
@@ -97,6 +68,17 @@ class Engine:
     def sequences_promised(self) -> int:
         return sum(job.seats - len(job.gone) - 1 for job in self.reading)
 
+    @cached_property
+    def pool(self) -> Pool:
+        """Where vectors of texts are made; there is none before the first is wanted."""
+        return Pool(self.model, self.memory.threads)
+
+    def forget(self) -> None:
+        """Let go of everything that is only remembered."""
+        self.cache.forget()
+        if pool := self.__dict__.pop("pool", None):
+            pool.close()
+
     @property
     def most_idle(self) -> int:
         """Cells that may lie idle while others work."""
@@ -104,7 +86,7 @@ class Engine:
 
     def beat(self) -> wire.Beat:
         jobs = len(self.waiting) + len(self.reading) + len(self.writing)
-        return wire.Beat(self.steps, jobs, self.cache.cells_used, len(self.cache.unused))
+        return wire.Beat(self.steps, jobs, self.cache.cells_used, len(self.cache.unused), self.written)
 
     def warm_up(self) -> None:
         """Read a piece of prompt: the first request shall not pay for lazily made graphs and cold weights, and a build that does

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from local_swarm.backends.llamacpp.draft import Lookup
@@ -66,3 +67,32 @@ class Job:
         if self.writers or self.read == len(self.tokens):
             return sum(writer.allowed - writer.written for writer in self.writers)
         return self.left + (self.seats - len(self.gone)) * self.budget
+
+
+TokenFacts = tuple[str, float, list[tuple[str, float]]]  # as in `wire.SeatText`
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One sequence's part of a batch: its pending token and a draft of what may follow; `row`: its first row of scores."""
+
+    job: Job
+    writer: Writer
+    draft: Sequence[int]
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A prompt's part of a batch: so many of its tokens, and the row of scores after its last one."""
+
+    job: Job
+    count: int
+    row: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    token: int
+    logprob: float
+    facts: TokenFacts | None
