@@ -24,6 +24,7 @@ from typer.core import TyperGroup
 from local_swarm import __version__
 from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
+from local_swarm.integrations.commands import register
 from local_swarm.models import starter
 from local_swarm.places import checkout, home
 
@@ -61,7 +62,9 @@ ModelOption = Annotated[
 StarterOption = Annotated[bool, typer.Option("--starter", help="Run the small model that comes with the program.")]
 InstancesOption = Annotated[int | None, typer.Option(help="How many workers vote.")]
 ContextOption = Annotated[int | None, typer.Option(help="Tokens of prompt and answer together.")]
-HostOption = Annotated[str | None, typer.Option(help="Address of the API, on this machine only. [default: 127.0.0.1]")]
+HostOption = Annotated[
+    str | None, typer.Option(help="Address of the API; beyond this machine it needs a key. [default: 127.0.0.1]")
+]
 PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
 FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 MinimalOption = Annotated[bool, typer.Option("--minimal", help="When setting up, leave out PyTorch and embeddings.")]
@@ -124,7 +127,7 @@ def start(
 
 async def serve(config: Config) -> None:
     """Run a node until a signal comes, be it still booting or not."""
-    from local_swarm.banner import banner, opencode
+    from local_swarm.banner import banner
     from local_swarm.node import running
 
     task = asyncio.current_task()
@@ -136,7 +139,6 @@ async def serve(config: Config) -> None:
         async with running(config) as node:
             status.stop()
             err.print(banner(node))
-            err.print(json.dumps(opencode(node)), style="dim", soft_wrap=True)
             try:
                 await asyncio.Event().wait()
             finally:
@@ -307,6 +309,9 @@ def bench_engine(
         return
     for name, value in found.items():
         out.print(f"{name:24} {value:.3f}" if isinstance(value, float) else f"{name:24} {value}")
+
+
+register(app)  # opencode, clients, key
 
 
 # ------------------------------------------------------------------------------------------------ edge

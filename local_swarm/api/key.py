@@ -1,4 +1,4 @@
-"""The key of the users' door: made once, kept in the swarm's home for its owner alone."""
+"""The address and the key of the users' door. The key is made once and kept in the swarm's home for its owner alone."""
 
 from __future__ import annotations
 
@@ -45,3 +45,18 @@ def demanded(server: ServerConfig) -> str | None:
     raise WrongUse(
         f"Whoever can reach {server.host} could use this swarm, so it needs a key. Make one: local-swarm key"
     )
+
+
+def known(server: ServerConfig) -> str | None:
+    """The key to send, where one is known here."""
+    return server.key or stored()
+
+
+def headers(key: str | None) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"} if key else {}
+
+
+def base_url(server: ServerConfig) -> str:
+    """Where this machine itself reaches the door."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{server.port}"

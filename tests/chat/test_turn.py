@@ -11,7 +11,7 @@ import pytest
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.turn import again, turn
 from local_swarm.types import Candidate, Message, Prompt, ToolCall, Usage
-from tests.chat.samples import HARMONY, HERMES, LLAMA, MISTRAL, TOOLS, XML
+from tests.chat.samples import HARMONY, HERMES, LLAMA, MISTRAL, READ, TOOLS, XML
 
 BODY = "{% for m in messages %}{{ m.role }}:{{ m.content }}|{% endfor %}"
 ASKED = Prompt((Message("user", "go"),), TOOLS)
@@ -33,7 +33,7 @@ def template(kind: str, end: str = "") -> ChatTemplate:
 )
 def test_a_named_tool_leaves_its_arguments_to_write(kind: str, cue: str) -> None:
     made = turn(replace(ASKED, must_call=("read",)), template(kind))
-    assert made.text.endswith(cue) and made.schema == TOOLS[0]["function"]["parameters"]
+    assert made.text.endswith(cue) and made.schema == READ["function"]["parameters"]  # type: ignore[index]
     reader = made.reader()
     assert reader.push('{"filePath": "a"}') == []
     said = reader.close()
