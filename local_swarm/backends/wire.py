@@ -39,7 +39,7 @@ class Load:
 @dataclass(frozen=True, slots=True)
 class Generate:
     """Answer `text` once per seed. `temperatures` and `seeds` have one entry per seat. Clients take turns. `schema` is JSON.
-    `kept`: control tokens that are told as text."""
+    `kept`: control tokens that are told as text; `scored`: how likely the text's own tokens are is told before the answers."""
 
     job: int
     client: str
@@ -53,6 +53,7 @@ class Generate:
     logprobs: int | None = None
     schema: str | None = None
     kept: list[str] = field(default_factory=list)
+    scored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +129,27 @@ class JobBusy:
     message: str
 
 
+Scores = list[
+    tuple[str, float | None, list[tuple[str, float]]]
+]  # of each token: text, nats, (text, nats) of the likeliest
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """How likely each token of the prompt was; nothing is known of the first."""
+
+    job: int
+    tokens: Scores
+
+
 @dataclass(frozen=True, slots=True)
 class SeatText:
-    """`logprobs`, where they are wanted: of each token (text, nats, [(text, nats) of the likeliest])."""
+    """`logprobs` where they are wanted."""
 
     job: int
     seat: int
     text: str
-    logprobs: list[tuple[str, float, list[tuple[str, float]]]]
+    logprobs: Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +188,25 @@ class Beat:
 
 
 Command = Generate | Cancel | Pool | Forget
-Report = Loaded | LoadFailed | JobAccepted | JobRefused | JobInvalid | JobBusy | SeatText | SeatDone | Pooled | Beat
+Report = (
+    Loaded | LoadFailed | JobAccepted | JobRefused | JobInvalid | JobBusy | SeatText | SeatDone | Scored | Pooled | Beat
+)
 COMMANDS: dict[str, type[Command]] = {kind.__name__: kind for kind in (Generate, Cancel, Pool, Forget)}
 REPORTS: dict[str, type[Report]] = {
     kind.__name__: kind
-    for kind in (Loaded, LoadFailed, JobAccepted, JobRefused, JobInvalid, JobBusy, SeatText, SeatDone, Pooled, Beat)
+    for kind in (
+        Loaded,
+        LoadFailed,
+        JobAccepted,
+        JobRefused,
+        JobInvalid,
+        JobBusy,
+        SeatText,
+        SeatDone,
+        Scored,
+        Pooled,
+        Beat,
+    )
 }
 
 

@@ -63,6 +63,7 @@ class Open:
     readers: Sequence[Reader]
     inbox: Inbox = field(default_factory=asyncio.Queue)
     logprobs: dict[int, list[TokenLogprob]] = field(default_factory=dict)
+    scored: tuple[TokenLogprob, ...] = ()
 
 
 class LlamaCpp:
@@ -263,6 +264,8 @@ class LlamaCpp:
                 if isinstance(report, wire.JobAccepted):
                     accepted = report
                     yield Accepted(report.prompt_tokens)
+                elif isinstance(report, wire.Scored):
+                    request.scored = without_start(report.tokens, asked)
                 elif isinstance(report, wire.SeatText):
                     request.logprobs.setdefault(report.seat, []).extend(map(token_logprob, report.logprobs))
                     for piece in readers[report.seat].push(report.text):
@@ -346,6 +349,7 @@ def order(number: int, asked: Turn, seats: Sequence[Seat], schema: JSON | None) 
     return wire.Generate(
         number, prompt.session or "", asked.text, temperatures, seeds, sampling.max_tokens, list(sampling.stop), given,
         list(sampling.bias), sampling.logprobs, json.dumps(schema) if schema is not None else None, asked.kept,
+        prompt.scored,
     )  # fmt: skip
 
 
@@ -363,9 +367,17 @@ def candidate(report: wire.SeatDone, request: Open, said: Settled, prompt_tokens
         anchor=seat.anchor,
         mean_logprob=report.logprob_sum / report.completion_tokens if report.completion_tokens else None,
         logprobs=tuple(request.logprobs.get(report.seat, ())),
+        prompt_logprobs=request.scored,
         reasoning=said.thoughts,
         flaw=said.flaw,
     )
+
+
+def without_start(tokens: Sequence[Any], asked: Turn) -> tuple[TokenLogprob, ...]:
+    """The prompt's own tokens, less the beginning token that only the engine put before them."""
+    start = asked.template.bos
+    added = bool(tokens) and bool(start) and tokens[0][0] == start and not asked.text.startswith(start)
+    return tuple(token_logprob(token) for token in tokens[added:])
 
 
 def token_logprob(sent: Sequence[Any]) -> TokenLogprob:

@@ -11,6 +11,8 @@ from local_swarm.backends.llamacpp.library import Grammar
 from local_swarm.backends.llamacpp.text import Tail
 from local_swarm.backends.sampling import Draw
 
+TokenFacts = tuple[str, float | None, list[tuple[str, float]]]  # as in `wire.Scores`
+
 
 @dataclass(slots=True)
 class Writer:
@@ -31,7 +33,8 @@ class Writer:
 @dataclass(slots=True)
 class Job:
     """A prompt with its seats. `read` of its `tokens` are in memory; `borders` are places where the reading pauses for a
-    checkpoint. `kept`: control tokens that are told as text."""
+    checkpoint. `kept`: control tokens that are told as text; `scored`:
+    what is known of the prompt's own tokens, where that is wished for."""
 
     number: int
     client: str
@@ -45,6 +48,7 @@ class Job:
     grammar: Grammar | None = None
     logprobs: int | None = None
     kept: frozenset[str] = frozenset()
+    scored: list[TokenFacts] | None = None
     sequence: int = -1
     read: int = 0
     reused: int = 0
@@ -69,9 +73,6 @@ class Job:
         return self.left + (self.seats - len(self.gone)) * self.budget
 
 
-TokenFacts = tuple[str, float, list[tuple[str, float]]]  # as in `wire.SeatText`
-
-
 @dataclass(frozen=True, slots=True)
 class Written:
     """One sequence's part of a batch: its pending token and a draft of what may follow; `row`: its first row of scores."""
@@ -84,11 +85,13 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A prompt's part of a batch: so many of its tokens, and the row of scores after its last one."""
+    """A prompt's part of a batch: so many of its tokens, how many rows of scores they have from `first` on, whether it ends."""
 
     job: Job
     count: int
-    row: int | None
+    first: int
+    rows: int
+    ends: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ POOL_ROOM = 2048  # tokens of a text of which a vector is made
 PARTIAL_ONLY = 1  # of a sequence's state only what cannot be cut: recurrent memory
 
 
+Wanted = Literal["all", "last", "none"]  # after which tokens of a part of a batch the scores are wanted
+
+
 class Log:
     """Keeps the last complaints of the library, which say why a load failed."""
 
@@ -242,7 +245,7 @@ class Batch:
     def __len__(self) -> int:
         return int(self.struct.n_tokens)
 
-    def add(self, sequence: int, position: int, tokens: Sequence[int], wanted: Literal["all", "last", "none"]) -> None:
+    def add(self, sequence: int, position: int, tokens: Sequence[int], wanted: Wanted) -> None:
         """Tokens of one sequence from a position on, and after which of them the scores are wanted."""
         begin, end = len(self), len(self) + len(tokens)
         self.token[begin:end] = tokens
