@@ -11,12 +11,13 @@ import contextlib
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from local_swarm.backends.base import Facts, Seat, State
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.turn import Reader, Settled, turn
 from local_swarm.errors import ContextExceeded, EngineLost, Starting
-from local_swarm.types import Accepted, Candidate, Delta, Embedded, Event, FinishReason, Prompt, Usage
+from local_swarm.types import Accepted, Candidate, Delta, Embedded, Event, FinishReason, Prompt, TokenLogprob, Usage
 
 Script = Callable[[Prompt, Seat], str]
 
@@ -30,6 +31,45 @@ def parrot(prompt: Prompt, seat: Seat) -> str:
 def until(text: str, stops: Sequence[str]) -> str:
     """The text before the first of the stop strings in it."""
     return min((text.split(stop, 1)[0] for stop in stops), key=len, default=text)
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """One seat that says its words, one a turn, and may say `limit` of them."""
+
+    prompt: Prompt
+    seat: Seat
+    words: list[str]
+    reader: Reader
+    tokens: int
+    limit: int
+    began: float
+
+    def ended(self, at: int) -> bool:
+        return at >= min(len(self.words), self.limit)
+
+    def say(self, at: int) -> Iterator[Event]:
+        """A word, or the end once all are said."""
+        if not self.ended(at):
+            pieces = self.reader.push(self.words[at] if at == 0 else " " + self.words[at])
+            yield from (Delta(self.seat.voter, piece.text, piece.thought) for piece in pieces)
+        elif at == min(len(self.words), self.limit):
+            said = self.reader.close()
+            yield from (Delta(self.seat.voter, piece.text, piece.thought) for piece in said.last)
+            yield self.candidate(said)
+
+    def candidate(self, said: Settled) -> Candidate:
+        cut = len(self.words) > self.limit
+        finish: FinishReason = "length" if cut else "tool_calls" if said.calls else "stop"
+        own = (self.prompt.text or "").split() if self.prompt.scored else []
+        written = self.words[: self.limit] if self.prompt.sampling.logprobs is not None else []
+        return Candidate(
+            said.words, self.seat.voter, finish, Usage(self.tokens, min(len(self.words), self.limit)),
+            time.monotonic() - self.began, self.seat.anchor, said.calls, mean_logprob=-0.1,
+            logprobs=tuple(TokenLogprob(word, -0.1, ((word, -0.1),)) for word in written),
+            prompt_logprobs=tuple(TokenLogprob(word, -0.2 if place else None) for place, word in enumerate(own)),
+            reasoning=said.thoughts, flaw=said.flaw,
+        )  # fmt: skip
 
 
 class Fake:
@@ -97,38 +137,26 @@ class Fake:
         if tokens >= self._facts.context:
             raise ContextExceeded(tokens, self._facts.context)
         asked = turn(prompt, self.template)
-        lost = self._lost
-        began = time.monotonic()
-        left = {seat: until(self.script(prompt, seat), prompt.sampling.stop).split(" ") for seat in seats}
-        readers = {seat: asked.reader() for seat in seats}
+        lost, began = self._lost, time.monotonic()
+        limit = min(prompt.sampling.max_tokens or self._facts.answer_tokens, self._facts.context - tokens)
+        speakers = [
+            Speaker(prompt, seat, self._words(prompt, seat), asked.reader(), tokens, limit, began) for seat in seats
+        ]
         self._count(1)
         try:
             yield Accepted(tokens)
-            limit = min(prompt.sampling.max_tokens or self._facts.answer_tokens, self._facts.context - tokens)
             for at in range(limit + 1):
-                for seat in list(left):
-                    words = left[seat]
-                    for event in self._say(seat, readers[seat], words, at, limit, tokens, began):
-                        if isinstance(event, Candidate):
-                            del left[seat]
+                for speaker in speakers:
+                    for event in speaker.say(at):
                         yield event
-                if not left:
+                if all(speaker.ended(at) for speaker in speakers):
                     return
                 await self._pause(lost)
         finally:
             self._count(-1)
 
-    def _say(
-        self, seat: Seat, reader: Reader, words: list[str], at: int, limit: int, tokens: int, began: float
-    ) -> Iterator[Event]:
-        """One word of one seat, or its end."""
-        if at < min(len(words), limit):
-            pieces = reader.push(words[at] if at == 0 else " " + words[at])
-            yield from (Delta(seat.voter, piece.text, piece.thought) for piece in pieces)
-            return
-        settled = reader.close()
-        yield from (Delta(seat.voter, piece.text, piece.thought) for piece in settled.last)
-        yield self._candidate(seat, words, settled, limit, tokens, began)
+    def _words(self, prompt: Prompt, seat: Seat) -> list[str]:
+        return until(self.script(prompt, seat), prompt.sampling.stop).split(" ")
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """Counts of letters: texts with the same letters are alike."""
@@ -151,12 +179,3 @@ class Fake:
             if not lost.is_set():
                 return
         raise EngineLost("The engine's process ended while it worked on this request.")
-
-    def _candidate(
-        self, seat: Seat, words: list[str], said: Settled, limit: int, tokens: int, began: float
-    ) -> Candidate:
-        finish: FinishReason = "length" if len(words) > limit else "tool_calls" if said.calls else "stop"
-        return Candidate(
-            said.words, seat.voter, finish, Usage(tokens, min(len(words), limit)), time.monotonic() - began, seat.anchor,
-            said.calls, mean_logprob=-0.1, reasoning=said.thoughts, flaw=said.flaw,
-        )  # fmt: skip
