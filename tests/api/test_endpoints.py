@@ -229,18 +229,3 @@ async def test_the_swarm_tells_of_itself_and_its_last_elections(door: Any) -> No
     assert told["node"] == "here" and told["model"] == "fake" and told["peers"] == []
     assert len(told["elections"]) == 3 and told["elections"][-1]["candidates"] == 5
     assert "say these" not in json.dumps(told)  # neither questions nor answers
-
-
-async def test_models_tell_how_much_they_can_read(door: Any) -> None:
-    data = json.loads((await get(door, "/v1/models"))[1])["data"]
-    assert [one["id"] for one in data] == ["swarm", "swarm-fast", "fake"]
-    assert all(one["context_length"] == one["max_model_len"] == 1000 for one in data)
-    assert (await get(door, "/v1/models/swarm-fast"))[0] == 200
-    status, body = await get(door, "/v1/models/some/other:model")
-    assert status == 404 and json.loads(body)["error"]["code"] == "model_not_found" and "swarm-fast" in body
-
-
-@pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/v1/chat/completions", 405)])
-async def test_every_mistake_has_openais_shape(door: Any, path: str, status: int) -> None:
-    got, body = await get(door, path)
-    assert got == status and json.loads(body)["error"]["message"]
