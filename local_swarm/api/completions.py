@@ -111,10 +111,10 @@ class Completion:
         try:
             for place, events in enumerate(answers):
                 sent, base = Sent(), place * self.wish.choices
-                async with aclosing(events):
+                async with aclosing(with_pauses(events, KEEP_ALIVE_S)) as paced:
                     if self.wish.echo:
                         yield line(self.frame([self.piece(self.prompts[place].text or "", base)]))
-                    async for event in with_pauses(events, KEEP_ALIVE_S):
+                    async for event in paced:
                         if event is None:
                             yield COMMENT
                         elif isinstance(event, Delta) and live and self.wish.choices == 1:

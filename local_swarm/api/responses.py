@@ -184,11 +184,11 @@ class Answer:
     async def stream(self, events: AsyncGenerator[Event, None], mode: Mode) -> AsyncIterator[bytes]:
         """Events as the client's library expects them; a failure is told as one and not as an end."""
         sent: str | None = None
-        async with aclosing(events):
+        async with aclosing(with_pauses(events, KEEP_ALIVE_S)) as paced:
             yield self.event("response.created", response=self.body("in_progress"))
             yield self.event("response.in_progress", response=self.body("in_progress"))
             try:
-                async for event in with_pauses(events, KEEP_ALIVE_S):
+                async for event in paced:
                     if event is None:
                         yield COMMENT
                     elif isinstance(event, Delta) and mode == "fastest" and not event.thought:

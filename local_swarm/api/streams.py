@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -23,18 +23,18 @@ def line(data: Mapping[str, Any]) -> bytes:
 
 
 async def stream(
-    events: AsyncGenerator[Event, None], reply: Reply, request: ChatRequest, mode: Mode
-) -> AsyncIterator[bytes]:
+    events: AsyncGenerator[Event, None], reply: Reply, request: ChatRequest, mode: Mode, pause_s: float = KEEP_ALIVE_S
+) -> AsyncGenerator[bytes, None]:
     """One whole event stream: the text of a single worker as it is written (`fastest`), or the elected one after the vote, with
     what one worker writes shown as thoughts meanwhile (`draft`).
 
     A failure becomes an error event without an end mark: clients must not take a cut answer for a whole one.
     """
     sent = Sent()
-    async with aclosing(events):
+    async with aclosing(with_pauses(events, pause_s)) as paced:
         yield line(reply.chunk({"role": "assistant", "content": ""}))
         try:
-            async for event in with_pauses(events, KEEP_ALIVE_S):
+            async for event in paced:
                 if event is None:
                     yield COMMENT
                 elif isinstance(event, Delta) and mode != "vote" and request.choices == 1:
@@ -59,8 +59,8 @@ def shown(delta: Delta, mode: Mode, sent: Sent) -> dict[str, str]:
     return {"content": delta.text}
 
 
-async def with_pauses(events: AsyncGenerator[Event, None], pause_s: float) -> AsyncIterator[Event | None]:
-    """The events, and None whenever `pause_s` passes without one."""
+async def with_pauses(events: AsyncGenerator[Event, None], pause_s: float) -> AsyncGenerator[Event | None, None]:
+    """The events, and None whenever `pause_s` passes without one. Closing it closes them."""
     waiting: asyncio.Task[Event] | None = None
     try:
         while True:
@@ -79,3 +79,4 @@ async def with_pauses(events: AsyncGenerator[Event, None], pause_s: float) -> As
         if waiting:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
+        await events.aclose()
