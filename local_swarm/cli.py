@@ -22,6 +22,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from local_swarm import __version__
+from local_swarm.bench.commands import bench_api
 from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
 from local_swarm.integrations.commands import register
@@ -311,6 +312,7 @@ def bench_engine(
         out.print(f"{name:24} {value:.3f}" if isinstance(value, float) else f"{name:24} {value}")
 
 
+bench.command("api")(bench_api)
 register(app)  # opencode, clients, key
 
 
