@@ -173,9 +173,9 @@ class Fake:
         then.clear()
 
     async def _pause(self, lost: asyncio.Event) -> None:
-        try:
-            await asyncio.wait_for(lost.wait(), self.pace_s)
-        except TimeoutError:
-            if not lost.is_set():
-                return
+        if self.pace_s:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(lost.wait(), self.pace_s)
+        if not lost.is_set():
+            return
         raise EngineLost("The engine's process ended while it worked on this request.")

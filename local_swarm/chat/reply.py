@@ -66,6 +66,7 @@ class ReplyParser:
         self._words, self._thoughts = Flow(trims=thinking), Flow(trims=True)
         self._state: State = "head" if family.name == "harmony" else "thought" if thinking else self._opening()
         self._held = self._body = self._opened = ""
+        self._known: dict[State, tuple[dict[str, State], frozenset[str]]] = {}
 
     @property
     def words(self) -> str:
@@ -102,6 +103,13 @@ class ReplyParser:
     def _opening(self) -> State:
         return "opening" if self.tools and not self.family.strict else "words"
 
+    def _marks_now(self) -> tuple[dict[str, State], frozenset[str]]:
+        """The present marks, and what they begin with: most text has nothing of it."""
+        if self._state not in self._known:
+            marks = self._marks()
+            self._known[self._state] = marks, frozenset(mark[0] for mark in marks)
+        return self._known[self._state]
+
     def _marks(self) -> dict[str, State]:
         """What ends the present state. Without tools only thoughts are told from words."""
         marks = dict(self.family.marks.get(self._state, {}))
@@ -117,7 +125,11 @@ class ReplyParser:
         """Take in what is held up to the next mark; False when more text is needed."""
         if self._state == "opening":
             return self._open()
-        marks = self._marks()
+        marks, firsts = self._marks_now()
+        if not any(first in self._held for first in firsts):
+            text, self._held = self._held, ""
+            self._take(text, pieces)
+            return False
         found = first_mark(self._held, marks)
         if not found:
             keep = held_back(self._held, list(marks))

@@ -76,6 +76,8 @@ def decided(candidates: Sequence[Candidate], missing: int, strategy: Strategy = 
     once a group is larger than any other would be with all of them. Prose is never quite the same, so it is never decided."""
     if strategy not in EARLY or not candidates:
         return False
+    if strategy != "exact" and majority_kind(in_order(candidates)) == "text":
+        return False
     election = elect(candidates, strategy)
     ballots = {ballot.index: ballot for ballot in in_order(candidates)}
     elected = ballots[election.winner]

@@ -80,17 +80,13 @@ class Swarm:
         seats = seats_for(asked, prompt.sampling, self.habits)
         strategy = prompt.strategy or self.habits.strategy
         candidates: list[Candidate] = []
-        leader = seats[0].voter if len(seats) == 1 else None
         heard: asyncio.Queue[Event | None] = asyncio.Queue()  # bounded by what the seats may write
         task = asyncio.create_task(self._ask(prompt, asked, seats, heard), name="swarm-ask")
         try:
             while (event := await heard.get()) is not None:
                 if isinstance(event, Candidate):
                     candidates.append(event)
-                if isinstance(event, Delta) and prompt.draft and leader is None:
-                    leader = event.voter
-                if not isinstance(event, Delta) or event.voter == leader:
-                    yield event
+                yield event
                 if isinstance(event, Candidate) and self._decided(prompt, candidates, len(seats), strategy):
                     break
             if not candidates:  # else the survivors vote, whatever befell the others
@@ -153,7 +149,7 @@ class Swarm:
         for worker, seat in zip(asked, seats, strict=True):
             engines.setdefault(worker.backend, []).append((worker, seat))
             worker.busy += 1
-        hearing = Hearing(heard, alone=len(seats) == 1)
+        hearing = Hearing(heard, alone=len(seats) == 1, draft=prompt.draft)
         try:
             async with asyncio.timeout(self.habits.longest_s) as limit:
                 hearing.limit, hearing.patience_s = limit, self.habits.patience_s
@@ -201,16 +197,21 @@ def short(candidates: Sequence[Candidate]) -> bool:
 
 @dataclass(slots=True)
 class Hearing:
-    """What one request has heard so far from all its engines. `alone`: one voice is asked, whose words go out as they come."""
+    """What one request has heard so far from all its engines. `alone`: one voice is asked, whose words go out as they come;
+    `draft`: so do those of the `leader`, the first of several to speak."""
 
     heard: asyncio.Queue[Event | None]
     alone: bool
+    draft: bool = False
+    leader: str | None = None
     accepted: bool = False
     answered: int = 0
     limit: asyncio.Timeout | None = None
     patience_s: float = 0.0
 
     def take(self, event: Event) -> None:
+        if isinstance(event, Delta) and not self._shown(event):
+            return
         if isinstance(event, Candidate):
             self.answered += 1
             if self.answered == 1 and self.limit:  # from now on the vote waits only so long
@@ -218,6 +219,11 @@ class Hearing:
         if not isinstance(event, Accepted) or not self.accepted:
             self.heard.put_nowait(event)
         self.accepted = self.accepted or isinstance(event, Accepted)
+
+    def _shown(self, delta: Delta) -> bool:
+        if self.draft and self.leader is None:
+            self.leader = delta.voter
+        return self.alone or delta.voter == self.leader
 
 
 async def ask_engine(prompt: Prompt, backend: Backend, voices: Sequence[tuple[Worker, Seat]], hearing: Hearing) -> None:
