@@ -99,7 +99,8 @@ async def test_a_text_too_long_for_a_vector_is_refused_with_numbers(engine: Llam
         await engine.embed(["word " * 5000])
 
 
-TEXT = "Write a Python function solve(numbers) that returns the sum.\n```python\ndef solve(numbers):\n    return sum(numbers)\n```\n"
+QUESTION = "Write a Python function solve(numbers) that returns the sum.\n"
+TEXT = QUESTION + "```python\ndef solve(numbers):\n    return sum(numbers)\n```\n"
 
 
 async def test_a_prompt_is_scored_alike_in_one_step_and_in_many(engine: LlamaCpp) -> None:
