@@ -14,7 +14,7 @@ from local_swarm.api.key import demanded
 from local_swarm.api.middleware import is_loopback
 from local_swarm.api.server import Door, create_app, listen, serving
 from local_swarm.api.status import EngineStatus, Status, WorkerStatus
-from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
+from local_swarm.backends.llamacpp.backend import Description, LlamaCpp, resident_bytes
 from local_swarm.backends.wire import Load
 from local_swarm.config import Config, ServerConfig
 from local_swarm.errors import DoesNotFit, WrongUse
@@ -67,7 +67,7 @@ class Node:
         if facts:
             made = replace(
                 made, context=facts.context, answer_tokens=facts.answer_tokens, parameters=facts.parameters,
-                memory_bytes=facts.memory_bytes,
+                memory_bytes=resident_bytes(self.backend.pid),
             )  # fmt: skip
         if beat:
             per_step = beat.written / beat.steps if beat.steps else None
