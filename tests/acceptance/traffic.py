@@ -57,10 +57,6 @@ class Traffic:
             made: dict[str, Any] = {"role": "assistant", "content": "", "tool_calls": []}
             finish, done = None, False
             async for line in lines(response):
-                if not self.first or (
-                    made["content"] == "" and finish is None and len(self.first) < self.counts["asked"]
-                ):
-                    self.first.append(time.monotonic() - began)
                 if leaves_after is not None and (leaves_after := leaves_after - 1) == 0:
                     self.counts["left"] += 1
                     return None
