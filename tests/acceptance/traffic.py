@@ -25,6 +25,7 @@ TOOLS = [
 ]  # fmt: skip
 SYSTEM = "You are a coding agent. Follow the rules. " * 200
 LEAVES = 0.1  # share of requests that their client gives up
+WARM_S = 15.0
 MOST_GROWTH = 100 << 20  # bytes: caches fill, and then no more
 PAUSE_S = 15.0  # a stream that is silent for longer has broken its promise
 
@@ -149,6 +150,8 @@ async def main() -> int:
     wish = words.parse_args()
     traffic = Traffic(wish.url, wish.minutes * 60, wish.pause)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=600)) as http:
+        await traffic.ask(http, "warm", [{"role": "user", "content": "Who are you?"}], False)
+        await asyncio.sleep(WARM_S)  # prose wakes the embedding model, which takes its memory once
         before = await state(http, wish.url)
         await asyncio.gather(*(traffic.conversation(http, number) for number in range(wish.conversations)))
         await asyncio.sleep(3)
