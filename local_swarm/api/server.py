@@ -20,6 +20,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from local_swarm import __version__
+from local_swarm.api.connection import Impatient
 from local_swarm.api.embeddings import Embeds
 from local_swarm.api.journal import Journal
 from local_swarm.api.metrics import Metrics
@@ -30,6 +31,7 @@ from local_swarm.api.status import Status
 from local_swarm.errors import BadRequest, SwarmError, Unavailable, WrongUse
 from local_swarm.types import Voice
 
+MOST_CONNECTIONS = 1000  # beyond it clients are told to come back
 GRACE_S = 5  # for answers in the works when the server stops
 
 logger = logging.getLogger(__name__)
@@ -146,11 +148,12 @@ class Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI, made: socket.socket) -> Any:
+async def serving(app: FastAPI, made: socket.socket, connection: type[Impatient] = Impatient) -> Any:
     """The application answers on the socket while the context lasts."""
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S, server_header=False
-    )
+        app, http=connection, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S,
+        server_header=False, limit_concurrency=MOST_CONNECTIONS,
+    )  # fmt: skip
     server = Server(config)
     task = asyncio.create_task(server.serve([made]), name="http-server")
     try:

@@ -94,7 +94,7 @@ def aider(programs: Path, url: str, folder: Path) -> bool:
         [str(programs / "aider"), "--model", "openai/swarm", *quiet, "--message", CODE, "main.py"],
         folder, OPENAI_API_BASE=url, OPENAI_API_KEY="none",
     )  # fmt: skip
-    return "Tokens:" in said and "litellm" not in said.split("Tokens:")[0].lower().replace("litellm-", "")
+    return "starter model" in said and "Tokens:" in said and "Error" not in said.split("Added main.py")[-1]
 
 
 if __name__ == "__main__":

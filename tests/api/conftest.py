@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 
+from local_swarm.api.connection import Impatient
 from local_swarm.api.server import Door as Entrance
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status
@@ -35,7 +36,11 @@ Open = Callable[..., AbstractAsyncContextManager[Door]]
 
 @asynccontextmanager
 async def open_door(
-    engine: Fake | None = None, workers: int = 5, up: bool = True, who: Entrance | None = None
+    engine: Fake | None = None,
+    workers: int = 5,
+    up: bool = True,
+    who: Entrance | None = None,
+    connection: type[Impatient] = Impatient,
 ) -> AsyncIterator[Door]:
     backend = engine or Fake(pace_s=0.001)
     if up:
@@ -50,7 +55,7 @@ async def open_door(
     url = f"http://127.0.0.1:{made.getsockname()[1]}"
     timeout = aiohttp.ClientTimeout(total=5)
     async with (
-        serving(create_app(swarm, status, Vectors(swarm.embedder, backend), who), made),
+        serving(create_app(swarm, status, Vectors(swarm.embedder, backend), who), made, connection),
         aiohttp.ClientSession(timeout=timeout) as http,
     ):
         yield Door(url, backend, swarm, http)

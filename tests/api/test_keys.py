@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from local_swarm.api.connection import Impatient
 from local_swarm.api.key import demanded, made
 from local_swarm.api.middleware import Bounds
 from local_swarm.api.server import Door, create_app
@@ -162,3 +163,17 @@ async def test_the_application_refuses_a_large_body_as_such() -> None:
     }  # fmt: skip
     await app(scope, peer.receive, peer.send)
     assert peer.answer == (413, "request_too_large") and len(peer.messages) == 40 - 33
+
+
+async def test_a_connection_whose_request_never_begins_is_closed(open_a_door: Any) -> None:
+    class Hasty(Impatient):
+        head_s = 0.1
+
+    async with open_a_door(connection=Hasty) as door:
+        for sent in (b"", b"POST /v1/chat/comp", b"GET /health HTTP/1.1\r\nhost: localhost\r\nx-slow: "):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(door.url.rsplit(":", 1)[1]))
+            writer.write(sent)
+            async with asyncio.timeout(5):
+                assert await reader.read() == b""
+            writer.close()
+        assert (await post(door, HELLO))[0] == 200
