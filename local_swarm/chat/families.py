@@ -57,18 +57,14 @@ class Family:
 
 KEPT = ('<|"|>', "[ARGS]", "[CALL_ID]", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "<think>", "</think>")
 
+# Around calls that end with a mark of their own.
+LEFT_OVER: Mapping[str, State] = dict.fromkeys(("</tool_call>", "<seed:tool_call>", "</seed:tool_call>"), "words")
 HERMES = Family("hermes", TAGGED, read_json)
 XML = Family(
     "xml",
     {
         **TAGGED,
-        "words": {
-            **THINK,
-            "<tool_call>": "call",
-            "<function=": "call",
-            "<function name=": "call",
-            "</tool_call>": "words",
-        },
+        "words": {**THINK, "<tool_call>": "call", "<function=": "call", "<function name=": "call", **LEFT_OVER},
         "call": {"</tool_call>": "words", "<tool_call>": "call", "</function>": "words"},
     },
     read_xml,
@@ -149,6 +145,12 @@ HARMONY = Family(
     read_harmony,
     strict=True,
 )
+NEMOTRON = Family(
+    "nemotron",
+    {**TAGGED, "words": {**THINK, "<TOOLCALL>": "call"}, "call": {"</TOOLCALL>": "words"}},
+    read_json,
+    called="<TOOLCALL>",
+)
 GENERIC = Family("generic", TAGGED, read_json)
 
 SIGNS: tuple[tuple[str, Family], ...] = (  # the first that a template contains
@@ -157,11 +159,12 @@ SIGNS: tuple[tuple[str, Family], ...] = (  # the first that a template contains
     (r"<function=|<function name=", XML),
     (r"<arg_key>", GLM),
     (r"<\|tool_call>", GEMMA),
-    (r"<\|tool_call_start\|>", LFM),
+    (r"<\|tool_call_start\|>|<\|tool_list_start\|>|List of tools: ", LFM),
     (r"<\|START_ACTION\|>", COHERE),
     (r"\[TOOL_CALLS\]", MISTRAL),
     (r"<\|tool_call\|>", GRANITE),
-    (r"<tool_call>", HERMES),
+    (r"<TOOLCALL>", NEMOTRON),
+    (r"<tool_call>|xml_tools", HERMES),
     (r"<\|python_tag\|>|<\|start_header_id\|>(?s:.*)parameters", LLAMA),
 )
 

@@ -112,7 +112,7 @@ def read_xml(body: str, types: Types) -> list[Written] | None:
     calls = []
     for name, inside in FUNCTION.findall(body):
         arguments = {key: typed(unframed(value), types(name, key)) for key, value in PARAMETER.findall(inside)}
-        calls.append(Written(name, arguments))
+        calls.append(Written(name, object_of(inside.strip()) if inside.lstrip().startswith("{") else arguments))
     return calls or None
 
 

@@ -15,7 +15,9 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 import jinja2
-from jinja2.ext import loopcontrols
+from jinja2 import nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from local_swarm.chat.families import family_of
@@ -48,8 +50,18 @@ def as_json(
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
+class Generation(Extension):
+    """`{% generation %}` ... `{% endgeneration %}`, by which trainers mark what a model writes. It changes nothing here."""
+
+    tags = {"generation"}  # noqa: RUF012
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return list(parser.parse_statements(("name:endgeneration",), drop_needle=True))
+
+
 def environment() -> ImmutableSandboxedEnvironment:
-    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, Generation])
     made.filters["tojson"] = as_json
     made.globals["raise_exception"] = refuse
     made.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
@@ -78,6 +90,16 @@ def plain(message: Message, short_ids: bool = False, as_text: bool = False) -> d
     rest = {"tool_call_id": answered, "name": message.name, "reasoning_content": message.reasoning}
     made |= {key: value for key, value in rest.items() if value is not None}
     return made
+
+
+def complete(tool: JSON) -> JSON:
+    """A tool with all that templates take for granted."""
+    if not isinstance(tool.get("function"), dict):
+        return tool
+    function = dict(tool["function"])
+    function["description"] = function.get("description") or ""
+    function["parameters"] = function.get("parameters") or {"type": "object", "properties": {}}
+    return {**tool, "type": "function", "function": function}
 
 
 def parsed(arguments: str) -> Any:
@@ -111,7 +133,7 @@ class ChatTemplate:
             ) from problem
         self.bos, self.eos, self.source = bos, eos, source
         self.family = family_of(source)
-        self.knows_tools, self.knows_calls = re.search(r"\btools\b", source) is not None, "tool_calls" in source
+        self.knows_tools, self.knows_calls = re.search(r"\b(xml_)?tools\b", source) is not None, "tool_calls" in source
         self.knows_developers = "developer" in source
 
     @property
@@ -133,27 +155,31 @@ class ChatTemplate:
         return Rendered(text, thinking)
 
     def _first_that_works(self, messages: list[Message], tools: Sequence[JSON], options: Mapping[str, Any]) -> str:
-        """Templates differ in what they take: as it came, arguments as text, questions in a row joined, no system message."""
+        """Templates differ in what they take: as it came, arguments as text, questions in a row joined, no system message, an
+        empty list of tools rather than none."""
         turns = taking_turns(messages)
+        listed = [complete(tool) for tool in tools]
         problem: BadRequest | None = None
-        for attempt, as_text in (
-            (messages, False), (messages, True), (turns, False), (taking_turns(without_system(messages)), False),
+        for attempt, offered, as_text in (
+            (messages, listed or None, False), (messages, listed or None, True), (turns, listed or None, False),
+            (taking_turns(without_system(messages)), listed or None, False), (messages, listed, False),
         ):  # fmt: skip
             try:
-                return self._render(attempt, tools, options, as_text)
+                return self._render(attempt, offered, options, as_text)
             except BadRequest as refusal:
                 problem = problem or refusal
         assert problem
         raise problem
 
     def _render(
-        self, messages: Sequence[Message], tools: Sequence[JSON], options: Mapping[str, Any], as_text: bool
+        self, messages: Sequence[Message], tools: list[JSON] | None, options: Mapping[str, Any], as_text: bool
     ) -> str:
         try:
             return self.template.render(
                 **options,
                 messages=[plain(message, self.family.name == "mistral", as_text) for message in messages],
-                tools=list(tools) or None,
+                tools=tools,
+                xml_tools=tools,  # SmolLM3's name for them
                 add_generation_prompt=True,
                 bos_token=self.bos,
                 eos_token=self.eos,

@@ -184,3 +184,19 @@ def test_options_for_the_template_reach_it_but_cannot_replace_the_conversation()
         turn(asked, ChatTemplate("{{ messages | length }}{{ enable_thinking }}{{ reasoning_effort }}")).text
         == "1Truehigh"
     )
+
+
+def test_templates_that_take_everything_for_granted_get_it() -> None:
+    bare = {"type": "function", "function": {"name": "f"}}
+    demanding = ChatTemplate(
+        "{% for t in tools %}{{ t.function.name }}:{{ t.function.description | upper }}:{{ t.function.parameters | tojson }}{% endfor %}"
+    )
+    assert turn(Prompt((Message("user", "x"),), (bare,)), demanding).text == 'f::{"type": "object", "properties": {}}'
+    assert turn(Prompt((Message("user", "x"),)), demanding).text == ""  # though it asks for no list before it walks it
+
+
+def test_marks_of_trainers_and_other_names_for_tools_are_known() -> None:
+    source = (
+        "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}{{ xml_tools | length }}"
+    )
+    assert turn(ASKED, ChatTemplate(source)).text == "go2"
