@@ -8,7 +8,6 @@ import platform
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from local_swarm.api.key import demanded
 from local_swarm.api.middleware import is_loopback
@@ -127,17 +126,7 @@ def assembled(config: Config, at_most: int | None = None) -> Node:
     vote = config.swarm
     habits = Habits(vote.consensus_strategy, vote.coolest, vote.warmest, vote.timeout)
     swarm = Swarm(platform.node() or "this machine", workers, Embedder(config.models.embedding, offline()), habits)
-    return Node(hardware, what, swarm, backend, Vectors(swarm.embedder, backend, own_embedder(config, what.threads)))
-
-
-def own_embedder(config: Config, threads: int) -> LlamaCpp | None:
-    """An engine for vectors alone, where the embedding model is a GGUF file. Raises WrongUse for one that is not there."""
-    path = Path(config.models.embedding).expanduser()
-    if path.suffix != ".gguf":
-        return None
-    header = find(str(path), config.models_folder)
-    load = Load(str(path), 0, 0, 0, 1, threads, gpu_layers=0, embeds=True)
-    return LlamaCpp(load, Description(path.stem, header.architecture, None))
+    return Node(hardware, what, swarm, backend, Vectors(swarm.embedder, backend))
 
 
 def door(server: ServerConfig) -> Door:
@@ -159,7 +148,6 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
             stack.callback(made.close)
         node = assembled(config)
         stack.push_async_callback(node.backend.close)
-        stack.push_async_callback(node.vectors.close)
         if made:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -17,8 +17,7 @@ from local_swarm.types import FinishReason
 class Load:
     """What an engine process is started with. `cells` is the room of the whole cache, shared by all sequences; `shelf_bytes` that
     of prefixes put away in main memory. `threads` are the most; where `tuning` names a file, how many of them are best for a step
-    of so many `workers` is measured and remembered there. A model that `embeds`
-    is loaded to make vectors of texts and nothing else."""
+    of so many `workers` is measured and remembered there."""
 
     path: str
     context: int
@@ -35,7 +34,6 @@ class Load:
     tuning: str | None = None
     main_gpu: int = 0
     tensor_split: list[float] = field(default_factory=list)
-    embeds: bool = False
 
 
 @dataclass(frozen=True, slots=True)

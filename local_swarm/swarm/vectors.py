@@ -1,7 +1,4 @@
-"""Texts in, vectors out: from the embedding model where there is one, else pooled from the model that answers.
-
-An embedding model is one of sentence-transformers', or a GGUF file of its own, which is loaded when it is first wanted.
-"""
+"""Texts in, vectors out: from the embedding model where there is one, else pooled from the model that answers."""
 
 from __future__ import annotations
 
@@ -17,27 +14,18 @@ POOLED = "no embedding model is installed, so these vectors are pooled from the 
 
 
 class Vectors:
-    """Call it with texts. `own`: an engine for vectors alone. `wait_s`: how long the embedding model may take to load at
-    its first use."""
+    """Call it with texts. `wait_s`: how long the embedding model may take to load at its first use."""
 
-    def __init__(self, embedder: Embedder, backend: Backend, own: Backend | None = None, wait_s: float = 60.0) -> None:
-        self.embedder, self.backend, self.own, self.wait_s = embedder, backend, own, wait_s
+    def __init__(self, embedder: Embedder, backend: Backend, wait_s: float = 60.0) -> None:
+        self.embedder, self.backend, self.wait_s = embedder, backend, wait_s
         self._turn = asyncio.Semaphore(1)  # one at a time: the library uses all cores for each
 
     async def __call__(self, texts: Sequence[str]) -> Embedded:
         """Raises SwarmError."""
         async with self._turn:
-            if self.own:
-                if self.own.state == "starting":
-                    await self.own.start()
-                return await self.own.embed(texts)
             self.embedder.begin()
             embed = await asyncio.to_thread(self.embedder.function, self.wait_s)
             if embed:
                 vectors = await asyncio.to_thread(embed, texts)
-                return Embedded(vectors.tolist(), self.embedder.model, self.embedder.count(texts))
+                return Embedded(vectors.tolist(), self.embedder.model)
             return replace(await self.backend.embed(texts), note=POOLED)
-
-    async def close(self) -> None:
-        if self.own:
-            await self.own.close()

@@ -55,7 +55,7 @@ def test_references_within_a_schema_are_followed() -> None:
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     )
 )
 def test_any_arguments_can_be_judged(arguments: Any) -> None:

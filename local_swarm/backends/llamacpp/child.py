@@ -21,7 +21,6 @@ from local_swarm.errors import SwarmError
 if TYPE_CHECKING:
     from local_swarm.backends.llamacpp.engine import Engine
     from local_swarm.backends.llamacpp.library import Context, Model
-    from local_swarm.backends.llamacpp.pooling import Embedder
 
 BEAT_S = 1.0
 SPARE_OUTPUTS = 48  # rows of scores beyond one for each sequence: for drafts
@@ -59,14 +58,12 @@ def send(reports: BinaryIO, messages: list[wire.Report]) -> None:
         reports.flush()
 
 
-def load(wish: wire.Load, reports: BinaryIO) -> Engine | Embedder:
+def load(wish: wire.Load, reports: BinaryIO) -> Engine:
     from local_swarm.backends.llamacpp import library
     from local_swarm.backends.llamacpp.engine import Engine
     from local_swarm.backends.llamacpp.tuning import threads_for
 
     library.open_library()
-    if wish.embeds:
-        return embedder(wish, reports)
     model, memory, note = opened(wish)
     if wish.tuning and not model.on_gpu:
         memory.use_threads(threads_for(memory, wish.threads, wish.workers, Path(wish.tuning)))
@@ -77,17 +74,6 @@ def load(wish: wire.Load, reports: BinaryIO) -> Engine | Embedder:
         note, model.fill,
     )])  # fmt: skip
     return engine
-
-
-def embedder(wish: wire.Load, reports: BinaryIO) -> Embedder:
-    from local_swarm.backends.llamacpp.library import Model
-    from local_swarm.backends.llamacpp.pooling import Embedder
-
-    model = Model(Path(wish.path), wish.gpu_layers, wish.main_gpu, wish.tensor_split)
-    made = Embedder(model, wish.threads)
-    made.pool.vector(model.tokenize("warm")[: made.pool.room])
-    send(reports, [wire.Loaded(made.pool.room, 0, model.parameters, "", "", model.on_gpu)])
-    return made
 
 
 def opened(wish: wire.Load) -> tuple[Model, Context, str | None]:
@@ -108,7 +94,7 @@ def opened(wish: wire.Load) -> tuple[Model, Context, str | None]:
         return (*on(0), note)
 
 
-def serve(engine: Engine | Embedder, commands: queue.SimpleQueue[wire.Command | None], reports: BinaryIO) -> None:
+def serve(engine: Engine, commands: queue.SimpleQueue[wire.Command | None], reports: BinaryIO) -> None:
     """Step while there is work, sleep while there is none, tell that we live."""
     next_beat = time.monotonic()
     while True:
@@ -127,7 +113,7 @@ def serve(engine: Engine | Embedder, commands: queue.SimpleQueue[wire.Command | 
             send(reports, [engine.beat()])
 
 
-def obey(engine: Engine | Embedder, command: wire.Command, reports: BinaryIO) -> None:
+def obey(engine: Engine, command: wire.Command, reports: BinaryIO) -> None:
     if isinstance(command, wire.Generate):
         send(reports, [engine.submit(command)])
     elif isinstance(command, wire.Cancel):
@@ -138,7 +124,7 @@ def obey(engine: Engine | Embedder, command: wire.Command, reports: BinaryIO) ->
         engine.forget()
 
 
-def pooled(engine: Engine | Embedder, command: wire.Pool) -> wire.Report:
+def pooled(engine: Engine, command: wire.Pool) -> wire.Report:
     """A text's vector, between two steps. Daemons ask for one at a time, so that answers go on in between."""
     pool, tokens = engine.pool, engine.model.tokenize(command.text)
     if len(tokens) > pool.room:

@@ -11,7 +11,6 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ class Embedder:
         self._begun = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    @cached_property
+    @property
     def installed(self) -> bool:
         return importlib.util.find_spec("sentence_transformers") is not None
 
@@ -55,11 +54,6 @@ class Embedder:
     def embed(self, texts: Sequence[str]) -> Matrix:
         vectors = self._loaded.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, dtype=np.float64)
-
-    def count(self, texts: Sequence[str]) -> int | None:
-        """Tokens of some texts; None where the model does not tell."""
-        tokenizer = getattr(self._loaded, "tokenizer", None)
-        return sum(len(ids) for ids in tokenizer(list(texts), truncation=True)["input_ids"]) if tokenizer else None
 
     def _load(self) -> None:
         try:
