@@ -22,7 +22,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from local_swarm import __version__
-from local_swarm.bench.commands import bench_api
+from local_swarm.bench.api import bench_api
 from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
 from local_swarm.integrations.commands import register

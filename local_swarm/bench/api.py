@@ -11,7 +11,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
 
 from local_swarm.errors import SwarmError
 
@@ -19,6 +22,9 @@ RATE = 300.0  # requests a second at which the first byte of streams is timed
 PATIENCE_S = 30.0
 
 Result = TypeVar("Result")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +146,19 @@ async def bounded(work: Awaitable[Result]) -> Result:
 def measure(wish: Wish, tell: Callable[[str], object]) -> dict[str, float]:
     """Raises SwarmError."""
     return asyncio.run(measured(wish, tell))
+
+
+def bench_api(
+    workers: Annotated[int, typer.Option(help="How many vote on each answer.")] = 5,
+    clients: Annotated[int, typer.Option(help="How many ask at the same time.")] = 32,
+    requests: Annotated[int, typer.Option(help="How many in all.")] = 2000,
+    json_wanted: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """What HTTP, the vote and HTTP again cost, with workers that answer at once."""
+    with err.status("Measuring ...") as status:
+        found = measure(Wish(workers, clients, requests), lambda line: status.update(line))
+    if json_wanted:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        out.print(f"{name:24} {value:.2f}")
