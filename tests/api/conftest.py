@@ -45,7 +45,8 @@ async def open_door(
     backend = engine or Fake(pace_s=0.001)
     if up:
         await backend.start()
-    swarm = Swarm("here", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], Embedder("/none", offline=True))
+    embedder = Embedder("/none", offline=True)
+    swarm = Swarm("here", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], embedder)
 
     def status() -> Status:
         health = swarm.health
@@ -55,7 +56,7 @@ async def open_door(
     url = f"http://127.0.0.1:{made.getsockname()[1]}"
     timeout = aiohttp.ClientTimeout(total=5)
     async with (
-        serving(create_app(swarm, status, Vectors(swarm.embedder, backend), who), made, connection),
+        serving(create_app(swarm, status, Vectors(embedder, backend), who), made, connection),
         aiohttp.ClientSession(timeout=timeout) as http,
     ):
         yield Door(url, backend, swarm, http)

@@ -154,8 +154,9 @@ async def test_waiting_for_a_client_to_leave_is_not_bound() -> None:
 async def test_the_application_refuses_a_large_body_as_such() -> None:
     backend = Fake()
     await backend.start()
-    swarm = Swarm("here", [Worker("w1", 1, backend)], Embedder("/none", offline=True))
-    app = create_app(swarm, lambda: Status("ok", 1, 1, "fake", 1000), Vectors(swarm.embedder, backend))
+    embedder = Embedder("/none", offline=True)
+    swarm = Swarm("here", [Worker("w1", 1, backend)], embedder)
+    app = create_app(swarm, lambda: Status("ok", 1, 1, "fake", 1000), Vectors(embedder, backend))
     peer = Peer(*(part(1 << 20) for _ in range(40)))
     scope = {
         "type": "http", "http_version": "1.1", "method": "POST", "path": "/v1/chat/completions", "query_string": b"",
