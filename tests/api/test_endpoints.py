@@ -39,7 +39,7 @@ async def get(door: Any, path: str) -> tuple[int, str]:
 
 
 async def test_completions_go_on_from_a_text(door: Any) -> None:
-    status, body = await post(door, "/v1/completions", {"prompt": "one two three"})
+    status, body = await post(door, "/v1/completions", {"prompt": "one two three", "swarm": {"early": False}})
     assert (
         status == 200 and body["object"] == "text_completion" and body["choices"][0]["text"].startswith("one two three")
     )
@@ -67,7 +67,8 @@ async def test_completions_echo_and_tell_how_likely_tokens_are(door: Any) -> Non
 
 @pytest.mark.parametrize("model", ["swarm", "swarm-fast"])
 async def test_completions_stream(door: Any, model: str) -> None:
-    wish = {"prompt": "one two three", "model": model, "echo": True, "stream_options": {"include_usage": True}}
+    wish: dict[str, Any] = {"prompt": "one two three", "model": model, "echo": True, "swarm": {"early": False}}
+    wish["stream_options"] = {"include_usage": True}
     chunks, raw = await events(door, "/v1/completions", wish)
     text = "".join(choice["text"] for chunk in chunks for choice in chunk["choices"])
     assert text.startswith("one two threeone two three") and raw.endswith("data: [DONE]\n\n")
@@ -104,7 +105,9 @@ NINE = [
 
 async def test_responses_answer_a_text(door: Any) -> None:
     _, body = await post(
-        door, "/v1/responses", {"input": "say it", "instructions": "be brief", "previous_response_id": None}
+        door,
+        "/v1/responses",
+        {"input": "say it", "instructions": "be brief", "previous_response_id": None, "swarm": {"early": False}},
     )
     assert body["object"] == "response" and body["status"] == "completed" and body["error"] is None
     [item] = body["output"]
