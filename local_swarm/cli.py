@@ -21,10 +21,12 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from local_swarm import __version__
+from local_swarm.bench.api import bench_api
 from local_swarm.bench.commands import bench_vote
 from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
-from local_swarm.interactive.commands import register
+from local_swarm.integrations import commands as integrations
+from local_swarm.interactive import commands as interactive
 from local_swarm.models import starter
 from local_swarm.places import checkout, home
 from local_swarm.vote.command import vote
@@ -65,7 +67,9 @@ ModelOption = Annotated[
 StarterOption = Annotated[bool, typer.Option("--starter", help="Run the small model that comes with the program.")]
 InstancesOption = Annotated[int | None, typer.Option(help="How many workers vote.")]
 ContextOption = Annotated[int | None, typer.Option(help="Tokens of prompt and answer together.")]
-HostOption = Annotated[str | None, typer.Option(help="Address of the API, on this machine only. [default: 127.0.0.1]")]
+HostOption = Annotated[
+    str | None, typer.Option(help="Address of the API; beyond this machine it needs a key. [default: 127.0.0.1]")
+]
 PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
 FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 MinimalOption = Annotated[bool, typer.Option("--minimal", help="When setting up, leave out PyTorch and embeddings.")]
@@ -134,7 +138,7 @@ def start(
 
 async def serve(config: Config) -> None:
     """Run a node until a signal comes, be it still booting or not."""
-    from local_swarm.banner import banner, opencode
+    from local_swarm.banner import banner
     from local_swarm.node import running
 
     task = asyncio.current_task()
@@ -146,7 +150,6 @@ async def serve(config: Config) -> None:
         async with running(config) as node:
             status.stop()
             err.print(banner(node))
-            err.print(json.dumps(opencode(node)), style="dim", soft_wrap=True)
             try:
                 await asyncio.Event().wait()
             finally:
@@ -281,9 +284,12 @@ def bench_engine(
         out.print(f"{name:24} {value:.3f}" if isinstance(value, float) else f"{name:24} {value}")
 
 
-register(app)  # detect, plan, models, download, config
+interactive.register(app)  # detect, plan, models, download, config
+integrations.register(app)  # opencode, clients, key
 bench.command("vote")(bench_vote)
+bench.command("api")(bench_api)
 app.command()(vote)
+
 
 # ------------------------------------------------------------------------------------------------ edge
 

@@ -24,8 +24,13 @@ PREFIX = "LOCAL_SWARM_"
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
+    """`key`: what every caller must know; None demands the stored one on addresses beyond this machine, and none on this one.
+    `origins`: web pages that may call, separated by commas."""
+
     host: str
     port: int
+    key: str | None
+    origins: str | None
 
 
 @dataclass(frozen=True, slots=True)

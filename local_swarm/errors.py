@@ -10,6 +10,10 @@ SwarmError
 ├── DownloadFailed            a file could not be fetched, or what came is not it
 ├── BadRequest                a client's mistake                                                      (400)
 │   ├── ContextExceeded       the prompt is longer than the model can read
+│   ├── SchemaUnfit           a JSON schema that cannot be enforced
+│   ├── Unauthorized          a key is wanted and not given                                           (401)
+│   ├── TooLarge              a request beyond what is read                                           (413)
+│   ├── TooSlow               a request that does not come to its end                                 (408)
 │   ├── ModelNotFound                                                                                 (404)
 │   └── Forbidden             a Host or Origin that is not ours                                       (403)
 └── Unavailable               try again later                                                         (503)
@@ -83,6 +87,29 @@ class ContextExceeded(BadRequest):
         )
         self.prompt_tokens = prompt_tokens
         self.context = context
+
+
+class SchemaUnfit(BadRequest):
+    """No grammar expresses the schema."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"This JSON schema cannot be enforced: {why}.", param="response_format")
+
+
+class Unauthorized(BadRequest):
+    status = 401
+    kind = "authentication_error"
+    code = "invalid_api_key"
+
+
+class TooLarge(BadRequest):
+    status = 413
+    code = "request_too_large"
+
+
+class TooSlow(BadRequest):
+    status = 408
+    code = "request_timeout"
 
 
 class ModelNotFound(BadRequest):

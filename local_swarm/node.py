@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from local_swarm.api.routes import Status
-from local_swarm.api.server import create_app, listen, serving
-from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
+from local_swarm.api.key import demanded
+from local_swarm.api.middleware import is_loopback
+from local_swarm.api.server import Door, create_app, listen, serving
+from local_swarm.api.status import EngineStatus, Status, WorkerStatus
+from local_swarm.backends.llamacpp.backend import Description, LlamaCpp, resident_bytes
 from local_swarm.backends.wire import Load
-from local_swarm.config import Config
+from local_swarm.config import Config, ServerConfig
 from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware import memory
@@ -29,6 +31,7 @@ from local_swarm.swarm.manager import Habits, Swarm
 from local_swarm.swarm.pressure import pressure
 from local_swarm.swarm.reliability import Reliability
 from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
 
 ALL_LAYERS = 999
@@ -45,6 +48,7 @@ class Node:
     plan: Plan
     swarm: Swarm
     backend: LlamaCpp
+    vectors: Vectors
     url: str | None = None
     stopping: bool = field(default=False)
 
@@ -54,6 +58,29 @@ class Node:
         return Status(
             "stopping" if self.stopping else health.status, health.healthy, health.total, self.plan.model,
             facts.context if facts else self.plan.context, starter.NOTE if self.plan.starter else None,
+            facts.answer_tokens if facts else self.plan.answer_tokens, bool(facts and facts.thinks), (self._engine(),),
+            tuple(self._worker(worker) for worker in self.swarm.workers),
+        )  # fmt: skip
+
+    def _engine(self) -> EngineStatus:
+        facts, beat = self.backend.facts, self.backend.beat
+        name = facts.engine if facts else "llamacpp"
+        made = EngineStatus(name, self.plan.model, self.backend.state)
+        if facts:
+            made = replace(
+                made, context=facts.context, answer_tokens=facts.answer_tokens, parameters=facts.parameters,
+                memory_bytes=resident_bytes(self.backend.pid),
+            )  # fmt: skip
+        if beat:
+            per_step = beat.written / beat.steps if beat.steps else None
+            made = replace(made, steps=beat.steps, requests=beat.jobs, cells_used=beat.cells_used, batch_size=per_step)
+        return made
+
+    def _worker(self, worker: Worker) -> WorkerStatus:
+        facts = self.backend.facts
+        return WorkerStatus(
+            worker.name, facts.engine if facts else "llamacpp", worker.healthy, worker.busy, worker.requests, worker.failures,
+            worker.average_latency_s, worker.tokens_per_s, worker.tokens,
         )  # fmt: skip
 
 
@@ -98,7 +125,13 @@ def assembled(config: Config, at_most: int | None = None) -> Node:
     sandbox = Sandbox() if vote.sandbox == "auto" else Sandbox(())
     embedder = Embedder(config.models.embedding, offline())
     swarm = Swarm(platform.node() or "this machine", workers, embedder, habits, sandbox, reliability)
-    return Node(hardware, what, swarm, backend)
+    return Node(hardware, what, swarm, backend, Vectors(embedder, backend))
+
+
+def door(server: ServerConfig) -> Door:
+    """Who may call. Beyond this machine it goes by any name, and the key keeps strangers out. Raises WrongUse."""
+    origins = tuple(origin.strip() for origin in (server.origins or "").split(",") if origin.strip())
+    return Door(demanded(server), origins, () if is_loopback(server.host) else None)
 
 
 @asynccontextmanager
@@ -108,6 +141,7 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
     Raises WrongUse for a port, model or wish that cannot be had, other SwarmErrors when the engine does not come up.
     """
     async with AsyncExitStack() as stack:
+        entrance = door(config.server)
         made = listen(config.server.host, config.server.port) if serve else None
         if made:
             stack.callback(made.close)
@@ -117,7 +151,7 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
         if made:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            await stack.enter_async_context(serving(create_app(node.swarm, node.status), made))
+            await stack.enter_async_context(serving(create_app(node.swarm, node.status, node.vectors, entrance), made))
         warming = asyncio.create_task(node.swarm.jury.sandbox.start(), name="sandbox-start")
         stack.callback(warming.cancel)
         await start(node, config)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from local_swarm.types import Event, Prompt
+from local_swarm.types import Embedded, Event, Prompt
 
 State = Literal["starting", "ready", "restarting", "failed", "closed"]
 
@@ -28,7 +28,7 @@ class Seat:
 class Facts:
     """What a loaded model is. `context`: most tokens of prompt and answer together. `answer_tokens`: what every answer
     is sure to get. `memory_bytes`: what the engine's process uses for weights, cache and buffers. `note`: what its user should
-    know, such as that the graphics card could not be used."""
+    know, such as that the graphics card could not be used. `thinks`: whether it thinks before it answers."""
 
     model: str
     engine: str
@@ -40,6 +40,7 @@ class Facts:
     description: str | None = None
     starter: bool = False
     note: str | None = None
+    thinks: bool = False
 
 
 class Backend(Protocol):
@@ -67,6 +68,10 @@ class Backend(Protocol):
 
     async def ready(self, within_s: float) -> bool:
         """Wait for the state `ready`, at most so long; whether it has come."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """A vector for each text, of the model's own view of it. Raises ContextExceeded for one that is too long."""
         ...
 
     def generate(self, prompt: Prompt, seats: Sequence[Seat]) -> AsyncGenerator[Event, None]: ...

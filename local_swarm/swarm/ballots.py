@@ -29,7 +29,7 @@ class Ballot:
 
     @property
     def valid(self) -> bool:
-        return self.answer.valid and self.candidate.finish_reason != "length"
+        return self.answer.valid and self.candidate.finish_reason != "length" and self.candidate.flaw is None
 
     @property
     def weight(self) -> float:

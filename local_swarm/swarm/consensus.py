@@ -19,6 +19,7 @@ from local_swarm.swarm.behaviour.vote import RELIABLE, by_behaviour
 from local_swarm.swarm.calibration import band, calibrated
 from local_swarm.swarm.extract import Answer, extract
 from local_swarm.swarm.question import Question
+from local_swarm.swarm.similarity.calls import call_likeness, has_long_text
 from local_swarm.swarm.similarity.structure import structural
 from local_swarm.types import Candidate, Election, Strategy
 
@@ -27,6 +28,7 @@ HEAD_START = 0.05  # of the anchor
 SAME_CODE = 0.9999
 SAME_BONUS = 0.25  # on top of likeness 1, since programs that differ in one token are nearly alike and yet disagree
 SAME_TEXT = 0.6  # word n-gram likeness from which two texts do
+SAME_CALL = 0.8  # likeness of their long arguments from which two calls do the same
 SAME_MEANING = 0.85  # cosine from which two embedded texts do
 SURE = 0.95  # that the leading answer would still lead with endless voters: enough to stop
 NOTHING_SAID = "The candidates were compared by structure: none of them gave a value when it was run."
@@ -69,6 +71,8 @@ def chosen(ballots: list[Ballot], strategy: Strategy, embed: Embed | None, evide
         return judged(ballots, "quality", embed=None, winner=max(ballots, key=quality))
     if strategy == "similarity" and embed:
         return by_groups(ballots, embed)
+    if kind == "calls" and strategy != "exact" and any(has_long_text(one.candidate.tool_calls) for one in ballots):
+        return by_calls(ballots)
     if strategy == "exact" or kind in ("calls", "value"):
         return by_text(ballots)
     ran = kind == "code" and evidence and strategy in ("auto", "behaviour")
@@ -97,6 +101,8 @@ def decided(
         return False
     answers = [extract(candidate, question) for candidate in candidates] if answers is None else answers
     ballots = in_order(candidates, answers)
+    if strategy != "exact" and majority_kind(ballots) == "text":
+        return False
     found = chosen(ballots, strategy, None, evidence)
     elected = found.winner
     if not elected.valid or (elected.answer.kind == "text" and strategy != "exact"):
@@ -178,6 +184,16 @@ def by_text(ballots: list[Ballot]) -> Outcome:
     winning = max(groups.values(), key=lambda group: (any(b.index in able for b in group), len(group)))
     winner = next((ballot for ballot in winning if ballot.index in able), winning[0])
     return Outcome(winner, list(groups.values()), "exact")
+
+
+def by_calls(ballots: list[Ballot]) -> Outcome:
+    """The calls that are most like all others: same tools and short arguments, and long texts by the words they share."""
+    alike = call_likeness([ballot.candidate.tool_calls for ballot in ballots])
+    able = {ballot.index for ballot in electable(ballots)}
+    places = [place for place, ballot in enumerate(ballots) if ballot.index in able]
+    winner = max(places, key=lambda at: alike[at, places].sum() + HEAD_START * ballots[at].candidate.anchor)
+    groups = around_leaders(ballots, lambda one, other: bool(alike[one, other] >= SAME_CALL), winner)
+    return Outcome(ballots[winner], groups, "similarity")
 
 
 def quality(ballot: Ballot) -> tuple[bool, bool, bool, int]:

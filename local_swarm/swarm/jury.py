@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import ParamSpec, TypeVar
 
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.sandbox.job import Job, Outcomes
@@ -20,8 +21,13 @@ from local_swarm.swarm.reliability import Reliability
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.types import Candidate, Election, Strategy
 
+SHORT = 1000  # characters of all answers together that are compared in about a millisecond
 REMEMBERED = 512  # programs with their calls
 NOT_RUN = "The candidates were compared by structure, not by what they do: "
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Jury:
@@ -43,18 +49,22 @@ class Jury:
         self._known: OrderedDict[Job, Outcomes] = OrderedDict()
 
     async def elect(self, question: Question, candidates: Sequence[Candidate], strategy: Strategy = "auto") -> Election:
-        """The vote, off the event loop: comparing long answers takes a while."""
+        """The vote, off the event loop unless it takes less time than handing it over: comparing long answers takes a while."""
         candidates = self._weighed(candidates)
-        answers = await asyncio.to_thread(extracted, candidates, question)
+        patient = strategy == "similarity"
+        embed = None if patient else self.embedder.function()
+        quick = not patient and (len(candidates) == 1 or (short(candidates) and embed is None))
+        aside = at_once if quick else asyncio.to_thread
+        answers = await aside(extracted, candidates, question)
         evidence = await self._evidence(question, candidates, answers, strategy)
-        if strategy == "similarity":
+        if patient:
             self.embedder.begin()
 
         def vote() -> Election:
-            embed = self.embedder.function(self.embedding_wait_s if strategy == "similarity" else 0.0)
-            return elect(candidates, strategy, embed, question=question, evidence=evidence, answers=answers)
+            meaning = self.embedder.function(self.embedding_wait_s) if patient else embed
+            return elect(candidates, strategy, meaning, question=question, evidence=evidence, answers=answers)
 
-        election = await asyncio.to_thread(vote)
+        election = await aside(vote)
         if strategy == "auto" and answers[election.winner].kind == "text" and len(candidates) > 1:
             self.embedder.begin()  # the next prose will be compared by meaning
         if self.reliability and strategy == "auto":
@@ -118,3 +128,14 @@ class Jury:
 
 def extracted(candidates: Sequence[Candidate], question: Question) -> list[Answer]:
     return [extract(candidate, question) for candidate in candidates]
+
+
+async def at_once(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return work(*args, **kwargs)
+
+
+def short(candidates: Sequence[Candidate]) -> bool:
+    """Whether comparing them takes less time than handing them to another thread: a few words, and no code to run."""
+    texts = [one.text for one in candidates]
+    plain = not any(one.tool_calls for one in candidates) and not any("def " in text or "```" in text for text in texts)
+    return plain and sum(map(len, texts)) <= SHORT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -11,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from local_swarm.backends.base import Backend, Seat
-from local_swarm.errors import Busy, EngineLost, Starting
+from local_swarm.chat.turn import again
+from local_swarm.errors import Busy, EngineLost, Starting, SwarmError
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.jury import Jury
 from local_swarm.swarm.pressure import FEW, Level
@@ -19,7 +21,9 @@ from local_swarm.swarm.question import Question, question_of
 from local_swarm.swarm.reliability import Reliability
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
-from local_swarm.types import Accepted, Candidate, Delta, Event, Prompt, Sampling, Strategy
+from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Prompt, Sampling, Strategy
+
+logger = logging.getLogger(__name__)
 
 ATTEMPTS = 2  # an engine that dies under a request is asked once more
 REVIVAL_S = 30.0  # how long a request waits for an engine that is coming back
@@ -81,7 +85,8 @@ class Swarm:
         return Health("degraded" if healthy or failed else "starting", healthy, len(self.workers))
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
-        """See `Voice`. Deltas come only for a single worker: of several, none is the answer before the vote."""
+        """See `Voice`. Deltas come only from a single worker, or from the first to speak where a draft is wished for: of several,
+        none is the answer before the vote."""
         began = time.monotonic()
         asked = await self._asked(prompt)
         seats = seats_for(asked, prompt.sampling, self.habits)
@@ -94,8 +99,11 @@ class Swarm:
                         yield event
             if await self._decided(case):
                 break
-        election = await self.jury.elect(case.question, case.candidates, case.strategy)
         few = len(case.candidates) < len(seats)
+        election = await self.jury.elect(case.question, case.candidates, case.strategy)
+        async for mended in self._again(prompt, election, asked[0], seats[0]):
+            yield mended
+            election = await self.jury.elect(case.question, [*case.candidates, mended], case.strategy)
         yield replace(election, seconds=time.monotonic() - began, decided_early=few, asked=len(seats))
 
     async def _wave(
@@ -103,13 +111,13 @@ class Swarm:
     ) -> AsyncGenerator[Event, None]:
         """Some voices at once, until all have spoken or the case is decided. Raises what kept all of them from answering."""
         heard: asyncio.Queue[Event | None] = asyncio.Queue()  # bounded by what the seats may write
-        task = asyncio.create_task(self._ask(prompt, asked, seats, heard), name="swarm-ask")
+        work = self._ask(prompt, asked, seats, heard, alone=case.asked == 1)
+        task = asyncio.create_task(work, name="swarm-ask")
         try:
             while (event := await heard.get()) is not None:
                 if isinstance(event, Candidate):
                     case.candidates.append(event)
-                if not isinstance(event, Delta) or case.asked == 1:
-                    yield event
+                yield event
                 if isinstance(event, Candidate) and await self._decided(case):
                     break
             if not case.candidates:  # else the survivors vote, whatever befell the others
@@ -117,6 +125,22 @@ class Swarm:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    async def _again(
+        self, prompt: Prompt, election: Election, worker: Worker, seat: Seat
+    ) -> AsyncGenerator[Candidate, None]:
+        """Where the elected answer is of no use, one more by the first worker, made to do better. At most one, perhaps none."""
+        better = again(prompt, election.elected)
+        if better is None or not worker.healthy:
+            return
+        heard: asyncio.Queue[Event | None] = asyncio.Queue()
+        try:
+            await self._ask(better, [worker], [seat], heard, alone=False)
+        except SwarmError as problem:
+            logger.info("Asking again was of no use: %s", problem.message)
+        while not heard.empty():
+            if isinstance(event := heard.get_nowait(), Candidate) and event.flaw is None:
+                yield event
 
     async def _decided(self, case: Case) -> bool:
         missing = case.asked - len(case.candidates)
@@ -147,7 +171,12 @@ class Swarm:
         return sorted(least_busy_first[: max(1, voices)], key=lambda worker: worker.number)
 
     async def _ask(
-        self, prompt: Prompt, asked: Sequence[Worker], seats: Sequence[Seat], heard: asyncio.Queue[Event | None]
+        self,
+        prompt: Prompt,
+        asked: Sequence[Worker],
+        seats: Sequence[Seat],
+        heard: asyncio.Queue[Event | None],
+        alone: bool,
     ) -> None:
         """Hand on everything the workers say, each engine asked once for all of its own, and None at the end.
 
@@ -157,7 +186,7 @@ class Swarm:
         for worker, seat in zip(asked, seats, strict=True):
             engines.setdefault(worker.backend, []).append((worker, seat))
             worker.busy += 1
-        hearing = Hearing(heard, alone=len(seats) == 1)
+        hearing = Hearing(heard, alone, prompt.draft)
         try:
             async with asyncio.timeout(self.habits.longest_s) as limit:
                 hearing.limit, hearing.patience_s = limit, self.habits.patience_s
@@ -190,16 +219,21 @@ class Case:
 
 @dataclass(slots=True)
 class Hearing:
-    """What one request has heard so far from all its engines. `alone`: one voice is asked, whose words go out as they come."""
+    """What one request has heard so far from all its engines. `alone`: one voice is asked, whose words go out as they come;
+    `draft`: so do those of the `leader`, the first of several to speak."""
 
     heard: asyncio.Queue[Event | None]
     alone: bool
+    draft: bool = False
+    leader: str | None = None
     accepted: bool = False
     answered: int = 0
     limit: asyncio.Timeout | None = None
     patience_s: float = 0.0
 
     def take(self, event: Event) -> None:
+        if isinstance(event, Delta) and not self._shown(event):
+            return
         if isinstance(event, Candidate):
             self.answered += 1
             if self.answered == 1 and self.limit:  # from now on the vote waits only so long
@@ -207,6 +241,11 @@ class Hearing:
         if not isinstance(event, Accepted) or not self.accepted:
             self.heard.put_nowait(event)
         self.accepted = self.accepted or isinstance(event, Accepted)
+
+    def _shown(self, delta: Delta) -> bool:
+        if self.draft and self.leader is None:
+            self.leader = delta.voter
+        return self.alone or delta.voter == self.leader
 
 
 async def ask_engine(prompt: Prompt, backend: Backend, voices: Sequence[tuple[Worker, Seat]], hearing: Hearing) -> None:

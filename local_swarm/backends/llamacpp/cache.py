@@ -99,9 +99,12 @@ class Cache:
         match = self.prefixes.longest(tokens[:-1], self.whole, self.idle if working else ())
         return match.length if match else 0
 
-    def begin(self, tokens: Sequence[int], cells: int, sequences: int) -> Begun:
+    def begin(self, tokens: Sequence[int], cells: int, sequences: int, anew: bool = False) -> Begun:
         """A sequence for a prompt, at least whose last token is left to read. `cells` are wanted beyond those of the prompt, and
-        so many `sequences` in all; there must be as many once all idle ones are let go."""
+        so many `sequences` in all; there must be as many once all idle ones are let go. `anew`: all of it is read."""
+        if anew:
+            self.make_room(len(tokens) + cells, sequences)
+            return Begun(self.unused.pop(), 0, None)
         head = tuple(tokens[:-1])
         match = self.prefixes.longest(head, self.whole)
         if match and match.length < self.floors.get(match.sequence, 0):
