@@ -21,7 +21,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from local_swarm import __version__
+from local_swarm import __version__, peering
 from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
 from local_swarm.models import starter
@@ -63,6 +63,15 @@ InstancesOption = Annotated[int | None, typer.Option(help="How many workers vote
 ContextOption = Annotated[int | None, typer.Option(help="Tokens of prompt and answer together.")]
 HostOption = Annotated[str | None, typer.Option(help="Address of the API, on this machine only. [default: 127.0.0.1]")]
 PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
+FederationOption = Annotated[
+    bool | None, typer.Option("--federation/--no-federation", help="Whether to vote with other machines.")
+]
+PeerOption = Annotated[
+    list[str] | None, typer.Option(help="Where another machine is, if it is not found by itself.", metavar="HOST:PORT")
+]
+InsecureOption = Annotated[
+    bool, typer.Option("--insecure-lan", help="Let in every machine that has this set too. For labs only.")
+]
 FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 MinimalOption = Annotated[bool, typer.Option("--minimal", help="When setting up, leave out PyTorch and embeddings.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Ask no questions.")]
@@ -91,6 +100,9 @@ def configured(file: Path | None, use_starter: bool, **flags: Any) -> Config:
         "instances": "swarm.instances",
         "host": "server.host",
         "port": "server.port",
+        "federation": "network.enabled",
+        "peer": "network.peers",
+        "insecure": "network.insecure_lan",
     }
     wishes = {names[key]: value for key, value in flags.items()}
     if use_starter:
@@ -109,6 +121,9 @@ def start(
     context: ContextOption = None,
     host: HostOption = None,
     port: PortOption = None,
+    federation: FederationOption = None,
+    peer: PeerOption = None,
+    insecure: InsecureOption = False,
     file: FileOption = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell what goes on inside.")] = False,
     _minimal: MinimalOption = False,
@@ -118,8 +133,9 @@ def start(
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
-    config = configured(file, use_starter, model=model, instances=instances, context=context, host=host, port=port)
-    asyncio.run(serve(config))
+    wishes = {"model": model, "instances": instances, "context": context, "host": host, "port": port}
+    lan = {"federation": federation, "peer": ",".join(peer) if peer else None, "insecure": insecure or None}
+    asyncio.run(serve(configured(file, use_starter, **wishes, **lan)))
 
 
 async def serve(config: Config) -> None:
@@ -262,6 +278,8 @@ def setup(
     environment = ensure(root, Wish(minimal=minimal, keep=False))
     err.print(f"Local Swarm is set up in {environment.folder}. Start it: python main.py")
 
+
+app.add_typer(peering.app)
 
 # ----------------------------------------------------------------------------------------------- bench
 

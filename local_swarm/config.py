@@ -63,11 +63,46 @@ class HardwareConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """How other machines are found. `interfaces` and `peers`: names or addresses, separated by commas. `auth_token`: instead of
+    invitations, the same on all machines of a swarm."""
+
+    enabled: bool
+    name: str | None
+    federation_port: int
+    discovery_port: int
+    discovery: Literal["auto", "mdns", "broadcast", "static"]
+    advertise_interval: float
+    interfaces: str | None
+    peers: str | None
+    max_peers: int
+    auth_token: str | None
+    insecure_lan: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FederationConfig:
+    """How machines vote together. Times in seconds; `grace` None is half the time that the local answer took, at least two."""
+
+    enabled: bool
+    strategy: Literal["vote", "weighted", "best_of_n", "latency"]
+    route: Literal["vote", "spread", "auto"]
+    min_peers: int
+    max_asked: int
+    silence: float
+    grace: float | None
+    timeout: float
+    on_battery: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     server: ServerConfig
     swarm: SwarmConfig
     models: ModelsConfig
     hardware: HardwareConfig
+    network: NetworkConfig
+    federation: FederationConfig
 
     @property
     def models_folder(self) -> Path:

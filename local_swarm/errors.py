@@ -11,6 +11,8 @@ SwarmError
 │   ├── ContextExceeded       the prompt is longer than the model can read
 │   ├── ModelNotFound                                                                                 (404)
 │   └── Forbidden             a Host or Origin that is not ours                                       (403)
+├── PeerFault                 another machine did not do its part; the answer goes on without it
+├── PairingFailed             two machines could not be made one swarm
 └── Unavailable               try again later                                                         (503)
     ├── Starting
     ├── Busy
@@ -58,6 +60,24 @@ class SetupFailed(SwarmError):
 
 class EngineUnfit(SwarmError):
     """The engine's program does not run on this machine."""
+
+
+class PeerFault(SwarmError):
+    """A peer declined, was late, vanished or sent what it must not. `state` is the word for it in `nodes`."""
+
+    status = 502
+    code = "peer_fault"
+
+    def __init__(self, message: str, state: str) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+class PairingFailed(SwarmError):
+    """An invitation that is wrong, used up or out of date, or nobody there to accept it."""
+
+    status = 409
+    code = "pairing_failed"
 
 
 class BadRequest(SwarmError):

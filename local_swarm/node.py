@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import platform
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from fastapi import FastAPI
+
+from local_swarm.api.control import FILE, control
 from local_swarm.api.routes import Status
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
@@ -22,6 +26,8 @@ from local_swarm.models import starter
 from local_swarm.models.gguf import Header
 from local_swarm.models.registry import find
 from local_swarm.models.selector import SMALLEST_CONTEXT, Plan, Rules, Wishes, plan
+from local_swarm.network.identity import keep
+from local_swarm.network.presence import Presence
 from local_swarm.places import home, offline
 from local_swarm.swarm.manager import Habits, Swarm
 from local_swarm.swarm.pressure import pressure
@@ -42,6 +48,7 @@ class Node:
     plan: Plan
     swarm: Swarm
     backend: LlamaCpp
+    presence: Presence | None = None
     url: str | None = None
     stopping: bool = field(default=False)
 
@@ -98,7 +105,12 @@ def assembled(config: Config, at_most: int | None = None) -> Node:
     workers = [Worker(f"w{number}", number, backend) for number in range(1, what.workers + 1)]
     vote = config.swarm
     habits = Habits(vote.consensus_strategy, vote.coolest, vote.warmest, vote.timeout)
-    swarm = Swarm(platform.node() or "this machine", workers, Embedder(config.models.embedding, offline()), habits)
+    swarm = Swarm(
+        config.network.name or platform.node() or "this machine",
+        workers,
+        Embedder(config.models.embedding, offline()),
+        habits,
+    )
     return Node(hardware, what, swarm, backend)
 
 
@@ -117,15 +129,31 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
         if made:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            await stack.enter_async_context(serving(create_app(node.swarm, node.status), made))
+            await stack.enter_async_context(serving(doors(node, config), made))
+        if node.presence:
+            await stack.enter_async_context(node.presence.started())
         await start(node, config)
         watching = asyncio.create_task(watch_memory(node), name="memory-watch")
         try:
             yield node
         finally:
             node.stopping = True
+            if node.presence:
+                node.presence.condition.stopping = True
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+
+
+def doors(node: Node, config: Config) -> FastAPI:
+    """The users' door: on the swarm, or on the federation where other machines may be asked, which can then be commanded."""
+    if not config.network.enabled:
+        return create_app(node.swarm, node.status)
+    node.presence = Presence(config, node.swarm, node.plan.model, node.hardware.line, home() / "network")
+    token = secrets.token_hex(32)
+    keep(home() / FILE, token)
+    app = create_app(node.presence.federation, node.status)
+    app.include_router(control(node.presence, token))
+    return app
 
 
 async def start(node: Node, config: Config) -> None:

@@ -56,7 +56,8 @@ class Sampling:
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What is asked, and how the vote on it shall go. `voices` None asks every worker; `early`: stop once nobody can change the
-    outcome; `schema`: the answer must be JSON that obeys this JSON schema."""
+    outcome; `schema`: the answer must be JSON that obeys this JSON schema. `federate`: other machines may be asked; `route`: one
+    machine alone answers, or not, against what is configured. `anchored`: the first voice answers at temperature 0."""
 
     messages: tuple[Message, ...]
     tools: tuple[JSON, ...] = ()
@@ -66,6 +67,9 @@ class Prompt:
     early: bool = True
     session: str | None = None
     schema: JSON | None = None
+    federate: bool = True
+    route: bool | None = None
+    anchored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,8 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One worker's finished answer. `anchor`: sampled at temperature 0. `mean_logprob` is in nats per token."""
+    """One worker's finished answer. `anchor`: sampled at temperature 0. `mean_logprob` is in nats per token. `node`: whose worker
+    it was, None where only one machine was asked."""
 
     text: str
     voter: str
@@ -114,13 +119,24 @@ class Candidate:
     tool_calls: tuple[ToolCall, ...] = ()
     mean_logprob: float | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
+    node: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turnout:
+    """How many ballots came from a node that was asked, and how it fared: `ok`, or why there are none or not all."""
+
+    name: str
+    ballots: int
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
 class Election:
     """The outcome of a vote. `winner` and the members of `clusters` are indices into `candidates`, the largest cluster first.
 
-    `agreement` is the share (0 to 1) of candidates that say the same as the winner.
+    `agreement` is the share (0 to 1) of candidates that say the same as the winner. `nodes`: every machine
+    asked, where several were.
     """
 
     candidates: tuple[Candidate, ...]
@@ -130,6 +146,7 @@ class Election:
     strategy: str
     seconds: float = 0.0
     decided_early: bool = False
+    nodes: tuple[Turnout, ...] = ()
 
     @property
     def elected(self) -> Candidate:

@@ -14,8 +14,8 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # Boot order is import order: a module imports from its own unit and from units to its left.
 ORDER = (
-    "places", "types", "errors", "config", "hardware", "models", "chat", "backends", "environment", "swarm", "api",
-    "node", "banner", "client", "bench", "cli", "__main__",
+    "places", "types", "errors", "config", "hardware", "models", "chat", "backends", "environment", "swarm",
+    "network", "api", "node", "banner", "client", "bench", "peering", "cli", "__main__",
 )  # fmt: skip
 SETTING_UP = "local_swarm.environment.install"  # runs before anything is installed
 ENGINE = "local_swarm.backends.llamacpp.child"

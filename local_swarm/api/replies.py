@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from local_swarm.errors import SwarmError
-from local_swarm.types import JSON, Candidate, Election, ToolCall
+from local_swarm.types import JSON, Candidate, Election, ToolCall, Turnout
 
 SLICE = 48  # characters of one streamed piece of an answer that is known whole
 
@@ -73,7 +73,7 @@ class Reply:
             "agreement": round(election.agreement, 4),
             "candidates": len(election.candidates),
             "clusters": [len(cluster) for cluster in election.clusters],
-            "nodes": [{"name": self.node, "ballots": len(election.candidates), "state": "ok"}],
+            "nodes": [asdict(one) for one in election.nodes or (Turnout(self.node, len(election.candidates), "ok"),)],
             "decided_early": election.decided_early,
             "completion_tokens_total": election.completion_tokens_total,
             "seconds": round(election.seconds, 3),
@@ -125,7 +125,7 @@ def ballot(candidate: Candidate, elected: bool) -> dict[str, Any]:
     }  # fmt: skip
     if candidate.tool_calls:
         made["tool_calls"] = [call_json(call) for call in candidate.tool_calls]
-    return made
+    return made | ({"node": candidate.node} if candidate.node else {})
 
 
 def usage(chosen: Sequence[Candidate]) -> dict[str, Any]:

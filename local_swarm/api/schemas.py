@@ -84,6 +84,8 @@ class SwarmWire(Wire):
     strategy: Strategy | None = None
     n: Annotated[int, Field(ge=1, le=MOST_VOICES)] | None = None
     early: bool | None = None
+    federate: bool | None = None
+    route: bool | None = None
     ballots: bool | None = None
 
 
@@ -141,6 +143,8 @@ class ChatRequest(Wire):
             early=not (self.swarm and self.swarm.early is False),
             session=session,
             schema=self.response_format.schema_of() if self.response_format else None,
+            federate=not (self.swarm and self.swarm.federate is False),
+            route=self.swarm.route if self.swarm else None,
         )
 
     def _sampling(self) -> Sampling:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -71,7 +71,7 @@ class Swarm:
         """See `Voice`. Deltas come only for a single worker: of several, none is the answer before the vote."""
         began = time.monotonic()
         asked = await self._asked(prompt)
-        seats = seats_for(asked, prompt.sampling, self.habits)
+        seats = seats_for(asked, prompt.sampling, self.habits, prompt.anchored)
         strategy = prompt.strategy or self.habits.strategy
         candidates: list[Candidate] = []
         heard: asyncio.Queue[Event | None] = asyncio.Queue()  # bounded by what the seats may write
@@ -89,7 +89,7 @@ class Swarm:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        yield await self._elect(candidates, strategy, began, len(seats))
+        yield await self.vote(candidates, strategy, began, len(seats))
 
     @staticmethod
     def _decided(prompt: Prompt, candidates: Sequence[Candidate], asked: int, strategy: Strategy) -> bool:
@@ -143,19 +143,23 @@ class Swarm:
                 worker.busy -= 1
             heard.put_nowait(None)
 
-    async def _elect(self, candidates: Sequence[Candidate], strategy: Strategy, began: float, asked: int) -> Election:
+    async def vote(self, candidates: Sequence[Candidate], strategy: Strategy, began: float, asked: int) -> Election:
         """The vote, off the event loop: comparing long answers takes a while."""
-
-        def vote() -> Election:
-            embed = self.embedder.function(self.habits.embedding_wait_s if strategy == "similarity" else 0.0)
-            return elect(candidates, strategy, embed)
-
         if strategy == "similarity":
             self.embedder.begin()
-        election = await asyncio.to_thread(vote)
+        election = await asyncio.to_thread(self.voting(strategy), candidates)
         if strategy == "auto" and election.strategy == "structure" and not election.elected.text.count("```"):
             self.embedder.begin()  # the next prose will be compared by meaning
         return replace(election, seconds=time.monotonic() - began, decided_early=len(candidates) < asked)
+
+    def voting(self, strategy: Strategy) -> Callable[[Sequence[Candidate]], Election]:
+        """`elect` with what this swarm brings to it. To be called off the event loop."""
+
+        def vote(candidates: Sequence[Candidate]) -> Election:
+            embed = self.embedder.function(self.habits.embedding_wait_s if strategy == "similarity" else 0.0)
+            return elect(candidates, strategy, embed)
+
+        return vote
 
 
 @dataclass(slots=True)
@@ -199,8 +203,8 @@ async def ask_engine(prompt: Prompt, backend: Backend, voices: Sequence[tuple[Wo
                 raise
 
 
-def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: Habits) -> list[Seat]:
-    """The anchor at temperature 0 and the others around it, each with a seed of its own.
+def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: Habits, anchored: bool = True) -> list[Seat]:
+    """The anchor, if there shall be one, at temperature 0 and the others around it, each with a seed of its own.
 
     A single worker samples as the client wishes, and greedily where it has no wish. With a `seed` worker i uses seed + i.
     """
@@ -208,11 +212,12 @@ def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: Habits) -> li
     others = len(asked) - 1
     seats = []
     for place, worker in enumerate(asked):
-        if place == 0:
+        if place == 0 and anchored:
             temperature = (sampling.temperature or 0.0) if others == 0 else 0.0
         elif sampling.temperature:
             temperature = sampling.temperature
         else:
-            temperature = habits.coolest + (habits.warmest - habits.coolest) * (place - 1) / max(1, others - 1)
+            span = habits.warmest - habits.coolest
+            temperature = habits.coolest + span * (place - anchored) / max(1, others - anchored)
         seats.append(Seat(worker.name, temperature, base + worker.number))
     return seats
