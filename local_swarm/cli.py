@@ -292,6 +292,9 @@ def benches() -> None:
     pass
 
 
+bench.command("federation")(peering.bench_federation)
+
+
 @bench.command("engine")
 def bench_engine(
     shape: Annotated[str, typer.Option(help="Whose shape: 0.5b, 1.5b, 3b, 7b or 0.8b-hybrid.")] = "0.5b",

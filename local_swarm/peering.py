@@ -137,3 +137,21 @@ def doctor(port: PortOption = None, file: FileOption = None, json_wanted: JsonOp
         out.print(f"{mark}{escape(one['check'])}: {escape(one['says'])}")
         if one["mend"]:
             out.print(f"      {escape(one['mend'])}", style="bold" if not one["ok"] else "dim")
+
+
+def bench_federation(
+    nodes: Annotated[int, typer.Option(help="How many machines vote.")] = 5,
+    workers: Annotated[int, typer.Option(help="Workers of each.")] = 5,
+    repeats: Annotated[int, typer.Option(help="How often; medians are told.")] = 5,
+    json_wanted: JsonOption = False,
+) -> None:
+    """What voting with other machines adds, over scripted engines: time, a frozen machine, processor and memory."""
+    from local_swarm.bench.federation import Wish, measure
+
+    with err.status("Measuring ...") as status:
+        found = measure(Wish(nodes, workers, repeats=repeats), status.update)
+    if json_wanted:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        out.print(f"{name:24} {value:.3f}" if isinstance(value, float) else f"{name:24} {value}")

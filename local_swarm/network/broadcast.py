@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable
 from types import TracebackType
+from typing import cast
 
 from local_swarm.network.announcement import from_beacon
 from local_swarm.network.directory import Directory
@@ -54,8 +55,7 @@ class Broadcast(asyncio.DatagramProtocol):
                 self._transport.sendto(beacon, address)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         now = self._now()

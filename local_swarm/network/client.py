@@ -38,6 +38,7 @@ CONNECT_S = 2.0
 SILENCE_S = 3.0  # without a byte
 WHOLE_S = 5.0  # for everything but a vote
 FIRST_LOOK_S = 3.0
+LAST_WORD_S = 0.1  # after the last ballot
 BASE = "/v1/federation"
 DECLINES = ("busy", "battery", "slow", "starting", "stopping", "context")
 
@@ -110,6 +111,9 @@ class Client:
                     raise refusal(response.status, await bounded(response))
                 async for event in told(response, peer.name, wish):
                     yield event
+                with contextlib.suppress(TimeoutError, aiohttp.ClientError):
+                    async with asyncio.timeout(LAST_WORD_S):
+                        await response.content.readany()  # the end of the stream: a connection read to it serves again
 
     # -------------------------------------------------------------------------------------------- strangers
 

@@ -11,7 +11,7 @@ import logging
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +36,7 @@ from local_swarm.network.protocol import (
     written,
 )
 from local_swarm.network.trust import Charter, Member, Trust
-from local_swarm.types import Accepted, Candidate, Prompt, Voice
+from local_swarm.types import Accepted, Candidate, Election, Prompt, Voice
 
 BEAT_S = 1.0  # so often an answer in the works says that it is
 LONGEST_S = 1800.0
@@ -127,17 +127,20 @@ class Door:
             await response.prepare(request)
             with suppress(TimeoutError):
                 async with asyncio.timeout(deadline_s):
-                    async for line in self._lines(prompt):
-                        await response.write(written(line) + b"\n")
+                    async for lines in self._lines(prompt):
+                        await response.write(b"".join(written(line) + b"\n" for line in lines))
+                    await response.write_eof()
         except ConnectionError:
             pass  # it has hung up: it has heard enough, or is gone
         finally:
             self.asked -= 1
         return response
 
-    async def _lines(self, prompt: Prompt) -> AsyncIterator[Line]:
-        """The swarm's events as lines, and a beat whenever there was none for a while."""
+    async def _lines(self, prompt: Prompt) -> AsyncIterator[Sequence[Line]]:
+        """The swarm's events as lines, and a beat whenever there was none for a while. Its own vote is not waited for."""
         events = self.swarm.answer(prompt)
+        workers = self.report().workers
+        left = min(prompt.voices or workers, workers)
         waiting: asyncio.Task[Any] | None = None
         async with aclosing(events):
             try:
@@ -145,18 +148,21 @@ class Door:
                     waiting = waiting or asyncio.create_task(anext(events), name="ballot")
                     done, _ = await asyncio.wait({waiting}, timeout=BEAT_S)
                     if not done:
-                        yield Line("beat")
+                        yield [Line("beat")]
                         continue
                     finished, waiting = waiting, None
                     event = finished.result()
                     if isinstance(event, Accepted):
-                        yield Line("accepted", prompt_tokens=event.prompt_tokens)
+                        yield [Line("accepted", prompt_tokens=event.prompt_tokens)]
                     elif isinstance(event, Candidate):
-                        yield Line("ballot", candidate=event)
-            except StopAsyncIteration:
-                yield Line("end")
+                        left -= 1
+                        yield [Line("ballot", candidate=event), *([] if left else [Line("end")])]
+                    if isinstance(event, Election) or left <= 0:
+                        break
+                if left > 0:
+                    yield [Line("end")]
             except SwarmError as problem:
-                yield failure(problem)
+                yield [failure(problem)]
             finally:
                 if waiting:
                     waiting.cancel()

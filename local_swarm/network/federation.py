@@ -193,7 +193,7 @@ class Federation:
             self.counts[f"peer_{turnout.state}"] += turnout.name != self.name
         for peer in self.directory.peers.values():
             fault = tally.faults.get(peer.name)
-            if fault in ("late", "gone", "refused", "invalid"):
+            if fault in ("late", "slow", "gone", "refused", "invalid"):
                 self.directory.silent(peer, "gone" if fault == "gone" else "late", now)
                 peer.due = now
 

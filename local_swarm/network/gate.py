@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from typing import cast
 
 MOST_CONNECTIONS = 256
 MOST_OF_ONE = 32  # connections from one address
@@ -60,8 +61,7 @@ class Visitor(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast(asyncio.Transport, transport)
         address = str((transport.get_extra_info("peername") or ("?",))[0])
         if not self._gate.admits(address):
             self._gate.counts["flooded"] += 1

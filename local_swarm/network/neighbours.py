@@ -104,12 +104,14 @@ class Neighbours:
                 peer.due = time.monotonic()
 
     async def _hear(self, peer: Known, place: str, report: Report, latency_s: float) -> None:
+        member = self.trust.members.get(fingerprint(peer.certificate))
+        if member is None:
+            return  # sent away while it was asked; it must not get the new key
         if peer.state != report.state:
             logger.info("%s at %s: %s", peer.name, place, report.state)
         self.directory.answered(peer, place, report, latency_s, time.monotonic())
         self.directory.hinted(report.hints, {})
-        member = self.trust.members.get(fingerprint(peer.certificate))
-        if member and (member.addresses[:1] != (place,) or member.name != report.name):
+        if member.addresses[:1] != (place,) or member.name != report.name:
             self.trust.admit(Member(report.name, member.certificate, (place,)))
         if report.epoch < self.trust.charter.epoch:
             with contextlib.suppress(PeerFault):
@@ -194,7 +196,7 @@ async def inviters(found: Callable[[], list[str]]) -> list[str]:
     """Where the invitation is open, as soon as somebody has announced it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(INVITERS_S):
-            while not (places := found()):
-                await asyncio.sleep(TICK_S)  # noqa: ASYNC110  looked up, not told: who announces changes by the second
+            while not (places := found()):  # noqa: ASYNC110  looked up, not told: announcements come by the second
+                await asyncio.sleep(TICK_S)
             return places
     return []
