@@ -199,7 +199,7 @@ def translated() -> Iterator[None]:
         raise PeerFault(
             "It shows another certificate than the pinned one, or does not accept ours.", "refused"
         ) from problem
-    except (Malformed, aiohttp.ClientPayloadError, aiohttp.http.HttpProcessingError) as problem:
+    except (Malformed, aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as problem:
         raise PeerFault(f"It sent what it must not: {problem}.", "invalid") from problem
     except (OSError, aiohttp.ClientError, ValueError) as problem:
         raise PeerFault("It cannot be reached.", "gone") from problem

@@ -124,8 +124,10 @@ def across(
     """
     election = vote(candidates)
     nodes = by_node(candidates)
-    if strategy == "vote" or len(nodes) < 2:
+    if strategy == "vote":
         return election
+    if len(nodes) < 2:
+        return replace(election, strategy=strategy)
     votes = {node: vote([candidates[at] for at in members]) for node, members in nodes.items()}
     sure = {node: own.agreement * known.get(node, Reliability()).value for node, own in votes.items()}
     if strategy == "weighted":
