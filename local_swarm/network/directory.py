@@ -93,7 +93,9 @@ class Directory:
             peer.name = member.name
             for place in reversed(member.addresses):
                 add_place(peer, place, first=not peer.places)
-            self.strangers.pop(identity, None)
+            if met := self.strangers.pop(identity, None):  # the places where it was announced hold for the peer
+                for place in met.places:
+                    add_place(peer, place, first=False)
         self.peers = {identity: peer for identity, peer in self.peers.items() if identity in kept}
         self._unique_names()
 

@@ -212,8 +212,14 @@ def seconds(said: str | None) -> float:
 
 def address_of(request: web.Request) -> str:
     """The other side's address, as it stands in a URL."""
-    host = (request.remote or "").removeprefix("::ffff:")
-    return f"[{host}]" if ":" in host else host
+    name = request.transport.get_extra_info("peername") if request.transport else None
+    host = str(name[0]).removeprefix("::ffff:") if name else ""
+    if ":" not in host:
+        return host
+    zone = (
+        f"%{name[3]}" if len(name) > 3 and name[3] and "%" not in host else ""
+    )  # without it a link-local one leads nowhere
+    return f"[{host}{zone}]"
 
 
 @asynccontextmanager

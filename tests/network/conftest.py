@@ -26,7 +26,7 @@ QUICK = Pace(3, 0.02)
 async def until(true: Callable[[], bool]) -> None:
     """Wait for something to become so; at most some seconds."""
     async with asyncio.timeout(BOUND_S):
-        while not true():
+        while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 

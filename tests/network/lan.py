@@ -73,7 +73,7 @@ class Host:
 
     def _enter(self) -> None:
         """From here on this thread's sockets are in the host's namespace."""
-        with open(f"/var/run/netns/{self.space}") as file:
+        with Path(f"/var/run/netns/{self.space}").open() as file:
             if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")
 
