@@ -24,7 +24,7 @@ from spake2.ed25519_basic import NotOnCurve
 
 from local_swarm.errors import PairingFailed
 from local_swarm.network.identity import fingerprint
-from local_swarm.network.protocol import Malformed, read, written
+from local_swarm.network.protocol import read, written
 from local_swarm.network.trust import Charter, Member, Trust
 from local_swarm.network.words import WORDS
 
@@ -107,7 +107,7 @@ def message_of(text: str) -> bytes:
 
 def split(code: str) -> tuple[str, bytes]:
     """The number, which everybody may know, and the secret words, however they were typed. Raises PairingFailed."""
-    number, *words = code.lower().replace("-", " ").split()
+    number, *words = code.lower().replace("-", " ").split() or [""]
     if not number.isdigit() or len(words) != WORDS_IN_CODE:
         raise PairingFailed(
             f"A code is a number and {WORDS_IN_CODE} words, such as 42-amber-river-piano, not {code!r}."
@@ -248,8 +248,6 @@ class Newcomer:
             raise PairingFailed(WRONG)
         try:
             box = bytes.fromhex(reply.box)
-            charter = read(Charter, ChaCha20Poly1305(self._keys.box).decrypt(box[:12], box[12:], None))
-            charter.tag  # noqa: B018  a key that is no key is found out here
-        except (InvalidTag, ValueError, Malformed) as problem:
+            return read(Charter, ChaCha20Poly1305(self._keys.box).decrypt(box[:12], box[12:], None))
+        except (InvalidTag, ValueError) as problem:
             raise PairingFailed("The other machine sent no swarm key.") from problem
-        return charter

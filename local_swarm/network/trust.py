@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,12 +16,13 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from local_swarm.errors import WrongUse
 from local_swarm.network.announcement import ID_CHARACTERS
 from local_swarm.network.identity import fingerprint, keep
-from local_swarm.network.protocol import Malformed, plain, read, written
+from local_swarm.network.protocol import plain, read, written
 
 SHORTEST_TOKEN = 20  # characters: what strangers overhear can be tried out against short ones
 MOST_MEMBERS = 64
+HEX = re.compile(r"[0-9a-f]{64}")  # a key or a fingerprint
 MOST_REVOKED = 256
-INSECURE = b"local-swarm: anybody on this network may join".hex()
+INSECURE = hashlib.sha256(b"local-swarm: anybody on this network may join").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,12 @@ class Charter:
     key: str
     epoch: int = 1
     revoked: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what can be no charter: it may come from another machine."""
+        numbers = (self.key, *self.revoked)
+        if not all(HEX.fullmatch(number) for number in numbers) or not 0 < self.epoch < 2**53:
+            raise ValueError("no charter of a swarm")
 
     @property
     def tag(self) -> str:
@@ -156,14 +164,14 @@ def open_trust(folder: Path, token: str | None = None, insecure: bool = False) -
         return Trust(folder / "insecure.json", Charter(INSECURE), fixed=True)
     path = folder / ("token.json" if token else "trust.json")
     found: Kept | None = None
-    with contextlib.suppress(OSError, Malformed, UnicodeError):
+    members: dict[str, Member] = {}
+    with contextlib.suppress(OSError, ValueError):
         found = read(Kept, path.read_text(encoding="utf-8"))
-        [bytes.fromhex(found.charter.key), *(member.fingerprint for member in found.members)]
+        members = {member.fingerprint: member for member in found.members}
     key = from_token(token) if token else found.charter.key if found else secrets.token_hex(32)
     if found is None or found.charter.key != key:
-        found = Kept(Charter(key))
-    trust = Trust(path, found.charter, fixed=token is not None)
-    trust._members = {member.fingerprint: member for member in found.members}
+        found, members = Kept(Charter(key)), {}
+    trust = Trust(path, found.charter, fixed=token is not None, _members=members)
     trust.save()
     return trust
 
