@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import platform
 import urllib.error
 import urllib.request
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +19,9 @@ from rich.table import Table
 from local_swarm.api.control import HEADER, token_at
 from local_swarm.config import load
 from local_swarm.errors import SwarmError, WrongUse
+from local_swarm.network import lan
+from local_swarm.network.doctor import Facts, Finding, diagnosis
+from local_swarm.network.presence import listed
 from local_swarm.places import home
 
 WAIT_S = 60.0
@@ -125,10 +130,24 @@ def forget(
         out.print(f"{escape(found['forgotten'])} is no member any more; the others get a new key.")
 
 
+def without_daemon(file: Path | None, problem: str) -> list[Finding]:
+    """What can be said of this machine alone."""
+    network = load(file).network
+    found = tuple(lan.probe())
+    chosen = tuple(lan.chosen(found, listed(network.interfaces)))
+    facts = Facts(network, network.federation_port, found, chosen, kernel=platform.release())
+    return [Finding("swarm", False, problem, "local-swarm"), *diagnosis(facts)]
+
+
 @app.command()
 def doctor(port: PortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
     """Say why other machines are not seen, and what mends it."""
-    findings = daemon("doctor", port, file)
+    try:
+        findings = daemon("doctor", port, file)
+    except SwarmError as problem:
+        if isinstance(problem, WrongUse):
+            raise
+        findings = [asdict(finding) for finding in without_daemon(file, problem.message)]
     if json_wanted:
         print(json.dumps(findings))
         return

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from local_swarm.network.lan import knockable
 from local_swarm.network.protocol import VERSION, plain
 
 ID_CHARACTERS = 32  # of a fingerprint, enough to tell nodes apart
@@ -53,10 +54,11 @@ def from_records(
     except (ValueError, UnicodeError):
         return None
     identity = texts.get("id", "")
+    addresses = tuple(filter(knockable, addresses))[:MOST_ADDRESSES]
     if not (0 < number < 65536 and len(identity) == ID_CHARACTERS and identity.isalnum() and addresses):
         return None
     return Announcement(
-        identity, texts.get("name") or identity[:6], number, addresses[:MOST_ADDRESSES], texts.get("swarm", ""),
+        identity, texts.get("name") or identity[:6], number, addresses, texts.get("swarm", ""),
         texts.get("run", ""), version, max(0, workers), texts.get("model", ""), texts.get("hardware", ""),
         texts.get("invite", ""),
     )  # fmt: skip

@@ -46,7 +46,8 @@ class Broadcast(asyncio.DatagramProtocol):
             self._transport.close()
 
     def send(self, beacon: bytes, broadcasts: Iterable[str]) -> None:
-        for address in {EVERYBODY, *broadcasts}:
+        """To the LANs' own broadcast addresses; where the system does not tell them, to wherever it thinks everybody is."""
+        for address in set(broadcasts) or {EVERYBODY}:
             self._send(beacon, (address, self._port))
 
     def _send(self, beacon: bytes, address: tuple[str, int]) -> None:

@@ -171,7 +171,7 @@ async def told(response: aiohttp.ClientResponse, node: str, wish: Wish) -> Async
                 left -= 1
                 yield checked(line.candidate, node, wish.alone)
             elif line.kind == "failed":
-                raise PeerFault(line.message[:200], "failed")
+                raise PeerFault(line.message[:200], line.state if line.state in DECLINES else "failed")
             if line.kind == "end" or left == 0:
                 return
     raise PeerFault("The answer broke off.", "gone")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from local_swarm.network.announcement import Announcement
+from local_swarm.network.lan import knockable
 from local_swarm.network.protocol import VERSION, Hint, Report
 from local_swarm.network.trust import Member
 
@@ -148,15 +149,16 @@ class Directory:
         """A place that the user has named."""
         self.strangers.setdefault(place, Stranger(place, place, (place,), static=True))
 
-    def hinted(self, hints: Iterable[Hint], members: dict[str, str]) -> None:
-        """Where a peer says that others are. `members` maps ids to names of those whom we could not place yet."""
+    def hinted(self, hints: Iterable[Hint]) -> None:
+        """Where a peer says that others are."""
         for hint in hints:
             peer = self.peers.get(hint.id)
+            if not knockable(hint.address.rpartition(":")[0].strip("[]")):
+                continue
             if peer:
                 add_place(peer, hint.address, first=False)
             elif hint.id != self.mine and hint.id not in self.strangers and len(self.strangers) < MOST_STRANGERS:
-                name = members.get(hint.id, hint.id[:6])
-                self.strangers[hint.id] = Stranger(hint.id, name, (hint.address,), swarm="hint")
+                self.strangers[hint.id] = Stranger(hint.id, hint.id[:6], (hint.address,), swarm="hint")
 
     # ---------------------------------------------------------------------------------------- what they do
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from types import TracebackType
 
-from zeroconf import BadTypeInNameException, IPVersion, NonUniqueNameException, ServiceStateChange, Zeroconf
+from zeroconf import Error, IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from local_swarm.network.announcement import Announcement, from_records
@@ -57,7 +57,7 @@ class Discovery:
             if self._zeroconf:
                 await self._announce(mine)
             self.problem = None if interfaces else "There is no network interface to be found on."
-        except (OSError, RuntimeError, NonUniqueNameException, BadTypeInNameException, TimeoutError) as problem:
+        except (OSError, RuntimeError, TimeoutError, Error) as problem:
             self.problem = f"Multicast DNS does not work here: {problem}"
             logger.info("%s", self.problem)
             await self._stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from local_swarm.config import NetworkConfig
 from local_swarm.network.directory import Known, Stranger
@@ -33,15 +33,15 @@ class Facts:
     port: int
     found: Sequence[Interface]
     chosen: Sequence[Interface]
-    multicast_problem: str | None
-    broadcast_problem: str | None
-    tag: str
-    peers: Sequence[Known]
-    strangers: Sequence[Stranger]
-    doubles: int
-    clock: float
     kernel: str
-    counts: Mapping[str, int]
+    multicast_problem: str | None = None
+    broadcast_problem: str | None = None
+    tag: str = ""
+    peers: Sequence[Known] = ()
+    strangers: Sequence[Stranger] = ()
+    doubles: int = 0
+    clock: float = 0.0
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def diagnosis(facts: Facts) -> list[Finding]:

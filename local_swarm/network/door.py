@@ -212,8 +212,8 @@ def seconds(said: str | None) -> float:
 
 def address_of(request: web.Request) -> str:
     """The other side's address, as it stands in a URL."""
-    name = request.transport.get_extra_info("peername") if request.transport else None
-    host = str(name[0]).removeprefix("::ffff:") if name else ""
+    name: tuple[Any, ...] = (request.transport and request.transport.get_extra_info("peername")) or ("",)
+    host = str(name[0]).removeprefix("::ffff:")
     if ":" not in host:
         return host
     zone = (

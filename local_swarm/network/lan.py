@@ -97,6 +97,16 @@ def outgoing() -> str | None:
     return None
 
 
+def knockable(address: str) -> bool:
+    """Whether to knock there because a stranger says so: only at addresses that cannot be outside of somebody's own network."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    local = found.is_private or found.is_link_local
+    return local and not (found.is_loopback or found.is_multicast or found.is_unspecified)
+
+
 def host_and_port(text: str, port: int) -> tuple[str, int]:
     """`host`, `host:1`, `1.2.3.4:1`, `[::1]:1` or `::1`. Raises ValueError."""
     if text.startswith("["):

@@ -110,7 +110,7 @@ class Neighbours:
         if peer.state != report.state:
             logger.info("%s at %s: %s", peer.name, place, report.state)
         self.directory.answered(peer, place, report, latency_s, time.monotonic())
-        self.directory.hinted(report.hints, {})
+        self.directory.hinted(report.hints)
         if member.addresses[:1] != (place,) or member.name != report.name:
             self.trust.admit(Member(report.name, member.certificate, (place,)))
         if report.epoch < self.trust.charter.epoch:

@@ -255,9 +255,9 @@ class Presence:
         chosen = lan.chosen(found, listed(self._config.network.interfaces))
         assert self._discovery and self._broadcast
         facts = Facts(
-            self._config.network, self.port, tuple(found), tuple(chosen), self._discovery.problem, self._broadcast.problem,
-            self.trust.charter.tag, tuple(self.directory.peers.values()), tuple(self.directory.strangers.values()),
-            self.directory.doubles, time.time(), platform.release(), dict(self.counts),
+            self._config.network, self.port, tuple(found), tuple(chosen), platform.release(), self._discovery.problem,
+            self._broadcast.problem, self.trust.charter.tag, tuple(self.directory.peers.values()),
+            tuple(self.directory.strangers.values()), self.directory.doubles, time.time(), dict(self.counts),
         )  # fmt: skip
         return diagnosis(facts)
 

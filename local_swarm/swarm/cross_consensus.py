@@ -42,20 +42,14 @@ class Reliability:
 
 
 def learned(known: Mapping[str, Reliability], election: Election) -> dict[str, Reliability]:
-    """What one election teaches. Each machine is judged by what the others elected: agreeing with oneself proves nothing."""
-    nodes = by_node(election.candidates)
-    if len(nodes) < 2:
+    """What one election teaches: something only where two machines say what won, for agreeing with oneself proves nothing."""
+    winners = set(next(cluster for cluster in election.clusters if election.winner in cluster))
+    if len({election.candidates[at].node for at in winners}) < 2:
         return dict(known)
-    own = next(cluster for cluster in election.clusters if election.winner in cluster)
-    winners = set(own)
     updated = dict(known)
-    for node, members in nodes.items():
-        supported_by_others = any(election.candidates[at].node != node for at in winners)
-        if supported_by_others:
-            share = len(winners & set(members)) / len(members)
-            updated[node] = updated.get(node, Reliability()).after(share)
-        elif winners <= set(members) and len(nodes) > 2:
-            updated[node] = updated.get(node, Reliability()).after(0.0)
+    for node, members in by_node(election.candidates).items():
+        share = len(winners & set(members)) / len(members)
+        updated[node] = updated.get(node, Reliability()).after(share)
     return updated
 
 

@@ -46,10 +46,12 @@ def test_a_peer_is_asked_once_it_has_answered(directory: Directory, peer: Known)
 
 def test_silence_is_first_late_then_gone(directory: Directory, peer: Known) -> None:
     directory.answered(peer, "x:1", Report("friend", workers=2), 0.01, 0.0)
-    directory.silent(peer, "late", 3.0)
-    assert peer.state == "late" and directory.askable(9) == []
-    directory.silent(peer, "late", GONE_AFTER_S)
-    assert peer.state == "gone"
+    states: list[str] = []
+    for now in (3.0, GONE_AFTER_S):
+        directory.silent(peer, "late", now)
+        states.append(peer.state)
+        assert directory.askable(9) == []
+    assert states == ["late", "gone"]
     directory.answered(peer, "x:1", Report("friend", workers=2), 0.01, 99.0)
     assert directory.askable(9) == [peer]
 
@@ -113,9 +115,8 @@ def test_namesakes_get_a_piece_of_their_id(tmp_path: Path) -> None:
 
 
 def test_hints_of_peers_are_places_to_knock_at(directory: Directory, peer: Known) -> None:
-    directory.hinted(
-        [Hint(peer.id, "10.0.0.7:1"), Hint("9" * 32, "10.0.0.8:1"), Hint(directory.mine, "10.0.0.9:1")], {}
-    )
+    hints = [(peer.id, "10.0.0.7:1"), ("9" * 32, "10.0.0.8:1"), (directory.mine, "10.0.0.9:1"), ("8" * 32, "8.8.8.8:1")]
+    directory.hinted(Hint(*one) for one in hints)
     assert peer.places == ["10.0.0.2:8766", "10.0.0.7:1"]
     assert [one.places for one in directory.to_greet("any", 0.0)] == [("10.0.0.8:1",)]
 

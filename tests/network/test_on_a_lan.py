@@ -7,12 +7,16 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from zeroconf import ServiceInfo, Zeroconf
 
+from local_swarm.network.discovery import SERVICE
+from local_swarm.network.trust import Charter, from_token
 from tests.network.lan import Host, ip, lan, unavailable, wait_for
 
 pytestmark = pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))
@@ -157,6 +161,43 @@ def test_strangers_get_nothing_and_are_counted(tmp_path: Path) -> None:
         assert a.control("metrics")["handshakes_failed"] > 0
 
 
+def test_fake_announcements_are_bounded_and_harm_nobody(tmp_path: Path) -> None:
+    with lan(tmp_path, "a", "b", "rogue") as network:
+        a, b, rogue = network.hosts
+        for host in (a, b):
+            host.start(auth_token=TOKEN)
+        wait_for(lambda: a.sees("b") and b.sees("a"))
+        with rogue.inside(entered, impersonate(Charter(from_token(TOKEN)).tag, a.control("peers")[0])):
+            wait_for(lambda: a.control("metrics")["strangers_announced"] >= 20)
+            for _ in range(3):
+                swarm, seconds = a.ask()
+                assert own(swarm) == {"a": (3, "ok"), "b": (3, "ok")} and seconds < 2.0
+            assert len(a.control("peers")) <= 17
+
+
+@contextmanager
+def impersonate(tag: str, victim: dict[str, Any]) -> Iterator[None]:
+    """Fifty nodes that claim to be of the swarm, at addresses where nobody is."""
+    faked = Zeroconf(interfaces=["10.66.0.3"])
+    try:
+        for number in range(50):
+            records = {
+                "id": f"{number:032x}",
+                "swarm": tag,
+                "name": victim["name"],
+                "version": "1",
+                "instances": "999999",
+            }
+            name, address = f"fake{number}.{SERVICE}", f"10.66.0.{100 + number}"
+            info = ServiceInfo(
+                SERVICE, name, port=8766, properties=records, server=f"fake{number}.local.", parsed_addresses=[address]
+            )
+            faked.register_service(info, cooperating_responders=True)
+        yield
+    finally:
+        faked.close()
+
+
 def knock(address: str) -> dict[str, int]:
     import http.client
     import ssl
@@ -206,3 +247,10 @@ def plain_http(address: str) -> bytes:
             return made.recv(100)
         except OSError:
             return b""
+
+
+def entered(context: AbstractContextManager[None]) -> ExitStack:
+    """Begin here, on the host, and let the test end it."""
+    stack = ExitStack()
+    stack.enter_context(context)
+    return stack

@@ -126,6 +126,13 @@ def test_records_that_are_none_of_ours_are_nothing(change: dict[bytes, bytes | N
     assert from_records(records | change, 8766, ("10.0.0.1",)) is None
 
 
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "127.0.0.1", "224.0.0.1", "0.0.0.0", "::1", "2001:4860::1", "example.org"]
+)
+def test_nobody_can_send_us_out_of_the_network(address: str) -> None:
+    assert from_beacon(MINE.beacon(), address) is None
+
+
 def test_a_beacon_says_where_its_sender_is_and_nobody_else() -> None:
     found = from_beacon(MINE.beacon(), "10.9.9.9")
     assert found and found.addresses == ("10.9.9.9",)

@@ -1,0 +1,199 @@
+"""Which machines' ballots count, and that a weak machine helps and never harms: in a simulation and on real samples."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pytest
+
+from local_swarm.swarm.consensus import elect
+from local_swarm.swarm.cross_consensus import Reliability, across, counted, learned
+from local_swarm.types import Candidate, Election, ToolCall, Usage
+
+SAMPLES = Path("/work/shared/data/consensus") / "humaneval_codegen16b_dev.jsonl.gz"
+
+
+def says(node: str, text: str, number: int = 1, **more: Any) -> Candidate:
+    return Candidate(text, f"{node}/w{number}", "stop", Usage(1, 1), 0.1, node=node, **more)
+
+
+def exact(candidates: Sequence[Candidate]) -> Election:
+    return elect(candidates, "exact")
+
+
+def many(node: str, *texts: str) -> list[Candidate]:
+    return [says(node, text, number) for number, text in enumerate(texts)]
+
+
+def texts_of(candidates: Sequence[Candidate]) -> list[str]:
+    return [candidate.text for candidate in candidates]
+
+
+# ------------------------------------------------------------------------------------------ what counts
+
+
+def test_ballots_beyond_the_announced_workers_do_not_count() -> None:
+    given = [*many("a", "x"), *many("b", "y", "y", "y", "z")]
+    assert texts_of(counted(given, "a", {"b": 2}, {}, exact)) == ["x", "y", "y"]
+    assert texts_of(counted(given, "a", {}, {}, exact)) == ["x"]
+
+
+def test_our_own_ballots_always_count() -> None:
+    assert len(counted(many("a", "x", "y", "z"), "a", {}, {}, exact)) == 3
+
+
+def test_an_unreliable_machine_is_heard_with_what_its_own_vote_puts_first() -> None:
+    given = [*many("a", "x", "x", "x"), *many("b", "odd", "y", "y", "y")]
+    known = {"a": Reliability(90, 100), "b": Reliability(30, 100)}
+    assert texts_of(counted(given, "a", {"b": 4}, known, exact)) == ["x", "x", "x", "y", "y"]
+    worst = {"a": Reliability(99, 100), "b": Reliability(1, 100)}
+    assert texts_of(counted(given, "a", {"b": 4}, worst, exact)) == ["x", "x", "x", "y"]
+
+
+def test_a_tool_call_needs_our_own_machine_or_two_others() -> None:
+    call = (ToolCall("1", "rm", '{"path": "/"}'),)
+    lone = [*many("a", "x"), says("b", "", 1, tool_calls=call), says("b", "", 2, tool_calls=call)]
+    assert texts_of(counted(lone, "a", {"b": 2}, {}, exact)) == ["x"]
+    assert counted(lone[1:], "a", {"b": 2}, {}, exact) == []
+    seconded = [*lone, says("c", "", 1, tool_calls=call)]
+    assert len(counted(seconded, "a", {"b": 2, "c": 1}, {}, exact)) == 4
+    own = [*lone, says("a", "", 2, tool_calls=call)]
+    assert len(counted(own, "a", {"b": 2}, {}, exact)) == 4
+
+
+# -------------------------------------------------------------------------------------------- how to vote
+
+
+def test_weighted_listens_to_the_sure_and_reliable() -> None:
+    given = [*many("a", "x", "x", "x"), *many("b", "y", "z", "y", "w"), *many("c", "y", "q", "r", "s")]
+    assert exact(given).elected.text in "xy"
+    assert across("weighted", given, {}, exact).elected.text == "x"
+
+
+def test_best_of_n_takes_the_surest_machine() -> None:
+    given = [*many("a", "x", "y", "y"), *many("b", "z", "z"), *many("c", "y", "x", "w")]
+    election = across("best_of_n", given, {}, exact)
+    assert election.elected.text == "z" and election.strategy == "best_of_n"
+    known = {"a": Reliability(99, 100), "b": Reliability(10, 100)}
+    assert across("best_of_n", given, known, exact).elected.text == "y"
+
+
+def test_latency_takes_the_first() -> None:
+    given = [*many("a", "x", "x"), *many("b", "y")]
+    assert across("latency", given, {}, exact, first="b").elected.text == "y"
+
+
+# ------------------------------------------------------------------------------------------------ learning
+
+
+def test_agreeing_with_oneself_proves_nothing() -> None:
+    alone = exact([*many("a", "x", "x", "x"), *many("b", "y")])
+    assert learned({}, alone) == {}
+    together = exact([*many("a", "x", "x"), *many("b", "x", "y"), *many("c", "z")])
+    found = learned({}, together)
+    assert found["a"].value > found["b"].value > found["c"].value
+
+
+def test_what_was_learned_fades() -> None:
+    one = Reliability()
+    for _ in range(2000):
+        one = one.after(1.0)
+    assert one.value > 0.99 and one.total < 300
+    for _ in range(400):
+        one = one.after(0.0)
+    assert one.value < 0.35
+
+
+# ------------------------------------------------------------------------- a weak machine helps, never harms
+
+Draw = Callable[[random.Random], tuple[list[list[Candidate]], Callable[[Candidate], bool]]]
+
+
+def scores(
+    draw: Draw, rounds: int, vote: Callable[[Sequence[Candidate]], Election], nodes: int
+) -> tuple[float, list[float]]:
+    """How often the vote across machines is right, and each machine's own vote, with reliabilities learned on the way."""
+    dice, known = random.Random(1), dict[str, Reliability]()
+    right, alone = [], [list[bool]() for _ in range(nodes)]
+    for _ in range(rounds):
+        ballots, is_right = draw(dice)
+        every = [candidate for node in ballots for candidate in node]
+        announced = {node[0].node or "": len(node) for node in ballots}
+        election = across("vote", counted(every, "n0", announced, known, vote), known, vote)
+        known = learned(known, election)
+        right.append(is_right(election.elected))
+        for number, node in enumerate(ballots):
+            alone[number].append(is_right(vote(node).elected))
+    return mean(right), [mean(one) for one in alone]
+
+
+def voters(skills: Sequence[float], each: int, wrong: int) -> Draw:
+    """Independent voters that are right with their machine's probability, else wrong in one of so many ways."""
+
+    def draw(dice: random.Random) -> tuple[list[list[Candidate]], Callable[[Candidate], bool]]:
+        made = [
+            many(
+                f"n{n}", *("right" if dice.random() < skill else f"wrong {dice.randrange(wrong)}" for _ in range(each))
+            )
+            for n, skill in enumerate(skills)
+        ]
+        return made, lambda candidate: candidate.text == "right"
+
+    return draw
+
+
+def test_in_a_simulation_equal_machines_gain_and_a_weak_one_does_not_harm() -> None:
+    together, alone = scores(voters([0.5, 0.5, 0.5], 3, 4), 800, exact, 3)
+    assert together > max(alone) + 0.1
+    for weak in (0.3, 0.1, 0.0):
+        together, alone = scores(voters([0.6, 0.6, weak], 3, 4), 800, exact, 3)
+        assert together > max(alone), weak
+
+
+def program(problem: dict[str, Any], sample: dict[str, Any]) -> str:
+    between = "    pass\n\n" if problem.get("program_prefix") else ""
+    return f"```python\n{problem['prompt']}{between}{sample['code']}\n```"
+
+
+def real(problems: Sequence[dict[str, Any]], weak: float | None) -> Draw:
+    """Three machines with three samples each; the third one's pass only with the probability `weak`, if given."""
+
+    def draw(dice: random.Random) -> tuple[list[list[Candidate]], Callable[[Candidate], bool]]:
+        problem = dice.choice(problems)
+        samples = list(problem["samples"])
+        failing = [sample for sample in samples if not sample["passed"]]
+        verdicts = dict[str, bool]()
+
+        def node(name: str, picked: Sequence[dict[str, Any]]) -> list[Candidate]:
+            written = [program(problem, sample) for sample in picked]
+            verdicts.update(zip(written, (bool(sample["passed"]) for sample in picked), strict=True))
+            return many(name, *written)
+
+        chosen = dice.sample(samples, 9)
+        third = [
+            one if weak is None or dice.random() < weak or not failing else dice.choice(failing) for one in chosen[6:]
+        ]
+        made = [node("n0", chosen[:3]), node("n1", chosen[3:6]), node("n2", third)]
+        return made, lambda candidate: verdicts[candidate.text]
+
+    return draw
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="the samples of real models are not on this machine")
+def test_on_real_samples_equal_machines_gain_and_a_weak_one_does_not_harm(
+    record_property: Callable[[str, object], None],
+) -> None:
+    with gzip.open(SAMPLES, "rt", encoding="utf-8") as file:
+        problems = [json.loads(line) for line in file]
+    together, alone = scores(real(problems, None), 400, elect, 3)
+    record_property("equal", (together, alone))
+    assert together > mean(alone) + 0.04
+    together, alone = scores(real(problems, 0.2), 400, elect, 3)
+    record_property("weak", (together, alone))
+    assert together >= max(alone)
