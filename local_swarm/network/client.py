@@ -7,7 +7,6 @@ import contextlib
 import logging
 import ssl
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -22,6 +21,7 @@ from local_swarm.network.identity import Identity
 from local_swarm.network.lan import host_and_port
 from local_swarm.network.protocol import (
     DEADLINE,
+    DOOR,
     SMALL_BYTES,
     Line,
     Lines,
@@ -58,13 +58,14 @@ class Wish:
 
 
 class Client:
-    """All outgoing talk with other nodes. `faults` counts what went wrong, by kind."""
+    """All outgoing talk with other nodes. `port` is where our own door is, which members are told each time: those whom no
+    announcement reaches learn from it where we are."""
 
     def __init__(self, mine: Identity) -> None:
         self._mine = mine
+        self.port = 0
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._session: aiohttp.ClientSession | None = None
-        self.faults: Counter[str] = Counter()
 
     async def __aenter__(self) -> Client:
         connector = aiohttp.TCPConnector(limit=128, limit_per_host=16, keepalive_timeout=30.0)
@@ -101,7 +102,7 @@ class Client:
         """Its answer to a prompt. Closing the iterator closes the connection, so that the peer stops. Raises PeerFault."""
         assert self._session and peer.address
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=wish.silence_s)
-        headers = {DEADLINE: f"{wish.deadline_s:.1f}", "content-type": "application/json"}
+        headers = {DEADLINE: f"{wish.deadline_s:.1f}", DOOR: str(self.port), "content-type": "application/json"}
         with translated():
             async with self._session.post(
                 url_of(peer.address, "/vote"), data=wish.body, headers=headers, ssl=self._context(peer), timeout=timeout,
@@ -147,7 +148,7 @@ class Client:
     async def _small(self, place: str, method: str, path: str, body: bytes | None, context: ssl.SSLContext) -> bytes:
         assert self._session
         timeout = aiohttp.ClientTimeout(total=WHOLE_S, sock_connect=CONNECT_S, sock_read=SILENCE_S)
-        headers = {"content-type": "application/json"} if body else {}
+        headers = {DOOR: str(self.port)} | ({"content-type": "application/json"} if body else {})
         async with self._session.request(
             method, url_of(place, path), data=body, headers=headers, ssl=context, timeout=timeout, allow_redirects=False
         ) as response:

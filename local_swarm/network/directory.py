@@ -138,6 +138,13 @@ class Directory:
         known.name, known.places, known.swarm = said.name, places, said.swarm
         known.invitation, known.version = said.invitation, said.version
 
+    def seen(self, identity: str, place: str, now: float) -> None:
+        """A peer has asked us something, and said where it is itself."""
+        peer = self.peers.get(identity)
+        if peer and peer.state in ("gone", "late", "new", "refused"):
+            add_place(peer, place, first=True)
+            peer.due = min(peer.due, now)
+
     def withdrawn(self, service: str, now: float) -> None:
         """A goodbye. Anybody can forge one, so of a peer it only means: look at once."""
         identity = self._services.pop(service, "")

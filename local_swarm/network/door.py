@@ -24,6 +24,7 @@ from local_swarm.network.identity import Identity, fingerprint
 from local_swarm.network.pairing import Finish, Invitations, Start
 from local_swarm.network.protocol import (
     DEADLINE,
+    DOOR,
     PROMPT_BYTES,
     SMALL_BYTES,
     Hello,
@@ -48,7 +49,7 @@ logger = logging.getLogger(__name__)
 @dataclass(slots=True)
 class Door:
     """`swarm` answers, `report` says how we are, `declines` in one word why not to answer now. `met` is told of members that
-    introduced themselves. `counts` is what strangers tried and what was done about it."""
+    introduced themselves, `seen` where a member's own door is. `counts` is what strangers tried and what was done about it."""
 
     mine: Identity
     trust: Trust
@@ -57,6 +58,7 @@ class Door:
     report: Callable[[], Report]
     declines: Callable[[float], str | None]
     met: Callable[[], None]
+    seen: Callable[[Member, str], None]
     counts: Counter[str]
     asked: int = 0
 
@@ -88,6 +90,8 @@ class Door:
         if member is None and (request.content_length or SMALL_BYTES + 1) > SMALL_BYTES:
             self.counts["refused"] += 1
             return web.Response(status=413, text="too long")
+        if member and request.headers.get(DOOR, "").isdecimal():
+            self.seen(member, f"{address_of(request)}:{request.headers[DOOR]}")
         try:
             return await handler(request)
         except Malformed as problem:

@@ -89,9 +89,11 @@ class Presence:
             sockets = self._listen()
             for made in sockets:
                 stack.callback(made.close)
+            self.client.port = self.port
             await stack.enter_async_context(self.client)
             self._open_door = door.Door(
-                self.mine, self.trust, self.invitations, self._swarm, self.report, self._declines, self._changed.set, self.counts
+                self.mine, self.trust, self.invitations, self._swarm, self.report, self._declines, self._changed.set,
+                self._seen, self.counts
             )  # fmt: skip
             await stack.enter_async_context(door.serving(self._open_door, sockets, self._tls))
             self._neighbours = Neighbours(self.mine, self.trust, self.directory, self.client, self.name, self.port)
@@ -106,6 +108,9 @@ class Presence:
                 yield self
             finally:
                 self.merits.save()
+
+    def _seen(self, member: Member, place: str) -> None:
+        self.directory.seen(member.id, place, time.monotonic())
 
     def _broadcasting(self) -> Broadcast:
         return Broadcast(

@@ -21,6 +21,7 @@ SMALL_BYTES = 64 << 10  # of everything that is neither prompt nor ballot
 NAME_CHARACTERS = 63
 MOST_HINTS = 32  # addresses of third nodes that one peer may tell
 MOST_BALLOTS = 64  # of one node, whatever it announces
+DOOR = "x-swarm-door"  # the port of the asking node's own door
 DEADLINE = "x-swarm-deadline"  # seconds that the asking node will wait at most: a span, since clocks differ
 
 NodeState = Literal["starting", "ok", "degraded", "busy", "battery", "stopping"]

@@ -45,7 +45,7 @@ def test_where_all_is_well_nothing_is_to_be_mended() -> None:
     ("check", "facts", "says", "mend"),
     [
         ("interfaces", {"chosen": ()}, "eth0", "LOCAL_SWARM_NETWORK_INTERFACES"),
-        ("multicast", {"chosen": (Interface("eth0", ("192.168.1.5",), multicast=False),)}, "eth0", "ip link set eth0 multicast on"),
+        ("multicast", {"chosen": (Interface("eth0", ("10.0.0.5",), multicast=False),)}, "eth0", "link set eth0 multicast on"),
         ("multicast", {"multicast_problem": "It does not work."}, "does not work", "--peer"),
         ("wsl", {"kernel": "5.15.90.1-microsoft-standard-WSL2"}, "NAT", "networkingMode=mirrored"),
         ("port", {"port": 40000}, "8766 was in use", "FEDERATION_PORT"),

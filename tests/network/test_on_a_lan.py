@@ -120,6 +120,9 @@ def test_where_multicast_is_swallowed_broadcast_or_a_name_do(tmp_path: Path) -> 
         wait_for(lambda: a.sees("b") and b.sees("a"))
         c.start(auth_token=TOKEN, discovery="static", peers=a.address)
         wait_for(network.met)  # b hears of c through a
+        c.readdress("10.66.0.88")  # which nobody announces: c itself goes on asking the others
+        wait_for(lambda: [one["address"] for one in a.control("peers") if one["name"] == "c"] == ["10.66.0.88:8766"])
+        wait_for(network.met)
 
 
 def test_ipv6_alone_is_enough(tmp_path: Path) -> None:
