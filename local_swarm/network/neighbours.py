@@ -19,6 +19,7 @@ from local_swarm.network.protocol import Hello, Report, Welcome
 from local_swarm.network.trust import Member, Trust
 
 TICK_S = 0.25
+PATIENCE_S = 0.5  # with the place where a peer was last
 MOST_GREETED_AT_ONCE = 4
 MOST_GREETED_PLACES = 3  # of one stranger
 JOIN_S = 20.0
@@ -79,12 +80,17 @@ class Neighbours:
     # ---------------------------------------------------------------------------------------------- members
 
     async def _look(self, peer: Known) -> None:
-        """Ask how a peer is, at all the places where it may be at once: whoever holds its key is it."""
+        """Ask how a peer is, where it was last and, if that takes long or fails, at all places where it may be: whoever holds its
+        key is it."""
         peer.due = float("inf")
-        attempts = {asyncio.create_task(self.client.report(peer, place)): place for place in peer.places}
-        pending = set(attempts)
+        first, *others = peer.places
+        attempts = {asyncio.create_task(self.client.report(peer, first)): first}
         worst: PeerState = "gone"
         try:
+            done, pending = await asyncio.wait(attempts, timeout=PATIENCE_S)
+            if others and not any(attempt.exception() is None for attempt in done):
+                attempts |= {asyncio.create_task(self.client.report(peer, place)): place for place in others}
+            pending = set(attempts)
             while pending:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for attempt in done:

@@ -1,12 +1,13 @@
 """Ballots of several machines in, those that count out, and what is learned of the machines from how they fared. Pure.
 
-A machine is believed as far as it has agreed with winners so far. That decides how many of its ballots count, never how many
-times one counts: a weak machine is heard with its best supported answers and cannot outvote good ones.
+A machine is believed as far as its ballots have agreed with those of other machines so far. That decides how many of them count,
+never how many times one counts: a weak machine is heard with its best supported answers and cannot outvote good ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,41 +17,57 @@ from local_swarm.types import Candidate, Election
 Across = Literal["vote", "weighted", "best_of_n", "latency"]
 Vote = Callable[[Sequence[Candidate]], Election]
 
-PRIOR_AGREED, PRIOR_TOTAL = (
-    6.0,
-    8.0,
-)  # a machine nobody knows yet is taken for a good one, until about ten votes say otherwise
-HALF_LIFE = 200.0  # votes after which an observation counts half
-FULL_SHARE = 0.8  # of the best machine's reliability, from which all ballots count
+NEW_VOTES = 50.0  # a machine counts as average until about so many votes say otherwise
+HALF_LIFE = 400.0  # votes after which an observation counts half
+ALL_FROM, FEW_FROM = (
+    0.95,
+    0.87,
+)  # of the best machine's record: from here on all ballots count, from here down only a few
+FEW = 1 / 8  # of a machine's ballots, at least one
 
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """How often a machine's ballots were among the winners, as decaying sums over votes in which several machines took part."""
+    """How often a machine's ballots said the same as those of other machines, as decaying sums over votes of several machines.
 
-    agreed: float = PRIOR_AGREED
-    total: float = PRIOR_TOTAL
+    How hard the questions are shows in this as much as how good the machine is, so it is only ever compared with the records of
+    machines that answered the same ones.
+    """
 
-    @property
-    def value(self) -> float:
-        return self.agreed / self.total
+    agreed: float = 0.0
+    total: float = 0.0
 
     def after(self, share: float) -> Reliability:
-        """After one more vote, in which this share of its ballots agreed with a winner that others supported too."""
+        """After one more vote, in which this share of the comparisons with others' ballots agreed."""
         keep = 0.5 ** (1.0 / HALF_LIFE)
         return Reliability(self.agreed * keep + share, self.total * keep + 1.0)
 
 
 def learned(known: Mapping[str, Reliability], election: Election) -> dict[str, Reliability]:
-    """What one election teaches: something only where two machines say what won, for agreeing with oneself proves nothing."""
-    winners = set(next(cluster for cluster in election.clusters if election.winner in cluster))
-    if len({election.candidates[at].node for at in winners}) < 2:
+    """What one election teaches of each machine that took part. Agreeing with oneself proves nothing, so every ballot is compared
+    with those of the other machines; of two machines alone this says the same, and so nothing."""
+    nodes = by_node(election.candidates)
+    if len(nodes) < 3:
         return dict(known)
+    groups = {at: number for number, cluster in enumerate(election.clusters) for at in cluster}
+    sizes = Counter(groups.values())
     updated = dict(known)
-    for node, members in by_node(election.candidates).items():
-        share = len(winners & set(members)) / len(members)
-        updated[node] = updated.get(node, Reliability()).after(share)
+    for node, members in nodes.items():
+        own = Counter(groups[at] for at in members)
+        agreeing = sum(count * (sizes[group] - count) for group, count in own.items())
+        pairs = len(members) * (len(election.candidates) - len(members))
+        updated[node] = updated.get(node, Reliability()).after(agreeing / pairs)
     return updated
+
+
+def standing(nodes: Iterable[str], known: Mapping[str, Reliability]) -> dict[str, float]:
+    """Each machine's record as a share (0 to 1) of the best one's. Machines with few votes are taken for average ones."""
+    records = {node: known.get(node, Reliability()) for node in nodes}
+    total = sum(record.total for record in records.values())
+    average = sum(record.agreed for record in records.values()) / total if total else 0.0
+    values = {node: (one.agreed + NEW_VOTES * average) / (one.total + NEW_VOTES) for node, one in records.items()}
+    best = max(values.values(), default=0.0)
+    return {node: value / best if best else 1.0 for node, value in values.items()}
 
 
 def by_node(candidates: Sequence[Candidate]) -> dict[str, list[int]]:
@@ -74,13 +91,12 @@ def counted(
     call that a single peer stands for: what acts on the user's machine takes a second machine, or our own.
     """
     nodes = by_node(candidates)
-    best = max((known.get(node, Reliability()).value for node in nodes), default=1.0)
+    stands = standing(nodes, known)
     kept: set[int] = set()
     for node, members in nodes.items():
         limit = len(members) if node == local else min(len(members), announced.get(node, 0))
-        share = known.get(node, Reliability()).value / max(best * FULL_SHARE, 1e-9)
-        if share < 1.0:
-            limit = min(limit, max(1, round(share * limit)))
+        share = min(1.0, max(FEW, (stands[node] - FEW_FROM) / (ALL_FROM - FEW_FROM)))
+        limit = min(limit, max(1, round(share * limit)))
         kept |= set(members if limit == len(members) else foremost(candidates, members, limit, vote))
     chosen = [candidate for at, candidate in enumerate(candidates) if at in kept]
     return [one for one in chosen if not one.tool_calls or supported(one, chosen, local)]
@@ -123,7 +139,8 @@ def across(
     if len(nodes) < 2:
         return replace(election, strategy=strategy)
     votes = {node: vote([candidates[at] for at in members]) for node, members in nodes.items()}
-    sure = {node: own.agreement * known.get(node, Reliability()).value for node, own in votes.items()}
+    stands = standing(nodes, known)
+    sure = {node: own.agreement * stands[node] for node, own in votes.items()}
     if strategy == "weighted":
         chosen_at = heaviest(election, sure, nodes)
         return replace(election, winner=chosen_at, agreement=agreement(election, chosen_at), strategy="weighted")
