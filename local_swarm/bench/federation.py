@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,6 @@ from local_swarm.bench.paced import Pace, PacedNode, node
 from local_swarm.errors import SwarmError
 from local_swarm.types import Election, Message, Prompt
 
-START_S = 30.0
 MEET_S = 30.0
 Say = Callable[[str], None]
 
@@ -104,14 +103,11 @@ async def gathered(sizes: Sequence[int], pace: Pace) -> AsyncIterator[tuple[Pace
     token = secrets.token_hex(16)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
-        places, groups = [], []
-        for number, size in enumerate(sizes):
-            names = [f"n{number}-{place}" for place in range(size)]
-            process, lines = stack.enter_context(
-                started(names, folder, pace, {"auth_token": token, "discovery": "static"})
-            )
-            places += [f"127.0.0.1:{line['port']}" for line in lines]
-            groups.append(process)
+        names = [[f"n{number}-{place}" for place in range(size)] for number, size in enumerate(sizes)]
+        settings = {"auth_token": token, "discovery": "static"}
+        groups = [stack.enter_context(started(some, folder, pace, settings)) for some in names]
+        heard = [ports(group, len(some)) for group, some in zip(groups, names, strict=True)]
+        places = [f"127.0.0.1:{port}" for some in heard for port in some]
         made = node(
             "asking",
             folder / "asking",
@@ -123,7 +119,7 @@ async def gathered(sizes: Sequence[int], pace: Pace) -> AsyncIterator[tuple[Pace
         )
         asking = await stack.enter_async_context(made)
         await met(asking, sum(sizes))
-        yield asking, groups
+        yield asking, [psutil.Process(group.pid) for group in groups]
 
 
 async def met(asking: PacedNode, peers: int) -> None:
@@ -135,18 +131,25 @@ async def met(asking: PacedNode, peers: int) -> None:
 
 
 @contextmanager
-def started(names: Sequence[str], folder: Path, pace: Pace, settings: dict[str, Any]) -> Any:
-    """One process with several nodes, and what each said of itself."""
+def started(
+    names: Sequence[str], folder: Path, pace: Pace, settings: dict[str, Any]
+) -> Iterator[subprocess.Popen[str]]:
+    """One process with several nodes."""
     command = [
         sys.executable, "-m", "local_swarm.bench.paced", *names, "--home", str(folder), "--workers", str(pace.workers),
         "--pace-s", str(pace.pace_s), "--characters", str(pace.characters), "--settings", json.dumps(settings),
     ]  # fmt: skip
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stdout
-            lines = [json.loads(process.stdout.readline() or "null") for _ in names]
-            if None in lines:
-                raise SwarmError("A node for measuring did not start.")
-            yield psutil.Process(process.pid), lines
+            yield process
         finally:
             process.kill()
+
+
+def ports(process: subprocess.Popen[str], nodes: int) -> list[int]:
+    """Where the nodes of a process can be asked, once they can. Raises SwarmError."""
+    assert process.stdout
+    lines = [json.loads(process.stdout.readline() or "null") for _ in range(nodes)]
+    if None in lines:
+        raise SwarmError("A node for measuring did not start.")
+    return [line["port"] for line in lines]

@@ -125,7 +125,7 @@ class Presence:
             if problem.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise WrongUse(f"Port {self.port} for other machines cannot be used: {problem.strerror}.") from problem
             made = listening(0)
-            logger.warning("Port %d for other machines is in use; taking another one.", self.port)
+            logger.info("Port %d for other machines is in use; taking another one.", self.port)
         self.port = made.getsockname()[1]
         return [made]
 

@@ -106,6 +106,23 @@ class Host:
         self.begin(**settings)
         self.ready()
 
+    def command(self, *words: str) -> str:
+        """What a command of the program prints, run on the host."""
+        environment = {**os.environ, "LOCAL_SWARM_HOME": str(self.home)}
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.space, sys.executable, "-m", "local_swarm", *words],
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=WAIT_S, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def up(self) -> bool:
+        """Whether its API says that it can answer."""
+        try:
+            return bool(self.call("/health")["status"] == "ok")
+        except OSError:
+            return False
+
     def kill(self) -> None:
         if self.process:
             self.process.kill()
@@ -182,6 +199,18 @@ class Lan:
             host.begin(**settings)
         for host in self.hosts:
             host.ready()
+
+    def worsen(self, *how: str) -> str | None:
+        """Make all wires slow or lossy; the reason where that cannot be done."""
+        for host in self.hosts:
+            command = ["tc", "-n", host.space, "qdisc", "add", "dev", "eth0", "root", "netem", *how]
+            try:
+                subprocess.run(command, check=True, capture_output=True, text=True, timeout=10)
+            except OSError as problem:
+                return str(problem)
+            except subprocess.CalledProcessError as problem:
+                return str(problem.stderr).strip()
+        return None
 
     def met(self) -> bool:
         names = {host.name for host in self.hosts}

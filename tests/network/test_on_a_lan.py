@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,63 @@ def test_five_machines_find_each_other_and_vote(tmp_path: Path, record_property:
         b.signal(signal.SIGCONT)
         wait_for(network.met)
 
-        b.kill()
+        with ThreadPoolExecutor(1) as beside:
+            asking = beside.submit(a.ask)
+            b.kill()  # in the middle of its answer
+            swarm, seconds = asking.result(20)
+        assert own(swarm)["a"] == (5, "ok") and seconds < alone + 4.0
         record_property("gone_s", wait_for(lambda: a.states()["b"] == "gone", 10.0))
         assert set(own(a.ask()[0])) == set("acde")
         b.start(auth_token=TOKEN, pace_s=0.5, workers=5)
         record_property("back_s", wait_for(network.met))
+
+
+def test_ten_machines_with_thirty_workers(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    with lan(tmp_path, *"abcdefghij") as network:
+        network.start(auth_token=TOKEN, workers=3, pace_s=0.3)
+        record_property("found_s", wait_for(network.met))
+        swarm, seconds = network.hosts[4].ask()
+        record_property("federated_s", seconds)
+        assert {node["ballots"] for node in swarm["nodes"]} == {3} and swarm["candidates"] == 30
+        late = network.hosts[9]
+        late.kill()
+        assert network.hosts[0].ask()[0]["candidates"] == 27
+        late.start(auth_token=TOKEN, workers=3)
+        wait_for(network.met)
+
+
+def test_real_models_vote_across_machines_by_the_commands_people_type(tmp_path: Path) -> None:
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+    question = "Write a Python function solve(numbers) that returns the sum of the squares of the even numbers."
+    with lan(tmp_path, "a", "b") as network:
+        a, b = network.hosts
+        for host in network.hosts:
+            host.run("local_swarm", "--starter", "--instances", "2", LOCAL_SWARM_NETWORK_NAME=host.name)
+            host.url = "http://127.0.0.1:8000"
+        for host in network.hosts:
+            wait_for(host.up)
+        wait_for(lambda: "stranger" in a.command("peers", "--json"))
+        code = json.loads(a.command("invite", "--json"))
+        assert code["expires_in_s"] == 600
+        b.command("join", code["code"])
+        wait_for(lambda: [one["state"] for one in json.loads(a.command("peers", "--json"))] == ["ok"])
+        assert "ok" in b.command("doctor") and "10.66.0.1" in b.command("peers")
+        swarm, _ = a.ask(question)
+        assert own(swarm) == {"a": (2, "ok"), "b": (2, "ok")}
+        b.kill()
+        swarm, seconds = a.ask(question)
+        assert own(swarm)["a"] == (2, "ok") and seconds < 6.0
+        a.command("forget", "b")
+        assert json.loads(a.command("peers", "--json")) == []
+
+
+def test_a_slow_and_lossy_network(tmp_path: Path) -> None:
+    with lan(tmp_path, "a", "b") as network:
+        if problem := network.worsen("delay", "100ms", "loss", "2%"):  # each way
+            pytest.skip(f"the kernel cannot make a network slow: {problem}")
+        network.start(auth_token=TOKEN, pace_s=0.5)
+        wait_for(network.met)
+        assert own(network.hosts[0].ask()[0]) == {"a": (3, "ok"), "b": (3, "ok")}
 
 
 def test_an_invitation_makes_two_machines_one_swarm_and_forgetting_ends_it(tmp_path: Path) -> None:
