@@ -173,15 +173,19 @@ class Federation:
         """The vote over the ballots that count, and what it teaches. Raises what kept our own swarm from answering."""
         vote = self.swarm.voting(strategy)
 
-        def whole() -> Election | None:
+        def whole() -> tuple[Election, Election] | None:
             valid = counted(tally.candidates, self.name, tally.asked, self.merits.known, vote)
-            return across(self.rules.across, valid, self.merits.known, vote, tally.first) if valid else None
+            if not valid:
+                return None
+            election = across(self.rules.across, valid, self.merits.known, vote, tally.first)
+            return election, election if len(valid) == len(tally.candidates) else vote(tally.candidates)
 
-        election = await asyncio.to_thread(whole)
+        made = await asyncio.to_thread(whole)
         self._note(tally)
-        if election is None:
+        if made is None:
             raise tally.problem or Unavailable("No machine had an answer that counts. Try again in a moment.")
-        self.merits.learn(election)
+        election, lesson = made
+        self.merits.learn(lesson)
         early = tally.missing > 0 or election.decided_early
         seconds = time.monotonic() - began
         return replace(election, seconds=seconds, decided_early=early, nodes=tally.turnouts)

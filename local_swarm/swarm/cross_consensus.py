@@ -18,12 +18,8 @@ Across = Literal["vote", "weighted", "best_of_n", "latency"]
 Vote = Callable[[Sequence[Candidate]], Election]
 
 NEW_VOTES = 50.0  # a machine counts as average until about so many votes say otherwise
-HALF_LIFE = 400.0  # votes after which an observation counts half
-ALL_FROM, FEW_FROM = (
-    0.95,
-    0.87,
-)  # of the best machine's record: from here on all ballots count, from here down only a few
-FEW = 1 / 8  # of a machine's ballots, at least one
+HALF_LIFE = 2000.0  # votes after which an observation counts half
+ALL_FROM, NONE_FROM = 0.95, 0.88  # of the best machine's record: from here on all ballots count, from here down none
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +40,10 @@ class Reliability:
 
 
 def learned(known: Mapping[str, Reliability], election: Election) -> dict[str, Reliability]:
-    """What one election teaches of each machine that took part. Agreeing with oneself proves nothing, so every ballot is compared
-    with those of the other machines; of two machines alone this says the same, and so nothing."""
+    """What an election over all ballots, not only those that counted, teaches of each machine that took part.
+
+    Agreeing with oneself proves nothing, so every ballot is compared with those of the other machines; of two machines this says
+    the same, and so nothing."""
     nodes = by_node(election.candidates)
     if len(nodes) < 3:
         return dict(known)
@@ -87,19 +85,20 @@ def counted(
 ) -> list[Candidate]:
     """The ballots that count, in the order given.
 
-    At most as many of a machine as it has announced workers; fewer of one that is far less reliable than the best; and no tool
-    call that a single peer stands for: what acts on the user's machine takes a second machine, or our own.
+    At most as many of a machine as it has announced workers; fewer of one whose record is below the best one's, those that its
+    own vote puts first, and none where it is far below, unless nobody better has answered; and no tool call that a single peer
+    stands for: what acts on the user's machine takes a second machine, or our own.
     """
     nodes = by_node(candidates)
     stands = standing(nodes, known)
     kept: set[int] = set()
     for node, members in nodes.items():
         limit = len(members) if node == local else min(len(members), announced.get(node, 0))
-        share = min(1.0, max(FEW, (stands[node] - FEW_FROM) / (ALL_FROM - FEW_FROM)))
-        limit = min(limit, max(1, round(share * limit)))
-        kept |= set(members if limit == len(members) else foremost(candidates, members, limit, vote))
+        share = min(1.0, max(0.0, (stands[node] - NONE_FROM) / (ALL_FROM - NONE_FROM)))
+        heard = round(share * limit)
+        kept |= set(members if heard == len(members) else foremost(candidates, members, heard, vote))
     chosen = [candidate for at, candidate in enumerate(candidates) if at in kept]
-    return [one for one in chosen if not one.tool_calls or supported(one, chosen, local)]
+    return [one for one in chosen if not one.tool_calls or supported(one, candidates, local)]
 
 
 def foremost(candidates: Sequence[Candidate], members: list[int], limit: int, vote: Vote) -> list[int]:

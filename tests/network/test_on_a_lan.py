@@ -28,23 +28,25 @@ def own(swarm: dict[str, Any]) -> dict[str, tuple[int, str]]:
     return {one["name"]: (one["ballots"], one["state"]) for one in swarm["nodes"]}
 
 
-def test_five_machines_find_each_other_and_vote(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+def test_five_machines_find_each_other_and_vote(
+    tmp_path: Path, record_testsuite_property: Callable[[str, object], None]
+) -> None:
     with lan(tmp_path, "a", "b", "c", "d", "e") as network:
         network.start(auth_token=TOKEN, pace_s=0.5, workers=5)
-        record_property("found_s", wait_for(network.met))
+        record_testsuite_property("found_s", wait_for(network.met))
         a, b = network.hosts[:2]
         alone = min(a.ask(federate=False)[1] for _ in range(2))
         swarm, seconds = a.ask()
         assert {node["name"]: node["ballots"] for node in swarm["nodes"]} == dict.fromkeys("abcde", 5)
-        record_property("alone_s", alone)
-        record_property("federated_s", seconds)
+        record_testsuite_property("alone_s", alone)
+        record_testsuite_property("federated_s", seconds)
 
         b.signal(signal.SIGSTOP)
         swarm, frozen = a.ask()
         assert own(swarm)["b"] == (0, "late") and frozen < alone + 4.0
         swarm, after = a.ask()
         assert "b" not in own(swarm) and after < alone + 1.5
-        record_property("frozen_s", frozen)
+        record_testsuite_property("frozen_s", frozen)
         b.signal(signal.SIGCONT)
         wait_for(network.met)
 
@@ -53,18 +55,20 @@ def test_five_machines_find_each_other_and_vote(tmp_path: Path, record_property:
             b.kill()  # in the middle of its answer
             swarm, seconds = asking.result(20)
         assert own(swarm)["a"] == (5, "ok") and seconds < alone + 4.0
-        record_property("gone_s", wait_for(lambda: a.states()["b"] == "gone", 10.0))
+        record_testsuite_property("gone_s", wait_for(lambda: a.states()["b"] == "gone", 10.0))
         assert set(own(a.ask()[0])) == set("acde")
         b.start(auth_token=TOKEN, pace_s=0.5, workers=5)
-        record_property("back_s", wait_for(network.met))
+        record_testsuite_property("back_s", wait_for(network.met))
 
 
-def test_ten_machines_with_thirty_workers(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+def test_ten_machines_with_thirty_workers(
+    tmp_path: Path, record_testsuite_property: Callable[[str, object], None]
+) -> None:
     with lan(tmp_path, *"abcdefghij") as network:
         network.start(auth_token=TOKEN, workers=3, pace_s=0.3)
-        record_property("found_s", wait_for(network.met))
+        record_testsuite_property("found_s", wait_for(network.met))
         swarm, seconds = network.hosts[4].ask()
-        record_property("federated_s", seconds)
+        record_testsuite_property("federated_s", seconds)
         assert {node["ballots"] for node in swarm["nodes"]} == {3} and swarm["candidates"] == 30
         late = network.hosts[9]
         late.kill()

@@ -48,23 +48,24 @@ def test_our_own_ballots_always_count() -> None:
     assert len(counted(many("a", "x", "y", "z"), "a", {}, {}, exact)) == 3
 
 
-def test_a_machine_with_a_poor_record_is_heard_with_what_its_own_vote_puts_first() -> None:
+def test_of_a_machine_with_a_poor_record_those_count_that_its_own_vote_puts_first() -> None:
     given = [*many("a", "x", "x", "x"), *many("b", "odd", "y", "y", "y")]
-    for agreed, kept in ((100, 4), (91, 2), (30, 1), (0, 1)):
-        known = {"a": Reliability(1000, 10_000), "b": Reliability(10 * agreed, 10_000)}
-        assert texts_of(counted(given, "a", {"b": 4}, known, exact))[3:] in (
-            ["y"] * kept,
-            ["odd", "y", "y", "y"][:kept],
-        )
-    assert (
-        len(counted(given, "a", {"b": 4}, {"a": Reliability(1, 2), "b": Reliability(0.8, 2)}, exact)) == 7
-    )  # too early to tell
+    for agreed, kept in ((1000, ["odd", "y", "y", "y"]), (910, ["y", "y"]), (300, []), (0, [])):
+        known = {"a": Reliability(1000, 10_000), "b": Reliability(agreed, 10_000)}
+        assert texts_of(counted(given, "a", {"b": 4}, known, exact))[3:] == kept
+    early = {"a": Reliability(1, 2), "b": Reliability(0.8, 2)}
+    assert len(counted(given, "a", {"b": 4}, early, exact)) == 7
 
 
 def test_our_own_poor_record_counts_as_others_do() -> None:
     given = [*many("a", "x", "x", "x"), *many("b", "y", "y", "y")]
     known = {"a": Reliability(10, 1000), "b": Reliability(500, 1000)}
-    assert texts_of(counted(given, "a", {"b": 3}, known, exact)) == ["x", "y", "y", "y"]
+    assert texts_of(counted(given, "a", {"b": 3}, known, exact)) == ["y", "y", "y"]
+
+
+def test_where_nobody_better_has_answered_the_weak_one_is_heard() -> None:
+    known = {"a": Reliability(500, 1000), "b": Reliability(10, 1000)}
+    assert texts_of(counted(many("b", "y", "y"), "a", {"b": 2}, known, exact)) == ["y", "y"]
 
 
 def test_a_tool_call_needs_our_own_machine_or_two_others() -> None:
@@ -111,10 +112,10 @@ def test_agreeing_with_oneself_proves_nothing() -> None:
 
 def test_what_was_learned_fades() -> None:
     one = Reliability()
-    for _ in range(3000):
+    for _ in range(20_000):
         one = one.after(1.0)
-    assert one.agreed == one.total < 600
-    for _ in range(800):
+    assert one.agreed == one.total < 3000
+    for _ in range(4000):
         one = one.after(0.0)
     assert one.agreed / one.total < 0.3
 
@@ -142,7 +143,7 @@ def scores(
         every = [candidate for node in ballots for candidate in node]
         announced = {node[0].node or "": len(node) for node in ballots}
         election = across("vote", counted(every, "n0", announced, known, vote), known, vote)
-        known = learned(known, election)
+        known = learned(known, vote(every))
         right.append(is_right(election.elected))
         for number, node in enumerate(ballots):
             alone[number].append(is_right(vote(node).elected))
@@ -224,12 +225,12 @@ def by_behaviour(problems: Sequence[dict[str, Any]]) -> Callable[[Sequence[Candi
 @pytest.mark.skipif(not SAMPLES.exists(), reason="the samples of real models are not on this machine")
 @pytest.mark.parametrize("weak", [None, 0.2])
 def test_on_real_samples_equal_machines_gain_and_a_weak_one_does_not_harm(
-    weak: float | None, record_property: Callable[[str, object], None]
+    weak: float | None, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     with gzip.open(SAMPLES, "rt", encoding="utf-8") as file:
         problems = [json.loads(line) for line in file]
     together, alone = scores(real(problems, weak), 1500, by_behaviour(problems), 3)
-    record_property("pass_at_1", (together, alone))
+    record_testsuite_property("pass_at_1", (together, alone))
     if weak is None:
         assert together >= mean(alone) + 0.04
     else:
