@@ -150,14 +150,14 @@ class Federation:
 
     async def _judge(self, tally: Tally, strategy: Strategy, fresh: asyncio.Event, heard: asyncio.Queue[Heard]) -> None:
         """Look whether nobody can change the outcome any more, whenever there is something new, but not all the time."""
-        vote = self.swarm.voting(strategy)
+        vote, known = self.swarm.voting(strategy), self.merits.known([self.name, *tally.asked])
         while True:
             await fresh.wait()
             fresh.clear()
             candidates, missing, announced = list(tally.candidates), tally.missing, dict(tally.asked)
 
             def look(given: list[Candidate] = candidates, out: int = missing, most: dict[str, int] = announced) -> bool:
-                valid = counted(given, self.name, most, self.merits.known, vote)
+                valid = counted(given, self.name, most, known, vote)
                 return decided(valid, out + len(given) - len(valid), strategy)
 
             began = time.monotonic()
@@ -171,13 +171,13 @@ class Federation:
 
     async def _elect(self, tally: Tally, strategy: Strategy, began: float) -> Election:
         """The vote over the ballots that count, and what it teaches. Raises what kept our own swarm from answering."""
-        vote = self.swarm.voting(strategy)
+        vote, known = self.swarm.voting(strategy), self.merits.known([self.name, *tally.asked])
 
         def whole() -> tuple[Election, Election] | None:
-            valid = counted(tally.candidates, self.name, tally.asked, self.merits.known, vote)
+            valid = counted(tally.candidates, self.name, tally.asked, known, vote)
             if not valid:
                 return None
-            election = across(self.rules.across, valid, self.merits.known, vote, tally.first)
+            election = across(self.rules.across, valid, known, vote, tally.first)
             return election, election if len(valid) == len(tally.candidates) else vote(tally.candidates)
 
         made = await asyncio.to_thread(whole)
@@ -185,7 +185,9 @@ class Federation:
         if made is None:
             raise tally.problem or Unavailable("No machine had an answer that counts. Try again in a moment.")
         election, lesson = made
-        self.merits.learn(lesson)
+        peers = self.directory.peers.values()
+        models = {self.name: self.model, **{peer.name: peer.report.model for peer in peers if peer.report}}
+        self.merits.learn(lesson, models)
         early = tally.missing > 0 or election.decided_early
         seconds = time.monotonic() - began
         return replace(election, seconds=seconds, decided_early=early, nodes=tally.turnouts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +32,6 @@ class Merits:
     key: Callable[[str], str]
     path: Path | None = None
     _merits: dict[str, Reliability] = field(default_factory=dict)
-    _names: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         if self.path:
@@ -42,15 +41,14 @@ class Merits:
                     key: one for key, one in found.items() if 0 <= one.agreed <= one.total and one.total > 0
                 }
 
-    @property
-    def known(self) -> dict[str, Reliability]:
-        """By the names of machines that have voted here."""
-        return {name: self._merits[self.key(name)] for name in self._names if self.key(name) in self._merits}
+    def known(self, names: Iterable[str]) -> dict[str, Reliability]:
+        """Of the machines with these names, those that have voted here before."""
+        return {name: self._merits[self.key(name)] for name in names if self.key(name) in self._merits}
 
-    def learn(self, election: Election) -> None:
+    def learn(self, election: Election, models: Mapping[str, str | None] | None = None) -> None:
+        """`models`: which model each machine runs, by name."""
         names = {candidate.node for candidate in election.candidates if candidate.node}
-        self._names |= names
-        for name, merit in learned(self.known, election).items():
+        for name, merit in learned(self.known(names), election, models).items():
             self._merits[self.key(name)] = merit
 
     def save(self) -> None:

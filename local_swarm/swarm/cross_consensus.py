@@ -39,21 +39,26 @@ class Reliability:
         return Reliability(self.agreed * keep + share, self.total * keep + 1.0)
 
 
-def learned(known: Mapping[str, Reliability], election: Election) -> dict[str, Reliability]:
+def learned(
+    known: Mapping[str, Reliability], election: Election, models: Mapping[str, str | None] | None = None
+) -> dict[str, Reliability]:
     """What an election over all ballots, not only those that counted, teaches of each machine that took part.
 
     Agreeing with oneself proves nothing, so every ballot is compared with those of the other machines; of two machines this says
-    the same, and so nothing."""
+    the same, and so nothing. Machines with the same model make the same mistakes: where there are several models, only ballots of
+    different ones are compared, or three small models would talk down a large one."""
     nodes = by_node(election.candidates)
     if len(nodes) < 3:
         return dict(known)
+    model_of = {node: (models or {}).get(node) for node in nodes}
+    several = len(set(model_of.values())) > 1
     groups = {at: number for number, cluster in enumerate(election.clusters) for at in cluster}
-    sizes = Counter(groups.values())
+    counts = {node: Counter(groups[at] for at in members) for node, members in nodes.items()}
     updated = dict(known)
-    for node, members in nodes.items():
-        own = Counter(groups[at] for at in members)
-        agreeing = sum(count * (sizes[group] - count) for group, count in own.items())
-        pairs = len(members) * (len(election.candidates) - len(members))
+    for node, own in counts.items():
+        others = [counts[one] for one in nodes if one != node and not (several and model_of[one] == model_of[node])]
+        agreeing = sum(count * other[group] for other in others for group, count in own.items())
+        pairs = own.total() * sum(other.total() for other in others)
         updated[node] = updated.get(node, Reliability()).after(agreeing / pairs)
     return updated
 

@@ -110,6 +110,14 @@ def test_agreeing_with_oneself_proves_nothing() -> None:
     assert found == {"a": Reliability(0.5, 1.0), "b": Reliability(0.5, 1.0), "c": Reliability(0.0, 1.0)}
 
 
+def test_three_small_models_do_not_talk_down_a_large_one() -> None:
+    vote = exact([*many("a", "x", "x"), *many("b", "y", "y"), *many("c", "y", "y"), *many("d", "y", "x")])
+    models = {"a": "large", "b": "small", "c": "small", "d": "small"}
+    talked_down, fair = learned({}, vote), learned({}, vote, models)
+    assert talked_down["a"].agreed < talked_down["b"].agreed
+    assert fair["a"].agreed > fair["b"].agreed == fair["c"].agreed == 0.0 and fair["d"].agreed > fair["a"].agreed
+
+
 def test_what_was_learned_fades() -> None:
     one = Reliability()
     for _ in range(20_000):
