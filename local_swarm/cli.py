@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from local_swarm import __version__
+from local_swarm import __version__, peering
 from local_swarm.bench.api import bench_api
 from local_swarm.bench.commands import bench_vote
 from local_swarm.config import Config, load
@@ -71,6 +71,15 @@ HostOption = Annotated[
     str | None, typer.Option(help="Address of the API; beyond this machine it needs a key. [default: 127.0.0.1]")
 ]
 PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
+FederationOption = Annotated[
+    bool | None, typer.Option("--federation/--no-federation", help="Whether to vote with other machines.")
+]
+PeerOption = Annotated[
+    list[str] | None, typer.Option(help="Where another machine is, if it is not found by itself.", metavar="HOST:PORT")
+]
+InsecureOption = Annotated[
+    bool, typer.Option("--insecure-lan", help="Let in every machine that has this set too. For labs only.")
+]
 FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 MinimalOption = Annotated[bool, typer.Option("--minimal", help="When setting up, leave out PyTorch and embeddings.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Ask no questions.")]
@@ -100,6 +109,9 @@ def configured(file: Path | None, use_starter: bool, **flags: Any) -> Config:
         "host": "server.host",
         "port": "server.port",
         "engine": "models.engine",
+        "federation": "network.enabled",
+        "peer": "network.peers",
+        "insecure": "network.insecure_lan",
     }
     wishes = {names[key]: value for key, value in flags.items()}
     if use_starter:
@@ -118,6 +130,9 @@ def start(
     context: ContextOption = None,
     host: HostOption = None,
     port: PortOption = None,
+    federation: FederationOption = None,
+    peer: PeerOption = None,
+    insecure: InsecureOption = False,
     file: FileOption = None,
     engine: Annotated[str | None, typer.Option(help="What computes: auto or llamacpp.")] = None,
     menu: Annotated[bool, typer.Option("--menu", help="Choose the model from a menu.")] = False,
@@ -132,7 +147,8 @@ def start(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
     wishes = {"model": model, "instances": instances, "context": context, "host": host, "port": port, "engine": engine}
-    config = prepared(configured(file, use_starter, **wishes), err, menu, ask=not yes)
+    lan = {"federation": federation, "peer": ",".join(peer) if peer else None, "insecure": insecure or None}
+    config = prepared(configured(file, use_starter, **wishes, **lan), err, menu, ask=not yes)
     asyncio.run(serve(config))
 
 
@@ -238,6 +254,8 @@ def setup(
     err.print(f"Local Swarm is set up in {environment.folder}. Start it: python main.py")
 
 
+app.add_typer(peering.app)
+
 # ----------------------------------------------------------------------------------------------- bench
 
 bench = typer.Typer(help="Measure how fast this is here, as ratios within one run.", context_settings=HELP)
@@ -247,6 +265,9 @@ app.add_typer(bench, name="bench")
 @bench.callback()
 def benches() -> None:
     pass
+
+
+bench.command("federation")(peering.bench_federation)
 
 
 @bench.command("engine")

@@ -73,32 +73,40 @@ class HardwareConfig:
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """Other machines on the LAN. `auth_token`: a swarm key carried by hand, the same on every machine."""
+    """How other machines are found. `interfaces` and `peers`: names or addresses, separated by commas. `auth_token`: instead of
+    invitations, the same on all machines of a swarm."""
 
     enabled: bool
-    discovery_port: int
+    name: str | None
     federation_port: int
+    discovery_port: int
     advertise_interval: float
+    interfaces: str | None
+    peers: str | None
     max_peers: int
     auth_token: str | None
+    insecure_lan: bool
 
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryConfig:
-    method: Literal["mdns", "broadcast", "static"]
+    method: Literal["auto", "mdns", "broadcast", "static"]
 
 
 @dataclass(frozen=True, slots=True)
 class CommunicationConfig:
-    """`port`: None is `network.federation_port`. `timeout`: seconds without a byte after which a peer is late."""
+    """`port`: None is `network.federation_port`. Times in seconds: `timeout` without a byte after which a peer is late; `grace`
+    None is half the time that the local answer took, at least two; `longest` is what peers are told they have."""
 
     port: int | None
     timeout: float
+    grace: float | None
+    longest: float
 
 
 @dataclass(frozen=True, slots=True)
 class AuthConfig:
-    """`token`: None is `network.auth_token`."""
+    """`enabled` false is `network.insecure_lan`. `token`: None is `network.auth_token`."""
 
     enabled: bool
     token: str | None
@@ -106,17 +114,22 @@ class AuthConfig:
 
 @dataclass(frozen=True, slots=True)
 class PeersConfig:
-    """How peers' answers count. `min_peers` 0: alone is fine. `max_peers`: None is `network.max_peers`."""
+    """How peers' ballots count. `min_peers` 0: alone is fine. `max_peers`: None is `network.max_peers`."""
 
-    strategy: Literal["weighted", "best_of_n", "latency"]
+    strategy: Literal["vote", "weighted", "best_of_n", "latency"]
     min_peers: int
     max_peers: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class FederationConfig:
+    """How machines vote together."""
+
     enabled: bool
     mode: Literal["independent", "distributed"]
+    route: Literal["vote", "spread", "auto"]
+    max_asked: int
+    on_battery: bool
     discovery: DiscoveryConfig
     communication: CommunicationConfig
     auth: AuthConfig
@@ -143,7 +156,9 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "federation.communication.port": (0, 65_535), "swarm.min_instances": (1, 32), "swarm.max_instances": (1, 32),
     "swarm.timeout": (0.1, 86_400), "swarm.coolest": (0, 2), "swarm.warmest": (0, 2), "hardware.ram_fraction": (0, 1),
     "hardware.gpu_memory_fraction": (0, 1), "network.advertise_interval": (1, 86_400), "network.max_peers": (0, 256),
-    "federation.communication.timeout": (0.1, 3600), "federation.consensus.min_peers": (0, 256),
+    "federation.communication.timeout": (0.1, 3600), "federation.communication.grace": (0, 3600),
+    "federation.communication.longest": (1, 86_400), "federation.max_asked": (0, 10_000),
+    "federation.consensus.min_peers": (0, 256),
     "federation.consensus.max_peers": (0, 256),
 }  # fmt: skip
 

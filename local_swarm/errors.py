@@ -16,6 +16,8 @@ SwarmError
 │   ├── TooSlow               a request that does not come to its end                                 (408)
 │   ├── ModelNotFound                                                                                 (404)
 │   └── Forbidden             a Host or Origin that is not ours                                       (403)
+├── PeerFault                 another machine did not do its part; the answer goes on without it
+├── PairingFailed             two machines could not be made one swarm
 └── Unavailable               try again later                                                         (503)
     ├── Starting
     ├── Busy
@@ -67,6 +69,24 @@ class EngineUnfit(SwarmError):
 
 class DownloadFailed(SwarmError):
     """A file could not be fetched whole and right. Nothing that is not stays under its name."""
+
+
+class PeerFault(SwarmError):
+    """A peer declined, was late, vanished or sent what it must not. `state` is the word for it in `nodes`."""
+
+    status = 502
+    code = "peer_fault"
+
+    def __init__(self, message: str, state: str) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+class PairingFailed(SwarmError):
+    """An invitation that is wrong, used up or out of date, or nobody there to accept it."""
+
+    status = 409
+    code = "pairing_failed"
 
 
 class BadRequest(SwarmError):

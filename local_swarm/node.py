@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import platform
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from fastapi import FastAPI
+
+from local_swarm.api.control import FILE, control
 from local_swarm.api.key import demanded
 from local_swarm.api.middleware import is_loopback
 from local_swarm.api.server import Door, create_app, listen, serving
@@ -25,6 +29,8 @@ from local_swarm.models import starter
 from local_swarm.models.advice import advisor
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.selector import SMALLEST_CONTEXT, Plan
+from local_swarm.network.identity import keep
+from local_swarm.network.presence import Presence
 from local_swarm.places import checkout, home, offline
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.manager import Habits, Swarm
@@ -49,6 +55,7 @@ class Node:
     swarm: Swarm
     backend: LlamaCpp
     vectors: Vectors
+    presence: Presence | None = None
     url: str | None = None
     stopping: bool = field(default=False)
 
@@ -60,6 +67,7 @@ class Node:
             facts.context if facts else self.plan.context, starter.NOTE if self.plan.starter else None,
             facts.answer_tokens if facts else self.plan.answer_tokens, bool(facts and facts.thinks), (self._engine(),),
             tuple(self._worker(worker) for worker in self.swarm.workers),
+            tuple(self.presence.peers()) if self.presence else (),
         )  # fmt: skip
 
     def _engine(self) -> EngineStatus:
@@ -124,7 +132,9 @@ def assembled(config: Config, at_most: int | None = None) -> Node:
     reliability.load()
     sandbox = Sandbox() if vote.sandbox == "auto" else Sandbox(())
     embedder = Embedder(config.models.embedding, offline())
-    swarm = Swarm(platform.node() or "this machine", workers, embedder, habits, sandbox, reliability)
+    swarm = Swarm(
+        config.network.name or platform.node() or "this machine", workers, embedder, habits, sandbox, reliability
+    )
     return Node(hardware, what, swarm, backend, Vectors(embedder, backend))
 
 
@@ -151,17 +161,33 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
         if made:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            await stack.enter_async_context(serving(create_app(node.swarm, node.status, node.vectors, entrance), made))
+            await stack.enter_async_context(serving(doors(node, config, entrance), made))
         warming = asyncio.create_task(node.swarm.jury.sandbox.start(), name="sandbox-start")
         stack.callback(warming.cancel)
+        if node.presence:
+            await stack.enter_async_context(node.presence.started())
         await start(node, config)
         watching = asyncio.create_task(watch_memory(node), name="memory-watch")
         try:
             yield node
         finally:
             node.stopping = True
+            if node.presence:
+                node.presence.condition.stopping = True
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+
+
+def doors(node: Node, config: Config, entrance: Door) -> FastAPI:
+    """The users' door: on the swarm, or on the federation where other machines may be asked, which can then be commanded."""
+    if not config.network.enabled:
+        return create_app(node.swarm, node.status, node.vectors, entrance)
+    node.presence = Presence(config, node.swarm, node.plan.model, node.hardware.line, home() / "network")
+    token = secrets.token_hex(32)
+    keep(home() / FILE, token)
+    app = create_app(node.presence.federation, node.status, node.vectors, entrance)
+    app.include_router(control(node.presence, token))
+    return app
 
 
 async def start(node: Node, config: Config) -> None:

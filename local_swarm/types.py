@@ -57,7 +57,8 @@ class Sampling:
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What is asked, and how the vote on it shall go. `voices` None asks every worker; `early`: stop once nobody can change the
-    outcome; `schema`: the answer must be JSON that obeys this JSON schema.
+    outcome; `schema`: the answer must be JSON that obeys this JSON schema. `federate`: other machines may be asked;
+    `route`: one machine alone answers, or not, against what is configured. `anchored`: the first voice answers at temperature 0.
 
     `must_call`: the answer must be a call of one of these tools; `one_call`: of one tool at a time. `template`: options for the
     chat template, `thinking` False asks it not to think first. `draft`: of several workers, hand on what one writes while they
@@ -81,6 +82,9 @@ class Prompt:
     text: str | None = None
     suffix: str | None = None
     scored: bool = False
+    federate: bool = True
+    route: bool | None = None
+    anchored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,8 @@ class TokenLogprob:
 class Candidate:
     """One worker's finished answer. `anchor`: sampled at temperature 0. `mean_logprob` is in nats per token. `weight`: how often
     its voter has been right, 0 to 1, where that is known. `reasoning`: what it thought before it answered. `flaw`: why nothing
-    can be done with its calls, or with what it says at all; None is good."""
+    can be done with its calls, or with what it says at all; None is good. `node`: whose
+    worker it was, None where only one machine was asked."""
 
     text: str
     voter: str
@@ -137,6 +142,16 @@ class Candidate:
     prompt_logprobs: tuple[TokenLogprob, ...] = ()
     reasoning: str = ""
     flaw: str | None = None
+    node: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turnout:
+    """How many ballots came from a node that was asked, and how it fared: `ok`, or why there are none or not all."""
+
+    name: str
+    ballots: int
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +160,8 @@ class Election:
 
     `share` (0 to 1) of the candidates say the same as the winner; `agreement` is how likely the winner is to be right, as such
     votes were found to be, where that has been measured for its kind, else the share; `band` puts it into words. `note` says
-    what the vote would have used and could not. `asked`: how many voices might have spoken.
+    what the vote would have used and could not. `asked`: how many voices might have spoken. `nodes`: every
+    machine asked, where several were.
     """
 
     candidates: tuple[Candidate, ...]
@@ -159,6 +175,7 @@ class Election:
     band: Band = "low"
     note: str | None = None
     asked: int = 0
+    nodes: tuple[Turnout, ...] = ()
 
     @property
     def elected(self) -> Candidate:

@@ -54,7 +54,7 @@ def test_other_variables_with_the_prefix_are_no_settings() -> None:
         ("network:\n  enabled: perhaps\n", "network.enabled must be true or false"),
         ("federation:\n  mode: distributed\n", "does not exist yet"),
         ("federation:\n  discovery:\n    methd: mdns\n", "Did you mean federation.discovery.method"),
-        ("federation:\n  discovery:\n    method: pigeon\n", "must be one of mdns, broadcast, static"),
+        ("federation:\n  discovery:\n    method: pigeon\n", "must be one of auto, mdns, broadcast, static"),
         ("models:\n  preferred_models: 3\n", "must be a list of names"),
         ("models:\n  preferred_models: []\n", "must be a list of names"),
         ("models:\n  kv_type: q2\n", "must be one of auto, f16, q8_0"),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from string import ascii_letters
 from typing import Any
 
 from local_swarm.errors import SwarmError
-from local_swarm.types import JSON, Candidate, Election, ToolCall
+from local_swarm.types import JSON, Candidate, Election, ToolCall, Turnout
 
 SLICE = 48  # characters of one streamed piece of an answer that is known whole
 LONG_SLICE = 1024  # of a call's arguments, which no person watches grow
@@ -125,7 +125,7 @@ class Reply:
             "candidates": len(election.candidates),
             "asked": max(election.asked, len(election.candidates)),
             "clusters": [len(cluster) for cluster in election.clusters],
-            "nodes": [{"name": self.node, "ballots": len(election.candidates), "state": "ok"}],
+            "nodes": [asdict(one) for one in election.nodes or (Turnout(self.node, len(election.candidates), "ok"),)],
             "decided_early": election.decided_early,
             "completion_tokens_total": election.completion_tokens_total,
             "seconds": round(election.seconds, 3),
@@ -149,6 +149,8 @@ class Reply:
             "finish_reason": candidate.finish_reason, "seconds": round(candidate.seconds, 3),
             "mean_logprob": candidate.mean_logprob,
         }  # fmt: skip
+        if candidate.node:
+            made["node"] = candidate.node
         if candidate.tool_calls:
             made["tool_calls"] = self.calls(candidate.tool_calls)
         if candidate.flaw:

@@ -90,6 +90,7 @@ class SwarmWire(Wire):
     n: Annotated[int, Field(ge=1, le=MOST_VOICES)] | None = None
     federate: bool | None = None
     early: bool | None = None
+    route: bool | None = None
     stream: Mode | None = None
     ballots: bool | None = None
 
@@ -196,6 +197,8 @@ class ChatRequest(SampledRequest):
             template=self._template_options(),
             thinking=self._thinking(),
             draft=self.mode == "draft",
+            federate=not (self.swarm and self.swarm.federate is False),
+            route=self.swarm.route if self.swarm else None,
         )
 
     def _template_options(self) -> JSON:

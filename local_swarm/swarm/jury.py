@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import ParamSpec, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.sandbox.job import Job, Outcomes
+from local_swarm.swarm.ballots import Embed
 from local_swarm.swarm.behaviour.evidence import Evidence, Trial, trial
 from local_swarm.swarm.consensus import EARLY, decided, elect
 from local_swarm.swarm.extract import Answer, extract
@@ -26,8 +26,42 @@ REMEMBERED = 512  # programs with their calls
 NOT_RUN = "The candidates were compared by structure, not by what they do: "
 
 
-P = ParamSpec("P")
-T = TypeVar("T")
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a jury has found out of some candidates. Votes on any of them are pure from here on; where candidates are long they
+    take a while and belong into a thread."""
+
+    question: Question
+    strategy: Strategy
+    embed: Embed | None
+    candidates: Sequence[Candidate]
+    answers: Mapping[Candidate, Answer]
+    evidence: Evidence | None
+    weights: Mapping[str, float | None]
+
+    def elect(self, candidates: Sequence[Candidate]) -> Election:
+        return elect(
+            [self._weighed(one) for one in candidates], self.strategy, self.embed, question=self.question,
+            evidence=self._evidence(candidates), answers=[self.answers[one] for one in candidates],
+        )  # fmt: skip
+
+    def decided(self, candidates: Sequence[Candidate], missing: int) -> bool:
+        return decided(
+            [self._weighed(one) for one in candidates], missing, self.strategy, question=self.question,
+            evidence=self._evidence(candidates), answers=[self.answers[one] for one in candidates],
+        )  # fmt: skip
+
+    def _weighed(self, candidate: Candidate) -> Candidate:
+        weight = self.weights.get(candidate.voter) if candidate.weight is None else candidate.weight
+        return candidate if weight == candidate.weight else replace(candidate, weight=weight)
+
+    def _evidence(self, candidates: Sequence[Candidate]) -> Evidence | None:
+        """What is known of these, by their places among themselves."""
+        if self.evidence is None:
+            return None
+        known = {self.candidates[place]: did for place, did in self.evidence.behaviours.items()}
+        behaviours = {place: known[one] for place, one in enumerate(candidates) if one in known}
+        return replace(self.evidence, behaviours=behaviours)
 
 
 class Jury:
@@ -50,22 +84,10 @@ class Jury:
 
     async def elect(self, question: Question, candidates: Sequence[Candidate], strategy: Strategy = "auto") -> Election:
         """The vote, off the event loop unless it takes less time than handing it over: comparing long answers takes a while."""
-        candidates = self._weighed(candidates)
-        patient = strategy == "similarity"
-        embed = None if patient else self.embedder.function()
-        quick = not patient and (len(candidates) == 1 or (short(candidates) and embed is None))
-        aside = at_once if quick else asyncio.to_thread
-        answers = await aside(extracted, candidates, question)
-        evidence = await self._evidence(question, candidates, answers, strategy)
-        if patient:
-            self.embedder.begin()
-
-        def vote() -> Election:
-            meaning = self.embedder.function(self.embedding_wait_s) if patient else embed
-            return elect(candidates, strategy, meaning, question=question, evidence=evidence, answers=answers)
-
-        election = await aside(vote)
-        if strategy == "auto" and answers[election.winner].kind == "text" and len(candidates) > 1:
+        brief = await self.brief(question, candidates, strategy)
+        quick = brief.embed is None and strategy != "similarity" and (len(candidates) == 1 or short(candidates))
+        election = brief.elect(candidates) if quick else await asyncio.to_thread(brief.elect, candidates)
+        if strategy == "auto" and len(candidates) > 1 and brief.answers[election.elected].kind == "text":
             self.embedder.begin()  # the next prose will be compared by meaning
         if self.reliability and strategy == "auto":
             self.reliability.learn(election)
@@ -77,10 +99,22 @@ class Jury:
         """Whether to stop asking; see `consensus.decided`."""
         if strategy not in EARLY or len(candidates) < 2:
             return False
-        answers = await asyncio.to_thread(extracted, candidates, question)
+        brief = await self.brief(question, candidates, strategy)
+        return await asyncio.to_thread(brief.decided, candidates, missing)
+
+    async def brief(self, question: Question, candidates: Sequence[Candidate], strategy: Strategy = "auto") -> Brief:
+        """All that can be found out of these candidates, for as many votes on some of them as are wanted."""
+        long = len(candidates) > 1 and not short(candidates)
+        answers = await asyncio.to_thread(extracted, candidates, question) if long else extracted(candidates, question)
         evidence = await self._evidence(question, candidates, answers, strategy)
-        return await asyncio.to_thread(
-            decided, candidates, missing, strategy, question=question, evidence=evidence, answers=answers
+        if strategy == "similarity":
+            self.embedder.begin()
+            embed = await asyncio.to_thread(self.embedder.function, self.embedding_wait_s)
+        else:
+            embed = self.embedder.function()
+        weights = self._weights(candidates)
+        return Brief(
+            question, strategy, embed, candidates, dict(zip(candidates, answers, strict=True)), evidence, weights
         )
 
     async def close(self) -> None:
@@ -89,12 +123,9 @@ class Jury:
         self.embedder.close()
         await self.sandbox.close()
 
-    def _weighed(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
-        """The candidates with what is known of their voters."""
-        if not self.reliability:
-            return candidates
-        weigh = self.reliability.weight
-        return [replace(one, weight=weigh(one.voter)) if one.weight is None else one for one in candidates]
+    def _weights(self, candidates: Sequence[Candidate]) -> Mapping[str, float | None]:
+        """What is known of the voters."""
+        return {one.voter: self.reliability.weight(one.voter) for one in candidates} if self.reliability else {}
 
     async def _evidence(
         self, question: Question, candidates: Sequence[Candidate], answers: Sequence[Answer], strategy: Strategy
@@ -128,10 +159,6 @@ class Jury:
 
 def extracted(candidates: Sequence[Candidate], question: Question) -> list[Answer]:
     return [extract(candidate, question) for candidate in candidates]
-
-
-async def at_once(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    return work(*args, **kwargs)
 
 
 def short(candidates: Sequence[Candidate]) -> bool:

@@ -89,7 +89,7 @@ class Swarm:
         none is the answer before the vote."""
         began = time.monotonic()
         asked = await self._asked(prompt)
-        seats = seats_for(asked, prompt.sampling, self.habits)
+        seats = seats_for(asked, prompt.sampling, self.habits, prompt.anchored)
         case = Case(question_of(prompt), prompt.strategy or self.habits.strategy, prompt.early, len(seats))
         waves = [(asked[at : at + WAVE], seats[at : at + WAVE]) for at in range(0, len(seats), WAVE)]
         for number, (workers, sitting) in enumerate(waves):
@@ -268,8 +268,8 @@ async def ask_engine(prompt: Prompt, backend: Backend, voices: Sequence[tuple[Wo
                 raise
 
 
-def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: Habits) -> list[Seat]:
-    """The anchor at temperature 0 and the others around it, each with a seed of its own.
+def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: Habits, anchored: bool = True) -> list[Seat]:
+    """The anchor, if there shall be one, at temperature 0 and the others around it, each with a seed of its own.
 
     A single worker samples as the client wishes, and greedily where it has no wish. With a `seed` worker i uses seed + i.
     """
@@ -277,11 +277,12 @@ def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: Habits) -> li
     others = len(asked) - 1
     seats = []
     for place, worker in enumerate(asked):
-        if place == 0:
+        if place == 0 and anchored:
             temperature = (sampling.temperature or 0.0) if others == 0 else 0.0
         elif sampling.temperature:
             temperature = sampling.temperature
         else:
-            temperature = habits.coolest + (habits.warmest - habits.coolest) * (place - 1) / max(1, others - 1)
+            span = habits.warmest - habits.coolest
+            temperature = habits.coolest + span * (place - anchored) / max(1, others - anchored)
         seats.append(Seat(worker.name, temperature, base + worker.number))
     return seats
