@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from local_swarm import __version__
-from local_swarm.api.routes import FAST, VOTE
 from local_swarm.node import Node
 
 GIB, MIB = 2**30, 2**20
@@ -40,14 +37,5 @@ def banner(node: Node) -> RenderableType:
     if node.url:
         rows.add_row("address", Text(f"{node.url}/v1", style="bold green"))
         rows.add_row("ask", f'python main.py ask "{EXAMPLE}"')
-        rows.add_row("opencode", "put the line below into opencode.json")
+        rows.add_row("opencode", "python main.py opencode --write")
     return Panel(rows, title=f"Local Swarm {__version__}", title_align="left", border_style="green")
-
-
-def opencode(node: Node) -> dict[str, Any]:
-    """What opencode's configuration needs: two names for this swarm, the vote for work and one worker for small things."""
-    limit = {"context": node.plan.context, "output": node.plan.answer_tokens}
-    models = {name: {"name": name, "tool_call": True, "limit": limit} for name in (VOTE, FAST)}
-    options = {"baseURL": f"{node.url}/v1", "apiKey": "none"}
-    provider = {"npm": "@ai-sdk/openai-compatible", "name": "Local Swarm", "options": options, "models": models}
-    return {"provider": {"local": provider}, "model": f"local/{VOTE}", "small_model": f"local/{FAST}"}

@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import traceback
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,11 +20,16 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from local_swarm import __version__
+from local_swarm import __version__, peering
+from local_swarm.bench.api import bench_api
+from local_swarm.bench.commands import bench_vote
 from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
+from local_swarm.integrations import commands as integrations
+from local_swarm.interactive import commands as interactive
 from local_swarm.models import starter
 from local_swarm.places import checkout, home
+from local_swarm.vote.command import vote
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
@@ -41,6 +45,8 @@ class StartByDefault(TyperGroup):
         first = args[0] if args else ""
         if first in ALIASES:
             args = [ALIASES[first], *args[1:]]
+        elif "--download-only" in args:
+            args = ["download", *(word for word in args if word != "--download-only")]
         elif not args or (first.startswith("-") and first not in OWN_OPTIONS):
             args = ["start", *args]
         return super().parse_args(ctx, args)
@@ -56,13 +62,24 @@ app = typer.Typer(
 )
 
 ModelOption = Annotated[
-    str | None, typer.Option(help="A model's name, or the path of a .gguf file.", metavar="NAME|PATH")
+    str | None, typer.Option(help="NAME[:SIZE[:QUANT]], or the path of a .gguf file.", metavar="NAME|PATH")
 ]
 StarterOption = Annotated[bool, typer.Option("--starter", help="Run the small model that comes with the program.")]
 InstancesOption = Annotated[int | None, typer.Option(help="How many workers vote.")]
 ContextOption = Annotated[int | None, typer.Option(help="Tokens of prompt and answer together.")]
-HostOption = Annotated[str | None, typer.Option(help="Address of the API, on this machine only. [default: 127.0.0.1]")]
+HostOption = Annotated[
+    str | None, typer.Option(help="Address of the API; beyond this machine it needs a key. [default: 127.0.0.1]")
+]
 PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
+FederationOption = Annotated[
+    bool | None, typer.Option("--federation/--no-federation", help="Whether to vote with other machines.")
+]
+PeerOption = Annotated[
+    list[str] | None, typer.Option(help="Where another machine is, if it is not found by itself.", metavar="HOST:PORT")
+]
+InsecureOption = Annotated[
+    bool, typer.Option("--insecure-lan", help="Let in every machine that has this set too. For labs only.")
+]
 FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 RosterOption = Annotated[
     Path | None,
@@ -96,6 +113,10 @@ def configured(file: Path | None, use_starter: bool, **flags: Any) -> Config:
         "host": "server.host",
         "port": "server.port",
         "roster": "swarm.roster",
+        "engine": "models.engine",
+        "federation": "network.enabled",
+        "peer": "network.peers",
+        "insecure": "network.insecure_lan",
     }
     wishes = {names[key]: value for key, value in flags.items()}
     if use_starter:
@@ -114,26 +135,41 @@ def start(
     context: ContextOption = None,
     host: HostOption = None,
     port: PortOption = None,
+    federation: FederationOption = None,
+    peer: PeerOption = None,
+    insecure: InsecureOption = False,
     file: FileOption = None,
     roster: RosterOption = None,
+    engine: Annotated[str | None, typer.Option(help="What computes: auto or llamacpp.")] = None,
+    menu: Annotated[bool, typer.Option("--menu", help="Choose the model from a menu.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell what goes on inside.")] = False,
     _minimal: MinimalOption = False,
-    _yes: YesOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Start the swarm and serve its API until Ctrl-C."""
+    from local_swarm.interactive.prepare import prepared
+
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
     listed = str(roster) if roster else None
-    config = configured(
-        file, use_starter, model=model, instances=instances, context=context, host=host, port=port, roster=listed
-    )
+    wishes = {
+        "model": model,
+        "instances": instances,
+        "context": context,
+        "host": host,
+        "port": port,
+        "engine": engine,
+        "roster": listed,
+    }
+    lan = {"federation": federation, "peer": ",".join(peer) if peer else None, "insecure": insecure or None}
+    config = prepared(configured(file, use_starter, **wishes, **lan, roster=listed), err, menu, ask=not yes)
     asyncio.run(serve(config))
 
 
 async def serve(config: Config) -> None:
     """Run a node until a signal comes, be it still booting or not."""
-    from local_swarm.banner import banner, opencode
+    from local_swarm.banner import banner
     from local_swarm.node import running
 
     task = asyncio.current_task()
@@ -145,7 +181,6 @@ async def serve(config: Config) -> None:
         async with running(config) as node:
             status.stop()
             err.print(banner(node))
-            err.print(json.dumps(opencode(node)), style="dim", soft_wrap=True)
             try:
                 await asyncio.Event().wait()
             finally:
@@ -182,7 +217,7 @@ def ask(
     max_tokens: Annotated[int | None, typer.Option(help="Longest answer, in tokens.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Of the workers beside the first, which is greedy.")] = None,
     strategy: Annotated[
-        str | None, typer.Option(help="How to vote: auto, structure, similarity, exact, quality or fastest.")
+        str | None, typer.Option(help="How to vote: auto, behaviour, structure, similarity, exact, quality or fastest.")
     ] = None,
     port: PortOption = None,
     file: FileOption = None,
@@ -214,44 +249,6 @@ def ask(
         err.print(note, style="dim")
 
 
-# ------------------------------------------------------------------------------------- detect and plan
-
-
-@app.command()
-def detect(json_wanted: JsonOption = False) -> None:
-    """Show what this machine has to compute with."""
-    from local_swarm.hardware.detector import detect as look
-
-    hardware = look()
-    if json_wanted:
-        print(json.dumps(asdict(hardware)))
-    else:
-        out.print(hardware.line)
-
-
-@app.command()
-def plan(
-    model: ModelOption = None,
-    use_starter: StarterOption = False,
-    instances: InstancesOption = None,
-    context: ContextOption = None,
-    file: FileOption = None,
-    json_wanted: JsonOption = False,
-) -> None:
-    """Show what would run and why, loading nothing."""
-    from local_swarm.banner import size
-    from local_swarm.node import planned
-
-    _, _, what = planned(configured(file, use_starter, model=model, instances=instances, context=context))
-    if json_wanted:
-        print(json.dumps(what.as_json()))
-        return
-    parts = (what.model, what.quantization or "", f"{what.workers} workers", f"context {what.context}")
-    out.print("  ".join((*parts, f"memory {size(what.memory.total_bytes)}")))
-    for reason in what.why:
-        out.print(f"  {reason}")
-
-
 # ----------------------------------------------------------------------------------------------- setup
 
 
@@ -272,6 +269,8 @@ def setup(
     err.print(f"Local Swarm is set up in {environment.folder}. Start it: python main.py")
 
 
+app.add_typer(peering.app)
+
 # ----------------------------------------------------------------------------------------------- bench
 
 bench = typer.Typer(help="Measure how fast this is here, as ratios within one run.", context_settings=HELP)
@@ -281,6 +280,9 @@ app.add_typer(bench, name="bench")
 @bench.callback()
 def benches() -> None:
     pass
+
+
+bench.command("federation")(peering.bench_federation)
 
 
 @bench.command("engine")
@@ -316,6 +318,13 @@ def bench_engine(
         return
     for name, value in found.items():
         out.print(f"{name:24} {value:.3f}" if isinstance(value, float) else f"{name:24} {value}")
+
+
+interactive.register(app)  # detect, plan, models, download, config
+integrations.register(app)  # opencode, clients, key
+bench.command("vote")(bench_vote)
+bench.command("api")(bench_api)
+app.command()(vote)
 
 
 # ------------------------------------------------------------------------------------------------ edge

@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from local_swarm.api.answers import identifier, last
+from local_swarm.api.key import base_url, headers, known
 from local_swarm.api.replies import Reply
-from local_swarm.api.routes import identifier, last
 from local_swarm.api.schemas import ChatRequest
 from local_swarm.config import Config
 from local_swarm.errors import SwarmError, WrongUse
@@ -29,10 +30,9 @@ def answer_to(wish: dict[str, Any], config: Config, own: bool) -> dict[str, Any]
     except ValidationError as problem:
         first = problem.errors()[0]
         raise WrongUse(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from problem
-    host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
-    url = f"http://{host}:{config.server.port}"
+    url = base_url(config.server)
     if not own and listening(url):
-        return from_daemon(url, wish)
+        return from_daemon(url, wish, known(config.server))
     return asyncio.run(from_own_swarm(request, config))
 
 
@@ -47,10 +47,9 @@ def listening(url: str) -> bool:
         return False
 
 
-def from_daemon(url: str, wish: dict[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(
-        f"{url}/v1/chat/completions", json.dumps(wish).encode(), {"content-type": "application/json"}, method="POST"
-    )
+def from_daemon(url: str, wish: dict[str, Any], key: str | None = None) -> dict[str, Any]:
+    sent = {"content-type": "application/json", **headers(key)}
+    request = urllib.request.Request(f"{url}/v1/chat/completions", json.dumps(wish).encode(), sent, method="POST")
     try:
         with urllib.request.urlopen(request, timeout=LONGEST_S) as response:
             found: dict[str, Any] = json.load(response)
@@ -71,5 +70,5 @@ def message_of(problem: urllib.error.HTTPError) -> str:
 async def from_own_swarm(request: ChatRequest, config: Config) -> dict[str, Any]:
     async with running(config, serve=False) as node:
         election = await last(node.voice.answer(request.prompt(fast=False, session=None)))
-        reply = Reply("chatcmpl-" + identifier(), int(time.time()), request.model, node.swarm.name, node.status().note)
+        reply = Reply(identifier(), int(time.time()), request.model, node.swarm.name, node.status().note)
         return reply.completion(election, request.choices, request.ballots)

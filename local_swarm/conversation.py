@@ -167,7 +167,7 @@ class Chat:
         voice = await self._line.voice()
         asked = Message("user", text)
         system = [Message("system", self.system)] if self.system else []
-        prompt = Prompt((*system, *self.messages, asked), tuple(tools), Sampling(**sampling))
+        prompt = Prompt((*system, *self.messages, asked), tuple(tools), sampling=Sampling(**sampling))
         async with aclosing(voice.answer(prompt)) as events:
             async for event in events:
                 if isinstance(event, Delta):

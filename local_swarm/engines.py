@@ -20,9 +20,10 @@ from local_swarm.backends.wire import Load
 from local_swarm.config import Config
 from local_swarm.errors import WrongUse
 from local_swarm.hardware.profile import Hardware
+from local_swarm.models.budget import Rules, places
 from local_swarm.models.copies import copies
 from local_swarm.models.folder import Folder, read_folder
-from local_swarm.models.selector import MemoryNeed, Plan, Rules, Wishes, budget_of, computing, number_of_workers
+from local_swarm.models.selector import MemoryNeed, Plan, Wishes, number_of_workers
 from local_swarm.places import offline
 from local_swarm.roster import Member, Provider, Roster, Source, read_roster, source_of
 from local_swarm.swarm.fallback import Chain, Step
@@ -60,7 +61,7 @@ def roster_of(config: Config) -> Roster | None:
         return read_roster(Path(config.swarm.roster).expanduser())
     model = Path(config.models.model or "").expanduser()
     if config.models.model and model.is_dir():
-        return Roster(members=(Member(model=f"{model.absolute()}"),))
+        return Roster(members=(Member(engine=config.models.engine, model=f"{model.absolute()}"),))
     return None
 
 
@@ -165,23 +166,32 @@ def folder_engine(
     if kind == "vllm" and member.adapters:
         raise WrongUse("vLLM members take no adapters here. Use engine: transformers for them.")
     vote, share = config.swarm, config.hardware
-    rules = Rules(share.ram_fraction, share.gpu_memory_fraction, vote.min_instances, vote.max_instances)
-    workers, why = number_of_workers(hardware, Wishes(member.workers or vote.instances), rules)
-    budget, source = budget_of(hardware, rules)
-    on_card = member.device != "cpu" and computing(hardware) is not None
-    how = copies(
-        folder, workers, member.context or config.models.context, budget, 2.0 if on_card or kind == "mlx" else 4.0
+    rules = Rules(
+        share.ram_fraction,
+        share.gpu_memory_fraction,
+        vote.min_instances,
+        vote.max_instances,
+        gpu=member.device != "cpu",
     )
+    place = places(hardware, rules)[0]
+    workers, why = number_of_workers(hardware, Wishes(member.workers or vote.instances), rules, place.gpu)
+    bytes_per_value = 2.0 if place.gpu or kind == "mlx" else 4.0
+    how = copies(folder, workers, member.context or config.models.context, place.budget_bytes, bytes_per_value)
     wishes = {"device": member.device, "dtype": member.dtype, "quantization": member.quantization}
     options = {name: wish for name, wish in wishes.items() if wish}
     load = Load(
         str(folder.path), how.context, how.answer_tokens, how.cells, how.sequences, hardware.cpu.physical_cores or 1,
         workers=workers, adapters=adapters_of(member), options=options,
     )  # fmt: skip
-    reasons = (f"model: {folder.path}, run by {kind}", why, f"context {how.context}", f"memory: {source} may be used")
+    reasons = (
+        f"model: {folder.path}, run by {kind}",
+        why,
+        f"context {how.context}",
+        f"memory: {place.rule} may be used",
+    )
     plan = Plan(
         folder.name, folder.path, folder.quantization, folder.architecture, kind, workers, how.context, how.answer_tokens,
-        how.cells, how.sequences, load.threads, on_card, "f16", how.memory, 0, reasons,
+        how.cells, how.sequences, load.threads, place.gpu, "f16", how.memory, 0, reasons,
     )  # fmt: skip
     return LlamaCpp(load, Description(folder.name, folder.architecture, folder.chat_template, engine=kind)), plan
 

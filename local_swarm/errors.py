@@ -7,10 +7,17 @@ SwarmError
 │   └── DoesNotFit            more memory than there is
 ├── SetupFailed               the environment could not be made
 ├── EngineUnfit               the engine was built for another processor
+├── DownloadFailed            a file could not be fetched, or what came is not it
 ├── BadRequest                a client's mistake                                                      (400)
 │   ├── ContextExceeded       the prompt is longer than the model can read
+│   ├── SchemaUnfit           a JSON schema that cannot be enforced
+│   ├── Unauthorized          a key is wanted and not given                                           (401)
+│   ├── TooLarge              a request beyond what is read                                           (413)
+│   ├── TooSlow               a request that does not come to its end                                 (408)
 │   ├── ModelNotFound                                                                                 (404)
 │   └── Forbidden             a Host or Origin that is not ours                                       (403)
+├── PeerFault                 another machine did not do its part; the answer goes on without it
+├── PairingFailed             two machines could not be made one swarm
 └── Unavailable               try again later                                                         (503)
     ├── Starting
     ├── Busy
@@ -60,6 +67,28 @@ class EngineUnfit(SwarmError):
     """The engine's program does not run on this machine."""
 
 
+class DownloadFailed(SwarmError):
+    """A file could not be fetched whole and right. Nothing that is not stays under its name."""
+
+
+class PeerFault(SwarmError):
+    """A peer declined, was late, vanished or sent what it must not. `state` is the word for it in `nodes`."""
+
+    status = 502
+    code = "peer_fault"
+
+    def __init__(self, message: str, state: str) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+class PairingFailed(SwarmError):
+    """An invitation that is wrong, used up or out of date, or nobody there to accept it."""
+
+    status = 409
+    code = "pairing_failed"
+
+
 class BadRequest(SwarmError):
     status = 400
     kind = "invalid_request_error"
@@ -78,6 +107,29 @@ class ContextExceeded(BadRequest):
         )
         self.prompt_tokens = prompt_tokens
         self.context = context
+
+
+class SchemaUnfit(BadRequest):
+    """No grammar expresses the schema."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"This JSON schema cannot be enforced: {why}.", param="response_format")
+
+
+class Unauthorized(BadRequest):
+    status = 401
+    kind = "authentication_error"
+    code = "invalid_api_key"
+
+
+class TooLarge(BadRequest):
+    status = 413
+    code = "request_too_large"
+
+
+class TooSlow(BadRequest):
+    status = 408
+    code = "request_timeout"
 
 
 class ModelNotFound(BadRequest):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import platform
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -12,30 +13,39 @@ from typing import cast
 
 from fastapi import FastAPI
 
+from local_swarm.api.control import FILE, control
+from local_swarm.api.key import demanded
+from local_swarm.api.middleware import is_loopback
 from local_swarm.api.providers import providers
-from local_swarm.api.routes import Status
-from local_swarm.api.server import create_app, listen, serving
+from local_swarm.api.server import Door, create_app, listen, serving
+from local_swarm.api.status import EngineStatus, Status, WorkerStatus
 from local_swarm.backends.base import Backend
-from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
+from local_swarm.backends.llamacpp.backend import Description, LlamaCpp, resident_bytes
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible
 from local_swarm.backends.wire import Load
-from local_swarm.config import Config
+from local_swarm.config import Config, ServerConfig
 from local_swarm.engines import adapters_of, chain_of, crew, roster_of
+from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import DoesNotFit, SwarmError, WrongUse
 from local_swarm.hardware import memory
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import starter
-from local_swarm.models.gguf import Header
-from local_swarm.models.registry import find
-from local_swarm.models.selector import SMALLEST_CONTEXT, Plan, Rules, Wishes, plan
-from local_swarm.places import home, offline
+from local_swarm.models.advice import advisor
+from local_swarm.models.gguf import Header, read_header
+from local_swarm.models.selector import SMALLEST_CONTEXT, Plan
+from local_swarm.network.identity import keep
+from local_swarm.network.presence import Presence
+from local_swarm.places import checkout, home, offline
 from local_swarm.roster import Member
+from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.fallback import Chain
 from local_swarm.swarm.ledger import Ledger
 from local_swarm.swarm.manager import Habits, Swarm
 from local_swarm.swarm.pressure import pressure
+from local_swarm.swarm.reliability import Reliability
 from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Voice
 
@@ -47,16 +57,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Node:
-    """A swarm and what it runs on. `voice` is what users ask: the swarm, or a fallback chain over it and `servers`. `mixed`:
-    made from a roster. `stopping` is told by `/health` while answers in the works finish."""
+    """A swarm and what it runs on. `voice` is what users ask: the swarm, the federation, or a fallback chain over one of them and
+    `servers`. `mixed`: made from a roster. `stopping` is told by `/health` while answers in the works finish."""
 
     hardware: Hardware
     plan: Plan
     swarm: Swarm
     backend: LlamaCpp | OpenAICompatible
+    vectors: Vectors
     voice: Voice
     servers: tuple[Backend, ...] = ()
     mixed: bool = False
+    presence: Presence | None = None
     url: str | None = None
     stopping: bool = field(default=False)
 
@@ -71,22 +83,40 @@ class Node:
         return Status(
             "stopping" if self.stopping else health.status, health.healthy, health.total, self.plan.model,
             facts.context if facts else self.plan.context, starter.NOTE if self.plan.starter else None,
+            facts.answer_tokens if facts else self.plan.answer_tokens, bool(facts and facts.thinks),
+            tuple(map(engine_status, self.backends)),
+            tuple(map(worker_status, self.swarm.workers)),
+            tuple(self.presence.peers()) if self.presence else (),
         )  # fmt: skip
+
+
+def engine_status(backend: Backend) -> EngineStatus:
+    facts, beat = backend.facts, backend.beat
+    if not facts:
+        return EngineStatus("unknown", "unknown", backend.state)
+    made = EngineStatus(
+        facts.engine, facts.model, backend.state, context=facts.context, answer_tokens=facts.answer_tokens,
+        parameters=facts.parameters, memory_bytes=resident_bytes(backend.pid),
+    )  # fmt: skip
+    if beat:
+        per_step = beat.written / beat.steps if beat.steps else None
+        made = replace(made, steps=beat.steps, requests=beat.jobs, cells_used=beat.cells_used, batch_size=per_step)
+    return made
+
+
+def worker_status(worker: Worker) -> WorkerStatus:
+    facts = worker.backend.facts
+    return WorkerStatus(
+        worker.name, facts.engine if facts else "unknown", worker.healthy, worker.busy, worker.requests, worker.failures,
+        worker.average_latency_s, worker.tokens_per_s, worker.tokens,
+    )  # fmt: skip
 
 
 def planned(config: Config, at_most: int | None = None) -> tuple[Hardware, Header, Plan]:
     """What would run: the machine, the model, the plan. Loads nothing. Raises WrongUse."""
     hardware = detect()
-    header = find(config.models.model, config.models_folder)
-    rules = Rules(
-        config.hardware.ram_fraction,
-        config.hardware.gpu_memory_fraction,
-        config.swarm.min_instances,
-        config.swarm.max_instances,
-        config.models.kv_type,
-    )
-    wishes = Wishes(config.swarm.instances, config.models.context, at_most)
-    return hardware, header, plan(hardware, header, wishes, rules)
+    what = advisor(config, hardware, at_most, engine_for_graphics(checkout())).what_runs(config.models.model)
+    return hardware, read_header(what.path), what
 
 
 def load_of(what: Plan, config: Config) -> Load:
@@ -127,16 +157,32 @@ def assembled(config: Config, at_most: int | None = None) -> Node:
     else:
         backend, what = gguf_engine(config, None, at_most)
         workers = [Worker(f"w{number}", number, backend) for number in range(1, what.workers + 1)]
-    vote = config.swarm
-    habits = Habits(vote.consensus_strategy, vote.coolest, vote.warmest, vote.timeout)
-    embedder = Embedder(config.models.embedding, offline())
-    swarm = Swarm(platform.node() or "this machine", workers, embedder, habits)
+    swarm = swarm_of(config, workers)
     first = workers[0].backend
     assert isinstance(first, LlamaCpp | OpenAICompatible)
-    if not roster or not roster.fallback.providers:
-        return Node(hardware, what, swarm, first, swarm, mixed=roster is not None)
-    chain, servers = chain_of(roster, swarm, embedder, habits, Ledger(home() / "spending.json"))
-    return Node(hardware, what, swarm, first, chain, tuple(servers), mixed=True)
+    node = Node(hardware, what, swarm, first, Vectors(swarm.embedder, first), swarm, mixed=roster is not None)
+    if roster and roster.fallback.providers:
+        ledger = Ledger(home() / "spending.json")
+        node.voice, servers = chain_of(roster, swarm, swarm.embedder, swarm.habits, ledger)
+        node.servers = tuple(servers)
+    return node
+
+
+def swarm_of(config: Config, workers: list[Worker]) -> Swarm:
+    vote = config.swarm
+    habits = Habits(vote.consensus_strategy, vote.coolest, vote.warmest, vote.timeout)
+    reliability = Reliability(home() / "reliability.json")
+    reliability.load()
+    sandbox = Sandbox() if vote.sandbox == "auto" else Sandbox(())
+    embedder = Embedder(config.models.embedding, offline())
+    name = config.network.name or platform.node() or "this machine"
+    return Swarm(name, workers, embedder, habits, sandbox, reliability)
+
+
+def door(server: ServerConfig) -> Door:
+    """Who may call. Beyond this machine it goes by any name, and the key keeps strangers out. Raises WrongUse."""
+    origins = tuple(origin.strip() for origin in (server.origins or "").split(",") if origin.strip())
+    return Door(demanded(server), origins, () if is_loopback(server.host) else None)
 
 
 @asynccontextmanager
@@ -146,31 +192,49 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
     Raises WrongUse for a port, model or wish that cannot be had, other SwarmErrors when the engine does not come up.
     """
     async with AsyncExitStack() as stack:
+        entrance = door(config.server)
         made = listen(config.server.host, config.server.port) if serve else None
         if made:
             stack.callback(made.close)
         node = assembled(config)
         for backend in (*node.backends, *node.servers):
             stack.push_async_callback(backend.close)
+        stack.push_async_callback(node.swarm.jury.close)
         if made:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            await stack.enter_async_context(serving(door(node), made))
+            await stack.enter_async_context(serving(doors(node, config, entrance), made))
+        warming = asyncio.create_task(node.swarm.jury.sandbox.start(), name="sandbox-start")
+        stack.callback(warming.cancel)
+        if node.presence:
+            await stack.enter_async_context(node.presence.started())
         await start(node, config)
         watching = asyncio.create_task(watch_memory(node), name="memory-watch")
         try:
             yield node
         finally:
             node.stopping = True
+            if node.presence:
+                node.presence.condition.stopping = True
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 
 
-def door(node: Node) -> FastAPI:
-    """The users' door, with a view of the providers where there is a chain of them."""
-    app = create_app(node.voice, node.status)
+def doors(node: Node, config: Config, entrance: Door) -> FastAPI:
+    """The users' door: on the swarm, or on the federation where other machines may be asked, which can then be commanded."""
+    token = secrets.token_hex(32) if config.network.enabled else None
+    if token:
+        node.presence = Presence(config, node.swarm, node.plan.model, node.hardware.line, home() / "network")
+        keep(home() / FILE, token)
+        if isinstance(node.voice, Chain):
+            node.voice.instead(node.swarm, node.presence.federation)
+        else:
+            node.voice = node.presence.federation
+    app = create_app(node.voice, node.status, node.vectors, entrance)
     if isinstance(node.voice, Chain):
         app.include_router(providers(node.voice.report))
+    if node.presence and token:
+        app.include_router(control(node.presence, token))
     return app
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import logging
 import os
 import random
 import signal
@@ -30,6 +32,7 @@ CONCURRENCY = 32
 KILLS = 3
 LEAVE_SHARE = 0.15
 ANSWER_S = 120.0
+TRIES = 30  # a client that is told to come back does
 QUESTION = "Write a Python function solve(numbers) that returns {}."
 WANTED = (
     "the sum of the even numbers",
@@ -63,7 +66,12 @@ async def one(http: aiohttp.ClientSession, url: str, number: int, tally: Tally) 
     leaves = random.Random(-number).random() < LEAVE_SHARE
     try:
         async with asyncio.timeout(random.Random(number).uniform(0.0, 0.3) if leaves else ANSWER_S):
-            tally.outcomes[await outcome(http, url, wish, tally)] += 1
+            for _ in range(TRIES):
+                found = await outcome(http, url, wish, tally)
+                if not found.startswith("refused"):
+                    break
+                await asyncio.sleep(random.Random(number).uniform(0.5, 1.5))
+            tally.outcomes[found] += 1
     except TimeoutError:
         tally.outcomes["left"] += leaves
         if not leaves:
@@ -102,7 +110,8 @@ async def everything(node: Node, requests: int) -> Tally:
             await one(http, str(node.url), number, tally)
             done += 1
             if done in kills and node.backend.pid:
-                os.kill(node.backend.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+                with contextlib.suppress(ProcessLookupError):  # it is dead already, and that is told below
+                    os.kill(node.backend.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         await asyncio.gather(*(limited(number) for number in range(requests)))
@@ -129,6 +138,8 @@ async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=1000)
     wishes = parser.parse_args()
+    logging.basicConfig(level=logging.INFO)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     os.environ["LOCAL_SWARM_HOME"] = tempfile.mkdtemp()
     config = load(None, {"server.port": 0, "models.model": starter.NAME, "swarm.instances": 8})
     async with running(config) as node:

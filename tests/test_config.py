@@ -47,6 +47,17 @@ def test_other_variables_with_the_prefix_are_no_settings() -> None:
         ("server:\n  port: 1.5\n", "server.port must be a number"),
         ("server:\n  host: 3\n", "server.host must be text"),
         ("swarm:\n  consensus_strategy: loudest\n", "must be one of auto"),
+        ("server:\n  port: 70000\n", "server.port must be between 0 and 65535, not 70000"),
+        ("hardware:\n  ram_fraction: 50\n", "hardware.ram_fraction must be between 0 and 1"),
+        ("hardware:\n  ram_fraction: .nan\n", "must be between"),
+        ("swarm:\n  min_instances: 9\n", "must not be larger than swarm.max_instances"),
+        ("network:\n  enabled: perhaps\n", "network.enabled must be true or false"),
+        ("federation:\n  mode: distributed\n", "does not exist yet"),
+        ("federation:\n  discovery:\n    methd: mdns\n", "Did you mean federation.discovery.method"),
+        ("federation:\n  discovery:\n    method: pigeon\n", "must be one of auto, mdns, broadcast, static"),
+        ("models:\n  preferred_models: 3\n", "must be a list of names"),
+        ("models:\n  preferred_models: []\n", "must be a list of names"),
+        ("models:\n  kv_type: q2\n", "must be one of auto, f16, q8_0"),
         ("- a\n- b\n", "mapping"),
         ("{unclosed", "no valid YAML"),
     ],
@@ -73,4 +84,39 @@ def test_config_cannot_be_changed_later() -> None:
 
 
 def test_every_key_has_a_section_and_a_name() -> None:
-    assert all(key.count(".") == 1 for key in keys())
+    assert all(key.count(".") >= 1 for key in keys())
+
+
+SEED = """
+server: {host: 127.0.0.1, port: 8000}
+swarm: {consensus_strategy: similarity, min_instances: 2, max_instances: 8, timeout: 60}
+models: {cache_dir: ~/.local_swarm/models, preferred_models: [qwen2.5-coder, deepseek-coder, codellama]}
+hardware: {gpu_memory_fraction: 1.0, ram_fraction: 0.5}
+network: {enabled: true, discovery_port: 8765, federation_port: 8766, advertise_interval: 30, max_peers: 10, auth_token: secret}
+federation:
+  enabled: true
+  mode: independent
+  discovery: {method: mdns}
+  communication: {port: 8766, timeout: 5}
+  auth: {enabled: true, token: secret}
+  consensus: {strategy: weighted, min_peers: 0, max_peers: 10}
+"""
+
+
+def test_every_setting_of_the_first_design_is_known(tmp_path: Path) -> None:
+    config = load(file(tmp_path, SEED), environment={})
+    assert config.models.preferred_models == ("qwen2.5-coder", "deepseek-coder", "codellama")
+    assert (config.network.auth_token, config.federation.auth.token) == ("secret", "secret")
+    assert (config.federation.communication.timeout, config.federation.consensus.max_peers) == (5.0, 10)
+
+
+def test_deep_settings_have_variables_too_and_lists_take_commas() -> None:
+    environment = {
+        "LOCAL_SWARM_FEDERATION_COMMUNICATION_TIMEOUT": "7", "LOCAL_SWARM_NETWORK_ENABLED": "false",
+        "LOCAL_SWARM_MODELS_PREFERRED_MODELS": "gpt-oss, auto",
+    }  # fmt: skip
+    config = load(environment=environment)
+    assert config.federation.communication.timeout == 7.0 and config.network.enabled is False
+    assert config.models.preferred_models == ("gpt-oss", "auto")
+    with pytest.raises(WrongUse, match=r"LOCAL_SWARM_SERVER_PORT: .* is not a value"):
+        load(environment={"LOCAL_SWARM_SERVER_PORT": "{"})

@@ -66,7 +66,7 @@ async def test_words_come_as_they_are_written(chat: Chat) -> None:
 
 async def test_several_voices_tell_their_agreement() -> None:
     answer = await Chat(await voice(3)).ask("one")
-    assert answer.agreement == 1.0
+    assert answer.agreement and answer.agreement > 0.9
     assert [piece async for piece in Chat(await voice(3)).stream("one")] == [answer.text]
 
 

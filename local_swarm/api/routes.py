@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-import string
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from local_swarm import __version__
+from local_swarm.api.answers import (
+    FAST,
+    SSE,
+    SSE_HEADERS,
+    begun,
+    check,
+    gone,
+    identifier,
+    last,
+    model_names,
+    session,
+    unless_gone,
+    vote_headers,
+)  # fmt: skip
+from local_swarm.api.completions import Completion, CompletionRequest, all_begun, all_last
+from local_swarm.api.embeddings import EmbeddingsRequest, Embeds
+from local_swarm.api.journal import Journal
+from local_swarm.api.metrics import Metrics
 from local_swarm.api.replies import Reply
-from local_swarm.api.schemas import ChatRequest
+from local_swarm.api.responses import Answer, ResponsesRequest
+from local_swarm.api.schemas import ChatRequest, Mode, SampledRequest
+from local_swarm.api.status import Status
 from local_swarm.api.streams import stream
-from local_swarm.errors import ModelNotFound
-from local_swarm.types import Election, Event, Voice
-
-VOTE, FAST = "swarm", "swarm-fast"
-SSE_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What the door may tell about the node. `health` is starting, ok, degraded or stopping."""
-
-    health: str
-    healthy: int
-    total: int
-    model: str | None
-    context: int | None
-    note: str | None = None
-
-
-def routes(voice: Voice, status: Callable[[], Status]) -> APIRouter:
+def telling(journal: Journal, metrics: Metrics, status: Callable[[], Status]) -> APIRouter:
+    """What the door tells about itself."""
     router = APIRouter()
     born = int(time.time())
 
@@ -52,6 +52,10 @@ def routes(voice: Voice, status: Callable[[], Status]) -> APIRouter:
         }
         return JSONResponse(body, 200 if now.health in ("ok", "degraded") else 503)
 
+    @router.get("/metrics")
+    async def measures() -> Response:
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
     @router.get("/v1/models")
     async def models() -> dict[str, Any]:
         return {"object": "list", "data": [entry(name, status(), born) for name in model_names(status())]}
@@ -61,77 +65,98 @@ def routes(voice: Voice, status: Callable[[], Status]) -> APIRouter:
         check(name, status())
         return entry(name, status(), born)
 
-    @router.post("/v1/chat/completions")
-    async def chat(wish: ChatRequest, request: Request) -> Response:
-        now = status()
-        check(wish.model, now)
-        fast = wish.model == FAST
-        events = voice.answer(wish.prompt(fast, request.headers.get("x-session-id")))
-        await anext(events)  # Accepted, or an error while there is still time for a status code
-        reply = Reply("chatcmpl-" + identifier(), int(time.time()), wish.model, voice.name, now.note)
-        if wish.stream:
-            live = fast and wish.choices == 1 and not wish.tools
-            return StreamingResponse(
-                stream(events, reply, wish, live), media_type="text/event-stream", headers=SSE_HEADERS
-            )
-        election = await unless_gone(last(events), request)
-        if election is None:
-            return Response(status_code=499)  # nobody is there to read it
-        headers = {
-            "x-swarm-agreement": f"{election.agreement:.4f}",
-            "x-swarm-candidates": str(len(election.candidates)),
-        }
-        return JSONResponse(reply.completion(election, wish.choices, wish.ballots), headers=headers)
+    @router.get("/v1/swarm")
+    async def swarm() -> dict[str, Any]:
+        return told(journal, status())
 
     return router
 
 
-def model_names(now: Status) -> list[str]:
-    return [VOTE, FAST, *([now.model] if now.model else [])]
+def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) -> APIRouter:
+    """What the door is there for."""
+    router = APIRouter()
+
+    def reply_to(model: str) -> Reply:
+        return Reply(identifier(), int(time.time()), model, journal.name, status().note)
+
+    @router.post("/v1/chat/completions")
+    async def chat(wish: ChatRequest, request: Request) -> Response:
+        check(wish.model, status())
+        mode = mode_of(wish)
+        events = await begun(journal, wish.prompt(mode == "fastest", session(request)))
+        reply = reply_to(wish.model)
+        if wish.stream:
+            return streamed(stream(events, reply, wish, mode))
+        election = await unless_gone(last(events), request)
+        if election is None:
+            return gone()
+        return JSONResponse(reply.completion(election, wish.choices, wish.ballots), headers=vote_headers(election))
+
+    @router.post("/v1/completions")
+    async def completions(wish: CompletionRequest, request: Request) -> Response:
+        check(wish.model, status())
+        mode = mode_of(wish)
+        prompts = wish.prompts(mode == "fastest", session(request))
+        answers = await all_begun(journal, prompts)
+        made = Completion(reply_to(wish.model), wish, prompts)
+        if wish.stream:
+            return streamed(made.stream(answers, mode == "fastest"))
+        elections = await unless_gone(all_last(answers), request)
+        return JSONResponse(made.body(elections), headers=vote_headers(elections[0])) if elections else gone()
+
+    @router.post("/v1/responses")
+    async def responses(wish: ResponsesRequest, request: Request) -> Response:
+        check(wish.model, status())
+        older = wish.chat()
+        mode = mode_of(older)
+        events = await begun(journal, older.prompt(mode == "fastest", session(request)))
+        answer = Answer(reply_to(wish.model), wish)
+        if wish.stream:
+            return streamed(answer.stream(events, mode))
+        election = await unless_gone(last(events), request)
+        return JSONResponse(answer.whole(election), headers=vote_headers(election)) if election else gone()
+
+    @router.post("/v1/embeddings")
+    async def embeddings(wish: EmbeddingsRequest, request: Request) -> Response:
+        made = await unless_gone(embeds(wish.texts()), request)
+        return JSONResponse(wish.body(made)) if made else gone()
+
+    return router
 
 
-def check(name: str, now: Status) -> None:
-    if name not in model_names(now):
-        raise ModelNotFound(
-            f"The model {name!r} does not exist here. There are: {', '.join(model_names(now))}.", param="model"
-        )
+def mode_of(wish: SampledRequest) -> Mode:
+    """What is streamed, and with that whether one worker is asked."""
+    return "fastest" if wish.model == FAST else wish.mode
+
+
+def streamed(body: AsyncIterator[bytes]) -> StreamingResponse:
+    return StreamingResponse(body, media_type=SSE, headers=SSE_HEADERS)
 
 
 def entry(name: str, now: Status, born: int) -> dict[str, Any]:
     made: dict[str, Any] = {"id": name, "object": "model", "created": born, "owned_by": "local-swarm"}
     if now.context:
         made |= {"context_length": now.context, "max_model_len": now.context}
+    if now.answer_tokens:
+        made["max_output_tokens"] = now.answer_tokens
     if now.note:
         made["description"] = now.note
     return made
 
 
-def identifier() -> str:
-    """Letters only: some clients take digits like those of a status code, wherever they stand, for a passing failure."""
-    return "".join(secrets.choice(string.ascii_letters) for _ in range(24))
-
-
-async def last(events: AsyncGenerator[Event, None]) -> Election:
-    async with aclosing(events):
-        async for event in events:
-            if isinstance(event, Election):
-                return event
-    raise AssertionError("an answer ends with an election")
-
-
-async def unless_gone(work: Coroutine[Any, Any, Election], request: Request) -> Election | None:
-    """The result of `work`, or None, with the work cancelled, once the client has hung up."""
-    working = asyncio.create_task(work, name="answer")
-    watching = asyncio.create_task(hung_up(request), name="hang-up")
-    try:
-        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        for task in (working, watching):
-            task.cancel()
-        await asyncio.gather(working, watching, return_exceptions=True)
-
-
-async def hung_up(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+def told(journal: Journal, now: Status) -> dict[str, Any]:
+    """The node, its engines, workers and peers, and the last elections."""
+    return {
+        "node": journal.name,
+        "version": __version__,
+        "status": now.health,
+        "model": now.model,
+        "context": now.context,
+        "answer_tokens": now.answer_tokens,
+        "thinks": now.thinks,
+        "note": now.note,
+        "engines": [asdict(engine) for engine in now.engines],
+        "workers": [asdict(worker) for worker in now.workers],
+        "peers": list(now.peers),
+        "elections": list(journal.elections),
+    }

@@ -14,6 +14,9 @@ from local_swarm.errors import BadRequest
 from local_swarm.types import JSON, Message, Prompt, Sampling, Strategy, ToolCall
 
 MOST_VOICES = 32
+TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
+THOUGHTLESS = ("none", "minimal")  # efforts at which a model shall not think first
+Mode = Literal["vote", "draft", "fastest"]
 
 
 class Wire(BaseModel):
@@ -33,6 +36,7 @@ class ToolCallWire(Wire):
 class PartWire(Wire):
     type: str
     text: str | None = None
+    refusal: str | None = None
 
 
 class MessageWire(Wire):
@@ -42,6 +46,7 @@ class MessageWire(Wire):
     tool_call_id: str | None = None
     name: str | None = None
     reasoning_content: str | None = None
+    reasoning: str | None = None
 
     def message(self, place: str) -> Message:
         return Message(
@@ -53,7 +58,7 @@ class MessageWire(Wire):
             ),
             tool_call_id=self.tool_call_id,
             name=self.name,
-            reasoning=self.reasoning_content,
+            reasoning=self.reasoning_content or self.reasoning,
         )
 
 
@@ -79,16 +84,20 @@ class ResponseFormatWire(Wire):
 
 
 class SwarmWire(Wire):
-    """The extension of requests: how to vote."""
+    """The extension of requests: how to vote, and what of it to show."""
 
     strategy: Strategy | None = None
     n: Annotated[int, Field(ge=1, le=MOST_VOICES)] | None = None
+    federate: bool | None = None
     early: bool | None = None
+    route: bool | None = None
+    stream: Mode | None = None
     ballots: bool | None = None
 
 
-class ChatRequest(Wire):
-    messages: Annotated[list[MessageWire], Field(min_length=1)]
+class SampledRequest(Wire):
+    """What requests for chat and for plain completions share."""
+
     model: str = "swarm"
     stream: bool | None = None
     stream_options: StreamOptionsWire | None = None
@@ -100,16 +109,11 @@ class ChatRequest(Wire):
     repetition_penalty: Annotated[float, Field(gt=0)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    seed: int | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    seed: Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)] | None = None
     stop: str | list[str | None] | None = None
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
-    logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
-    response_format: ResponseFormatWire | None = None
+    prompt_cache_key: str | None = None
+    user: str | None = None
     swarm: SwarmWire | None = None
 
     @property
@@ -124,26 +128,19 @@ class ChatRequest(Wire):
     def include_usage(self) -> bool:
         return bool(self.stream_options and self.stream_options.include_usage)
 
-    def prompt(self, fast: bool, session: str | None) -> Prompt:
-        """The prompt, asked of one worker if `fast`. Raises BadRequest for what cannot be done."""
-        self._refuse_unsupported()
-        wanted = self.swarm.n if self.swarm else None
-        if fast:
-            wanted = self.choices
-        elif self.choices > 1:
-            wanted = max(self.choices, wanted or 0)
-        return Prompt(
-            messages=tuple(message.message(f"messages[{place}]") for place, message in enumerate(self.messages)),
-            tools=tuple(self.tools or ()) if self.tool_choice != "none" else (),
-            sampling=self._sampling(),
-            voices=wanted,
-            strategy=self.swarm.strategy if self.swarm else None,
-            early=not (self.swarm and self.swarm.early is False),
-            session=session,
-            schema=self.response_format.schema_of() if self.response_format else None,
-        )
+    @property
+    def mode(self) -> Mode:
+        """What of the answer is streamed: the vote's, with a draft before it, or one worker's as it comes."""
+        return (self.swarm.stream if self.swarm else None) or "vote"
 
-    def _sampling(self) -> Sampling:
+    def voices(self, fast: bool) -> int | None:
+        """How many workers are asked; None leaves it to the swarm."""
+        if fast:
+            return self.choices
+        wanted = self.swarm.n if self.swarm else None
+        return max(self.choices, wanted or 0) if self.choices > 1 else wanted
+
+    def sampling(self, max_tokens: int | None, logprobs: int | None) -> Sampling:
         stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
         return Sampling(
             temperature=self.temperature,
@@ -154,10 +151,10 @@ class ChatRequest(Wire):
             frequency_penalty=self.frequency_penalty,
             presence_penalty=self.presence_penalty,
             seed=self.seed,
-            max_tokens=self.max_completion_tokens or self.max_tokens,
+            max_tokens=max_tokens,
             stop=tuple(stop for stop in stops if stop),
             bias=self._bias(),
-            logprobs=(self.top_logprobs or 0) if self.logprobs else None,
+            logprobs=logprobs,
         )
 
     def _bias(self) -> tuple[tuple[int, float], ...]:
@@ -166,15 +163,84 @@ class ChatRequest(Wire):
         except ValueError as problem:
             raise BadRequest("logit_bias must map token ids to numbers.", param="logit_bias") from problem
 
-    def _refuse_unsupported(self) -> None:
+
+class ChatRequest(SampledRequest):
+    messages: Annotated[list[MessageWire], Field(min_length=1)]
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    response_format: ResponseFormatWire | None = None
+    reasoning_effort: str | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+
+    def prompt(self, fast: bool, session: str | None) -> Prompt:
+        """The prompt, asked of one worker if `fast`. Raises BadRequest for what cannot be done."""
+        names = self._tool_names()
+        offered, must_call = self._choice(names)
+        return Prompt(
+            messages=tuple(message.message(f"messages[{place}]") for place, message in enumerate(self.messages)),
+            tools=tuple(tool for tool, name in zip(self.tools or (), names, strict=True) if name in offered),
+            must_call=must_call,
+            one_call=self.parallel_tool_calls is False,
+            sampling=self.sampling(
+                self.max_completion_tokens or self.max_tokens, (self.top_logprobs or 0) if self.logprobs else None
+            ),
+            voices=self.voices(fast),
+            strategy=self.swarm.strategy if self.swarm else None,
+            early=not (self.swarm and self.swarm.early is False),
+            session=session or self.prompt_cache_key or self.user,
+            schema=self.response_format.schema_of() if self.response_format else None,
+            template=self._template_options(),
+            thinking=self._thinking(),
+            draft=self.mode == "draft",
+            federate=not (self.swarm and self.swarm.federate is False),
+            route=self.swarm.route if self.swarm else None,
+        )
+
+    def _template_options(self) -> JSON:
+        effort = {} if self.reasoning_effort in (None, *THOUGHTLESS) else {"reasoning_effort": self.reasoning_effort}
+        return {**effort, **(self.chat_template_kwargs or {})}
+
+    def _thinking(self) -> bool | None:
+        wish = (self.chat_template_kwargs or {}).get("enable_thinking")
+        return wish if isinstance(wish, bool) else False if self.reasoning_effort in THOUGHTLESS else None
+
+    def _tool_names(self) -> list[str]:
         """Better a clear refusal than an answer that ignores what was asked."""
-        if self.tool_choice not in (None, "auto", "none"):
-            raise BadRequest(
-                "tool_choice can be 'auto' or 'none'; forcing a tool is not supported yet.", param="tool_choice"
-            )
         for place, tool in enumerate(self.tools or ()):
             if not isinstance(tool.get("function"), dict) or not isinstance(tool["function"].get("name"), str):
                 raise BadRequest(f"tools[{place}].function must have a name.", param=f"tools[{place}]")
+        return [tool["function"]["name"] for tool in self.tools or ()]
+
+    def _choice(self, names: list[str]) -> tuple[list[str], tuple[str, ...]]:
+        """(tools that may be called, tools of which one must be). Raises BadRequest for a choice that there is not."""
+        choice = self.tool_choice
+        if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
+            allowed = choice.get("allowed_tools", choice)
+            tools = allowed.get("tools") if isinstance(allowed, dict) else None
+            wanted = [name_of(one) for one in tools] if isinstance(tools, list) else []
+            names = [name for name in names if name in wanted]
+            choice = allowed.get("mode", "auto") if isinstance(allowed, dict) else "auto"
+        if choice in (None, "auto"):
+            return names, ()
+        if choice == "none":
+            return [], ()
+        must = tuple(dict.fromkeys(names)) if choice == "required" else (name_of(choice),)
+        if not must or not set(must) <= set(names):
+            raise BadRequest(
+                "tool_choice must be 'auto', 'none', 'required' or name one of the tools.", param="tool_choice"
+            )
+        return names, must
+
+
+def name_of(choice: Any) -> str:
+    """`{"type": "function", "function": {"name": ...}}`, or the name without that middle layer."""
+    inner = choice.get("function", choice) if isinstance(choice, dict) else {}
+    return str(inner.get("name", "")) if isinstance(inner, dict) else ""
 
 
 def text_of(content: str | list[PartWire] | None, place: str) -> str:
@@ -182,6 +248,6 @@ def text_of(content: str | list[PartWire] | None, place: str) -> str:
     if content is None or isinstance(content, str):
         return content or ""
     for number, part in enumerate(content):
-        if part.type != "text":
+        if part.type not in TEXT_PARTS:
             raise BadRequest(f"This model reads text only, not {part.type!r}.", param=f"{place}.content[{number}]")
-    return "\n".join(part.text or "" for part in content)
+    return "\n".join(part.text or part.refusal or "" for part in content)

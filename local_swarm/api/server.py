@@ -9,30 +9,56 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from local_swarm import __version__
-from local_swarm.api.middleware import OwnMachineOnly, is_loopback
+from local_swarm.api.connection import Impatient
+from local_swarm.api.embeddings import Embeds
+from local_swarm.api.journal import Journal
+from local_swarm.api.metrics import Metrics
+from local_swarm.api.middleware import Bounds, Counted, Gate
 from local_swarm.api.replies import error_body
-from local_swarm.api.routes import Status, routes
+from local_swarm.api.routes import answering, telling
+from local_swarm.api.status import Status
 from local_swarm.errors import BadRequest, SwarmError, Unavailable, WrongUse
 from local_swarm.types import Voice
 
+MOST_CONNECTIONS = 1000  # beyond it clients are told to come back
 GRACE_S = 5  # for answers in the works when the server stops
 
 logger = logging.getLogger(__name__)
 
 
-def create_app(voice: Voice, status: Callable[[], Status]) -> FastAPI:
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who may come in: the key, where one is demanded; web pages that may call, beside those of this machine; under which
+    names of this machine, None for any."""
+
+    key: str | None = None
+    origins: tuple[str, ...] = ()
+    hosts: tuple[str, ...] | None = ()
+
+
+def create_app(voice: Voice, status: Callable[[], Status], embeds: Embeds, door: Door | None = None) -> FastAPI:
+    door = door or Door()
     app = FastAPI(title="Local Swarm", version=__version__, docs_url=None, redoc_url=None, strict_content_type=False)
-    app.include_router(routes(voice, status))
-    app.add_middleware(OwnMachineOnly)
+    metrics = Metrics(status)
+    journal = Journal(voice, metrics)
+    app.include_router(telling(journal, metrics, status))
+    app.include_router(answering(journal, embeds, status))
+    if door.origins:
+        app.add_middleware(CORSMiddleware, allow_origins=door.origins, allow_methods=["*"], allow_headers=["*"])
+    app.add_middleware(Bounds)
+    app.add_middleware(Gate, hosts=door.hosts, origins=door.origins, key=door.key)
+    app.add_middleware(Counted, saw=metrics.saw_request)
     app.add_exception_handler(SwarmError, on_swarm_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http_error)
@@ -77,8 +103,10 @@ def place_of(location: Sequence[Any]) -> str:
     return text
 
 
-async def on_http_error(_request: Request, problem: Exception) -> JSONResponse:
+async def on_http_error(request: Request, problem: Exception) -> JSONResponse:
     assert isinstance(problem, HTTPException)
+    if isinstance(problem.__cause__, SwarmError):  # raised while the body was read, and wrapped on its way
+        return await on_swarm_error(request, problem.__cause__)
     body = {"message": str(problem.detail), "type": "invalid_request_error", "param": None, "code": None}
     return JSONResponse({"error": body}, problem.status_code, headers=problem.headers)
 
@@ -91,12 +119,9 @@ async def on_surprise(_request: Request, problem: Exception) -> JSONResponse:
 
 def listen(host: str, port: int) -> socket.socket:
     """A bound socket, before anything slow begins. Raises WrongUse for a host or port that cannot be had."""
-    if not is_loopback(host):
-        raise WrongUse(
-            f"The API listens on this machine only, so --host must be 127.0.0.1, ::1 or localhost, not {host!r}."
-        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family)
+    # With the protocol named, asyncio turns Nagle's algorithm off; without, the second part of every answer comes 40 ms late.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if sys.platform != "win32":  # there it would let two programs have the same port
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -123,11 +148,12 @@ class Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI, made: socket.socket) -> Any:
+async def serving(app: FastAPI, made: socket.socket, connection: type[Impatient] = Impatient) -> Any:
     """The application answers on the socket while the context lasts."""
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S, server_header=False
-    )
+        app, http=connection, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S,
+        server_header=False, limit_concurrency=MOST_CONNECTIONS,
+    )  # fmt: skip
     server = Server(config)
     task = asyncio.create_task(server.serve([made]), name="http-server")
     try:

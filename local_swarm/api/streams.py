@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from local_swarm.api.replies import Reply, error_body
-from local_swarm.api.schemas import ChatRequest
+from local_swarm.api.replies import Reply, Sent, error_body
+from local_swarm.api.schemas import ChatRequest, Mode
 from local_swarm.errors import SwarmError
 from local_swarm.types import Delta, Election, Event
 
@@ -23,39 +23,44 @@ def line(data: Mapping[str, Any]) -> bytes:
 
 
 async def stream(
-    events: AsyncGenerator[Event, None], reply: Reply, request: ChatRequest, live: bool
-) -> AsyncIterator[bytes]:
-    """One whole event stream. With `live` the text of a single worker goes out as it is written, else after the vote.
+    events: AsyncGenerator[Event, None], reply: Reply, request: ChatRequest, mode: Mode, pause_s: float = KEEP_ALIVE_S
+) -> AsyncGenerator[bytes, None]:
+    """One whole event stream: the text of a single worker as it is written (`fastest`), or the elected one after the vote, with
+    what one worker writes shown as thoughts meanwhile (`draft`).
 
     A failure becomes an error event without an end mark: clients must not take a cut answer for a whole one.
     """
-    async with aclosing(events):
+    sent = Sent()
+    async with aclosing(with_pauses(events, pause_s)) as paced:
         yield line(reply.chunk({"role": "assistant", "content": ""}))
         try:
-            async for event in with_pauses(events, KEEP_ALIVE_S):
+            async for event in paced:
                 if event is None:
                     yield COMMENT
-                elif isinstance(event, Delta) and live:
-                    yield line(reply.chunk({"content": event.text}))
+                elif isinstance(event, Delta) and mode != "vote" and request.choices == 1:
+                    yield line(reply.chunk(shown(event, mode, sent)))
                 elif isinstance(event, Election):
-                    for data in endings(event, reply, request, live):
+                    rest = reply.chunks(event, request.choices, request.ballots, request.include_usage, sent)
+                    for data in rest:
                         yield line(data)
                     yield DONE
         except SwarmError as problem:
             yield line(error_body(problem))
 
 
-def endings(election: Election, reply: Reply, request: ChatRequest, live: bool) -> list[dict[str, Any]]:
-    chunks = list(reply.chunks(election, request.choices, request.ballots, request.include_usage))
-    return [chunk for chunk in chunks if not (live and is_text(chunk))]
+def shown(delta: Delta, mode: Mode, sent: Sent) -> dict[str, str]:
+    """A piece as the client sees it, counted. A draft is no answer, so it counts for nothing."""
+    if mode == "draft":
+        return {"reasoning_content": delta.text}
+    if delta.thought:
+        sent.thoughts += len(delta.text)
+        return {"reasoning_content": delta.text}
+    sent.words += len(delta.text)
+    return {"content": delta.text}
 
 
-def is_text(chunk: Mapping[str, Any]) -> bool:
-    return any("content" in choice["delta"] for choice in chunk["choices"])
-
-
-async def with_pauses(events: AsyncGenerator[Event, None], pause_s: float) -> AsyncIterator[Event | None]:
-    """The events, and None whenever `pause_s` passes without one."""
+async def with_pauses(events: AsyncGenerator[Event, None], pause_s: float) -> AsyncGenerator[Event | None, None]:
+    """The events, and None whenever `pause_s` passes without one. Closing it closes them."""
     waiting: asyncio.Task[Event] | None = None
     try:
         while True:
@@ -74,3 +79,4 @@ async def with_pauses(events: AsyncGenerator[Event, None], pause_s: float) -> As
         if waiting:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
+        await events.aclose()

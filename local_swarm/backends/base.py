@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from local_swarm.types import Event, Prompt
+from local_swarm.backends import wire
+from local_swarm.types import Embedded, Event, Prompt
 
 State = Literal["starting", "ready", "restarting", "failed", "closed"]
 
@@ -28,7 +29,7 @@ class Seat:
 class Facts:
     """What a loaded model is. `context`: most tokens of prompt and answer together. `answer_tokens`: what every answer
     is sure to get. `memory_bytes`: what the engine's process uses for weights, cache and buffers. `note`: what its user should
-    know, such as that the graphics card could not be used."""
+    know, such as that the graphics card could not be used. `thinks`: whether it thinks before it answers."""
 
     model: str
     engine: str
@@ -40,6 +41,7 @@ class Facts:
     description: str | None = None
     starter: bool = False
     note: str | None = None
+    thinks: bool = False
 
 
 class Backend(Protocol):
@@ -57,6 +59,16 @@ class Backend(Protocol):
     @property
     def facts(self) -> Facts | None: ...
 
+    @property
+    def pid(self) -> int | None:
+        """The engine's process, for watching it; None where it has none of its own."""
+        ...
+
+    @property
+    def beat(self) -> wire.Beat | None:
+        """Its last sign of life; None where it gives none."""
+        ...
+
     async def start(self) -> Facts: ...
 
     async def close(self) -> None: ...
@@ -67,6 +79,10 @@ class Backend(Protocol):
 
     async def ready(self, within_s: float) -> bool:
         """Wait for the state `ready`, at most so long; whether it has come."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """A vector for each text, of the model's own view of it. Raises ContextExceeded for one that is too long."""
         ...
 
     def generate(self, prompt: Prompt, seats: Sequence[Seat]) -> AsyncGenerator[Event, None]: ...

@@ -1,25 +1,31 @@
 """Scripted answers at a set pace: an engine without a model, for tests, benchmarks and trying things out.
 
-It passes the same contract suite as the real ones. A token is a word.
+It passes the same contract suite as the real ones. A token is a word. What a script writes is read as a model's reply is, so it
+may think and call tools in the way of the given chat template.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+from local_swarm.backends import wire
 from local_swarm.backends.base import Facts, Seat, State
+from local_swarm.chat.template import ChatTemplate
+from local_swarm.chat.turn import Reader, Settled, turn
 from local_swarm.errors import ContextExceeded, EngineLost, Starting
-from local_swarm.types import Accepted, Candidate, Delta, Event, FinishReason, Prompt, Usage
+from local_swarm.types import Accepted, Candidate, Delta, Embedded, Event, FinishReason, Prompt, TokenLogprob, Usage
 
 Script = Callable[[Prompt, Seat], str]
 
 
 def parrot(prompt: Prompt, seat: Seat) -> str:
     """The anchor repeats the question; the others sometimes add a word, depending on their seed alone."""
-    said = prompt.messages[-1].content
+    said = prompt.messages[-1].content if prompt.text is None else prompt.text
     return said if seat.anchor or seat.seed % 3 else f"{said} indeed"
 
 
@@ -28,14 +34,58 @@ def until(text: str, stops: Sequence[str]) -> str:
     return min((text.split(stop, 1)[0] for stop in stops), key=len, default=text)
 
 
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """One seat that says its words, one a turn, and may say `limit` of them."""
+
+    prompt: Prompt
+    seat: Seat
+    words: list[str]
+    reader: Reader
+    tokens: int
+    limit: int
+    began: float
+
+    def ended(self, at: int) -> bool:
+        return at >= min(len(self.words), self.limit)
+
+    def say(self, at: int) -> Iterator[Event]:
+        """A word, or the end once all are said."""
+        if not self.ended(at):
+            pieces = self.reader.push(self.words[at] if at == 0 else " " + self.words[at])
+            yield from (Delta(self.seat.voter, piece.text, piece.thought) for piece in pieces)
+        elif at == min(len(self.words), self.limit):
+            said = self.reader.close()
+            yield from (Delta(self.seat.voter, piece.text, piece.thought) for piece in said.last)
+            yield self.candidate(said)
+
+    def candidate(self, said: Settled) -> Candidate:
+        cut = len(self.words) > self.limit
+        finish: FinishReason = "length" if cut else "tool_calls" if said.calls else "stop"
+        own = (self.prompt.text or "").split() if self.prompt.scored else []
+        written = self.words[: self.limit] if self.prompt.sampling.logprobs is not None else []
+        return Candidate(
+            said.words, self.seat.voter, finish, Usage(self.tokens, min(len(self.words), self.limit)),
+            time.monotonic() - self.began, self.seat.anchor, said.calls, mean_logprob=-0.1,
+            logprobs=tuple(TokenLogprob(word, -0.1, ((word, -0.1),)) for word in written),
+            prompt_logprobs=tuple(TokenLogprob(word, -0.2 if place else None) for place, word in enumerate(own)),
+            reasoning=said.thoughts, flaw=said.flaw,
+        )  # fmt: skip
+
+
 class Fake:
     """A `Backend`. `pace_s`: seconds per word; all seats write side by side, as in one batch.
 
     `busy` and `idle` are set while there are requests in the works and while there are none any more.
     """
 
-    def __init__(self, script: Script = parrot, pace_s: float = 0.0, context: int = 1000) -> None:
-        self.script, self.pace_s = script, pace_s
+    pid: int | None = None
+    beat: wire.Beat | None = None
+
+    def __init__(
+        self, script: Script = parrot, pace_s: float = 0.0, context: int = 1000, template: str | None = None
+    ) -> None:
+        self.script, self.pace_s, self.template = script, pace_s, ChatTemplate(template)
         self._facts = Facts("fake", "fake", context, context // 4, "none")
         self._state: State = "starting"
         self._up = asyncio.Event()
@@ -86,27 +136,39 @@ class Fake:
                 if self._state == "closed"
                 else Starting("The engine is starting.")
             )
-        tokens = sum(len(message.content.split()) for message in prompt.messages)
+        said = " ".join([*(message.content for message in prompt.messages), prompt.text or ""])
+        tokens = len(said.split())
         if tokens >= self._facts.context:
             raise ContextExceeded(tokens, self._facts.context)
-        lost = self._lost
-        began = time.monotonic()
-        left = {seat: until(self.script(prompt, seat), prompt.sampling.stop).split(" ") for seat in seats}
+        asked = turn(prompt, self.template)
+        lost, began = self._lost, time.monotonic()
+        limit = min(prompt.sampling.max_tokens or self._facts.answer_tokens, self._facts.context - tokens)
+        speakers = [
+            Speaker(prompt, seat, self._words(prompt, seat), asked.reader(), tokens, limit, began) for seat in seats
+        ]
         self._count(1)
         try:
             yield Accepted(tokens)
-            limit = min(prompt.sampling.max_tokens or self._facts.answer_tokens, self._facts.context - tokens)
             for at in range(limit + 1):
-                for seat in list(left):
-                    if at < min(len(left[seat]), limit):
-                        yield Delta(seat.voter, left[seat][at] if at == 0 else " " + left[seat][at])
-                    else:
-                        yield self._candidate(seat, left.pop(seat), limit, tokens, began)
-                if not left:
+                for speaker in speakers:
+                    for event in speaker.say(at):
+                        yield event
+                if all(speaker.ended(at) for speaker in speakers):
                     return
                 await self._pause(lost)
         finally:
             self._count(-1)
+
+    def _words(self, prompt: Prompt, seat: Seat) -> list[str]:
+        return until(self.script(prompt, seat), prompt.sampling.stop).split(" ")
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """Counts of letters: texts with the same letters are alike."""
+        if self._state != "ready":
+            raise Starting("The engine is starting.")
+        counts = [[1.0 + text.count(letter) for letter in "etaoinsh"] for text in texts]
+        vectors = [[count / math.hypot(*row) for count in row] for row in counts]
+        return Embedded(vectors, self._facts.model, sum(len(text.split()) for text in texts))
 
     def _count(self, change: int) -> None:
         self.running += change
@@ -115,17 +177,9 @@ class Fake:
         then.clear()
 
     async def _pause(self, lost: asyncio.Event) -> None:
-        try:
-            await asyncio.wait_for(lost.wait(), self.pace_s)
-        except TimeoutError:
-            if not lost.is_set():
-                return
+        if self.pace_s:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(lost.wait(), self.pace_s)
+        if not lost.is_set():
+            return
         raise EngineLost("The engine's process ended while it worked on this request.")
-
-    def _candidate(self, seat: Seat, words: list[str], limit: int, tokens: int, began: float) -> Candidate:
-        written = words[:limit]
-        finish: FinishReason = "stop" if len(words) <= limit else "length"
-        usage = Usage(tokens, len(written))
-        return Candidate(
-            " ".join(written), seat.voter, finish, usage, time.monotonic() - began, seat.anchor, mean_logprob=-0.1
-        )

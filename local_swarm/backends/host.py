@@ -70,7 +70,9 @@ class Host:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._listener), 1.0)
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        said = next((line for line in reversed(self.last_words) if line.strip()), "")
+        if code:
+            logger.info("The engine's last words:\n%s", "\n".join(self.last_words))
+        said = next((line for line in reversed(self.last_words) if telling(line)), "")
         return f"{how} ({said})" if said else how
 
     @property
@@ -102,3 +104,10 @@ class Host:
         if self._listener:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
+
+
+def telling(line: str) -> bool:
+    """Whether a line says why a process died; what Python adds about where it stood does not."""
+    return bool(line.strip()) and not line.startswith(
+        (" ", "Fatal Python error", "Current thread", "Thread 0x", "Extension modules")
+    )

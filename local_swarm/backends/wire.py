@@ -41,7 +41,8 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Answer `text` once per seed. `temperatures` and `seeds` have one entry per seat. Clients take turns. `schema` is JSON."""
+    """Answer `text` once per seed. `temperatures` and `seeds` have one entry per seat. Clients take turns. `schema` is JSON.
+    `kept`: control tokens that are told as text; `scored`: how likely the text's own tokens are is told before the answers."""
 
     job: int
     client: str
@@ -54,6 +55,8 @@ class Generate:
     bias: list[tuple[int, float]] = field(default_factory=list)
     logprobs: int | None = None
     schema: str | None = None
+    kept: list[str] = field(default_factory=list)
+    scored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,22 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """Make a vector of a text."""
+
+    job: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Let go of all idle prefixes and copies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The model is ready. `bos` and `eos` are the texts of its special tokens; `note` is for its user."""
+    """The model is ready. `bos` and `eos` are the texts of its special tokens, `fill` those that stand before a prefix, before a
+    suffix and before what is filled in between, where it has learned that; `note` is for its user."""
 
     context: int
     answer_tokens: int
@@ -80,6 +92,7 @@ class Loaded:
     eos: str
     on_gpu: bool
     note: str | None = None
+    fill: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +120,7 @@ class JobRefused:
 
 @dataclass(frozen=True, slots=True)
 class JobInvalid:
-    """The job cannot be done as it is wished."""
+    """Its schema cannot be enforced."""
 
     job: int
     message: str
@@ -119,14 +132,27 @@ class JobBusy:
     message: str
 
 
+Scores = list[
+    tuple[str, float | None, list[tuple[str, float]]]
+]  # of each token: text, nats, (text, nats) of the likeliest
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """How likely each token of the prompt was; nothing is known of the first."""
+
+    job: int
+    tokens: Scores
+
+
 @dataclass(frozen=True, slots=True)
 class SeatText:
-    """`logprobs`, where they are wanted: of each token (text, nats, [(text, nats) of the likeliest])."""
+    """`logprobs` where they are wanted."""
 
     job: int
     seat: int
     text: str
-    logprobs: list[tuple[str, float, list[tuple[str, float]]]]
+    logprobs: Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,21 +170,46 @@ class SeatDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Pooled:
+    """The vector, of length 1, and how many tokens the text had."""
+
+    job: int
+    vector: list[float]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
-    """A sign of life: decode steps done so far, requests in the works, cells in use and sequences that hold none."""
+    """A sign of life: decode steps done so far, requests in the works, cells in use, sequences that hold none, and tokens written
+    so far."""
 
     steps: int
     jobs: int
     cells_used: int
     sequences_unused: int
+    written: int = 0
 
 
-Command = Generate | Cancel | Forget
-Report = Loaded | LoadFailed | JobAccepted | JobRefused | JobInvalid | JobBusy | SeatText | SeatDone | Beat
-COMMANDS: dict[str, type[Command]] = {kind.__name__: kind for kind in (Generate, Cancel, Forget)}
+Command = Generate | Cancel | Pool | Forget
+Report = (
+    Loaded | LoadFailed | JobAccepted | JobRefused | JobInvalid | JobBusy | SeatText | SeatDone | Scored | Pooled | Beat
+)
+COMMANDS: dict[str, type[Command]] = {kind.__name__: kind for kind in (Generate, Cancel, Pool, Forget)}
 REPORTS: dict[str, type[Report]] = {
     kind.__name__: kind
-    for kind in (Loaded, LoadFailed, JobAccepted, JobRefused, JobInvalid, JobBusy, SeatText, SeatDone, Beat)
+    for kind in (
+        Loaded,
+        LoadFailed,
+        JobAccepted,
+        JobRefused,
+        JobInvalid,
+        JobBusy,
+        SeatText,
+        SeatDone,
+        Scored,
+        Pooled,
+        Beat,
+    )
 }
 
 

@@ -58,8 +58,8 @@ def measure(wish: Wish, say: Say) -> dict[str, Any]:
     }  # fmt: skip
     found["n_over_one"] = ratio(answers)
     say("llama.cpp's own ways ...")
-    found["separate_s"] = None if wish.quick else replace(order, kind="separate").run()["seconds"]
-    found["llama_server_n_s"] = llama_server(order, wish) if wish.server else None
+    found |= {"separate_s": None, "over_separate": None} if wish.quick else beside_separate(order)
+    found |= beside_server(order, wish) if wish.server else {"llama_server_n_s": None, "over_llama_server": None}
     found["of_llama_bench"] = of_llama_bench(order, wish, answers) if wish.server else None
     say(f"the same as {PREFERRED} ...")
     found["preferred"] = preferred(order, wish, found)
@@ -157,20 +157,37 @@ def long_prompts(order: Order, say: Say) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def llama_server(order: Order, wish: Wish) -> float:
-    """Seconds of llama.cpp's own server for n answers to one prompt, the median of the repeats."""
+def beside_separate(order: Order) -> dict[str, float]:
+    """Seconds of n instances of llama-cpp-python's own `Llama` one after the other, and ours over them."""
+    theirs = replace(order, kind="separate").run()["seconds"]
+    ours = replace(order, kind="many", texts=(letters(order.prompt_tokens, 0),)).run()["seconds"]
+    return {"separate_s": theirs, "over_separate": ours / theirs}
+
+
+def beside_server(order: Order, wish: Wish) -> dict[str, float]:
+    """Seconds of llama.cpp's own server for n answers to one prompt, and ours over them, each pair one after the other."""
+    theirs, ratios = [], []
+    for seed in range(wish.repeats):
+        text = letters(wish.prompt_tokens, seed)
+        theirs.append(llama_server(order, wish, text))
+        ratios.append(replace(order, kind="many", texts=(text,)).run()["seconds"] / theirs[-1])
+    return {"llama_server_n_s": median(theirs), "over_llama_server": median(ratios)}
+
+
+def llama_server(order: Order, wish: Wish, text: str) -> float:
+    """A server is started for each prompt: it keeps what it has read, which would be in the way of the next one."""
     assert wish.server
     port = 18_411
     context = wish.prompt_tokens + wish.n * (wish.new_tokens + 32) + 256
     command = [
         str(wish.server), "-m", order.path, "--port", str(port), "-np", str(wish.n), "-c", str(context), "-t", str(wish.threads),
-        "-tb", str(wish.threads), "-ngl", str(order.gpu_layers), "--kv-unified", "--no-webui", "-fa", "off", "--no-warmup",
+        "-tb", str(wish.threads), "-ngl", str(order.gpu_layers), "--kv-unified", "--no-webui", "-fa", "off",
     ]  # fmt: skip
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdout=quiet, stderr=quiet, env=order.environment) as process:
         try:
             wait_for(f"http://127.0.0.1:{port}/health", process)
-            return median(ask_server(port, letters(wish.prompt_tokens, seed), wish) for seed in range(wish.repeats))
+            return ask_server(port, text, wish)
         finally:
             process.kill()
 

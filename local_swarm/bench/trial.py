@@ -186,6 +186,12 @@ def answers(order: Order) -> dict[str, Any]:
     return {"one_s": one, "n_s": many, "read_s": read, "wrote_s": wrote, "python_share": median(ours)}
 
 
+def many(order: Order) -> dict[str, Any]:
+    """Seconds of n answers."""
+    bench = Bench(order, order.prompt_tokens + order.n * (order.new_tokens + 32) + 256, order.n)
+    return {"seconds": bench.answers(order.texts[0], order.n)}
+
+
 def decoding(order: Order) -> dict[str, Any]:
     """Tokens a second of n sequences, quiet and beside a busy neighbour; what our own Python takes of a step."""
     bench = Bench(order, 512 + order.n * 512, order.n)
@@ -356,7 +362,9 @@ def candidate(report: wire.SeatDone, text: str) -> Candidate:
     return Candidate(text, f"w{report.seat}", report.finish, usage, report.seconds, anchor=report.seat == 0)
 
 
-KINDS = {one.__name__: one for one in (answers, decoding, second_turn, gap, idle_cells, memory, separate, replayed)}
+KINDS = {
+    one.__name__: one for one in (answers, many, decoding, second_turn, gap, idle_cells, memory, separate, replayed)
+}
 
 
 def main() -> None:

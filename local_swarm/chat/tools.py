@@ -1,44 +1,118 @@
-"""A model's raw reply in, its words and its tool calls out, for the Hermes way of writing calls. Pure.
-
-Hermes (NousResearch's Hermes-Function-Calling; Qwen2.5, Granite and the starter model write it):
-`<tool_call>{"name": ..., "arguments": {...}}</tool_call>`, any number of times, around or after words.
-"""
+"""The tools that a request offers, and what a model made of them: which calls can be carried out, and why others cannot. Pure."""
 
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
-from local_swarm.types import ToolCall
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import UnknownType, ValidationError, best_match
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
-CALL = re.compile(r"<tool_call>\s*(.*?)\s*(?:</tool_call>|\Z)", re.DOTALL)
+from local_swarm.chat.notations import NAME, Written
+from local_swarm.types import JSON, ToolCall
+
+UNFIT = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+    Unresolvable,
+    UnknownType,
+)  # a schema that is none
 
 
-def parse_reply(text: str) -> tuple[str, tuple[ToolCall, ...]]:
-    """(words, calls). A call that cannot be read stays in the words, where it can be seen."""
-    calls: list[ToolCall] = []
+class Toolbox:
+    """Tools as OpenAI's API describes them."""
 
-    def take(match: re.Match[str]) -> str:
-        call = parse_call(match[1], len(calls))
-        if call is None:
-            return match[0]
-        calls.append(call)
-        return ""
+    def __init__(self, tools: Sequence[JSON]) -> None:
+        self.tools = {str(tool["function"]["name"]): tool["function"] for tool in tools}
 
-    words = CALL.sub(take, text)
-    return (words.strip() if calls else words), tuple(calls)
+    def __bool__(self) -> bool:
+        return bool(self.tools)
+
+    @cached_property
+    def by_small_name(self) -> dict[str, str]:
+        return {name.lower(): name for name in reversed(self.tools)}
+
+    def knows(self, name: str) -> bool:
+        return self.proper(name) in self.tools
+
+    def proper(self, name: str) -> str:
+        """A tool's own name, where a model wrote it with other capitals or a `functions.` before it."""
+        if name in self.tools:
+            return name
+        return self.by_small_name.get(name.removeprefix("functions.").lower(), name)
+
+    def schema(self, name: str) -> JSON:
+        """The JSON schema of a tool's arguments; of a tool that takes none, or says nothing, that of any object."""
+        parameters = self.tools.get(name, {}).get("parameters")
+        return parameters if isinstance(parameters, dict) and parameters else {"type": "object"}
+
+    def types(self, name: str, key: str) -> frozenset[str]:
+        """The JSON types that a parameter may have; none where that is not said."""
+        properties = self.schema(self.proper(name)).get("properties")
+        return types_of(properties.get(key)) if isinstance(properties, dict) else frozenset()
+
+    def problem(self, name: str, arguments: Any) -> str | None:
+        """Why a call cannot be carried out."""
+        if name not in self.tools:
+            return f"there is no tool {name!r}"
+        if not isinstance(arguments, dict):
+            return f"the arguments of {name} are no JSON object"
+        found = violation(self.schema(name), arguments)
+        return f"{name}: {found}" if found else None
 
 
-def parse_call(body: str, number: int) -> ToolCall | None:
+def types_of(schema: Any) -> frozenset[str]:
+    if not isinstance(schema, dict):
+        return frozenset()
+    kinds = schema.get("type")
+    if isinstance(kinds, str):
+        return frozenset({kinds})
+    if isinstance(kinds, list):
+        return frozenset(kind for kind in kinds if isinstance(kind, str))
+    choices = [choice for key in ("anyOf", "oneOf") for choice in schema.get(key) or () if isinstance(choice, dict)]
+    return frozenset().union(*(types_of(choice) for choice in choices))
+
+
+def violation(schema: JSON, value: Any) -> str | None:
+    """The first way in which a value breaks a JSON schema. A schema that is none forbids nothing; none is ever fetched."""
     try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
+        validator = Draft202012Validator(schema, registry=Registry())
+        found: ValidationError | None = best_match(validator.iter_errors(value))
+    except UNFIT:
         return None
-    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+    if found is None:
         return None
-    arguments = data.get("arguments", data.get("parameters", {}))
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    return ToolCall(f"call_{number}", data["name"], text)
+    place = ".".join(str(part) for part in found.absolute_path)
+    return f"{place + ': ' if place else ''}{found.message[:200]}"
+
+
+def settled(
+    written: Sequence[Written], broken: Sequence[str], tools: Toolbox
+) -> tuple[tuple[ToolCall, ...], str | None]:
+    """(calls, flaw): what a client gets, and what is wrong with the first that cannot be carried out.
+
+    A call that nobody could read is handed on where its tool is known: clients tell the model what was wrong with it.
+    """
+    calls: list[ToolCall] = []
+    flaw = None
+    for one in written:
+        name = tools.proper(one.name)
+        text = one.arguments if isinstance(one.arguments, str) else json.dumps(one.arguments, ensure_ascii=False)
+        flaw = flaw or tools.problem(name, one.arguments)
+        calls.append(ToolCall(f"call_{len(calls)}", name, text))
+    for body in broken:
+        flaw = flaw or "a call could not be read"
+        if found := NAME.search(body):
+            _, _, arguments = body.partition('"arguments"')
+            calls.append(ToolCall(f"call_{len(calls)}", tools.proper(found[1]), arguments.lstrip(" :\n") or body))
+    return tuple(calls), flaw
 
 
 def canonical(call: ToolCall) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local_swarm.environment.engine import computes, install_engine
 from local_swarm.environment.progress import Progress
-from local_swarm.environment.recipe import Recipe, compiler_hint, recipe
+from local_swarm.environment.recipe import FROM_SYSTEM, HUB_NEEDS, Recipe, compiler_hint, recipe
 from local_swarm.environment.venv import Environment
 from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor
@@ -98,7 +98,10 @@ class Installer:
             self.progress.step(
                 "    PyTorch cannot be had now and is left out. To try again later: python main.py setup"
             )
-        self.environment.pip("install", "-e", f"{self.environment.root}[{','.join(extras)}]")
+        binary = ["--only-binary", ",".join(FROM_SYSTEM)] if self.what.system_packages else []
+        self.environment.pip("install", *binary, "-e", f"{self.environment.root}[{','.join(extras)}]")
+        if self.what.system_packages:
+            self.environment.pip("install", "--no-deps", *self.pins["hub"], *HUB_NEEDS, check=False)
         return extras
 
     def install_torch(self, requirement: str, index: str | None) -> bool:

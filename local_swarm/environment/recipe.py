@@ -12,6 +12,10 @@ WHEELS = "https://abetlen.github.io/llama-cpp-python/whl"  # the engine's own in
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"  # PyTorch's own index of builds without CUDA
 COMPILE_CORE_SECONDS = 400  # measured on a 2.5 GHz core without graphics; llama.cpp of llama-cpp-python 0.3.36
 FULL_BYTES, MINIMAL_BYTES = 3 << 30, 1 << 30  # of disk while installing, with and without PyTorch
+# What Termux has as packages of its own: pip must use those and not build others, which would need Rust and half an hour.
+FROM_SYSTEM = ("numpy", "psutil", "cryptography", "pydantic-core", "rpds-py")
+# huggingface_hub asks for hf-xet, which has no build for Android and can be done without; so it comes without what it asks for.
+HUB_NEEDS = ("click", "fsspec", "packaging", "tqdm")
 CMAKE_FILE = Path(__file__).with_name("llama_cpp.cmake")
 
 Which = Callable[[str], str | None]
@@ -56,7 +60,7 @@ def cuda(driver: str | None) -> EngineBuild:
 
 def engine_builds(os_name: System, accelerators: Sequence[Accelerator], which: Which) -> tuple[EngineBuild, ...]:
     """The builds to try, the best first; the last one always is the processor's."""
-    vendors = {one.vendor for one in accelerators}
+    vendors = {one.vendor for one in accelerators if one.memory_kind != "shared"}  # nothing runs on integrated graphics
     if os_name == "darwin":
         return (METAL, CPU) if "apple" in vendors else (CPU,)
     found: list[EngineBuild] = []

@@ -19,6 +19,11 @@ from local_swarm.errors import SetupFailed
 CHECK_S = 120
 
 
+def engine_for_graphics(root: Path | None) -> bool:
+    """Whether the engine that was set up can use a graphics card; yes where nobody knows."""
+    return root is None or Environment(root).installed().get("engine") != "cpu"
+
+
 class Environment:
     """The `.venv` of a checkout. `compiler`: the command that installs a C++ compiler on this machine."""
 

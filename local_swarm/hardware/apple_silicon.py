@@ -1,4 +1,4 @@
-"""Apple's chips by `sysctl`: the graphics cores share the machine's one memory."""
+"""Apple's chips by `sysctl` and `ioreg`: the graphics cores share the machine's one memory."""
 
 from __future__ import annotations
 
@@ -8,16 +8,43 @@ from local_swarm.hardware.profile import Accelerator
 from local_swarm.hardware.run import Run
 
 QUERY = ("sysctl", "machdep.cpu.brand_string", "hw.memsize")
+WIRED = ("sysctl", "iogpu.wired_limit_mb")  # by itself: older systems do not know it, and then sysctl fails as a whole
+CORES = ("ioreg", "-r", "-d", "1", "-c", "AGXAccelerator")
+LARGE = 36 << 30  # bytes of memory from which Metal lets graphics hold three quarters, below two thirds
 
 
 def probe(run: Run) -> tuple[Accelerator, ...]:
-    return parse(run(QUERY) or "")
+    told = run(QUERY) or ""
+    return parse(told, run(WIRED) or "", run(CORES) or "") if "Apple" in told else ()
 
 
-def parse(text: str) -> tuple[Accelerator, ...]:
-    """Lines `machdep.cpu.brand_string: Apple M2 Pro` and `hw.memsize: 17179869184`."""
+def parse(text: str, wired: str = "", tree: str = "") -> tuple[Accelerator, ...]:
+    """Lines `machdep.cpu.brand_string: Apple M2 Pro` and `hw.memsize: 17179869184`; `iogpu.wired_limit_mb: 0` where the limit is
+    Metal's own; `"gpu-core-count" = 16` in the tree of devices."""
     chip = re.search(r"^machdep\.cpu\.brand_string: (Apple .+)$", text, re.MULTILINE)
-    size = re.search(r"^hw\.memsize: (\d+)$", text, re.MULTILINE)
+    found = re.search(r"^hw\.memsize: (\d+)$", text, re.MULTILINE)
     if not chip:
         return ()
-    return (Accelerator("apple", chip[1].strip(), int(size[1]) if size else None, None, "unified"),)
+    size = int(found[1]) if found else None
+    cores = re.search(r'"gpu-core-count"\s*=\s*(\d+)', tree)
+    return (
+        Accelerator(
+            "apple",
+            chip[1].strip(),
+            size,
+            None,
+            "unified",
+            None,
+            limit(size, wired),
+            "Metal",
+            int(cores[1]) if cores else None,
+        ),
+    )
+
+
+def limit(size: int | None, wired: str) -> int | None:
+    """Bytes that graphics may hold at once (MTLDevice.recommendedMaxWorkingSetSize)."""
+    own = re.search(r"^iogpu\.wired_limit_mb: (\d+)$", wired, re.MULTILINE)
+    if own and int(own[1]):
+        return int(own[1]) << 20
+    return None if size is None else size * 3 // 4 if size >= LARGE else size * 2 // 3

@@ -1,15 +1,27 @@
-"""Every probe in, one `Hardware` out. A probe that fails finds nothing; none can fail the whole."""
+"""Every probe in, one `Hardware` out. A probe that fails finds nothing; none can fail the whole, nor hold it up for long."""
 
 from __future__ import annotations
 
 import os
 import platform
 import sys
+from collections.abc import Callable
+from functools import partial
 
-from local_swarm.hardware import amd, apple_silicon, memory, nvidia, processor
-from local_swarm.hardware.profile import Accelerator, Hardware, System
-from local_swarm.hardware.run import Run
+from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
+from local_swarm.hardware.profile import ARCHITECTURES, Accelerator, Hardware, System
+from local_swarm.hardware.run import Run, together
 from local_swarm.hardware.run import run as run_program
+
+Probe = Callable[[Run], tuple[Accelerator, ...]]
+
+# The probes of each system, the makers whose cards compute best first.
+PROBES: dict[System, tuple[Probe, ...]] = {
+    "linux": (nvidia.probe, amd.probe, intel.probe),
+    "darwin": (apple_silicon.probe,),
+    "windows": (nvidia.probe, windows.probe),
+    "android": (qualcomm.probe,),
+}
 
 
 def system(platform_name: str = sys.platform) -> System:
@@ -23,16 +35,14 @@ def system(platform_name: str = sys.platform) -> System:
 
 
 def architecture(machine: str) -> str:
-    return {"amd64": "x86_64", "x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}.get(
-        machine.lower(), machine.lower()
-    )
+    return ARCHITECTURES.get(machine.lower(), machine.lower())
 
 
 def accelerators(os_name: System, run: Run = run_program) -> tuple[Accelerator, ...]:
     """What can compute beside the processor, the best first."""
-    if os_name == "darwin":
-        return apple_silicon.probe(run)
-    return nvidia.probe(run) + (amd.probe(run) if os_name == "linux" else ())
+    found = together([partial(probe, run) for probe in PROBES[os_name]])
+    listed = [one for cards in found for one in cards or ()]
+    return tuple(sorted(listed, key=lambda one: one.memory_kind == "shared"))
 
 
 def detect(run: Run = run_program) -> Hardware:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib
 import os
 import platform
 import re
 from pathlib import Path
 
+from local_swarm.hardware import windows
+from local_swarm.hardware.files import read
 from local_swarm.hardware.profile import Processor, System
 from local_swarm.hardware.run import Run
 
@@ -29,19 +33,38 @@ TELLING = (
 QUOTA = (
     Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
 )  # fmt: skip
-SYSCTL = ("sysctl", "machdep.cpu.brand_string", "hw.physicalcpu", "hw.logicalcpu")
+SYSCTL = ("sysctl", "machdep.cpu", "hw.physicalcpu", "hw.logicalcpu")
+ARM_FEATURES = ("sysctl", "hw.optional.arm")
+APPLE = {"": "asimd", "DotProd": "asimddp", "I8MM": "i8mm", "BF16": "bf16"}
+CENTRAL = ("reg", "query", r"HKLM\HARDWARE\DESCRIPTION\System\CentralProcessor\0")
 
 
 def probe(system: System, run: Run, cpuinfo: Path = Path("/proc/cpuinfo")) -> Processor:
     logical = usable_cores()
     if system in ("linux", "android"):
-        try:
-            return parse_cpuinfo(cpuinfo.read_text(encoding="utf-8", errors="replace"), logical)
-        except OSError:
-            return Processor(None, None, logical)
+        return parse_cpuinfo(read(cpuinfo), logical)
     if system == "darwin":
-        return parse_sysctl(run(SYSCTL) or "", logical)
-    return Processor(platform.processor() or None, None, logical)
+        return parse_sysctl(run(SYSCTL) or "", logical, run(ARM_FEATURES) or "")
+    name = windows.parse_processor(run(CENTRAL) or "") or platform.processor() or None
+    return Processor(name, counted() or logical, logical, windows_features(platform.machine()))
+
+
+def counted() -> int | None:
+    """Physical cores as psutil counts them, None before it is installed."""
+    try:
+        found = importlib.import_module("psutil").cpu_count(logical=False)
+    except Exception:
+        return None
+    return int(found) if found else None
+
+
+def windows_features(machine: str) -> tuple[str, ...]:
+    """What Windows' own function (winnt.h, PF_*_INSTRUCTIONS_AVAILABLE) says is there; nothing elsewhere."""
+    present = getattr(getattr(getattr(ctypes, "windll", None), "kernel32", None), "IsProcessorFeaturePresent", None)
+    if present is None:
+        return ()
+    numbers = {"asimd": 19, "asimddp": 43} if machine.upper() == "ARM64" else {"avx": 39, "avx2": 40, "avx512f": 41}
+    return tuple(name for name, number in numbers.items() if present(number))
 
 
 def usable_cores(quota: tuple[Path, Path, Path] = QUOTA) -> int | None:
@@ -50,13 +73,6 @@ def usable_cores(quota: tuple[Path, Path, Path] = QUOTA) -> int | None:
     cores = len(affinity(0)) if affinity else os.cpu_count()
     allowed = parse_quota(*(read(path) for path in quota))
     return min(cores, allowed) if cores and allowed else cores
-
-
-def read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
 
 
 def parse_quota(maximum: str, old_quota: str, old_period: str) -> int | None:
@@ -84,7 +100,15 @@ def parse_cpuinfo(text: str, logical: int | None) -> Processor:
     )
 
 
-def parse_sysctl(text: str, logical: int | None) -> Processor:
+def parse_sysctl(text: str, logical: int | None, arm: str = "") -> Processor:
+    """`machdep.cpu.brand_string: Apple M1` and the like; features as `hw.optional.arm.FEAT_DotProd: 1` on Apple's own chips, else
+    as `machdep.cpu.leaf7_features: AVX2 ...`."""
     found = dict(re.findall(r"^([\w.]+): (.+)$", text, re.MULTILINE))
     physical = found.get("hw.physicalcpu", "")
-    return Processor(found.get("machdep.cpu.brand_string"), int(physical) if physical.isdigit() else None, logical)
+    name = found.get("machdep.cpu.brand_string")
+    told = {"", *re.findall(r"^hw\.optional\.arm\.FEAT_(\w+): 1$", arm, re.MULTILINE)}
+    features = [ours for theirs, ours in APPLE.items() if theirs in told] if "Apple" in (name or "") else []
+    listed = f"{found.get('machdep.cpu.features', '')} {found.get('machdep.cpu.leaf7_features', '')}".lower()
+    flags = set(listed.replace("avx1.0", "avx").split())
+    features += [flag for flag in TELLING if flag in flags]
+    return Processor(name, int(physical) if physical.isdigit() else None, logical, tuple(features))

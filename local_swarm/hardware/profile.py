@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from local_swarm.errors import WrongUse
 
 System = Literal["linux", "darwin", "windows", "android"]
 Vendor = Literal["nvidia", "amd", "intel", "apple", "qualcomm"]
@@ -20,11 +23,12 @@ class Processor:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """`limit_bytes`: what a container or a service manager allows, where it does."""
+    """`limit_bytes`: what a container or a service manager allows, where it does. `swap_bytes`: never counted as memory."""
 
     total_bytes: int | None
     available_bytes: int | None
     limit_bytes: int | None = None
+    swap_bytes: int | None = None
 
     @property
     def usable_bytes(self) -> int | None:
@@ -34,7 +38,9 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Accelerator:
-    """`memory_bytes` of `unified` and `shared` memory is part of the system's, not beside it."""
+    """`memory_bytes` of `unified` and `shared` memory is part of the system's, not beside it. `limit_bytes`: the most that the
+    chip may hold of it at once, where there is such a limit. `runtime`: what computes on it, e.g. `CUDA 12.4` or `ROCm`.
+    `cores`: of an Apple chip's graphics."""
 
     vendor: Vendor
     name: str
@@ -42,6 +48,9 @@ class Accelerator:
     free_bytes: int | None
     memory_kind: MemoryKind
     driver: str | None = None
+    limit_bytes: int | None = None
+    runtime: str | None = None
+    cores: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +74,61 @@ class Hardware:
             size = f" {one.memory_bytes / 2**30:.0f} GiB" if one.memory_bytes and one.memory_kind == "dedicated" else ""
             parts.append(f"{one.name}{size}")
         return ", ".join(parts)
+
+
+ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"}
+
+
+def hardware_from(told: Any) -> Hardware:
+    """A machine as `detect --json` tells it; absent keys are unknown. Raises WrongUse for what cannot be one."""
+    if not isinstance(told, dict):
+        raise WrongUse("The hardware must be a JSON object as `detect --json` prints it.")
+    cpu, memory = part(told, "cpu"), part(told, "memory")
+    arch = str(told.get("arch") or "x86_64").lower()
+    features = cpu.get("features") or ()
+    if not isinstance(features, (list, tuple)):
+        raise WrongUse(f"cpu.features must be a list, not {features!r}.")
+    return Hardware(
+        one_of(told.get("os") or "linux", System, "os"), ARCHITECTURES.get(arch, arch),
+        Processor(text(cpu, "name"), whole(cpu, "physical_cores"), whole(cpu, "logical_cores"), tuple(map(str, features))),
+        Memory(*(whole(memory, key) for key in ("total_bytes", "available_bytes", "limit_bytes", "swap_bytes"))),
+        tuple(accelerator_from(one) for one in told.get("accelerators") or ()),
+    )  # fmt: skip
+
+
+def accelerator_from(told: Any) -> Accelerator:
+    if not isinstance(told, dict):
+        raise WrongUse(f"An accelerator must be an object, not {told!r}.")
+    vendor = one_of(told.get("vendor"), Vendor, "vendor")
+    return Accelerator(
+        vendor, text(told, "name") or f"{vendor} graphics", whole(told, "memory_bytes"), whole(told, "free_bytes"),
+        one_of(told.get("memory_kind") or ("unified" if vendor == "apple" else "dedicated"), MemoryKind, "memory_kind"),
+        text(told, "driver"), whole(told, "limit_bytes"), text(told, "runtime"), whole(told, "cores"),
+    )  # fmt: skip
+
+
+def part(told: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = told.get(key) or {}
+    if not isinstance(found, dict):
+        raise WrongUse(f"{key} must be an object, not {found!r}.")
+    return found
+
+
+def one_of(value: Any, choices: Any, key: str) -> Any:
+    if value not in get_args(choices):
+        raise WrongUse(f"{key} must be one of {', '.join(get_args(choices))}, not {value!r}.")
+    return value
+
+
+def whole(told: Mapping[str, Any], key: str) -> int | None:
+    value = told.get(key)
+    if value is not None and (
+        isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1 << 60
+    ):
+        raise WrongUse(f"{key} must be a number of bytes or cores, not {value!r}.")
+    return None if value is None else int(value)
+
+
+def text(told: Mapping[str, Any], key: str) -> str | None:
+    value = told.get(key)
+    return None if value is None else str(value)

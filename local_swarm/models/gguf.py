@@ -6,22 +6,32 @@ damaged or hostile header costs an error, never memory.
 
 from __future__ import annotations
 
+import os
+import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from local_swarm.errors import BadModelFile
+from local_swarm.models.shape import Shape, kv_values
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 MAX_ENTRIES = 1 << 16  # metadata keys or tensors: real files have some hundreds to some thousands
 MAX_TEXT = 1 << 24  # bytes of one string: chat templates are the longest, some ten thousand
 MAX_ITEMS = 1 << 24  # items of one array: vocabularies have up to some hundred thousand
+MAX_TEXTS = 1 << 22  # texts in all arrays together: each takes time to pass over
 MAX_DIMENSIONS = 4
+MAX_LAYERS = 4096
+MAX_PARTS = 256
+MAX_NUMBER = 1 << 40  # no size, count or length that a header tells is larger
+PART = re.compile(r"^(?P<stem>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.gguf$")  # llama.cpp's names of split files
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 STRING, ARRAY = 8, 9
+LENGTH = struct.Struct("<Q")
+BLOCK_BYTES = 1 << 20
 # Tensor type -> (values a block, bytes a block), from ggml's table of types.
 BLOCKS = {
     0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 36),
@@ -57,11 +67,17 @@ class Header:
         return str(self.metadata.get("general.name") or self.path.stem)
 
     def number(self, key: str) -> int | None:
-        """An integer under the architecture's prefix; of a per-layer array, the largest."""
+        """An integer under the architecture's prefix, None for what cannot be one; of a per-layer array, the largest."""
         value = self.metadata.get(f"{self.architecture}.{key}")
         if isinstance(value, list) and value:
             value = max(value)
-        return int(value) if isinstance(value, (int, float)) else None
+        return int(value) if isinstance(value, (int, float)) and 0 <= value <= MAX_NUMBER else None
+
+    @property
+    def file_type(self) -> int:
+        """llama.cpp's number for how most of the weights are quantised, -1 where it is not told."""
+        given = self.metadata.get("general.file_type", -1)
+        return given if isinstance(given, int) else -1
 
     @property
     def context(self) -> int | None:
@@ -69,31 +85,69 @@ class Header:
 
     @property
     def layers(self) -> int | None:
-        return self.number("block_count")
+        count = self.number("block_count")
+        return count if count and count <= MAX_LAYERS else None
 
     @property
     def chat_template(self) -> str | None:
-        return self.metadata.get("tokenizer.chat_template")
+        template = self.metadata.get("tokenizer.chat_template")
+        return template if isinstance(template, str) else None
+
+    def per_layer(self, key: str, default: int = 0) -> list[int]:
+        """A value for every layer: given one by one, or the same for all."""
+        given = self.metadata.get(f"{self.architecture}.{key}", default)
+        values = given if isinstance(given, list) else [given] * (self.layers or 0)
+        sound = [int(one) if isinstance(one, (int, float)) and 0 <= one <= MAX_NUMBER else default for one in values]
+        return (sound + [default] * (self.layers or 0))[: self.layers or 0]
 
     @property
     def kv_heads(self) -> list[int] | None:
-        """Heads of keys and values by layer; 0 where a layer keeps a recurrent state instead."""
-        layers, heads = self.layers, self.number("attention.head_count")
-        if not layers or not heads:
+        """Heads of keys and values by layer; 0 where a layer keeps a recurrent state or another layer's keys instead."""
+        heads = self.number("attention.head_count")
+        if not self.layers or not heads:
             return None
-        given = self.metadata.get(f"{self.architecture}.attention.head_count_kv", heads)
-        by_layer = list(map(int, given)) if isinstance(given, list) else [int(given)] * layers
         interval = self.number("full_attention_interval") or (4 if self.architecture in EVERY_FOURTH else 1)
-        return [count if (number + 1) % interval == 0 else 0 for number, count in enumerate(by_layer)]
+        own = self.layers - (self.number("attention.shared_kv_layers") or 0)
+        return [
+            count if (number + 1) % max(1, interval) == 0 and number < own else 0
+            for number, count in enumerate(self.per_layer("attention.head_count_kv", heads))
+        ]
 
-    def kv_bytes_per_token(self, bytes_per_value: float = 2.0) -> int | None:
-        """Bytes of keys and values for one position. Layers with a sliding window are priced in full: forks need all of it."""
+    @property
+    def windowed(self) -> list[bool]:
+        """Which layers look back over a window only, whose heads may be of another size: told one by one, or every n-th not."""
+        if not self.number("attention.sliding_window"):
+            return [False] * (self.layers or 0)
+        given = self.metadata.get(f"{self.architecture}.attention.sliding_window_pattern")
+        if isinstance(given, list):
+            return [bool(one) for one in self.per_layer("attention.sliding_window_pattern")]
+        every = int(given) if isinstance(given, int) and given > 0 else 1
+        return [(number + 1) % every != 0 for number in range(self.layers or 0)]
+
+    @property
+    def kv_values(self) -> int | None:
+        """Keys and values of one position over all layers, None where the header does not tell."""
         width, heads, by_layer = self.number("embedding_length"), self.number("attention.head_count"), self.kv_heads
         if not width or not heads or by_layer is None:
             return None
         key = self.number("attention.key_length") or width // heads
         value = self.number("attention.value_length") or width // heads
-        return int(sum(by_layer) * (key + value) * bytes_per_value)
+        if self.number("attention.key_length_mla"):  # latent attention: the values are a part of the keys
+            return sum(kv_values(1, count, key, 0) for count in by_layer)
+        near = (
+            self.number("attention.key_length_swa") or key,
+            self.number("attention.value_length_swa") or value,
+        )
+        sizes = zip(by_layer, self.windowed, strict=True)
+        return sum(kv_values(1, count, *(near if short else (key, value))) for count, short in sizes)
+
+    def kv_bytes_per_token(self, bytes_per_value: float = 2.0) -> int | None:
+        values = self.kv_values
+        return None if values is None else int(values * bytes_per_value)
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.context, self.kv_values or 0, self.state_bytes)
 
     @property
     def state_bytes(self) -> int:
@@ -114,6 +168,7 @@ class Reader:
 
     def __init__(self, file: BinaryIO, size: int, path: Path) -> None:
         self.file, self.size, self.path = file, size, path
+        self.texts_left = MAX_TEXTS
 
     def take(self, count: int) -> bytes:
         if count > self.size - self.file.tell():
@@ -134,6 +189,21 @@ class Reader:
     def text(self) -> str:
         return self.take(self.count(MAX_TEXT, "bytes in one text")).decode("utf-8", "replace")
 
+    def pass_over(self, texts: int) -> None:
+        """Go on behind so many texts, by blocks: vocabularies have some hundred thousand."""
+        while texts:
+            block = self.file.read(BLOCK_BYTES)
+            at, end = 0, len(block)
+            while texts and at + LENGTH.size <= end:
+                following = at + LENGTH.size + LENGTH.unpack_from(block, at)[0]
+                if following > end:
+                    break
+                at, texts = following, texts - 1
+            self.file.seek(at - end, os.SEEK_CUR)
+            if at == 0 and texts:  # one text longer than a block, or the end of the file
+                self.take(self.count(MAX_TEXT, "bytes in one text"))
+                texts -= 1
+
     def value(self, kind: int) -> Any:
         if kind == STRING:
             return self.text()
@@ -146,17 +216,43 @@ class Reader:
     def array(self) -> Any:
         kind, count = int(self.scalar("I")), self.count(MAX_ITEMS, "items in one list")
         if kind == STRING:
-            for _ in range(count):
-                self.text()
+            self.texts_left -= count
+            if self.texts_left < 0:
+                raise BadModelFile(f"{self.path} is damaged: it claims over {MAX_TEXTS} texts. Download it again.")
+            self.pass_over(count)
             return count
         if kind not in SCALARS:
             raise BadModelFile(f"{self.path} is damaged: a list of unknown type {kind}. Download it again.")
         data = self.take(count * struct.calcsize("<" + SCALARS[kind]))
-        return list(struct.unpack(f"<{count}{SCALARS[kind]}", data)) if count <= 4096 else count
+        return list(struct.unpack(f"<{count}{SCALARS[kind]}", data)) if count <= MAX_LAYERS else count
 
 
 def read_header(path: Path) -> Header:
-    """The header of a GGUF file. Raises BadModelFile when it is missing, not GGUF, damaged, or shorter than its tensors."""
+    """The header of a GGUF file; of one that is split, of its first part, with the sizes of all.
+
+    Raises BadModelFile when it is missing, not GGUF, damaged, or shorter than its tensors, or when a part is."""
+    first, *others = [read_part(part) for part in parts_of(path)]
+    for other in others:
+        first = replace(
+            first,
+            file_bytes=first.file_bytes + other.file_bytes,
+            weights_bytes=first.weights_bytes + other.weights_bytes,
+            tensors=first.tensors + other.tensors,
+        )
+    return first
+
+
+def parts_of(path: Path) -> list[Path]:
+    """The files that a model is split into, by the name of any of them; itself alone where it is not split."""
+    found = PART.match(path.name)
+    if not found or not 1 <= int(found["parts"]) <= MAX_PARTS:
+        return [path]
+    count = int(found["parts"])
+    return [path.with_name(f"{found['stem']}-{part:05}-of-{count:05}.gguf") for part in range(1, count + 1)]
+
+
+def read_part(path: Path) -> Header:
+    """The header of one file. Raises BadModelFile."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:

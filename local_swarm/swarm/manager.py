@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from local_swarm.backends.base import Backend, Seat
-from local_swarm.errors import Busy, EngineLost, Starting
-from local_swarm.swarm.consensus import decided, elect
+from local_swarm.chat.turn import again
+from local_swarm.errors import Busy, EngineLost, Starting, SwarmError
+from local_swarm.sandbox.host import Sandbox
+from local_swarm.swarm.jury import Jury
 from local_swarm.swarm.pressure import FEW, Level
+from local_swarm.swarm.question import Question, question_of
+from local_swarm.swarm.reliability import Reliability
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Prompt, Sampling, Strategy
 
+logger = logging.getLogger(__name__)
+
 ATTEMPTS = 2  # an engine that dies under a request is asked once more
 REVIVAL_S = 30.0  # how long a request waits for an engine that is coming back
+WAVE = (
+    8  # voices asked at once: in one batch they cost less than two rounds of half as many; the rest is asked if need be
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +58,23 @@ class Health:
 class Swarm:
     """The workers of one node. See `Voice`."""
 
-    def __init__(self, name: str, workers: Sequence[Worker], embedder: Embedder, habits: Habits | None = None) -> None:
+    def __init__(
+        self, name: str, workers: Sequence[Worker], embedder: Embedder, habits: Habits | None = None,
+        sandbox: Sandbox | None = None, reliability: Reliability | None = None,
+    ) -> None:  # fmt: skip
         self._name = name
         self.workers = tuple(workers)
-        self.embedder = embedder
         self.habits = habits or Habits()
+        self.jury = Jury(sandbox or Sandbox(()), embedder, reliability, self.habits.embedding_wait_s)
         self.pressure: Level = "none"
 
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def embedder(self) -> Embedder:
+        return self.jury.embedder
 
     @property
     def health(self) -> Health:
@@ -68,34 +85,72 @@ class Swarm:
         return Health("degraded" if healthy or failed else "starting", healthy, len(self.workers))
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
-        """See `Voice`. Deltas come only for a single worker: of several, none is the answer before the vote."""
+        """See `Voice`. Deltas come only from a single worker, or from the first to speak where a draft is wished for: of several,
+        none is the answer before the vote."""
         began = time.monotonic()
         asked = await self._asked(prompt)
-        seats = seats_for(asked, prompt.sampling, self.habits)
-        strategy = prompt.strategy or self.habits.strategy
-        candidates: list[Candidate] = []
+        seats = seats_for(asked, prompt.sampling, self.habits, prompt.anchored)
+        case = Case(question_of(prompt), prompt.strategy or self.habits.strategy, prompt.early, len(seats))
+        waves = [(asked[at : at + WAVE], seats[at : at + WAVE]) for at in range(0, len(seats), WAVE)]
+        for number, (workers, sitting) in enumerate(waves):
+            async with aclosing(self._wave(prompt, case, workers, sitting)) as events:
+                async for event in events:
+                    if number == 0 or not isinstance(event, Accepted):
+                        yield event
+            if await self._decided(case):
+                break
+        few = len(case.candidates) < len(seats)
+        election = await self.jury.elect(case.question, case.candidates, case.strategy)
+        async for mended in self._again(prompt, election, asked[0], seats[0]):
+            yield mended
+            election = await self.jury.elect(case.question, [*case.candidates, mended], case.strategy)
+        yield replace(election, seconds=time.monotonic() - began, decided_early=few, asked=len(seats))
+
+    async def _wave(
+        self, prompt: Prompt, case: Case, asked: Sequence[Worker], seats: Sequence[Seat]
+    ) -> AsyncGenerator[Event, None]:
+        """Some voices at once, until all have spoken or the case is decided. Raises what kept all of them from answering."""
         heard: asyncio.Queue[Event | None] = asyncio.Queue()  # bounded by what the seats may write
-        task = asyncio.create_task(self._ask(prompt, asked, seats, heard), name="swarm-ask")
+        work = self._ask(prompt, asked, seats, heard, alone=case.asked == 1)
+        task = asyncio.create_task(work, name="swarm-ask")
         try:
             while (event := await heard.get()) is not None:
                 if isinstance(event, Candidate):
-                    candidates.append(event)
-                if not isinstance(event, Delta) or len(seats) == 1:
-                    yield event
-                if isinstance(event, Candidate) and self._decided(prompt, candidates, len(seats), strategy):
+                    case.candidates.append(event)
+                yield event
+                if isinstance(event, Candidate) and await self._decided(case):
                     break
-            if not candidates:  # else the survivors vote, whatever befell the others
+            if not case.candidates:  # else the survivors vote, whatever befell the others
                 await task
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        yield await self._elect(candidates, strategy, began, len(seats))
 
-    @staticmethod
-    def _decided(prompt: Prompt, candidates: Sequence[Candidate], asked: int, strategy: Strategy) -> bool:
-        missing = asked - len(candidates)
-        may_be = prompt.early and 0 < missing < len(candidates)
-        return strategy == "fastest" or (may_be and decided(candidates, missing, strategy))
+    async def _again(
+        self, prompt: Prompt, election: Election, worker: Worker, seat: Seat
+    ) -> AsyncGenerator[Candidate, None]:
+        """Where the elected answer is of no use, one more by the first worker, made to do better. At most one, perhaps none."""
+        better = again(prompt, election.elected)
+        if better is None or not worker.healthy:
+            return
+        heard: asyncio.Queue[Event | None] = asyncio.Queue()
+        try:
+            await self._ask(better, [worker], [seat], heard, alone=False)
+        except SwarmError as problem:
+            logger.info("Asking again was of no use: %s", problem.message)
+        while not heard.empty():
+            if isinstance(event := heard.get_nowait(), Candidate) and event.flaw is None:
+                yield event
+
+    async def _decided(self, case: Case) -> bool:
+        missing = case.asked - len(case.candidates)
+        if case.strategy == "fastest" and case.candidates:
+            return True
+        return (
+            case.early
+            and missing > 0
+            and await self.jury.decided(case.question, case.candidates, missing, case.strategy)
+        )
 
     async def _asked(self, prompt: Prompt) -> list[Worker]:
         """The workers for a prompt, the least busy of the healthy ones; an engine that is coming back is waited for."""
@@ -103,6 +158,8 @@ class Swarm:
             if worker.backend.state == "restarting" and not self.health.healthy:
                 await worker.backend.ready(REVIVAL_S)
         healthy = [worker for worker in self.workers if worker.healthy]
+        if not healthy and all(worker.backend.state == "failed" for worker in self.workers):
+            raise EngineLost("The engine keeps ending soon after its start. Its log says why.", retry_after_s=30)
         if not healthy:
             raise Starting("The swarm is starting: no worker is ready yet. Try again in a moment.", retry_after_s=2)
         if self.pressure == "requests":
@@ -114,7 +171,12 @@ class Swarm:
         return sorted(least_busy_first[: max(1, voices)], key=lambda worker: worker.number)
 
     async def _ask(
-        self, prompt: Prompt, asked: Sequence[Worker], seats: Sequence[Seat], heard: asyncio.Queue[Event | None]
+        self,
+        prompt: Prompt,
+        asked: Sequence[Worker],
+        seats: Sequence[Seat],
+        heard: asyncio.Queue[Event | None],
+        alone: bool,
     ) -> None:
         """Hand on everything the workers say, each engine asked once for all of its own, and None at the end.
 
@@ -124,7 +186,7 @@ class Swarm:
         for worker, seat in zip(asked, seats, strict=True):
             engines.setdefault(worker.backend, []).append((worker, seat))
             worker.busy += 1
-        hearing = Hearing(heard, alone=len(seats) == 1)
+        hearing = Hearing(heard, alone, prompt.draft)
         try:
             async with asyncio.timeout(self.habits.longest_s) as limit:
                 hearing.limit, hearing.patience_s = limit, self.habits.patience_s
@@ -143,33 +205,35 @@ class Swarm:
                 worker.busy -= 1
             heard.put_nowait(None)
 
-    async def _elect(self, candidates: Sequence[Candidate], strategy: Strategy, began: float, asked: int) -> Election:
-        """The vote, off the event loop: comparing long answers takes a while."""
 
-        def vote() -> Election:
-            embed = self.embedder.function(self.habits.embedding_wait_s if strategy == "similarity" else 0.0)
-            return elect(candidates, strategy, embed)
+@dataclass(slots=True)
+class Case:
+    """One request before the jury: the candidates so far, of `asked` that may come."""
 
-        if strategy == "similarity":
-            self.embedder.begin()
-        election = await asyncio.to_thread(vote)
-        if strategy == "auto" and election.strategy == "structure" and not election.elected.text.count("```"):
-            self.embedder.begin()  # the next prose will be compared by meaning
-        return replace(election, seconds=time.monotonic() - began, decided_early=len(candidates) < asked)
+    question: Question
+    strategy: Strategy
+    early: bool
+    asked: int
+    candidates: list[Candidate] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Hearing:
-    """What one request has heard so far from all its engines. `alone`: one voice is asked, whose words go out as they come."""
+    """What one request has heard so far from all its engines. `alone`: one voice is asked, whose words go out as they come;
+    `draft`: so do those of the `leader`, the first of several to speak."""
 
     heard: asyncio.Queue[Event | None]
     alone: bool
+    draft: bool = False
+    leader: str | None = None
     accepted: bool = False
     answered: int = 0
     limit: asyncio.Timeout | None = None
     patience_s: float = 0.0
 
     def take(self, event: Event) -> None:
+        if isinstance(event, Delta) and not self._shown(event):
+            return
         if isinstance(event, Candidate):
             self.answered += 1
             if self.answered == 1 and self.limit:  # from now on the vote waits only so long
@@ -177,6 +241,11 @@ class Hearing:
         if not isinstance(event, Accepted) or not self.accepted:
             self.heard.put_nowait(event)
         self.accepted = self.accepted or isinstance(event, Accepted)
+
+    def _shown(self, delta: Delta) -> bool:
+        if self.draft and self.leader is None:
+            self.leader = delta.voter
+        return self.alone or delta.voter == self.leader
 
 
 async def ask_engine(prompt: Prompt, backend: Backend, voices: Sequence[tuple[Worker, Seat]], hearing: Hearing) -> None:
@@ -199,8 +268,8 @@ async def ask_engine(prompt: Prompt, backend: Backend, voices: Sequence[tuple[Wo
                 raise
 
 
-def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: Habits) -> list[Seat]:
-    """The anchor at temperature 0 and the others around it, each with a seed of its own.
+def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: Habits, anchored: bool = True) -> list[Seat]:
+    """The anchor, if there shall be one, at temperature 0 and the others around it, each with a seed of its own.
 
     A single worker samples as the client wishes, and greedily where it has no wish. With a `seed` worker i uses seed + i.
     """
@@ -208,11 +277,12 @@ def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: Habits) -> li
     others = len(asked) - 1
     seats = []
     for place, worker in enumerate(asked):
-        if place == 0:
+        if place == 0 and anchored:
             temperature = (sampling.temperature or 0.0) if others == 0 else 0.0
         elif sampling.temperature:
             temperature = sampling.temperature
         else:
-            temperature = habits.coolest + (habits.warmest - habits.coolest) * (place - 1) / max(1, others - 1)
+            span = habits.warmest - habits.coolest
+            temperature = habits.coolest + span * (place - anchored) / max(1, others - anchored)
         seats.append(Seat(worker.name, temperature, base + worker.number))
     return seats

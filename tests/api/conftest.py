@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 
-from local_swarm.api.routes import Status
+from local_swarm.api.connection import Impatient
+from local_swarm.api.server import Door as Entrance
 from local_swarm.api.server import create_app, listen, serving
+from local_swarm.api.status import Status
 from local_swarm.backends.fake import Fake
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
 
 
@@ -32,11 +35,18 @@ Open = Callable[..., AbstractAsyncContextManager[Door]]
 
 
 @asynccontextmanager
-async def open_door(engine: Fake | None = None, workers: int = 5, up: bool = True) -> AsyncIterator[Door]:
+async def open_door(
+    engine: Fake | None = None,
+    workers: int = 5,
+    up: bool = True,
+    who: Entrance | None = None,
+    connection: type[Impatient] = Impatient,
+) -> AsyncIterator[Door]:
     backend = engine or Fake(pace_s=0.001)
     if up:
         await backend.start()
-    swarm = Swarm("here", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], Embedder("/none", offline=True))
+    embedder = Embedder("/none", offline=True)
+    swarm = Swarm("here", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], embedder)
 
     def status() -> Status:
         health = swarm.health
@@ -45,7 +55,10 @@ async def open_door(engine: Fake | None = None, workers: int = 5, up: bool = Tru
     made = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{made.getsockname()[1]}"
     timeout = aiohttp.ClientTimeout(total=5)
-    async with serving(create_app(swarm, status), made), aiohttp.ClientSession(timeout=timeout) as http:
+    async with (
+        serving(create_app(swarm, status, Vectors(embedder, backend), who), made, connection),
+        aiohttp.ClientSession(timeout=timeout) as http,
+    ):
         yield Door(url, backend, swarm, http)
     await backend.close()
 

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from local_swarm.backends.base import Seat
 from local_swarm.backends.fake import Fake
-from local_swarm.types import Prompt
 
 pytestmark = pytest.mark.anyio
 
@@ -152,33 +150,6 @@ async def test_a_starting_swarm_says_when_to_come_back(open_a_door: Any) -> None
             assert await response.json() == {
                 "status": "starting", "workers": {"healthy": 0, "total": 5}, "model": "fake", "version": "0.1.0",
             }  # fmt: skip
-
-
-async def test_tool_calls_are_voted_on_and_told_as_openai_does(open_a_door: Any) -> None:
-    from local_swarm.types import Candidate, ToolCall
-
-    class Caller(Fake):
-        def _candidate(self, seat: Seat, *rest: Any) -> Candidate:
-            from dataclasses import replace
-
-            path = "b.txt" if seat.voter == "w1" else "a.txt"
-            call = ToolCall("call_0", "read", json.dumps({"path": path}))
-            return replace(super()._candidate(seat, *rest), text="", tool_calls=(call,), finish_reason="tool_calls")
-
-    tool = {"type": "function", "function": {"name": "read", "parameters": {"type": "object"}}}
-    async with open_a_door(Caller(script=silent)) as door:
-        _, body, _ = await post(door, {**HELLO, "tools": [tool], "swarm": {"early": False}})
-        choice = body["choices"][0]
-        assert choice["finish_reason"] == "tool_calls" and choice["message"]["content"] is None
-        assert choice["message"]["tool_calls"][0]["function"] == {"name": "read", "arguments": '{"path": "a.txt"}'}
-        assert body["swarm"]["agreement"] == 0.8
-        chunks, _ = await stream(door, {**HELLO, "tools": [tool], "model": "swarm-fast"})
-        [call] = [c for k in chunks for c in k["choices"][0]["delta"].get("tool_calls", [])]
-        assert call["index"] == 0 and call["id"] and json.loads(call["function"]["arguments"])
-
-
-def silent(_prompt: Prompt, _seat: Seat) -> str:
-    return ""
 
 
 @pytest.mark.parametrize(

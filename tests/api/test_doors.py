@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local_swarm.api.middleware import OwnMachineOnly
+from local_swarm.api.middleware import Gate
 from local_swarm.api.server import listen, place_of
 from local_swarm.errors import WrongUse
 
@@ -66,7 +66,7 @@ def test_a_broken_host_header_is_no_crash() -> None:
     async def app(*_: Any) -> None: ...
 
     scope = {"type": "http", "headers": [(b"host", b"[::1")]}
-    assert OwnMachineOnly(app).judge(scope) is not None
+    assert Gate(app).judge(scope) is not None
 
 
 def test_a_port_in_use_is_told_in_a_sentence() -> None:
@@ -75,9 +75,9 @@ def test_a_port_in_use_is_told_in_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "port"), [("0.0.0.0", 0), ("192.168.1.5", 0), ("127.0.0.1", 99999), ("127.0.0.1", -1)]
+    ("host", "port"), [("203.0.113.5", 0), ("no.such.host.invalid", 0), ("127.0.0.1", 99999), ("127.0.0.1", -1)]
 )
-def test_other_addresses_and_impossible_ports_are_refused(host: str, port: int) -> None:
+def test_addresses_of_others_and_impossible_ports_are_refused(host: str, port: int) -> None:
     with pytest.raises(WrongUse):
         listen(host, port)
 

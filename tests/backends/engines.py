@@ -15,8 +15,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from local_swarm.api.routes import Status
 from local_swarm.api.server import create_app, listen, serving
+from local_swarm.api.status import Status
 from local_swarm.backends.base import Backend
 from local_swarm.backends.fake import Fake
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible, Server
@@ -56,7 +56,7 @@ async def own_daemon(scratch: Path) -> AsyncIterator[Backend]:
         facts = await engine.start()
         swarm = Swarm("there", [Worker("v1", 1, engine)], Embedder("/none", offline=True))
         made = listen("127.0.0.1", 0)
-        app = create_app(swarm, lambda: Status("ok", 1, 1, facts.model, facts.context))
+        app = create_app(swarm, lambda: Status("ok", 1, 1, facts.model, facts.context), engine.embed)
         async with serving(app, made):
             yield OpenAICompatible(Server(f"http://127.0.0.1:{made.getsockname()[1]}/v1"))
         await engine.close()
@@ -73,6 +73,7 @@ async def llama_server(_scratch: Path) -> AsyncIterator[Backend]:
         port = free.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
         program, "-m", str(starter.PATH), "--port", str(port), "-c", str(CONTEXT), "-np", "8", "-kvu", "-t", "1", "--jinja",
+        "--embeddings", "--pooling", "mean",
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env={**os.environ, "OMP_WAIT_POLICY": "passive"},
     )  # fmt: skip

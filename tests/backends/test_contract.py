@@ -165,6 +165,28 @@ async def test_a_request_given_up_leaves_room_for_the_next(backend: Backend) -> 
     assert len(candidates(await collect(backend, prompt(), 6))) == 6
 
 
+async def test_a_text_is_continued_as_it_stands(backend: Backend) -> None:
+    if backend.facts and backend.facts.engine == "openai_compatible":
+        pytest.skip("servers do not tell how likely a prompt's own tokens are")
+    asked = Prompt((), text="def solve(numbers):\n    return", sampling=Sampling(max_tokens=6, logprobs=1), scored=True)
+    [answer] = candidates(await collect(backend, asked, 1)).values()
+    assert answer.text and "```" not in answer.text
+    assert answer.prompt_logprobs and len(answer.logprobs) == answer.usage.completion_tokens
+    assert all(one.logprob is not None and one.logprob <= 0 for one in answer.prompt_logprobs[1:])
+
+
+async def test_every_text_gets_a_vector_and_like_texts_like_ones(backend: Backend) -> None:
+    made = await backend.embed(["the sum of the even numbers", "the sum of the odd numbers", "What is the weather?"])
+    one, near, far = (list(vector) for vector in made.vectors)
+    assert len(one) == len(near) == len(far) > 1 and (made.tokens or 0) > 3
+    assert all(abs(sum(x * x for x in vector) - 1) < 1e-3 for vector in (one, near, far))
+
+    def cosine(a: list[float], b: list[float]) -> float:
+        return sum(x * y for x, y in zip(a, b, strict=True))
+
+    assert cosine(one, near) > cosine(one, far)
+
+
 @pytest.mark.parametrize("name", list(ENGINES))
 async def test_says_nothing_before_it_is_started(name: str, scratch: Path) -> None:
     async with ENGINES[name](scratch) as made:

@@ -78,7 +78,8 @@ def fresh(network: Network, tokens: list[int]) -> Scores:
     """Scores after tokens that one row has read from the start."""
     memory = network.blank()
     network.read(memory, tokens[:-1])
-    return network.step(memory, tokens[-1:])[0]
+    found: Scores = network.step(memory, tokens[-1:])[0]
+    return found
 
 
 def some(count: int, seed: int) -> list[int]:

@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.backends.llamacpp.text import Tail, held_back
+from local_swarm.backends.llamacpp.text import Tail
+from local_swarm.chat.marks import held_back
 
 
 def write(pieces: list[bytes], stops: list[str]) -> tuple[list[str], Tail]:

@@ -10,7 +10,7 @@ from local_swarm.types import Message, Prompt, ToolCall
 
 
 def render(source: str | None, *messages: Message, tools: tuple[dict[str, object], ...] = ()) -> str:
-    return ChatTemplate(source, "<s>", "</s>").render(Prompt(messages, tools))
+    return ChatTemplate(source, "<s>", "</s>").render(Prompt(messages, tools)).text
 
 
 def test_a_model_without_a_template_gets_chatml() -> None:

@@ -1,48 +1,70 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.chat.tools import canonical, parse_reply
+from local_swarm.chat.notations import Written
+from local_swarm.chat.tools import Toolbox, canonical, settled, violation
 from local_swarm.types import ToolCall
+from tests.chat.samples import TOOLS
 
-CALL = '<tool_call>\n{"name": "read", "arguments": {"path": "a.txt"}}\n</tool_call>'
-
-
-def test_a_call_is_taken_out_of_the_words() -> None:
-    words, calls = parse_reply(f"Let me look.\n{CALL}")
-    assert words == "Let me look."
-    assert [(call.name, json.loads(call.arguments)) for call in calls] == [("read", {"path": "a.txt"})]
+BOX = Toolbox(TOOLS)
 
 
-def test_several_calls_have_names_of_their_own() -> None:
-    words, calls = parse_reply(CALL + "\n" + CALL)
-    assert words == "" and len({call.id for call in calls}) == 2
+@pytest.mark.parametrize(
+    ("call", "flaw"),
+    [
+        (Written("read", {"filePath": "a"}), None),
+        (Written("READ", {"filePath": "a"}), None),
+        (Written("functions.read", {"filePath": "a"}), None),
+        (Written("read", {}), "'filePath' is a required property"),
+        (Written("read", {"filePath": "a", "limit": "x"}), "limit"),
+        (Written("reed", {}), "no tool 'reed'"),
+        (Written("read", "{cut"), "no JSON object"),
+        (Written("read", [1]), "no JSON object"),
+    ],
+)
+def test_a_call_is_checked_against_what_its_tool_takes(call: Written, flaw: str | None) -> None:
+    calls, found = settled([call], [], BOX)
+    assert len(calls) == 1 and (flaw is None) == (found is None)
+    assert flaw is None or flaw in (found or "")
 
 
-def test_a_call_without_its_end_mark_counts() -> None:
-    assert parse_reply(CALL.removesuffix("\n</tool_call>"))[1]
+def test_a_broken_call_of_a_known_tool_is_handed_on_as_it_is() -> None:
+    [call], flaw = settled([], ['{"name": "read", "arguments": {"filePath": "a'], BOX)
+    assert (call.name, call.arguments) == ("read", '{"filePath": "a') and flaw
+    assert settled([], ["{gibberish"], BOX) == ((), "a call could not be read")
 
 
-@pytest.mark.parametrize("body", ["{broken", "[]", '"text"', "{}", '{"name": 3}', '{"name": "f", "arguments": '])
-def test_what_cannot_be_read_stays_visible(body: str) -> None:
-    text = f"<tool_call>{body}</tool_call>"
-    assert parse_reply(text) == (text, ())
+@pytest.mark.parametrize(
+    "schema", [{"type": "nonsense"}, {"$ref": "#/nowhere"}, {"$ref": "http://127.0.0.1:9/x"}, {"type": 7}]
+)
+def test_a_schema_that_is_none_forbids_nothing_and_is_never_fetched(schema: dict[str, Any]) -> None:
+    assert violation(schema, {}) is None
 
 
-def test_words_without_calls_stay_as_they_are() -> None:
-    assert parse_reply("  plain words \n") == ("  plain words \n", ())
+def test_references_within_a_schema_are_followed() -> None:
+    schema = {"$defs": {"n": {"type": "integer"}}, "properties": {"a": {"$ref": "#/$defs/n"}}}
+    assert violation(schema, {"a": 1}) is None and violation(schema, {"a": "x"})
 
 
-@given(st.text())
-def test_any_text_can_be_read(text: str) -> None:
-    parse_reply("<tool_call>" + text)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    )
+)
+def test_any_arguments_can_be_judged(arguments: Any) -> None:
+    calls, _ = settled([Written("read", arguments)], [], BOX)
+    assert isinstance(calls[0].arguments, str)
 
 
 def test_equal_calls_are_equal_in_canonical_form() -> None:
     one, other = ToolCall("1", "f", '{"b": 1, "a": [2]}'), ToolCall("2", "f", '{"a":[2],"b":1}')
     assert canonical(one) == canonical(other) != canonical(ToolCall("3", "f", '{"a": [2], "b": 2}'))
     assert canonical(ToolCall("4", "f", "{broken")) == "f({broken)"
+    assert json.loads(one.arguments)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import sys
 import tomllib
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import pytest
 
 from local_swarm.environment.recipe import (
     CPU,
+    FROM_SYSTEM,
+    HUB_NEEDS,
     TORCH_CPU,
     Recipe,
     compiler_hint,
@@ -15,6 +19,7 @@ from local_swarm.environment.recipe import (
     has_compiler,
     recipe,
 )
+from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.hardware.profile import Accelerator, System, Vendor
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,6 +54,36 @@ def test_the_best_build_for_the_card_comes_first_and_the_processor_last() -> Non
     assert kinds("darwin", card("apple")) == ["metal", "cpu"]
     assert kinds("darwin") == ["cpu"]
     assert kinds("android", card("qualcomm")) == ["cpu"]
+
+
+def test_every_package_is_installed() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "local_swarm").rglob("__init__.py")}
+    assert set(listed) - {"local_swarm.data"} == there
+
+
+def test_an_engine_for_the_processor_alone_uses_no_card(tmp_path: Path) -> None:
+    folder = tmp_path / ".venv"
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    python.parent.mkdir(parents=True)
+    python.touch()
+    for engine, uses in (("cpu", False), ("cuda", True), ("metal", True)):
+        (folder / "local-swarm.json").write_text(json.dumps({"engine": engine}), encoding="utf-8")
+        assert engine_for_graphics(tmp_path) is uses
+    assert engine_for_graphics(None) and engine_for_graphics(tmp_path / "elsewhere")
+
+
+def test_nothing_is_built_for_graphics_that_are_not_used() -> None:
+    integrated = Accelerator("intel", "Intel Iris Xe", None, None, "shared")
+    assert [build.kind for build in engine_builds("linux", [integrated], all_tools)] == ["cpu"]
+
+
+def test_on_android_pip_may_not_build_what_needs_rust() -> None:
+    assert of("android").system_packages and {"pydantic-core", "rpds-py", "cryptography"} <= set(FROM_SYSTEM)
+    needed = (ROOT / "requirements-termux.txt").read_text(encoding="utf-8")
+    assert all(name in needed for name in (*FROM_SYSTEM, *HUB_NEEDS, PINS["hub"][0]))
+    packages = (ROOT / "scripts" / "install-termux.sh").read_text(encoding="utf-8")
+    assert all(f"python-{name}" in packages and f"python-{name}" in needed for name in FROM_SYSTEM)
 
 
 def test_what_can_neither_be_had_nor_built_is_not_tried() -> None:

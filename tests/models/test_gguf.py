@@ -111,8 +111,80 @@ def test_no_change_of_bytes_brings_anything_but_a_header_or_that_error(data: st.
     path = Path(tempfile.gettempdir()) / f"changed-{id(data)}.gguf"
     try:
         path.write_bytes(changed)
-        assert read_header(path).file_bytes == len(changed)
+        header = read_header(path)
+        assert header.file_bytes == len(changed) and header.shape.kv_values >= 0 and header.name
     except BadModelFile:
         pass
+    finally:
+        path.unlink(missing_ok=True)
+
+
+SCALAR = st.one_of(
+    st.tuples(st.just(4), st.integers(0, 2**32 - 1).map(lambda one: struct.pack("<I", one))),
+    st.tuples(st.just(5), st.integers(-(2**31), 2**31 - 1).map(lambda one: struct.pack("<i", one))),
+    st.tuples(st.just(6), st.floats(width=32).map(lambda one: struct.pack("<f", one))),
+    st.tuples(st.just(7), st.booleans().map(lambda one: struct.pack("<?", one))),
+    st.tuples(st.just(8), st.text(max_size=20).map(text)),
+    st.tuples(st.just(10), st.integers(0, 2**64 - 1).map(lambda one: struct.pack("<Q", one))),
+    st.tuples(st.just(9), st.lists(st.integers(0, 2**32 - 1), max_size=40).map(
+        lambda items: struct.pack(f"<IQ{len(items)}I", 4, len(items), *items))),
+)  # fmt: skip
+KEYS = st.sampled_from([
+    "x.block_count", "x.embedding_length", "x.context_length", "x.attention.head_count", "x.attention.head_count_kv",
+    "x.attention.key_length", "x.attention.value_length", "x.attention.key_length_mla", "x.attention.key_length_swa",
+    "x.attention.sliding_window", "x.attention.sliding_window_pattern", "x.attention.shared_kv_layers",
+    "x.full_attention_interval", "x.ssm.inner_size", "x.ssm.state_size", "x.ssm.conv_kernel", "x.ssm.group_count",
+    "x.shortconv.l_cache", "general.file_type", "general.name", "tokenizer.chat_template", "general.alignment",
+])  # fmt: skip
+
+
+@given(st.dictionaries(KEYS, SCALAR))
+def test_no_values_of_any_kind_make_a_shape_that_cannot_be(values: dict[str, tuple[int, bytes]]) -> None:
+    """A header that lies may get a wrong plan, but never a crash, a negative size or gigabytes of our memory."""
+    entries = [string("general.architecture", "x")]
+    entries += [text(key) + struct.pack("<I", kind) + data for key, (kind, data) in values.items()]
+    path = Path(tempfile.gettempdir()) / f"shaped-{id(values)}.gguf"
+    try:
+        path.write_bytes(gguf(entries))
+        header = read_header(path)
+        assert header.shape.kv_values >= 0 and header.shape.state_bytes >= 0 and isinstance(header.file_type, int)
+        assert header.chat_template is None or isinstance(header.chat_template, str)
+        assert header.name and header.kv_bytes_per_token() != -1
+    except BadModelFile:
+        pass
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def test_of_a_split_file_all_parts_count_and_none_may_be_missing(tmp_path: Path) -> None:
+    entries = [string("general.architecture", "x"), number("x.context_length", 77)]
+    first, second = tmp_path / "big-00001-of-00002.gguf", tmp_path / "big-00002-of-00002.gguf"
+    first.write_bytes(gguf(entries, [tensor("a", (32,), 8, 0)], data=bytes(34)))
+    with pytest.raises(BadModelFile, match="00002"):
+        read_header(first)
+    second.write_bytes(gguf([], [tensor("b", (64,), 8, 0)], data=bytes(68)))
+    for path in (first, second):
+        header = read_header(path)
+        assert (header.path, header.weights_bytes, header.tensors, header.context) == (first, 34 + 68, 2, 77)
+        assert header.file_bytes == first.stat().st_size + second.stat().st_size
+
+
+def test_endless_lists_of_texts_are_refused_and_not_walked_through(tmp_path: Path) -> None:
+    words = text("tokenizer.ggml.tokens") + struct.pack("<IIQ", 9, 8, 1 << 23)
+    with pytest.raises(BadModelFile, match="texts"):
+        read_header(written(tmp_path, gguf([words])))
+
+
+@given(st.lists(st.binary(max_size=30), max_size=30), st.integers(0, 3))
+def test_what_follows_a_list_of_texts_is_found_whatever_its_texts_are(items: list[bytes], kind: int) -> None:
+    long = [b"x" * (3 << 20)] * (kind == 3)  # longer than what is read at once
+    listed = b"".join(struct.pack("<Q", len(one)) + one for one in (*items, *long, *items))
+    count = 2 * len(items) + len(long)
+    words = text("tokenizer.ggml.tokens") + struct.pack("<IIQ", 9, 8, count) + listed
+    path = Path(tempfile.gettempdir()) / f"texts-{id(items)}.gguf"
+    try:
+        path.write_bytes(gguf([words, number("x.context_length", 77), string("general.architecture", "x")]))
+        header = read_header(path)
+        assert (header.metadata["tokenizer.ggml.tokens"], header.context) == (count, 77)
     finally:
         path.unlink(missing_ok=True)

@@ -7,9 +7,12 @@ import pytest
 from local_swarm.errors import DoesNotFit, UnknownModel, WrongUse
 from local_swarm.hardware.profile import Accelerator, Hardware, Memory, MemoryKind, Processor, System, Vendor
 from local_swarm.models import starter
+from local_swarm.models.budget import Rules, places
+from local_swarm.models.catalogue import Catalogue
 from local_swarm.models.gguf import Header, read_header
-from local_swarm.models.registry import find, is_path
-from local_swarm.models.selector import Plan, Rules, Wishes, plan
+from local_swarm.models.registry import find, is_path, model_of
+from local_swarm.models.selector import Plan, Wishes, plan
+from local_swarm.models.storage import Storage
 
 GIB = 1 << 30
 
@@ -34,7 +37,7 @@ def model(weights_gib: float = 4.5, trained: int = 131_072) -> Header:
 
 
 def planned(hardware: Hardware, header: Header | None = None, **wishes: int) -> Plan:
-    return plan(hardware, header or model(), Wishes(**wishes), Rules())
+    return plan(hardware, model_of(header or model()), Wishes(**wishes), Rules())
 
 
 def test_a_processor_gets_five_workers_a_card_eight_a_phone_two() -> None:
@@ -74,11 +77,54 @@ def test_a_container_limit_counts() -> None:
     assert planned(limited).memory.budget_bytes == 8 * GIB
 
 
+def test_workers_are_given_up_before_the_context_and_16_bit_keys_before_a_majority() -> None:
+    tight = planned(machine(15, "linux", card(8)))
+    assert (tight.context, tight.workers, tight.kv_type) == (32_768, 4, "f16")
+    tighter = planned(machine(15, "linux", card(7)))
+    assert tighter.context == 32_768 and tighter.kv_type == "q8_0" and tighter.workers >= 3
+
+
+def test_all_cards_of_one_maker_count_and_those_of_another_do_not() -> None:
+    two = machine(64, "linux", card(12), card(12), card(8, vendor="amd"), card(1, "shared", "intel"))
+    assert planned(two).memory.budget_bytes == int(24 * GIB * 0.9)
+
+
+def test_what_is_too_large_for_the_card_runs_on_the_processor_and_says_so() -> None:
+    what = planned(machine(64, "linux", card(4)))
+    assert not what.gpu and what.workers == 5 and "too large for the graphics card" in " ".join(what.why)
+
+
+def test_a_tiny_card_is_left_alone_and_graphics_can_be_forbidden() -> None:
+    assert [place.gpu for place in places(machine(16, "linux", card(2)), Rules())] == [False]
+    assert [place.gpu for place in places(machine(16, "linux", card(24)), Rules(gpu=False))] == [False]
+
+
+def test_what_the_chip_may_hold_at_once_bounds_unified_memory() -> None:
+    chip = Accelerator("apple", "Apple M2", 16 * GIB, None, "unified", limit_bytes=6 * GIB)
+    [place] = places(machine(16, "darwin", chip), Rules())
+    assert place.gpu and place.budget_bytes == 6 * GIB
+
+
+def test_a_card_that_tells_no_size_is_taken_for_a_small_one() -> None:
+    silent = Accelerator("intel", "a card", None, None, "dedicated")
+    assert places(machine(32, "linux", silent), Rules())[0].budget_bytes == int(6 * GIB * 0.9)
+
+
+def test_a_card_that_may_not_be_used_is_told_of() -> None:
+    what = plan(machine(64, "linux", card(24)), model_of(model()), Wishes(), Rules(gpu=False))
+    assert not what.gpu and "the graphics card is not used" in " ".join(what.why)
+
+
+def test_memory_that_is_taken_at_the_moment_is_told() -> None:
+    busy = Hardware("linux", "x86_64", Processor(None, 4, 4), Memory(32 * GIB, 2 * GIB))
+    assert "only 2.0 GiB are free at the moment" in " ".join(planned(busy).why)
+
+
 def test_what_cannot_fit_is_refused_with_numbers() -> None:
     with pytest.raises(DoesNotFit, match=r"GiB.*--context"):
         planned(machine(8))
     with pytest.raises(DoesNotFit):
-        planned(machine(32), context=131_072, instances=32)
+        planned(machine(20), context=131_072, instances=32)
 
 
 def test_impossible_wishes_are_wrong_use() -> None:
@@ -110,17 +156,19 @@ def test_the_starter_runs_on_one_core_and_is_known_as_such() -> None:
     assert planned(machine(16)).threads == 8
 
 
-def test_models_are_found_by_name_by_path_and_by_default(tmp_path: Path) -> None:
+def test_models_are_found_by_name_and_by_path(tmp_path: Path) -> None:
     (tmp_path / "mine.gguf").write_bytes(starter.PATH.read_bytes())
-    assert find(None, tmp_path).path == find("starter", tmp_path).path == starter.PATH
-    assert find("mine", tmp_path).path == find(str(tmp_path / "mine.gguf"), tmp_path).path == tmp_path / "mine.gguf"
+    none, own = Catalogue((), ()), Storage(tmp_path)
+    assert find("starter", none, own).path == starter.PATH
+    mine = tmp_path / "mine.gguf"
+    assert find("mine", none, own).path == find(str(mine), none, own).path == mine
     with pytest.raises(UnknownModel, match=r"Did you mean mine\?"):
-        find("mein", tmp_path)
-    with pytest.raises(UnknownModel, match=r"local-swarm-starter, mine"):
-        find("zzz", tmp_path)
+        find("mein", none, own)
+    with pytest.raises(UnknownModel, match=r"here are local-swarm-starter, mine\."):
+        find("zzz", none, own)
 
 
-@pytest.mark.parametrize("path", ["/a/b", "./b", "../b", "~/b", "b.gguf", "C:\\models\\b", ".\\b"])
+@pytest.mark.parametrize("path", ["/a/b", "./b", "../b", "~/b", "b.gguf", "C:\\models\\b", "C:/models/b", ".\\b"])
 def test_what_begins_like_a_path_is_one(path: str) -> None:
     assert is_path(path)
 

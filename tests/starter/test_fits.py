@@ -32,7 +32,7 @@ def test_every_captured_request_leaves_room_for_an_answer() -> None:
         if "image_url" not in json.dumps(body["messages"]):
             body = {key: body[key] for key in ("messages", "tools") if key in body}
             prompt = ChatRequest.model_validate(body).prompt(fast=False, session=None)
-            sizes[path.stem] = len(model.tokenize(template.render(prompt)))
+            sizes[path.stem] = len(model.tokenize(template.render(prompt).text))
     assert len(sizes) > 10 and header.context
     assert {name: size for name, size in sizes.items() if size > header.context - 1024} == {}
     model.close()

@@ -8,8 +8,10 @@ from typing import Any, cast
 
 import pytest
 
+from local_swarm.chat.families import HERMES
+from local_swarm.chat.reply import ReplyParser
 from local_swarm.chat.template import ChatTemplate
-from local_swarm.chat.tools import parse_reply
+from local_swarm.chat.tools import Toolbox, settled
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header
 from local_swarm.types import Message, Prompt, ToolCall
@@ -82,7 +84,7 @@ def test_the_template_in_the_model_renders_what_it_was_trained_on() -> None:
         lesson = reading(random)
         tools = lesson[0]["tools"]
         messages = tuple(as_message(message) for message in lesson[:3])
-        assert template.render(Prompt(messages, tuple(tools))) == render(lesson[:3])  # type: ignore[arg-type]
+        assert template.render(Prompt(messages, tuple(tools))).text == render(lesson[:3])  # type: ignore[arg-type]
 
 
 def as_message(message: dict[str, object]) -> Message:
@@ -98,6 +100,11 @@ def test_what_the_model_learns_to_write_is_what_the_parser_reads() -> None:
     for _ in range(50):
         lesson = reading(random)
         _, written = next(turns(lesson))
-        _, [call] = parse_reply(written.removesuffix("<|im_end|>"))
+        box = Toolbox(lesson[0]["tools"])  # type: ignore[arg-type]
+        parser = ReplyParser(HERMES, box)
+        parser.push(written.removesuffix("<|im_end|>"))
+        parser.close()
+        [call], flaw = settled(parser.calls, parser.broken, box)
+        assert flaw is None
         taught = lesson[1]["tool_calls"][0]["function"]  # type: ignore[index]
         assert (call.name, json.loads(call.arguments)) == (taught["name"], json.loads(taught["arguments"]))

@@ -12,7 +12,9 @@ import pytest
 from local_swarm.backends.base import Seat
 from local_swarm.backends.fake import Fake
 from local_swarm.errors import Busy, ContextExceeded, EngineLost, Starting
-from local_swarm.swarm.manager import Habits, Swarm, seats_for
+from local_swarm.sandbox.host import Sandbox
+from local_swarm.swarm.manager import WAVE, Habits, Swarm, seats_for
+from local_swarm.swarm.reliability import Reliability
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Message, Prompt, Sampling
@@ -176,7 +178,9 @@ async def test_hanging_up_frees_the_engine(fake: Fake) -> None:
 
 
 async def test_when_patience_ends_those_that_answered_decide() -> None:
-    backend = Fake(lambda _prompt, seat: "short" if seat.voter != "w5" else "long " * 200, pace_s=0.02)
+    backend = Fake(
+        lambda _prompt, seat: "a short answer, and whole" if seat.voter != "w5" else "long " * 200, pace_s=0.02
+    )
     await backend.start()
     election = await elected(swarm_of(backend, habits=Habits(patience_s=0.3)), prompt())
     assert len(election.candidates) == 4 and election.decided_early
@@ -197,6 +201,50 @@ async def test_once_nobody_can_change_the_outcome_the_rest_is_cancelled() -> Non
     assert len(election.candidates) < 5 and election.decided_early and backend.running == 0
     late = await elected(swarm_of(backend, habits=Habits(patience_s=0.05)), replace(prompt(), early=False))
     assert len(late.candidates) == 4
+
+
+CODE = "```python\ndef f(xs):\n    return {}\n```"
+
+
+async def test_code_is_run_and_the_vote_ends_when_two_pass_the_examples_alike() -> None:
+    right, same, wrong = CODE.format("sum(xs)"), CODE.format("0 + sum(xs)"), CODE.format("xs[0]")
+    said = {"w1": wrong, "w2": right, "w3": same}
+    backend = Fake(lambda _prompt, seat: said.get(seat.voter, f"{right} " + "and more " * 500), pace_s=0.001)
+    await backend.start()
+    sandbox = Sandbox()
+    if not await sandbox.start():
+        pytest.skip(f"nothing can be run here: {sandbox.reason}")
+    workers = [Worker(f"w{n}", n, backend) for n in range(1, 7)]
+    swarm = Swarm("here", workers, NOBODY, sandbox=sandbox)
+    election = await elected(swarm, prompt("Write f(xs). f([1, 2]) -> 3"))
+    assert (election.strategy, election.elected.text in (right, same)) == ("behaviour", True)
+    assert (len(election.candidates), election.asked, election.decided_early) == (3, 6, True)
+    await swarm.jury.close()
+
+
+async def test_many_voices_are_asked_in_waves_and_the_later_ones_only_if_need_be() -> None:
+    agreed = Fake(lambda _prompt, _seat: "```rust\nfn f() {}\n```")
+    divided = Fake(lambda _prompt, seat: f"```rust\nfn f() {{ {seat.voter} }}\n```")
+    for backend, least, most in ((agreed, 3, WAVE), (divided, 12, 12)):
+        await backend.start()
+        events = await ask(swarm_of(backend, workers=12), prompt())
+        election = events[-1]
+        assert isinstance(election, Election) and sum(isinstance(event, Accepted) for event in events) == 1
+        assert least <= len(election.candidates) <= most and election.asked == 12
+
+
+async def test_what_voters_are_worth_is_learned_from_their_votes() -> None:
+    backend = Fake(
+        lambda _prompt, seat: "```rust\nfn f() { 2 }\n```" if seat.voter == "w3" else "```rust\nfn f() { 1 }\n```"
+    )
+    await backend.start()
+    kept = Reliability()
+    workers = [Worker(f"w{n}", n, backend) for n in range(1, 4)]
+    swarm = Swarm("here", workers, NOBODY, reliability=kept)
+    for _ in range(5):
+        await elected(swarm, replace(prompt(), early=False))
+    first, third = kept.weight("w1"), kept.weight("w3")
+    assert first and third and first > third
 
 
 async def test_fastest_ends_with_the_first_answer() -> None:

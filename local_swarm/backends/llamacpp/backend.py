@@ -10,7 +10,8 @@ import logging
 import os
 import time
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from local_swarm.backends import wire
 from local_swarm.backends.base import Facts, Seat, State
 from local_swarm.backends.host import Host
 from local_swarm.chat.template import ChatTemplate
-from local_swarm.chat.tools import parse_reply
-from local_swarm.types import Accepted, Candidate, Delta, Event, Prompt, TokenLogprob, Usage
+from local_swarm.chat.turn import Reader, Settled, Turn, turn
+from local_swarm.types import JSON, Accepted, Candidate, Delta, Embedded, Event, Prompt, TokenLogprob, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +61,10 @@ class Open:
     """A request that the engine works on."""
 
     seats: Sequence[Seat]
-    began: float
+    readers: Sequence[Reader]
     inbox: Inbox = field(default_factory=asyncio.Queue)
-    texts: dict[int, list[str]] = field(default_factory=dict)
     logprobs: dict[int, list[TokenLogprob]] = field(default_factory=dict)
+    scored: tuple[TokenLogprob, ...] = ()
 
 
 class LlamaCpp:
@@ -75,6 +76,7 @@ class LlamaCpp:
         self._up = asyncio.Event()
         self._facts: Facts | None = None
         self._template: ChatTemplate | None = None
+        self._fill: list[str] | None = None
         self._host = self._new_host()
         self._open: dict[int, Open] = {}
         self._numbers = itertools.count(1)
@@ -211,9 +213,10 @@ class LlamaCpp:
     def _loaded(self, report: wire.Loaded, loading: asyncio.Future[Facts]) -> None:
         about = self.about
         self._template = ChatTemplate(about.template, report.bos, report.eos)
+        self._fill = report.fill
         self._facts = Facts(
             about.model, about.engine, report.context, report.answer_tokens, about.architecture, report.parameters,
-            resident_bytes(self._host.pid), about.description, about.starter, report.note,
+            resident_bytes(self._host.pid), about.description, about.starter, report.note, self._template.thinks,
         )  # fmt: skip
         self._state = "ready"
         self._up.set()
@@ -234,16 +237,24 @@ class LlamaCpp:
 
     async def generate(self, prompt: Prompt, seats: Sequence[Seat]) -> AsyncGenerator[Event, None]:
         """See `Backend`. Raises ContextExceeded, BadRequest, Busy, Starting, EngineLost."""
-        if self._state == "closed":
-            raise errors.EngineLost("The swarm is shutting down.")
-        if self._state == "failed":
-            raise errors.EngineLost("The engine keeps ending soon after its start. Its log says why.", retry_after_s=30)
-        if self._state != "ready" or not self._template:
-            raise errors.Starting("The engine is starting. Try again in a moment.")
-        text = self._template.render(prompt)
+        template = self._must_be_up()
+        asked = turn(self._to_fill(prompt), template)
+        try:
+            async with aclosing(self._work(asked, seats, asked.schema)) as events:
+                async for event in events:
+                    yield event
+        except errors.SchemaUnfit:
+            if asked.loose is None:
+                raise
+            async with aclosing(self._work(asked, seats, asked.loose)) as events:
+                async for event in events:
+                    yield event
+
+    async def _work(self, asked: Turn, seats: Sequence[Seat], schema: JSON | None) -> AsyncGenerator[Event, None]:
         number = next(self._numbers)
-        request = self._open[number] = Open(seats, time.monotonic())
-        self._host.send(order(number, text, seats, prompt))
+        readers = [asked.reader() for _ in seats]
+        request = self._open[number] = Open(seats, readers)
+        self._host.send(order(number, asked, seats, schema))
         try:
             left = len(seats)
             accepted: wire.JobAccepted | None = None
@@ -254,23 +265,73 @@ class LlamaCpp:
                 if isinstance(report, wire.JobAccepted):
                     accepted = report
                     yield Accepted(report.prompt_tokens)
+                elif isinstance(report, wire.Scored):
+                    request.scored = without_start(report.tokens, asked)
                 elif isinstance(report, wire.SeatText):
-                    request.texts.setdefault(report.seat, []).append(report.text)
                     request.logprobs.setdefault(report.seat, []).extend(map(token_logprob, report.logprobs))
-                    if report.text:
-                        yield Delta(seats[report.seat].voter, report.text)
+                    for piece in readers[report.seat].push(report.text):
+                        yield Delta(seats[report.seat].voter, piece.text, piece.thought)
                 elif isinstance(report, wire.SeatDone) and accepted:
                     left -= 1
-                    yield candidate(report, request, accepted.prompt_tokens)
-                elif isinstance(report, wire.JobRefused):
-                    raise errors.ContextExceeded(report.prompt_tokens, report.context)
-                elif isinstance(report, wire.JobInvalid):
-                    raise errors.BadRequest(report.message, param="response_format")
-                elif isinstance(report, wire.JobBusy):
-                    raise errors.Busy(report.message, retry_after_s=2)
+                    said = readers[report.seat].close()
+                    for piece in said.last:
+                        yield Delta(seats[report.seat].voter, piece.text, piece.thought)
+                    yield candidate(report, request, said, accepted.prompt_tokens)
+                else:
+                    raise refusal(report)
         finally:
             del self._open[number]
             self._host.send(wire.Cancel(number))
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """See `Backend`. One text at a time, so that answers in the works go on between them."""
+        self._must_be_up()
+        vectors, tokens = [], 0
+        for text in texts:
+            number = next(self._numbers)
+            request = self._open[number] = Open((), ())
+            self._host.send(wire.Pool(number, text))
+            try:
+                report = await request.inbox.get()
+            finally:
+                del self._open[number]
+            if isinstance(report, errors.SwarmError):
+                raise report
+            if not isinstance(report, wire.Pooled):
+                raise refusal(report)
+            vectors.append(report.vector)
+            tokens += report.tokens
+        return Embedded(vectors, self.about.model, tokens)
+
+    def _must_be_up(self) -> ChatTemplate:
+        if self._state == "closed":
+            raise errors.EngineLost("The swarm is shutting down.")
+        if self._state == "failed":
+            raise errors.EngineLost("The engine keeps ending soon after its start. Its log says why.", retry_after_s=30)
+        if self._state != "ready" or not self._template:
+            raise errors.Starting("The engine is starting. Try again in a moment.")
+        return self._template
+
+    def _to_fill(self, prompt: Prompt) -> Prompt:
+        """A text with a gap, written as the model has learned to fill one. Raises BadRequest where it has not."""
+        if prompt.text is None or not prompt.suffix:
+            return prompt
+        if self._fill is None:
+            raise errors.BadRequest(
+                "This model has not learned to fill in the middle, so it takes no suffix.", param="suffix"
+            )
+        before, after, middle = self._fill
+        return replace(prompt, text=f"{before}{prompt.text}{after}{prompt.suffix}{middle}")
+
+
+def refusal(report: wire.Report) -> errors.SwarmError:
+    if isinstance(report, wire.JobRefused):
+        return errors.ContextExceeded(report.prompt_tokens, report.context)
+    if isinstance(report, wire.JobInvalid):
+        return errors.SchemaUnfit(report.message)
+    if isinstance(report, wire.JobBusy):
+        return errors.Busy(report.message, retry_after_s=2)
+    return errors.EngineLost("The engine answered out of turn.")
 
 
 def resident_bytes(pid: int | None) -> int | None:
@@ -281,32 +342,43 @@ def resident_bytes(pid: int | None) -> int | None:
         return None
 
 
-def order(number: int, text: str, seats: Sequence[Seat], prompt: Prompt) -> wire.Generate:
-    sampling = prompt.sampling
+def order(number: int, asked: Turn, seats: Sequence[Seat], schema: JSON | None) -> wire.Generate:
+    prompt, sampling = asked.prompt, asked.prompt.sampling
     names = ("top_k", "top_p", "min_p", "repeat_penalty", "frequency_penalty", "presence_penalty")
     given = {name: getattr(sampling, name) for name in names if getattr(sampling, name) is not None}
     temperatures, seeds = [seat.temperature for seat in seats], [seat.seed for seat in seats]
-    schema = json.dumps(prompt.schema) if prompt.schema is not None else None
     return wire.Generate(
-        number, prompt.session or "", text, temperatures, seeds, sampling.max_tokens, list(sampling.stop), given,
-        list(sampling.bias), sampling.logprobs, schema,
+        number, prompt.session or "", asked.text, temperatures, seeds, sampling.max_tokens, list(sampling.stop), given,
+        list(sampling.bias), sampling.logprobs, json.dumps(schema) if schema is not None else None, asked.kept,
+        prompt.scored,
     )  # fmt: skip
 
 
-def candidate(report: wire.SeatDone, request: Open, prompt_tokens: int) -> Candidate:
+def candidate(report: wire.SeatDone, request: Open, said: Settled, prompt_tokens: int) -> Candidate:
+    """A call that was cut short by the limit of tokens ends with `length`, as words do."""
     seat = request.seats[report.seat]
-    words, calls = parse_reply("".join(request.texts.get(report.seat, ())))
+    cut = report.finish == "length" and said.flaw
     return Candidate(
-        text=words,
-        tool_calls=calls,
+        text=said.words,
+        tool_calls=said.calls,
         voter=seat.voter,
-        finish_reason="tool_calls" if calls else report.finish,
+        finish_reason="tool_calls" if said.calls and not cut else report.finish,
         usage=Usage(prompt_tokens, report.completion_tokens, report.cached_tokens),
         seconds=report.seconds,
         anchor=seat.anchor,
         mean_logprob=report.logprob_sum / report.completion_tokens if report.completion_tokens else None,
         logprobs=tuple(request.logprobs.get(report.seat, ())),
+        prompt_logprobs=request.scored,
+        reasoning=said.thoughts,
+        flaw=said.flaw,
     )
+
+
+def without_start(tokens: Sequence[Any], asked: Turn) -> tuple[TokenLogprob, ...]:
+    """The prompt's own tokens, less the beginning token that only the engine put before them."""
+    start = asked.template.bos
+    added = bool(tokens) and bool(start) and tokens[0][0] == start and not asked.text.startswith(start)
+    return tuple(token_logprob(token) for token in tokens[added:])
 
 
 def token_logprob(sent: Sequence[Any]) -> TokenLogprob:

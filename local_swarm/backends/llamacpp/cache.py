@@ -70,10 +70,13 @@ class Cache:
     def make_room(self, cells: int, sequences: int, but: int | None = None) -> None:
         """Let idle sequences go, the oldest first, until so much is unused or none but `but` is left."""
         for sequence in list(self.idle):
-            if self.memory.cells - self.cells_used >= cells and len(self.unused) >= sequences:
+            if self._room(cells, sequences):
                 return
             if sequence != but:
                 self.put_away(sequence)
+
+    def _room(self, cells: int, sequences: int) -> bool:
+        return self.memory.cells - self.cells_used >= cells and len(self.unused) >= sequences
 
     def tidy(self, most_idle: int) -> None:
         """Put idle sequences away until they hold no more cells than may slow down those that work."""
@@ -96,16 +99,24 @@ class Cache:
         match = self.prefixes.longest(tokens[:-1], self.whole, self.idle if working else ())
         return match.length if match else 0
 
-    def begin(self, tokens: Sequence[int], cells: int, sequences: int) -> Begun:
+    def begin(self, tokens: Sequence[int], cells: int, sequences: int, anew: bool = False) -> Begun:
         """A sequence for a prompt, at least whose last token is left to read. `cells` are wanted beyond those of the prompt, and
-        so many `sequences` in all; there must be as many once all idle ones are let go."""
+        so many `sequences` in all; there must be as many once all idle ones are let go. `anew`: all of it is read."""
+        if anew:
+            self.make_room(len(tokens) + cells, sequences)
+            return Begun(self.unused.pop(), 0, None)
         head = tuple(tokens[:-1])
         match = self.prefixes.longest(head, self.whole)
         if match and match.length < self.floors.get(match.sequence, 0):
             match = None
         known = self.prefixes.longest(head) if self.whole else match
         reused = match.length if match else 0
-        self.make_room(len(tokens) - reused + cells, sequences, but=known.sequence if known else None)
+        wanted = len(tokens) - reused + cells
+        self.make_room(wanted, sequences, but=known.sequence if known else None)
+        if not self._room(wanted, sequences):  # the one whose beginning is wanted is needed whole
+            if match and match.sequence in self.idle and self._take_over(match.sequence, reused):
+                return Begun(match.sequence, reused)
+            self.make_room(wanted, sequences)
         sequence = self.unused.pop()
         if self._from_checkpoint(head, sequence, known.length if known else 0, reused) or self._from_shelf(
             head, sequence, reused
@@ -149,13 +160,16 @@ class Cache:
 
     def put_away(self, sequence: int) -> None:
         """An idle sequence gives its cells back; what no other remembers of it goes to the shelf."""
+        self._shelve(sequence)
+        self.drop(sequence)
+
+    def _shelve(self, sequence: int) -> None:
         alone = self.prefixes.alone(sequence)
         if alone >= WORTH_KEEPING and 2 * alone >= self.prefixes.length(sequence):
             key = tuple(self.prefixes.tokens(sequence))
             saved = self.memory.save(sequence) if key not in self.shelf else None
             if saved is not None:
                 self._keep(self.shelf, key, saved)
-        self.drop(sequence)
 
     def drop(self, sequence: int) -> None:
         self.memory.free(sequence)
@@ -173,6 +187,15 @@ class Cache:
         self.floors.clear()
 
     # -- where to take over
+
+    def _take_over(self, sequence: int, length: int) -> bool:
+        """Work on with an idle sequence itself, from where it and the new prompt part."""
+        self._shelve(sequence)
+        if length < self.prefixes.length(sequence) and not self.memory.trim(sequence, length):
+            return False
+        self.prefixes.trim(sequence, length)
+        del self.idle[sequence]
+        return True
 
     def _fork(self, source: int, target: int, length: int) -> None:
         whole = length == self.prefixes.length(source)

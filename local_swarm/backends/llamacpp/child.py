@@ -73,7 +73,7 @@ def load(wish: wire.Load, reports: BinaryIO) -> Engine:
     engine.warm_up()
     send(reports, [wire.Loaded(
         wish.context, wish.answer_tokens, model.parameters, model.special_text("bos"), model.special_text("eos"), model.on_gpu,
-        note,
+        note, model.fill,
     )])  # fmt: skip
     return engine
 
@@ -122,8 +122,18 @@ def obey(engine: Engine, command: wire.Command, reports: BinaryIO) -> None:
         send(reports, [engine.submit(command)])
     elif isinstance(command, wire.Cancel):
         engine.cancel(command)
+    elif isinstance(command, wire.Pool):
+        send(reports, [pooled(engine, command)])
     else:
         engine.forget()
+
+
+def pooled(engine: Engine, command: wire.Pool) -> wire.Report:
+    """A text's vector, between two steps. Daemons ask for one at a time, so that answers go on in between."""
+    pool, tokens = engine.pool, engine.model.tokenize(command.text)
+    if len(tokens) > pool.room:
+        return wire.JobRefused(command.job, len(tokens), pool.room)
+    return wire.Pooled(command.job, pool.vector(tokens), len(tokens))
 
 
 if __name__ == "__main__":

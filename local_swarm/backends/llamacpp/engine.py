@@ -7,14 +7,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 
 from local_swarm.backends import wire
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
 from local_swarm.backends.llamacpp.draft import Lookup, observed, worth
 from local_swarm.backends.llamacpp.governor import Governor
-from local_swarm.backends.llamacpp.job import Job, Writer
-from local_swarm.backends.llamacpp.library import Batch, Context, Grammar, Model, grammar_of
+from local_swarm.backends.llamacpp.job import Drawn, Job, Read, TokenFacts, Writer, Written
+from local_swarm.backends.llamacpp.library import Batch, Context, Grammar, Model, Pool, Wanted, grammar_of
 from local_swarm.backends.llamacpp.pace import Pace
 from local_swarm.backends.llamacpp.prefixes import common
 from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, share
@@ -27,35 +27,6 @@ GROWTH = 256  # cells by which an answer longer than its budget goes on, while t
 WARM_UP = (64, 64, 1, 1, 8, 8)  # tokens of the first steps: enough for the kernels of large batches
 LONGEST_DRAFT = 8
 IDLE_SHARE = 0.05  # of a step's time that idle cells may cost those that work
-
-
-TokenFacts = tuple[str, float, list[tuple[str, float]]]  # as in `wire.SeatText`
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One sequence's part of a batch: its pending token and a draft of what may follow; `row`: its first row of scores."""
-
-    job: Job
-    writer: Writer
-    draft: Sequence[int]
-    row: int
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A prompt's part of a batch: so many of its tokens, and the row of scores after its last one."""
-
-    job: Job
-    count: int
-    row: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    token: int
-    logprob: float
-    facts: TokenFacts | None
 
 
 class Engine:
@@ -97,9 +68,16 @@ class Engine:
     def sequences_promised(self) -> int:
         return sum(job.seats - len(job.gone) - 1 for job in self.reading)
 
+    @cached_property
+    def pool(self) -> Pool:
+        """Where vectors of texts are made; there is none before the first is wanted."""
+        return Pool(self.model, self.memory.threads)
+
     def forget(self) -> None:
         """Let go of everything that is only remembered."""
         self.cache.forget()
+        if pool := self.__dict__.pop("pool", None):
+            pool.close()
 
     @property
     def most_idle(self) -> int:
@@ -108,7 +86,7 @@ class Engine:
 
     def beat(self) -> wire.Beat:
         jobs = len(self.waiting) + len(self.reading) + len(self.writing)
-        return wire.Beat(self.steps, jobs, self.cache.cells_used, len(self.cache.unused))
+        return wire.Beat(self.steps, jobs, self.cache.cells_used, len(self.cache.unused), self.written)
 
     def warm_up(self) -> None:
         """Read a piece of prompt: the first request shall not pay for lazily made graphs and cold weights, and a build that does
@@ -140,7 +118,7 @@ class Engine:
         try:
             grammar = Grammar(self.model, grammar_of(order.schema)) if order.schema else None
         except ValueError as problem:
-            return wire.JobInvalid(order.job, f"This JSON schema cannot be enforced: {problem}.")
+            return wire.JobInvalid(order.job, str(problem))
         bias = {int(token): weight for token, weight in order.bias}
         draws = [
             Draw(temperature, seed, bias=bias, **order.sampling)  # type: ignore[arg-type]
@@ -148,7 +126,8 @@ class Engine:
         ]
         lookup = Lookup(tokens, seats)
         self.waiting.append(Job(
-            order.job, order.client, tokens, draws, order.stop, limit, budget, self.clock(), lookup, grammar, order.logprobs
+            order.job, order.client, tokens, draws, order.stop, limit, budget, self.clock(), lookup, grammar, order.logprobs,
+            frozenset(order.kept), [] if order.scored else None,
         ))  # fmt: skip
         return wire.JobAccepted(order.job, len(tokens))
 
@@ -174,16 +153,17 @@ class Engine:
         read = self._add_reading(batch, rows)
         if not len(batch):
             return []
+        self._use_threads(reading=rows < len(batch))
         began = self.clock()
         if not self.memory.decode(batch):
             return self._shed()
         self.steps += 1
-        scores = self.memory.scores(rows + sum(one.row is not None for one in read))
+        scores = self.memory.scores(rows + sum(one.rows for one in read))
         seconds = self.clock() - began
         self.decode_s += seconds
         self.pace.saw(rows, len(batch) - rows, seconds)
         if rows == len(batch) and not self.model.on_gpu:
-            self._regulate(rows, seconds)
+            self.governor.saw(rows, seconds, self.clock())
         reports: list[wire.Report] = []
         for prompt in read:
             reports += self._read(prompt, scores)
@@ -191,10 +171,11 @@ class Engine:
             reports += self._write(part, scores)
         return reports
 
-    def _regulate(self, rows: int, seconds: float) -> None:
-        threads = self.governor.threads
-        if self.governor.saw(rows, seconds, self.clock()) != threads:
-            self.memory.use_threads(self.governor.threads)
+    def _use_threads(self, reading: bool) -> None:
+        """A step that reads is long enough for every thread to get its turn, whoever else computes."""
+        threads = self.governor.most if reading else self.governor.threads
+        if threads != self.memory.threads:
+            self.memory.use_threads(threads)
 
     def _admit(self) -> None:
         """Begin jobs whose turn it is and for which there is room. One whose prompt begins as another does that is just being
@@ -211,7 +192,8 @@ class Engine:
             self._begin(job)
 
     def _need(self, job: Job) -> Need:
-        fresh = len(job.tokens) - self.cache.known(job.tokens, working=True)
+        known = 0 if job.scored is not None else self.cache.known(job.tokens, working=True)
+        fresh = len(job.tokens) - known
         return Need(job.number, job.client, fresh + job.seats * job.budget, job.seats)
 
     def _better_later(self, job: Job) -> bool:
@@ -221,7 +203,8 @@ class Engine:
 
     def _begin(self, job: Job) -> None:
         sequences = job.seats + self.sequences_promised
-        begun = self.cache.begin(job.tokens, job.seats * job.budget + self.cells_promised, sequences)
+        cells = job.seats * job.budget + self.cells_promised
+        begun = self.cache.begin(job.tokens, cells, sequences, anew=job.scored is not None)
         job.sequence, job.read, job.reused = begun.sequence, begun.reused, begun.reused
         if (
             self.cache.whole
@@ -256,11 +239,16 @@ class Engine:
         ]
         parts = []
         for number, count in share(readings, room):
-            job = jobs[number]
+            job, scored = jobs[number], jobs[number].scored is not None
+            if scored:  # a row for each token: as many as there are
+                count = min(count, self.memory.outputs - rows - len(jobs))
+            if count < 1:
+                continue
             ends = job.read + count == len(job.tokens)
-            parts.append(Read(job, count, rows if ends else None))
-            rows += ends
-            batch.add(job.sequence, job.read, job.tokens[job.read : job.read + count], "last" if ends else "none")
+            parts.append(Read(job, count, rows, count if scored else int(ends), ends))
+            rows += parts[-1].rows
+            wanted: Wanted = "all" if scored else "last" if ends else "none"
+            batch.add(job.sequence, job.read, job.tokens[job.read : job.read + count], wanted)
         return parts
 
     # -- after a step
@@ -269,12 +257,16 @@ class Engine:
         """A piece of prompt is in memory. When it was the last, fork it for every seat and draw each one's first token."""
         job = part.job
         self.cache.extend(job.sequence, job.tokens[job.read : job.read + part.count])
+        if job.scored is not None:
+            self._score(job, part, scores)
         job.read += part.count
         if job.borders and job.read == job.borders[0]:
             job.borders.popleft()
             self.cache.checkpoint(job.sequence)
-        if part.row is None:
+        if not part.ends:
             return
+        if job.scored is not None:
+            yield wire.Scored(job.number, job.scored)
         self.reading.remove(job)
         self.writing.append(job)
         first, *others = [seat for seat in range(job.seats) if seat not in job.gone]
@@ -285,7 +277,18 @@ class Engine:
             grammar = job.grammar.copy() if job.grammar else None
             job.writers.append(Writer(seat, sequence, draw, tail, grammar, len(job.tokens), job.budget))
         for writer in list(job.writers):
-            yield from self._say(job, writer, [self._draw(job, writer, scores[part.row])])
+            yield from self._say(job, writer, [self._draw(job, writer, scores[part.first + part.rows - 1])])
+
+    def _score(self, job: Job, part: Read, scores: Scores) -> None:
+        """How likely the tokens after those just read are; they stand in the prompt as well."""
+        assert job.scored is not None
+        if job.read == 0:
+            job.scored.append((self.model.text(job.tokens[0]), None, []))
+        following = job.tokens[job.read + 1 : job.read + part.count + 1]
+        for place, token in enumerate(following):
+            row = scores[part.first + place]
+            facts = self._likeliest(job, row, token)
+            job.scored.append(facts or (self.model.text(token), self.logprobs.of(row, token), []))
 
     def _write(self, part: Written, scores: Scores) -> Iterator[wire.Report]:
         """Draw what follows the pending token, and on along the draft for as long as the draws agree with it."""
@@ -338,7 +341,7 @@ class Engine:
             writer.pending = one.token
             writer.logprob_sum += one.logprob
             if not self.model.ends(one.token):
-                shown += writer.tail.push(self.model.piece(one.token))
+                shown += writer.tail.push(self.model.piece(one.token, job.kept))
                 facts += [one.facts] if one.facts else []
             finish = self._finish(job, writer)
             if finish:

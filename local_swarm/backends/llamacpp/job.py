@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from local_swarm.backends.llamacpp.draft import Lookup
 from local_swarm.backends.llamacpp.library import Grammar
 from local_swarm.backends.llamacpp.text import Tail
 from local_swarm.backends.sampling import Draw
+
+TokenFacts = tuple[str, float | None, list[tuple[str, float]]]  # as in `wire.Scores`
 
 
 @dataclass(slots=True)
@@ -30,7 +33,8 @@ class Writer:
 @dataclass(slots=True)
 class Job:
     """A prompt with its seats. `read` of its `tokens` are in memory; `borders` are places where the reading pauses for a
-    checkpoint. `cells`: still promised and not yet used."""
+    checkpoint. `kept`: control tokens that are told as text; `scored`:
+    what is known of the prompt's own tokens, where that is wished for."""
 
     number: int
     client: str
@@ -43,6 +47,8 @@ class Job:
     lookup: Lookup
     grammar: Grammar | None = None
     logprobs: int | None = None
+    kept: frozenset[str] = frozenset()
+    scored: list[TokenFacts] | None = None
     sequence: int = -1
     read: int = 0
     reused: int = 0
@@ -65,3 +71,31 @@ class Job:
         if self.writers or self.read == len(self.tokens):
             return sum(writer.allowed - writer.written for writer in self.writers)
         return self.left + (self.seats - len(self.gone)) * self.budget
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One sequence's part of a batch: its pending token and a draft of what may follow; `row`: its first row of scores."""
+
+    job: Job
+    writer: Writer
+    draft: Sequence[int]
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A prompt's part of a batch: so many of its tokens, how many rows of scores they have from `first` on, whether it ends."""
+
+    job: Job
+    count: int
+    first: int
+    rows: int
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    token: int
+    logprob: float
+    facts: TokenFacts | None

@@ -21,7 +21,12 @@ from local_swarm.errors import BadModelFile, DoesNotFit
 MAX_SEQUENCES = 256  # llama.cpp's own bound, LLAMA_MAX_SEQ
 KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml's numbers of the types a cache may have
 FLASH_ATTENTION_AUTO, FLASH_ATTENTION_OFF = -1, 0
+POOLING_OWN, POOLING_NONE, POOLING_MEAN = -1, 0, 1
+POOL_ROOM = 2048  # tokens of a text of which a vector is made
 PARTIAL_ONLY = 1  # of a sequence's state only what cannot be cut: recurrent memory
+
+
+Wanted = Literal["all", "last", "none"]  # after which tokens of a part of a batch the scores are wanted
 
 
 class Log:
@@ -71,9 +76,7 @@ class Model:
         self.adapters: list[tuple[int, float]] = []
 
     def adapt(self, path: str, scale: float) -> None:
-        """Add a low-rank change (LoRA, Hu et al. 2021) to the weights, times `scale`, for contexts made from now on.
-
-        Raises BadModelFile for an adapter that cannot be read or that belongs to another model."""
+        """Add a low-rank change (LoRA, Hu et al. 2021) to the weights of contexts made from now on. Raises BadModelFile."""
         handle = lib.llama_adapter_lora_init(self.handle, path.encode())
         if not handle:
             raise BadModelFile(
@@ -122,8 +125,8 @@ class Model:
         start = lib.llama_vocab_bos(self.vocab)
         return tokens[1:] if tokens[:2] == [start, start] and start >= 0 else tokens
 
-    def piece(self, token: int) -> bytes:
-        """The bytes a token stands for: perhaps part of a character, nothing for control tokens."""
+    def piece(self, token: int, kept: frozenset[str] = frozenset()) -> bytes:
+        """The bytes a token stands for: perhaps part of a character, nothing for control tokens but those that are `kept`."""
         known = self._pieces.get(token)
         if known is None:
             buffer = ctypes.create_string_buffer(64)
@@ -132,6 +135,12 @@ class Model:
                 buffer = ctypes.create_string_buffer(-size)
                 size = lib.llama_token_to_piece(self.vocab, token, buffer, -size, 0, False)
             known = self._pieces[token] = buffer.raw[:size]
+        if (
+            not known
+            and kept
+            and (text := lib.llama_vocab_get_text(self.vocab, token) or b"").decode("utf-8", "replace") in kept
+        ):
+            return bytes(text)
         return known
 
     def text(self, token: int) -> str:
@@ -145,6 +154,17 @@ class Model:
         token = {"bos": lib.llama_vocab_bos, "eos": lib.llama_vocab_eos}[which](self.vocab)
         text = lib.llama_vocab_get_text(self.vocab, token) if token >= 0 else None
         return text.decode("utf-8", "replace") if text else ""
+
+    @property
+    def fill(self) -> list[str] | None:
+        """The texts that stand before a prefix, before a suffix and before what the model fills in between, if it can."""
+        tokens = [
+            find(self.vocab) for find in (lib.llama_vocab_fim_pre, lib.llama_vocab_fim_suf, lib.llama_vocab_fim_mid)
+        ]
+        texts = [
+            (lib.llama_vocab_get_text(self.vocab, one) or b"").decode("utf-8", "replace") for one in tokens if one >= 0
+        ]
+        return texts if len(texts) == 3 and all(texts) else None
 
     def ends(self, token: int) -> bool:
         return bool(lib.llama_vocab_is_eog(self.vocab, token))
@@ -235,7 +255,7 @@ class Batch:
     def __len__(self) -> int:
         return int(self.struct.n_tokens)
 
-    def add(self, sequence: int, position: int, tokens: Sequence[int], wanted: Literal["all", "last", "none"]) -> None:
+    def add(self, sequence: int, position: int, tokens: Sequence[int], wanted: Wanted) -> None:
         """Tokens of one sequence from a position on, and after which of them the scores are wanted."""
         begin, end = len(self), len(self) + len(tokens)
         self.token[begin:end] = tokens
@@ -276,10 +296,9 @@ class Context:
             )
         self.handle, self.model, self.cells, self.sequences = handle, model, cells, sequences
         if model.adapters:
-            handles, scales = zip(*model.adapters, strict=True)
-            count = len(handles)
-            list_of_handles = (lib.llama_adapter_lora_p_ctypes * count)(*handles)
-            lib.llama_set_adapters_lora(handle, list_of_handles, count, (ctypes.c_float * count)(*scales))
+            adapters, scales, count = *zip(*model.adapters, strict=True), len(model.adapters)
+            listed = (lib.llama_adapter_lora_p_ctypes * count)(*adapters)
+            lib.llama_set_adapters_lora(handle, listed, count, (ctypes.c_float * count)(*scales))
         self.outputs, self.threads = int(params.n_outputs_max), threads
         self.memory = lib.llama_get_memory(handle)
         self.batch = Batch(batch)
@@ -340,6 +359,41 @@ class Context:
 
     def clear(self) -> None:
         lib.llama_memory_clear(self.memory, True)
+
+    def close(self) -> None:
+        lib.llama_free(self.handle)
+
+
+class Pool:
+    """A small memory of its own in which texts are read whole, one at a time, to make one vector of each: in the way the model
+    was trained to, or else the mean over its tokens. `room`: most tokens of a text."""
+
+    def __init__(self, model: Model, threads: int, room: int = POOL_ROOM) -> None:
+        for way in (POOLING_OWN, POOLING_MEAN):
+            params = lib.llama_context_default_params()
+            params.n_ctx = params.n_batch = params.n_ubatch = min(room, model.trained_context or room)
+            params.n_threads = params.n_threads_batch = threads
+            params.embeddings, params.pooling_type, params.no_perf = True, way, True
+            self.handle = lib.llama_init_from_model(model.handle, params)
+            if not self.handle:
+                raise DoesNotFit(f"There is not enough memory to make vectors of texts: {log.last}.")
+            if lib.llama_pooling_type(self.handle) != POOLING_NONE:
+                break
+            lib.llama_free(self.handle)
+        self.model, self.room, self.batch = model, int(params.n_ctx), Batch(int(params.n_ctx))
+
+    def vector(self, tokens: Sequence[int]) -> list[float]:
+        """Of length 1. Raises RuntimeError when llama.cpp fails."""
+        self.batch.clear()
+        self.batch.add(0, 0, tokens, "all")
+        if memory := lib.llama_get_memory(self.handle):
+            lib.llama_memory_clear(memory, True)
+        if lib.llama_decode(self.handle, self.batch.struct) != 0:
+            raise RuntimeError(f"llama_decode failed on a text: {log.last}")
+        size = int(lib.llama_model_n_embd(self.model.handle))
+        found = np.ctypeslib.as_array(lib.llama_get_embeddings_seq(self.handle, 0), shape=(size,)).astype(np.float64)
+        unit: list[float] = (found / max(float(np.linalg.norm(found)), 1e-12)).round(7).tolist()
+        return unit
 
     def close(self) -> None:
         lib.llama_free(self.handle)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 from collections.abc import Sequence
 
+from local_swarm.chat.marks import held_back
+
 
 class Tail:
     """The end of a text that is being written.
@@ -37,13 +39,3 @@ class Tail:
             return ""
         shown, self._held = self._held + self._decoder.decode(b"", final=True), ""
         return shown
-
-
-def held_back(text: str, stops: Sequence[str]) -> int:
-    """Length of the longest end of `text` with which some stop string begins."""
-    longest = max((len(stop) for stop in stops), default=1) - 1
-    for size in range(min(longest, len(text)), 0, -1):
-        end = text[-size:]
-        if any(stop.startswith(end) for stop in stops):
-            return size
-    return 0

@@ -19,7 +19,7 @@ from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, pick
 from local_swarm.types import FinishReason
 
-TokenFacts = tuple[str, float, list[tuple[str, float]]]  # as in `wire.SeatText`
+TokenFacts = tuple[str, float | None, list[tuple[str, float]]]  # as in `wire.SeatText`
 
 WAITING_LIMIT = 256  # jobs; beyond it clients are told to come back
 
@@ -50,6 +50,7 @@ class Job:
     forked: bool = False
     read: int = 0
     reused: int = 0
+    scored: list[TokenFacts] = field(default_factory=list)
 
     @property
     def cells(self) -> int:
@@ -123,7 +124,7 @@ class Engine:
         try:
             rules = self.constraints(order.schema, seats)
         except ValueError as problem:
-            return wire.JobInvalid(order.job, f"This JSON schema cannot be enforced: {problem}.")
+            return wire.JobInvalid(order.job, str(problem))
         bias = {int(token): weight for token, weight in order.bias}
         writers = [
             Writer(seat, Draw(warmth, seed, bias=bias, **order.sampling), Tail(order.stop), rule)  # type: ignore[arg-type]
@@ -173,7 +174,10 @@ class Engine:
                 return
             self.waiting.remove(job)
             self.served = job.order.client
-            job.memory, job.read = self.shelf.take(job.tokens)
+            if job.order.scored:
+                job.memory = self.network.blank()
+            else:
+                job.memory, job.read = self.shelf.take(job.tokens)
             job.reused = job.read
             self.reading.append(job)
 
@@ -182,15 +186,31 @@ class Engine:
         last = len(job.tokens) - 1
         if job.read < last:
             upto = min(last, job.read + self.batch)
-            self.network.read(job.memory, job.tokens[job.read : upto])
+            if job.order.scored:
+                self._score(job, upto)
+            else:
+                self.network.read(job.memory, job.tokens[job.read : upto])
             job.read = upto
             if upto < last:
                 return
+        if job.order.scored:
+            yield wire.Scored(job.order.job, [(self.model.text(job.tokens[0]), None, []), *job.scored])
         self.shelf.put(job.tokens[:last], job.memory)
         scores = self.network.step(job.memory, job.tokens[last:])
         job.read += 1
         job.memory, job.forked = self.network.copied(job.memory, len(job.writers)), True
         yield from self._write(job, scores.repeat(len(job.writers), axis=0))
+
+    def _score(self, job: Job, upto: int) -> None:
+        """Read on a token at a time, and note how likely each next one was: slow, and rarely asked for."""
+        for place in range(job.read, upto):
+            row = self.network.step(job.memory, [job.tokens[place]])[0]
+            job.scored.append(self._facts(row, job.tokens[place + 1], job.order.logprobs or 0))
+
+    def _facts(self, row: Scores, token: int, count: int) -> TokenFacts:
+        """What is told of a token: its text, how likely it was, and the likeliest ones there."""
+        top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row, count)]
+        return self.model.text(token), self.logprobs.of(row, token), top
 
     def _write(self, job: Job, scores: Scores) -> Iterator[wire.Report]:
         """Draw every seat's next token and say what it adds; those who end with it leave."""
@@ -219,10 +239,9 @@ class Engine:
         """What the new token lets be shown, and what is told of it where that is wanted."""
         token, shown, facts = writer.pending, "", list[TokenFacts]()
         if not self.model.ends(token):
-            shown = writer.tail.push(self.model.piece(token))
+            shown = writer.tail.push(self.model.piece(token, frozenset(job.order.kept)))
             if job.order.logprobs is not None:
-                top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row, job.order.logprobs)]
-                facts.append((self.model.text(token), self.logprobs.of(row, token), top))
+                facts.append(self._facts(row, token, job.order.logprobs))
         if self._finish(job, writer):
             shown += writer.tail.close()
         if shown or facts:

@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 import json
 import logging
+import math
 import socket
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -23,10 +24,10 @@ from local_swarm.backends import wire
 from local_swarm.backends.base import Facts, Seat, State
 from local_swarm.backends.openai_compatible.find import first
 from local_swarm.backends.openai_compatible.messages import Said, estimated_tokens, refusal, request, usages
-from local_swarm.backends.openai_compatible.probe import Found, bounded, look
-from local_swarm.errors import EngineLost, Forbidden, Starting, SwarmError, WrongUse
+from local_swarm.backends.openai_compatible.probe import Found, asked, bounded, look
+from local_swarm.errors import BadRequest, EngineLost, Forbidden, Starting, SwarmError, WrongUse
 from local_swarm.places import offline
-from local_swarm.types import Accepted, Delta, Event, Prompt
+from local_swarm.types import Accepted, Delta, Embedded, Event, Prompt
 
 AUTO = "auto"  # instead of an address: the first server that is found on this machine
 USUAL_CONTEXT = 8192  # where neither the server nor the user tells
@@ -185,6 +186,8 @@ class OpenAICompatible:
         Raises ContextExceeded, BadRequest, Busy, Starting, EngineLost; where some seats have answered, after them.
         """
         self._must_be_up()
+        if prompt.scored:
+            raise BadRequest("Servers do not tell how likely a prompt's own tokens are.", param="echo")
         heard: Heard = asyncio.Queue()  # bounded by MOST_BYTES of each request
         parties = parties_of(seats, bool(self._several))
         tasks = [asyncio.create_task(self._speak(prompt, party, heard), name="server-ask") for party in parties]
@@ -205,6 +208,20 @@ class OpenAICompatible:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """See `Backend`. Raises BadRequest where the server's model makes no vectors."""
+        self._must_be_up()
+        assert self._http and self._found
+        body = {"model": self._found.model, "input": list(texts)}
+        told = await asked(self._http, "POST", f"{self.server.url}/embeddings", self.care.silence_s, self.where, body)
+        try:
+            vectors = [list(map(float, one["embedding"])) for one in told["data"]]
+        except (KeyError, TypeError, ValueError) as problem:
+            raise EngineLost(f"{self.where} answered what nobody understands.") from problem
+        units = [[x / max(math.hypot(*vector), 1e-12) for x in vector] for vector in vectors]
+        tokens = told.get("usage", {}).get("prompt_tokens")
+        return Embedded(units, self._found.model, tokens if isinstance(tokens, int) else None)
 
     def _must_be_up(self) -> None:
         if self._state == "closed":
@@ -247,7 +264,7 @@ class OpenAICompatible:
         body = request(prompt, party, self._found.model)
         if prompt.sampling.logprobs is not None and self._found.kind == "local-swarm":
             del body["stream"], body["stream_options"]  # what a swarm streams word by word has no log-probabilities
-        url = f"{self.server.url}/chat/completions"
+        url = f"{self.server.url}/{'chat/completions' if prompt.text is None else 'completions'}"
         async with self._http.post(url, json=body, allow_redirects=False) as response:
             if response.status != 200:
                 text = (await bounded(response, ERROR_BYTES)).decode("utf-8", "replace")
@@ -260,8 +277,10 @@ class OpenAICompatible:
                         place = choice.get("index") or 0
                         if not 0 <= place < len(party):
                             continue
-                        words = said.setdefault(place, Said()).take(choice)
+                        thought, words = said.setdefault(place, Said()).take(choice)
                         ended = place if said[place].finish else ended
+                        if thought:
+                            heard.put_nowait(Delta(party[place].voter, thought, thought=True))
                         if words:
                             heard.put_nowait(Delta(party[place].voter, words))
                     if isinstance(chunk.get("usage"), dict):

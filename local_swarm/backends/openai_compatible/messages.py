@@ -52,16 +52,30 @@ def request(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str, Any]
         "top_logprobs": sampling.logprobs,
         "n": len(party) if len(party) > 1 else None,
         "tools": list(prompt.tools) or None,
+        "tool_choice": choice(prompt),
+        "parallel_tool_calls": False if prompt.one_call and prompt.tools else None,
+        "chat_template_kwargs": None if prompt.thinking is None else {"enable_thinking": prompt.thinking},
         "response_format": prompt.schema
         and {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(prompt.schema), "strict": True}},
     }
+    asked = {"messages": [sent(message) for message in prompt.messages]}
+    if prompt.text is not None:
+        asked = {"prompt": prompt.text, "suffix": prompt.suffix or None, "logprobs": sampling.logprobs}  # type: ignore[dict-item]
+        wishes = {name: wish for name, wish in wishes.items() if name not in ("logprobs", "top_logprobs")}
     return {
         "model": model,
-        "messages": [sent(message) for message in prompt.messages],
+        **{name: value for name, value in asked.items() if value is not None},
         "stream": True,
         "stream_options": {"include_usage": True},
         **{name: wish for name, wish in wishes.items() if wish is not None},
     }
+
+
+def choice(prompt: Prompt) -> Any:
+    """OpenAI's `tool_choice` for an answer that must be a call."""
+    if len(prompt.must_call) == 1:
+        return {"type": "function", "function": {"name": prompt.must_call[0]}}
+    return "required" if prompt.must_call else None
 
 
 def sent(message: Message) -> dict[str, Any]:
@@ -77,7 +91,7 @@ def sent(message: Message) -> dict[str, Any]:
 
 def estimated_tokens(prompt: Prompt) -> int:
     """About how many tokens a prompt has, for those who ask before the server has counted."""
-    return max(1, sum(len(message.content) for message in prompt.messages) // CHARACTERS_PER_TOKEN)
+    return max(1, (sum(len(one.content) for one in prompt.messages) + len(prompt.text or "")) // CHARACTERS_PER_TOKEN)
 
 
 @dataclass(slots=True)
@@ -85,33 +99,34 @@ class Said:
     """What one choice has said so far. `pieces` counts chunks that carried words."""
 
     words: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
     calls: dict[int, dict[str, str]] = field(default_factory=dict)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     finish: FinishReason | None = None
     pieces: int = 0
 
-    def take(self, choice: Mapping[str, Any]) -> str:
-        """The words that a chunk adds. A whole message, of a server that does not stream, is taken like one long chunk.
+    def take(self, choice: Mapping[str, Any]) -> tuple[str, str]:
+        """(thoughts, words) that a chunk adds. A whole message, of a server that does not stream, is taken like one long chunk.
 
         Raises ValueError for what is no choice.
         """
-        delta = choice.get("delta") or choice.get("message") or {}
+        delta = choice.get("delta") or choice.get("message") or {"content": choice.get("text")}
         if not isinstance(delta, dict):
             raise ValueError("a choice without a delta")
-        words = delta.get("content") or ""
-        if not isinstance(words, str):
+        words, thought = delta.get("content") or "", delta.get("reasoning_content") or delta.get("reasoning") or ""
+        if not isinstance(words, str) or not isinstance(thought, str):
             raise ValueError("words that are no text")
         for call in delta.get("tool_calls") or ():
             self._call(call)
         likely = choice.get("logprobs")
         if isinstance(likely, dict):
-            self.logprobs += [token_logprob(one) for one in likely.get("content") or ()]
+            self.logprobs += [token_logprob(one) for one in likely.get("content") or legacy(likely)]
         if choice.get("finish_reason"):
             self.finish = FINISHES.get(str(choice["finish_reason"]), "stop")
-        if words:
-            self.words.append(words)
-        self.pieces += bool(words or delta.get("tool_calls") or delta.get("reasoning_content"))
-        return words
+        self.words.append(words)
+        self.thoughts.append(thought)
+        self.pieces += bool(words or delta.get("tool_calls") or thought)
+        return thought, words
 
     def _call(self, piece: Any) -> None:
         function = piece.get("function") if isinstance(piece, dict) else None
@@ -134,12 +149,22 @@ class Said:
             ToolCall(call["id"] or f"call_{number}", call["name"], call["arguments"] or "{}")
             for number, call in sorted(self.calls.items())
         )
-        told = [one.logprob for one in self.logprobs]
+        told = [one.logprob for one in self.logprobs if one.logprob is not None]
         return Candidate(
             text="".join(self.words), voter=seat.voter, finish_reason="tool_calls" if calls else self.finish, usage=usage,
             seconds=seconds, anchor=seat.anchor, tool_calls=calls, logprobs=tuple(self.logprobs),
+            reasoning="".join(self.thoughts),
             mean_logprob=sum(told) / len(told) if told else None,
         )  # fmt: skip
+
+
+def legacy(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Log-probabilities as the older completions have them, in the newer shape."""
+    rows = zip(told.get("tokens") or (), told.get("token_logprobs") or (), told.get("top_logprobs") or (), strict=False)
+    return [
+        {"token": token, "logprob": nats, "top_logprobs": [{"token": t, "logprob": n} for t, n in (top or {}).items()]}
+        for token, nats, top in rows
+    ]
 
 
 def token_logprob(told: Mapping[str, Any]) -> TokenLogprob:

@@ -108,7 +108,7 @@ class Engine:
 
     def _facts(
         self, rows: Iterable[Mapping[int, Any]], ids: Iterable[int], wanted: int | None
-    ) -> Iterator[tuple[str, float, list[tuple[str, float]]]]:
+    ) -> Iterator[tuple[str, float | None, list[tuple[str, float]]]]:
         if wanted is None:
             return
         for row, token in zip(rows, ids, strict=False):

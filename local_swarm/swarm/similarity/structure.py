@@ -1,4 +1,4 @@
-"""Answers in, a matrix of likeness out, from structure alone: syntax trees for Python, words for all else. Pure, no model.
+"""Answers in, a matrix of likeness out, from structure alone: syntax for code, words for all else. Pure, no model.
 
 Overlap of n-grams (n up to 4), as in BLEU (Papineni et al. 2002), of the tree's tokens with local names renamed in order
 of appearance and docstrings dropped, so that neither spelling nor comments count.
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local_swarm.swarm.extract import Answer
+from local_swarm.swarm.similarity.syntax import syntax_words
 
 LONGEST_GRAM = 4
 MOST_TOKENS = 4000  # of one answer: bounds the time of a comparison
@@ -25,17 +26,24 @@ Grams = Counter[tuple[str, ...]]
 
 def structural(answers: Sequence[Answer]) -> NDArray[np.float64]:
     """Likeness (n, n) between 0 and 1; 1 on the diagonal."""
-    grams = [ngrams(tokens(answer)) for answer in answers]
-    matrix = np.eye(len(answers))
+    written = [tuple(tokens(answer)) for answer in answers]
+    different = list(dict.fromkeys(written))
+    grams = [ngrams(words) for words in different]
+    between = np.eye(len(different))
     for i, mine in enumerate(grams):
         for j in range(i):
-            matrix[i, j] = matrix[j, i] = overlap(mine, grams[j])
+            between[i, j] = between[j, i] = overlap(mine, grams[j])
+    place = {words: at for at, words in enumerate(different)}
+    places = [place[words] for words in written]
+    matrix: NDArray[np.float64] = between[np.ix_(places, places)]
     return matrix
 
 
 def tokens(answer: Answer) -> list[str]:
-    found = tree_tokens(answer.tree) if answer.tree else [word.lower() for word in WORD.findall(answer.body)]
-    return found[:MOST_TOKENS]
+    if answer.tree:
+        return tree_tokens(answer.tree)[:MOST_TOKENS]
+    found = syntax_words(answer.body, answer.language, MOST_TOKENS) if answer.kind == "code" else None
+    return found if found is not None else [word.lower() for word in WORD.findall(answer.body)][:MOST_TOKENS]
 
 
 def ngrams(words: Sequence[str]) -> Grams:

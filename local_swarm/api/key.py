@@ -1,0 +1,62 @@
+"""The address and the key of the users' door. The key is made once and kept in the swarm's home for its owner alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from local_swarm.api.middleware import is_loopback
+from local_swarm.config import ServerConfig
+from local_swarm.errors import WrongUse
+from local_swarm.places import home
+
+
+def place() -> Path:
+    return home() / "api_key"
+
+
+def stored() -> str | None:
+    try:
+        return place().read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def made(anew: bool = False) -> str:
+    """The key, after making one where there is none yet."""
+    key = None if anew else stored()
+    if key is None:
+        key = "ls-" + secrets.token_urlsafe(24)
+        place().parent.mkdir(parents=True, exist_ok=True)
+        place().unlink(missing_ok=True)
+        with os.fdopen(os.open(place(), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(key + "\n")
+    return key
+
+
+def demanded(server: ServerConfig) -> str | None:
+    """The key that callers must know: one that was set, and on any address beyond this machine the stored one. Raises WrongUse
+    where there is none."""
+    if server.key or is_loopback(server.host):
+        return server.key
+    if key := stored():
+        return key
+    raise WrongUse(
+        f"Whoever can reach {server.host} could use this swarm, so it needs a key. Make one: local-swarm key"
+    )
+
+
+def known(server: ServerConfig) -> str | None:
+    """The key to send, where one is known here."""
+    return server.key or stored()
+
+
+def headers(key: str | None) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"} if key else {}
+
+
+def base_url(server: ServerConfig) -> str:
+    """Where this machine itself reaches the door."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{server.port}"

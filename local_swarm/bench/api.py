@@ -1,0 +1,164 @@
+"""How much the door itself costs: requests to a server of its own, whose workers answer at once, in; times and rates out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import statistics
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+
+from local_swarm.errors import SwarmError
+
+RATE = 300.0  # requests a second at which the first byte of streams is timed
+PATIENCE_S = 30.0
+
+Result = TypeVar("Result")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    workers: int = 5
+    clients: int = 32
+    requests: int = 2000
+
+
+class Line:
+    """One connection of a client that costs as little as can be: what is measured is the server."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+        self.reader, self.writer = reader, writer
+        self.head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n"
+        )
+
+    async def ask(self, body: bytes) -> float:
+        """Send a request, take its whole answer, and tell after how many seconds the first byte of its body came."""
+        began = time.perf_counter()
+        self.writer.write(f"{self.head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise SwarmError(f"The server answered {head[:40].decode('latin-1')!r}.")
+        length = next((line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), None)
+        if length is not None:
+            await self.reader.readexactly(int(length.split(b":")[1]))
+            return time.perf_counter() - began
+        first = 0.0
+        while True:
+            size = int(await self.reader.readline(), 16)
+            first = first or time.perf_counter() - began
+            await self.reader.readexactly(size + 2)
+            if size == 0:
+                return first
+
+
+@asynccontextmanager
+async def server(workers: int) -> AsyncIterator[int]:
+    """The port of a server in a process of its own."""
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "local_swarm.bench.door", str(workers), stdin=pipe, stdout=pipe
+    )
+    assert child.stdout and child.stdin
+    try:
+        yield int(await asyncio.wait_for(child.stdout.readline(), PATIENCE_S))
+    finally:
+        child.stdin.close()
+        await child.wait()
+
+
+async def connect(port: int) -> Line:
+    return Line(*await asyncio.open_connection("127.0.0.1", port), port)
+
+
+def body(stream: bool = False) -> bytes:
+    question = "Say in a few words what a swarm of models that vote is good for."
+    return json.dumps(
+        {"model": "swarm", "messages": [{"role": "user", "content": question}], "stream": stream}
+    ).encode()
+
+
+async def alone(port: int, count: int) -> list[float]:
+    line = await connect(port)
+    return [await line.ask(body()) for _ in range(count)]
+
+
+async def crowd(port: int, wish: Wish) -> float:
+    """Requests a second of so many clients, each of which asks again as soon as it has its answer."""
+    lines = [await connect(port) for _ in range(wish.clients)]
+
+    async def client(line: Line) -> None:
+        for _ in range(wish.requests // wish.clients):
+            await line.ask(body())
+
+    began = time.perf_counter()
+    await asyncio.gather(*map(client, lines))
+    return wish.requests // wish.clients * wish.clients / (time.perf_counter() - began)
+
+
+async def streams(port: int, wish: Wish) -> list[float]:
+    """How long streams take to say something, at a steady rate of requests."""
+    lines = [await connect(port) for _ in range(wish.clients)]
+    pause, times = wish.clients / RATE, list[float]()
+
+    async def client(place: int, line: Line) -> None:
+        due = time.perf_counter() + place * pause / wish.clients
+        for _ in range(wish.requests // wish.clients):
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            times.append(await line.ask(body(stream=True)))
+            due += pause
+
+    await asyncio.gather(*(client(place, line) for place, line in enumerate(lines)))
+    return times
+
+
+async def measured(wish: Wish, tell: Callable[[str], object]) -> dict[str, float]:
+    async with server(wish.workers) as port:
+        await alone(port, 100)  # warm
+        tell("One client ...")
+        one = await bounded(alone(port, 300))
+        tell(f"{wish.clients} clients ...")
+        rate = await bounded(crowd(port, wish))
+        tell(f"Streams, {RATE:.0f} requests a second ...")
+        first = sorted(await bounded(streams(port, wish)))
+    return {
+        "overhead_ms_median": statistics.median(one) * 1000,
+        "requests_per_s": rate,
+        "first_keepalive_ms_p99": first[math.ceil(len(first) * 0.99) - 1] * 1000,
+    }
+
+
+async def bounded(work: Awaitable[Result]) -> Result:
+    return await asyncio.wait_for(work, 10 * PATIENCE_S)
+
+
+def measure(wish: Wish, tell: Callable[[str], object]) -> dict[str, float]:
+    """Raises SwarmError."""
+    return asyncio.run(measured(wish, tell))
+
+
+def bench_api(
+    workers: Annotated[int, typer.Option(help="How many vote on each answer.")] = 5,
+    clients: Annotated[int, typer.Option(help="How many ask at the same time.")] = 32,
+    requests: Annotated[int, typer.Option(help="How many in all.")] = 2000,
+    json_wanted: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """What HTTP, the vote and HTTP again cost, with workers that answer at once."""
+    with err.status("Measuring ...") as status:
+        found = measure(Wish(workers, clients, requests), lambda line: status.update(line))
+    if json_wanted:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        out.print(f"{name:24} {value:.2f}")

@@ -1,0 +1,33 @@
+"""A port's number out on standard output: the users' door over workers that answer at once, until the input closes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from local_swarm.api.server import create_app, listen, serving
+from local_swarm.api.status import Status
+from local_swarm.backends.fake import Fake
+from local_swarm.swarm.manager import Swarm
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.vectors import Vectors
+from local_swarm.swarm.worker import Worker
+
+CONTEXT = 32_768
+
+
+async def main(workers: int) -> None:
+    backend = Fake(context=CONTEXT)
+    await backend.start()
+    embedder = Embedder("/none", offline=True)
+    swarm = Swarm("bench", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], embedder)
+    made = listen("127.0.0.1", 0)
+    app = create_app(swarm, lambda: Status("ok", workers, workers, "fake", CONTEXT), Vectors(embedder, backend))
+    async with serving(app, made):
+        sys.stdout.write(f"{made.getsockname()[1]}\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))

@@ -1,0 +1,155 @@
+"""A wish in, what voting with other machines costs out. The machines are processes here, with scripted engines and real doors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+
+from local_swarm.api.answers import last
+from local_swarm.bench.paced import Pace, PacedNode, node
+from local_swarm.errors import SwarmError
+from local_swarm.types import Election, Message, Prompt
+
+MEET_S = 30.0
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`nodes` of `workers` each, whose answers take `pace_s`; for processor time and memory `many` nodes with `ballots` ballots
+    of `characters` each."""
+
+    nodes: int = 5
+    workers: int = 5
+    pace_s: float = 0.5
+    many: int = 10
+    ballots: int = 8
+    characters: int = 4000
+    repeats: int = 5
+
+
+def measure(wish: Wish, say: Say) -> dict[str, Any]:
+    """Everything, as `bench federation --json` prints it. Times are medians."""
+    return asyncio.run(measured(wish, say))
+
+
+async def measured(wish: Wish, say: Say) -> dict[str, Any]:
+    say("starting nodes ...")
+    pace = Pace(wish.workers, wish.pace_s)
+    async with gathered([wish.nodes - 2, 1], pace) as (asking, groups):
+        say("one vote over all of them ...")
+        alone = [await timed(asking, federate=False) for _ in range(wish.repeats)]
+        together = [await timed(asking) for _ in range(wish.repeats)]
+        expected = wish.nodes * wish.workers
+        ballots = min(len(election.candidates) for _, election in together)
+        say("with one of them frozen ...")
+        groups[-1].suspend()
+        frozen_s, election = await timed(asking)
+        next_s, _ = await timed(asking)
+        groups[-1].resume()
+    one_s, all_s = median(s for s, _ in alone), median(s for s, _ in together)
+    found = {
+        "nodes": wish.nodes, "workers": expected, "ballots": ballots, "one_s": one_s, "all_s": all_s, "ratio": all_s / one_s,
+        "added_ms": (all_s - one_s) * 1000, "frozen_peer_added_s": frozen_s - all_s, "after_frozen_added_s": next_s - all_s,
+        "frozen_peer_state": next((one.state for one in election.nodes if one.ballots == 0), "none"),
+    }  # fmt: skip
+    say("processor time and memory with many large ballots ...")
+    return found | await costs(wish)
+
+
+async def costs(wish: Wish) -> dict[str, Any]:
+    """What one request takes on the asking node beside the vote itself: time of the thread that talks, growth of the process."""
+    async with gathered([wish.many - 1], Pace(wish.ballots, 0.1, wish.characters)) as (asking, _):
+        await timed(asking)
+        process = psutil.Process()
+        before = process.memory_info().rss
+        spent = []
+        for _ in range(wish.repeats):
+            local = time.thread_time()
+            await timed(asking, federate=False)
+            began = time.thread_time()
+            await timed(asking)
+            spent.append((time.thread_time() - began) - (began - local))
+        return {
+            "many_nodes": wish.many,
+            "cpu_ms": median(spent) * 1000,
+            "rss_mb": max(0, process.memory_info().rss - before) / 1e6,
+        }
+
+
+async def timed(asking: PacedNode, federate: bool = True) -> tuple[float, Election]:
+    prompt = Prompt((Message("user", "A question."),), early=False, federate=federate, strategy="exact")
+    began = time.monotonic()
+    election = await last(asking.presence.federation.answer(prompt))
+    return time.monotonic() - began, election
+
+
+@asynccontextmanager
+async def gathered(sizes: Sequence[int], pace: Pace) -> AsyncIterator[tuple[PacedNode, list[psutil.Process]]]:
+    """A node in this process and processes with so many more nodes each, which have met. Raises SwarmError if they do not."""
+    token = secrets.token_hex(16)
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        names = [[f"n{number}-{place}" for place in range(size)] for number, size in enumerate(sizes)]
+        settings = {"auth_token": token, "discovery": "static"}
+        groups = [stack.enter_context(started(some, folder, pace, settings)) for some in names]
+        heard = [ports(group, len(some)) for group, some in zip(groups, names, strict=True)]
+        places = [f"127.0.0.1:{port}" for some in heard for port in some]
+        made = node(
+            "asking",
+            folder / "asking",
+            pace,
+            auth_token=token,
+            discovery="static",
+            federation_port=0,
+            peers=",".join(places),
+        )
+        asking = await stack.enter_async_context(made)
+        await met(asking, sum(sizes))
+        yield asking, [psutil.Process(group.pid) for group in groups]
+
+
+async def met(asking: PacedNode, peers: int) -> None:
+    deadline = time.monotonic() + MEET_S
+    while len(asking.presence.directory.askable(peers)) < peers:
+        if time.monotonic() > deadline:
+            raise SwarmError(f"The nodes did not find each other within {MEET_S:.0f} seconds.")
+        await asyncio.sleep(0.05)
+
+
+@contextmanager
+def started(
+    names: Sequence[str], folder: Path, pace: Pace, settings: dict[str, Any]
+) -> Iterator[subprocess.Popen[str]]:
+    """One process with several nodes."""
+    command = [
+        sys.executable, "-m", "local_swarm.bench.paced", *names, "--home", str(folder), "--workers", str(pace.workers),
+        "--pace-s", str(pace.pace_s), "--characters", str(pace.characters), "--settings", json.dumps(settings),
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ports(process: subprocess.Popen[str], nodes: int) -> list[int]:
+    """Where the nodes of a process can be asked, once they can. Raises SwarmError."""
+    assert process.stdout
+    lines = [json.loads(process.stdout.readline() or "null") for _ in range(nodes)]
+    if None in lines:
+        raise SwarmError("A node for measuring did not start.")
+    return [line["port"] for line in lines]

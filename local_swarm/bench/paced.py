@@ -1,0 +1,114 @@
+"""Names in, whole nodes over scripted engines out: real doors, real discovery, real votes, and no model.
+
+For measuring and for tests: `python -m local_swarm.bench.paced NAME ...` runs nodes until its input closes and prints a line of
+JSON for each: its name, the address of its API and the port for other machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local_swarm.api.control import FILE, control
+from local_swarm.api.server import create_app, listen, serving
+from local_swarm.api.status import Status
+from local_swarm.backends.base import Seat
+from local_swarm.backends.fake import Fake
+from local_swarm.config import Config, load
+from local_swarm.network.identity import keep
+from local_swarm.network.presence import Presence
+from local_swarm.swarm.manager import Swarm
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.vectors import Vectors
+from local_swarm.swarm.worker import Worker
+from local_swarm.types import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What the scripted engine does: one word after `pace_s`, of so many characters. `says` overrules the words."""
+
+    workers: int = 5
+    pace_s: float = 0.5
+    characters: int = 0
+    says: str | None = None
+
+    def script(self, prompt: Prompt, seat: Seat) -> str:
+        """One word, however long: one pause."""
+        said = self.says or f"def f(): return {len(prompt.messages[-1].content)}"
+        filled = said.replace(" ", "\t") + "#" * max(0, self.characters - len(said))
+        return f"```python\n{filled}\n```"
+
+
+@dataclass(frozen=True, slots=True)
+class PacedNode:
+    name: str
+    url: str
+    presence: Presence
+
+
+@asynccontextmanager
+async def node(name: str, folder: Path, pace: Pace, **settings: Any) -> AsyncIterator[PacedNode]:
+    """A node in this process. `settings` are those of the network, e.g. `peers="127.0.0.1:8766"`, and `discovery`, its method."""
+    method = settings.pop("discovery", None)
+    given = {f"network.{key}": value for key, value in settings.items()}
+    config = load(None, {"server.port": 0, "federation.discovery.method": method, **given}, {})
+    backend = Fake(pace.script, pace.pace_s)
+    await backend.start()
+    workers = [Worker(f"w{number}", number, backend) for number in range(1, pace.workers + 1)]
+    swarm = Swarm(name, workers, Embedder("/none", offline=True))
+    presence = Presence(config, swarm, "paced", "scripted", folder / "network")
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(backend.close)
+        url = await stack.enter_async_context(served(config, swarm, presence, folder))
+        yield PacedNode(name, url, await stack.enter_async_context(presence.started()))
+
+
+@asynccontextmanager
+async def served(config: Config, swarm: Swarm, presence: Presence, folder: Path) -> AsyncIterator[str]:
+    def status() -> Status:
+        health = swarm.health
+        return Status(health.status, health.healthy, health.total, "paced", 100_000)
+
+    token = os.urandom(16).hex()
+    keep(folder / FILE, token)
+    app = create_app(presence.federation, status, Vectors(swarm.embedder, swarm.workers[0].backend))
+    app.include_router(control(presence, token))
+    made = listen(config.server.host, config.server.port)
+    async with serving(app, made):
+        yield f"http://127.0.0.1:{made.getsockname()[1]}"
+
+
+async def run(names: Sequence[str], folder: Path, pace: Pace, settings: dict[str, Any]) -> None:
+    async with AsyncExitStack() as stack:
+        for name in names:
+            made = await stack.enter_async_context(node(name, folder / name, pace, **settings))
+            line = {"name": name, "url": made.url, "port": made.presence.port, "home": str(folder / name)}
+            print(json.dumps(line), flush=True)  # noqa: T201
+        await asyncio.to_thread(sys.stdin.read)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Nodes over scripted engines.")
+    parser.add_argument("names", nargs="+")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--workers", type=int, default=5)
+    parser.add_argument("--pace-s", type=float, default=0.5)
+    parser.add_argument("--characters", type=int, default=0)
+    parser.add_argument("--says")
+    parser.add_argument("--settings", type=json.loads, default={}, help="Of the network, as JSON.")
+    given = parser.parse_args()
+    pace = Pace(given.workers, given.pace_s, given.characters, given.says)
+    asyncio.run(run(given.names, given.home, pace, {"federation_port": 0, **given.settings}))
+
+
+if __name__ == "__main__":
+    main()

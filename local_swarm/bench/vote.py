@@ -1,0 +1,273 @@
+"""Published samples in, what each way of voting is worth on them out, in points over taking any answer.
+
+Every strategy votes on the same random subsets; differences are paired by problem, and so are their standard errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from local_swarm.bench.samples import Problem, problems
+from local_swarm.places import offline
+from local_swarm.sandbox.host import Sandbox
+from local_swarm.sandbox.job import Outcomes
+from local_swarm.swarm.ballots import Embed
+from local_swarm.swarm.behaviour.evidence import Evidence, trial
+from local_swarm.swarm.consensus import decided, elect
+from local_swarm.swarm.extract import Answer, extract
+from local_swarm.swarm.jury import Jury
+from local_swarm.swarm.reliability import ballots_of, estimated
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.types import Candidate, Election, Strategy
+
+STRATEGIES: tuple[Strategy, ...] = ("auto", "structure", "similarity", "exact", "quality", "fastest")
+BATCH = 32  # programs given to the sandbox at once
+MOST_TIMED = 25  # votes held with nothing prepared, to see what one costs
+EMBEDDING_WAIT_S = 120.0
+BINS = 10
+
+Tell = Callable[[str], None]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`n`: how many voters; `repeats`: how many subsets of each problem's samples."""
+
+    sets: tuple[str, ...]
+    n: tuple[int, ...]
+    repeats: int
+    folder: Path | None
+    embedding: str
+    early: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A problem with all that a vote on any subset of its samples needs."""
+
+    problem: Problem
+    answers: tuple[Answer, ...]
+    evidence: Evidence | None
+
+    def subset(
+        self, chosen: Sequence[int], weights: Mapping[str, float]
+    ) -> tuple[list[Candidate], Evidence | None, list[Answer]]:
+        samples = self.problem.samples
+        candidates = [replace(samples[at], weight=weights.get(samples[at].voter)) for at in chosen]
+        did = self.evidence.behaviours if self.evidence else {}
+        evidence = self.evidence and replace(
+            self.evidence, behaviours={place: did[at] for place, at in enumerate(chosen) if at in did}
+        )
+        return candidates, evidence, [self.answers[at] for at in chosen]
+
+
+def measure(wish: Wish, tell: Tell) -> list[Row]:
+    """Raises WrongUse where the samples are missing."""
+    return asyncio.run(measured(wish, tell))
+
+
+async def measured(wish: Wish, tell: Tell) -> list[Row]:
+    rows: list[Row] = []
+    sandbox = Sandbox()
+    embedder = Embedder(wish.embedding, offline())
+    try:
+        embedder.begin()
+        for name in wish.sets:
+            tell(f"{name}: running the programs")
+            ready = [await prepared(problem, sandbox) for problem in problems(name, wish.folder)]
+            embed = known_vectors(embedder, ready, tell)
+            sizes = sorted({min(n, *(len(one.answers) for one in ready)) for n in wish.n})
+            for n in sizes:
+                tell(f"{name}: voting with {n}")
+                rows += table(name, n, ready, wish, embed)
+                await timed(rows, name, n, ready, sandbox, embedder)
+    finally:
+        await sandbox.close()
+    return rows
+
+
+async def prepared(problem: Problem, sandbox: Sandbox) -> Prepared:
+    answers = tuple(extract(one, problem.question) for one in problem.samples)
+    plan = trial(problem.question, answers) if any(one.kind == "code" for one in answers) else None
+    if plan is None:
+        return Prepared(problem, answers, None)
+    jobs = list(plan.jobs.items())
+    told: dict[str, Outcomes] = {}
+    for at in range(0, len(jobs), BATCH):
+        found = await sandbox.run([job for _, job in jobs[at : at + BATCH]])
+        if found is None:
+            return Prepared(problem, answers, Evidence(note=sandbox.reason))
+        told |= dict(zip((program for program, _ in jobs[at : at + BATCH]), found, strict=True))
+    return Prepared(problem, answers, plan.evidence(told))
+
+
+def known_vectors(embedder: Embedder, ready: Sequence[Prepared], tell: Tell) -> Embed | None:
+    """An embedding function that has seen every answer before, so that subsets cost nothing."""
+    tell("embedding the answers")
+    function = embedder.function(EMBEDDING_WAIT_S)
+    if function is None:
+        return None
+    texts = list(dict.fromkeys(answer.body for one in ready for answer in one.answers))
+    vectors = dict(zip(texts, function(texts), strict=True))
+    return lambda wanted: np.stack([vectors[text] for text in wanted])
+
+
+def subsets(one: Prepared, n: int, repeats: int) -> list[list[int]]:
+    """The same for every strategy and on every day."""
+    count = len(one.answers)
+    if count == n:
+        return [list(range(n))]
+    draw = random.Random(f"{one.problem.question.text}{n}")
+    return [draw.sample(range(count), n) for _ in range(repeats)]
+
+
+def table(name: str, n: int, ready: Sequence[Prepared], wish: Wish, embed: Embed | None) -> list[Row]:
+    drawn = [subsets(one, n, wish.repeats) for one in ready]
+    weights = learned(ready, drawn)
+    rows = []
+    for strategy in STRATEGIES:
+        if strategy == "similarity" and embed is None:
+            continue
+        known = weights if strategy == "auto" else {}
+        votes = [
+            [vote(one, chosen, strategy, embed, known) for chosen in some]
+            for one, some in zip(ready, drawn, strict=True)
+        ]
+        row = compared(name, strategy, n, ready, drawn, [[won for won, _ in some] for some in votes])
+        if strategy == "auto":
+            row |= trusted([pair for some in votes for pair in some])
+        rows.append(row)
+    best = [
+        [float(any(one.problem.right[at] for at in chosen)) for chosen in some]
+        for one, some in zip(ready, drawn, strict=True)
+    ]
+    rows.append(compared(name, "oracle", n, ready, drawn, best))
+    if weights:
+        rows.append(compared(name, "strongest voter", n, ready, drawn, strongest(ready, drawn)))
+    if wish.early:
+        rows.append(early(name, n, ready, drawn))
+    return rows
+
+
+def learned(ready: Sequence[Prepared], drawn: Sequence[Sequence[Sequence[int]]]) -> dict[str, float]:
+    """How reliable named voters look from what they say, over the first subset of every problem."""
+    first = [
+        elect(*given[:1], "auto", None, evidence=given[1], answers=given[2])
+        for one, some in zip(ready, drawn, strict=True)
+        if (given := one.subset(some[0], {}))
+    ]
+    return estimated([ballots for election in first if (ballots := ballots_of(election))])
+
+
+def vote(
+    one: Prepared, chosen: Sequence[int], strategy: Strategy, embed: Embed | None, weights: Mapping[str, float]
+) -> tuple[float, Election]:
+    candidates, evidence, answers = one.subset(chosen, weights)
+    election = elect(
+        candidates, strategy, embed if strategy == "similarity" else None, evidence=evidence, answers=answers
+    )
+    return float(one.problem.right[chosen[election.winner]]), election
+
+
+def compared(
+    name: str,
+    strategy: str,
+    n: int,
+    ready: Sequence[Prepared],
+    drawn: Sequence[Sequence[Sequence[int]]],
+    won: Sequence[Sequence[float]],
+) -> Row:
+    """A line of the table: percent right, percent right of any answer, and the difference with its paired standard error."""
+    picks = [statistics.fmean(some) for some in won]
+    anyone = [
+        statistics.fmean(one.problem.right[at] for chosen in some for at in chosen)
+        for one, some in zip(ready, drawn, strict=True)
+    ]
+    gains = [pick - base for pick, base in zip(picks, anyone, strict=True)]
+    return {
+        "set": name, "strategy": strategy, "n": n, "pass_at_1": 100 * statistics.fmean(picks),
+        "random": 100 * statistics.fmean(anyone),
+        "gain": 100 * statistics.fmean(gains), "se": 100 * statistics.stdev(gains) / len(gains) ** 0.5, "seconds_per_vote": None,
+    }  # fmt: skip
+
+
+def strongest(ready: Sequence[Prepared], drawn: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
+    """The verdicts of the one voter who is right most often, where it was asked: what nobody knows beforehand."""
+    right: dict[str, list[bool]] = {}
+    for one in ready:
+        for sample, verdict in zip(one.problem.samples, one.problem.right, strict=True):
+            right.setdefault(sample.voter, []).append(verdict)
+    share = {voter: statistics.fmean(verdicts) for voter, verdicts in right.items()}
+    return [
+        [float(one.problem.right[max(chosen, key=lambda at: share[one.problem.samples[at].voter])]) for chosen in some]
+        for one, some in zip(ready, drawn, strict=True)
+    ]
+
+
+def trusted(votes: Sequence[tuple[float, Election]]) -> Row:
+    """How well the reported agreement tells right from wrong (AUROC), and what share was right at each height of it."""
+    told = np.array([election.agreement for _, election in votes])
+    right = np.array([won for won, _ in votes])
+    bins = np.minimum((told * BINS).astype(int), BINS - 1)
+    reliability = [
+        {"agreement": float(told[bins == at].mean()), "right": float(right[bins == at].mean()), "votes": int((bins == at).sum())}
+        for at in range(BINS)
+        if (bins == at).any()
+    ]  # fmt: skip
+    return {"auroc": auroc(told, right), "reliability": reliability}
+
+
+def auroc(scores: Any, right: Any) -> float | None:
+    """How often a right pick has the higher score than a wrong one; ties count half. None where all are alike."""
+    high, low = scores[right > 0.5], scores[right <= 0.5]
+    if not len(high) or not len(low):
+        return None
+    below = np.searchsorted(np.sort(low), high, "left").sum()
+    level = np.searchsorted(np.sort(low), high, "right").sum() - below
+    return float((below + level / 2) / (len(high) * len(low)))
+
+
+def early(name: str, n: int, ready: Sequence[Prepared], drawn: Sequence[Sequence[Sequence[int]]]) -> Row:
+    """The vote that stops once it is decided, answers arriving shortest first, which is how they do and is a bias."""
+    won, used = [], []
+    for one, some in zip(ready, drawn, strict=True):
+        verdicts = []
+        for chosen in some:
+            arriving = sorted(chosen, key=lambda at: one.problem.samples[at].seconds)
+            count = next((k for k in range(2, n) if stops(one, arriving[:k], n - k)), n)
+            verdicts.append(vote(one, arriving[:count], "auto", None, {})[0])
+            used.append(count)
+        won.append(verdicts)
+    return compared(name, "auto, early", n, ready, drawn, won) | {"samples": statistics.fmean(used)}
+
+
+def stops(one: Prepared, arrived: Sequence[int], missing: int) -> bool:
+    candidates, evidence, answers = one.subset(arrived, {})
+    return decided(candidates, missing, "auto", evidence=evidence, answers=answers)
+
+
+async def timed(
+    rows: list[Row], name: str, n: int, ready: Sequence[Prepared], sandbox: Sandbox, embedder: Embedder
+) -> None:
+    """Fill in what a vote costs with nothing prepared, the sandbox and the embedding model being warm."""
+    for row in rows:
+        if (row["set"], row["n"]) != (name, n) or row["strategy"] not in STRATEGIES:
+            continue
+        jury = Jury(sandbox, embedder)  # remembers nothing yet
+        seconds = []
+        for one in ready[:MOST_TIMED]:
+            candidates = one.subset(subsets(one, n, 1)[0], {})[0]
+            began = time.perf_counter()
+            await jury.elect(one.problem.question, candidates, row["strategy"])
+            seconds.append(time.perf_counter() - began)
+        row["seconds_per_vote"] = statistics.median(seconds)

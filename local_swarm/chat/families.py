@@ -1,0 +1,180 @@
+"""A chat template in, the family of models it belongs to out: by which marks their replies change from words to thoughts and
+calls. Data, and who reads a call's body.
+
+The marks are those that the templates of the models themselves show; llama.cpp (common/chat.cpp) tells families apart in the
+same way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from local_swarm.chat.notations import (
+    Reader,
+    read_gemma,
+    read_glm,
+    read_harmony,
+    read_json,
+    read_mistral,
+    read_python,
+    read_xml,
+)  # fmt: skip
+
+State = Literal["opening", "words", "thought", "call", "fence", "bare", "head"]
+Marks = Mapping[State, Mapping[str, State]]
+
+THINK: Mapping[str, State] = {"<think>": "thought"}
+FENCES: Mapping[str, State] = {"```json\n": "fence", "```tool_call\n": "fence", "```tool_code\n": "fence"}
+TAGGED: Marks = {
+    "words": {**THINK, "<tool_call>": "call"},
+    "thought": {"</think>": "opening"},
+    "call": {"</tool_call>": "words", "<tool_call>": "call"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """`marks`: in each state, what ends it and what follows. `called`: written before a call's JSON. `strict`: whatever has no
+    marks is no call, however much it looks like one."""
+
+    name: str
+    marks: Marks
+    read: Reader
+    called: str = "<tool_call>\n"
+    strict: bool = False
+
+    @property
+    def kept(self) -> list[str]:
+        """All marks, which the engine must not leave out where they are control tokens of the model."""
+        found = {mark for marks in self.marks.values() for mark in marks}
+        return sorted(
+            {*found, *(("<|channel|>", "<|constrain|>", "<|start|>") if self.name == "harmony" else ()), *KEPT}
+        )
+
+
+KEPT = ('<|"|>', "[ARGS]", "[CALL_ID]", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "<think>", "</think>")
+
+# Around calls that end with a mark of their own.
+LEFT_OVER: Mapping[str, State] = dict.fromkeys(("</tool_call>", "<seed:tool_call>", "</seed:tool_call>"), "words")
+HERMES = Family("hermes", TAGGED, read_json)
+XML = Family(
+    "xml",
+    {
+        **TAGGED,
+        "words": {**THINK, "<tool_call>": "call", "<function=": "call", "<function name=": "call", **LEFT_OVER},
+        "call": {"</tool_call>": "words", "<tool_call>": "call", "</function>": "words"},
+    },
+    read_xml,
+)
+GLM = Family("glm", TAGGED, read_glm)
+ATEM = Family(
+    "atem",
+    {
+        **TAGGED,
+        "words": {**THINK, "<atem:function_calls>": "call"},
+        "call": {"</atem:function_calls>": "words"},
+    },
+    read_xml,
+)
+GRANITE = Family(
+    "granite",
+    {**TAGGED, "words": {**THINK, "<|tool_call|>": "call", "<tool_call>": "call"}},
+    read_json,
+)
+MISTRAL = Family(
+    "mistral",
+    {
+        "words": {**THINK, "[THINK]": "thought", "[TOOL_CALLS]": "call"},
+        "thought": {"[/THINK]": "opening", "</think>": "opening"},
+        "call": {"[TOOL_CALLS]": "call"},
+    },
+    read_mistral,
+    called="[TOOL_CALLS]",
+)
+LLAMA = Family(
+    "llama",
+    {"words": {**THINK, "<|python_tag|>": "call"}, "thought": {"</think>": "opening"}, "call": {"<|eom_id|>": "words"}},
+    read_python,
+    called="",
+)
+LFM = Family(
+    "lfm",
+    {
+        "words": {**THINK, "<|tool_call_start|>": "call"},
+        "thought": {"</think>": "opening"},
+        "call": {"<|tool_call_end|>": "words"},
+    },
+    read_python,
+    called="<|tool_call_start|>",
+)
+GEMMA = Family(
+    "gemma",
+    {
+        "words": {"<|channel>thought\n": "thought", "<|tool_call>": "call"},
+        "thought": {"<channel|>": "opening"},
+        "call": {"<tool_call|>": "words", "<|tool_call>": "call"},
+    },
+    read_gemma,
+    called="<|tool_call>",
+)
+COHERE = Family(
+    "cohere",
+    {
+        "words": {
+            "<|START_THINKING|>": "thought",
+            "<|START_RESPONSE|>": "words",
+            "<|END_RESPONSE|>": "words",
+            "<|START_ACTION|>": "call",
+        },
+        "thought": {"<|END_THINKING|>": "words"},
+        "call": {"<|END_ACTION|>": "words"},
+    },
+    read_json,
+    called="<|START_ACTION|>",
+)  # fmt: skip
+# OpenAI's harmony: every message has a head that says its channel and, for calls, whom it is to. The reply begins with one.
+BODY_ENDS: Mapping[str, State] = dict.fromkeys(
+    ("<|end|>", "<|return|>", "<|call|>", "<|start|>", "<|channel|>"), "head"
+)
+HARMONY = Family(
+    "harmony",
+    {"head": {"<|message|>": "words"}, "words": BODY_ENDS, "thought": BODY_ENDS, "call": BODY_ENDS},
+    read_harmony,
+    strict=True,
+)
+NEMOTRON = Family(
+    "nemotron",
+    {**TAGGED, "words": {**THINK, "<TOOLCALL>": "call"}, "call": {"</TOOLCALL>": "words"}},
+    read_json,
+    called="<TOOLCALL>",
+)
+GENERIC = Family("generic", TAGGED, read_json)
+
+SIGNS: tuple[tuple[str, Family], ...] = (  # the first that a template contains
+    (r"<\|channel\|>", HARMONY),
+    (r"<atem:", ATEM),
+    (r"<function=|<function name=", XML),
+    (r"<arg_key>", GLM),
+    (r"<\|tool_call>", GEMMA),
+    (r"<\|tool_call_start\|>|<\|tool_list_start\|>|List of tools: ", LFM),
+    (r"<\|START_ACTION\|>", COHERE),
+    (r"\[TOOL_CALLS\]", MISTRAL),
+    (r"<\|tool_call\|>", GRANITE),
+    (r"<TOOLCALL>", NEMOTRON),
+    (r"<tool_call>|xml_tools", HERMES),
+    (r"<\|python_tag\|>|<\|start_header_id\|>(?s:.*)parameters", LLAMA),
+)
+
+
+def family_of(template: str | None) -> Family:
+    return next((family for sign, family in SIGNS if re.search(sign, template or "")), GENERIC)
+
+
+def harmony_state(head: str) -> State:
+    """What a message is, by its head."""
+    if "to=" in head:
+        return "call"
+    return "thought" if "analysis" in head else "words"

@@ -1,0 +1,69 @@
+"""Tools of which one must be called in, how to make a model do so out: what its reply begins with, and the JSON that must follow.
+
+A grammar then binds the reply to that JSON, so what comes out is always a call that can be carried out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from local_swarm.chat.families import Family
+from local_swarm.chat.notations import Written, object_of, read_json
+from local_swarm.chat.tools import Toolbox
+
+DEFINITIONS = ("$defs", "definitions")  # that references point to from the root of a schema
+NAMED = "<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>"
+ANY = "<|channel|>final <|constrain|>json<|message|>"
+
+
+@dataclass(frozen=True, slots=True)
+class Force:
+    """`cue` goes after the prompt; `schema` binds the reply, `loose` does so where a grammar cannot express that. `name`: the one
+    tool there is to call, whose arguments are the whole reply."""
+
+    cue: str
+    schema: Mapping[str, Any]
+    loose: Mapping[str, Any]
+    name: str | None
+
+    def read(self, reply: str, tools: Toolbox) -> list[Written] | None:
+        if self.name:
+            return [Written(self.name, object_of(reply.strip()))]
+        return read_json(reply, tools.types)
+
+
+def force(family: Family, names: Sequence[str], tools: Toolbox) -> Force:
+    """For one named tool its arguments are all that is left to write; else its name is chosen first."""
+    loose: dict[str, Any] = {"type": "object"}
+    if len(names) == 1:
+        return Force(named(family, names[0]), tools.schema(names[0]), loose, names[0])
+    cue = ANY if family.name == "harmony" else family.called
+    defined: dict[str, Any] = {}
+    choices = []
+    for name in names:
+        schema = dict(tools.schema(name))
+        for key in DEFINITIONS:
+            defined.setdefault(key, {}).update(schema.pop(key, None) or {})
+        choices.append(call_schema({"const": name}, schema))
+    schema = {"anyOf": choices, **{key: value for key, value in defined.items() if value}}
+    return Force(cue, schema, call_schema({"enum": list(names)}, loose), None)
+
+
+def named(family: Family, name: str) -> str:
+    if family.name == "harmony":
+        return NAMED.format(name=name)
+    if family.name == "mistral":
+        return f"[TOOL_CALLS]{name}[ARGS]"
+    return f'{family.called}{{"name": {json.dumps(name)}, "arguments": '
+
+
+def call_schema(name: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"name": name, "arguments": arguments},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }

@@ -1,0 +1,216 @@
+"""The body of a tool call as a model wrote it in, names and arguments out: one reader for each way of writing. Pure.
+
+Readers are lenient, since small models write almost-JSON; what cannot be read at all is None.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A call as it was written. `arguments` is an object, or text where that could not be read."""
+
+    name: str
+    arguments: Any
+
+
+Types = Callable[
+    [str, str], frozenset[str]
+]  # the JSON types that a tool's parameter may have; none where it is unknown
+Reader = Callable[[str, Types], "list[Written] | None"]
+
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+NAME = re.compile(r'"(?:name|tool_name)"\s*:\s*"([^"]+)"')
+DECODER = json.JSONDecoder(strict=False)  # models write line breaks within strings
+
+
+def open_string(text: str) -> bool:
+    """Whether JSON ends within a string, so that what follows still belongs to it."""
+    return '"' in STRING.sub("", text)
+
+
+# ------------------------------------------------------------------------------------------------ JSON
+
+
+def read_json(body: str, _types: Types) -> list[Written] | None:
+    """`{"name": ..., "arguments": {...}}`, a list of them, or several in a row; `parameters` says the same."""
+    values = values_of(body)
+    if values is None:
+        return None
+    calls = [call_of(one) for value in values for one in (value if isinstance(value, list) else [value])]
+    return [call for call in calls if call] if calls and all(calls) else None
+
+
+def values_of(body: str) -> list[Any] | None:
+    for text in (body, body + "}"):  # the last brace is what models forget
+        try:
+            return list(decoded(text))
+        except (ValueError, RecursionError):
+            pass
+    try:
+        return [ast.literal_eval(body.strip())]  # Python's way: single quotes, True
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return None
+
+
+def decoded(text: str) -> Iterator[Any]:
+    """JSON values in a row, with blanks, commas or semicolons between them."""
+    at = 0
+    while at < len(text):
+        if text[at] in " \t\r\n,;":
+            at += 1
+            continue
+        value, at = DECODER.raw_decode(text, at)
+        yield value
+
+
+def call_of(value: Any) -> Written | None:
+    if not isinstance(value, dict):
+        return None
+    if isinstance(value.get("function"), dict):
+        value = value["function"]
+    name = value.get("name", value.get("tool_name"))
+    if not isinstance(name, str) or not name:
+        return None
+    arguments = value.get("arguments", value.get("parameters"))
+    return Written(name, object_of(arguments) if isinstance(arguments, str) else {} if arguments is None else arguments)
+
+
+def object_of(text: str) -> Any:
+    """Arguments as an object where they are one, else the text."""
+    try:
+        return DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+# ------------------------------------------------------------------------------------------------- XML
+
+FUNCTION = re.compile(
+    r'<(?:\w+:)?(?:function|invoke)(?:=|\s+name=)"?([^">\s]+)"?\s*>(.*?)(?:</(?:\w+:)?(?:function|invoke)>|\Z)',
+    re.DOTALL,
+)
+PARAMETER = re.compile(
+    r'<(?:\w+:)?(?:parameter|param)(?:=|\s+name=)"?([^">\s]+)"?\s*>(.*?)(?:</(?:\w+:)?(?:parameter|param)>|\Z)'
+    r"(?=\s*(?:<(?:\w+:)?(?:parameter|param)[=\s]|</(?:\w+:)?(?:function|invoke)>|\Z))",
+    re.DOTALL,
+)
+
+
+def read_xml(body: str, types: Types) -> list[Written] | None:
+    """`<function=NAME><parameter=KEY>value</parameter></function>` (Qwen3-Coder), or with `name="NAME"` (MiniCPM). Values
+    are text for parameters that take text, else JSON."""
+    if body.lstrip().startswith("{"):  # some fall back to JSON
+        return read_json(body, types)
+    calls = []
+    for name, inside in FUNCTION.findall(body):
+        arguments = {key: typed(unframed(value), types(name, key)) for key, value in PARAMETER.findall(inside)}
+        calls.append(Written(name, object_of(inside.strip()) if inside.lstrip().startswith("{") else arguments))
+    return calls or None
+
+
+GLM_ARGUMENT = re.compile(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
+
+
+def read_glm(body: str, types: Types) -> list[Written] | None:
+    """`NAME`, then `<arg_key>k</arg_key><arg_value>v</arg_value>` for each argument."""
+    if body.lstrip().startswith("{"):
+        return read_json(body, types)
+    name = body.split("<arg_key>", 1)[0].strip()
+    if not re.fullmatch(r"[\w.:-]+", name):
+        return None
+    found = GLM_ARGUMENT.findall(body)
+    return [Written(name, {key.strip(): typed(value, types(name, key.strip())) for key, value in found})]
+
+
+def unframed(value: str) -> str:
+    """Without the one line break that the format puts at either end."""
+    value = value.removeprefix("\r\n") if value.startswith("\r\n") else value.removeprefix("\n")
+    return value.removesuffix("\n")
+
+
+def typed(text: str, types: frozenset[str]) -> Any:
+    """A value as its parameter wants it: text stays text, everything else is read as JSON where it is JSON."""
+    if types == {"string"}:
+        return text
+    try:
+        value = DECODER.decode(text.strip())
+    except (ValueError, RecursionError):
+        words = {"True": True, "False": False, "None": None}
+        return words.get(text.strip(), text)
+    fits = not types or kind_of(value) in types or (kind_of(value) == "integer" and "number" in types)
+    return value if fits else text
+
+
+def kind_of(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return "null" if value is None else "boolean"
+    kinds: Mapping[type, str] = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
+    return kinds[type(value)]
+
+
+# -------------------------------------------------------------------------------------- makers' own ways
+
+MISTRAL = re.compile(r"^\s*([\w.:-]+?)\s*(?:\[CALL_ID\]\w*)?\s*(?:\[ARGS\])?\s*(?=\{)")
+
+
+def read_mistral(body: str, types: Types) -> list[Written] | None:
+    """`NAME[ARGS]{...}`, with `[CALL_ID]...` before the arguments perhaps; older models write a JSON list."""
+    if body.lstrip().startswith(("[", "{")):
+        return read_json(body, types)
+    head = MISTRAL.match(body)
+    return [Written(head[1], object_of(body[head.end() :].strip()))] if head else None
+
+
+HARMONY = re.compile(r"to=(?:functions\.)?([\w.:-]+)")
+
+
+def read_harmony(body: str, _types: Types) -> list[Written] | None:
+    """A message's head, which names the tool, `<|message|>`, and the arguments as JSON."""
+    head, _, text = body.partition("<|message|>")
+    name = HARMONY.search(head)
+    return [Written(name[1], object_of(text.strip() or "{}"))] if name else None
+
+
+def read_python(body: str, types: Types) -> list[Written] | None:
+    """`[f(a=1), g(b="x")]` (LFM2), or `f.call(a=1)` (Llama's built-in tools); else JSON."""
+    try:
+        tree = ast.parse(body.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return read_json(body, types)
+    parts = tree.elts if isinstance(tree, ast.List) else [tree]
+    calls = [python_call(part) for part in parts]
+    return [call for call in calls if call] if calls and all(calls) else read_json(body, types)
+
+
+def python_call(part: ast.expr) -> Written | None:
+    if not isinstance(part, ast.Call) or part.args:
+        return None
+    name = ast.unparse(part.func).removesuffix(".call")
+    try:
+        return Written(name, {one.arg: ast.literal_eval(one.value) for one in part.keywords if one.arg})
+    except (ValueError, TypeError):
+        return None
+
+
+GEMMA = re.compile(r"^\s*(?:call:)?([\w.:-]+?)\s*(?=\{)")
+GEMMA_KEY = re.compile(r"([{,]\s*)([A-Za-z_][\w.-]*)\s*:")
+
+
+def read_gemma(body: str, types: Types) -> list[Written] | None:
+    """`call:NAME{key:value}`, where texts stand between `<|"|>` marks (Gemma 4)."""
+    head = GEMMA.match(body)
+    if not head:
+        return read_json(body, types)
+    parts = body[head.end() :].split('<|"|>')
+    text = "".join(
+        json.dumps(part) if place % 2 else GEMMA_KEY.sub(r'\1"\2":', part) for place, part in enumerate(parts)
+    )
+    return [Written(head[1], object_of(text))]

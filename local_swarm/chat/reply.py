@@ -1,0 +1,222 @@
+"""A model's raw reply in, piece by piece, words, thoughts and calls out as soon as each is sure. Pure.
+
+Words and thoughts go on at once, but for what might be the beginning of a mark. A call is told when it is whole and could be
+read: half a call would have to be taken back, and some clients run a call as soon as its arguments look complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from local_swarm.chat.families import FENCES, Family, State, harmony_state
+from local_swarm.chat.marks import first_mark, held_back
+from local_swarm.chat.notations import Written, open_string, read_json
+from local_swarm.chat.tools import Toolbox
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Something that may be shown."""
+
+    text: str
+    thought: bool = False
+
+
+@dataclass(slots=True)
+class Flow:
+    """Text of one kind. Blanks at its end wait until more comes, since before a call and after thoughts they mean nothing."""
+
+    trims: bool
+    said: list[str] = field(default_factory=list)
+    blanks: str = ""
+
+    def add(self, text: str) -> str:
+        text = self.blanks + text
+        if self.trims and not self.said:
+            text = text.lstrip()
+        shown = text.rstrip()
+        self.blanks = text[len(shown) :]
+        if shown:
+            self.said.append(shown)
+        return shown
+
+    def close(self) -> str:
+        """The blanks at the end, where they belong to the text."""
+        shown, self.blanks = self.blanks, ""
+        if shown:
+            self.said.append(shown)
+        return shown
+
+    @property
+    def text(self) -> str:
+        return "".join(self.said)
+
+
+class ReplyParser:
+    """Feed it with `push`, end it with `close`; then `words`, `thoughts`, `calls` and `broken`, the calls that nobody could read.
+
+    Without tools nothing is a call. `thinking`: the prompt has opened the thoughts already.
+    """
+
+    def __init__(self, family: Family, tools: Toolbox | None = None, thinking: bool = False) -> None:
+        self.family, self.tools = family, tools or Toolbox(())
+        self.calls: list[Written] = []
+        self.broken: list[str] = []
+        self._words, self._thoughts = Flow(trims=thinking), Flow(trims=True)
+        self._state: State = "head" if family.name == "harmony" else "thought" if thinking else self._opening()
+        self._held = self._body = self._opened = ""
+        self._known: dict[State, tuple[dict[str, State], frozenset[str]]] = {}
+
+    @property
+    def words(self) -> str:
+        return self._words.text
+
+    @property
+    def thoughts(self) -> str:
+        return self._thoughts.text
+
+    def push(self, text: str) -> list[Piece]:
+        self._held += text
+        pieces: list[Piece] = []
+        while self._step(pieces):
+            pass
+        return pieces
+
+    def close(self) -> list[Piece]:
+        """The reply is over: what was held back has its meaning now."""
+        pieces: list[Piece] = []
+        rest, self._held = self._held, ""
+        self._take(rest, pieces)
+        if self._state in ("call", "fence", "bare"):
+            self._end_body("", pieces)
+        elif self._state == "head" and not (self.words or self.thoughts or self.calls):
+            self._say(self._body, pieces)
+        if self._state == "thought" and not self.words:
+            self._call_among_thoughts()
+        if not self.calls and not self.broken and (blanks := self._words.close()):
+            pieces.append(Piece(blanks))
+        return pieces
+
+    # -- one step
+
+    def _opening(self) -> State:
+        return "opening" if self.tools and not self.family.strict else "words"
+
+    def _marks_now(self) -> tuple[dict[str, State], frozenset[str]]:
+        """The present marks, and what they begin with: most text has nothing of it."""
+        if self._state not in self._known:
+            marks = self._marks()
+            self._known[self._state] = marks, frozenset(mark[0] for mark in marks)
+        return self._known[self._state]
+
+    def _marks(self) -> dict[str, State]:
+        """What ends the present state. Without tools only thoughts are told from words."""
+        marks = dict(self.family.marks.get(self._state, {}))
+        if self._state == "fence":
+            return {"\n```": "words"}
+        if self._state == "words" and self.tools and not self.family.strict:
+            marks = {**FENCES, **marks}
+        if self._state == "words" and not self.tools:
+            marks = {mark: state for mark, state in marks.items() if state != "call" and not mark.startswith("</")}
+        return marks
+
+    def _step(self, pieces: list[Piece]) -> bool:
+        """Take in what is held up to the next mark; False when more text is needed."""
+        if self._state == "opening":
+            return self._open()
+        marks, firsts = self._marks_now()
+        if not any(first in self._held for first in firsts):
+            text, self._held = self._held, ""
+            self._take(text, pieces)
+            return False
+        found = first_mark(self._held, marks)
+        if not found:
+            keep = held_back(self._held, list(marks))
+            sure, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
+            self._take(sure, pieces)
+            return False
+        at, mark = found
+        self._take(self._held[:at], pieces)
+        self._held = self._held[at + len(mark) :]
+        self._pass(mark, marks[mark], pieces)
+        return True
+
+    def _open(self) -> bool:
+        """At the beginning of an answer: small models write calls as bare JSON, without any mark."""
+        text = self._held.lstrip()
+        if not text:
+            return False
+        self._state = "bare" if text.startswith("{") else "words"
+        self._opened = ""
+        return True
+
+    def _take(self, text: str, pieces: list[Piece]) -> None:
+        """Text of the present state."""
+        if self._state in ("call", "fence", "bare", "head"):
+            self._body += text
+        else:
+            self._say(text, pieces, self._state == "thought")
+
+    def _say(self, text: str, pieces: list[Piece], thought: bool = False) -> None:
+        if shown := (self._thoughts if thought else self._words).add(text):
+            pieces.append(Piece(shown, thought))
+
+    def _pass(self, mark: str, following: State, pieces: list[Piece]) -> None:
+        """A mark was found: the present state ends, the next begins."""
+        if self._state == "call" and self._goes_on(mark):
+            self._body += mark
+            return
+        head = self._body if self._state == "head" else ""
+        if self._state in ("call", "fence"):
+            self._end_body(mark, pieces)
+        if self._state == "thought":
+            self._words.trims = not self._words.said
+        self._body = ""
+        if head:
+            following = harmony_state(head)
+            following = "words" if following == "call" and not self.tools else following
+            self._body = head + mark if following == "call" else ""
+        elif mark.startswith("<function") or following == "head":
+            self._body = mark if following == "call" else mark * (mark == "<|channel|>")
+        self._opened = mark
+        self._state = self._opening() if following == "opening" else following
+
+    def _goes_on(self, mark: str) -> bool:
+        """Whether a mark is part of a call's own text: a file that is written may well contain it."""
+        return self.family.read is read_json and open_string(self._body)
+
+    def _end_body(self, mark: str, pieces: list[Piece]) -> None:
+        """A call is whole, or what looked like one is."""
+        body, self._body = self._body, ""
+        if self._state == "call":
+            calls = self.family.read(body, self.tools.types) or read_json(body, self.tools.types)
+            if calls:
+                self.calls += calls
+            elif body.strip():
+                self.broken.append(body.strip())
+            return
+        calls = read_json(body, self.tools.types)
+        if calls and all(self.tools.knows(call.name) for call in calls):
+            self.calls += calls
+        else:
+            self._say((self._opened if self._state == "fence" else "") + body + mark, pieces)
+
+    def _call_among_thoughts(self) -> None:
+        """Some models call without having closed their thoughts."""
+        marks = [mark for mark, state in self.family.marks.get("words", {}).items() if state == "call"]
+        found = first_mark(self.thoughts, marks) if self.tools else None
+        if found:
+            inner = ReplyParser(self.family, self.tools)
+            inner.push(self.thoughts[found[0] :])
+            inner.close()
+            self.calls += inner.calls
+
+
+def parse(text: str, family: Family, tools: Toolbox | None = None, pieces: Sequence[str] | None = None) -> ReplyParser:
+    """A whole reply at once, or in the given pieces."""
+    parser = ReplyParser(family, tools)
+    for piece in pieces if pieces is not None else (text,):
+        parser.push(piece)
+    parser.close()
+    return parser

@@ -1,0 +1,165 @@
+"""A prompt in, the text for one model out, and the way back: what the model writes in, words, thoughts and calls out. Pure.
+
+Every engine that reads text uses this, so they all call tools, think and obey schemas in the same way.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+
+from local_swarm.chat.forced import ANY, Force, force
+from local_swarm.chat.reply import Piece, ReplyParser
+from local_swarm.chat.template import ChatTemplate
+from local_swarm.chat.tools import Toolbox, settled, violation
+from local_swarm.types import JSON, Candidate, Prompt, ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a whole reply says. `flaw`: why nothing can be done with it; `last`: pieces that were still held back."""
+
+    words: str
+    thoughts: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    flaw: str | None = None
+    last: tuple[Piece, ...] = ()
+
+
+class Plain:
+    """Reads a reply whose text is the answer as it stands."""
+
+    def __init__(self) -> None:
+        self._text: list[str] = []
+
+    def push(self, text: str) -> list[Piece]:
+        self._text.append(text)
+        return [Piece(text)] if text else []
+
+    def close(self) -> Settled:
+        return Settled("".join(self._text))
+
+
+@dataclass(slots=True)
+class Obedient:
+    """Reads a reply that was forced to be a call."""
+
+    force: Force
+    tools: Toolbox
+    text: list[str] = field(default_factory=list)
+
+    def push(self, text: str) -> list[Piece]:
+        self.text.append(text)
+        return []
+
+    def close(self) -> Settled:
+        reply = "".join(self.text)
+        written = self.force.read(reply, self.tools)
+        calls, flaw = settled(written or [], [] if written else [reply], self.tools)
+        return Settled("", "", calls, flaw)
+
+
+@dataclass(slots=True)
+class Free:
+    """Reads a reply in which the model may think, speak and call as it likes."""
+
+    parser: ReplyParser
+    one_call: bool
+    schema: JSON | None
+
+    def push(self, text: str) -> list[Piece]:
+        return self.parser.push(text)
+
+    def close(self) -> Settled:
+        last = self.parser.close()
+        written, broken = self.parser.calls, self.parser.broken
+        if self.one_call:
+            written, broken = written[:1], broken[: not written]
+        calls, flaw = settled(written, broken, self.parser.tools)
+        words = self.parser.words
+        if broken and not calls:
+            words = "\n".join([*filter(None, [words]), *broken])
+        return Settled(words, self.parser.thoughts, calls, flaw or self._flaw(calls, words), tuple(last))
+
+    def _flaw(self, calls: tuple[ToolCall, ...], words: str) -> str | None:
+        if calls:
+            return None
+        if self.parser.thoughts and not words.strip():
+            return "it thought and did not answer"
+        if self.schema is not None:
+            try:
+                found = violation(self.schema, json.loads(words))
+            except (ValueError, RecursionError):
+                found = "it is no JSON"
+            return f"the answer does not obey the schema: {found}" if found else None
+        return None
+
+
+Reader = Plain | Obedient | Free
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one model is to continue. `schema` binds its reply and `loose` is the way out where no grammar expresses that; `kept`
+    are marks that must reach the reader even where they are control tokens."""
+
+    text: str
+    template: ChatTemplate
+    prompt: Prompt
+    tools: Toolbox
+    thinking: bool = False
+    force: Force | None = None
+
+    @property
+    def schema(self) -> JSON | None:
+        if self.force:
+            return self.force.schema
+        return None if self.tools else self.prompt.schema
+
+    @property
+    def loose(self) -> JSON | None:
+        return self.force.loose if self.force else None
+
+    @property
+    def kept(self) -> list[str]:
+        return [] if self.schema is not None or self.prompt.text is not None else self.template.family.kept
+
+    def reader(self) -> Reader:
+        if self.force:
+            return Obedient(self.force, self.tools)
+        if self.schema is not None or self.prompt.text is not None:
+            return Plain()
+        parser = ReplyParser(self.template.family, self.tools, self.thinking)
+        return Free(parser, self.prompt.one_call, self.prompt.schema)
+
+
+def turn(prompt: Prompt, template: ChatTemplate) -> Turn:
+    """Raises BadRequest when the model's template takes no such conversation."""
+    tools = Toolbox(prompt.tools)
+    if prompt.text is not None:
+        return Turn(prompt.text, template, prompt, Toolbox(()))
+    bound = bool(prompt.must_call) or (prompt.schema is not None and not tools)
+    rendered = template.render(replace(prompt, thinking=False) if bound else prompt)
+    if prompt.must_call:
+        forced = force(template.family, prompt.must_call, tools)
+        return Turn(rendered.text + forced.cue, template, prompt, tools, force=forced)
+    if bound and template.family.name == "harmony":
+        return Turn(rendered.text + ANY, template, prompt, tools)
+    return Turn(rendered.text, template, prompt, tools, rendered.thinking)
+
+
+def again(prompt: Prompt, candidate: Candidate) -> Prompt | None:
+    """How to ask once more after an answer with which nothing can be done; None where asking again is of no use."""
+    names = tuple(Toolbox(prompt.tools).tools)
+    if not candidate.flaw or prompt.must_call:
+        return None
+    if candidate.reasoning and not candidate.tool_calls and not candidate.text.strip():
+        return replace(prompt, thinking=False) if prompt.thinking is not False else None
+    if candidate.finish_reason == "length":
+        return None
+    if candidate.tool_calls:
+        called = tuple(call.name for call in candidate.tool_calls if call.name in names)
+        return replace(prompt, must_call=called[:1] or names)
+    if prompt.schema is not None:
+        return replace(prompt, tools=())
+    return replace(prompt, must_call=names)

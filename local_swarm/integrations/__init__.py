@@ -1,0 +1,1 @@
+"""What runs in, settings for the programs that use it out."""

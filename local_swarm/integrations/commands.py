@@ -1,0 +1,85 @@
+"""The commands that connect other programs to the swarm: words in, settings and keys out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from local_swarm.config import load
+from local_swarm.errors import WrongUse
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
+PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def opencode(
+    write: Annotated[
+        bool, typer.Option("--write", help="Merge it into opencode's configuration; a backup is kept.")
+    ] = False,
+    into: Annotated[Path | None, typer.Option("--into", help="Another file than the user's own.")] = None,
+    port: PortOption = None,
+    file: FileOption = None,
+    json_wanted: JsonOption = False,
+) -> None:
+    """Print what opencode needs to know of this swarm, or write it into its configuration."""
+    from local_swarm.integrations import opencode as its
+    from local_swarm.integrations.running import running
+
+    what = running(load(file, {"server.port": port}))
+    if not what.live:
+        err.print("No swarm runs there, so this is what would run.", style="dim")
+    if what.context < its.SMALLEST_CONTEXT:
+        err.print(
+            f"opencode needs a context of {its.SMALLEST_CONTEXT} tokens; this swarm has {what.context}. Use --context.",
+            style="yellow",
+        )
+    if write or into:
+        path = into or its.place()
+        backup = its.write(path, what)
+        err.print(f"{path} knows this swarm now." + (f" Before, it was {backup}." if backup else ""))
+    if json_wanted or not (write or into):
+        print(json.dumps(its.entry(what), indent=None if json_wanted else 2))
+
+
+def clients(
+    name: Annotated[str | None, typer.Argument(help="aider, llm, continue or zed; all without one.")] = None,
+    port: PortOption = None,
+    file: FileOption = None,
+) -> None:
+    """Print settings for other programs that can use this swarm."""
+    from local_swarm.integrations.running import running
+    from local_swarm.integrations.snippets import SNIPPETS
+
+    if name is not None and name not in SNIPPETS:
+        raise WrongUse(f"There are no settings for {name!r}. There are for: {', '.join(SNIPPETS)}.")
+    what = running(load(file, {"server.port": port}))
+    for one in [name] if name else SNIPPETS:
+        if not name:
+            out.print(f"--- {one}", style="bold")
+        out.print(SNIPPETS[one](what), markup=False)
+
+
+def key(
+    new: Annotated[
+        bool, typer.Option("--new", help="Make another one; the old one is worth nothing from the next start on.")
+    ] = False,
+    json_wanted: JsonOption = False,
+) -> None:
+    """Show the key that callers from other machines must know, after making one if there is none."""
+    from local_swarm.api.key import made
+
+    found = made(anew=new)
+    print(json.dumps({"key": found}) if json_wanted else found)
+
+
+def register(app: typer.Typer) -> Any:
+    for command in (opencode, clients, key):
+        app.command()(command)

@@ -1,0 +1,91 @@
+"""What runs in, opencode's configuration out, merged into the user's own file without touching anything else in it.
+
+opencode (1.18) never asks a server what it can do: limits stand in its configuration, and with none it would ask for 32,000
+tokens an answer and never make its conversations shorter.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from local_swarm.api.answers import FAST, VOTE
+from local_swarm.errors import WrongUse
+from local_swarm.integrations import jsonc
+from local_swarm.integrations.running import Running
+
+PROVIDER = "local-swarm"
+SMALLEST_CONTEXT = 16_384  # opencode's own instructions and tools take half of that
+SILENCE_MS = 120_000  # we say something every ten seconds, so a longer silence is a death
+SCHEMA = "https://opencode.ai/config.json"
+
+
+def provider(what: Running) -> dict[str, Any]:
+    limit = {"context": what.context, "output": what.answer_tokens}
+    facts = {"tool_call": True, "reasoning": what.thinks, "attachment": False, "limit": limit}
+    return {
+        "npm": "@ai-sdk/openai-compatible",
+        "name": "Local Swarm",
+        "options": {"baseURL": what.url, "apiKey": what.key, "timeout": False, "chunkTimeout": SILENCE_MS},
+        "models": {
+            VOTE: {"name": "Local Swarm (vote)", **facts},
+            FAST: {"name": "Local Swarm (one worker)", **facts},
+        },
+    }
+
+
+def entry(what: Running) -> dict[str, Any]:
+    """All that opencode needs: the vote for work, one worker for titles and summaries."""
+    return {
+        "provider": {PROVIDER: provider(what)},
+        "model": f"{PROVIDER}/{VOTE}",
+        "small_model": f"{PROVIDER}/{FAST}",
+    }
+
+
+def written(text: str, what: Running) -> str:
+    """The user's file with our provider in it. Whoever has chosen a model keeps it. Raises WrongUse."""
+    known = jsonc.read(text) if text.strip() else {}
+    if not isinstance(known, dict):
+        raise WrongUse("it is no object")
+    wish = entry(what)
+    if "model" in known:
+        del wish["model"]
+        if "small_model" in known or not str(known["model"]).startswith(PROVIDER + "/"):
+            del wish["small_model"]
+    elif "small_model" in known:
+        del wish["small_model"]
+    return jsonc.merged(text if text.strip() else f'{{\n  "$schema": "{SCHEMA}"\n}}\n', wish)
+
+
+def place(environment: Mapping[str, str] = os.environ) -> Path:
+    """The user's own configuration: the one that exists, or where opencode would look first."""
+    if named := environment.get("OPENCODE_CONFIG"):
+        return Path(named)
+    base = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "opencode"
+    names = [base / "opencode.jsonc", base / "opencode.json"]
+    return next((name for name in names if name.exists()), names[1])
+
+
+def write(path: Path, what: Running) -> Path | None:
+    """Merge into a file and return where its old version is kept; None where there was none. Raises WrongUse."""
+    try:
+        old = path.read_text(encoding="utf-8") if path.exists() else ""
+        new = written(old, what)
+        if new == old:
+            return None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        backup = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}.bak") if old else None
+        if backup:
+            backup.write_text(old, encoding="utf-8")
+        fresh = path.with_name(path.name + ".new")
+        fresh.write_text(new, encoding="utf-8")
+        fresh.replace(path)
+        return backup
+    except WrongUse as problem:
+        raise WrongUse(f"{path} was left as it is: {problem.message}.") from problem
+    except OSError as problem:
+        raise WrongUse(f"{path} cannot be written: {problem.strerror or problem}.") from problem

@@ -1,0 +1,102 @@
+"""Settings in, settings that can be started out: what is wished for is fetched first, and a first start may be asked about."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from local_swarm.config import Config
+from local_swarm.engines import roster_of
+from local_swarm.environment.venv import engine_for_graphics
+from local_swarm.errors import DownloadFailed
+from local_swarm.hardware.detector import detect
+from local_swarm.interactive.menu import Menu, Picked
+from local_swarm.interactive.show import progress
+from local_swarm.models import starter
+from local_swarm.models.advice import Advisor, advisor
+from local_swarm.models.downloader import Downloader, Fetched
+from local_swarm.models.hub import Hub
+from local_swarm.models.registry import Found
+from local_swarm.places import checkout, home, offline
+
+FREE = ("apache-2.0", "mit", "unknown")  # licences that need no word; of an unknown one there is nothing to say
+
+
+def prepared(config: Config, console: Console, menu: bool, ask: bool) -> Config:
+    """What `start` runs. A model that is wished for is fetched where it is not here. Without a wish nothing is fetched unasked:
+    on a terminal a first start (`ask`) or `menu` lets the user choose, else whatever is here runs, the starter at the least.
+
+    Raises DownloadFailed where a wished-for model cannot be had, UnknownModel where it does not exist."""
+    if roster_of(config):  # it says itself what runs
+        return config
+    counsel = advisor(config, detect(), graphics=engine_for_graphics(checkout()))
+    asking = ask and is_terminal() and not offline()
+    first = asking and config.models.model is None and not own_settings().exists()
+    if menu or (first and counsel.best_here() is None):
+        return chosen(config, counsel, console)
+    if config.models.model is not None:
+        fetched(counsel.find(config.models.model), config, console)
+    return config
+
+
+def chosen(config: Config, counsel: Advisor, console: Console) -> Config:
+    """What the user picks, fetched and kept for the next start. Where it cannot be fetched, the starter runs and that is said."""
+    try:
+        picked = Menu(counsel, console).run()
+    except EOFError:  # nobody answers any more
+        picked = Picked({"models.model": starter.NAME})
+    wished = with_settings(config, picked)
+    try:
+        fetched(counsel.find(str(picked.settings["models.model"])), wished, console)
+    except DownloadFailed as problem:
+        console.print(f"{problem.message} Until then the starter model runs.", style="yellow", soft_wrap=True)
+        return replace(config, models=replace(config.models, model=starter.NAME))
+    keep(picked, console)
+    return wished
+
+
+def fetched(found: Found, config: Config, console: Console) -> Fetched | None:
+    """The file, fetched where it is not here; None where it was. Raises DownloadFailed."""
+    if found.on_disk or found.variant is None:
+        return None
+    folder = config.models_folder
+    console.print(f"Fetching {found.name} into {folder} ...", soft_wrap=True)
+    if found.entry and found.entry.licence not in FREE:
+        console.print(f"Its licence ({found.entry.licence}) has terms of its own: {found.variant.repo}", soft_wrap=True)
+    with progress(console, found.name) as show:
+        return Downloader(folder, Hub(offline())).fetch(found.variant, show)
+
+
+def with_settings(config: Config, picked: Picked) -> Config:
+    for key, value in picked.settings.items():
+        section, name = key.split(".")
+        part: Any = getattr(config, section)
+        config = replace(config, **{section: replace(part, **{name: value})})
+    return config
+
+
+def keep(picked: Picked, console: Console) -> None:
+    """Write the choice into the user's own settings, if there are none yet: those somebody wrote are left alone."""
+    path = own_settings()
+    if path.exists():
+        return
+    sections: dict[str, dict[str, Any]] = {}
+    for key, value in picked.settings.items():
+        section, name = key.split(".")
+        sections.setdefault(section, {})[name] = value
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(sections, sort_keys=False), encoding="utf-8")
+    console.print(f"Kept in {path}; to choose again: python main.py --menu", style="dim", soft_wrap=True)
+
+
+def own_settings() -> Path:
+    return home() / "config.yaml"
+
+
+def is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -1,0 +1,151 @@
+"""Values in, tables and lines for people out. Asks nothing and decides nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from local_swarm.config import Setting
+from local_swarm.hardware.profile import Accelerator, Hardware
+from local_swarm.models.advice import Advisor, size_of
+from local_swarm.models.budget import GIB, Rules, places
+from local_swarm.models.catalogue import Entry
+from local_swarm.models.choice import usual_file
+from local_swarm.models.downloader import Progress as Told
+from local_swarm.models.downloader import Show
+from local_swarm.models.selector import Plan
+
+PLAIN_EVERY_S = 15.0  # between lines where the output is no terminal
+
+
+def gib(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / GIB:.1f} GiB"
+
+
+def hardware_table(hardware: Hardware) -> Table:
+    rows = two_columns()
+    cpu, memory = hardware.cpu, hardware.memory
+    rows.add_row("system", f"{hardware.os}, {hardware.arch}")
+    cores = f"{cpu.physical_cores or '?'} cores, {cpu.logical_cores or '?'} threads"
+    rows.add_row("processor", f"{cpu.name or 'unknown'}, {cores}")
+    if cpu.features:
+        rows.add_row("", ", ".join(cpu.features))
+    limited = f", limited to {gib(memory.limit_bytes)}" if memory.limit_bytes else ""
+    rows.add_row("memory", f"{gib(memory.total_bytes)}, {gib(memory.available_bytes)} available{limited}")
+    for one in hardware.accelerators:
+        rows.add_row("graphics", graphics(one))
+    if not hardware.accelerators:
+        rows.add_row("graphics", "none that models could use")
+    for place in places(hardware, Rules()):
+        where = "models" if place.gpu or len(places(hardware, Rules())) == 1 else "or, slower"
+        rows.add_row(where, f"{gib(place.budget_bytes)}: {place.rule}")
+    return rows
+
+
+def graphics(one: Accelerator) -> str:
+    size = gib(one.memory_bytes)
+    free = f", {gib(one.free_bytes)} free" if one.free_bytes is not None else ""
+    kinds = {"dedicated": f"{size} of its own{free}", "unified": f"shares {size} with the processor"}
+    facts = [one.name, kinds.get(one.memory_kind, "uses main memory; not used for models")]
+    facts += [f"driver {one.driver}"] if one.driver else []
+    facts += [f"{one.cores} cores"] if one.cores else []
+    return ", ".join([*facts, *([one.runtime] if one.runtime else [])])
+
+
+def plan_table(plan: Plan) -> Table:
+    """What would run, where its memory goes and why."""
+    rows, need = two_columns(), plan.memory
+    rows.add_row("model", f"{plan.model}  {plan.quantization or ''}")
+    rows.add_row("runs on", "the graphics card" if plan.gpu else "the processor")
+    rows.add_row("workers", str(plan.workers))
+    rows.add_row("context", f"{plan.context} tokens")
+    rows.add_row("memory", size_of(plan))
+    parts = {
+        "weights": need.weights_bytes, "prompt": need.kv_context_bytes, "answers": need.kv_answers_bytes,
+        "state": need.state_bytes, "scratch": need.compute_bytes,
+    }  # fmt: skip
+    rows.add_row("", "  ".join(f"{name} {gib(size)}" for name, size in parts.items() if size))
+    for place, reason in enumerate(plan.why):
+        rows.add_row("" if place else "why", reason)
+    return rows
+
+
+def models_table(advisor: Advisor, entries: Sequence[Entry], everything: bool) -> Table:
+    rows = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("model", "bits", "to fetch", "needs here", "on disk", "licence"):
+        rows.add_column(name, no_wrap=name != "on disk")
+    for entry in entries:
+        usual = usual_file(entry)
+        plan = advisor.fits(entry, usual) if usual else None
+        here = [one.quantization for one in entry.variants if one in advisor.on_disk]
+        if not plan and not here and not everything:
+            continue
+        size = f"{usual.bytes / 1e9:.1f} GB" if usual and usual.bytes else "?"
+        needs = size_of(plan).split(" of ")[0] if plan else ("unknown" if entry.shape is None else "too large")
+        named = " ".join(map(str, sorted({one.bits for one in entry.variants if one.bits})))
+        rows.add_row(entry.name, named, size, needs, ", ".join(here), entry.licence)
+    return rows
+
+
+def settings_table(found: Sequence[Setting]) -> Table:
+    rows = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("setting", "value", "from"):
+        rows.add_column(name)
+    for one in found:
+        rows.add_row(one.key, written(one.value), one.origin)
+    return rows
+
+
+def written(value: object) -> str:
+    """A setting's value as a file would have it."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def two_columns() -> Table:
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="bold", no_wrap=True)
+    rows.add_column()
+    return rows
+
+
+@contextmanager
+def progress(console: Console, name: str) -> Iterator[Show]:
+    """A bar with rate and time left on a terminal, a line now and then elsewhere."""
+    if not console.is_terminal:
+        yield plain_progress(console, name)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        task = bars.add_task(name, total=None)
+        yield lambda told: bars.update(
+            task, completed=told.done, total=told.total or None, description=told.note or name
+        )
+
+
+def plain_progress(console: Console, name: str) -> Show:
+    shown = 0.0
+
+    def show(told: Told) -> None:
+        nonlocal shown
+        if time.monotonic() - shown < PLAIN_EVERY_S:
+            return
+        shown = time.monotonic()
+        left = f", {told.seconds_left / 60:.0f} minutes left" if told.seconds_left else ""
+        rate = f", {told.rate / 1e6:.1f} MB/s" if told.rate else ""
+        share = f"{told.done / told.total:.0%} of {told.total / 1e9:.1f} GB" if told.total else told.note
+        console.print(f"{name}: {share}{rate}{left}", style="dim", soft_wrap=True)
+
+    return show

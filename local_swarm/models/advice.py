@@ -1,0 +1,161 @@
+"""Settings and hardware in, what could run here out: what is recommended, what is here already, what a name means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from local_swarm.config import Config
+from local_swarm.errors import BadModelFile, DoesNotFit, UnknownModel, WrongUse
+from local_swarm.hardware.profile import Hardware
+from local_swarm.models import starter
+from local_swarm.models.budget import GIB, Rules
+from local_swarm.models.catalogue import Catalogue, Entry, Variant, load
+from local_swarm.models.choice import GB, Choice, choose
+from local_swarm.models.gguf import read_header
+from local_swarm.models.registry import Found, find, model_of
+from local_swarm.models.selector import Plan, Wishes, plan
+from local_swarm.models.storage import Storage, storage
+from local_swarm.places import data_folder, home
+
+
+@dataclass(frozen=True)
+class Advisor:
+    """Answers for one machine and one set of settings. `preferred`: names, the best first; `auto` is the catalogue's order."""
+
+    hardware: Hardware
+    catalogue: Catalogue
+    storage: Storage
+    preferred: tuple[str, ...]
+    wishes: Wishes
+    rules: Rules
+
+    def recommended(self) -> Choice:
+        """The best model for this machine, be it here or not. Raises DoesNotFit."""
+        return self.choose()
+
+    def choose(self, here: dict[Variant, Path] | None = None) -> Choice:
+        known = here or {}
+        return choose(
+            self.hardware, self.catalogue, self.wishes, self.rules, self.preferred,
+            lambda variant: known.get(variant, self.storage.path_of(variant)),
+            lambda variant: here is None or variant in here,
+        )  # fmt: skip
+
+    @cached_property
+    def on_disk(self) -> dict[Variant, Path]:
+        """The files of the catalogue that are on this disk, in our folder or in the cache of another program."""
+        pairs = [(entry, variant) for entry in self.catalogue for variant in entry.variants]
+        return {variant: path for entry, variant in pairs if (path := self.storage.find(entry, variant))}
+
+    def best_here(self) -> Plan | None:
+        """The best of the models that are here already: one of the preferred, else the largest file of our folder that fits."""
+        try:
+            return self.choose(self.on_disk).plan
+        except DoesNotFit:
+            plans = [made for path in self.storage.own_files() if (made := self.fitting(path))]
+        return max(plans, key=lambda one: one.memory.weights_bytes, default=None)
+
+    def fitting(self, path: Path) -> Plan | None:
+        try:
+            made = plan(self.hardware, model_of(read_header(path)), self.wishes, self.rules)
+        except (BadModelFile, DoesNotFit):
+            return None
+        return replace(made, why=(f"model: {path.name}, the largest in {path.parent} that fits", *made.why))
+
+    def find(self, wish: str) -> Found:
+        """Raises UnknownModel and BadModelFile."""
+        return find(wish, self.catalogue, self.storage)
+
+    def plan_for(self, found: Found) -> Plan:
+        """Raises DoesNotFit, WrongUse, and UnknownModel where nothing is known of the model before it is here."""
+        if found.model is None:
+            raise UnknownModel(
+                f"What {found.name} needs is not known before it is here. Fetch it: python main.py download {found.name}"
+            )
+        made = plan(self.hardware, found.model, self.wishes, self.rules)
+        what = "the small one that comes with the program" if made.starter else f"{found.name}, as you asked"
+        where = () if found.on_disk else (f"not here yet: python main.py download {found.name}",)
+        return replace(made, why=(f"model: {what}", *where, *made.why))
+
+    def starter(self) -> Plan:
+        """The model that always is here, with a hint at a better one."""
+        made = self.plan_for(self.find(starter.NAME))
+        try:
+            better = self.recommended()
+        except DoesNotFit:
+            return made
+        size = f"{(better.variant.bytes or 0) / GB:.1f} GB"
+        return made.because(f"a real model for this machine: python main.py download {name_of(better)} ({size})")
+
+    def what_runs(self, wish: str | None) -> Plan:
+        """What a start would run, without fetching anything. Raises UnknownModel where the wish is not here."""
+        if wish is None:
+            return self.best_here() or self.starter()
+        found = self.find(wish)
+        if found.path == starter.PATH:
+            return self.starter()
+        if not found.on_disk:
+            raise UnknownModel(f"{found.name} is not on this disk. Fetch it: python main.py download {found.name}")
+        return self.plan_for(found)
+
+    def fits(self, entry: Entry, variant: Variant) -> Plan | None:
+        """A plan for a file of the catalogue, None where it is too large or nothing is known of it."""
+        model = entry.model(variant, self.storage.path_of(variant))
+        try:
+            return plan(self.hardware, model, self.wishes, self.rules) if model else None
+        except (DoesNotFit, WrongUse):
+            return None
+
+    def described(self, entry: Entry) -> dict[str, Any]:
+        """One model of the catalogue for a program to read: what there is of it, what fits this machine and what is here."""
+        variants = [
+            {
+                "quantization": one.quantization, "repo": one.repo, "file": one.file, "bytes": one.bytes, "status": one.status,
+                "fits": self.fits(entry, one) is not None, "on_disk": one in self.on_disk,
+            }
+            for one in entry.variants
+        ]  # fmt: skip
+        return {
+            "id": entry.id, "name": entry.name, "family": entry.family, "size": entry.size, "title": entry.title,
+            "licence": entry.licence, "context": entry.shape.context if entry.shape else None,
+            "quantizations": [one.quantization for one in entry.finest_first()],
+            "fits": any(one["fits"] for one in variants), "on_disk": any(one["on_disk"] for one in variants),
+            "variants": variants,
+        }  # fmt: skip
+
+
+def name_of(choice: Choice) -> str:
+    """As `--model` takes it."""
+    return f"{choice.entry.name}:{choice.variant.quantization}"
+
+
+def size_of(plan: Plan) -> str:
+    """Memory that a plan takes, in GiB and in percent of what may be used."""
+    total, budget = plan.memory.total_bytes, plan.memory.budget_bytes
+    share = f" of {budget / GIB:.1f} GiB allowed ({total / budget:.0%})" if budget else ""
+    return f"{total / GIB:.1f} GiB{share}"
+
+
+def advisor(config: Config, hardware: Hardware, at_most: int | None = None, graphics: bool = True) -> Advisor:
+    """`at_most` bounds the context where the settings leave it free; `graphics`: whether the engine that is here can use a card.
+
+    Raises WrongUse for a mistake in the catalogue."""
+    if config.models.engine == "mlx":
+        raise WrongUse(
+            "MLX runs folders of safetensors: give one as --model. GGUF files run by Apple's Metal as well: --engine llamacpp"
+        )
+    rules = Rules(
+        config.hardware.ram_fraction,
+        config.hardware.gpu_memory_fraction,
+        config.swarm.min_instances,
+        config.swarm.max_instances,
+        config.models.kv_type,
+        graphics and config.hardware.gpu_layers != 0,
+    )
+    return Advisor(
+        hardware, load(data_folder(), home()), storage(config.models_folder), config.models.preferred_models,
+        Wishes(config.swarm.instances, config.models.context, at_most), rules,
+    )  # fmt: skip

@@ -1,0 +1,86 @@
+"""Hardware and rules in, the places where a model may lie and how much of each it may take out. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from local_swarm.hardware.profile import Accelerator, Hardware
+
+PHONE_SHARE = 0.25  # of main memory
+CARD_SHARE = 0.9  # of what is free on a card: its driver and the screen want more now and then
+LEAST_CARD = int(2.5e9)  # bytes; what fits on less than this is worse than what the processor runs beside it
+ASSUMED_CARD = 6 << 30  # bytes of a card that does not tell: most that are sold have more
+GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Shares of memory that models may take, the bounds of the number of workers, how keys and values are kept (`auto`: in 16
+    bits, or in 8 where that lets a better model fit), and whether graphics chips may be used."""
+
+    ram_fraction: float = 0.5
+    gpu_memory_fraction: float = 1.0
+    min_instances: int = 2
+    max_instances: int = 8
+    kv_type: str = "auto"
+    gpu: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Memory that a model may lie in. `budget_bytes` None: unknown, so everything fits. `rule`: where the number comes from."""
+
+    gpu: bool
+    budget_bytes: int | None
+    rule: str
+
+
+def computing(hardware: Hardware) -> Accelerator | None:
+    """The accelerator that models run on: the first with memory of its own, or one that shares all of the machine's."""
+    return next((one for one in hardware.accelerators if one.memory_kind in ("dedicated", "unified")), None)
+
+
+def places(hardware: Hardware, rules: Rules) -> tuple[Place, ...]:
+    """Where a model may lie, the fastest place first; the last one always is main memory."""
+    card = computing(hardware) if rules.gpu else None
+    if card is None:
+        return (main_memory(hardware, rules),)
+    if card.memory_kind == "unified":
+        return (unified(hardware, rules, card),)
+    cards = on_cards(hardware, rules, card)
+    if cards.budget_bytes is not None and cards.budget_bytes < LEAST_CARD:
+        return (main_memory(hardware, rules),)
+    return cards, main_memory(hardware, rules)
+
+
+def on_cards(hardware: Hardware, rules: Rules, card: Accelerator) -> Place:
+    """All cards of one maker together, since an engine is built for one of them and splits a model over its cards."""
+    alike = [one for one in hardware.accelerators if one.memory_kind == "dedicated" and one.vendor == card.vendor]
+    sizes = [one.free_bytes if one.free_bytes is not None else one.memory_bytes for one in alike]
+    known = [size for size in sizes if size is not None]
+    if not known:
+        return Place(
+            True, int(ASSUMED_CARD * CARD_SHARE), f"{card.name} tells no size, {ASSUMED_CARD / GIB:.0f} GiB are assumed"
+        )
+    names = card.name if len(known) == 1 else f"{len(known)} cards like {card.name}"
+    share = CARD_SHARE * rules.gpu_memory_fraction
+    return Place(True, int(sum(known) * share), f"{share:.0%} of the {sum(known) / GIB:.1f} GiB free on {names}")
+
+
+def unified(hardware: Hardware, rules: Rules, card: Accelerator) -> Place:
+    """Main memory by its usual share, and never more than the chip lets its graphics cores hold."""
+    place = main_memory(hardware, rules)
+    if card.limit_bytes is not None and (place.budget_bytes is None or card.limit_bytes < place.budget_bytes):
+        return Place(True, card.limit_bytes, f"the {card.limit_bytes / GIB:.1f} GiB that {card.name} may hold at once")
+    return Place(True, place.budget_bytes, place.rule)
+
+
+def main_memory(hardware: Hardware, rules: Rules) -> Place:
+    size, share = hardware.memory.usable_bytes, share_of(hardware, rules)
+    if size is None:
+        return Place(False, None, "unknown, so nothing is known to fit")
+    return Place(False, int(size * share), f"{share:.0%} of {size / GIB:.1f} GiB memory")
+
+
+def share_of(hardware: Hardware, rules: Rules) -> float:
+    return min(rules.ram_fraction, PHONE_SHARE) if hardware.os == "android" else rules.ram_fraction

@@ -1,0 +1,197 @@
+"""Hardware, the catalogue and wishes in, the best model for this machine and why out. Pure.
+
+The catalogue's order says which model is better; the first one that fits is taken, at the finest quantisation that still leaves
+room for all workers. What a worse quantisation, fewer workers and a shorter context may cost before a smaller model is better
+is decided by `accepted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_swarm.errors import DoesNotFit
+from local_swarm.hardware.profile import Hardware
+from local_swarm.models.budget import GIB, Place, Rules, places
+from local_swarm.models.catalogue import Catalogue, Entry, Variant
+from local_swarm.models.selector import (
+    MAJORITY,
+    Plan,
+    Setting,
+    Wishes,
+    comfortable,
+    least_workers,
+    need_of,
+    number_of_workers,
+    plan_of,
+    settings,
+    why_context,
+    why_place,
+    why_workers,
+)
+from local_swarm.models.shape import Model
+
+USUAL_BITS = 4  # finer is only worth it where nothing else is given up for it
+FEWEST_BITS = 3
+MOST_READ = 8_000_000_000  # bytes a token on a processor: at 40 GB/s of memory about five tokens a second
+PHONE_BILLIONS = 3.1
+FLOORS = (16_384, 8_192, 2_048)  # contexts below which the next smaller model is tried first
+MOST_CONTEXT = 1 << 30
+GB = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen. `plan.why` says why, and why nothing better."""
+
+    entry: Entry
+    variant: Variant
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All that a choice depends on."""
+
+    hardware: Hardware
+    wishes: Wishes
+    rules: Rules
+    path_of: Callable[[Variant], Path]
+    place: Place
+
+    @property
+    def phone(self) -> bool:
+        return self.hardware.os == "android"
+
+    @property
+    def workers(self) -> tuple[int, str]:
+        return number_of_workers(self.hardware, self.wishes, self.rules, self.place.gpu)
+
+    @property
+    def least(self) -> int:
+        return least_workers(self.wishes, self.rules, self.workers[0])
+
+    def longest(self, model: Model) -> int:
+        """The context that is wanted of a model."""
+        wanted = self.wishes.context or min(comfortable(self.hardware), self.wishes.at_most or MOST_CONTEXT)
+        return min(wanted, model.shape.context or FLOORS[-1])
+
+
+def choose(
+    hardware: Hardware,
+    catalogue: Catalogue,
+    wishes: Wishes,
+    rules: Rules,
+    preferred: Sequence[str],
+    path_of: Callable[[Variant], Path],
+    allowed: Callable[[Variant], bool] = lambda _: True,
+) -> Choice:
+    """The best model of those preferred. `path_of`: where a file lies or would lie; `allowed`: e.g. whether it is on disk.
+
+    Raises DoesNotFit where none fits, WrongUse for a preference or wish that cannot be."""
+    order = catalogue.order(preferred)
+    found = places(hardware, rules)
+    for place in found:
+        question = Question(hardware, wishes, rules, path_of, place)
+        blind = place.budget_bytes is None  # then everything would fit: the smallest is the best guess
+        for floor in FLOORS:
+            for entry in reversed(order) if blind else order:
+                for variant in [usual_file(entry) or entry.variants[0]] if blind else entry.finest_first():
+                    if allowed(variant) and (setting := accepted(question, entry, variant, floor)):
+                        return explained(question, order, entry, variant, setting, found)
+    raise DoesNotFit(
+        "None of the preferred models fits this machine"
+        + (f" ({found[-1].rule} may be used)." if found[-1].budget_bytes is not None else ".")
+        + " Run the small one that comes with the program: python main.py --starter"
+    )
+
+
+def accepted(question: Question, entry: Entry, variant: Variant, floor: int) -> Setting | None:
+    """The setting in which a file may be chosen, None where it may not: too coarse, too slow or too large here."""
+    model = entry.model(variant, question.path_of(variant))
+    if model is None or variant.bits < FEWEST_BITS or hindrance(question, entry, model):
+        return None
+    if question.phone and variant.bits > USUAL_BITS:
+        return None
+    workers, longest = question.workers[0], question.longest(model)
+    if question.wishes.context and longest < question.wishes.context:
+        return None
+    if variant.bits >= USUAL_BITS and variant != usual_file(entry):
+        roomy = Setting(longest, "q8_0" if question.rules.kv_type == "q8_0" else "f16", workers)
+        return roomy if need_of(model, roomy, question.place).fits else None
+    least = question.least
+    if variant.bits < USUAL_BITS:  # such a coarse file must not cost the context or the vote as well
+        floor, least = longest, max(least, min(MAJORITY, workers))
+    for setting in settings(contexts(longest, floor, question), workers, least, question.rules):
+        if need_of(model, setting, question.place).fits:
+            return setting
+    return None
+
+
+def usual_file(entry: Entry) -> Variant | None:
+    """The smallest file of four bits or more: whatever is larger is taken only where nothing is given up for it."""
+    good = [one for one in entry.finest_first() if one.bits >= USUAL_BITS and one.bytes]
+    return min(good, key=lambda one: one.bytes or 0) if good else None
+
+
+def contexts(longest: int, floor: int, question: Question) -> list[int]:
+    lengths = [longest]
+    while question.wishes.context is None and lengths[-1] // 2 >= floor:
+        lengths.append(lengths[-1] // 2)
+    return lengths
+
+
+def hindrance(question: Question, entry: Entry, model: Model) -> str | None:
+    """Why a model is not for this machine though it may fit."""
+    if question.phone and (entry.params_b or 0) > PHONE_BILLIONS:
+        return "too large for a phone"
+    if not question.place.gpu and (model.read_bytes or model.weights_bytes) > MOST_READ:
+        return f"a processor would read {(model.read_bytes or model.weights_bytes) / GB:.0f} GB for every token, which is slow"
+    return None
+
+
+def explained(
+    question: Question, order: Sequence[Entry], entry: Entry, variant: Variant, setting: Setting, found: Sequence[Place]
+) -> Choice:
+    model = entry.model(variant, question.path_of(variant))
+    assert model
+    workers, reason = question.workers
+    longest = question.longest(model)
+    made = plan_of(question.hardware, model, setting, question.place, question.rules).because(
+        f"model: {entry.title} {variant.quantization}, {(variant.bytes or 0) / GB:.1f} GB, the best that fits",
+        *why_not(question, order, entry, variant),
+        why_workers(setting, workers, reason),
+        why_context(setting, longest, model, question.wishes),
+        *why_place(question.hardware, question.place, found, question.rules),
+    )
+    return Choice(entry, variant, made)
+
+
+def why_not(question: Question, order: Sequence[Entry], entry: Entry, variant: Variant) -> Iterator[str]:
+    """Why not the next better model and the next finer quantisation, and what would change it."""
+    if question.place.budget_bytes is None:
+        return
+    better = order[: order.index(entry)]
+    if better:
+        usual = usual_file(better[-1])
+        if usual and (model := better[-1].model(usual, question.path_of(usual))):
+            stopped = hindrance(question, better[-1], model)
+            yield f"not {better[-1].title}: " + (stopped or missing(question, model))
+    finer = [one for one in entry.finest_first() if one.bits > variant.bits and one.bytes]
+    if finer and (model := entry.model(finer[-1], question.path_of(finer[-1]))):
+        stopped = hindrance(question, entry, model)
+        coarse = "a phone reads coarse files faster" if question.phone else None
+        yield f"not {finer[-1].quantization}: " + (stopped or coarse or missing(question, model, all_workers=True))
+
+
+def missing(question: Question, model: Model, all_workers: bool = False) -> str:
+    count, context = question.workers[0] if all_workers else question.least, question.longest(model)
+    need = need_of(model, Setting(context, "f16" if all_workers else "q8_0", count), question.place)
+    have = question.place.budget_bytes or 0
+    if need.fits:
+        return "it would fit, but is not on this disk"
+    return (
+        f"with {count} workers and a context of {context} it needs {need.total_bytes / GIB:.1f} GiB of the "
+        f"{have / GIB:.1f} that may be used; {(need.total_bytes - have) / GIB:.1f} GiB more would do"
+    )

@@ -1,0 +1,75 @@
+"""What a node tells everybody on the LAN, as text records in and a value out. Pure. A hint where to knock, never a proof."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from local_swarm.network.lan import knockable
+from local_swarm.network.protocol import VERSION, plain
+
+ID_CHARACTERS = 32  # of a fingerprint, enough to tell nodes apart
+MOST_ADDRESSES = 6
+BEACON_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """`swarm` tags the swarm's key; `run` changes with every start; `invitation` is the number of one that is open."""
+
+    id: str
+    name: str
+    port: int
+    addresses: tuple[str, ...]
+    swarm: str
+    run: str = ""
+    version: int = VERSION
+    workers: int = 0
+    model: str = ""
+    hardware: str = ""
+    invitation: str = ""
+
+    def records(self) -> dict[str, str]:
+        """Kept small: a TXT record should fit one packet with all the rest."""
+        found = {
+            "version": str(self.version), "id": self.id, "swarm": self.swarm, "run": self.run, "name": self.name,
+            "instances": str(self.workers), "model": self.model, "hardware": self.hardware, "invite": self.invitation,
+        }  # fmt: skip
+        return {key: value for key, value in found.items() if value}
+
+    def beacon(self) -> bytes:
+        """The same for a broadcast packet, which has no other place for the port."""
+        return json.dumps({**self.records(), "port": self.port}, ensure_ascii=False).encode()
+
+
+def from_records(
+    records: Mapping[bytes, bytes | None], port: int | None, addresses: tuple[str, ...]
+) -> Announcement | None:
+    """None for what cannot be an announcement of ours, whoever made it."""
+    try:
+        texts = {key.decode(): plain((value or b"").decode()) for key, value in list(records.items())[:16]}
+        number = int(port or texts.get("port", "0"))
+        version, workers = int(texts.get("version", "0")), int(texts.get("instances", "0"))
+    except (ValueError, UnicodeError):
+        return None
+    identity = texts.get("id", "")
+    addresses = tuple(filter(knockable, addresses))[:MOST_ADDRESSES]
+    if not (0 < number < 65536 and len(identity) == ID_CHARACTERS and identity.isalnum() and addresses):
+        return None
+    return Announcement(
+        identity, texts.get("name") or identity[:6], number, addresses, texts.get("swarm", ""),
+        texts.get("run", ""), version, max(0, workers), texts.get("model", ""), texts.get("hardware", ""),
+        texts.get("invite", ""),
+    )  # fmt: skip
+
+
+def from_beacon(data: bytes, sender: str) -> Announcement | None:
+    """The address is the sender's, not one that the packet names."""
+    try:
+        found = json.loads(data[:BEACON_BYTES])
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    return from_records({str(key).encode(): str(value).encode() for key, value in found.items()}, None, (sender,))

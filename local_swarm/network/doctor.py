@@ -1,0 +1,227 @@
+"""What is known of the network in, why machines do not see each other and the command that mends it out. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from local_swarm.config import NetworkConfig
+from local_swarm.network.directory import Known, Stranger
+from local_swarm.network.lan import Interface
+from local_swarm.network.protocol import VERSION
+
+CLOCK_S = 60.0  # apart, from which it is said
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`mend` is a command or a sentence; empty where nothing is wrong."""
+
+    check: str
+    ok: bool
+    says: str
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`found` are all interfaces, `chosen` those we are on. `kernel` is the release, by which WSL is known."""
+
+    network: NetworkConfig
+    method: str
+    port: int
+    found: Sequence[Interface]
+    chosen: Sequence[Interface]
+    kernel: str
+    multicast_problem: str | None = None
+    broadcast_problem: str | None = None
+    tag: str = ""
+    peers: Sequence[Known] = ()
+    strangers: Sequence[Stranger] = ()
+    doubles: int = 0
+    clock: float = 0.0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def diagnosis(facts: Facts) -> list[Finding]:
+    """The environment first, then one finding for each machine that is known of."""
+    made = [interfaces(facts), multicast(facts), wsl(facts), port(facts)]
+    made += [peer_finding(facts, peer) for peer in facts.peers]
+    made += [stranger_finding(facts, stranger) for stranger in facts.strangers]
+    if facts.doubles:
+        made.append(Finding(
+            "identity", False, "Another machine announces itself under this one's identity, as a cloned disk would.",
+            "Delete the folder 'network' in LOCAL_SWARM_HOME on one of them and start it again.",
+        ))  # fmt: skip
+    if not facts.peers and not facts.strangers:
+        made.append(nobody(facts))
+    if tried := {name: count for name, count in facts.counts.items() if count and name in STRANGERS}:
+        words = ", ".join(f"{count} {STRANGERS[name]}" for name, count in tried.items())
+        made.append(Finding("strangers", True, f"Turned away since the start: {words}."))
+    return [finding for finding in made if finding]
+
+
+STRANGERS = {
+    "refused": "requests without membership",
+    "handshakes_failed": "failed handshakes",
+    "wrong_codes": "wrong codes",
+    "flooded": "connections too many",
+    "malformed": "malformed requests",
+}
+
+
+def interfaces(facts: Facts) -> Finding:
+    if facts.chosen:
+        words = ", ".join(f"{one.name} ({', '.join(one.addresses)})" for one in facts.chosen)
+        return Finding("interfaces", True, f"On {words}.")
+    names = ", ".join(one.name for one in facts.found) or "none"
+    return Finding(
+        "interfaces", False, f"No interface looks like a LAN (there are: {names}).",
+        "Connect to a network, or name the interface: LOCAL_SWARM_NETWORK_INTERFACES=NAME local-swarm",
+    )  # fmt: skip
+
+
+def multicast(facts: Facts) -> Finding | None:
+    if facts.method in ("static", "broadcast") or not facts.chosen:
+        return None
+    deaf = [one.name for one in facts.chosen if not one.multicast]
+    if deaf:
+        return Finding(
+            "multicast", False, f"{', '.join(deaf)} does not do multicast.", f"sudo ip link set {deaf[0]} multicast on"
+        )
+    if facts.multicast_problem:
+        return Finding(
+            "multicast", False, facts.multicast_problem, "Name the other machine: local-swarm --peer HOST:PORT"
+        )
+    return Finding("multicast", True, "Announcing and listening by multicast DNS.")
+
+
+def wsl(facts: Facts) -> Finding | None:
+    if "microsoft" not in facts.kernel.lower():
+        return None
+    return Finding(
+        "wsl", False, "Windows' subsystem for Linux sits behind NAT: other machines cannot reach this one.",
+        "Put 'networkingMode=mirrored' under [wsl2] into %UserProfile%\\.wslconfig, then: wsl --shutdown",
+    )  # fmt: skip
+
+
+def port(facts: Facts) -> Finding:
+    wished = facts.network.federation_port
+    if facts.port == wished:
+        return Finding("port", True, f"Other machines are answered on port {facts.port}.")
+    return Finding(
+        "port", False, f"Port {wished} was in use, so others are answered on {facts.port}; a firewall may not know that.",
+        "Stop the other program, or choose a port: LOCAL_SWARM_NETWORK_FEDERATION_PORT=8767 local-swarm",
+    )  # fmt: skip
+
+
+def peer_finding(facts: Facts, peer: Known) -> Finding:
+    check, where = f"peer {peer.name}", peer.address or "an unknown address"
+    if peer.state in ("ok", "degraded", "starting", "busy", "battery", "stopping"):
+        apart = peer.report.clock - facts.clock if peer.report and peer.report.clock else 0.0
+        note = f" Its clock is {abs(apart):.0f} s off from ours, which does no harm." if abs(apart) > CLOCK_S else ""
+        return Finding(check, True, f"{peer.state} at {where}.{note}")
+    if peer.state == "version":
+        theirs = peer.report.version if peer.report else "another one"
+        return Finding(
+            check,
+            False,
+            f"It speaks version {theirs}, we speak {VERSION}.",
+            "Update the older one: git pull && python main.py setup",
+        )
+    if peer.state == "refused":
+        return Finding(
+            check, False, f"At {where} it does not accept our certificate, or shows another than the pinned one: it was "
+            "set up anew, or has forgotten us.", "Join again: local-swarm invite on one, local-swarm join CODE on the other",
+        )  # fmt: skip
+    if apart_from(facts.chosen, where):
+        return Finding(
+            check,
+            False,
+            f"{where} is in another subnet than this machine.",
+            f"Check the way there: ping {host_of(where)}",
+        )
+    if peer.state == "late":
+        return Finding(
+            check,
+            False,
+            f"{where} takes connections but does not answer: it hangs or is overloaded.",
+            "Look at that machine.",
+        )
+    return Finding(
+        check,
+        False,
+        f"{where} cannot be reached: it is off, asleep, or its firewall blocks us.",
+        on_that_machine(where),
+    )
+
+
+def on_that_machine(where: str) -> str:
+    number = where.rpartition(":")[2]
+    return (
+        f"On that machine: sudo ufw allow {number}/tcp; on Windows: netsh advfirewall firewall add rule name=local-swarm dir=in "
+        f"action=allow protocol=TCP localport={number}"
+    )
+
+
+def stranger_finding(facts: Facts, stranger: Stranger) -> Finding:
+    check, where = f"machine {stranger.name}", stranger.places[0]
+    if stranger.version != VERSION:
+        return Finding(
+            check,
+            False,
+            f"{where} speaks version {stranger.version}, we speak {VERSION}.",
+            "Update the older one: git pull",
+        )
+    if stranger.static:
+        if apart_from(facts.chosen, where):
+            return Finding(
+                check,
+                False,
+                f"{where} is in another subnet, and nobody we belong to answers there.",
+                f"ping {host_of(where)}",
+            )
+        return Finding(check, False, f"Nobody of our swarm answers at {where}.", on_that_machine(where))
+    if stranger.swarm == facts.tag:
+        return Finding(
+            check,
+            False,
+            f"{where} claims to be of our swarm and could not prove it, or cannot be reached.",
+            on_that_machine(where),
+        )
+    return Finding(
+        check, True, f"Seen at {where}; it belongs to another swarm.",
+        "To make it one: local-swarm invite here, local-swarm join CODE there",
+    )  # fmt: skip
+
+
+def nobody(facts: Facts) -> Finding:
+    if facts.method == "static":
+        return Finding("machines", True, "No other machine is named.", "local-swarm --peer HOST:PORT")
+    firewall = {
+        "win32": "netsh advfirewall firewall add rule name=mdns dir=in action=allow protocol=UDP localport=5353",
+        "darwin": "System Settings > Network > Firewall: allow Python; Privacy > Local Network: allow the terminal",
+    }.get(sys.platform, f"sudo ufw allow 5353/udp && sudo ufw allow {facts.network.discovery_port}/udp")
+    return Finding(
+        "machines", True,
+        "No other machine has been heard. If there is one: a firewall or the access point (client isolation) swallows multicast.",
+        f"{firewall}; or name it: local-swarm --peer HOST:{facts.port}",
+    )  # fmt: skip
+
+
+def apart_from(chosen: Sequence[Interface], where: str) -> bool:
+    """Whether an IPv4 address shares its first three numbers with none of ours: a guess, since the masks are not known."""
+    try:
+        theirs = ipaddress.ip_address(host_of(where))
+    except ValueError:
+        return False
+    ours = [address for one in chosen for address in one.addresses if ":" not in address]
+    if theirs.version == 6 or not ours:
+        return False
+    return not any(theirs in ipaddress.ip_network(f"{address}/16", strict=False) for address in ours)
+
+
+def host_of(where: str) -> str:
+    return where.rpartition(":")[0].strip("[]")

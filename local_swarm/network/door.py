@@ -1,0 +1,244 @@
+"""The peers' door: TLS connections in, answers of our own swarm out. Strangers may introduce themselves, and nothing more.
+
+The swarm behind it is the local one, never the federation, so a question cannot go in circles. `aiohttp.web` serves it because an
+ASGI application cannot see a client's certificate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from local_swarm.errors import BadRequest, PairingFailed, SwarmError, Unavailable
+from local_swarm.network.gate import Gate
+from local_swarm.network.identity import Identity, fingerprint
+from local_swarm.network.pairing import Finish, Invitations, Start
+from local_swarm.network.protocol import (
+    DEADLINE,
+    DOOR,
+    PROMPT_BYTES,
+    SMALL_BYTES,
+    Hello,
+    Line,
+    Malformed,
+    Report,
+    Welcome,
+    read,
+    read_prompt,
+    written,
+)
+from local_swarm.network.trust import Charter, Member, Trust
+from local_swarm.types import Accepted, Candidate, Election, Prompt, Voice
+
+BEAT_S = 1.0  # so often an answer in the works says that it is
+LONGEST_S = 1800.0
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Door:
+    """`swarm` answers, `report` says how we are, `declines` in one word why not to answer now. `met` is told of members that
+    introduced themselves, `seen` where a member's own door is. `counts` is what strangers tried and what was done about it."""
+
+    mine: Identity
+    trust: Trust
+    invitations: Invitations
+    swarm: Voice
+    report: Callable[[], Report]
+    declines: Callable[[float], str | None]
+    met: Callable[[], None]
+    seen: Callable[[Member, str], None]
+    counts: Counter[str]
+    asked: int = 0
+
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=PROMPT_BYTES, middlewares=[self._guard])
+        app.add_routes(
+            [
+                web.post("/v1/federation/vote", self.vote),
+                web.get("/v1/federation/health", self.health),
+                web.get("/v1/federation/info", self.health),
+                web.post("/v1/federation/charter", self.charter),
+                web.post("/v1/federation/hello", self.hello),
+                web.post("/v1/federation/join/start", self.join_start),
+                web.post("/v1/federation/join/finish", self.join_finish),
+            ]
+        )
+        return app
+
+    # -------------------------------------------------------------------------------------------------- guard
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Members may ask; others may introduce themselves. Errors are one word or sentence, and say nothing about us."""
+        open_to_all = request.path.rpartition("/federation/")[2] in ("hello", "join/start", "join/finish")
+        member = self.member(request)
+        if member is None and not open_to_all:
+            self.counts["refused"] += 1
+            return web.Response(status=403, text="not a member")
+        if member is None and (request.content_length or SMALL_BYTES + 1) > SMALL_BYTES:
+            self.counts["refused"] += 1
+            return web.Response(status=413, text="too long")
+        if member and request.headers.get(DOOR, "").isdecimal():
+            self.seen(member, f"{address_of(request)}:{request.headers[DOOR]}")
+        try:
+            return await handler(request)
+        except Malformed as problem:
+            self.counts["malformed"] += 1
+            return web.Response(status=400, text=str(problem)[:200])
+        except PairingFailed as problem:
+            self.counts["wrong_codes"] += 1
+            return web.Response(status=409, text=problem.message)
+
+    def member(self, request: web.Request) -> Member | None:
+        """Whose certificate this connection has shown, if it is pinned now: a forgotten one is nobody from that moment on."""
+        tls = request.transport and request.transport.get_extra_info("ssl_object")
+        shown = tls.getpeercert(binary_form=True) if tls else None
+        return self.trust.members.get(fingerprint(shown)) if shown else None
+
+    # ------------------------------------------------------------------------------------------------ members
+
+    async def health(self, _request: web.Request) -> web.Response:
+        return web.Response(body=written(self.report()), content_type="application/json")
+
+    async def charter(self, request: web.Request) -> web.Response:
+        if self.trust.adopt(read(Charter, await request.read())):
+            self.met()
+        return web.Response(text="ok")
+
+    async def vote(self, request: web.Request) -> web.StreamResponse:
+        """Every ballot as soon as it is there. The asking node decides; it hangs up when it has heard enough."""
+        prompt = read_prompt(await request.read())
+        deadline_s = seconds(request.headers.get(DEADLINE))
+        if why := self.declines(deadline_s):
+            self.counts["declined"] += 1
+            return web.Response(status=503, text=why)
+        response = web.StreamResponse(headers={"content-type": "application/x-ndjson"})
+        response.enable_chunked_encoding()
+        self.asked += 1
+        try:
+            await response.prepare(request)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(deadline_s):
+                    async for lines in self._lines(prompt):
+                        await response.write(b"".join(written(line) + b"\n" for line in lines))
+                    await response.write_eof()
+        except ConnectionError:
+            pass  # it has hung up: it has heard enough, or is gone
+        finally:
+            self.asked -= 1
+        return response
+
+    async def _lines(self, prompt: Prompt) -> AsyncIterator[Sequence[Line]]:
+        """The swarm's events as lines, and a beat whenever there was none for a while. Its own vote is not waited for."""
+        events = self.swarm.answer(prompt)
+        workers = self.report().workers
+        left = min(prompt.voices or workers, workers)
+        waiting: asyncio.Task[Any] | None = None
+        async with aclosing(events):
+            try:
+                while True:
+                    waiting = waiting or asyncio.create_task(anext(events), name="ballot")
+                    done, _ = await asyncio.wait({waiting}, timeout=BEAT_S)
+                    if not done:
+                        yield [Line("beat")]
+                        continue
+                    finished, waiting = waiting, None
+                    event = finished.result()
+                    if isinstance(event, Accepted):
+                        yield [Line("accepted", prompt_tokens=event.prompt_tokens)]
+                    elif isinstance(event, Candidate):
+                        left -= 1
+                        yield [Line("ballot", candidate=event), *([] if left else [Line("end")])]
+                    if isinstance(event, Election) or left <= 0:
+                        break
+                if left > 0:
+                    yield [Line("end")]
+            except SwarmError as problem:
+                yield [failure(problem)]
+            finally:
+                if waiting:
+                    waiting.cancel()
+                    await asyncio.gather(waiting, return_exceptions=True)
+
+    # ---------------------------------------------------------------------------------------------- strangers
+
+    async def hello(self, request: web.Request) -> web.Response:
+        """Somebody says that it is of our swarm. It is, if it knows the key; then we pin its certificate and prove the same."""
+        wish = read(Hello, await request.read())
+        try:
+            theirs = fingerprint(wish.certificate)
+        except ValueError:
+            raise Malformed("no certificate") from None
+        mine = self.mine.fingerprint
+        member = Member(wish.name, wish.certificate, (f"{address_of(request)}:{wish.port}",))
+        if not self.trust.charter.proves(wish.proof, "hello", theirs, mine) or not self.trust.admit(member):
+            self.counts["refused"] += 1
+            return web.Response(status=403, text="not a member")
+        self.met()
+        said = Welcome(self.trust.charter.proof("welcome", mine, theirs), self.invitations.name)
+        return web.Response(body=written(said), content_type="application/json")
+
+    async def join_start(self, request: web.Request) -> web.Response:
+        wish = read(Start, await request.read())
+        started = await asyncio.to_thread(self.invitations.start, wish)
+        return web.Response(body=written(started), content_type="application/json")
+
+    async def join_finish(self, request: web.Request) -> web.Response:
+        finished, member = self.invitations.finish(read(Finish, await request.read()), address_of(request))
+        logger.warning("%s has joined the swarm.", member.name)
+        self.met()
+        return web.Response(body=written(finished), content_type="application/json")
+
+
+def failure(problem: SwarmError) -> Line:
+    state = "busy" if isinstance(problem, Unavailable) else "context" if isinstance(problem, BadRequest) else "failed"
+    return Line("failed", message=problem.message[:200], state=state)
+
+
+def seconds(said: str | None) -> float:
+    """Of a deadline; the longest one where none or nonsense is said."""
+    with suppress(TypeError, ValueError):
+        return min(LONGEST_S, max(0.1, float(said or "")))
+    return LONGEST_S
+
+
+def address_of(request: web.Request) -> str:
+    """The other side's address, as it stands in a URL."""
+    name: tuple[Any, ...] = (request.transport and request.transport.get_extra_info("peername")) or ("",)
+    host = str(name[0]).removeprefix("::ffff:")
+    if ":" not in host:
+        return host
+    zone = (
+        f"%{name[3]}" if len(name) > 3 and name[3] and "%" not in host else ""
+    )  # without it a link-local one leads nowhere
+    return f"[{host}{zone}]"
+
+
+@asynccontextmanager
+async def serving(door: Door, sockets: list[Any], context: Callable[[], ssl.SSLContext]) -> AsyncIterator[Gate]:
+    """The door is open while the context lasts. `context` is asked anew for every connection."""
+    runner = web.AppRunner(door.application(), handler_cancellation=True, access_log=None, keepalive_timeout=60.0)
+    await runner.setup()
+    assert runner.server
+    gate = Gate(runner.server, context, door.counts, time.monotonic)
+    loop = asyncio.get_running_loop()
+    servers = [await loop.create_server(gate, sock=made) for made in sockets]
+    try:
+        yield gate
+    finally:
+        for server in servers:
+            server.close()
+        gate.close()
+        await runner.cleanup()

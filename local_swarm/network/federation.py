@@ -1,0 +1,278 @@
+"""A prompt in, an election over the ballots of several machines out. See `Voice`.
+
+Our own swarm and all healthy peers are asked at the same moment. Whatever peers do, the local answer arrives: a peer is given up
+after some seconds without a byte, and all of them a while after the local answer is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from local_swarm.errors import BadRequest, SwarmError, Unavailable
+from local_swarm.network.client import SILENCE_S, Client, Wish
+from local_swarm.network.directory import Directory, Known
+from local_swarm.network.merits import Merits
+from local_swarm.network.protocol import MOST_BALLOTS, written
+from local_swarm.network.routing import Capable, Route, key_of, node_for, seeds, shares, spreads
+from local_swarm.network.tally import Tally
+from local_swarm.swarm.cross_consensus import Across, across, counted
+from local_swarm.swarm.jury import Brief
+from local_swarm.swarm.manager import Swarm
+from local_swarm.swarm.question import question_of
+from local_swarm.types import Accepted, Candidate, Election, Event, Prompt
+
+CHECK_SHARE = 10  # a look whether the vote is decided may take one part in so many of the time
+DECIDED, LOCALLY_DECIDED = "decided", "locally decided"
+Heard = tuple[str, Event | SwarmError | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`grace_s`: how long peers are waited for once the local answer is decided; None is half the time that it took, at least two
+    seconds. `fewest`, `most`: peers for a vote across machines."""
+
+    across: Across = "vote"
+    route: Route = "vote"
+    fewest: int = 0
+    most: int = 10
+    silence_s: float = SILENCE_S
+    grace_s: float | None = None
+    timeout_s: float = 300.0
+
+
+@dataclass(slots=True)
+class Federation:
+    """A swarm and its peers. `counts`: requests by what became of them. `load`: requests of our own users in the works."""
+
+    swarm: Swarm
+    directory: Directory
+    client: Client
+    merits: Merits
+    rules: Rules = field(default_factory=Rules)
+    model: str | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    load: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.swarm.name
+
+    async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
+        """See `Voice`."""
+        self.load += 1
+        try:
+            async with aclosing(self._answer(prompt)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self.load -= 1
+
+    def _answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
+        peers = self.directory.askable(self.rules.most)
+        if spreads(prompt, self.rules.route, self.load, len(peers)):
+            if peer := self._home_of(prompt, peers):
+                return self._by_one(prompt, peer)
+            return self.swarm.answer(prompt)
+        healthy = self.swarm.health.healthy
+        wanted = shares(prompt, healthy, [capable(peer) for peer in peers], self.rules.fewest)
+        if not wanted:
+            return self.swarm.answer(prompt)
+        asked = [peer for peer in peers if peer.name in wanted]
+        tally = Tally(self.name, min(prompt.voices or healthy, healthy), wanted)
+        return self._by_all(prompt, asked, tally)
+
+    # ------------------------------------------------------------------------------------------------ by all
+
+    async def _by_all(self, prompt: Prompt, peers: Sequence[Known], tally: Tally) -> AsyncGenerator[Event, None]:
+        self.counts["voted"] += 1
+        began = time.monotonic()  # which is the event loop's clock, too
+        heard: asyncio.Queue[Heard] = asyncio.Queue()  # bounded by what each of those asked may say
+        fresh = asyncio.Event()
+        tasks = [asyncio.create_task(listen(self.name, self.swarm.answer(replace(prompt, early=False)), heard))]
+        for peer, wish in self._wishes(prompt, peers, tally.asked):
+            tasks.append(asyncio.create_task(self._listen(peer, wish, heard), name=f"ask {peer.name}"))
+        if prompt.early:
+            tasks.append(asyncio.create_task(self._judge(tally, prompt, fresh, heard), name="judge"))
+        accepted = False
+        try:
+            while not tally.complete and not (self.rules.across == "latency" and tally.first):
+                try:
+                    async with asyncio.timeout_at(began + self._patience(tally)):
+                        node, said = await heard.get()
+                except TimeoutError:
+                    tally.give_up("late")
+                    break
+                if said == DECIDED:
+                    tally.give_up("ok")
+                    break
+                tally.hear(node, said, time.monotonic() - began)
+                if isinstance(said, BadRequest) and node == self.name:
+                    raise said
+                if isinstance(said, Candidate):
+                    fresh.set()
+                    yield tally.candidates[-1]
+                if isinstance(said, Accepted) and not accepted:
+                    accepted = True
+                    yield said
+        finally:
+            await ended(tasks)
+        yield await self._elect(tally, prompt, began)
+
+    def _patience(self, tally: Tally) -> float:
+        return tally.patience(self.rules.grace_s, self.rules.timeout_s, self.swarm.habits.longest_s)
+
+    def _wishes(self, prompt: Prompt, peers: Sequence[Known], wanted: Mapping[str, int]) -> list[tuple[Known, Wish]]:
+        """What each peer is asked. Greedy answers of one model are all alike, so there is one anchor for each model."""
+        anchored = {self.model}
+        drawn = seeds({peer.name: peer.id for peer in peers}, prompt.sampling.seed)
+        made = []
+        for peer in peers:
+            model = peer.report.model if peer.report else None
+            theirs = replace(
+                prompt, voices=wanted[peer.name], anchored=model not in anchored, early=False, federate=False,
+                sampling=replace(prompt.sampling, seed=drawn[peer.name], bias=()),
+            )  # fmt: skip
+            anchored.add(model)
+            made.append((peer, Wish(written(theirs), wanted[peer.name], self.rules.timeout_s, self.rules.silence_s)))
+        return made
+
+    async def _listen(self, peer: Known, wish: Wish, heard: asyncio.Queue[Heard]) -> None:
+        peer.asked += 1
+        try:
+            await listen(peer.name, self.client.ballots(peer, wish), heard)
+        finally:
+            peer.asked -= 1
+
+    async def _brief(self, prompt: Prompt, candidates: Sequence[Candidate]) -> Brief:
+        return await self.swarm.jury.brief(
+            question_of(prompt), candidates, prompt.strategy or self.swarm.habits.strategy
+        )
+
+    async def _judge(self, tally: Tally, prompt: Prompt, fresh: asyncio.Event, heard: asyncio.Queue[Heard]) -> None:
+        """Look whether nobody can change the outcome any more, whenever there is something new, but not all the time."""
+        known = self.merits.known([self.name, *tally.asked])
+        while True:
+            await fresh.wait()
+            fresh.clear()
+            began = time.monotonic()
+            candidates, missing, announced = list(tally.candidates), tally.missing, dict(tally.asked)
+            brief = await self._brief(prompt, candidates)
+
+            def look(
+                given: list[Candidate] = candidates,
+                out: int = missing,
+                most: dict[str, int] = announced,
+                by: Brief = brief,
+            ) -> bool:
+                valid = counted(given, self.name, most, known, by.elect)
+                return by.decided(valid, out + len(given) - len(valid))
+
+            if 0 < missing < len(candidates) and await asyncio.to_thread(look):
+                heard.put_nowait(("", DECIDED))
+                return
+            own = [candidate for candidate in candidates if candidate.node == self.name]
+            if tally.local_missing < len(own) and await asyncio.to_thread(brief.decided, own, tally.local_missing):
+                heard.put_nowait((self.name, LOCALLY_DECIDED))
+            await asyncio.sleep((CHECK_SHARE - 1) * (time.monotonic() - began))
+
+    async def _elect(self, tally: Tally, prompt: Prompt, began: float) -> Election:
+        """The vote over the ballots that count, and what it teaches. Raises what kept our own swarm from answering."""
+        vote = (await self._brief(prompt, tally.candidates)).elect
+        known = self.merits.known([self.name, *tally.asked])
+
+        def whole() -> tuple[Election, Election] | None:
+            valid = counted(tally.candidates, self.name, tally.asked, known, vote)
+            if not valid:
+                return None
+            election = across(self.rules.across, valid, known, vote, tally.first)
+            return election, election if len(valid) == len(tally.candidates) else vote(tally.candidates)
+
+        made = await asyncio.to_thread(whole)
+        self._note(tally)
+        if made is None:
+            raise tally.problem or Unavailable("No machine had an answer that counts. Try again in a moment.")
+        election, lesson = made
+        peers = self.directory.peers.values()
+        models = {self.name: self.model, **{peer.name: peer.report.model for peer in peers if peer.report}}
+        self.merits.learn(lesson, models)
+        early = tally.missing > 0 or election.decided_early
+        seconds = time.monotonic() - began
+        asked = len(tally.candidates) + tally.missing
+        return replace(election, seconds=seconds, decided_early=early, nodes=tally.turnouts, asked=asked)
+
+    def _note(self, tally: Tally) -> None:
+        """A peer that was late or sent nonsense is not asked again before it has answered a look."""
+        now = time.monotonic()
+        for turnout in tally.turnouts:
+            self.counts[f"peer_{turnout.state}"] += turnout.name != self.name
+        for peer in self.directory.peers.values():
+            fault = tally.faults.get(peer.name)
+            if fault in ("late", "slow", "gone", "refused", "invalid"):
+                self.directory.silent(peer, "gone" if fault == "gone" else "late", now)
+                peer.due = now
+
+    # ------------------------------------------------------------------------------------------------ by one
+
+    def _home_of(self, prompt: Prompt, peers: Sequence[Known]) -> Known | None:
+        """The peer that this conversation belongs to, None where it belongs here."""
+        here = Capable(self.name, self.swarm.health.healthy, self.load - 1 - sum(peer.asked for peer in peers))
+        chosen = node_for(key_of(prompt), [here, *(capable(peer) for peer in peers)])
+        return next((peer for peer in peers if peer.name == chosen), None)
+
+    async def _by_one(self, prompt: Prompt, peer: Known) -> AsyncGenerator[Event, None]:
+        """One peer's swarm answers alone; if it fails, ours does."""
+        self.counts["routed"] += 1
+        ballots = min(prompt.voices or peer.workers, MOST_BALLOTS)
+        body = written(replace(prompt, voices=prompt.voices, early=False, federate=False))
+        longest_s = self.swarm.habits.longest_s
+        wish = Wish(body, ballots, longest_s, self.rules.silence_s, alone=True)
+        tally = Tally(self.name, 0, {peer.name: ballots})
+        heard: asyncio.Queue[Heard] = asyncio.Queue()
+        task = asyncio.create_task(self._listen(peer, wish, heard), name=f"ask {peer.name}")
+        began = time.monotonic()
+        accepted = False
+        try:
+            while peer.name in tally.outstanding:
+                _, said = await heard.get()
+                tally.hear(peer.name, said, time.monotonic() - began)
+                if isinstance(said, Candidate) or (isinstance(said, Accepted) and not accepted):
+                    accepted = accepted or isinstance(said, Accepted)
+                    yield said
+        finally:
+            await ended([task])
+        try:
+            election = await self._elect(tally, prompt, began)
+        except SwarmError:
+            async with aclosing(self.swarm.answer(prompt)) as events:
+                async for event in events:
+                    if not (isinstance(event, Accepted) and accepted):
+                        yield event
+            return
+        yield replace(election, nodes=tuple(one for one in election.nodes if one.name != self.name))
+
+
+def capable(peer: Known) -> Capable:
+    return Capable(peer.name, peer.workers, peer.asked)
+
+
+async def listen(node: str, events: AsyncGenerator[Event, None], heard: asyncio.Queue[Heard]) -> None:
+    """Everything that one node says, then how it ended: None, or what went wrong."""
+    try:
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, (Accepted, Candidate)):
+                    heard.put_nowait((node, event))
+        heard.put_nowait((node, None))
+    except SwarmError as problem:
+        heard.put_nowait((node, problem))
+
+
+async def ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

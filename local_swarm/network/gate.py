@@ -1,0 +1,132 @@
+"""Raw connections in, those past a TLS handshake handed to the server behind. Strangers are bounded and counted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from typing import cast
+
+MOST_CONNECTIONS = 256
+MOST_OF_ONE = 32  # connections from one address
+HANDSHAKES_PER_S, BURST = 10.0, 40.0  # of one address
+MOST_ADDRESSES = 1024  # remembered
+HANDSHAKE_S = 3.0
+STRANGER_S = 15.0  # a connection without a certificate may last so long: enough to introduce oneself
+
+logger = logging.getLogger(__name__)
+Behind = Callable[[], asyncio.Protocol]
+
+
+class Gate:
+    """A protocol factory, as `create_server` wants one. `behind` makes the protocol that gets the decrypted connection."""
+
+    def __init__(
+        self, behind: Behind, context: Callable[[], ssl.SSLContext], counts: Counter[str], clock: Callable[[], float]
+    ) -> None:
+        self.behind, self.context, self.counts, self._clock = behind, context, counts, clock
+        self.open: dict[Visitor, str] = {}
+        self._allowance: dict[str, tuple[float, float]] = {}
+
+    def __call__(self) -> Visitor:
+        return Visitor(self)
+
+    def admits(self, address: str) -> bool:
+        """Whether one more connection from there may be tried: a leaky bucket each, and no more at once than is bearable."""
+        held = list(self.open.values())
+        if len(held) >= MOST_CONNECTIONS or held.count(address) >= MOST_OF_ONE:
+            return False
+        now = self._clock()
+        if address not in self._allowance and len(self._allowance) >= MOST_ADDRESSES:
+            del self._allowance[next(iter(self._allowance))]
+        left, then = self._allowance.pop(address, (BURST, now))
+        left = min(BURST, left + (now - then) * HANDSHAKES_PER_S)
+        self._allowance[address] = (max(0.0, left - 1.0), now)
+        return left >= 1.0
+
+    def close(self) -> None:
+        for visitor in list(self.open):
+            visitor.leave()
+
+
+class Visitor(asyncio.Protocol):
+    """One connection until its handshake is done."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._transport: asyncio.Transport | None = None
+        self._secured: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast(asyncio.Transport, transport)
+        address = str((transport.get_extra_info("peername") or ("?",))[0])
+        if not self._gate.admits(address):
+            self._gate.counts["flooded"] += 1
+            transport.abort()
+            return
+        transport.pause_reading()  # what comes now belongs to the handshake
+        self._gate.open[self] = address
+        self._task = asyncio.create_task(self._secure(transport), name="handshake")
+
+    async def _secure(self, transport: asyncio.Transport) -> None:
+        protocol = Ending(self._gate.behind(), self)
+        loop = asyncio.get_running_loop()
+        try:
+            secured = await loop.start_tls(
+                transport, protocol, self._gate.context(), server_side=True, ssl_handshake_timeout=HANDSHAKE_S
+            )
+        except (OSError, TimeoutError) as problem:  # ssl.SSLError is an OSError
+            self._gate.counts["handshakes_failed"] += 1
+            logger.debug("A handshake failed: %s", problem)
+            self.gone()
+            transport.abort()
+            return
+        assert secured
+        self._secured = secured
+        if secured.get_extra_info("ssl_object").getpeercert(binary_form=True) is None:
+            self._gate.counts["strangers"] += 1
+            loop.call_later(STRANGER_S, secured.abort)
+        protocol.connection_made(secured)
+
+    def connection_lost(self, problem: Exception | None) -> None:
+        self.gone()
+
+    def gone(self) -> None:
+        self._gate.open.pop(self, None)
+
+    def leave(self) -> None:
+        if self._task:
+            self._task.cancel()
+        for transport in (self._secured, self._transport):
+            if transport:
+                transport.abort()
+        self.gone()
+
+
+class Ending(asyncio.Protocol):
+    """Passes everything on to the server's protocol, and tells the gate when the connection ends."""
+
+    def __init__(self, behind: asyncio.Protocol, visitor: Visitor) -> None:
+        self._behind, self._visitor = behind, visitor
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._behind.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._behind.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._behind.eof_received()
+
+    def pause_writing(self) -> None:
+        self._behind.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._behind.resume_writing()
+
+    def connection_lost(self, problem: Exception | None) -> None:
+        self._visitor.gone()
+        self._behind.connection_lost(problem)

@@ -1,0 +1,126 @@
+"""The machine's network interfaces in, the addresses on which peers may be out.
+
+A LAN without a router counts: what decides is the kind of interface, not whether there is a way to the internet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import psutil
+
+# Bridges and wires of containers and virtual machines, tunnels, and Apple's links to its own devices.
+ELSEWHERE = re.compile(
+    r"^(lo\d*|docker|br-[0-9a-f]{6,}|veth|cni|flannel|cali|virbr|vmnet|vboxnet|vnet|lxc|lxd|podman|kube|"
+    r"tun|tap|wg|tailscale|utun|zt|ppp|ipsec|gif|stf|nordlynx|proton|awdl|llw|anpi|bridge\d|ap\d|rmnet|ccmni|dummy|ifb|sit|ip6tnl)"
+    r"|vEthernet|VirtualBox|VMware|Hyper-V|Loopback|Tailscale|WireGuard|TAP-",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """`addresses` without their zones; link-local IPv6 ones are among them."""
+
+    name: str
+    addresses: tuple[str, ...]
+    up: bool = True
+    multicast: bool = True
+    point_to_point: bool = False
+    broadcasts: tuple[str, ...] = ()
+
+
+def chosen(interfaces: Iterable[Interface], wished: Sequence[str] = ()) -> list[Interface]:
+    """The LAN's interfaces; with `wished` (names or addresses) those and no others, whatever they are."""
+    if wished:
+        return [one for one in interfaces if one.name in wished or any(a in wished for a in one.addresses)]
+    return [
+        one for one in interfaces if one.up and not one.point_to_point and not ELSEWHERE.search(one.name) and lan(one)
+    ]
+
+
+def lan(interface: Interface) -> bool:
+    return any(not ipaddress.ip_address(address).is_loopback for address in interface.addresses)
+
+
+def addresses(interfaces: Iterable[Interface]) -> list[str]:
+    """What to announce: IPv4 first, then IPv6, link-local last. Loopback only where an interface was wished for by name."""
+    found = dict.fromkeys(address for one in interfaces for address in one.addresses)
+    return sorted(found, key=lambda address: (":" in address, ipaddress.ip_address(address).is_link_local))
+
+
+def multicast_addresses(interfaces: Iterable[Interface]) -> list[str]:
+    """One address per interface and family, which is what membership in a multicast group takes."""
+    made: list[str] = []
+    for one in interfaces:
+        if one.multicast:
+            four = [address for address in one.addresses if ":" not in address]
+            six = [address for address in one.addresses if ":" in address]
+            made += four[:1] + sorted(six, key=lambda address: not ipaddress.ip_address(address).is_link_local)[:1]
+    return made
+
+
+def probe() -> list[Interface]:
+    """What there is now. Where Android forbids to look, the one address that packets would go out from."""
+    try:
+        found, stats = psutil.net_if_addrs(), psutil.net_if_stats()
+    except (OSError, psutil.Error):
+        own = outgoing()
+        return [Interface("default", (own,))] if own else []
+    made = []
+    for name, entries in found.items():
+        flags = stats[name].flags.split(",") if name in stats and stats[name].flags else None
+        held = [entry for entry in entries if entry.family in (socket.AF_INET, socket.AF_INET6)]
+        made.append(
+            Interface(
+                name,
+                tuple(entry.address.split("%")[0] for entry in held),
+                up=name not in stats or stats[name].isup,
+                multicast=flags is None or "multicast" in flags,
+                point_to_point=flags is not None and "pointopoint" in flags,
+                broadcasts=tuple(e.broadcast for e in held if e.family == socket.AF_INET and e.broadcast),
+            )
+        )
+    return made
+
+
+def outgoing() -> str | None:
+    """The address of this machine as the rest of the network sees it. No packet is sent."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        made.connect(("192.0.2.1", 9))
+        return str(made.getsockname()[0])
+    return None
+
+
+def knockable(address: str) -> bool:
+    """Whether to knock there because a stranger says so: only at addresses that cannot be outside of somebody's own network."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    local = found.is_private or found.is_link_local
+    return local and not (found.is_loopback or found.is_multicast or found.is_unspecified)
+
+
+def host_and_port(text: str, port: int) -> tuple[str, int]:
+    """`host`, `host:1`, `1.2.3.4:1`, `[::1]:1` or `::1`. Raises ValueError."""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        rest = rest.removeprefix(":")
+    elif text.count(":") > 1:
+        host, rest = text, ""
+    else:
+        host, _, rest = text.partition(":")
+    number = int(rest) if rest else port
+    if not host or not 0 < number < 65536:
+        raise ValueError(text)
+    return host, number
+
+
+def joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

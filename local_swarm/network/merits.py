@@ -1,0 +1,57 @@
+"""Elections in, how far each machine is believed out; remembered in a file between starts."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local_swarm.network.identity import keep
+from local_swarm.network.protocol import Malformed, read, written
+from local_swarm.swarm.cross_consensus import Reliability, learned
+from local_swarm.types import Election
+
+MOST = 256  # machines remembered
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """By machine and model: another model is another voter."""
+
+    merits: dict[str, Reliability]
+
+
+@dataclass(slots=True)
+class Merits:
+    """`key` maps the name of a machine, as candidates carry it, to what it is remembered by. Without a path nothing is kept."""
+
+    key: Callable[[str], str]
+    path: Path | None = None
+    _merits: dict[str, Reliability] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.path:
+            with contextlib.suppress(OSError, Malformed, UnicodeError):
+                found = read(Kept, self.path.read_text(encoding="utf-8")).merits
+                self._merits = {
+                    key: one for key, one in found.items() if 0 <= one.agreed <= one.total and one.total > 0
+                }
+
+    def known(self, names: Iterable[str]) -> dict[str, Reliability]:
+        """Of the machines with these names, those that have voted here before."""
+        return {name: self._merits[self.key(name)] for name in names if self.key(name) in self._merits}
+
+    def learn(self, election: Election, models: Mapping[str, str | None] | None = None) -> None:
+        """`models`: which model each machine runs, by name."""
+        names = {candidate.node for candidate in election.candidates if candidate.node}
+        for name, merit in learned(self.known(names), election, models).items():
+            self._merits[self.key(name)] = merit
+
+    def save(self) -> None:
+        if self.path and self._merits:
+            with contextlib.suppress(OSError):
+                keep(self.path, written(Kept(dict(list(self._merits.items())[-MOST:]))).decode())

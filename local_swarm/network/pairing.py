@@ -1,0 +1,253 @@
+"""A code that a person carries from one machine to another in, a shared swarm key out. Knows no socket.
+
+The exchange is SPAKE2 (RFC 9382, from the package `spake2`): whoever listens learns nothing, whoever does not know the code gets
+one guess per try. That package stops at the shared key, so both sides then confirm it, as RFC 9382 section 4 asks: each sends a
+MAC over the whole transcript and both certificates' fingerprints, the newcomer first. Only then is the swarm's key handed over,
+sealed for this exchange alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from spake2 import SPAKE2_A, SPAKE2_B, SPAKEError
+from spake2.ed25519_basic import NotOnCurve
+
+from local_swarm.errors import PairingFailed
+from local_swarm.network.identity import fingerprint
+from local_swarm.network.protocol import read, written
+from local_swarm.network.trust import Charter, Member, Trust
+from local_swarm.network.words import WORDS
+
+LIFE_S = 600.0  # of an invitation
+GUESSES = 5  # wrong or unfinished tries before an invitation is void
+WORDS_IN_CODE = 3
+MOST_INVITATIONS = 8
+EXCHANGE_S = 30.0  # between the two steps
+MESSAGE_BYTES = 33  # of SPAKE2 over Ed25519: the side and a point
+WRONG = "The code is wrong, used up or out of date. Make a new one on the other machine: local-swarm invite"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The newcomer's first step. `message` is SPAKE2's, in hex."""
+
+    number: str
+    message: str
+    certificate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    session: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The newcomer's second step: its confirmation, and how to find it."""
+
+    session: str
+    confirmation: str
+    name: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The host's confirmation, its name, and the charter, sealed."""
+
+    confirmation: str
+    name: str
+    box: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What both sides derive from the shared secret: a key for each confirmation and one for the box."""
+
+    newcomer: bytes
+    host: bytes
+    box: bytes
+    transcript: bytes
+
+    def confirmation(self, key: bytes) -> str:
+        return hmac.new(key, self.transcript, hashlib.sha256).hexdigest()
+
+    def confirms(self, key: bytes, said: str) -> bool:
+        return hmac.compare_digest(self.confirmation(key).encode(), said.encode())
+
+
+def keys_of(secret: bytes, *transcript: bytes) -> Keys:
+    """Every part of the transcript goes in with its length, so that no two transcripts look the same."""
+    whole = b"".join(len(part).to_bytes(4, "big") + part for part in (b"local-swarm join 1", *transcript))
+    made = HKDF(SHA256(), 96, salt=None, info=hashlib.sha256(whole).digest()).derive(secret)
+    return Keys(made[:32], made[32:64], made[64:], whole)
+
+
+def message_of(text: str) -> bytes:
+    """Raises PairingFailed for what SPAKE2 would stumble over."""
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if len(found) != MESSAGE_BYTES:
+        raise PairingFailed(WRONG)
+    return found
+
+
+def split(code: str) -> tuple[str, bytes]:
+    """The number, which everybody may know, and the secret words, however they were typed. Raises PairingFailed."""
+    number, *words = code.lower().replace("-", " ").split() or [""]
+    if not number.isdigit() or len(words) != WORDS_IN_CODE:
+        raise PairingFailed(
+            f"A code is a number and {WORDS_IN_CODE} words, such as 42-amber-river-piano, not {code!r}."
+        )
+    return number, "-".join(words).encode()
+
+
+# ------------------------------------------------------------------------------------------------ the host
+
+
+@dataclass(slots=True)
+class Invitation:
+    number: str
+    secret: bytes
+    until: float
+    guesses: int = GUESSES
+
+    @property
+    def code(self) -> str:
+        return f"{self.number}-{self.secret.decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One newcomer between its two steps."""
+
+    invitation: Invitation
+    keys: Keys
+    certificate: str
+    until: float
+
+
+@dataclass(slots=True)
+class Invitations:
+    """The host's side, for one swarm. `mine` is the host's fingerprint."""
+
+    trust: Trust
+    mine: str
+    name: str
+    clock: Callable[[], float] = time.monotonic
+    _open: dict[str, Invitation] = field(default_factory=dict)
+    _exchanges: dict[str, Exchange] = field(default_factory=dict)
+
+    @property
+    def number(self) -> str:
+        """Of the newest open invitation, for the announcement; empty if there is none."""
+        self._expire()
+        return next(reversed(self._open), "")
+
+    def invite(self) -> Invitation:
+        self._expire()
+        while len(self._open) >= MOST_INVITATIONS:
+            del self._open[next(iter(self._open))]
+        free = [str(number) for number in range(10, 100) if str(number) not in self._open]
+        secret = "-".join(secrets.choice(WORDS) for _ in range(WORDS_IN_CODE)).encode()
+        made = Invitation(secrets.choice(free), secret, self.clock() + LIFE_S)
+        self._open[made.number] = made
+        return made
+
+    def start(self, wish: Start) -> Started:
+        """The first step. Every one counts as a guess, whether or not the second follows. Raises PairingFailed."""
+        self._expire()
+        invitation = self._open.get(wish.number)
+        theirs = message_of(wish.message)
+        if invitation is None:
+            raise PairingFailed(WRONG)
+        invitation.guesses -= 1
+        if invitation.guesses <= 0:
+            del self._open[wish.number]
+        try:
+            newcomer = fingerprint(wish.certificate)
+            mine = SPAKE2_B(invitation.secret, idA=newcomer.encode(), idB=self.mine.encode())
+            message: bytes = mine.start()
+            secret: bytes = mine.finish(theirs)
+        except (SPAKEError, NotOnCurve, ValueError) as problem:
+            raise PairingFailed(WRONG) from problem
+        keys = keys_of(secret, wish.number.encode(), newcomer.encode(), self.mine.encode(), theirs, message)
+        session = secrets.token_hex(16)
+        self._exchanges[session] = Exchange(invitation, keys, wish.certificate, self.clock() + EXCHANGE_S)
+        return Started(session, message.hex())
+
+    def finish(self, wish: Finish, address: str) -> tuple[Finished, Member]:
+        """The second step: the newcomer, who has proved that it knows the code, becomes a member. Raises PairingFailed."""
+        self._expire()
+        exchange = self._exchanges.pop(wish.session, None)
+        if exchange is None or not exchange.keys.confirms(exchange.keys.newcomer, wish.confirmation):
+            raise PairingFailed(WRONG)
+        invitation = exchange.invitation
+        if invitation.until <= self.clock():
+            raise PairingFailed(WRONG)  # somebody else has used it meanwhile
+        invitation.until = 0.0  # it serves once
+        self._open.pop(invitation.number, None)
+        member = Member(wish.name, exchange.certificate, (f"{address}:{wish.port}",))
+        if not self.trust.readmit(member):
+            raise PairingFailed("The swarm has as many members as it can have.")
+        nonce = secrets.token_bytes(12)
+        box = nonce + ChaCha20Poly1305(exchange.keys.box).encrypt(nonce, written(self.trust.charter), None)
+        return Finished(exchange.keys.confirmation(exchange.keys.host), self.name, box.hex()), member
+
+    def _expire(self) -> None:
+        now = self.clock()
+        self._open = {number: one for number, one in self._open.items() if one.until > now}
+        self._exchanges = {session: one for session, one in self._exchanges.items() if one.until > now}
+
+
+# -------------------------------------------------------------------------------------------- the newcomer
+
+
+class Newcomer:
+    """The other side: first `start`, then `finish`, then `learn`. `theirs` is the fingerprint the host showed by TLS."""
+
+    def __init__(self, code: str, certificate: str, theirs: str) -> None:
+        self._number, secret = split(code)
+        self._certificate, self._theirs = certificate, theirs
+        self._mine = fingerprint(certificate)
+        self._side = SPAKE2_A(secret, idA=self._mine.encode(), idB=theirs.encode())
+        self._message: bytes = self._side.start()
+        self._keys: Keys | None = None
+
+    def start(self) -> Start:
+        return Start(self._number, self._message.hex(), self._certificate)
+
+    def finish(self, reply: Started, name: str, port: int) -> Finish:
+        """Raises PairingFailed."""
+        theirs = message_of(reply.message)
+        try:
+            secret: bytes = self._side.finish(theirs)
+        except (SPAKEError, NotOnCurve, ValueError) as problem:
+            raise PairingFailed(WRONG) from problem
+        parts = (self._number.encode(), self._mine.encode(), self._theirs.encode(), self._message, theirs)
+        self._keys = keys_of(secret, *parts)
+        return Finish(reply.session, self._keys.confirmation(self._keys.newcomer), name, port)
+
+    def learn(self, reply: Finished) -> Charter:
+        """The swarm's charter, once the host has proved that it knows the code too. Raises PairingFailed."""
+        assert self._keys
+        if not self._keys.confirms(self._keys.host, reply.confirmation):
+            raise PairingFailed(WRONG)
+        try:
+            box = bytes.fromhex(reply.box)
+            return read(Charter, ChaCha20Poly1305(self._keys.box).decrypt(box[:12], box[12:], None))
+        except (InvalidTag, ValueError) as problem:
+            raise PairingFailed("The other machine sent no swarm key.") from problem

@@ -1,0 +1,168 @@
+"""What peers say to each other, as values in and bytes out, and back. Pure: knows no socket, clock or key.
+
+Everything read here was written by another machine, so every size is bounded and every surprise is a `Malformed`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from local_swarm.types import Candidate, Prompt
+
+VERSION = 1  # nodes of another version are seen, named and not asked
+LINE_BYTES = 1 << 20  # of one ballot
+ANSWER_BYTES = 8 << 20  # of all that a peer may send for one request
+PROMPT_BYTES = 16 << 20
+SMALL_BYTES = 64 << 10  # of everything that is neither prompt nor ballot
+NAME_CHARACTERS = 63
+MOST_HINTS = 32  # addresses of third nodes that one peer may tell
+MOST_BALLOTS = 64  # of one node, whatever it announces
+DOOR = "x-swarm-door"  # the port of the asking node's own door
+DEADLINE = "x-swarm-deadline"  # seconds that the asking node will wait at most: a span, since clocks differ
+
+NodeState = Literal["starting", "ok", "degraded", "busy", "battery", "stopping"]
+
+
+class Malformed(ValueError):
+    """What a peer sent is too long, no JSON, or not of the agreed shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Where a third member can be reached, as a peer knows it. Only a place to knock at."""
+
+    id: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a node is. `latency_s`: what one answer takes it on average. `epoch`: how often its swarm's key has changed. `clock`:
+    its time of day in seconds since 1970."""
+
+    name: str
+    version: int = VERSION
+    model: str | None = None
+    workers: int = 0
+    state: NodeState = "ok"
+    requests: int = 0
+    latency_s: float | None = None
+    epoch: int = 0
+    clock: float = 0.0
+    hints: tuple[Hint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an answer: a ballot, a beat (still at work), or how it ended."""
+
+    kind: Literal["accepted", "ballot", "beat", "failed", "end"]
+    candidate: Candidate | None = None
+    prompt_tokens: int = 0
+    message: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A member that is not known yet introduces itself; `proof` shows that it has the swarm's key."""
+
+    certificate: str
+    proof: str
+    name: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    proof: str
+    name: str
+
+
+T = TypeVar("T")
+_adapters: dict[type, TypeAdapter[Any]] = {}
+
+
+def adapter(kind: type[T]) -> TypeAdapter[T]:
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
+
+
+def written(value: object) -> bytes:
+    return adapter(type(value)).dump_json(value)
+
+
+def read(kind: type[T], data: bytes | bytearray | str) -> T:
+    """Fields that we do not know are left out, so that newer peers can say more. Raises Malformed."""
+    try:
+        return adapter(kind).validate_json(data)
+    except ValidationError as problem:
+        first = problem.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise Malformed(f"{place}: {first['msg']}" if place else str(first["msg"])) from None
+    except RecursionError:
+        raise Malformed("nested too deeply") from None
+
+
+def read_prompt(data: bytes) -> Prompt:
+    """A peer's question, as it is to be asked here: of our own workers, all the way. Raises Malformed."""
+    prompt = read(Prompt, data)
+    if not prompt.messages and prompt.text is None:
+        raise Malformed("messages: there are none")
+    return replace(prompt, early=False, federate=False, route=None)
+
+
+def read_report(data: bytes) -> Report:
+    """Raises Malformed."""
+    found = read(Report, data)
+    latency = found.latency_s if found.latency_s is not None and math.isfinite(found.latency_s) else None
+    return replace(
+        found,
+        name=plain(found.name) or "unnamed",
+        model=plain(found.model) if found.model else None,
+        workers=min(max(0, found.workers), MOST_BALLOTS),
+        latency_s=latency,
+        clock=found.clock if math.isfinite(found.clock) else 0.0,
+        hints=found.hints[:MOST_HINTS],
+    )
+
+
+def plain(text: str, most: int = NAME_CHARACTERS) -> str:
+    """A stranger's words, fit for a terminal: one line, no control characters, not long."""
+    return "".join(letter for letter in text[: 4 * most] if letter.isprintable())[:most].strip()
+
+
+def checked(candidate: Candidate, node: str, alone: bool) -> Candidate:
+    """A peer's ballot under the name by which we know it. `alone`: nobody else is asked, so its anchor may stay one.
+
+    Raises Malformed for numbers that no honest worker reports."""
+    usage = candidate.usage
+    numbers = (candidate.seconds, candidate.mean_logprob or 0.0)
+    if not all(map(math.isfinite, numbers)) or min(candidate.seconds, usage.prompt_tokens, usage.completion_tokens) < 0:
+        raise Malformed("a ballot with impossible numbers")
+    voter = f"{node}/{plain(candidate.voter)}"
+    return replace(candidate, voter=voter, node=node, anchor=candidate.anchor and alone, weight=None)
+
+
+class Lines:
+    """Bytes in as they come, whole lines out; what grows beyond its bounds raises Malformed at once."""
+
+    def __init__(self, line_bytes: int = LINE_BYTES, total_bytes: int = ANSWER_BYTES) -> None:
+        self._line_bytes, self._left = line_bytes, total_bytes
+        self._open = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        self._left -= len(data)
+        if self._left < 0:
+            raise Malformed("the answer is too long")
+        self._open += data
+        *whole, rest = self._open.split(b"\n")
+        if len(rest) > self._line_bytes or any(len(line) > self._line_bytes for line in whole):
+            raise Malformed("a line is too long")
+        self._open = rest
+        return [bytes(line) for line in whole if line]

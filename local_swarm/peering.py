@@ -1,0 +1,179 @@
+"""The commands about other machines: words in, what the running daemon says out. They change it at once, without a restart."""
+
+from __future__ import annotations
+
+import json
+import platform
+import urllib.error
+import urllib.request
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import segno
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from local_swarm.api.control import HEADER, token_at
+from local_swarm.config import load
+from local_swarm.errors import SwarmError, WrongUse
+from local_swarm.network import lan
+from local_swarm.network.doctor import Facts, Finding, diagnosis
+from local_swarm.network.presence import listed
+from local_swarm.places import home
+
+WAIT_S = 60.0
+
+app = typer.Typer()
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
+
+PortOption = Annotated[int | None, typer.Option(help="Port of the running swarm. [default: 8000]")]
+FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def daemon(path: str, port: int | None, file: Path | None, wish: dict[str, Any] | None = None) -> Any:
+    """What the running daemon answers. Raises WrongUse for a wrong wish, SwarmError where there is no daemon or it refuses."""
+    server = load(file, {"server.port": port}).server
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    headers = {"content-type": "application/json", HEADER: token_at(home()) or ""}
+    data = None if wish is None else json.dumps(wish).encode()
+    request = urllib.request.Request(f"http://{host}:{server.port}/v1/swarm/control/{path}", data, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=WAIT_S) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as problem:
+        with problem:
+            raise refused(problem, server.port) from problem
+    except (OSError, ValueError) as problem:
+        raise SwarmError(f"No swarm runs on port {server.port}. Start one: local-swarm") from problem
+
+
+def refused(problem: urllib.error.HTTPError, port: int) -> SwarmError:
+    if problem.code == 404:
+        return SwarmError(f"The swarm on port {port} runs without federation. Start it with --federation.")
+    try:
+        message = str(json.load(problem)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        message = f"The swarm answered with status {problem.code}."
+    return WrongUse(message) if problem.code == 400 else SwarmError(message)
+
+
+@app.command()
+def peers(port: PortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
+    """Show the other machines of this swarm, and those seen that do not belong to it."""
+    found = daemon("peers", port, file)
+    if json_wanted:
+        print(json.dumps(found))
+        return
+    if not found:
+        out.print("No other machine is known. To let one in: local-swarm invite. To find out why: local-swarm doctor")
+        return
+    table = Table("name", "address", "state", "model", "workers", "latency", box=None, pad_edge=False)
+    for one in found:
+        latency = "" if one["latency_ms"] is None else f"{one['latency_ms']:.0f} ms"
+        words = (one["name"], one["address"], one["state"], one["model"], one["workers"])
+        table.add_row(*("" if word is None else escape(str(word)) for word in words), latency)
+    out.print(table)
+
+
+@app.command()
+def invite(port: PortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
+    """Show a code with which one other machine can join this swarm."""
+    found = daemon("invite", port, file, {})
+    code = {"code": found["code"], "expires_in_s": found["expires_in_s"]}
+    if json_wanted:
+        print(json.dumps(code))
+        return
+    place = f" --peer {found['peer']}" if found["peer"] else ""
+    command = f"local-swarm join {code['code']}"
+    out.print(f"On the other machine, within {code['expires_in_s'] // 60} minutes:\n\n  [bold]{escape(command)}[/]\n")
+    if place:
+        out.print(f"or, where it does not find this machine by itself:\n\n  {escape(command + place)}\n")
+    segno.make(command + place, error="l").terminal(compact=True)
+    out.print("It serves once. Whoever has it becomes a member and reads what is asked.", style="dim")
+
+
+@app.command()
+def join(
+    code: Annotated[str, typer.Argument(help="The code that the other machine shows.")],
+    peer: Annotated[str | None, typer.Option(help="Where that machine is.", metavar="HOST:PORT")] = None,
+    sure: Annotated[bool, typer.Option("--yes", help="Leave the swarm that this machine is in.")] = False,
+    port: PortOption = None,
+    file: FileOption = None,
+    json_wanted: JsonOption = False,
+) -> None:
+    """Join the swarm of the machine that shows the code."""
+    with err.status("Joining ..."):
+        found = daemon("join", port, file, {"code": code, "peer": peer, "yes": sure})
+    if json_wanted:
+        print(json.dumps(found))
+    else:
+        out.print(f"Joined the swarm of {escape(found['joined'])}. See who is in it: local-swarm peers")
+
+
+@app.command()
+def forget(
+    name: Annotated[str, typer.Argument(help="The machine's name, as peers shows it.")],
+    port: PortOption = None,
+    file: FileOption = None,
+    json_wanted: JsonOption = False,
+) -> None:
+    """Send a machine away: it is refused from now on, by all members."""
+    found = daemon("forget", port, file, {"name": name})
+    if json_wanted:
+        print(json.dumps(found))
+    else:
+        out.print(f"{escape(found['forgotten'])} is no member any more; the others get a new key.")
+
+
+def without_daemon(file: Path | None, problem: str) -> list[Finding]:
+    """What can be said of this machine alone."""
+    config = load(file)
+    network = config.network
+    found = tuple(lan.probe())
+    chosen = tuple(lan.chosen(found, listed(network.interfaces)))
+    facts = Facts(
+        network, config.federation.discovery.method, network.federation_port, found, chosen, kernel=platform.release()
+    )
+    return [Finding("swarm", False, problem, "local-swarm"), *diagnosis(facts)]
+
+
+@app.command()
+def doctor(port: PortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
+    """Say why other machines are not seen, and what mends it."""
+    try:
+        findings = daemon("doctor", port, file)
+    except SwarmError as problem:
+        if isinstance(problem, WrongUse):
+            raise
+        findings = [asdict(finding) for finding in without_daemon(file, problem.message)]
+    if json_wanted:
+        print(json.dumps(findings))
+        return
+    for one in findings:
+        mark = "[green]ok[/]  " if one["ok"] else "[bold red]no[/]  "
+        out.print(f"{mark}{escape(one['check'])}: {escape(one['says'])}")
+        if one["mend"]:
+            out.print(f"      {escape(one['mend'])}", style="bold" if not one["ok"] else "dim")
+
+
+def bench_federation(
+    nodes: Annotated[int, typer.Option(help="How many machines vote.")] = 5,
+    workers: Annotated[int, typer.Option(help="Workers of each.")] = 5,
+    repeats: Annotated[int, typer.Option(help="How often; medians are told.")] = 5,
+    json_wanted: JsonOption = False,
+) -> None:
+    """What voting with other machines adds, over scripted engines: time, a frozen machine, processor and memory."""
+    from local_swarm.bench.federation import Wish, measure
+
+    with err.status("Measuring ...") as status:
+        found = measure(Wish(nodes, workers, repeats=repeats), status.update)
+    if json_wanted:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        out.print(f"{name:24} {value:.3f}" if isinstance(value, float) else f"{name:24} {value}")

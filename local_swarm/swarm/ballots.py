@@ -1,0 +1,82 @@
+"""Candidates in, ballots in an order of their own out, and groups of ballots that say the same. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from local_swarm.swarm.extract import Answer
+from local_swarm.types import Candidate
+
+Matrix = NDArray[np.float64]
+Embed = Callable[[Sequence[str]], Matrix]  # texts to unit vectors (n, dimensions)
+Group = list["Ballot"]
+
+UNKNOWN = 0.5  # how often a voter is right of whom nothing is known
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """A candidate with what it answers; `index` is its place among the candidates as given."""
+
+    index: int
+    candidate: Candidate
+    answer: Answer
+
+    @property
+    def valid(self) -> bool:
+        return self.answer.valid and self.candidate.finish_reason != "length" and self.candidate.flaw is None
+
+    @property
+    def weight(self) -> float:
+        """Between 0 and 1, whatever scale the weights that came with the candidates have."""
+        given = UNKNOWN if self.candidate.weight is None else self.candidate.weight
+        return given / (1 + given) if 0 <= given < float("inf") else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Who wins and who says the same as whom. `support` of the winner, 0 to 1: how well the others back it, as measured by this
+    kind of vote; `passed`: the share of the prompt's examples that it passes, None where there are none."""
+
+    winner: Ballot
+    groups: Sequence[Group]
+    strategy: str
+    support: float | None = None
+    passed: float | None = None
+
+
+def in_order(candidates: Sequence[Candidate], answers: Sequence[Answer]) -> list[Ballot]:
+    """Anchor first, then the more reliable, then by text: the order of arrival decides nothing."""
+    ballots = [Ballot(index, *pair) for index, pair in enumerate(zip(candidates, answers, strict=True))]
+    return sorted(
+        ballots, key=lambda b: (not b.candidate.anchor, -b.weight, b.candidate.text, b.candidate.voter, b.index)
+    )
+
+
+def majority_kind(ballots: Sequence[Ballot]) -> str:
+    kinds = Counter(ballot.answer.kind for ballot in ballots)
+    return max(kinds, key=lambda kind: (kinds[kind], kind == ballots[0].answer.kind, kind))
+
+
+def electable(ballots: Sequence[Ballot]) -> list[Ballot]:
+    """The valid ballots of the majority's kind; where there are none, whatever is best of the rest."""
+    kind = majority_kind(ballots)
+    same_kind = [ballot for ballot in ballots if ballot.answer.kind == kind]
+    return [b for b in same_kind if b.valid] or [b for b in ballots if b.valid] or same_kind
+
+
+def around_leaders(ballots: Sequence[Ballot], same: Callable[[int, int], bool], leader: int) -> list[Group]:
+    """First all that are the same as the leader, then as the next ungrouped ballot, and so on; by places among `ballots`."""
+    groups = []
+    left = list(range(len(ballots)))
+    while left:
+        head = leader if leader in left else left[0]
+        members = [at for at in left if at == head or same(head, at)]
+        groups.append([ballots[at] for at in members])
+        left = [at for at in left if at not in members]
+    return groups

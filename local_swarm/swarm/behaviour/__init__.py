@@ -1,0 +1,1 @@
+"""A question and programs in, what the programs do out."""

@@ -1,0 +1,191 @@
+"""A function's signature and some example calls in, calls to compare behaviour on out. Pure, and the same every time.
+
+No model writes these: kinds of arguments are known from type hints and examples, else guessed from the words of the request
+and from names, and each kind has ordinary and awkward values. Changed examples come first: their arguments make sense for sure.
+"""
+
+from __future__ import annotations
+
+import ast
+import random
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from typing import Any
+
+from local_swarm.swarm.behaviour.values import KINDS, USUAL, guessed, kinds_in
+from local_swarm.swarm.parsing import parse_expression
+
+MOST_INPUTS = 24
+MOST_CHANGED = 14
+LONGEST_CALL = 2_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """`kinds`: for each argument that must be given, a name of `KINDS`, after `?` where it is guessed from the argument's
+    name."""
+
+    name: str
+    parameters: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+
+def in_words(text: str, name: str) -> Signature | None:
+    """What a request such as "a function area(width, height)" tells."""
+    found = re.search(rf"\b{re.escape(name)}\(\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*\)", text)
+    if not found:
+        return None
+    parameters = tuple(re.split(r"\s*,\s*", found[1]))
+    return Signature(name, parameters, tuple(map(guessed, parameters)))
+
+
+def signature(node: ast.AST | None, name: str) -> Signature | None:
+    """Of a function's definition; None for what is no plain function."""
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return None
+    given = [*node.args.posonlyargs, *node.args.args]
+    if node.args.kwonlyargs or (given and given[0].arg in ("self", "cls")):
+        return None
+    needed = given[: len(given) - len(node.args.defaults)]
+    return Signature(name, tuple(one.arg for one in given), tuple(kind_of(one) for one in needed))
+
+
+def kind_of(argument: ast.arg) -> str:
+    if argument.annotation is not None and (hinted := kind_of_hint(ast.unparse(argument.annotation))):
+        return hinted
+    return guessed(argument.arg)
+
+
+def kind_of_hint(hint: str) -> str | None:
+    """None for types that we cannot make values of."""
+    hint = re.sub(r"\b(?:typing|t|collections\.abc)\.|['\"\s]", "", hint).replace("Optional[", "").lower()
+    hint = hint.split("|")[0].removeprefix("union[")
+    outer, _, inner = hint.partition("[")
+    inner = inner.split(",")[0].rstrip("]")
+    if outer in ("list", "sequence", "iterable", "collection", "tuple", "set", "frozenset", "iterator"):
+        listed = "list[list]" if inner.startswith(("list", "sequence", "tuple")) else f"list[{inner or 'int'}]"
+        return listed if listed in KINDS else "list[int]"
+    if outer in ("dict", "mapping", "defaultdict", "counter"):
+        return "dict"
+    return outer if outer in KINDS else {"number": "int", "decimal": "float", "object": "any"}.get(outer)
+
+
+def inputs(found: Signature | None, name: str, example_calls: Sequence[str], text: str = "") -> list[str]:
+    """At most `MOST_INPUTS` calls: the examples changed a little, then values by kind. `text`: the words of the request."""
+    known = [arguments for call in example_calls if (arguments := literals(call, name)) is not None]
+    calls = [written(name, arguments) for arguments in islice(changed(known), MOST_CHANGED)]
+    if found and found.kinds:
+        shown = [[one[at] for one in known if len(one) == len(found.kinds)] for at in range(len(found.kinds))]
+        rows = [combined([KINDS[kind] for kind in shape], name) for shape in shapes(found.kinds, shown, text)]
+        calls += [written(name, arguments) for arguments in in_turn(rows)]
+    fresh = [call for call in dict.fromkeys(calls) if call not in example_calls and len(call) <= LONGEST_CALL]
+    return fresh[:MOST_INPUTS]
+
+
+def shapes(kinds: Sequence[str], shown: Sequence[Sequence[Any]], text: str) -> list[tuple[str, ...]]:
+    """What the arguments may be, the likeliest first. What examples show counts more than hints, and hints more than guesses;
+    a guessed argument may be as the request words it, as its name suggests, or as is usual."""
+    sure = [settled(kind, values) for kind, values in zip(kinds, shown, strict=True)]
+    if all(sure):
+        return [tuple(kind for kind in sure if kind)]
+    told = iter(kinds_in(text))
+    worded = [kind or next(told, None) for kind in sure]
+    last = next((kind for kind in reversed(worded) if kind), None)
+    ways = [
+        [kind or last or guess.lstrip("?") for kind, guess in zip(worded, kinds, strict=True)],
+        [kind or guess.lstrip("?") for kind, guess in zip(sure, kinds, strict=True)],
+        *([kind or usual for kind in sure] for usual in USUAL),
+    ]
+    return list(dict.fromkeys(map(tuple, ways)))
+
+
+def settled(kind: str, seen: Sequence[Any]) -> str | None:
+    """The kind of an argument if there is no doubt."""
+    shown = {kind_of_value(value) for value in seen}
+    plain = kind.lstrip("?")
+    if not shown:
+        return None if kind[0] == "?" else plain
+    fits = plain in shown or (kind[0] != "?" and any(one.startswith(plain.split("[")[0]) for one in shown))
+    return plain if fits else min(shown)
+
+
+def in_turn(rows: Sequence[Sequence[tuple[Any, ...]]]) -> Iterator[tuple[Any, ...]]:
+    """Two of each of the likeliest two lists, then one of each other, and round again."""
+    left = [iter(one) for one in rows]
+    for _ in range(MOST_INPUTS):
+        for place, one in enumerate(left):
+            yield from islice(one, 2 if place < 2 else 1)
+
+
+def literals(call: str, name: str) -> list[Any] | None:
+    """The arguments of the call of `name` in an expression, if they are literals."""
+    nodes = ast.walk(parse_expression(call) or ast.Constant(None))
+    calls = (n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == name)
+    made = next(calls, None)
+    if made is None or made.keywords:
+        return None
+    try:
+        return [ast.literal_eval(argument) for argument in made.args]
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        return None
+
+
+def written(name: str, arguments: Iterable[Any]) -> str:
+    return f"{name}({', '.join(map(repr, arguments))})"
+
+
+def kind_of_value(value: Any) -> str:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        first = next(iter(value), 0)
+        kind = "list[list]" if isinstance(first, (list, tuple, dict)) else f"list[{type(first).__name__}]"
+        return kind if kind in KINDS else "list[int]"
+    return type(value).__name__ if type(value).__name__ in KINDS else "any"
+
+
+def combined(pools: Sequence[Sequence[Any]], name: str) -> list[tuple[Any, ...]]:
+    """Every value of every argument at least once, as far as there is room; the same choice for the same name."""
+    if len(pools) == 1:
+        return [(value,) for value in pools[0]]
+    draw = random.Random(name)
+    longest = max(map(len, pools))
+    rows = [tuple(values[(at + shift) % len(values)] for shift, values in enumerate(pools)) for at in range(longest)]
+    every = list(islice(product(*(values[:8] for values in pools)), 4000))
+    return [*rows[: MOST_INPUTS // 2], *draw.sample(every, min(len(every), MOST_INPUTS))]
+
+
+def changed(known: Sequence[Sequence[Any]]) -> Iterable[list[Any]]:
+    """Each example with one argument changed, going round the examples so that all have their share."""
+    ways = [
+        [
+            [*arguments[:at], other, *arguments[at + 1 :]]
+            for at in range(len(arguments))
+            for other in near(arguments[at])
+        ]
+        for arguments in known
+    ]
+    for turn in range(max(map(len, ways), default=0)):
+        for variants in ways:
+            if turn < len(variants):
+                yield variants[turn]
+
+
+def near(value: Any) -> list[Any]:
+    """Values like the given one that a program could treat in another way."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [value + 1, value - 1, value * 2 + 3] if abs(value) < 10**6 else [value - 1]
+    if isinstance(value, float):
+        return [value + 0.5, -value, value * 3]
+    if isinstance(value, str):
+        words = value.split(" ")
+        other = " ".join(reversed(words)) if len(words) > 1 else value[::-1]
+        return [one for one in (other, value + value[:1], value[1:], value.swapcase()) if one != value]
+    if isinstance(value, list):
+        longer = [*value, value[0]] if value else []
+        return [one for one in (value[::-1], longer, value[1:], value[: len(value) // 2 + 1]) if one != value]
+    if isinstance(value, tuple):
+        return [tuple(one) for one in near(list(value))]
+    return []

@@ -1,0 +1,162 @@
+"""A prompt in, what the vote should know of it out: which function is asked for, the code it stands in, a schema. Pure."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from local_swarm.swarm.parsing import parse
+from local_swarm.types import JSON, Prompt
+
+FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+STATEMENT = re.compile(r"^(def|class|import|from|async def|@)\b", re.MULTILINE)
+NAMED = (
+    re.compile(r"\b(?:function|method)\s+(?:called\s+|named\s+)?[`'\"]?([A-Za-z_]\w*)[`'\"]?\s*\("),
+    re.compile(r"\b(?:function|method)\s+(?:called\s+|named\s+)[`'\"]?([A-Za-z_]\w*)"),
+    re.compile(r"\b(?:function|method)\s+[`'\"]([A-Za-z_]\w*)[`'\"]"),
+    re.compile(r"`([A-Za-z_]\w*)\([^`\n]*\)`"),
+)
+MEASURES = (
+    "total|sum|number|average|difference|product|cost|price|value|percent|percentage|age|length|distance|amount|profit|"
+    "probability|area|volume|ratio|result"
+)
+QUANTITY = re.compile(
+    r"\bhow (many|much|old|long|far|tall|fast|often|big|large|high|deep|heavy|wide)\b|\b(calculate|compute|evaluate)\b|"
+    rf"\bwhat (is|was|will be|are)\b[^.?!]*\b({MEASURES})\b",
+    re.IGNORECASE,
+)
+OPTION = re.compile(r"^\s*\(?([A-H])[).:]\s+\S", re.MULTILINE)
+MOST_TEXT = 200_000  # characters looked at: more than any answer, and a bound on the time of all that follows
+MOST_TRIES = 24  # ways to cut a text until it parses
+
+Defining = (
+    ast.Import,
+    ast.ImportFrom,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Assign,
+    ast.AnnAssign,
+    ast.AugAssign,
+    ast.Try,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """Python in the prompt. `text` as it stands there; `tree` with a body where it ends without one; `name` of its last
+    function; `unfinished`: that function has no body yet, an answer may go on where the prompt ends."""
+
+    text: str
+    tree: ast.Module
+    name: str | None
+    unfinished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`text`: what the user asks. `inputs`: calls to compare behaviour on, beside those that are found."""
+
+    text: str = ""
+    entry_point: str | None = None
+    inputs: tuple[str, ...] = ()
+    schema: JSON | None = None
+    stub: Stub | None = None
+
+    @property
+    def wants_number(self) -> bool:
+        return bool(QUANTITY.search(self.text)) and not self.entry_point
+
+    @property
+    def options(self) -> frozenset[str]:
+        """Letters of a multiple choice."""
+        found = OPTION.findall(self.text)
+        return frozenset(found) if len(found) > 1 else frozenset()
+
+
+def question(
+    text: str, entry_point: str | None = None, inputs: Sequence[str] = (), schema: JSON | None = None
+) -> Question:
+    text = text[:MOST_TEXT]
+    stub = find_stub(text)
+    name = entry_point or (stub.name if stub else None) or named(text)
+    return Question(text, name, tuple(inputs), schema, stub)
+
+
+def question_of(prompt: Prompt) -> Question:
+    """Of the last thing that the user said."""
+    said = [message.content for message in prompt.messages if message.role == "user" and message.content.strip()]
+    return question(said[-1] if said else "", schema=prompt.schema)
+
+
+def named(text: str) -> str | None:
+    """The function that words ask for: "a function solve(numbers)", "a method named `area`"."""
+    return next((match[1] for pattern in NAMED if (match := pattern.search(text))), None)
+
+
+def find_stub(text: str) -> Stub | None:
+    blocks = [body for _, tag, body in FENCE.findall(text) if tag.lower() in ("", "python", "py", "python3")]
+    for code in (*blocks, text, code_span(text)):
+        if code and STATEMENT.search(code) and (stub := stub_of(code)):
+            return stub
+    return None
+
+
+def stub_of(code: str) -> Stub | None:
+    tree = parse(code)
+    if tree is None:
+        tree = parse(f"{code.rstrip()}\n    pass\n")
+    if tree is None or not tree.body:
+        return None
+    functions = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    last = functions[-1] if functions else None
+    return Stub(code, tree, last.name if last else None, last is tree.body[-1] and bool(last) and does_nothing(last))
+
+
+def code_span(text: str) -> str | None:
+    """The longest beginning of what follows the first line of code that is Python by itself, words around it left out."""
+    start = STATEMENT.search(text)
+    if not start:
+        return None
+    lines = text[start.start() :].split("\n")
+    ends = [at for at, line in enumerate(lines) if line.strip() and not line[0].isspace() and not STATEMENT.match(line)]
+    for end in [len(lines), *ends[::-1][: MOST_TRIES // 2], *ends[: MOST_TRIES // 2]]:
+        code = "\n".join(lines[:end])
+        if code.strip() and parse(code):
+            return code
+    return None
+
+
+def definitions(tree: ast.Module) -> list[ast.stmt]:
+    """What a program defines, without what it then does with it: prints, tests, reads input."""
+    return [node for node in tree.body if isinstance(node, Defining)]
+
+
+def function(tree: ast.Module, name: str) -> ast.stmt | None:
+    """The last definition of that name, which is the one that counts."""
+    found = [
+        node
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name == name
+    ]
+    return found[-1] if found else None
+
+
+def function_names(tree: ast.Module) -> Iterator[str]:
+    return (node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+
+
+def does_nothing(node: ast.stmt) -> bool:
+    """Whether a function has no more of a body than words and placeholders."""
+    body = getattr(node, "body", [])
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and all(idle(statement) for statement in body)
+
+
+def idle(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Raise) and statement.exc is not None:
+        return "NotImplemented" in ast.dump(statement.exc)
+    return isinstance(statement, ast.Pass) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )

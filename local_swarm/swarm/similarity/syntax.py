@@ -1,0 +1,88 @@
+"""Code of any language that has a tree-sitter grammar in, the words of its syntax out: comments dropped, own names by
+number. Pure.
+
+Grammars are optional packages; without the one that is needed code is compared by its plain words.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+# Tag of a fence -> (package, the function that gives its grammar)
+GRAMMARS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(("js", "javascript", "mjs", "jsx", "node"), ("tree_sitter_javascript", "language")),
+    **dict.fromkeys(("ts", "typescript"), ("tree_sitter_typescript", "language_typescript")),
+    "tsx": ("tree_sitter_typescript", "language_tsx"),
+    "java": ("tree_sitter_java", "language"),
+    **dict.fromkeys(("go", "golang"), ("tree_sitter_go", "language")),
+    **dict.fromkeys(("rust", "rs"), ("tree_sitter_rust", "language")),
+    **dict.fromkeys(("c", "h"), ("tree_sitter_c", "language")),
+    **dict.fromkeys(("cpp", "c++", "cc", "hpp"), ("tree_sitter_cpp", "language")),
+    **dict.fromkeys(("csharp", "c#", "cs"), ("tree_sitter_c_sharp", "language")),
+    **dict.fromkeys(("ruby", "rb"), ("tree_sitter_ruby", "language")),
+    "php": ("tree_sitter_php", "language_php"),
+    **dict.fromkeys(("bash", "sh", "shell"), ("tree_sitter_bash", "language")),
+}
+# An identifier below such a node is given a meaning there; calls, operators and returns only use one.
+BINDS = re.compile(
+    r"param|declarat|definition|pattern|assignment|^let|binding|function_item|^method$|foreach|range|for_|catch|closure|lambda|arrow|block_var"
+)
+NAMES = ("identifier", "name", "variable_name")
+BOUND_FIELDS = (None, "name", "pattern", "left", "declarator", "parameter", "key")
+
+
+@cache
+def parser(language: str) -> Any | None:
+    """None for a language that is not known or whose grammar is not installed."""
+    package, function = GRAMMARS.get(language, ("", ""))
+    if not package:
+        return None
+    try:
+        library = importlib.import_module("tree_sitter")
+        grammar = getattr(importlib.import_module(package), function)()
+        return library.Parser(library.Language(grammar))
+    except (ImportError, AttributeError, ValueError):  # ValueError: a grammar for another version of the library
+        return None
+
+
+def syntax_words(code: str, language: str, most: int) -> list[str] | None:
+    """At most so many words; None where the language cannot be parsed here."""
+    found = parser(language)
+    if found is None:
+        return None
+    root = found.parse(code.encode("utf-8", "replace")).root_node
+    leaves = list(shown(root, most))
+    names: dict[str, str] = {}
+    for kind, text, bound in leaves:
+        if kind in NAMES and bound:
+            names.setdefault(text, f"v{len(names)}")
+    return [names.get(text, text) if kind in NAMES else text for kind, text, _ in leaves]
+
+
+def shown(root: Any, most: int) -> Iterator[tuple[str, str, bool]]:
+    """(kind, text, whether it is bound there) of the leaves, comments left out. Without recursion: code may nest as deep as
+    it likes."""
+    cursor, told = root.walk(), 0
+    while told < most:
+        node = cursor.node
+        if "comment" not in node.type and cursor.goto_first_child():
+            continue
+        if "comment" not in node.type and node.child_count == 0 and node.text:
+            bound = cursor.field_name in BOUND_FIELDS and binds(node)
+            yield node.type, node.text.decode("utf-8", "replace")[:80], bound
+            told += 1
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return
+
+
+def binds(node: Any) -> bool:
+    """Whether an identifier is given a meaning where it stands, `a, b := 1, 2` included."""
+    parent = node.parent
+    if parent and parent.type == "expression_list":
+        parent = parent.parent
+    return bool(parent) and ("variable_name" in (node.type, parent.type) or bool(BINDS.search(parent.type)))

@@ -1,0 +1,31 @@
+"""Texts in, vectors out: from the embedding model where there is one, else pooled from the model that answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from local_swarm.backends.base import Backend
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.types import Embedded
+
+POOLED = "no embedding model is installed, so these vectors are pooled from the model that answers"
+
+
+class Vectors:
+    """Call it with texts. `wait_s`: how long the embedding model may take to load at its first use."""
+
+    def __init__(self, embedder: Embedder, backend: Backend, wait_s: float = 60.0) -> None:
+        self.embedder, self.backend, self.wait_s = embedder, backend, wait_s
+        self._turn = asyncio.Semaphore(1)  # one at a time: the library uses all cores for each
+
+    async def __call__(self, texts: Sequence[str]) -> Embedded:
+        """Raises SwarmError."""
+        async with self._turn:
+            self.embedder.begin()
+            embed = await asyncio.to_thread(self.embedder.function, self.wait_s)
+            if embed:
+                vectors = await asyncio.to_thread(embed, texts)
+                return Embedded(vectors.tolist(), self.embedder.model)
+            return replace(await self.backend.embed(texts), note=POOLED)

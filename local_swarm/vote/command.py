@@ -1,0 +1,23 @@
+"""The `vote` command: its words in, lines of JSON out. What takes long to import is imported where it is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def vote(
+    path: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="A line of JSON for each vote.")],
+    strategy: Annotated[
+        str, typer.Option(help="auto, behaviour, structure, similarity, exact, quality or fastest.")
+    ] = "auto",
+    file: Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")] = None,
+    _json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else, as it does anyway.")] = False,
+) -> None:
+    """Hold the votes of a file of given answers; no model is needed."""
+    from local_swarm.vote.file import lines
+
+    for line in lines(path, strategy, file):
+        typer.echo(line)

@@ -1,0 +1,159 @@
+"""A file of given answers in, one line of JSON per election out. No model is needed.
+
+The file is read whole before anything is said: where lines name their voters, how reliable each is is learned from all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from local_swarm.config import load
+from local_swarm.errors import WrongUse
+from local_swarm.places import offline
+from local_swarm.sandbox.host import Sandbox
+from local_swarm.swarm.jury import Jury
+from local_swarm.swarm.question import Question, question
+from local_swarm.swarm.reliability import ballots_of, estimated
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.types import Candidate, Election, Strategy, ToolCall, Usage
+
+MOST_CANDIDATES = 128  # of one line: bounds the time of a vote
+FEWEST_LINES = 8  # from which voters are judged by what they said
+
+
+class CallWire(BaseModel):
+    """A call as OpenAI writes it, or its name and arguments plainly."""
+
+    model_config = ConfigDict(extra="ignore")
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+    function: dict[str, Any] | None = None
+
+    def call(self, number: int) -> ToolCall:
+        given = self.function or {"name": self.name, "arguments": self.arguments}
+        arguments = given.get("arguments") or {}
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        return ToolCall(f"call_{number}", str(given.get("name") or ""), text)
+
+
+class CandidateWire(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    text: str | None = None
+    tool_calls: list[CallWire] | None = None
+    voter: str | None = None
+    anchor: bool | None = None
+    weight: float | None = None
+    mean_logprob: float | None = None
+    seconds: float | None = None
+    finish_reason: Literal["stop", "length", "tool_calls"] | None = None
+
+    def candidate(self) -> Candidate:
+        calls = tuple(call.call(number) for number, call in enumerate(self.tool_calls or ()))
+        return Candidate(
+            self.text or "", self.voter or "", self.finish_reason or "stop", Usage(0, 0), self.seconds or 0.0,
+            bool(self.anchor), calls, self.mean_logprob, weight=self.weight,
+        )  # fmt: skip
+
+
+class LineWire(BaseModel):
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    id: str | int | None = None
+    prompt: str = ""
+    entry_point: str | None = None
+    inputs: list[str] | None = None
+    schema_: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
+    candidates: Annotated[list[CandidateWire], Field(max_length=MOST_CANDIDATES)]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One line of the file."""
+
+    id: str | int | None
+    question: Question
+    candidates: tuple[Candidate, ...]
+
+
+def read(path: Path) -> list[Case]:
+    """Raises WrongUse, which names the line, for what is no such file."""
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise WrongUse(f"{path} cannot be read: {problem.strerror or problem}.") from problem
+    lines = data.decode("utf-8", "replace").split("\n")
+    return [case(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def case(line: str, place: str) -> Case:
+    try:
+        wire = LineWire.model_validate(json.loads(line, strict=False))
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        raise WrongUse(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from problem
+    except (ValueError, RecursionError) as problem:
+        raise WrongUse(f"{place} is no valid JSON.") from problem
+    asked = question(wire.prompt, wire.entry_point, wire.inputs or (), wire.schema_)
+    return Case(wire.id, asked, tuple(one.candidate() for one in wire.candidates))
+
+
+async def elections(cases: Sequence[Case], strategy: Strategy, jury: Jury) -> list[tuple[Election | None, float]]:
+    """The election of every case, None where nobody stands, with the seconds it took."""
+    held = [await timed(case, strategy, jury, {}) for case in cases]
+    named = [ballots for election, _ in held if election and (ballots := ballots_of(election))]
+    if len(named) < FEWEST_LINES:
+        return held
+    weights = estimated(named)
+    again = [await timed(case, strategy, jury, weights) for case in cases]
+    return [(election, first + second) for (_, first), (election, second) in zip(held, again, strict=True)]
+
+
+async def timed(
+    case: Case, strategy: Strategy, jury: Jury, weights: Mapping[str, float]
+) -> tuple[Election | None, float]:
+    candidates = [
+        replace(one, weight=weights.get(one.voter)) if one.weight is None and one.voter in weights else one
+        for one in case.candidates
+    ]
+    began = time.perf_counter()
+    election = await jury.elect(case.question, candidates, strategy) if candidates else None
+    return election, time.perf_counter() - began
+
+
+def told(case: Case, election: Election | None, seconds: float) -> dict[str, Any]:
+    if election is None:
+        return {"id": case.id, "winner": None, "agreement": 0.0, "clusters": [], "strategy": "none", "seconds": seconds,
+                "note": "There are no candidates."}  # fmt: skip
+    made: dict[str, Any] = {
+        "id": case.id, "winner": election.winner, "agreement": round(election.agreement, 6), "band": election.band,
+        "share": round(election.share, 6), "clusters": [list(group) for group in election.clusters],
+        "strategy": election.strategy, "seconds": round(seconds, 6),
+    }  # fmt: skip
+    return made | ({"note": election.note} if election.note else {})
+
+
+async def voted(cases: Sequence[Case], strategy: Strategy, embedding: str) -> list[dict[str, Any]]:
+    """What the command says of every case."""
+    jury = Jury(Sandbox(), Embedder(embedding, offline()))
+    try:
+        await jury.sandbox.start()
+        held = await elections(cases, strategy, jury)
+        return [told(case, *one) for case, one in zip(cases, held, strict=True)]
+    finally:
+        await jury.sandbox.close()
+
+
+def lines(path: Path, strategy: str, file: Path | None) -> Iterator[str]:
+    """The command's output. Raises WrongUse."""
+    if strategy not in get_args(Strategy):
+        raise WrongUse(f"There is no strategy {strategy!r}. There are: {', '.join(get_args(Strategy))}.")
+    config = load(file)
+    for line in asyncio.run(voted(read(path), cast(Strategy, strategy), config.models.embedding)):
+        yield json.dumps(line, ensure_ascii=False)

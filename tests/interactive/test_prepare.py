@@ -1,0 +1,207 @@
+"""What a start fetches and asks: with a wish, without one, on a terminal, without the hub."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+
+from local_swarm.config import load, settings
+from local_swarm.errors import UnknownModel
+from local_swarm.hardware.profile import Hardware, Memory, Processor
+from local_swarm.interactive.menu import Menu, Picked
+from local_swarm.interactive.prepare import keep, with_settings
+from local_swarm.models import starter
+from local_swarm.models.advice import Advisor
+from local_swarm.models.budget import Rules
+from local_swarm.models.catalogue import load as load_catalogue
+from local_swarm.models.selector import Wishes
+from local_swarm.models.storage import Storage
+from tests.models.hub_server import HubServer, serving
+
+ROOT = Path(__file__).parent.parent.parent
+GIB = 1 << 30
+
+
+def advisor(folder: Path, memory_gib: float = 16) -> Advisor:
+    size = int(memory_gib * GIB)
+    hardware = Hardware("linux", "x86_64", Processor("a processor", 4, 8), Memory(size, size))
+    catalogue = load_catalogue(ROOT / "config", folder)
+    return Advisor(hardware, catalogue, Storage(folder / "models"), ("auto",), Wishes(), Rules())
+
+
+def answering(folder: Path, *answers: str, memory_gib: float = 16) -> tuple[Picked, str]:
+    """What a user picks who types these lines, and what was shown."""
+    shown = Console(file=io.StringIO(), width=200, highlight=False)
+    picked = Menu(advisor(folder, memory_gib), shown, io.StringIO("\n".join(answers) + "\n")).run()
+    assert isinstance(shown.file, io.StringIO)
+    return picked, shown.file.getvalue()
+
+
+# ------------------------------------------------------------------------------------------------- menu
+
+
+def test_the_recommended_model_is_one_key_away(tmp_path: Path) -> None:
+    picked, shown = answering(tmp_path, "1")
+    assert picked.settings == {"models.model": "qwen3.5:9b:q4_k_m"}
+    assert "a processor, 4 cores" in shown and "16.0 GiB" in shown
+    assert "Recommended: Qwen3.5-9B q4_k_m, 5.7 GB to fetch, 7.4 GiB of 8.0 GiB allowed (93%)" in shown
+    assert "python main.py --model qwen3.5:9b:q4_k_m" in shown
+
+
+def test_the_starter_runs_at_once(tmp_path: Path) -> None:
+    assert answering(tmp_path, "4")[0].settings == {"models.model": starter.NAME}
+
+
+def test_browsing_shows_only_what_fits_and_leads_back(tmp_path: Path) -> None:
+    picked, shown = answering(tmp_path, "2", "1")
+    assert picked.settings["models.model"] == "qwen2.5-coder:0.5b:q8_0"
+    assert "qwen3.8:27b" not in shown and "qwen3.5:4b:q8_0" in shown
+    count = shown[: shown.index("back")].count("allowed")
+    assert answering(tmp_path, "2", str(count), "4")[0].settings == {"models.model": starter.NAME}
+
+
+def test_the_wizard_puts_a_swarm_together_with_its_memory(tmp_path: Path) -> None:
+    families = sorted({entry.family for entry in advisor(tmp_path).catalogue})
+    family = str(families.index("qwen2.5-coder") + 1)
+    picked, shown = answering(tmp_path, "3", family, "3", "4", "6", "2")
+    assert picked.settings == {"models.model": "qwen2.5-coder:3b:q4_k_m", "swarm.instances": 6, "models.context": 8192}
+    assert picked.command == "python main.py --model qwen2.5-coder:3b:q4_k_m --instances 6 --context 8192"
+    assert "32768" in shown and "allowed" in shown
+
+
+def test_nonsense_is_asked_again(tmp_path: Path) -> None:
+    picked, shown = answering(tmp_path, "seven", "9", "0", "4")
+    assert picked.settings == {"models.model": starter.NAME} and "Between 1 and 4" in shown
+
+
+def test_a_machine_for_which_nothing_is_small_enough_gets_the_starter(tmp_path: Path) -> None:
+    picked, shown = answering(tmp_path, "1", memory_gib=0.4)
+    assert picked.settings == {"models.model": starter.NAME} and "nothing real fits" in shown
+
+
+def test_a_choice_becomes_settings_and_is_kept_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path))
+    picked = Picked({"models.model": "qwen3.5:4b:q4_k_m", "swarm.instances": 3})
+    config = with_settings(load(environment={}), picked)
+    assert (config.models.model, config.swarm.instances) == ("qwen3.5:4b:q4_k_m", 3)
+    quiet = Console(file=io.StringIO())
+    keep(picked, quiet)
+    assert load(environment={}).models.model == "qwen3.5:4b:q4_k_m"
+    keep(Picked({"models.model": starter.NAME}), quiet)
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text(encoding="utf-8"))["swarm"] == {"instances": 3}
+
+
+# ---------------------------------------------------------------------------------------------- program
+
+TINY = "maker/Tiny-1M-GGUF/Tiny-1M-Q8_0.gguf"
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    with serving({TINY: starter.PATH.read_bytes()}) as server:
+        yield server
+
+
+def program(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The real program without a terminal, at home in `folder`."""
+    environment = {
+        **os.environ, "LOCAL_SWARM_HOME": str(folder), "HF_HOME": str(folder / "hf"), "OLLAMA_MODELS": str(folder / "ollama"),
+        "HOME": str(folder), "HF_HUB_OFFLINE": "", **variables,
+    }  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-m", "local_swarm", *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60,
+        check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def test_from_an_unknown_file_of_the_hub_to_a_plan_for_it(tmp_path: Path, hub: HubServer) -> None:
+    where = {"HF_ENDPOINT": hub.url}
+    assert program(tmp_path, "models", "add", TINY, **where).returncode == 0
+    unknown = program(tmp_path, "plan", "--model", "tiny:1m", **where)
+    assert unknown.returncode == 2 and "python main.py download tiny:1m:q8_0" in unknown.stderr
+    fetched = program(tmp_path, "download", "tiny:1m", "--json", **where)
+    told = json.loads(fetched.stdout)
+    assert (told["path"], told["bytes"]) == (
+        str(tmp_path / "models" / "Tiny-1M-Q8_0.gguf"),
+        starter.PATH.stat().st_size,
+    )
+    again = program(tmp_path, "--download-only", "--model", "tiny:1m:q8", "--json", LOCAL_SWARM_OFFLINE="1")
+    assert json.loads(again.stdout) == told
+    planned = json.loads(program(tmp_path, "plan", "--model", "tiny:1m", "--json").stdout)
+    assert (planned["model"], planned["quantization"]) == ("tiny-1m", "q8_0")
+
+
+def test_a_machine_elsewhere_is_planned_for(tmp_path: Path) -> None:
+    path = tmp_path / "machine.json"
+    card = {
+        "vendor": "nvidia",
+        "name": "NVIDIA GeForce RTX 3090",
+        "memory_bytes": 24 * GIB,
+        "free_bytes": int(23.5 * GIB),
+    }
+    path.write_text(
+        json.dumps({"arch": "aarch64", "memory": {"total_bytes": 64 * GIB}, "accelerators": [card]}), encoding="utf-8"
+    )
+    told = json.loads(program(tmp_path, "plan", "--hardware", str(path), "--json").stdout)
+    assert (told["model"], told["quantization"], told["workers"]) == ("qwen3.8-27b", "ud-q4_k_m", 6)
+    path.write_text("{", encoding="utf-8")
+    broken = program(tmp_path, "plan", "--hardware", str(path))
+    assert broken.returncode == 2 and "is no JSON" in broken.stderr and "Traceback" not in broken.stderr
+
+
+def test_offline_a_wish_that_is_not_here_is_a_sentence(tmp_path: Path) -> None:
+    done = program(tmp_path, "--model", "qwen2.5-coder:3b:q4", LOCAL_SWARM_OFFLINE="1")
+    assert done.returncode == 1 and "LOCAL_SWARM_OFFLINE" in done.stderr and "Traceback" not in done.stderr
+    assert "licence (qwen-research) has terms of its own" in done.stderr
+
+
+def test_the_catalogue_is_listed_with_what_fits_and_what_is_here(tmp_path: Path) -> None:
+    told = json.loads(program(tmp_path, "models", "--json").stdout)
+    one = next(model for model in told if model["name"] == "qwen2.5-coder:3b")
+    assert one["fits"] and not one["on_disk"] and "q4_k_m" in one["quantizations"] and one["licence"] == "qwen-research"
+    assert {"quantization", "bytes", "fits", "on_disk"} <= set(one["variants"][0])
+    listed = program(tmp_path, "models", "--all").stdout
+    assert all(model["name"] in listed for model in told)
+
+
+def test_settings_are_shown_with_their_origin(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("swarm:\n  timeout: 5\n", encoding="utf-8")
+    told: dict[str, Any] = json.loads(
+        program(tmp_path, "config", "show", "--json", LOCAL_SWARM_SERVER_PORT="8401").stdout
+    )
+    assert told["server.port"] == {"value": 8401, "origin": "LOCAL_SWARM_SERVER_PORT"}
+    assert told["swarm.timeout"] == {"value": 5, "origin": str(tmp_path / "config.yaml")}
+    assert told["server.host"] == {"value": "127.0.0.1", "origin": "default"}
+    wrong = program(tmp_path, "config", "show", LOCAL_SWARM_SERVER_PORT="99999999")
+    assert wrong.returncode == 2 and "between 0 and 65535" in wrong.stderr
+
+
+def test_without_a_wish_nothing_is_fetched_and_what_is_here_runs(tmp_path: Path) -> None:
+    empty = advisor(tmp_path).what_runs(None)
+    assert empty.starter and "python main.py download qwen3.5:9b:q4_k_m (5.7 GB)" in empty.why[-1]
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "mine.gguf").write_bytes(starter.PATH.read_bytes())
+    assert advisor(tmp_path).what_runs(None).model == "mine"
+    (folder / "broken.gguf").write_bytes(b"GGUF and nothing that follows it")
+    assert advisor(tmp_path).what_runs(None).model == "mine"
+
+
+def test_a_wish_that_is_not_here_is_not_run_but_told_how_to_fetch(tmp_path: Path) -> None:
+    with pytest.raises(UnknownModel, match=r"python main.py download qwen3\.5:9b:q4_k_m"):
+        advisor(tmp_path).what_runs("qwen3.5:9b")
+
+
+def test_settings_know_every_origin() -> None:
+    origins = {one.origin for one in settings(None, {"server.port": 1}, {"LOCAL_SWARM_SERVER_HOST": "127.0.0.1"})}
+    assert {"default", "command line", "LOCAL_SWARM_SERVER_HOST"} <= origins

@@ -1,0 +1,136 @@
+"""Nodes in this process, over scripted engines, with real doors on loopback; and a member that can be told to misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from local_swarm.api.answers import last
+from local_swarm.bench.paced import Pace, PacedNode, node
+from local_swarm.network import tls
+from local_swarm.network.identity import Identity, identity
+from local_swarm.network.protocol import Line, Report, written
+from local_swarm.network.trust import Member
+from local_swarm.types import Candidate, Election, Message, Prompt, Usage
+
+BOUND_S = 5.0
+QUICK = Pace(3, 0.02)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for something to become so; at most some seconds."""
+    async with asyncio.timeout(BOUND_S):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def ask(one: PacedNode, question: str = "A question.", **wishes: Any) -> Election:
+    async with asyncio.timeout(3 * BOUND_S):
+        return await last(one.presence.federation.answer(Prompt((Message("user", question),), **wishes)))
+
+
+def states(election: Election) -> dict[str, tuple[int, str]]:
+    return {one.name: (one.ballots, one.state) for one in election.nodes}
+
+
+@asynccontextmanager
+async def nodes(folder: Path, *names: str, paces: dict[str, Pace] | None = None) -> AsyncIterator[list[PacedNode]]:
+    """Members of one swarm that have met."""
+    token, made, places = secrets.token_hex(16), list[PacedNode](), list[str]()
+    async with AsyncExitStack() as stack:
+        for name in names:
+            settings = {
+                "auth_token": token,
+                "discovery": "static",
+                "federation_port": 0,
+                "peers": ",".join(places) or None,
+            }
+            pace = (paces or {}).get(name, QUICK)
+            one = await stack.enter_async_context(node(name, folder / name, pace, **settings))
+            made.append(one)
+            places.append(f"127.0.0.1:{one.presence.port}")
+        for one in made:
+            await until(lambda one=one: len(one.presence.directory.askable(99)) == len(names) - 1)  # type: ignore[misc]
+        yield made
+
+
+Reader: TypeAlias = asyncio.StreamReader
+Writer: TypeAlias = asyncio.StreamWriter
+Misdeed = Callable[[Reader, Writer], Awaitable[None]]
+OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+
+
+class Rogue:
+    """A member whose answers are written by hand: looks are answered by `report`, questions by `misdeed`."""
+
+    def __init__(self, mine: Identity, report: Report, misdeed: Misdeed) -> None:
+        self.mine, self.said, self.misdeed = mine, report, misdeed
+        self.asked = 0
+
+    async def serve(self, reader: Reader, writer: Writer) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = next(
+                    (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
+                )
+                await reader.readexactly(length)
+                if b"/vote" in head.split(b"\r\n")[0]:
+                    self.asked += 1
+                    await self.misdeed(reader, writer)
+                    return
+                body = written(self.said)
+                writer.write(OK + b"content-length: %d\r\n\r\n" % len(body) + body)
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def with_rogue(
+    folder: Path, misdeed: Misdeed, report: Report | None = None, pace: Pace = QUICK
+) -> AsyncIterator[tuple[PacedNode, Rogue]]:
+    """An honest node, and a rogue that is a member of its swarm."""
+    mine = identity(folder / "rogue")
+    rogue = Rogue(mine, report or Report("rogue", model="other", workers=3), misdeed)
+    tasks = set[asyncio.Task[None]]()
+
+    def serve(reader: Reader, writer: Writer) -> None:
+        tasks.add(asyncio.create_task(rogue.serve(reader, writer)))
+
+    async with node("honest", folder / "honest", pace, discovery="static", federation_port=0) as honest:
+        certificate = honest.presence.mine.certificate
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls.for_door(mine, [certificate]))
+        port = server.sockets[0].getsockname()[1]
+        honest.presence.trust.admit(Member("rogue", mine.certificate, (f"127.0.0.1:{port}",)))
+        await until(lambda: any(peer.report for peer in honest.presence.directory.peers.values()))
+        try:
+            yield honest, rogue
+        finally:
+            server.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n" % len(data) + data + b"\r\n"
+
+
+STREAM = OK + b"transfer-encoding: chunked\r\n\r\n"
+
+
+def ballot(text: str, voter: str = "w1", **more: Any) -> bytes:
+    return written(Line("ballot", candidate=Candidate(text, voter, "stop", Usage(1, 1), 0.1, **more))) + b"\n"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

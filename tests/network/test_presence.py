@@ -1,0 +1,173 @@
+"""What a node says of itself, whom it turns away, and who may command it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from local_swarm.api.control import FILE, HEADER
+from local_swarm.backends.fake import Fake
+from local_swarm.bench.federation import Wish, measured
+from local_swarm.bench.paced import node
+from local_swarm.config import load
+from local_swarm.errors import WrongUse
+from local_swarm.network.condition import Condition
+from local_swarm.network.merits import Merits
+from local_swarm.swarm.consensus import elect
+from local_swarm.swarm.manager import Swarm
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.worker import Worker
+from local_swarm.types import Candidate, Usage
+from tests.network.conftest import QUICK, until
+
+pytestmark = pytest.mark.anyio
+
+
+class Own:
+    load = 0
+
+
+async def swarm_of(workers: int, up: bool = True) -> Swarm:
+    backend = Fake()
+    if up:
+        await backend.start()
+    return Swarm("here", [Worker(f"w{n}", n, backend) for n in range(workers)], Embedder("/none", offline=True))
+
+
+async def condition(up: bool = True, **settings: Any) -> Condition:
+    rules = load(None, {f"federation.{key}": value for key, value in settings.items()}, {}).federation
+    return Condition(await swarm_of(2, up), Own(), rules)
+
+
+async def test_a_node_says_at_once_that_it_cannot() -> None:
+    assert (await condition()).declines(0, 60.0) is None
+    assert (await condition(up=False)).declines(0, 60.0) == "starting"
+    assert (await condition(enabled=False)).declines(0, 60.0) == "busy"
+    one = await condition(max_asked=2)
+    assert one.declines(1, 60.0) is None and one.declines(2, 60.0) == "busy"
+    one._own.load = 2  # type: ignore[misc]
+    assert one.declines(0, 60.0) == "busy"
+    one.stopping = True
+    assert one.declines(0, 60.0) == one.now() == "stopping"
+
+
+async def test_short_of_memory_or_on_battery_it_is_not_asked() -> None:
+    one = await condition()
+    one._battery = (float("inf"), True)
+    assert one.now() == "battery"
+    one._swarm.pressure = "voices"
+    assert one.now() == "busy"
+    other = await condition(on_battery=True)
+    other._battery = (float("inf"), True)
+    assert other.now() == "ok"
+
+
+async def test_who_cannot_be_done_in_time_declines() -> None:
+    one = await condition()
+    for worker in one._swarm.workers:
+        worker.record(Candidate("x", worker.name, "stop", Usage(1, 1), 30.0))
+    assert one.latency_s == 30.0
+    assert one.declines(0, 60.0) is None and one.declines(0, 20.0) == "slow"
+
+
+def test_merits_are_kept_by_machine_and_model(tmp_path: Path) -> None:
+    path, ids = tmp_path / "merits.json", {"a": "1 m", "b": "2 m", "c": "3 m"}
+    merits = Merits(ids.__getitem__, path)
+    votes = [
+        Candidate(text, "w", "stop", Usage(1, 1), 0.1, node=name) for name, text in (("a", "x"), ("b", "x"), ("c", "y"))
+    ]
+    merits.learn(elect(votes, "exact"))
+    merits.save()
+    again = Merits(ids.__getitem__, path)
+    again.learn(elect(votes, "exact"))
+    known = again.known(ids)
+    assert known["a"].total > 1.9 and known["c"].agreed == 0.0
+    for text in ("", "{", '{"merits": {"x": {"agreed": 9, "total": 1}}}'):
+        path.write_text(text, encoding="utf-8")
+        assert Merits(ids.__getitem__, path).known(ids) == {}
+
+
+# ------------------------------------------------------------------------------------------------ control
+
+Call = Callable[..., Awaitable[tuple[int, Any]]]
+
+
+async def calls(folder: Path, steps: Callable[[Call], Awaitable[None]], **settings: Any) -> None:
+    wish = {"discovery": "static", "federation_port": 0, **settings}
+    async with node("here", folder, QUICK, **wish) as one, aiohttp.ClientSession() as http:
+
+        async def call(path: str, wish: Any = None, token: str | None = None) -> tuple[int, Any]:
+            headers = {HEADER: (folder / FILE).read_text(encoding="ascii") if token is None else token}
+            url = f"{one.url}/v1/swarm/control/{path}"
+            async with http.request("GET" if wish is None else "POST", url, json=wish, headers=headers) as answer:
+                return answer.status, await answer.json()
+
+        await steps(call)
+
+
+async def test_only_who_can_read_our_file_may_command(tmp_path: Path) -> None:
+    async def steps(call: Call) -> None:
+        assert (await call("peers"))[0] == 200
+        for path, wish in (
+            ("peers", None),
+            ("invite", {}),
+            ("join", {"code": "x"}),
+            ("forget", {"name": "x"}),
+            ("doctor", None),
+        ):
+            status, said = await call(path, wish, token="0" * 64)
+            assert status == 403 and FILE in said["error"]["message"]
+
+    await calls(tmp_path, steps)
+
+
+async def test_commands_answer_with_sentences(tmp_path: Path) -> None:
+    async def steps(call: Call) -> None:
+        status, said = await call("invite", {})
+        assert status == 200 and said["expires_in_s"] == 600 and said["code"].count("-") == 3
+        assert await call("peers") == (200, [])
+        assert (await call("forget", {"name": "pi"}))[1]["error"][
+            "message"
+        ] == "There is no member 'pi'. There are: none."
+        status, said = await call("join", {"code": "nonsense"})
+        assert status == 409 and "42-amber-river-piano" in said["error"]["message"]
+        status, said = await call("join", {"code": "42-amber-river-piano", "peer": "127.0.0.1:1"})
+        assert status == 409 and "127.0.0.1:1" in said["error"]["message"]
+        assert (await call("join", {"code": "42-amber-river-piano", "peer": ":"}))[0] == 409
+        assert (await call("join", {}))[0] == 400
+        assert {one["check"] for one in (await call("doctor"))[1]} >= {"interfaces", "port"}
+
+    await calls(tmp_path, steps)
+
+
+async def test_where_the_key_is_configured_codes_are_refused(tmp_path: Path) -> None:
+    async def steps(call: Call) -> None:
+        for path, wish in (("invite", {}), ("join", {"code": "42-amber-river-piano"})):
+            status, said = await call(path, wish)
+            assert status == 400 and "configuration" in said["error"]["message"]
+
+    await calls(tmp_path, steps, auth_token="a token that is long enough")
+
+
+async def test_insecure_means_anybody_who_says_so_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with node("a", tmp_path / "a", QUICK, discovery="static", federation_port=0, insecure_lan=True) as a:
+        assert "ANY machine" in caplog.text
+        settings = {"discovery": "static", "federation_port": 0, "peers": f"127.0.0.1:{a.presence.port}"}
+        async with node("b", tmp_path / "b", QUICK, insecure_lan=True, **settings) as b:
+            await until(lambda: len(b.presence.directory.askable(9)) == 1)
+
+
+async def test_a_place_that_is_none_is_wrong_use(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="host:port"):
+        async with node("a", tmp_path, QUICK, discovery="static", federation_port=0, peers="a:b:c:d:e"):
+            pass
+
+
+async def test_the_benchmark_says_everything_it_promises() -> None:
+    found = await measured(Wish(3, 2, 0.1, many=3, ballots=2, characters=100, repeats=1), lambda _: None)
+    assert {"nodes", "added_ms", "frozen_peer_added_s", "cpu_ms", "rss_mb"} <= set(found)
+    assert found["ballots"] == 6 and found["frozen_peer_state"] == "late"

@@ -1,0 +1,199 @@
+"""The vote by behaviour: real programs in the real sandbox, and the pure vote on made-up evidence."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local_swarm.sandbox.host import Sandbox
+from local_swarm.swarm.behaviour.evidence import Behaviour, Evidence
+from local_swarm.swarm.consensus import decided, elect
+from local_swarm.swarm.jury import Jury
+from local_swarm.swarm.question import Question, question
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.types import Candidate, Election, Strategy, Usage
+
+pytestmark = pytest.mark.anyio
+
+SUM = "def f(xs):\n    return sum(xs)"
+LOOP = "def f(numbers):\n    total = 0\n    for n in numbers:\n        total += n\n    return total"
+LAST = "def f(xs):\n    return xs[-1] if xs else 0"
+CONSTANT = "def f(xs):\n    return 0"
+ENDLESS = "def f(xs):\n    while True:\n        pass"
+ASKED = question("Write a function f(numbers) that returns their sum.")
+SHOWN = question("Write a function f(numbers). f([1, 2]) -> 2")
+
+
+def candidate(text: str, voter: str = "w", anchor: bool = False, finish: str = "stop") -> Candidate:
+    return Candidate(f"```python\n{text}\n```", voter, finish, Usage(1, 1), 1.0, anchor)  # type: ignore[arg-type]
+
+
+def candidates(*texts: str) -> list[Candidate]:
+    return [candidate(text, f"w{number}", number == 0) for number, text in enumerate(texts)]
+
+
+@pytest.fixture(scope="module")
+async def jury() -> AsyncIterator[Jury]:
+    made = Jury(Sandbox(), Embedder("none", offline=True))
+    if not await made.sandbox.start():
+        pytest.skip(f"nothing can be run here: {made.sandbox.reason}")
+    yield made
+    await made.close()
+
+
+async def test_what_programs_do_decides_not_how_they_are_written(jury: Jury) -> None:
+    election = await jury.elect(ASKED, candidates(LAST, SUM, LOOP))
+    assert (election.strategy, election.winner in (1, 2), election.clusters) == ("behaviour", True, ((1, 2), (0,)))
+    assert election.note is None
+
+
+async def test_examples_in_the_question_overrule_the_majority(jury: Jury) -> None:
+    election = await jury.elect(SHOWN, candidates(SUM, LOOP, LAST))
+    assert election.winner == 2
+
+
+async def test_programs_that_never_end_or_always_say_the_same_do_not_win(jury: Jury) -> None:
+    election = await jury.elect(ASKED, candidates(ENDLESS, CONSTANT, SUM, ENDLESS.replace("True", "1")))
+    assert election.winner == 2
+
+
+async def test_an_answer_may_go_on_where_the_prompt_ends(jury: Jury) -> None:
+    asked = question(
+        'from typing import List\n\n\ndef f(xs: List[int]) -> int:\n    """Add.\n    >>> f([1, 2])\n    3\n    """\n'
+    )
+    texts = [
+        "    return xs[0]\n",
+        "    return sum(xs)\n\nprint(f([1]))\nwhile True: pass\n",
+        SUM,
+        "Here:\n```python\n" + LOOP + "\n```",
+    ]
+    given = [Candidate(text, f"w{n}", "stop", Usage(1, 1), 1.0, n == 0) for n, text in enumerate(texts)]
+    election = await jury.elect(asked, given)
+    assert election.strategy == "behaviour" and sorted(election.clusters[0]) == [1, 2, 3]
+
+
+async def test_inputs_that_come_with_a_question_are_used(jury: Jury) -> None:
+    asked = Question("", "f", inputs=("f([7])", "f([7, 8])"))
+    election = await jury.elect(asked, candidates(LAST, SUM, LOOP))
+    assert election.clusters == ((1, 2), (0,))
+
+
+async def test_javascript_is_run_where_node_is(jury: Jury) -> None:
+    asked = question("Write a JavaScript function twice(x). twice(2) // => 4")
+    texts = ["function twice(x) { return x + 2 }", "const twice = (x) => x * 2", "function twice(y) { return y + y }"]
+    given = [
+        Candidate(f"```js\n{text}\n```", f"w{n}", "stop", Usage(1, 1), 1.0, n == 0) for n, text in enumerate(texts)
+    ]
+    election = await jury.elect(asked, given)
+    if election.strategy == "structure":
+        pytest.skip(str(election.note))
+    assert (election.winner in (1, 2), election.clusters[0]) == (True, (1, 2))
+
+
+async def test_without_a_sandbox_it_is_structure_and_says_so() -> None:
+    jury = Jury(Sandbox(()), Embedder("none", offline=True))
+    election = await jury.elect(ASKED, candidates(SUM, LOOP))
+    assert election.strategy == "structure" and election.note and "switched off" in election.note
+
+
+async def test_a_sandbox_that_dies_leaves_the_vote_to_structure_and_comes_back() -> None:
+    jury = Jury(Sandbox(), Embedder("none", offline=True))
+    if not await jury.sandbox.start():
+        pytest.skip(f"nothing can be run here: {jury.sandbox.reason}")
+    process = jury.sandbox._process
+    assert process
+    slow = "import time\ndef f(xs):\n    time.sleep(0.9)\n    return 1"
+    asyncio.get_running_loop().call_later(0.3, process.kill)
+    election = await asyncio.wait_for(jury.elect(ASKED, candidates(slow, SUM)), 10)
+    assert election.strategy == "structure" and election.note and "died" in election.note
+    assert (await jury.elect(ASKED, candidates(SUM, LOOP))).strategy == "behaviour"
+    await jury.close()
+
+
+async def test_it_is_decided_when_two_that_behave_alike_pass_all_examples(jury: Jury) -> None:
+    asked = question("Write a function f(numbers). f([1, 2]) -> 3")
+    assert await jury.decided(asked, candidates(SUM, LOOP), missing=6)
+    assert not await jury.decided(asked, candidates(SUM, LAST), missing=6)
+    assert not await jury.decided(ASKED, candidates(SUM, LOOP), missing=6)  # nothing to pass
+
+
+async def test_a_cut_answer_is_not_run(jury: Jury) -> None:
+    cut = candidate(SUM, "w0", True, finish="length")
+    election = await jury.elect(ASKED, [cut, candidate(LAST, "w1"), candidate(LAST, "w2")])
+    assert election.winner in (1, 2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="runs programs")
+async def test_hostile_candidates_elect_somebody_in_bounded_time(jury: Jury) -> None:
+    hostile = [
+        "", "x" * 10**6, "```python\n" * 3000, "(" * 10**5, "def f(xs):" + "\n  if 1:" * 200, "\x00\ud800", "-" * 10**5 + "1",
+        "[" * 10**5, "```python\nimport os\nos.abort()\n```", "lambda:" * 10**4 + "0", "```json\n" + "[" * 10**5 + "\n```", SUM,
+    ]  # fmt: skip
+    given = [Candidate(text, f"w{n}", "stop", Usage(1, 1), 1.0) for n, text in enumerate(hostile)]
+    election = await jury.elect(ASKED, given)
+    assert sorted(index for group in election.clusters for index in group) == list(range(len(hostile)))
+
+
+# ------------------------------------------------------------------------------------------ pure, on evidence
+
+OUTCOMES = st.sampled_from(["=1", "=2", "!ValueError", "~", "=None"])
+CODES = [SUM, LOOP, LAST, CONSTANT, ENDLESS, "def f(:", ""]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[list[Candidate], Evidence]:
+    count, calls = draw(st.integers(1, 7)), draw(st.integers(1, 5))
+    texts = draw(st.lists(st.sampled_from(CODES), min_size=count, max_size=count))
+    shown = draw(st.integers(0, calls))
+    behaviours = {
+        index: Behaviour(draw(st.integers(0, shown)), tuple(draw(OUTCOMES) for _ in range(calls)))
+        for index in range(count)
+        if draw(st.booleans())
+    }
+    return candidates(*texts), Evidence(shown, behaviours)
+
+
+def shuffled(given: Sequence[Candidate], evidence: Evidence, order: random.Random) -> tuple[list[Candidate], Evidence]:
+    places = order.sample(range(len(given)), len(given))
+    moved = {new: evidence.behaviours[old] for new, old in enumerate(places) if old in evidence.behaviours}
+    return [given[old] for old in places], Evidence(evidence.examples, moved)
+
+
+@given(cases(), st.randoms(use_true_random=False), st.sampled_from(["auto", "behaviour"]))
+def test_the_order_of_candidates_decides_nothing(
+    case: tuple[list[Candidate], Evidence], order: random.Random, strategy: Strategy
+) -> None:
+    given, evidence = case
+    moved, moved_evidence = shuffled(given, evidence, order)
+    one, other = elect(given, strategy, evidence=evidence), elect(moved, strategy, evidence=moved_evidence)
+    assert summary(one) == summary(other)
+    assert decided(given, 3, strategy, evidence=evidence) == decided(moved, 3, strategy, evidence=moved_evidence)
+
+
+def summary(election: Election) -> tuple[str, float, float, list[int], str]:
+    sizes = [len(group) for group in election.clusters]
+    return election.elected.text, election.agreement, election.share, sizes, election.strategy
+
+
+@given(cases())
+def test_an_election_is_whole(case: tuple[list[Candidate], Evidence]) -> None:
+    given, evidence = case
+    election = elect(given, evidence=evidence)
+    assert sorted(index for group in election.clusters for index in group) == list(range(len(given)))
+    assert 0 <= election.agreement <= 1 and 0 < election.share <= 1
+
+
+@given(cases())
+def test_whoever_passes_fewer_examples_cannot_win(case: tuple[list[Candidate], Evidence]) -> None:
+    given, evidence = case
+    election = elect(given, evidence=evidence)
+    if election.strategy == "behaviour":
+        able = [index for index, one in enumerate(given) if "def f(xs)" in one.text or "def f(numbers)" in one.text]
+        best = max((evidence.behaviours[index].passed for index in able if index in evidence.behaviours), default=0)
+        assert evidence.behaviours[election.winner].passed >= best
