@@ -163,7 +163,7 @@ def start(
         "roster": listed,
     }
     lan = {"federation": federation, "peer": ",".join(peer) if peer else None, "insecure": insecure or None}
-    config = prepared(configured(file, use_starter, **wishes, **lan, roster=listed), err, menu, ask=not yes)
+    config = prepared(configured(file, use_starter, **wishes, **lan), err, menu, ask=not yes)
     asyncio.run(serve(config))
 
 

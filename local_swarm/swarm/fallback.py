@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from local_swarm.errors import BadRequest, SwarmError, Unavailable
+from local_swarm.errors import BadRequest, Busy, Starting, SwarmError, Unavailable
 from local_swarm.swarm.ledger import Account, Ledger
 from local_swarm.types import Accepted, Delta, Election, Event, Prompt, Voice
 
@@ -149,11 +149,11 @@ class Chain:
                         written = event.completion_tokens_total
                         account.succeeded(self.clock() - began)
                     yield event
-        except BadRequest:
-            read = written = 0
-            raise
-        except SwarmError:
-            account.failed()
+        except SwarmError as problem:
+            if isinstance(problem, BadRequest | Starting | Busy):  # it never began
+                read = written = 0
+            if not isinstance(problem, BadRequest):
+                account.failed()
             raise
         finally:
             account.close(held, read, written)

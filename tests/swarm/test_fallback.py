@@ -212,6 +212,13 @@ async def test_an_answer_that_was_given_up_is_booked_in_full(tmp_path: Path) -> 
     assert made.accounts[0].spent > 0.15 and made.accounts[0].held_cost == 0
 
 
+async def test_what_never_began_costs_nothing(tmp_path: Path) -> None:
+    limits = Limits(budget=1.0, price_in=1000.0, price_out=1000.0)
+    made = chain(tmp_path, Speaker("a", problem=Busy("full")), Speaker("b"), limits=limits, longest_answer=100)
+    await ask(made)
+    assert (made.accounts[0].spent, made.accounts[0].held_cost, made.accounts[0].errors) == (0.0, 0.0, 1)
+
+
 async def test_when_no_one_may_be_asked_it_says_why(tmp_path: Path) -> None:
     made = chain(tmp_path, Speaker("a"), limits=Limits(requests_per_minute=0))
     with pytest.raises(Unavailable, match="a: its 0 requests a minute are used"):
