@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class Embedder:
         self._begun = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    @property
+    @cached_property
     def installed(self) -> bool:
         return importlib.util.find_spec("sentence_transformers") is not None
 
