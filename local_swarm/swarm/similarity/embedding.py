@@ -13,6 +13,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ class Embedder:
         self._begun = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    @property
+    @cached_property
     def installed(self) -> bool:
         """Whether there is anything to load."""
         if self.model.endswith(".gguf"):
