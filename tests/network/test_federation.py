@@ -166,7 +166,7 @@ async def test_whatever_a_peer_does_the_local_answer_arrives(tmp_path: Path, mis
         election = await ask(honest, early=False)
         assert time.monotonic() - began < 3.5
         assert election.elected.text == OWN and rogue.asked == 1
-        assert states(election)["honest"] == (3, "ok")
+        assert states(election)["honest"] == (3, "ok") and not election.decided_early
         assert states(election)["rogue"][1] in MISDEEDS[misdeed]  # type: ignore[index]
 
 
