@@ -1,4 +1,7 @@
-"""The commands about other machines: words in, what the running daemon says out. They change it at once, without a restart."""
+"""The commands about other machines: words in, what the running daemon says out. They change it at once, without a restart.
+
+What takes long to import is imported where it is used.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import segno
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local_swarm.api.control import HEADER, token_at
 from local_swarm.config import load
 from local_swarm.errors import SwarmError, WrongUse
-from local_swarm.network import lan
-from local_swarm.network.doctor import Facts, Finding, diagnosis
-from local_swarm.network.presence import listed
 from local_swarm.places import home
 
 WAIT_S = 60.0
@@ -37,6 +35,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing
 
 def daemon(path: str, port: int | None, file: Path | None, wish: dict[str, Any] | None = None) -> Any:
     """What the running daemon answers. Raises WrongUse for a wrong wish, SwarmError where there is no daemon or it refuses."""
+    from local_swarm.api.control import HEADER, token_at
+
     server = load(file, {"server.port": port}).server
     host = f"[{server.host}]" if ":" in server.host else server.host
     headers = {"content-type": "application/json", HEADER: token_at(home()) or ""}
@@ -83,6 +83,8 @@ def peers(port: PortOption = None, file: FileOption = None, json_wanted: JsonOpt
 @app.command()
 def invite(port: PortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
     """Show a code with which one other machine can join this swarm."""
+    import segno
+
     found = daemon("invite", port, file, {})
     code = {"code": found["code"], "expires_in_s": found["expires_in_s"]}
     if json_wanted:
@@ -130,8 +132,12 @@ def forget(
         out.print(f"{escape(found['forgotten'])} is no member any more; the others get a new key.")
 
 
-def without_daemon(file: Path | None, problem: str) -> list[Finding]:
+def without_daemon(file: Path | None, problem: str) -> list[dict[str, Any]]:
     """What can be said of this machine alone."""
+    from local_swarm.network import lan
+    from local_swarm.network.doctor import Facts, Finding, diagnosis
+    from local_swarm.network.presence import listed
+
     config = load(file)
     network = config.network
     found = tuple(lan.probe())
@@ -139,7 +145,10 @@ def without_daemon(file: Path | None, problem: str) -> list[Finding]:
     facts = Facts(
         network, config.federation.discovery.method, network.federation_port, found, chosen, kernel=platform.release()
     )
-    return [Finding("swarm", False, problem, "local-swarm"), *diagnosis(facts)]
+    told = [
+        finding for finding in diagnosis(facts) if not finding.ok or finding.check == "interfaces"
+    ]  # the rest needs it running
+    return [asdict(finding) for finding in (Finding("swarm", False, problem, "local-swarm"), *told)]
 
 
 @app.command()
@@ -150,7 +159,7 @@ def doctor(port: PortOption = None, file: FileOption = None, json_wanted: JsonOp
     except SwarmError as problem:
         if isinstance(problem, WrongUse):
             raise
-        findings = [asdict(finding) for finding in without_daemon(file, problem.message)]
+        findings = without_daemon(file, problem.message)
     if json_wanted:
         print(json.dumps(findings))
         return

@@ -61,22 +61,30 @@ def shown(delta: Delta, mode: Mode, sent: Sent) -> dict[str, str]:
 
 async def with_pauses(events: AsyncGenerator[Event, None], pause_s: float) -> AsyncGenerator[Event | None, None]:
     """The events, and None whenever `pause_s` passes without one. Closing it closes them."""
-    waiting: asyncio.Task[Event] | None = None
+    heard: asyncio.Queue[Event | None] = asyncio.Queue()  # bounded by what may be answered; None is the end
+    pumping = asyncio.create_task(pump(events, heard), name="stream")
     try:
         while True:
-            if waiting is None:
-                waiting = asyncio.create_task(anext(events))
-            done, _ = await asyncio.wait({waiting}, timeout=pause_s)
-            if not done:
+            try:
+                async with asyncio.timeout(pause_s):
+                    event = await heard.get()
+            except TimeoutError:
                 yield None
                 continue
-            finished, waiting = waiting, None
-            try:
-                yield finished.result()
-            except StopAsyncIteration:
-                return
+            if event is None:
+                break
+            yield event
+        await pumping  # raises what befell it
     finally:
-        if waiting:
-            waiting.cancel()
-            await asyncio.gather(waiting, return_exceptions=True)
+        pumping.cancel()
+        await asyncio.gather(pumping, return_exceptions=True)
         await events.aclose()
+
+
+async def pump(events: AsyncGenerator[Event, None], heard: asyncio.Queue[Event | None]) -> None:
+    """One task for all events: waiting for each in one of its own costs more than the event."""
+    try:
+        async for event in events:
+            heard.put_nowait(event)
+    finally:
+        heard.put_nowait(None)

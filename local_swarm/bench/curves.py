@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import ceil, floor, log10
 from typing import Any
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 380, 56, 190, 40, 44  # pixels
@@ -67,11 +68,19 @@ def drawn(title: str, across: str, lines: Mapping[str, Points]) -> str:
 
 def grid(low: float, high: float, place: Any, left: float, right: float) -> list[str]:
     made = []
-    for step in range(5):
-        y = low + (high - low) * step / 4
-        x = left + (right - left) * step / 4
-        height, width = place(left, y)[1], place(x, low)[0]
+    for y in ticks(low, high):
+        height = place(left, y)[1]
         made.append(f'<path d="M{LEFT} {height:.1f} H{WIDTH - RIGHT}" class="grid"/>')
-        made.append(f'<text x="{LEFT - 8}" y="{height + 4:.1f}" text-anchor="end">{y:.3g}</text>')
-        made.append(f'<text x="{width:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{x:.3g}</text>')
+        made.append(f'<text x="{LEFT - 8}" y="{height + 4:.1f}" text-anchor="end">{y:g}</text>')
+    for x in ticks(left, right):
+        width = place(x, low)[0]
+        made.append(f'<text x="{width:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{x:g}</text>')
     return made
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Four to ten round numbers between two others."""
+    rough = ((high - low) or 1) / 4
+    power = 10.0 ** floor(log10(rough))
+    step = max(size * power for size in (1, 2, 5) if size * power <= rough)
+    return [round(at * step, 10) for at in range(ceil(low / step), floor(high / step) + 1)]

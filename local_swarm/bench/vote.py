@@ -155,7 +155,7 @@ def table(name: str, n: int, ready: Sequence[Prepared], wish: Wish, embed: Embed
     if weights:
         rows.append(compared(name, "strongest voter", n, ready, drawn, strongest(ready, drawn)))
     if wish.early:
-        rows.append(early(name, n, ready, drawn))
+        rows.append(early(name, n, ready, drawn, weights))
     return rows
 
 
@@ -237,7 +237,9 @@ def auroc(scores: Any, right: Any) -> float | None:
     return float((below + level / 2) / (len(high) * len(low)))
 
 
-def early(name: str, n: int, ready: Sequence[Prepared], drawn: Sequence[Sequence[Sequence[int]]]) -> Row:
+def early(
+    name: str, n: int, ready: Sequence[Prepared], drawn: Sequence[Sequence[Sequence[int]]], weights: Mapping[str, float]
+) -> Row:
     """The vote that stops once it is decided, answers arriving shortest first, which is how they do and is a bias."""
     won, used = [], []
     for one, some in zip(ready, drawn, strict=True):
@@ -245,7 +247,7 @@ def early(name: str, n: int, ready: Sequence[Prepared], drawn: Sequence[Sequence
         for chosen in some:
             arriving = sorted(chosen, key=lambda at: one.problem.samples[at].seconds)
             count = next((k for k in range(2, n) if stops(one, arriving[:k], n - k)), n)
-            verdicts.append(vote(one, arriving[:count], "auto", None, {})[0])
+            verdicts.append(vote(one, arriving[:count], "auto", None, weights)[0])
             used.append(count)
         won.append(verdicts)
     return compared(name, "auto, early", n, ready, drawn, won) | {"samples": statistics.fmean(used)}

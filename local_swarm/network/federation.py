@@ -200,10 +200,9 @@ class Federation:
         peers = self.directory.peers.values()
         models = {self.name: self.model, **{peer.name: peer.report.model for peer in peers if peer.report}}
         self.merits.learn(lesson, models)
-        early = tally.missing > 0 or election.decided_early
         seconds = time.monotonic() - began
         asked = len(tally.candidates) + tally.missing
-        return replace(election, seconds=seconds, decided_early=early, nodes=tally.turnouts, asked=asked)
+        return replace(election, seconds=seconds, decided_early=tally.early, nodes=tally.turnouts, asked=asked)
 
     def _note(self, tally: Tally) -> None:
         """A peer that was late or sent nonsense is not asked again before it has answered a look."""

@@ -27,6 +27,7 @@ class Tally:
     problem: SwarmError | None = None
     first: str | None = None
     decided_after: float | None = None
+    early: bool = False
 
     def __post_init__(self) -> None:
         own = {self.local: self.local_ballots} if self.local_ballots else {}
@@ -58,6 +59,7 @@ class Tally:
             if state == "late" and node != self.local:
                 self.faults[node] = "slow"
         if state == "ok":
+            self.early = True
             self.first = self.first or self.local
 
     @property

@@ -14,8 +14,8 @@ from local_swarm.types import Band
 MEDIUM, HIGH = 0.4, 0.75
 
 # Weights of: one; the share that says the same; the mean backing by the others; then passing every example; the share passed.
-BEHAVIOUR = (-2.58, 1.50, 3.19)
-WITH_EXAMPLES = (-5.77, 2.33, 0.20, 4.07, 2.03)
+BEHAVIOUR = (-2.82, 2.01, 2.41)
+WITH_EXAMPLES = (-5.76, 2.27, 0.22, 4.08, 2.04)
 STRUCTURE = (-3.18, 2.05, 3.00)
 # Of numbers and choices: share -> right, straight between. 4 voters on GSM8K; 8 voters as published measurements have it.
 VALUES = ((0.0, 0.0), (0.1, 0.12), (0.25, 0.33), (0.4, 0.5), (0.5, 0.6), (0.75, 0.87), (1.0, 0.965))

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from local_swarm.bench.curves import drawn, gains, reliability
+from local_swarm.bench.curves import drawn, gains, reliability, ticks
 from local_swarm.bench.samples import default_folder, problems
 from local_swarm.bench.vote import Wish, auroc, measure
 from local_swarm.errors import WrongUse
@@ -82,6 +82,14 @@ def test_where_there_are_no_samples_it_is_a_sentence(tmp_path: Path) -> None:
 def test_a_chart_of_nothing_and_of_odd_names_is_a_picture() -> None:
     ElementTree.fromstring(drawn("a < b", "x & y", {}))
     assert ElementTree.fromstring(drawn("t", "x", {"<one>": [(1, 2.0), (2, -1.0)]})) is not None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "marks"),
+    [(3, 8, [3, 4, 5, 6, 7, 8]), (-5.1, 26.2, [-5, 0, 5, 10, 15, 20, 25]), (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1])],
+)
+def test_axes_have_round_numbers(low: float, high: float, marks: list[float]) -> None:
+    assert ticks(low, high) == marks
 
 
 def test_auroc_counts_pairs() -> None:

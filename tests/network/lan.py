@@ -183,7 +183,8 @@ class Host:
         ip("-n", switch, "link", "set", self.wire, "up")
 
     def readdress(self, address: str) -> None:
-        ip("-n", self.space, "addr", "flush", "dev", "eth0", "scope", "global")
+        """Its only address becomes another one; the link-local one goes, too."""
+        ip("-n", self.space, "addr", "flush", "dev", "eth0")
         ip("-n", self.space, "addr", "add", f"{address}/24", "brd", "+", "dev", "eth0")
         self.address = address
 

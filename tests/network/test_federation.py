@@ -33,7 +33,7 @@ async def test_three_machines_vote_as_one_swarm(tmp_path: Path) -> None:
     async with nodes(tmp_path, "a", "b", "c") as (a, *_):
         election = await ask(a, early=False)
         assert states(election) == {"a": (3, "ok"), "b": (3, "ok"), "c": (3, "ok")}
-        assert len(election.candidates) == 9 and election.agreement == 1.0
+        assert len(election.candidates) == 9 and election.share == 1.0
         assert {candidate.node for candidate in election.candidates} == {"a", "b", "c"}
 
 
@@ -166,7 +166,7 @@ async def test_whatever_a_peer_does_the_local_answer_arrives(tmp_path: Path, mis
         election = await ask(honest, early=False)
         assert time.monotonic() - began < 3.5
         assert election.elected.text == OWN and rogue.asked == 1
-        assert states(election)["honest"] == (3, "ok")
+        assert states(election)["honest"] == (3, "ok") and not election.decided_early
         assert states(election)["rogue"][1] in MISDEEDS[misdeed]  # type: ignore[index]
 
 

@@ -16,7 +16,8 @@ from local_swarm.swarm.consensus import elect
 from local_swarm.swarm.cross_consensus import Reliability, across, counted, learned, standing
 from local_swarm.types import Candidate, Election, ToolCall, Usage
 
-SAMPLES = Path("/work/shared/data/consensus") / "humaneval_codegen16b_dev.jsonl.gz"
+NAME = Path("shared/data/consensus/humaneval_codegen16b_dev.jsonl.gz")  # beside the checkout, never in it
+SAMPLES = next((above / NAME for above in Path(__file__).parents if (above / NAME).exists()), NAME)
 
 
 def says(node: str, text: str, number: int = 1, **more: Any) -> Candidate:

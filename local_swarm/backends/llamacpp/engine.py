@@ -208,7 +208,7 @@ class Engine:
         job.sequence, job.read, job.reused = begun.sequence, begun.reused, begun.reused
         if (
             self.cache.whole
-        ):  # where the state cannot be cut, it is kept where prompts parted and just before this one's end
+        ):  # the state cannot be cut: it is kept where prompts parted and just before the end of this one
             job.borders.extend(sorted({begun.parting or 0, len(job.tokens) - 1} - {0, job.read}))
         self.reading.append(job)
         self.cache.tidy(self.most_idle)

@@ -54,7 +54,8 @@ def same(one: Behaviour, other: Behaviour) -> bool:
 
 
 def equality(did: Sequence[Behaviour]) -> Matrix:
-    """Shares (n, n) of the inputs on which two programs give the same value; errors and None are no values."""
+    """Shares (n, n) of the inputs on which two programs give the same value; errors and None are no values. Inputs that give
+    nobody a value are not counted: they are our mistake."""
     calls = len(did[0].outcomes)
     numbers: dict[str, int] = {}
     table = np.array(
@@ -67,7 +68,7 @@ def equality(did: Sequence[Behaviour]) -> Matrix:
         ]
     ).reshape(len(did), calls)
     equal = (table[:, None, :] == table[None, :, :]) & (table >= 0)[:, None, :]
-    shares: Matrix = equal.sum(axis=2) / max(1, calls)
+    shares: Matrix = equal.sum(axis=2) / max(1, int((table >= 0).any(axis=0).sum()))
     return shares
 
 

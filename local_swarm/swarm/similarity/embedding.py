@@ -13,6 +13,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ AUTO, NONE = "auto", "none"
 LIBRARY = "sentence_transformers"
 REMEMBERED = 2_000  # texts
 LONGEST = 8_000  # characters of a text that are looked at; models read fewer
+MOST_TOKENS = 128  # of a text; MiniLM was trained on no more, and time grows with them
 BATCH = 16
 
 logger = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ class Embedder:
         self._begun = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    @property
+    @cached_property
     def installed(self) -> bool:
         """Whether there is anything to load."""
         if self.model.endswith(".gguf"):
@@ -129,6 +131,7 @@ def sentence_transformer(name: str, on_disk: bool) -> Embed:
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     library = importlib.import_module(LIBRARY)
     loaded = library.SentenceTransformer(name, device="cpu", local_files_only=on_disk)
+    loaded.max_seq_length = min(loaded.max_seq_length or MOST_TOKENS, MOST_TOKENS)
 
     def encode(texts: Sequence[str]) -> Matrix:
         vectors = loaded.encode(list(texts), normalize_embeddings=True, show_progress_bar=False, batch_size=BATCH)
