@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local_swarm.environment.engine import computes, install_engine
 from local_swarm.environment.progress import Progress
-from local_swarm.environment.recipe import FROM_SYSTEM, HUB_NEEDS, Recipe, compiler_hint, recipe
+from local_swarm.environment.recipe import FROM_SYSTEM, HUB_NEEDS, NEED_TORCH, Recipe, compiler_hint, recipe
 from local_swarm.environment.venv import Environment
 from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor
@@ -94,7 +94,7 @@ class Installer:
         """The extras that were installed: without PyTorch the swarm runs as well, and compares answers by structure."""
         extras = list(self.what.extras)
         if self.what.torch and not self.install_torch(*self.what.torch):
-            extras.remove("embeddings")
+            extras = [extra for extra in extras if extra not in NEED_TORCH]
             self.progress.step(
                 "    PyTorch cannot be had now and is left out. To try again later: python main.py setup"
             )

@@ -112,7 +112,7 @@ def test_minimal_and_phones_leave_torch_out() -> None:
     assert of("linux", minimal=True).torch is None and of("linux", minimal=True).extras == ("llamacpp",)
     assert of("android").extras == ("llamacpp",) and of("android").system_packages
     assert of("linux").extras == ("llamacpp", "embeddings")
-    assert of("linux", minimal=True, dev=True).extras == ("llamacpp", "embeddings", "dev")
+    assert of("linux", minimal=True, dev=True).extras == ("llamacpp", "embeddings", "transformers", "dev")
 
 
 def test_what_is_not_used_is_not_built() -> None:

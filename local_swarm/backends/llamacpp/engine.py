@@ -206,9 +206,7 @@ class Engine:
         cells = job.seats * job.budget + self.cells_promised
         begun = self.cache.begin(job.tokens, cells, sequences, anew=job.scored is not None)
         job.sequence, job.read, job.reused = begun.sequence, begun.reused, begun.reused
-        if (
-            self.cache.whole
-        ):  # the state cannot be cut: it is kept where prompts parted and just before the end of this one
+        if self.cache.whole:  # no state can be cut: it is kept where prompts parted and just before this one's end
             job.borders.extend(sorted({begun.parting or 0, len(job.tokens) - 1} - {0, job.read}))
         self.reading.append(job)
         self.cache.tidy(self.most_idle)
