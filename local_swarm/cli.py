@@ -140,7 +140,7 @@ def start(
     insecure: InsecureOption = False,
     file: FileOption = None,
     roster: RosterOption = None,
-    engine: Annotated[str | None, typer.Option(help="What computes: auto or llamacpp.")] = None,
+    engine: Annotated[str | None, typer.Option(help="What computes: auto, llamacpp, llama-server or mlx.")] = None,
     menu: Annotated[bool, typer.Option("--menu", help="Choose the model from a menu.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell what goes on inside.")] = False,
     _minimal: MinimalOption = False,

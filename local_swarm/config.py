@@ -57,7 +57,7 @@ class ModelsConfig:
 
     model: str | None
     preferred_models: tuple[str, ...]
-    engine: Literal["auto", "llamacpp", "mlx"]
+    engine: Literal["auto", "llamacpp", "llama-server", "mlx"]
     context: int | None
     kv_type: Literal["auto", "f16", "q8_0"]
     cache_dir: str | None

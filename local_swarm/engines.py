@@ -44,7 +44,7 @@ MOST_VOICES = 8  # of the own swarm, for what is set aside before a request
 
 logger = logging.getLogger(__name__)
 
-GgufEngine = Callable[[Config, Member], tuple[LlamaCpp, Plan]]
+GgufEngine = Callable[[Config, Member], tuple[Backend, Plan]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,9 @@ def roster_of(config: Config) -> Roster | None:
         return read_roster(Path(config.swarm.roster).expanduser())
     model = Path(config.models.model or "").expanduser()
     if config.models.model and model.is_dir():
-        return Roster(members=(Member(engine=config.models.engine, model=f"{model.absolute()}"),))
+        engine = config.models.engine
+        named = "llamacpp" if engine == "llama-server" else engine
+        return Roster(members=(Member(engine=named, model=f"{model.absolute()}"),))
     return None
 
 

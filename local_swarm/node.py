@@ -6,10 +6,11 @@ import asyncio
 import logging
 import platform
 import secrets
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import cast
+from importlib.util import find_spec
 
 from fastapi import FastAPI
 
@@ -22,6 +23,7 @@ from local_swarm.api.status import EngineStatus, Status, WorkerStatus
 from local_swarm.backends.base import Backend
 from local_swarm.backends.llamacpp.backend import Description, LlamaCpp, resident_bytes
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible
+from local_swarm.backends.openai_compatible.own import PROGRAM, OwnServer
 from local_swarm.backends.wire import Load
 from local_swarm.config import Config, ServerConfig
 from local_swarm.engines import adapters_of, chain_of, crew, roster_of
@@ -138,14 +140,30 @@ def split(shares: str | None) -> list[float]:
         raise WrongUse(f"hardware.tensor_split must be numbers like '3,1', not {shares!r}.") from problem
 
 
-def gguf_engine(config: Config, member: Member | None = None, at_most: int | None = None) -> tuple[LlamaCpp, Plan]:
-    """A llama.cpp engine for the configured model and its plan, with a member's adapters."""
+def gguf_engine(
+    config: Config, member: Member | None = None, at_most: int | None = None
+) -> tuple[LlamaCpp | OwnServer, Plan]:
+    """A llama.cpp engine for the configured model and its plan, with a member's adapters. Raises WrongUse."""
     _, header, what = planned(config, at_most)
+    if program := own_server(config.models.engine):
+        return OwnServer(program, load_of(what, config), what.model), replace(what, engine=PROGRAM)
     description = Description(
         what.model, what.architecture, header.chat_template, header.metadata.get("general.description"), what.starter
     )
     load = replace(load_of(what, config), adapters=adapters_of(member) if member else [])
     return LlamaCpp(load, description), what
+
+
+def own_server(wish: str) -> str | None:
+    """The path of llama.cpp's own server where that is to be used: as wished, or because the bindings are not installed.
+
+    Raises WrongUse where it is wished for and not here."""
+    if wish != PROGRAM and find_spec("llama_cpp"):
+        return None
+    path = shutil.which(PROGRAM)
+    if path is None and wish == PROGRAM:
+        raise WrongUse(f"There is no {PROGRAM} here. In Termux: pkg install llama-cpp")
+    return path
 
 
 def assembled(config: Config, at_most: int | None = None) -> Node:
@@ -242,10 +260,10 @@ async def start(node: Node, config: Config) -> None:
     """Start the engine, with a smaller context each time that memory runs out though the plan said it would do, and say so.
 
     Raises DoesNotFit where the context was wished for or cannot be any smaller."""
-    if node.mixed:
+    if node.mixed or not isinstance(node.backend, LlamaCpp):
         await start_all(node)
         return
-    engine = cast(LlamaCpp, node.backend)
+    engine = node.backend
     while True:
         try:
             await engine.start()

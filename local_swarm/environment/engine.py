@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from local_swarm.backends.wire import Load, Loaded, decode_report
-from local_swarm.environment.recipe import CMAKE_FILE, EngineBuild, has_compiler
+from local_swarm.environment.recipe import CMAKE_FILE, SERVER, EngineBuild, has_compiler
 from local_swarm.environment.venv import Environment
 from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor
@@ -27,7 +27,18 @@ PACKAGE = "llama-cpp-python"
 
 
 def install_engine(environment: Environment, builds: Sequence[EngineBuild], pin: str, cores: int) -> EngineBuild:
-    """The best of the builds that can be had here: installed already, ready-made, built before, or built now."""
+    """The best of the builds that can be had here: installed already, ready-made, built before, or built now. Where none can,
+    llama.cpp's own server will do, if that is here. Raises SetupFailed."""
+    try:
+        return best_build(environment, builds, pin, cores)
+    except SetupFailed:
+        if not shutil.which(SERVER.kind):
+            raise
+        environment.progress.step(f"    the engine cannot be built here; {SERVER.name} is used instead.")
+        return SERVER
+
+
+def best_build(environment: Environment, builds: Sequence[EngineBuild], pin: str, cores: int) -> EngineBuild:
     if has_version(environment, pin) and computes(environment, builds[0].kind):
         return builds[0]
     for build in builds:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local_swarm.environment.engine import computes, install_engine
 from local_swarm.environment.progress import Progress
-from local_swarm.environment.recipe import FROM_SYSTEM, HUB_NEEDS, NEED_TORCH, Recipe, compiler_hint, recipe
+from local_swarm.environment.recipe import FROM_SYSTEM, HUB_NEEDS, NEED_TORCH, SERVER, Recipe, compiler_hint, recipe
 from local_swarm.environment.venv import Environment
 from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor
@@ -71,7 +71,7 @@ class Installer:
         self.progress.step("[2/3] The engine ...")
         build = install_engine(self.environment, self.what.builds, self.pins["llamacpp"][0], cores)
         self.progress.step("[3/3] Everything else ...")
-        extras = self.install_rest()
+        extras = self.install_rest(build.kind != SERVER.kind)
         self.environment.write_stamp(self.environment.fingerprint(), extras, build.kind)
         self.progress.step("Set up.")
 
@@ -90,9 +90,9 @@ class Installer:
         extra = ["--system-site-packages"] if self.what.system_packages else []
         self.environment.call([sys.executable, "-m", "venv", "--clear", *extra, str(self.environment.folder)])
 
-    def install_rest(self) -> list[str]:
+    def install_rest(self, bindings: bool) -> list[str]:
         """The extras that were installed: without PyTorch the swarm runs as well, and compares answers by structure."""
-        extras = list(self.what.extras)
+        extras = [extra for extra in self.what.extras if bindings or extra != "llamacpp"]
         if self.what.torch and not self.install_torch(*self.what.torch):
             extras = [extra for extra in extras if extra not in NEED_TORCH]
             self.progress.step(

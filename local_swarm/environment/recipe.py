@@ -45,6 +45,7 @@ class EngineBuild:
 CPU = EngineBuild("cpu", "this processor", wheels=f"{WHEELS}/cpu")
 METAL = EngineBuild("metal", "Apple's Metal", ("-DGGML_METAL=ON",), f"{WHEELS}/metal", times=2)
 VULKAN = EngineBuild("vulkan", "Vulkan", ("-DGGML_VULKAN=ON",), needs=("glslc",), times=3)
+SERVER = EngineBuild("llama-server", "llama.cpp's own server")  # the program of that name, which somebody else built
 HIP = EngineBuild("hip", "AMD ROCm", ("-DGGML_HIP=ON",), needs=("hipcc",), times=8)
 
 

@@ -21,7 +21,7 @@ CHECK_S = 120
 
 def engine_for_graphics(root: Path | None) -> bool:
     """Whether the engine that was set up can use a graphics card; yes where nobody knows."""
-    return root is None or Environment(root).installed().get("engine") != "cpu"
+    return root is None or Environment(root).installed().get("engine") not in ("cpu", "llama-server")
 
 
 class Environment:

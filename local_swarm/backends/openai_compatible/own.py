@@ -1,0 +1,121 @@
+"""A GGUF file in, a `Backend` over llama.cpp's own server out, run by us: for machines where llama-cpp-python cannot be built.
+
+Termux has that server as a package. It is a child on a port and with a key of its own, started again whenever it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import socket
+import time
+from pathlib import Path
+
+import aiohttp
+import psutil
+
+from local_swarm.backends.base import Facts
+from local_swarm.backends.host import Host
+from local_swarm.backends.openai_compatible.backend import Care, OpenAICompatible, Server
+from local_swarm.backends.wire import Load
+from local_swarm.errors import BadModelFile, EngineLost
+
+PROGRAM = "llama-server"
+GUARD = "local_swarm.backends.openai_compatible.guard"
+LOAD_S = 600.0  # a large model from a slow disk
+KNOCK_S = 0.3  # between looks at a server that is loading
+FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_S = 0.5, 30.0, 60.0
+
+logger = logging.getLogger(__name__)
+
+
+class OwnServer(OpenAICompatible):
+    """`program`: the path of a llama-server; `model`: the name under which its answers go."""
+
+    def __init__(self, program: str, load: Load, model: str, care: Care | None = None) -> None:
+        port, key = free_port(), secrets.token_hex(16)
+        server = Server(f"http://127.0.0.1:{port}/v1", model, key, load.context, several=True, at_once=load.sequences)
+        super().__init__(server, care or Care(look_s=2.0))
+        self._file = Path(load.path).name
+        self._command = [program, *arguments(load, port, model)]
+        self._host = self._new_host()
+        self._runner: asyncio.Task[None] | None = None
+        self._ends = 0
+
+    def _new_host(self) -> Host:
+        return Host(
+            GUARD, self._command, {"LLAMA_API_KEY": self.server.key or ""}
+        )  # arguments can be read by everybody
+
+    async def start(self) -> Facts:
+        """Load the model. Raises BadModelFile where the server ends instead, EngineLost where it takes too long."""
+        self._runner = asyncio.create_task(self._run(), name="own-server")
+        until = time.monotonic() + LOAD_S
+        while not await listening(self.server.url):
+            if self._ends:
+                raise BadModelFile(f"{PROGRAM} cannot load {self._file}. Its last words: {self._last_words()}")
+            if time.monotonic() > until:
+                raise EngineLost(f"{self._file} did not load within {LOAD_S:.0f} seconds.")
+            await asyncio.sleep(KNOCK_S)
+        facts = await super().start()
+        self._note_pid()
+        return facts
+
+    async def close(self) -> None:
+        await super().close()
+        if self._runner:
+            self._runner.cancel()
+            await asyncio.gather(self._runner, return_exceptions=True)
+        await self._host.close()
+
+    async def _run(self) -> None:
+        """Run the server, and run it again whenever it ends, with pauses that grow while it keeps ending."""
+        pause = FIRST_PAUSE_S
+        while True:
+            born = time.monotonic()
+            await self._host.start()
+            async for _ in self._host.reports():
+                pass
+            how = await self._host.ended()
+            self._ends += 1
+            logger.warning("%s %s. It is being started again.", PROGRAM, how)
+            self._doubt.set()
+            pause = FIRST_PAUSE_S if time.monotonic() - born > STEADY_S else min(2 * pause, LONGEST_PAUSE_S)
+            await asyncio.sleep(pause)
+            self._host = self._new_host()
+
+    def _note_pid(self) -> None:
+        """Whose memory counts: the server's, which is the guard's only child."""
+        with contextlib.suppress(psutil.Error, IndexError):
+            self.pid = psutil.Process(self._host.pid).children()[0].pid
+
+    def _last_words(self) -> str:
+        return next((line for line in reversed(self._host.last_words) if line.strip()), "none")[:200]
+
+
+def arguments(load: Load, port: int, model: str) -> list[str]:
+    """The server's for what the plan says: one memory for all sequences, a prompt's answers in one batch."""
+    kv = ["-ctk", load.kv_type, "-ctv", load.kv_type] if load.kv_type != "f16" else []
+    return [
+        "-m", load.path, "--alias", model, "--host", "127.0.0.1", "--port", str(port), "-c", str(load.cells),
+        "-np", str(max(1, load.workers)), "--kv-unified", "-t", str(load.threads), "-tb", str(load.threads),
+        "-ngl", str(load.gpu_layers), *kv, "--jinja", "--no-webui",
+    ]  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+async def listening(url: str) -> bool:
+    """Whether the server at an address is done loading: until then it answers 503."""
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http,
+            http.get(url.removesuffix("/v1") + "/health") as response,
+        ):
+            return response.status == 200
+    return False

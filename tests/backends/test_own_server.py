@@ -1,0 +1,97 @@
+"""llama.cpp's own server as our child: it answers, comes back when it is killed, and never outlives us."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local_swarm.backends.base import Seat
+from local_swarm.backends.openai_compatible.own import GUARD, OwnServer, arguments
+from local_swarm.backends.wire import Load
+from local_swarm.errors import BadModelFile
+from local_swarm.models import starter
+from local_swarm.types import Candidate, Message, Prompt, Sampling
+
+BUILT = Path.home() / ".local_swarm" / "bench" / "llama.cpp" / "build" / "bin" / "llama-server"
+PROGRAM = shutil.which("llama-server") or (str(BUILT) if BUILT.exists() else None)
+needs_server = pytest.mark.skipif(PROGRAM is None, reason="there is no llama-server: scripts/build_llama_server.py")
+LOAD = Load(str(starter.PATH), context=2048, answer_tokens=256, cells=4096, sequences=8, threads=1, workers=3)
+PROMPT = Prompt(
+    (Message("user", "Write a Python function solve(numbers) that returns the sum of the even numbers."),),
+    sampling=Sampling(max_tokens=60),
+)
+SEATS = [Seat("w1", 0.0, 1), Seat("w2", 0.8, 2), Seat("w3", 0.8, 3)]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[OwnServer]:
+    assert PROGRAM
+    made = OwnServer(PROGRAM, LOAD, "starter")
+    await made.start()
+    yield made
+    await made.close()
+
+
+async def candidates(server: OwnServer) -> list[Candidate]:
+    return [event async for event in server.generate(PROMPT, SEATS) if isinstance(event, Candidate)]
+
+
+@pytest.mark.anyio
+@needs_server
+async def test_it_answers_as_often_as_it_is_asked(server: OwnServer) -> None:
+    found = await candidates(server)
+    assert sorted(one.voter for one in found) == ["w1", "w2", "w3"]
+    assert all("def solve" in one.text for one in found) and server.facts and server.facts.model == "starter"
+
+
+@pytest.mark.anyio
+@needs_server
+async def test_a_killed_server_comes_back(server: OwnServer) -> None:
+    assert server.pid
+    psutil.Process(server.pid).kill()
+    psutil.wait_procs([psutil.Process(server.pid)] if psutil.pid_exists(server.pid) else [], timeout=5)
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            found = await candidates(server)
+        except Exception:
+            await server.ready(1.0)
+            continue
+        assert len(found) == 3
+        return
+    pytest.fail("it did not come back")
+
+
+@pytest.mark.anyio
+@needs_server
+async def test_a_damaged_file_is_a_sentence(tmp_path: Path) -> None:
+    assert PROGRAM
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(starter.PATH.read_bytes()[:20_000])
+    made = OwnServer(PROGRAM, Load(str(damaged), 2048, 256, 4096, 8, 1), "damaged")
+    with pytest.raises(BadModelFile, match="llama-server cannot load damaged"):
+        await made.start()
+    await made.close()
+
+
+def test_a_program_ends_with_whoever_started_it() -> None:
+    sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+    guard = subprocess.Popen([sys.executable, "-m", GUARD, *sleeper], stdin=subprocess.PIPE, env={**os.environ})
+    until = time.monotonic() + 20
+    while not (children := psutil.Process(guard.pid).children()) and time.monotonic() < until:
+        pass
+    assert guard.stdin
+    guard.stdin.close()  # as happens when the daemon is killed
+    assert psutil.wait_procs(children, timeout=10)[1] == [] and guard.wait(10) is not None
+
+
+def test_the_key_is_no_argument() -> None:
+    assert not any("key" in argument for argument in arguments(LOAD, 1, "m"))
