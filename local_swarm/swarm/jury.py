@@ -87,7 +87,7 @@ class Jury:
         brief = await self.brief(question, candidates, strategy)
         quick = brief.embed is None and strategy != "similarity" and (len(candidates) == 1 or short(candidates))
         election = brief.elect(candidates) if quick else await asyncio.to_thread(brief.elect, candidates)
-        if strategy == "auto" and len(candidates) > 1 and brief.answers[election.elected].kind == "text":
+        if strategy == "auto" and len(candidates) > 1 and brief.answers[candidates[election.winner]].kind == "text":
             self.embedder.begin()  # the next prose will be compared by meaning
         if self.reliability and strategy == "auto":
             self.reliability.learn(election)
