@@ -27,6 +27,7 @@ from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
 from local_swarm.integrations import commands as integrations
 from local_swarm.interactive import commands as interactive
+from local_swarm.mcp_server.command import mcp as mcp_command
 from local_swarm.models import starter
 from local_swarm.places import checkout, home
 from local_swarm.vote.command import vote
@@ -71,6 +72,7 @@ HostOption = Annotated[
     str | None, typer.Option(help="Address of the API; beyond this machine it needs a key. [default: 127.0.0.1]")
 ]
 PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
+McpOption = Annotated[bool, typer.Option("--mcp", help="Serve MCP over HTTP as well, at /mcp.")]
 FederationOption = Annotated[
     bool | None, typer.Option("--federation/--no-federation", help="Whether to vote with other machines.")
 ]
@@ -112,6 +114,7 @@ def configured(file: Path | None, use_starter: bool, **flags: Any) -> Config:
         "federation": "network.enabled",
         "peer": "network.peers",
         "insecure": "network.insecure_lan",
+        "mcp": "server.mcp",
     }
     wishes = {names[key]: value for key, value in flags.items()}
     if use_starter:
@@ -130,6 +133,7 @@ def start(
     context: ContextOption = None,
     host: HostOption = None,
     port: PortOption = None,
+    mcp: McpOption = False,
     federation: FederationOption = None,
     peer: PeerOption = None,
     insecure: InsecureOption = False,
@@ -147,7 +151,12 @@ def start(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
     wishes = {"model": model, "instances": instances, "context": context, "host": host, "port": port, "engine": engine}
-    lan = {"federation": federation, "peer": ",".join(peer) if peer else None, "insecure": insecure or None}
+    lan = {
+        "federation": federation,
+        "peer": ",".join(peer) if peer else None,
+        "insecure": insecure or None,
+        "mcp": mcp or None,
+    }
     config = prepared(configured(file, use_starter, **wishes, **lan), err, menu, ask=not yes)
     asyncio.run(serve(config))
 
@@ -310,6 +319,7 @@ integrations.register(app)  # opencode, clients, key
 bench.command("vote")(bench_vote)
 bench.command("api")(bench_api)
 app.command()(vote)
+app.command()(mcp_command)
 
 
 # ------------------------------------------------------------------------------------------------ edge

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from fastapi import FastAPI
 
-from local_swarm.api.control import FILE, control
-from local_swarm.api.key import demanded
+from local_swarm.api.control import control
+from local_swarm.api.key import CONTROL_FILE, demanded
 from local_swarm.api.middleware import is_loopback
 from local_swarm.api.server import Door, create_app, listen, serving
 from local_swarm.api.status import EngineStatus, Status, WorkerStatus
@@ -25,20 +25,25 @@ from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware import memory
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
+from local_swarm.mcp_server.desk import Desk
+from local_swarm.mcp_server.http import Place, mounted
+from local_swarm.mcp_server.server import at, server
 from local_swarm.models import starter
-from local_swarm.models.advice import advisor
+from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.selector import SMALLEST_CONTEXT, Plan
 from local_swarm.network.identity import keep
 from local_swarm.network.presence import Presence
 from local_swarm.places import checkout, home, offline
 from local_swarm.sandbox.host import Sandbox
+from local_swarm.swarm.jury import Jury
 from local_swarm.swarm.manager import Habits, Swarm
 from local_swarm.swarm.pressure import pressure
 from local_swarm.swarm.reliability import Reliability
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
+from local_swarm.types import Voice
 
 ALL_LAYERS = 999
 WATCH_S = 2.0  # between looks at the memory that is left
@@ -161,7 +166,11 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
         if made:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            await stack.enter_async_context(serving(doors(node, config, entrance), made))
+            token = secrets.token_hex(32)
+            keep(home() / CONTROL_FILE, token)
+            app = doors(node, config, entrance, token)
+            await stack.enter_async_context(serving(app, made))
+            await stack.enter_async_context(mounted(app, tools(node, config, app.state.journal, token)))
         warming = asyncio.create_task(node.swarm.jury.sandbox.start(), name="sandbox-start")
         stack.callback(warming.cancel)
         if node.presence:
@@ -178,16 +187,25 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
             await asyncio.gather(watching, return_exceptions=True)
 
 
-def doors(node: Node, config: Config, entrance: Door) -> FastAPI:
+def doors(node: Node, config: Config, entrance: Door, token: str) -> FastAPI:
     """The users' door: on the swarm, or on the federation where other machines may be asked, which can then be commanded."""
     if not config.network.enabled:
         return create_app(node.swarm, node.status, node.vectors, entrance)
     node.presence = Presence(config, node.swarm, node.plan.model, node.hardware.line, home() / "network")
-    token = secrets.token_hex(32)
-    keep(home() / FILE, token)
     app = create_app(node.presence.federation, node.status, node.vectors, entrance)
     app.include_router(control(node.presence, token))
     return app
+
+
+def tools(node: Node, config: Config, voice: Voice, token: str) -> Place:
+    """The tools of assistants, which ask whom the API asks."""
+
+    def counsel() -> Advisor:
+        return advisor(config, detect(), graphics=engine_for_graphics(checkout()))
+
+    jury = Jury(node.swarm.jury.sandbox, node.swarm.embedder)
+    desk = Desk(voice, node.status, node.vectors, jury, counsel)
+    return Place(server(at(desk)), config.server.mcp, token)
 
 
 async def start(node: Node, config: Config) -> None:

@@ -10,19 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import segno
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local_swarm.api.control import HEADER, token_at
+from local_swarm.api.key import CONTROL, control_token
 from local_swarm.config import load
 from local_swarm.errors import SwarmError, WrongUse
-from local_swarm.network import lan
-from local_swarm.network.doctor import Facts, Finding, diagnosis
-from local_swarm.network.presence import listed
-from local_swarm.places import home
 
 WAIT_S = 60.0
 
@@ -39,7 +34,7 @@ def daemon(path: str, port: int | None, file: Path | None, wish: dict[str, Any] 
     """What the running daemon answers. Raises WrongUse for a wrong wish, SwarmError where there is no daemon or it refuses."""
     server = load(file, {"server.port": port}).server
     host = f"[{server.host}]" if ":" in server.host else server.host
-    headers = {"content-type": "application/json", HEADER: token_at(home()) or ""}
+    headers = {"content-type": "application/json", CONTROL: control_token() or ""}
     data = None if wish is None else json.dumps(wish).encode()
     request = urllib.request.Request(f"http://{host}:{server.port}/v1/swarm/control/{path}", data, headers)
     try:
@@ -83,6 +78,8 @@ def peers(port: PortOption = None, file: FileOption = None, json_wanted: JsonOpt
 @app.command()
 def invite(port: PortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
     """Show a code with which one other machine can join this swarm."""
+    import segno
+
     found = daemon("invite", port, file, {})
     code = {"code": found["code"], "expires_in_s": found["expires_in_s"]}
     if json_wanted:
@@ -130,8 +127,12 @@ def forget(
         out.print(f"{escape(found['forgotten'])} is no member any more; the others get a new key.")
 
 
-def without_daemon(file: Path | None, problem: str) -> list[Finding]:
+def without_daemon(file: Path | None, problem: str) -> list[Any]:
     """What can be said of this machine alone."""
+    from local_swarm.network import lan
+    from local_swarm.network.doctor import Facts, Finding, diagnosis
+    from local_swarm.network.presence import listed
+
     config = load(file)
     network = config.network
     found = tuple(lan.probe())

@@ -16,7 +16,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 # Boot order is import order: a module imports from its own unit and from units to its left.
 ORDER = (
     "places", "types", "errors", "config", "hardware", "models", "chat", "backends", "environment", "sandbox", "swarm",
-    "network", "api", "node", "banner", "client", "integrations", "vote", "bench", "interactive", "peering", "cli",
+    "network", "api", "mcp_server", "node", "banner", "client", "integrations", "vote", "bench", "interactive", "peering", "cli",
     "__main__",
 )  # fmt: skip
 SETTING_UP = "local_swarm.environment.install"  # runs before anything is installed

@@ -1,4 +1,5 @@
-"""The address and the key of the users' door. The key is made once and kept in the swarm's home for its owner alone."""
+"""The address and the keys of the users' door: one for callers, made once, and one for this user's own commands, made at every
+start. Both lie in the swarm's home for its owner alone."""
 
 from __future__ import annotations
 
@@ -10,6 +11,17 @@ from local_swarm.api.middleware import is_loopback
 from local_swarm.config import ServerConfig
 from local_swarm.errors import WrongUse
 from local_swarm.places import home
+
+CONTROL = "x-swarm-control"  # the header that carries the token of this user's commands
+CONTROL_FILE = "control.token"
+
+
+def control_token(folder: Path | None = None) -> str | None:
+    """That of the daemon of this home, or another one, if there is one and we may read it."""
+    try:
+        return ((folder or home()) / CONTROL_FILE).read_text(encoding="ascii").strip() or None
+    except (OSError, UnicodeError):
+        return None
 
 
 def place() -> Path:

@@ -24,6 +24,7 @@ COUNTED = (
     *(f"/v1/{name}" for name in ("chat/completions", "completions", "embeddings", "responses", "models", "swarm")),
     "/health",
     "/metrics",
+    "/mcp",
 )
 
 

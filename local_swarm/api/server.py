@@ -52,6 +52,7 @@ def create_app(voice: Voice, status: Callable[[], Status], embeds: Embeds, door:
     app = FastAPI(title="Local Swarm", version=__version__, docs_url=None, redoc_url=None, strict_content_type=False)
     metrics = Metrics(status)
     journal = Journal(voice, metrics)
+    app.state.journal = journal  # for whoever else answers questions through this door
     app.include_router(telling(journal, metrics, status))
     app.include_router(answering(journal, embeds, status))
     if door.origins:
