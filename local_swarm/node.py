@@ -8,7 +8,8 @@ import platform
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -72,13 +73,17 @@ class Node:
             facts.context if facts else self.plan.context, starter.NOTE if self.plan.starter else None,
             facts.answer_tokens if facts else self.plan.answer_tokens, bool(facts and facts.thinks), (self._engine(),),
             tuple(self._worker(worker) for worker in self.swarm.workers),
-            tuple(self.presence.peers()) if self.presence else (),
+            tuple(self.presence.peers()) if self.presence else (), self._machine(),
         )  # fmt: skip
+
+    def _machine(self) -> dict[str, Any]:
+        told = {"memory": asdict(memory.probe()), "accelerators": [asdict(one) for one in self.hardware.accelerators]}
+        return {"line": self.hardware.line, **told}
 
     def _engine(self) -> EngineStatus:
         facts, beat = self.backend.facts, self.backend.beat
         name = facts.engine if facts else "llamacpp"
-        made = EngineStatus(name, self.plan.model, self.backend.state)
+        made = EngineStatus(name, self.plan.model, self.backend.state, cells=self.plan.cells)
         if facts:
             made = replace(
                 made, context=facts.context, answer_tokens=facts.answer_tokens, parameters=facts.parameters,

@@ -21,6 +21,7 @@ class Journal:
     def __init__(self, voice: Voice, metrics: Metrics) -> None:
         self.voice, self.metrics = voice, metrics
         self.elections: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
+        self.tokens = dict.fromkeys(("prompt", "cached", "elected", "written"), 0)
 
     @property
     def name(self) -> str:
@@ -42,6 +43,12 @@ class Journal:
 
     def note(self, election: Election) -> None:
         self.metrics.saw_election(election)
+        usage = election.elected.usage
+        for kind, count in (
+            ("prompt", usage.prompt_tokens), ("cached", usage.cached_tokens), ("elected", usage.completion_tokens),
+            ("written", election.completion_tokens_total),
+        ):  # fmt: skip
+            self.tokens[kind] += count
         self.elections.append(
             {
                 "at": int(time.time()),

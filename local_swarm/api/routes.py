@@ -158,5 +158,7 @@ def told(journal: Journal, now: Status) -> dict[str, Any]:
         "engines": [asdict(engine) for engine in now.engines],
         "workers": [asdict(worker) for worker in now.workers],
         "peers": list(now.peers),
+        "machine": now.machine,
+        "tokens": dict(journal.tokens),
         "elections": list(journal.elections),
     }

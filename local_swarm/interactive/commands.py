@@ -15,6 +15,7 @@ from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import BadModelFile, WrongUse
 from local_swarm.hardware.detector import detect as look
 from local_swarm.hardware.profile import Hardware, hardware_from
+from local_swarm.interactive.watching import status
 from local_swarm.models import starter
 from local_swarm.places import checkout, data_folder, home
 
@@ -35,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command()(detect)
     app.command()(plan)
     app.command()(download)
+    app.command()(status)
     app.add_typer(models, name="models", invoke_without_command=True)
     app.add_typer(config, name="config")
 

@@ -80,7 +80,12 @@ def run(folder: Path, program: str, port: str, driver: int, local: bool) -> int:
     model = {"name": "driver", "tool_call": True, "limit": {"context": 32768, "output": 4096}}
     options = {"baseURL": f"http://127.0.0.1:{driver}/v1", "apiKey": "none"}
     provider = {"npm": "@ai-sdk/openai-compatible", "options": options, "models": {"driver": model}}
-    wish = {"provider": {"driver": provider}, "model": "driver/driver", "small_model": "driver/driver", "mcp": {"swarm": door}}
+    wish = {
+        "provider": {"driver": provider},
+        "model": "driver/driver",
+        "small_model": "driver/driver",
+        "mcp": {"swarm": door},
+    }
     settings.write_text(json.dumps(wish), encoding="utf-8")
     done = subprocess.run(
         [program, "run", "Have the swarm write it.", "--format", "json"],
