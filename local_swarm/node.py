@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from local_swarm.api.control import control
-from local_swarm.api.key import CONTROL_FILE, demanded
+from local_swarm.api.key import CONTROL_FILE, base_url, demanded, page_token
 from local_swarm.api.middleware import is_loopback
 from local_swarm.api.server import Door, create_app, listen, serving
 from local_swarm.api.status import EngineStatus, Status, WorkerStatus
@@ -63,6 +63,7 @@ class Node:
     vectors: Vectors
     presence: Presence | None = None
     url: str | None = None
+    page: str | None = None
     stopping: bool = field(default=False)
 
     def status(self) -> Status:
@@ -161,7 +162,8 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
     Raises WrongUse for a port, model or wish that cannot be had, other SwarmErrors when the engine does not come up.
     """
     async with AsyncExitStack() as stack:
-        entrance = door(config.server)
+        token = secrets.token_hex(32)
+        entrance = replace(door(config.server), page=page_token(token))
         made = listen(config.server.host, config.server.port) if serve else None
         if made:
             stack.callback(made.close)
@@ -171,8 +173,8 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
         if made:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            token = secrets.token_hex(32)
             keep(home() / CONTROL_FILE, token)
+            node.page = f"{base_url(replace(config.server, port=port))}/#{entrance.page}"
             app = doors(node, config, entrance, token)
             await stack.enter_async_context(serving(app, made))
             await stack.enter_async_context(mounted(app, tools(node, config, app.state.journal, token)))

@@ -3,6 +3,7 @@ start. Both lie in the swarm's home for its owner alone."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -22,6 +23,11 @@ def control_token(folder: Path | None = None) -> str | None:
         return ((folder or home()) / CONTROL_FILE).read_text(encoding="ascii").strip() or None
     except (OSError, UnicodeError):
         return None
+
+
+def page_token(control: str) -> str:
+    """What the page's address carries: enough to read, not to command."""
+    return hashlib.sha256(b"page" + control.encode()).hexdigest()[:20]
 
 
 def place() -> Path:
