@@ -11,7 +11,7 @@ from contextlib import aclosing, contextmanager
 from typing import Any
 
 from local_swarm.api.metrics import Metrics
-from local_swarm.errors import Busy, SwarmError
+from local_swarm.errors import SwarmError
 from local_swarm.types import Candidate, Election, Event, Prompt, Voice
 
 REMEMBERED = 20
@@ -36,11 +36,13 @@ class Journal:
     def name(self) -> str:
         return self.voice.name
 
+    @property
+    def crowded(self) -> bool:
+        return len(self.listeners) >= MOST_LISTENERS
+
     @contextmanager
     def listening(self) -> Iterator[asyncio.Queue[dict[str, Any]]]:
-        """What happens from now on. Raises Busy where too many listen."""
-        if len(self.listeners) >= MOST_LISTENERS:
-            raise Busy("Too many pages watch this swarm. Close some.", retry_after_s=10)
+        """What happens from now on."""
         heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MOST_UNHEARD)
         self.listeners.add(heard)
         try:

@@ -24,7 +24,7 @@ from fastapi.responses import Response, StreamingResponse
 from local_swarm.api.answers import SSE, SSE_HEADERS
 from local_swarm.api.journal import Journal
 from local_swarm.api.middleware import host_of, is_loopback
-from local_swarm.errors import Forbidden, ModelNotFound
+from local_swarm.errors import Busy, Forbidden, ModelNotFound
 
 TOKEN = "x-swarm-page"  # the header
 EVERY_S = 1.0  # between two looks at workers and engines
@@ -65,6 +65,8 @@ def watching(journal: Journal, told: Callable[[], dict[str, Any]], token: str | 
 
     @router.get("/v1/swarm/events")
     async def events() -> Response:
+        if journal.crowded:
+            raise Busy("Too many pages watch this swarm. Close some.", retry_after_s=10)
         return StreamingResponse(stream(journal, glance), media_type=SSE, headers=SSE_HEADERS)
 
     @router.get("/v1/swarm/elections/{number}")

@@ -71,7 +71,9 @@ class Tab:
     async def until(self, expression: str) -> Any:
         """The expression's value once it is true."""
         async with asyncio.timeout(PATIENCE_S):
-            while not (found := await self.value(expression)):
+            while not (
+                found := await self.value(f"(() => {{ try {{ return {expression} }} catch {{ return false }} }})()")
+            ):
                 await asyncio.sleep(LOOK_S)
             return found
 
@@ -79,30 +81,46 @@ class Tab:
         return str(await self.value("document.body.innerText"))
 
     async def looks(self, dark: bool = False, width: int = 1200, height: int = 900) -> None:
-        await self.do("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        await self.do(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        await self.do("Emulation.setEmulatedMedia", features=[scheme, {"name": "prefers-reduced-motion", "value": "reduce"}])
+        await self.do(
+            "Emulation.setEmulatedMedia", features=[scheme, {"name": "prefers-reduced-motion", "value": "reduce"}]
+        )
 
-    async def picture(self, path: Path) -> None:
+    async def picture(self) -> bytes:
         told = await self.do("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(told["data"]))
+        return base64.b64decode(told["data"])
 
     async def close(self) -> None:
+        await self.do("Page.navigate", url="about:blank")  # and with that, its connections
         await self.wire.close()
         await asyncio.gather(self.reader, return_exceptions=True)
 
 
+def told_port(folder: Path) -> int | None:
+    """Where its debugging protocol is, once it has told."""
+    try:
+        return int((folder / "DevToolsActivePort").read_text().split()[0])
+    except (OSError, IndexError):
+        return None
+
+
 class Browser:
     def __init__(self, http: aiohttp.ClientSession, port: int) -> None:
-        self.http, self.base, self.tabs = http, f"http://127.0.0.1:{port}", list[Tab]()
+        self.http, self.base = http, f"http://127.0.0.1:{port}"
 
-    async def tab(self, address: str) -> Tab:
+    @contextlib.asynccontextmanager
+    async def tab(self, address: str) -> AsyncIterator[Tab]:
         async with self.http.put(f"{self.base}/json/new?about:blank") as reply:
             wire = (await reply.json())["webSocketDebuggerUrl"]
         made = Tab(await self.http.ws_connect(wire, max_msg_size=0))
-        self.tabs.append(made)
-        await made.open(address)
-        return made
+        try:
+            await made.open(address)
+            yield made
+        finally:
+            await made.close()
 
 
 @contextlib.asynccontextmanager
@@ -114,14 +132,11 @@ async def browser(folder: Path, chromium: str) -> AsyncIterator[Browser]:
     )  # fmt: skip
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while not (folder / "DevToolsActivePort").exists():
+            while not (said := told_port(folder)):
                 assert process.returncode is None, "the browser ended"
                 await asyncio.sleep(LOOK_S)
-        port = int((folder / "DevToolsActivePort").read_text().split()[0])
         async with aiohttp.ClientSession() as http:
-            made = Browser(http, port)
-            yield made
-            await asyncio.gather(*(tab.close() for tab in made.tabs))
+            yield Browser(http, said)
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
