@@ -18,7 +18,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
 
 from local_swarm import __version__, peering
 from local_swarm.bench.api import bench_api
@@ -27,6 +26,8 @@ from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
 from local_swarm.integrations import commands as integrations
 from local_swarm.interactive import commands as interactive
+from local_swarm.interactive.console import safe
+from local_swarm.interactive.overview import Overview
 from local_swarm.mcp_server.command import mcp as mcp_command
 from local_swarm.models import starter
 from local_swarm.places import checkout, home
@@ -39,11 +40,13 @@ ALIASES = {"--detect": "detect"}
 OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")
 
 
-class StartByDefault(TyperGroup):
+class StartByDefault(Overview):
     """Without a command it is `start`, so that `main.py --port 8001` works as `main.py start --port 8001` does."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         first = args[0] if args else ""
+        if ctx.resilient_parsing:  # a shell asks what could come next
+            return super().parse_args(ctx, args)
         if first in ALIASES:
             args = [ALIASES[first], *args[1:]]
         elif "--download-only" in args:
@@ -56,7 +59,7 @@ class StartByDefault(TyperGroup):
 HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     cls=StartByDefault,
-    help="A swarm of local language models that vote. Without a command it starts the swarm.",
+    help="A swarm of local language models that vote. Without a command it starts.",
     context_settings=HELP,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -217,7 +220,7 @@ def ask(
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Get one answer: from the swarm that runs, or from one started just for it."""
+    """Get one answer, from the swarm that runs or from one of its own."""
     from local_swarm.client import answer_to
 
     config = configured(file, use_starter, model=model, instances=instances, port=port)
@@ -267,7 +270,7 @@ app.add_typer(peering.app)
 
 # ----------------------------------------------------------------------------------------------- bench
 
-bench = typer.Typer(help="Measure how fast this is here, as ratios within one run.", context_settings=HELP)
+bench = typer.Typer(help="Measure how fast and how good this is here.", context_settings=HELP)
 app.add_typer(bench, name="bench")
 
 
@@ -327,6 +330,7 @@ app.command()(mcp_command)
 
 def run() -> None:
     """The program. Known errors are told in a sentence; of unknown ones the trace goes to a file."""
+    safe(sys.stdout, sys.stderr)
     try:
         app()
     except SwarmError as problem:

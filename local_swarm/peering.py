@@ -59,7 +59,7 @@ def refused(problem: urllib.error.HTTPError, port: int) -> SwarmError:
 
 @app.command()
 def peers(port: PortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
-    """Show the other machines of this swarm, and those seen that do not belong to it."""
+    """Show the other machines of this swarm, and strangers that were seen."""
     found = daemon("peers", port, file)
     if json_wanted:
         print(json.dumps(found))
@@ -119,7 +119,7 @@ def forget(
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Send a machine away: it is refused from now on, by all members."""
+    """Send a machine away: all members refuse it from now on."""
     found = daemon("forget", port, file, {"name": name})
     if json_wanted:
         print(json.dumps(found))
@@ -147,7 +147,8 @@ def without_daemon(file: Path | None, problem: str) -> list[Any]:
 def doctor(port: PortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
     """Say why other machines are not seen, and what mends it."""
     try:
-        findings = daemon("doctor", port, file)
+        with err.status("Looking at the network ..."):
+            findings = daemon("doctor", port, file)
     except SwarmError as problem:
         if isinstance(problem, WrongUse):
             raise

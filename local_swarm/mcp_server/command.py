@@ -16,7 +16,7 @@ def mcp(
     port: Annotated[int | None, typer.Option(help="Port of the running swarm. [default: 8000]")] = None,
     file: Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")] = None,
 ) -> None:
-    """Serve an AI assistant over MCP on stdin and stdout, through the swarm that runs."""
+    """Serve an AI assistant over MCP on stdin and stdout."""
     import asyncio
 
     from local_swarm.config import load
