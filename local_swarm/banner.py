@@ -39,4 +39,5 @@ def banner(node: Node) -> RenderableType:
         rows.add_row("page", Text(node.page or "", overflow="fold"))
         rows.add_row("ask", f'python main.py ask "{EXAMPLE}"')
         rows.add_row("opencode", "python main.py opencode --write")
+        rows.add_row("assistants", "python main.py mcp --setup")
     return Panel(rows, title=f"Local Swarm {__version__}", title_align="left", border_style="green")

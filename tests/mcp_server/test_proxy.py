@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from mcp import MCPError, StdioServerParameters
 from mcp.client import Client
 from mcp_types import CallToolResult, TextContent
 
+from local_swarm.mcp_server.assistants import ASSISTANTS
 from tests.mcp_server.conftest import Open
 from tests.test_main_job import free_port, program
 
@@ -156,6 +158,18 @@ async def test_it_starts_the_daemon_where_it_may(tmp_path: Path, monkeypatch: py
             if process.info["cmdline"] and process.info["cmdline"][-4:] == ["start", "--yes", "--port", str(port)]:
                 process.terminate()
                 process.wait(20)
+
+
+def test_the_settings_for_assistants_name_a_command_that_runs(tmp_path: Path) -> None:
+    done = program("mcp", "--setup", "--port", "8123", home=tmp_path)
+    parts = dict(part.split("\n", 1) for part in done.stdout.removeprefix("--- ").split("\n--- "))
+    assert list(parts) == list(ASSISTANTS)
+    for name, key in (("cursor", "mcpServers"), ("vscode", "servers"), ("zed", "context_servers")):
+        entry = json.loads(parts[name].split("\n", 1)[1])[key]["local-swarm"]
+        assert Path(entry["command"]).exists() and entry["args"][-3:] == ["mcp", "--port", "8123"]
+        assert Path(entry["args"][0]).exists()
+    assert json.loads(parts["opencode"].split("\n", 1)[1])["mcp"]["local-swarm"]["type"] == "local"
+    assert "claude mcp add local-swarm -- " in parts["claude"]
 
 
 def test_wrong_use_of_the_command_is_told_on_stderr_alone(tmp_path: Path) -> None:
