@@ -65,12 +65,14 @@ def watching(journal: Journal, told: Callable[[], dict[str, Any]], token: str | 
 
     @router.get("/v1/swarm/events")
     async def events() -> Response:
+        """What happens, as server-sent events, and the state every second."""
         if journal.crowded:
             raise Busy("Too many pages watch this swarm. Close some.", retry_after_s=10)
         return StreamingResponse(stream(journal, glance), media_type=SSE, headers=SSE_HEADERS)
 
     @router.get("/v1/swarm/elections/{number}")
     async def election(number: int, request: Request) -> dict[str, Any]:
+        """The words of one of the last votes, for who has the page's token."""
         shown = request.headers.get(TOKEN, "")
         if not token or not secrets.compare_digest(shown.encode(), token.encode()):
             raise Forbidden("The words of a vote are for whoever started the swarm: open the address that it printed.")

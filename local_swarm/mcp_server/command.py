@@ -31,4 +31,4 @@ def mcp(
         return
     config = load(file, {"server.port": port})
     own = [sys.executable, "-m", "local_swarm", "start", "--yes", "--port", str(config.server.port)]
-    asyncio.run(serve(Daemon(config, [*own, *(["--config", str(file)] if file else [])] if start else None)))
+    asyncio.run(serve(Daemon(config, [*own, *(["--config", str(file.absolute())] if file else [])] if start else None)))

@@ -26,6 +26,7 @@ from local_swarm.errors import SwarmError
 from local_swarm.mcp_server.http import PATH
 from local_swarm.mcp_server.server import Tell, failed, server, text
 from local_swarm.mcp_server.tools import SwarmFound, Value
+from local_swarm.places import checkout
 
 SILENCE_S = 60.0  # the daemon reports every few seconds, so a longer silence is a death
 KNOCK_S = 3.0
@@ -101,12 +102,12 @@ class Daemon:
 
 
 def launch(command: Sequence[str]) -> None:
-    """A process that outlives this one and has nothing of its input and output."""
+    """A process that outlives this one and has nothing of its input and output, nor of the folder it happens to be in."""
     own: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         own = {"creationflags": subprocess.CREATE_NO_WINDOW}
     nowhere = subprocess.DEVNULL
-    subprocess.Popen(list(command), stdin=nowhere, stdout=nowhere, stderr=nowhere, **own)
+    subprocess.Popen(list(command), stdin=nowhere, stdout=nowhere, stderr=nowhere, cwd=checkout(), **own)
 
 
 def first(problems: BaseExceptionGroup) -> BaseException:
