@@ -36,7 +36,8 @@ def banner(node: Node) -> RenderableType:
     rows.add_row("workers", f"{plan.workers} voices over one set of weights, {size(used)} in use{share}")
     if node.url:
         rows.add_row("address", Text(f"{node.url}/v1", style="bold green"))
-        rows.add_row("page", Text(node.page or "", overflow="fold"))
+        if node.page:
+            rows.add_row("page", Text(node.page, overflow="fold"))
         rows.add_row("ask", f'python main.py ask "{EXAMPLE}"')
         rows.add_row("opencode", "python main.py opencode --write")
         rows.add_row("assistants", "python main.py mcp --setup")

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from local_swarm.api.control import control
 from local_swarm.api.key import CONTROL_FILE, base_url, demanded, page_token
-from local_swarm.api.middleware import is_loopback
+from local_swarm.api.middleware import host_of, is_loopback
 from local_swarm.api.server import Door, create_app, listen, serving
 from local_swarm.api.status import EngineStatus, Status, WorkerStatus
 from local_swarm.backends.llamacpp.backend import Description, LlamaCpp, resident_bytes
@@ -174,7 +174,8 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             keep(home() / CONTROL_FILE, token)
-            node.page = f"{base_url(replace(config.server, port=port))}/#{entrance.page}"
+            address = base_url(replace(config.server, port=port))
+            node.page = f"{address}/#{entrance.page}" if is_loopback(host_of(address) or "") else None
             app = doors(node, config, entrance, token)
             await stack.enter_async_context(serving(app, made))
             await stack.enter_async_context(mounted(app, tools(node, config, app.state.journal, token)))

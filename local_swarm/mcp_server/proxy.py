@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -26,12 +27,13 @@ from local_swarm.errors import SwarmError
 from local_swarm.mcp_server.http import PATH
 from local_swarm.mcp_server.server import Tell, failed, server, text
 from local_swarm.mcp_server.tools import SwarmFound, Value
-from local_swarm.places import checkout
+from local_swarm.places import checkout, home
 
 SILENCE_S = 60.0  # the daemon reports every few seconds, so a longer silence is a death
 KNOCK_S = 3.0
 START_S = 300.0  # a large model takes its time to load
 LOOK_S = 1.0
+ASKING = ("generate_code", "ask_swarm", "embed")  # these need the model; the others answer while it loads
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Daemon:
         shown = {**headers(known(self.config.server)), CONTROL: control_token() or ""}
         timeout = httpx2.Timeout(KNOCK_S, read=SILENCE_S)
         async with (
-            httpx2.AsyncClient(headers=shown, timeout=timeout, trust_env=False) as http,
+            plain_http(timeout, shown) as http,
             Client(streamable_http_client(self.url + PATH, http_client=http), cache=None) as client,
         ):
             yield client
@@ -58,25 +60,28 @@ class Daemon:
     async def health(self) -> int | None:
         """The status of its health, None where nobody answers."""
         try:
-            async with httpx2.AsyncClient(timeout=KNOCK_S, trust_env=False) as http:
+            async with plain_http(httpx2.Timeout(KNOCK_S)) as http:
                 return int((await http.get(f"{self.url}/health")).status_code)
         except (httpx2.HTTPError, OSError):
             return None
 
     async def ready(self, tell: Tell) -> bool:
-        """Whether it answers, after starting it where that is allowed and waiting for one that is starting."""
+        """Whether it answers, after starting it where that is allowed and waiting for one that is starting. Raises SwarmError for
+        one that ends while it starts."""
         now = await self.health()
-        if now is None and self.command:
-            launch(self.command)
-        elif now is None or now == 200:
+        if now == 200 or (now is None and not self.command):
             return now == 200
+        started = launch(self.command) if now is None and self.command else None
         waited = 0.0
         while waited < START_S:
             await tell(waited, None, f"the swarm is starting, {waited:.0f} s")
             await asyncio.sleep(LOOK_S)
             waited += LOOK_S
-            if await self.health() == 200:
+            now = await self.health()
+            if now == 200:
                 return True
+            if now is None and (started is None or started.poll() is not None):
+                raise SwarmError(f"The swarm ended while it was starting. Why, says {log()}, or: local-swarm")
         return False
 
     def absent(self) -> str:
@@ -90,24 +95,40 @@ class Daemon:
         if name == "get_swarm_status" and await self.health() is None:
             return given(SwarmFound(running=False, note=self.absent()))
         try:
-            if not await self.ready(tell):
+            waits = name in ASKING or await self.health() is None
+            if waits and not await self.ready(tell):
                 return failed(self.absent())
             async with self.client() as client:
                 found: mcp_types.CallToolResult = await client.call_tool(name, dict(arguments), progress_callback=tell)
                 return found
         except BaseExceptionGroup as problems:
             return failed(told(first(problems)))
-        except (MCPError, httpx2.HTTPError, OSError, SwarmError) as problem:
+        except SwarmError as problem:
+            return failed(problem.message)
+        except (MCPError, httpx2.HTTPError, OSError) as problem:
             return failed(told(problem))
 
 
-def launch(command: Sequence[str]) -> None:
+def plain_http(timeout: httpx2.Timeout, headers: Mapping[str, str] | None = None) -> httpx2.AsyncClient:
+    """To this machine: without the user's proxies, and without the certificates of the world, which take longer to read than a
+    call takes."""
+    return httpx2.AsyncClient(headers=dict(headers or {}), timeout=timeout, trust_env=False, verify=False)
+
+
+def log() -> Path:
+    return home() / "logs" / "daemon.log"
+
+
+def launch(command: Sequence[str]) -> subprocess.Popen[bytes]:
     """A process that outlives this one and has nothing of its input and output, nor of the folder it happens to be in."""
     own: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         own = {"creationflags": subprocess.CREATE_NO_WINDOW}
-    nowhere = subprocess.DEVNULL
-    subprocess.Popen(list(command), stdin=nowhere, stdout=nowhere, stderr=nowhere, cwd=checkout(), **own)
+    log().parent.mkdir(parents=True, exist_ok=True)
+    with log().open("wb") as said:
+        return subprocess.Popen(
+            list(command), stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=checkout(), **own
+        )
 
 
 def first(problems: BaseExceptionGroup) -> BaseException:

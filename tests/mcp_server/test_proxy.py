@@ -18,6 +18,7 @@ from mcp.client import Client
 from mcp_types import CallToolResult, TextContent
 
 from local_swarm.mcp_server.assistants import ASSISTANTS
+from local_swarm.places import home
 from tests.mcp_server.conftest import Open
 from tests.test_main_job import free_port, program
 
@@ -158,6 +159,16 @@ async def test_it_starts_the_daemon_where_it_may(tmp_path: Path, monkeypatch: py
             if process.info["cmdline"] and process.info["cmdline"][-4:] == ["start", "--yes", "--port", str(port)]:
                 process.terminate()
                 process.wait(20)
+
+
+async def test_a_daemon_that_cannot_start_is_told_with_the_place_of_its_reasons(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOCAL_SWARM_MODELS_MODEL", "no-such-model")
+    async with assistant(free_port(), "--start") as client:
+        found = await client.call_tool("generate_code", {"prompt": "x"})
+        assert found.is_error and "daemon.log" in words(found)
+    assert "no-such-model" in (home() / "logs" / "daemon.log").read_text(encoding="utf-8")
 
 
 def test_the_settings_for_assistants_name_a_command_that_runs(tmp_path: Path) -> None:
