@@ -26,9 +26,10 @@ from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware import memory
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
+from local_swarm.mcp_server.calls import at
 from local_swarm.mcp_server.desk import Desk
 from local_swarm.mcp_server.http import Place, mounted
-from local_swarm.mcp_server.server import at, server
+from local_swarm.mcp_server.server import server
 from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.gguf import Header, read_header

@@ -20,8 +20,8 @@ from starlette.types import Receive, Scope, Send
 from local_swarm.api.key import CONTROL
 from local_swarm.api.middleware import refuse
 from local_swarm.errors import ModelNotFound
+from local_swarm.mcp_server.server import PATH
 
-PATH = "/mcp"
 MOST_SESSIONS = 200
 MOST_BYTES = 4 << 20
 

@@ -24,8 +24,7 @@ from mcp.server.stdio import stdio_server
 from local_swarm.api.key import CONTROL, base_url, control_token, headers, known
 from local_swarm.config import Config
 from local_swarm.errors import SwarmError
-from local_swarm.mcp_server.http import PATH
-from local_swarm.mcp_server.server import Tell, failed, server, text
+from local_swarm.mcp_server.server import PATH, Tell, failed, server, text
 from local_swarm.mcp_server.tools import SwarmFound, Value
 from local_swarm.places import checkout, home
 

@@ -14,9 +14,10 @@ from local_swarm.api.status import Status, WorkerStatus
 from local_swarm.backends.fake import Fake, parrot
 from local_swarm.config import load
 from local_swarm.hardware.profile import Hardware, Memory, Processor
+from local_swarm.mcp_server.calls import at
 from local_swarm.mcp_server.desk import Desk
 from local_swarm.mcp_server.http import Place, mounted
-from local_swarm.mcp_server.server import at, server
+from local_swarm.mcp_server.server import server
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.places import home
 from local_swarm.sandbox.host import Sandbox
