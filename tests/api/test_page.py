@@ -228,6 +228,25 @@ async def test_what_models_write_stays_text(open_a_door: Open, chromium: Browser
         assert "<img src=x" in await tab.text() and await tab.value("window.taken === undefined")
 
 
+async def test_it_can_be_used_by_keyboard_by_ear_and_on_a_phone(open_a_door: Open, chromium: Browser) -> None:
+    async with open_a_door(Fake(divided)) as door, chromium.tab(door.url) as tab:
+        await tab.until("document.getElementById('state').textContent === 'ok'")
+        await ask(door, early=False)
+        await tab.until("document.querySelector('.vote') !== null")
+        for kind, named in (
+            ("input, textarea", "one.labels.length === 1"),
+            ("svg", "one.getAttribute('role') === 'img' && one.getAttribute('aria-label')"),
+            ("button", "one.innerText || one.getAttribute('aria-label') || one.hidden || !one.offsetParent"),
+            ("th", "one.scope === 'col'"),
+        ):
+            assert await tab.value(f"[...document.querySelectorAll('{kind}')].every((one) => {named})"), kind
+        await tab.value("document.querySelector('.vote').focus(); document.activeElement.click()")
+        await tab.until("document.activeElement.getAttribute('aria-expanded') === 'true'")  # and the focus stays
+        for width in (1200, 390, 320):
+            await tab.looks(width=width, height=700)
+            assert await tab.value("document.documentElement.scrollWidth <= window.innerWidth"), width
+
+
 async def test_fifty_tabs_live_on_one_stream(open_a_door: Open, chromium: Browser) -> None:
     async with open_a_door(Fake(divided, 0.01)) as door, AsyncExitStack() as stack:
         tabs = [await stack.enter_async_context(chromium.tab(door.url)) for _ in range(TABS)]
