@@ -49,6 +49,7 @@ from local_swarm.types import Voice
 
 ALL_LAYERS = 999
 WATCH_S = 2.0  # between looks at the memory that is left
+CARDS_S = 20.0  # between looks at graphics cards
 
 logger = logging.getLogger(__name__)
 
@@ -237,9 +238,15 @@ async def start(node: Node, config: Config) -> None:
 
 
 async def watch_memory(node: Node) -> None:
-    """Give up what can be given up while the machine runs short of memory, and take it back afterwards."""
+    """Give up what can be given up while the machine runs short of memory, and take it back afterwards. Cards are looked at again
+    now and then, so that what is told of their memory is true."""
+    loop = asyncio.get_running_loop()
+    due = loop.time() + CARDS_S
     while True:
         await asyncio.sleep(WATCH_S)
+        if node.hardware.accelerators and loop.time() > due:
+            node.hardware = await asyncio.to_thread(detect)
+            due = loop.time() + CARDS_S
         now = memory.probe()
         level = pressure(now.usable_bytes, now.available_bytes)
         if level != node.swarm.pressure:

@@ -64,7 +64,8 @@ class Daemon:
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key="none", timeout=ANSWER_S, max_retries=0)
 
     def engine(self) -> psutil.Process:
-        [child] = psutil.Process(self.process.pid).children()
+        children = psutil.Process(self.process.pid).children()
+        [child] = [one for one in children if "local_swarm.backends.llamacpp.child" in one.cmdline()]
         return child
 
     def health(self) -> tuple[int, Any]:
@@ -345,7 +346,7 @@ def test_a_damaged_model_file_is_a_sentence(tmp_path: Path, kind: str) -> None:
         (("--context", "9000000"), ("32768", "--context")),
         (("--instances", "0"), ("--instances",)),
         (("--instances", "99"), ("--instances",)),
-        (("--host", "0.0.0.0"), ("--host",)),
+        (("--host", "0.0.0.0"), ("local-swarm key",)),
         (("--port", "70000"), ("70000",)),
         (("--config", "/nowhere.yaml"), ("/nowhere.yaml",)),
         (("--nonsense",), ("--nonsense",)),

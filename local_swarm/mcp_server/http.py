@@ -5,6 +5,7 @@ Without `--mcp` it serves the user's own `local-swarm mcp` alone, which knows th
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,7 +50,20 @@ class Place:
 
 @asynccontextmanager
 async def mounted(app: FastAPI, place: Place) -> AsyncIterator[None]:
-    """`/mcp` answers while the context lasts."""
+    """`/mcp` answers while the context lasts. The sessions live in a task of their own, since the SDK's group of tasks would wrap
+    whatever error ends the context."""
     app.router.routes.append(Route(PATH, endpoint=place))
-    async with place.sessions.run():
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def run() -> None:
+        async with place.sessions.run():
+            begun.set()
+            await over.wait()
+
+    task = asyncio.create_task(run(), name="mcp-sessions")
+    await begun.wait()
+    try:
         yield
+    finally:
+        over.set()
+        await asyncio.gather(task, return_exceptions=True)

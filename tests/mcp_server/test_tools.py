@@ -171,3 +171,9 @@ async def test_without_the_flag_the_place_is_closed_to_all_but_this_users_own_pr
         with pytest.raises((MCPError, ExceptionGroup)):
             async with Client(house.url) as client:
                 await client.list_tools()
+
+
+async def test_an_error_that_ends_the_node_is_not_wrapped_by_the_sessions(open_a_house: Open) -> None:
+    with pytest.raises(LookupError):
+        async with open_a_house():
+            raise LookupError
