@@ -85,7 +85,7 @@ def main(place: Path) -> None:
     with tempfile.TemporaryDirectory() as home:
         recorder = Recorder(home)
         options = ("--port", port, "--instances", "5", "--no-federation", "--yes", "--starter")
-        daemon = recorder.run("python main.py --starter", *options, until="╰")
+        daemon = recorder.run("python main.py --starter --instances 5", *options, until="╰")
         recorder.run(f'python main.py ask "{QUESTION}"', "ask", QUESTION, "--port", port).wait(LONGEST_S)
         recorder.run("python main.py status --once", "status", "--once", "--port", port).wait(LONGEST_S)
         daemon.send_signal(signal.SIGTERM)
