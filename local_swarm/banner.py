@@ -36,6 +36,9 @@ def banner(node: Node) -> RenderableType:
     rows.add_row("workers", f"{plan.workers} voices over one set of weights, {size(used)} in use{share}")
     if node.url:
         rows.add_row("address", Text(f"{node.url}/v1", style="bold green"))
+        if node.page:
+            rows.add_row("page", Text(node.page, overflow="fold"))
         rows.add_row("ask", f'python main.py ask "{EXAMPLE}"')
         rows.add_row("opencode", "python main.py opencode --write")
+        rows.add_row("assistants", "python main.py mcp --setup")
     return Panel(rows, title=f"Local Swarm {__version__}", title_align="left", border_style="green")

@@ -18,7 +18,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
 
 from local_swarm import __version__, peering
 from local_swarm.bench.api import bench_api
@@ -27,6 +26,9 @@ from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
 from local_swarm.integrations import commands as integrations
 from local_swarm.interactive import commands as interactive
+from local_swarm.interactive.console import safe
+from local_swarm.interactive.overview import Overview
+from local_swarm.mcp_server.command import mcp as mcp_command
 from local_swarm.models import starter
 from local_swarm.places import checkout, home
 from local_swarm.vote.command import vote
@@ -38,11 +40,13 @@ ALIASES = {"--detect": "detect"}
 OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")
 
 
-class StartByDefault(TyperGroup):
+class StartByDefault(Overview):
     """Without a command it is `start`, so that `main.py --port 8001` works as `main.py start --port 8001` does."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         first = args[0] if args else ""
+        if ctx.resilient_parsing:  # a shell asks what could come next
+            return super().parse_args(ctx, args)
         if first in ALIASES:
             args = [ALIASES[first], *args[1:]]
         elif "--download-only" in args:
@@ -55,7 +59,7 @@ class StartByDefault(TyperGroup):
 HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     cls=StartByDefault,
-    help="A swarm of local language models that vote. Without a command it starts the swarm.",
+    help="A swarm of local language models that vote. Without a command it starts.",
     context_settings=HELP,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -71,6 +75,7 @@ HostOption = Annotated[
     str | None, typer.Option(help="Address of the API; beyond this machine it needs a key. [default: 127.0.0.1]")
 ]
 PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
+McpOption = Annotated[bool, typer.Option("--mcp", help="Serve MCP over HTTP as well, at /mcp.")]
 FederationOption = Annotated[
     bool | None, typer.Option("--federation/--no-federation", help="Whether to vote with other machines.")
 ]
@@ -117,6 +122,7 @@ def configured(file: Path | None, use_starter: bool, **flags: Any) -> Config:
         "federation": "network.enabled",
         "peer": "network.peers",
         "insecure": "network.insecure_lan",
+        "mcp": "server.mcp",
     }
     wishes = {names[key]: value for key, value in flags.items()}
     if use_starter:
@@ -135,6 +141,7 @@ def start(
     context: ContextOption = None,
     host: HostOption = None,
     port: PortOption = None,
+    mcp: McpOption = False,
     federation: FederationOption = None,
     peer: PeerOption = None,
     insecure: InsecureOption = False,
@@ -152,17 +159,14 @@ def start(
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
-    listed = str(roster) if roster else None
-    wishes = {
-        "model": model,
-        "instances": instances,
-        "context": context,
-        "host": host,
-        "port": port,
-        "engine": engine,
-        "roster": listed,
+    wishes = {"model": model, "instances": instances, "context": context, "host": host, "port": port, "engine": engine}
+    wishes["roster"] = str(roster) if roster else None
+    lan = {
+        "federation": federation,
+        "peer": ",".join(peer) if peer else None,
+        "insecure": insecure or None,
+        "mcp": mcp or None,
     }
-    lan = {"federation": federation, "peer": ",".join(peer) if peer else None, "insecure": insecure or None}
     config = prepared(configured(file, use_starter, **wishes, **lan), err, menu, ask=not yes)
     asyncio.run(serve(config))
 
@@ -223,7 +227,7 @@ def ask(
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Get one answer: from the swarm that runs, or from one started just for it."""
+    """Get one answer, from the swarm that runs or from one of its own."""
     from local_swarm.client import answer_to
 
     config = configured(file, use_starter, model=model, instances=instances, port=port)
@@ -273,7 +277,7 @@ app.add_typer(peering.app)
 
 # ----------------------------------------------------------------------------------------------- bench
 
-bench = typer.Typer(help="Measure how fast this is here, as ratios within one run.", context_settings=HELP)
+bench = typer.Typer(help="Measure how fast and how good this is here.", context_settings=HELP)
 app.add_typer(bench, name="bench")
 
 
@@ -325,6 +329,7 @@ integrations.register(app)  # opencode, clients, key
 bench.command("vote")(bench_vote)
 bench.command("api")(bench_api)
 app.command()(vote)
+app.command()(mcp_command)
 
 
 # ------------------------------------------------------------------------------------------------ edge
@@ -332,6 +337,7 @@ app.command()(vote)
 
 def run() -> None:
     """The program. Known errors are told in a sentence; of unknown ones the trace goes to a file."""
+    safe(sys.stdout, sys.stderr)
     try:
         app()
     except SwarmError as problem:

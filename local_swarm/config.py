@@ -25,12 +25,13 @@ PREFIX = "LOCAL_SWARM_"
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
     """`key`: what every caller must know; None demands the stored one on addresses beyond this machine, and none on this one.
-    `origins`: web pages that may call, separated by commas."""
+    `origins`: web pages that may call, separated by commas. `mcp`: whether `/mcp` is open to whom the API is open to."""
 
     host: str
     port: int
     key: str | None
     origins: str | None
+    mcp: bool
 
 
 @dataclass(frozen=True, slots=True)

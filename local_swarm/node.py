@@ -9,14 +9,15 @@ import secrets
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
+from typing import Any
 
 from fastapi import FastAPI
 
-from local_swarm.api.control import FILE, control
-from local_swarm.api.key import demanded
-from local_swarm.api.middleware import is_loopback
+from local_swarm.api.control import control
+from local_swarm.api.key import CONTROL_FILE, base_url, demanded, page_token
+from local_swarm.api.middleware import host_of, is_loopback
 from local_swarm.api.providers import providers
 from local_swarm.api.server import Door, create_app, listen, serving
 from local_swarm.api.status import EngineStatus, Status, WorkerStatus
@@ -32,8 +33,12 @@ from local_swarm.errors import DoesNotFit, SwarmError, WrongUse
 from local_swarm.hardware import memory
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
+from local_swarm.mcp_server.calls import at
+from local_swarm.mcp_server.desk import Desk
+from local_swarm.mcp_server.http import Place, mounted
+from local_swarm.mcp_server.server import server
 from local_swarm.models import starter
-from local_swarm.models.advice import advisor
+from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.selector import SMALLEST_CONTEXT, Plan
 from local_swarm.network.identity import keep
@@ -42,6 +47,7 @@ from local_swarm.places import checkout, home, offline
 from local_swarm.roster import Member
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.fallback import Chain
+from local_swarm.swarm.jury import Jury
 from local_swarm.swarm.ledger import Ledger
 from local_swarm.swarm.manager import Habits, Swarm
 from local_swarm.swarm.pressure import pressure
@@ -53,6 +59,7 @@ from local_swarm.types import Voice
 
 ALL_LAYERS = 999
 WATCH_S = 2.0  # between looks at the memory that is left
+CARDS_S = 20.0  # between looks at graphics cards
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +79,7 @@ class Node:
     mixed: bool = False
     presence: Presence | None = None
     url: str | None = None
+    page: str | None = None
     stopping: bool = field(default=False)
 
     @property
@@ -86,18 +94,24 @@ class Node:
             "stopping" if self.stopping else health.status, health.healthy, health.total, self.plan.model,
             facts.context if facts else self.plan.context, starter.NOTE if self.plan.starter else None,
             facts.answer_tokens if facts else self.plan.answer_tokens, bool(facts and facts.thinks),
-            tuple(map(engine_status, self.backends)),
+            tuple(engine_status(one, self.plan.cells) for one in self.backends),
             tuple(map(worker_status, self.swarm.workers)),
-            tuple(self.presence.peers()) if self.presence else (),
+            tuple(self.presence.peers()) if self.presence else (), self._machine(),
         )  # fmt: skip
 
+    def _machine(self) -> dict[str, Any]:
+        told = {"memory": asdict(memory.probe()), "accelerators": [asdict(one) for one in self.hardware.accelerators]}
+        return {"line": self.hardware.line, **told}
 
-def engine_status(backend: Backend) -> EngineStatus:
+
+def engine_status(backend: Backend, cells: int) -> EngineStatus:
+    """`cells`: what the plan gives an engine that counts them."""
     facts, beat = backend.facts, backend.beat
     if not facts:
         return EngineStatus("unknown", "unknown", backend.state)
     made = EngineStatus(
-        facts.engine, facts.model, backend.state, context=facts.context, answer_tokens=facts.answer_tokens,
+        facts.engine, facts.model, backend.state, cells=cells if beat else None, context=facts.context,
+        answer_tokens=facts.answer_tokens,
         parameters=facts.parameters, memory_bytes=resident_bytes(backend.pid),
     )  # fmt: skip
     if beat:
@@ -210,7 +224,8 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
     Raises WrongUse for a port, model or wish that cannot be had, other SwarmErrors when the engine does not come up.
     """
     async with AsyncExitStack() as stack:
-        entrance = door(config.server)
+        token = secrets.token_hex(32)
+        entrance = replace(door(config.server), page=page_token(token))
         made = listen(config.server.host, config.server.port) if serve else None
         if made:
             stack.callback(made.close)
@@ -221,7 +236,12 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
         if made:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            await stack.enter_async_context(serving(doors(node, config, entrance), made))
+            keep(home() / CONTROL_FILE, token)
+            address = base_url(replace(config.server, port=port))
+            node.page = f"{address}/#{entrance.page}" if is_loopback(host_of(address) or "") else None
+            app = doors(node, config, entrance, token)
+            await stack.enter_async_context(serving(app, made))
+            await stack.enter_async_context(mounted(app, tools(node, config, app.state.journal, token)))
         warming = asyncio.create_task(node.swarm.jury.sandbox.start(), name="sandbox-start")
         stack.callback(warming.cancel)
         if node.presence:
@@ -238,12 +258,10 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
             await asyncio.gather(watching, return_exceptions=True)
 
 
-def doors(node: Node, config: Config, entrance: Door) -> FastAPI:
+def doors(node: Node, config: Config, entrance: Door, token: str) -> FastAPI:
     """The users' door: on the swarm, or on the federation where other machines may be asked, which can then be commanded."""
-    token = secrets.token_hex(32) if config.network.enabled else None
-    if token:
+    if config.network.enabled:
         node.presence = Presence(config, node.swarm, node.plan.model, node.hardware.line, home() / "network")
-        keep(home() / FILE, token)
         if isinstance(node.voice, Chain):
             node.voice.instead(node.swarm, node.presence.federation)
         else:
@@ -251,9 +269,20 @@ def doors(node: Node, config: Config, entrance: Door) -> FastAPI:
     app = create_app(node.voice, node.status, node.vectors, entrance)
     if isinstance(node.voice, Chain):
         app.include_router(providers(node.voice.report))
-    if node.presence and token:
+    if node.presence:
         app.include_router(control(node.presence, token))
     return app
+
+
+def tools(node: Node, config: Config, voice: Voice, token: str) -> Place:
+    """The tools of assistants, which ask whom the API asks."""
+
+    def counsel() -> Advisor:
+        return advisor(config, detect(), graphics=engine_for_graphics(checkout()))
+
+    jury = Jury(node.swarm.jury.sandbox, node.swarm.embedder)
+    desk = Desk(voice, node.status, node.vectors, jury, counsel)
+    return Place(server(at(desk)), config.server.mcp, token)
 
 
 async def start(node: Node, config: Config) -> None:
@@ -293,9 +322,15 @@ async def start_all(node: Node) -> None:
 
 
 async def watch_memory(node: Node) -> None:
-    """Give up what can be given up while the machine runs short of memory, and take it back afterwards."""
+    """Give up what can be given up while the machine runs short of memory, and take it back afterwards. Cards are looked at again
+    now and then, so that what is told of their memory is true."""
+    loop = asyncio.get_running_loop()
+    due = loop.time() + CARDS_S
     while True:
         await asyncio.sleep(WATCH_S)
+        if node.hardware.accelerators and loop.time() > due:
+            node.hardware = await asyncio.to_thread(detect)
+            due = loop.time() + CARDS_S
         now = memory.probe()
         level = pressure(now.usable_bytes, now.available_bytes)
         if level != node.swarm.pressure:

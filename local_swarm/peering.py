@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from local_swarm.api.key import CONTROL, control_token
 from local_swarm.config import load
 from local_swarm.errors import SwarmError, WrongUse
-from local_swarm.places import home
 
 WAIT_S = 60.0
 
@@ -35,11 +35,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing
 
 def daemon(path: str, port: int | None, file: Path | None, wish: dict[str, Any] | None = None) -> Any:
     """What the running daemon answers. Raises WrongUse for a wrong wish, SwarmError where there is no daemon or it refuses."""
-    from local_swarm.api.control import HEADER, token_at
-
     server = load(file, {"server.port": port}).server
     host = f"[{server.host}]" if ":" in server.host else server.host
-    headers = {"content-type": "application/json", HEADER: token_at(home()) or ""}
+    headers = {"content-type": "application/json", CONTROL: control_token() or ""}
     data = None if wish is None else json.dumps(wish).encode()
     request = urllib.request.Request(f"http://{host}:{server.port}/v1/swarm/control/{path}", data, headers)
     try:
@@ -64,7 +62,7 @@ def refused(problem: urllib.error.HTTPError, port: int) -> SwarmError:
 
 @app.command()
 def peers(port: PortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
-    """Show the other machines of this swarm, and those seen that do not belong to it."""
+    """Show the other machines of this swarm, and strangers that were seen."""
     found = daemon("peers", port, file)
     if json_wanted:
         print(json.dumps(found))
@@ -124,7 +122,7 @@ def forget(
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Send a machine away: it is refused from now on, by all members."""
+    """Send a machine away: all members refuse it from now on."""
     found = daemon("forget", port, file, {"name": name})
     if json_wanted:
         print(json.dumps(found))
@@ -155,7 +153,8 @@ def without_daemon(file: Path | None, problem: str) -> list[dict[str, Any]]:
 def doctor(port: PortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
     """Say why other machines are not seen, and what mends it."""
     try:
-        findings = daemon("doctor", port, file)
+        with err.status("Looking at the network ..."):
+            findings = daemon("doctor", port, file)
     except SwarmError as problem:
         if isinstance(problem, WrongUse):
             raise

@@ -14,6 +14,7 @@ import yaml
 from local_swarm.api.schemas import SwarmWire
 from local_swarm.cli import app
 from local_swarm.config import flat, keys
+from reference import brought_up_to_date
 from tests.test_architecture import ORDER
 
 ROOT = Path(__file__).parent.parent
@@ -70,6 +71,12 @@ def options_table() -> str:
 def test_the_table_of_options_is_that_of_the_program() -> None:
     found = re.search(r"<!-- options start -->\n(.*?)\n?<!-- options end -->", text_of(ROOT / "README.md"), re.DOTALL)
     assert found and found[1] == options_table(), options_table()
+
+
+def test_the_reference_is_what_the_program_says() -> None:
+    guide = text_of(ROOT / "docs" / "GUIDE.md")
+    assert guide == brought_up_to_date(guide), "bring it up to date: python scripts/reference.py"
+    assert len(re.findall(r"<!-- \w+ start -->", guide)) == 6
 
 
 def test_the_default_file_has_every_setting() -> None:

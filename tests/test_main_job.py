@@ -230,6 +230,16 @@ def test_ask_asks_the_daemon_and_prints_what_the_vote_was(daemon: Daemon) -> Non
     assert json.loads(done.stdout)["object"] == "chat.completion"
 
 
+def test_status_shows_the_swarm_at_once_where_nobody_watches(daemon: Daemon) -> None:
+    done = program("status", "--port", str(daemon.port), home=daemon.home, COLUMNS="80", LINES="24")
+    assert done.returncode == 0 and "\x1b" not in done.stdout and "local-swarm-starter" in done.stdout
+    assert all(word in done.stdout for word in ("w1", "w5", "tokens/s", "memory", "llamacpp ready"))
+    told = json.loads(program("status", "--json", "--port", str(daemon.port), home=daemon.home).stdout)
+    assert len(told["workers"]) == 5 and told["engines"][0]["cells"] > 0 and told["machine"]["memory"]["total_bytes"]
+    done = program("status", "--port", str(free_port()), home=daemon.home)
+    assert done.returncode == 1 and done.stdout == "" and "No swarm runs" in done.stderr
+
+
 def test_a_second_daemon_on_the_port_is_told_so_in_a_line(daemon: Daemon) -> None:
     done = program("--starter", "--port", str(daemon.port), home=daemon.home)
     assert done.returncode == 2 and done.stdout == ""
@@ -338,7 +348,7 @@ def test_a_damaged_model_file_is_a_sentence(tmp_path: Path, kind: str) -> None:
         (("--context", "9000000"), ("32768", "--context")),
         (("--instances", "0"), ("--instances",)),
         (("--instances", "99"), ("--instances",)),
-        (("--host", "0.0.0.0"), ("0.0.0.0", "local-swarm key")),
+        (("--host", "0.0.0.0"), ("local-swarm key",)),
         (("--port", "70000"), ("70000",)),
         (("--config", "/nowhere.yaml"), ("/nowhere.yaml",)),
         (("--nonsense",), ("--nonsense",)),

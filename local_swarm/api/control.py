@@ -9,16 +9,13 @@ import contextlib
 import dataclasses
 import secrets
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
+from local_swarm.api.key import CONTROL, CONTROL_FILE
 from local_swarm.errors import BadRequest, Forbidden, WrongUse
-
-HEADER = "x-swarm-control"
-FILE = "control.token"
 
 
 class Control(Protocol):
@@ -49,10 +46,10 @@ class ForgetWish(BaseModel):
 
 def control(face: Control, token: str) -> APIRouter:
     def guard(request: Request) -> None:
-        shown = request.headers.get(HEADER, "")
+        shown = request.headers.get(CONTROL, "")
         if not secrets.compare_digest(shown.encode(), token.encode()):
             raise Forbidden(
-                f"This takes the token in {FILE}, in the daemon's LOCAL_SWARM_HOME. Use the local-swarm command."
+                f"This takes the token in {CONTROL_FILE}, in the daemon's LOCAL_SWARM_HOME. Use the local-swarm command."
             )
 
     router = APIRouter(prefix="/v1/swarm/control", dependencies=[Depends(guard)])
@@ -94,11 +91,3 @@ def as_request() -> Iterator[None]:
         yield
     except WrongUse as problem:
         raise BadRequest(problem.message) from problem
-
-
-def token_at(folder: Path) -> str | None:
-    """The running daemon's, if there is one and we may read it."""
-    try:
-        return (folder / FILE).read_text(encoding="ascii").strip() or None
-    except (OSError, UnicodeError):
-        return None

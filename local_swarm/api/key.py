@@ -1,7 +1,9 @@
-"""The address and the key of the users' door. The key is made once and kept in the swarm's home for its owner alone."""
+"""The address and the keys of the users' door: one for callers, made once, and one for this user's own commands, made at every
+start. Both lie in the swarm's home for its owner alone."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -10,6 +12,22 @@ from local_swarm.api.middleware import is_loopback
 from local_swarm.config import ServerConfig
 from local_swarm.errors import WrongUse
 from local_swarm.places import home
+
+CONTROL = "x-swarm-control"  # the header that carries the token of this user's commands
+CONTROL_FILE = "control.token"
+
+
+def control_token(folder: Path | None = None) -> str | None:
+    """That of the daemon of this home, or another one, if there is one and we may read it."""
+    try:
+        return ((folder or home()) / CONTROL_FILE).read_text(encoding="ascii").strip() or None
+    except (OSError, UnicodeError):
+        return None
+
+
+def page_token(control: str) -> str:
+    """What the page's address carries: enough to read, not to command."""
+    return hashlib.sha256(b"page" + control.encode()).hexdigest()[:20]
 
 
 def place() -> Path:

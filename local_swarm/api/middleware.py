@@ -19,11 +19,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from local_swarm.api.replies import error_body
 from local_swarm.errors import Forbidden, SwarmError, TooLarge, TooSlow, Unauthorized
 
-OPEN_PATHS = ("/health",)  # for those who watch over the daemon, who need no key
+OPEN_PATHS = (
+    "/health",
+    "/",
+)  # for those who watch over the daemon, who need no key, and for the page, which asks for it
 COUNTED = (
     *(f"/v1/{name}" for name in ("chat/completions", "completions", "embeddings", "responses", "models", "swarm")),
     "/health",
     "/metrics",
+    "/mcp",
 )
 
 

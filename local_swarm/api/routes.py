@@ -43,6 +43,7 @@ def telling(journal: Journal, metrics: Metrics, status: Callable[[], Status]) ->
 
     @router.get("/health")
     async def health() -> JSONResponse:
+        """Whether answers can be given: 200 while they can, 503 while it starts or stops. Needs no key."""
         now = status()
         body = {
             "status": now.health,
@@ -54,19 +55,23 @@ def telling(journal: Journal, metrics: Metrics, status: Callable[[], Status]) ->
 
     @router.get("/metrics")
     async def measures() -> Response:
+        """For Prometheus: requests, tokens, cache hits, queue, batch size, agreement, workers."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @router.get("/v1/models")
     async def models() -> dict[str, Any]:
+        """`swarm` (the vote), `swarm-fast` (one worker) and the real model's name, with their `context_length`."""
         return {"object": "list", "data": [entry(name, status(), born) for name in model_names(status())]}
 
     @router.get("/v1/models/{name:path}")
     async def model(name: str) -> dict[str, Any]:
+        """One of them."""
         check(name, status())
         return entry(name, status(), born)
 
     @router.get("/v1/swarm")
     async def swarm() -> dict[str, Any]:
+        """Node, engines, workers, peers, the last votes; no word of what was asked."""
         return told(journal, status())
 
     return router
@@ -81,6 +86,7 @@ def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) ->
 
     @router.post("/v1/chat/completions")
     async def chat(wish: ChatRequest, request: Request) -> Response:
+        """Chat, with tools, schemas, thoughts, log-probabilities; streamed or not."""
         check(wish.model, status())
         mode = mode_of(wish)
         events = await begun(journal, wish.prompt(mode == "fastest", session(request)))
@@ -94,6 +100,7 @@ def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) ->
 
     @router.post("/v1/completions")
     async def completions(wish: CompletionRequest, request: Request) -> Response:
+        """Continues texts; `echo`, `logprobs`, several texts at once; `suffix` for models that learned to fill a gap."""
         check(wish.model, status())
         mode = mode_of(wish)
         prompts = wish.prompts(mode == "fastest", session(request))
@@ -106,6 +113,7 @@ def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) ->
 
     @router.post("/v1/responses")
     async def responses(wish: ResponsesRequest, request: Request) -> Response:
+        """OpenAI's newer API without memory: send the whole conversation as `input`; streamed or not."""
         check(wish.model, status())
         older = wish.chat()
         mode = mode_of(older)
@@ -118,6 +126,7 @@ def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) ->
 
     @router.post("/v1/embeddings")
     async def embeddings(wish: EmbeddingsRequest, request: Request) -> Response:
+        """Vectors of length 1, as numbers or base64."""
         made = await unless_gone(embeds(wish.texts()), request)
         return JSONResponse(wish.body(made)) if made else gone()
 
@@ -158,5 +167,7 @@ def told(journal: Journal, now: Status) -> dict[str, Any]:
         "engines": [asdict(engine) for engine in now.engines],
         "workers": [asdict(worker) for worker in now.workers],
         "peers": list(now.peers),
+        "machine": now.machine,
+        "tokens": dict(journal.tokens),
         "elections": list(journal.elections),
     }

@@ -25,8 +25,9 @@ from local_swarm.api.embeddings import Embeds
 from local_swarm.api.journal import Journal
 from local_swarm.api.metrics import Metrics
 from local_swarm.api.middleware import Bounds, Counted, Gate
+from local_swarm.api.page import watching
 from local_swarm.api.replies import error_body
-from local_swarm.api.routes import answering, telling
+from local_swarm.api.routes import answering, telling, told
 from local_swarm.api.status import Status
 from local_swarm.errors import BadRequest, SwarmError, Unavailable, WrongUse
 from local_swarm.types import Voice
@@ -40,11 +41,12 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Door:
     """Who may come in: the key, where one is demanded; web pages that may call, beside those of this machine; under which
-    names of this machine, None for any."""
+    names of this machine, None for any. `page`: the token for the words of votes, None to tell them to nobody."""
 
     key: str | None = None
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] | None = ()
+    page: str | None = None
 
 
 def create_app(voice: Voice, status: Callable[[], Status], embeds: Embeds, door: Door | None = None) -> FastAPI:
@@ -52,8 +54,10 @@ def create_app(voice: Voice, status: Callable[[], Status], embeds: Embeds, door:
     app = FastAPI(title="Local Swarm", version=__version__, docs_url=None, redoc_url=None, strict_content_type=False)
     metrics = Metrics(status)
     journal = Journal(voice, metrics)
+    app.state.journal = journal  # for whoever else answers questions through this door
     app.include_router(telling(journal, metrics, status))
     app.include_router(answering(journal, embeds, status))
+    app.include_router(watching(journal, lambda: told(journal, status()), door.page))
     if door.origins:
         app.add_middleware(CORSMiddleware, allow_origins=door.origins, allow_methods=["*"], allow_headers=["*"])
     app.add_middleware(Bounds)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """`steps` decoded so far, requests in the works, cells of its cache in use, tokens written per step; None where an engine
-    does not tell."""
+    """`steps` decoded so far, requests in the works, cells of its cache in use of all `cells`, tokens written per step; None
+    where an engine does not tell."""
 
     name: str
     model: str
@@ -21,6 +21,7 @@ class EngineStatus:
     steps: int | None = None
     requests: int | None = None
     cells_used: int | None = None
+    cells: int | None = None
     batch_size: float | None = None
 
 
@@ -41,7 +42,8 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`health` is starting, ok, degraded or stopping. `answer_tokens`: what every answer is sure to get."""
+    """`health` is starting, ok, degraded or stopping. `answer_tokens`: what every answer is sure to get. `machine`: its `line`
+    for people, its `memory` and `accelerators` as `detect --json` has them."""
 
     health: str
     healthy: int
@@ -54,3 +56,4 @@ class Status:
     engines: tuple[EngineStatus, ...] = ()
     workers: tuple[WorkerStatus, ...] = ()
     peers: tuple[dict[str, Any], ...] = ()
+    machine: dict[str, Any] = field(default_factory=dict)

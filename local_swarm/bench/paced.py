@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_swarm.api.control import FILE, control
+from local_swarm.api.control import control
+from local_swarm.api.key import CONTROL_FILE
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status
 from local_swarm.backends.base import Seat
@@ -79,7 +80,7 @@ async def served(config: Config, swarm: Swarm, presence: Presence, folder: Path)
         return Status(health.status, health.healthy, health.total, "paced", 100_000)
 
     token = os.urandom(16).hex()
-    keep(folder / FILE, token)
+    keep(folder / CONTROL_FILE, token)
     app = create_app(presence.federation, status, Vectors(swarm.embedder, swarm.workers[0].backend))
     app.include_router(control(presence, token))
     made = listen(config.server.host, config.server.port)

@@ -29,7 +29,7 @@ def opencode(
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Print what opencode needs to know of this swarm, or write it into its configuration."""
+    """Tell opencode of this swarm: print its settings, or write them."""
     from local_swarm.integrations import opencode as its
     from local_swarm.integrations.running import running
 
@@ -53,6 +53,7 @@ def clients(
     name: Annotated[str | None, typer.Argument(help="aider, llm, continue or zed; all without one.")] = None,
     port: PortOption = None,
     file: FileOption = None,
+    json_wanted: JsonOption = False,
 ) -> None:
     """Print settings for other programs that can use this swarm."""
     from local_swarm.integrations.running import running
@@ -61,6 +62,9 @@ def clients(
     if name is not None and name not in SNIPPETS:
         raise WrongUse(f"There are no settings for {name!r}. There are for: {', '.join(SNIPPETS)}.")
     what = running(load(file, {"server.port": port}))
+    if json_wanted:
+        print(json.dumps({one: SNIPPETS[one](what) for one in ([name] if name else SNIPPETS)}))
+        return
     for one in [name] if name else SNIPPETS:
         if not name:
             out.print(f"--- {one}", style="bold")
@@ -73,7 +77,7 @@ def key(
     ] = False,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Show the key that callers from other machines must know, after making one if there is none."""
+    """Show the key for callers from other machines; made at first use."""
     from local_swarm.api.key import made
 
     found = made(anew=new)

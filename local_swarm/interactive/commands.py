@@ -15,6 +15,7 @@ from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import BadModelFile, WrongUse
 from local_swarm.hardware.detector import detect as look
 from local_swarm.hardware.profile import Hardware, hardware_from
+from local_swarm.interactive.watching import status
 from local_swarm.models import starter
 from local_swarm.places import checkout, data_folder, home
 
@@ -35,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command()(detect)
     app.command()(plan)
     app.command()(download)
+    app.command()(status)
     app.add_typer(models, name="models", invoke_without_command=True)
     app.add_typer(config, name="config")
 
@@ -43,7 +45,7 @@ def detect(json_wanted: JsonOption = False) -> None:
     """Show what this machine has to compute with."""
     from local_swarm.interactive.show import hardware_table
 
-    hardware = look()
+    hardware = looked()
     if json_wanted:
         print(json.dumps(hardware.as_json()))
     else:
@@ -69,7 +71,7 @@ def plan(
     flags = {"models.model": wish, "swarm.instances": instances, "models.context": context}
     chosen = settings.load(file, flags)
     graphics = hardware is not None or engine_for_graphics(checkout())
-    counsel = advisor(chosen, other_machine(hardware) if hardware else look(), graphics=graphics)
+    counsel = advisor(chosen, other_machine(hardware) if hardware else looked(), graphics=graphics)
     if chosen.models.model is not None:
         what = counsel.plan_for(counsel.find(chosen.models.model))
     else:
@@ -80,6 +82,12 @@ def plan(
         print(json.dumps(what.as_json()))
     else:
         out.print(plan_table(what))
+
+
+def looked() -> Hardware:
+    """This machine. It takes up to two seconds, so something is shown meanwhile."""
+    with err.status("Looking at this machine ..."):
+        return look()
 
 
 def other_machine(path: Path) -> Hardware:
@@ -100,12 +108,12 @@ def download(
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Fetch a model, verify it and stop. Goes on where an earlier attempt ended."""
+    """Fetch a model, verify it and stop; goes on where it was broken off."""
     from local_swarm.interactive.prepare import fetched
     from local_swarm.models.advice import advisor, name_of
 
     chosen = settings.load(file, {"models.model": model or model_option})
-    counsel = advisor(chosen, look(), graphics=engine_for_graphics(checkout()))
+    counsel = advisor(chosen, looked(), graphics=engine_for_graphics(checkout()))
     found = counsel.find(chosen.models.model or name_of(counsel.recommended()))
     done = fetched(found, chosen, err)
     told = {
@@ -150,7 +158,7 @@ def list_models(
     from local_swarm.interactive.show import models_table
     from local_swarm.models.advice import advisor
 
-    counsel = advisor(settings.load(file), look())
+    counsel = advisor(settings.load(file), looked())
     if json_wanted:
         print(json.dumps([counsel.described(entry) for entry in counsel.catalogue]))
         return

@@ -12,7 +12,7 @@ import pytest
 from local_swarm.api.connection import Impatient
 from local_swarm.api.server import Door as Entrance
 from local_swarm.api.server import create_app, listen, serving
-from local_swarm.api.status import Status
+from local_swarm.api.status import Status, WorkerStatus
 from local_swarm.backends.fake import Fake
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
@@ -50,7 +50,11 @@ async def open_door(
 
     def status() -> Status:
         health = swarm.health
-        return Status(health.status, health.healthy, health.total, "fake", 1000, "a test")
+        told = tuple(
+            WorkerStatus(one.name, "fake", one.healthy, one.busy, one.requests, one.failures, None, None, one.tokens)
+            for one in swarm.workers
+        )
+        return Status(health.status, health.healthy, health.total, "fake", 1000, "a test", workers=told)
 
     made = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{made.getsockname()[1]}"

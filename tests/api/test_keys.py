@@ -63,7 +63,7 @@ async def test_listed_pages_may_call_and_others_may_not(open_a_door: Any) -> Non
 
 
 def server(**facts: Any) -> ServerConfig:
-    return ServerConfig(**{"host": "127.0.0.1", "port": 0, "key": None, "origins": None, **facts})
+    return ServerConfig(**{"host": "127.0.0.1", "port": 0, "key": None, "origins": None, "mcp": False, **facts})
 
 
 def test_beyond_this_machine_a_key_is_demanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_swarm.api.control import HEADER, token_at
+from local_swarm.api.key import CONTROL, control_token
 
 ROOT = Path(__file__).parents[2]
 CLONE_NEWNET = 0x40000000
@@ -143,7 +143,7 @@ class Host:
         """JSON from its API, asked on the host itself; the error's body where it refuses."""
 
         def fetch() -> Any:
-            headers = {"content-type": "application/json", HEADER: token_at(self.home) or ""}
+            headers = {"content-type": "application/json", CONTROL: control_token(self.home) or ""}
             data = None if wish is None else json.dumps(wish).encode()
             try:
                 with urllib.request.urlopen(

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from local_swarm.api.control import FILE, HEADER
+from local_swarm.api.key import CONTROL, CONTROL_FILE
 from local_swarm.backends.fake import Fake
 from local_swarm.bench.federation import Wish, measured
 from local_swarm.bench.paced import node
@@ -101,7 +101,7 @@ async def calls(folder: Path, steps: Callable[[Call], Awaitable[None]], **settin
     async with node("here", folder, QUICK, **wish) as one, aiohttp.ClientSession() as http:
 
         async def call(path: str, wish: Any = None, token: str | None = None) -> tuple[int, Any]:
-            headers = {HEADER: (folder / FILE).read_text(encoding="ascii") if token is None else token}
+            headers = {CONTROL: (folder / CONTROL_FILE).read_text(encoding="ascii") if token is None else token}
             url = f"{one.url}/v1/swarm/control/{path}"
             async with http.request("GET" if wish is None else "POST", url, json=wish, headers=headers) as answer:
                 return answer.status, await answer.json()
@@ -120,7 +120,7 @@ async def test_only_who_can_read_our_file_may_command(tmp_path: Path) -> None:
             ("doctor", None),
         ):
             status, said = await call(path, wish, token="0" * 64)
-            assert status == 403 and FILE in said["error"]["message"]
+            assert status == 403 and CONTROL_FILE in said["error"]["message"]
 
     await calls(tmp_path, steps)
 

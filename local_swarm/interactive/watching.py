@@ -1,0 +1,96 @@
+"""The `status` command: words in, what the running daemon says of itself out, once or for as long as somebody looks."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from local_swarm import config as settings
+from local_swarm.api.key import base_url, headers, known
+from local_swarm.errors import SwarmError
+
+LOOK_S = 1.0
+KNOCK_S = 5.0
+
+out = Console(highlight=False)
+
+
+def status(
+    port: Annotated[int | None, typer.Option(help="Port of the running swarm. [default: 8000]")] = None,
+    file: Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Show it once and stop, as where the output is no terminal.")
+    ] = False,
+    json_wanted: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Watch the running swarm: workers, votes, peers, memory. Ctrl-C ends it."""
+    from local_swarm.interactive.status import screen
+
+    server = settings.load(file, {"server.port": port}).server
+    told = look(server)
+    if json_wanted:
+        print(json.dumps(told))
+    elif once or not out.is_terminal:
+        out.print(screen(told, height=out.height))
+    else:
+        watch(server, told)
+
+
+def look(server: settings.ServerConfig) -> dict[str, Any]:
+    """Raises SwarmError where nobody answers, or not us."""
+    request = urllib.request.Request(f"{base_url(server)}/v1/swarm", headers=headers(known(server)))
+    try:
+        with urllib.request.urlopen(request, timeout=KNOCK_S) as response:
+            told: dict[str, Any] = json.load(response)
+            return told
+    except urllib.error.HTTPError as problem:
+        with problem:
+            raise SwarmError(f"What runs on port {server.port} answers with status {problem.code}.") from problem
+    except (OSError, ValueError) as problem:
+        raise SwarmError(f"No swarm runs on port {server.port}. Start one: local-swarm") from problem
+
+
+def watch(server: settings.ServerConfig, told: dict[str, Any]) -> None:
+    """Until Ctrl-C; a daemon that goes away is waited for."""
+    from rich.live import Live
+    from rich.text import Text
+
+    from local_swarm.interactive.status import screen
+
+    speed = Speed()
+    with Live(screen=True, auto_refresh=False, console=out, vertical_overflow="crop") as live:
+        try:
+            while True:
+                try:
+                    told = look(server)
+                    shown: Any = screen(told, speed.of(told, time.monotonic()), out.height)
+                except SwarmError as problem:
+                    shown = Text(problem.message, style="yellow")
+                live.update(shown, refresh=True)
+                time.sleep(LOOK_S)
+        except KeyboardInterrupt:
+            pass
+
+
+class Speed:
+    """Tokens a second of all workers together, from one look to the next while the same ones work."""
+
+    def __init__(self) -> None:
+        self.tokens, self.at, self.last = 0, 0.0, 0.0
+
+    def of(self, told: dict[str, Any], now: float) -> float | None:
+        """None at the first look. Workers count a token when its answer is done, so it holds until nobody works."""
+        tokens, before, then = sum(one["tokens"] for one in told["workers"]), self.tokens, self.at
+        first, self.tokens, self.at = then == 0.0, tokens, now
+        if first:
+            return None
+        busy = any(one["busy"] for one in told["workers"])
+        self.last = (tokens - before) / (now - then) if tokens > before else self.last if busy else 0.0
+        return self.last

@@ -1,0 +1,58 @@
+"""The command that serves an assistant in, settings for assistants to paste out. Pure, but for where this program lies."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from local_swarm.places import checkout
+
+NAME = "local-swarm"
+
+
+def own_command(*words: str) -> list[str]:
+    """How another program starts this one, wherever it stands itself."""
+    if root := checkout():
+        return [sys.executable, str(root / "main.py"), *words]
+    script = Path(sys.executable).with_name("local-swarm.exe" if sys.platform == "win32" else "local-swarm")
+    return [str(script), *words] if script.exists() else [sys.executable, "-m", "local_swarm", *words]
+
+
+def servers(key: str, command: Sequence[str], **more: str) -> str:
+    entry = {**more, "command": command[0], "args": list(command[1:])}
+    return json.dumps({key: {NAME: entry}}, indent=2)
+
+
+def opencode(command: Sequence[str]) -> str:
+    entry = {"type": "local", "command": list(command), "enabled": True}
+    return "// opencode.json\n" + json.dumps({"mcp": {NAME: entry}}, indent=2)
+
+
+def claude(command: Sequence[str]) -> str:
+    line = f"claude mcp add {NAME} -- {shlex.join(command)}"
+    return f"# Claude Code\n{line}\n\n// Claude Desktop: claude_desktop_config.json\n{servers('mcpServers', command)}"
+
+
+def cursor(command: Sequence[str]) -> str:
+    return "// ~/.cursor/mcp.json\n" + servers("mcpServers", command)
+
+
+def vscode(command: Sequence[str]) -> str:
+    return "// .vscode/mcp.json\n" + servers("servers", command, type="stdio")
+
+
+def zed(command: Sequence[str]) -> str:
+    return "// Zed's settings.json\n" + servers("context_servers", command)
+
+
+ASSISTANTS: Mapping[str, Callable[[Sequence[str]], str]] = {
+    "opencode": opencode, "claude": claude, "cursor": cursor, "vscode": vscode, "zed": zed,
+}  # fmt: skip
+
+
+def settings(command: Sequence[str]) -> str:
+    """For all of them."""
+    return "\n\n".join(f"--- {name}\n{made(command)}" for name, made in ASSISTANTS.items())

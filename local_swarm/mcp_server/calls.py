@@ -1,0 +1,60 @@
+"""A desk in, a caller of its tools out, for an MCP server of this process.
+
+A call reports progress at least every `pause_s`, since clients cut off tools that are silent for a minute, and is given up when
+its client cancels it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+import anyio
+import mcp_types
+
+from local_swarm.errors import SwarmError
+from local_swarm.mcp_server.desk import Course, Desk
+from local_swarm.mcp_server.server import Caller, Tell, failed, text
+
+PAUSE_S = 8.0
+
+logger = logging.getLogger(__name__)
+
+
+def at(desk: Desk, pause_s: float = PAUSE_S) -> Caller:
+    """The tools of this process. Errors become results that a model can read and act on."""
+
+    async def call(name: str, arguments: Mapping[str, Any], tell: Tell) -> mcp_types.CallToolResult:
+        course, began = Course(), time.monotonic()
+
+        async def report() -> None:
+            seconds = time.monotonic() - began
+            await tell(seconds, None, f"{course.words}, {seconds:.0f} s")
+
+        try:
+            found = await with_reports(desk.call(name, arguments, course), report, pause_s)
+        except SwarmError as problem:
+            return failed(problem.message)
+        except Exception:
+            logger.exception("The tool %s failed.", name)
+            return failed("Something went wrong inside the swarm; its log says what.")
+        told = found.model_dump(mode="json")
+        return mcp_types.CallToolResult(content=[text(found.model_dump_json())], structured_content=told)
+
+    return call
+
+
+async def with_reports(work: Coroutine[Any, Any, Any], report: Callable[[], Awaitable[None]], pause_s: float) -> Any:
+    """The result of `work`, with a report whenever `pause_s` passes. Cancelling it cancels the work and waits for its end."""
+    task = asyncio.create_task(work, name="tool")
+    try:
+        while not (await asyncio.wait({task}, timeout=pause_s))[0]:
+            await report()
+        return task.result()
+    finally:
+        task.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,181 @@
+"""A tool and its arguments in, its result out. Knows the swarm, nothing of MCP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from local_swarm.api.embeddings import Embeds
+from local_swarm.api.status import Status
+from local_swarm.errors import BadRequest
+from local_swarm.mcp_server.machine import hardware_found, models_found
+from local_swarm.mcp_server.tools import (
+    TOOLS,
+    Alternative,
+    AnswerFound,
+    CodeFound,
+    CodeWish,
+    ComparisonFound,
+    EmbedWish,
+    Nothing,
+    Question,
+    SwarmFound,
+    Texts,
+    Value,
+    VectorsFound,
+    WorkerFound,
+    WorkersFound,
+)
+from local_swarm.models.advice import Advisor
+from local_swarm.swarm.extract import extract
+from local_swarm.swarm.jury import Jury
+from local_swarm.swarm.question import question, question_of
+from local_swarm.types import Candidate, Election, Message, Prompt, Sampling, Usage, Voice
+
+BRIEF = 600  # characters of a losing answer
+MOST_ALTERNATIVES = 4
+
+
+@dataclass(slots=True)
+class Course:
+    """How far a call has come: for progress reports. `expected` None: not known yet."""
+
+    answers: int = 0
+    expected: int | None = None
+
+    @property
+    def words(self) -> str:
+        if not self.answers:
+            return "waiting for the first answer"
+        of = f" of {self.expected}" if self.expected else ""
+        return f"{self.answers}{of} answers are in"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the tools do. `voice` answers questions, `jury` judges answers that are brought and learns nothing from them,
+    `advisor` looks at machine and disk anew whenever it is called."""
+
+    voice: Voice
+    status: Callable[[], Status]
+    embeds: Embeds
+    jury: Jury
+    advisor: Callable[[], Advisor]
+
+    async def call(self, name: str, arguments: Mapping[str, Any] | None, course: Course) -> Value:
+        """Raises BadRequest for a tool that there is not and arguments it cannot take, else SwarmErrors."""
+        if name not in TOOLS:
+            raise BadRequest(f"There is no tool {name!r}. There are: {', '.join(TOOLS)}.")
+        try:
+            wish = TOOLS[name].takes.model_validate(arguments or {})
+        except ValidationError as problem:
+            raise BadRequest(mistake(name, problem)) from problem
+        does: Mapping[str, Callable[[Any, Course], Awaitable[Value]]] = {
+            "generate_code": self.generate_code, "ask_swarm": self.ask_swarm, "compare_answers": self.compare_answers,
+            "embed": self.embed, "get_swarm_status": self.get_swarm_status, "get_worker_details": self.get_worker_details,
+            "get_hardware_info": self.get_hardware_info, "list_available_models": self.list_available_models,
+        }  # fmt: skip
+        return await does[name](wish, course)
+
+    async def generate_code(self, wish: CodeWish, course: Course) -> CodeFound:
+        prompt = prompt_of(wish)
+        election = await self._ask(prompt, course)
+        asked = question_of(prompt)
+
+        def code(candidate: Candidate) -> str:
+            answer = extract(candidate, asked)
+            return answer.body if answer.kind == "code" else ""
+
+        return CodeFound(
+            **self._verdict(election), code=code(election.elected), text=election.elected.text,
+            alternatives=alternatives(election, lambda candidate: code(candidate) or candidate.text),
+        )  # fmt: skip
+
+    async def ask_swarm(self, wish: Question, course: Course) -> AnswerFound:
+        election = await self._ask(prompt_of(wish, wish.system), course)
+        others = alternatives(election, lambda candidate: candidate.text)
+        return AnswerFound(**self._verdict(election), text=election.elected.text, alternatives=others)
+
+    async def compare_answers(self, wish: Texts, _course: Course) -> ComparisonFound:
+        candidates = [
+            Candidate(text, f"answer {number}", "stop", Usage(0, 0), 0.0) for number, text in enumerate(wish.answers)
+        ]
+        began = time.monotonic()
+        election = await self.jury.elect(question(wish.prompt), candidates, wish.strategy or "auto")
+        return ComparisonFound(
+            winner=election.winner, agreement=round(election.agreement, 4), strategy=election.strategy,
+            clusters=[list(cluster) for cluster in election.clusters], latency_s=round(time.monotonic() - began, 3),
+            text=election.elected.text, note=election.note,
+        )  # fmt: skip
+
+    async def embed(self, wish: EmbedWish, _course: Course) -> VectorsFound:
+        if not all(wish.texts):
+            raise BadRequest("embed: texts: none of them may be empty.")
+        made = await self.embeds(wish.texts)
+        vectors = [[round(float(number), 6) for number in vector] for vector in made.vectors]
+        return VectorsFound(model=made.model, dimensions=len(vectors[0]), vectors=vectors, note=made.note)
+
+    async def get_swarm_status(self, _wish: Nothing, _course: Course) -> SwarmFound:
+        now = self.status()
+        sizes = [engine.memory_bytes for engine in now.engines if engine.memory_bytes is not None]
+        return SwarmFound(
+            running=now.health in ("ok", "degraded"), model=now.model, healthy_workers=now.healthy, total_workers=now.total,
+            memory_bytes=sum(sizes) if sizes else None, peers=list(now.peers), note=now.note,
+        )  # fmt: skip
+
+    async def get_worker_details(self, _wish: Nothing, _course: Course) -> WorkersFound:
+        return WorkersFound(workers=[WorkerFound.model_validate(asdict(worker)) for worker in self.status().workers])
+
+    async def get_hardware_info(self, _wish: Nothing, _course: Course) -> Value:
+        return await hardware_found(self.advisor)
+
+    async def list_available_models(self, _wish: Nothing, _course: Course) -> Value:
+        return await models_found(self.advisor)
+
+    async def _ask(self, prompt: Prompt, course: Course) -> Election:
+        course.expected = prompt.voices
+        async with aclosing(self.voice.answer(prompt)) as events:
+            async for event in events:
+                if isinstance(event, Candidate):
+                    course.answers += 1
+                elif isinstance(event, Election):
+                    return event
+        raise AssertionError("an answer ends with an election")
+
+    def _verdict(self, election: Election) -> dict[str, Any]:
+        notes = [note for note in (self.status().note, election.note, election.elected.flaw) if note]
+        return {
+            "agreement": round(election.agreement, 4), "strategy": election.strategy,
+            "candidates": len(election.candidates), "latency_s": round(election.seconds, 3),
+            "note": " ".join(notes) or None,
+        }  # fmt: skip
+
+
+def prompt_of(wish: CodeWish | Question, system: str | None = None) -> Prompt:
+    before = (Message("system", system),) if system else ()
+    return Prompt(
+        (*before, Message("user", wish.prompt)),
+        sampling=Sampling(temperature=wish.temperature, max_tokens=wish.max_tokens),
+        voices=wish.workers, strategy=wish.strategy,
+    )  # fmt: skip
+
+
+def alternatives(election: Election, shown: Callable[[Candidate], str]) -> list[Alternative]:
+    """What the clusters beside the winner's said, the largest first, each in brief and by its first member."""
+    made: list[Alternative] = []
+    for cluster in election.clusters:
+        if election.winner not in cluster and len(made) < MOST_ALTERNATIVES:
+            text = shown(election.candidates[cluster[0]])
+            made.append(Alternative(workers=len(cluster), text=text[:BRIEF], shortened=len(text) > BRIEF))
+    return made
+
+
+def mistake(name: str, problem: ValidationError) -> str:
+    first = problem.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{name}: {place}: {first['msg']}. It takes: {', '.join(TOOLS[name].takes.model_fields) or 'nothing'}."

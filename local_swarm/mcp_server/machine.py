@@ -1,0 +1,40 @@
+"""An adviser in, what there is to say of this machine and the models for it out: true whether a swarm runs or not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from local_swarm.mcp_server.tools import HardwareFound, ModelFound, ModelsFound, SizeFound
+from local_swarm.models.advice import Advisor
+from local_swarm.models.budget import places
+
+
+async def hardware_found(advisor: Callable[[], Advisor]) -> HardwareFound:
+    """Looking takes up to two seconds, so it is done in a thread."""
+    counsel = await asyncio.to_thread(advisor)
+    room = places(counsel.hardware, counsel.rules)[0].budget_bytes
+    return HardwareFound(**counsel.hardware.as_json(), available_for_models_bytes=room)
+
+
+async def models_found(advisor: Callable[[], Advisor]) -> ModelsFound:
+    return await asyncio.to_thread(lambda: by_family(advisor()))
+
+
+def by_family(counsel: Advisor) -> ModelsFound:
+    """The catalogue as a model can read it: a family is a model, its sizes are variants."""
+    families: dict[str, list[SizeFound]] = {}
+    for entry in counsel.catalogue:
+        told = counsel.described(entry)
+        size = SizeFound(
+            size=told["size"], quantizations=told["quantizations"], fits=told["fits"], on_disk=told["on_disk"]
+        )
+        families.setdefault(told["family"], []).append(size)
+    return ModelsFound(
+        models=[
+            ModelFound(
+                id=name, variants=sizes, fits=any(one.fits for one in sizes), on_disk=any(one.on_disk for one in sizes)
+            )
+            for name, sizes in families.items()
+        ]
+    )

@@ -1,0 +1,154 @@
+"""An assistant's stdio in, calls to the daemon out. Loads no model, starts at once and outlives the daemon's restarts.
+
+Every call is a connection of its own: a daemon that comes, goes or comes back is found by the next call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import mcp_types
+from mcp import MCPError
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server.stdio import stdio_server
+
+from local_swarm.api.key import CONTROL, base_url, control_token, headers, known
+from local_swarm.config import Config
+from local_swarm.errors import SwarmError
+from local_swarm.mcp_server.server import PATH, Tell, failed, server, text
+from local_swarm.mcp_server.tools import SwarmFound, Value
+from local_swarm.places import checkout, home
+
+SILENCE_S = 60.0  # the daemon reports every few seconds, so a longer silence is a death
+KNOCK_S = 3.0
+START_S = 300.0  # a large model takes its time to load
+LOOK_S = 1.0
+ASKING = ("generate_code", "ask_swarm", "embed")  # these need the model; the others answer while it loads
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """The daemon on this machine's port. `command` starts it where that is allowed, None where it is not."""
+
+    config: Config
+    command: Sequence[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return base_url(self.config.server)
+
+    @asynccontextmanager
+    async def client(self) -> Any:
+        shown = {**headers(known(self.config.server)), CONTROL: control_token() or ""}
+        timeout = httpx2.Timeout(KNOCK_S, read=SILENCE_S)
+        async with (
+            plain_http(timeout, shown) as http,
+            Client(streamable_http_client(self.url + PATH, http_client=http), cache=None) as client,
+        ):
+            yield client
+
+    async def health(self) -> int | None:
+        """The status of its health, None where nobody answers."""
+        try:
+            async with plain_http(httpx2.Timeout(KNOCK_S)) as http:
+                return int((await http.get(f"{self.url}/health")).status_code)
+        except (httpx2.HTTPError, OSError):
+            return None
+
+    async def ready(self, tell: Tell) -> bool:
+        """Whether it answers, after starting it where that is allowed and waiting for one that is starting. Raises SwarmError for
+        one that ends while it starts."""
+        now = await self.health()
+        if now == 200 or (now is None and not self.command):
+            return now == 200
+        started = launch(self.command) if now is None and self.command else None
+        waited = 0.0
+        while waited < START_S:
+            await tell(waited, None, f"the swarm is starting, {waited:.0f} s")
+            await asyncio.sleep(LOOK_S)
+            waited += LOOK_S
+            now = await self.health()
+            if now == 200:
+                return True
+            if now is None and (started is None or started.poll() is not None):
+                raise SwarmError(f"The swarm ended while it was starting. Why, says {log()}, or: local-swarm")
+        return False
+
+    def absent(self) -> str:
+        return (
+            f"No swarm runs on port {self.config.server.port} of this machine. Ask the user to start it with `local-swarm`, or "
+            "to let you start it: `local-swarm mcp --start` in your settings."
+        )
+
+    async def call(self, name: str, arguments: Mapping[str, Any], tell: Tell) -> mcp_types.CallToolResult:
+        """See `Caller`."""
+        if name == "get_swarm_status" and await self.health() is None:
+            return given(SwarmFound(running=False, note=self.absent()))
+        try:
+            waits = name in ASKING or await self.health() is None
+            if waits and not await self.ready(tell):
+                return failed(self.absent())
+            async with self.client() as client:
+                found: mcp_types.CallToolResult = await client.call_tool(name, dict(arguments), progress_callback=tell)
+                return found
+        except BaseExceptionGroup as problems:
+            return failed(told(first(problems)))
+        except SwarmError as problem:
+            return failed(problem.message)
+        except (MCPError, httpx2.HTTPError, OSError) as problem:
+            return failed(told(problem))
+
+
+def plain_http(timeout: httpx2.Timeout, headers: Mapping[str, str] | None = None) -> httpx2.AsyncClient:
+    """To this machine: without the user's proxies, and without the certificates of the world, which take longer to read than a
+    call takes."""
+    return httpx2.AsyncClient(headers=dict(headers or {}), timeout=timeout, trust_env=False, verify=False)
+
+
+def log() -> Path:
+    return home() / "logs" / "daemon.log"
+
+
+def launch(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """A process that outlives this one and has nothing of its input and output, nor of the folder it happens to be in."""
+    own: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        own = {"creationflags": subprocess.CREATE_NO_WINDOW}
+    log().parent.mkdir(parents=True, exist_ok=True)
+    with log().open("wb") as said:
+        return subprocess.Popen(
+            list(command), stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=checkout(), **own
+        )
+
+
+def first(problems: BaseExceptionGroup) -> BaseException:
+    found: BaseException = problems
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
+
+
+def told(problem: BaseException) -> str:
+    return f"The swarm stopped answering in the middle of the call ({problem or type(problem).__name__}). Try again."
+
+
+def given(found: Value) -> mcp_types.CallToolResult:
+    return mcp_types.CallToolResult(
+        content=[text(found.model_dump_json())], structured_content=found.model_dump(mode="json")
+    )
+
+
+async def serve(daemon: Daemon) -> None:
+    """Until the assistant closes our input."""
+    made = server(daemon.call)
+    async with stdio_server() as (reading, writing):
+        await made.run(reading, writing, made.create_initialization_options())

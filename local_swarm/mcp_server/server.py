@@ -1,0 +1,52 @@
+"""A caller of tools in, an MCP server out. Only tools are advertised: anything more would cost assistants tokens.
+
+Kept light, since every assistant starts a process that imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import mcp_types
+from mcp.server.lowlevel import Server
+
+from local_swarm import __version__
+from local_swarm.mcp_server.tools import TOOLS
+
+PATH = "/mcp"  # of the HTTP transport, on the users' door
+INSTRUCTIONS = (
+    "Local models on this machine or network that answer together and vote. Use generate_code or ask_swarm for a second opinion "
+    "with a measured agreement; low agreement means: check it. They see nothing but the prompt."
+)
+
+Tell = Callable[[float, float | None, str | None], Awaitable[None]]
+
+
+class Caller(Protocol):
+    """Whoever runs tools: this process, or another one that is asked. Never raises SwarmErrors."""
+
+    async def __call__(self, name: str, arguments: Mapping[str, Any], tell: Tell) -> mcp_types.CallToolResult: ...
+
+
+def server(caller: Caller) -> Server[Any]:
+    """Serves both eras of the protocol, on any transport."""
+
+    async def list_tools(_context: Any, _page: Any) -> mcp_types.ListToolsResult:
+        return mcp_types.ListToolsResult(tools=[tool.listed for tool in TOOLS.values()])
+
+    async def call_tool(context: Any, wish: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
+        return await caller(wish.name, wish.arguments or {}, context.session.report_progress)
+
+    return Server(
+        "local-swarm", version=__version__, title="Local Swarm", instructions=INSTRUCTIONS,
+        on_list_tools=list_tools, on_call_tool=call_tool,
+    )  # fmt: skip
+
+
+def failed(message: str) -> mcp_types.CallToolResult:
+    return mcp_types.CallToolResult(content=[text(message)], is_error=True)
+
+
+def text(words: str) -> mcp_types.TextContent:
+    return mcp_types.TextContent(type="text", text=words)

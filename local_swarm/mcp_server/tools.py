@@ -1,0 +1,248 @@
+"""The tools that assistants see, as values: names, what they take, what they give. Knows neither MCP's transports nor the swarm.
+
+Descriptions are read by models and cost them tokens, so they are short and say when to use what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import mcp_types
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import GenerateJsonSchema
+
+from local_swarm.types import Strategy
+
+MOST_VOICES = 32
+MOST_ANSWERS = 64
+MOST_TEXTS = 256
+
+
+class Untitled(GenerateJsonSchema):
+    """Schemas without the titles that pydantic makes of names: they say nothing new."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+class Value(BaseModel):
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+    @classmethod
+    def described(cls) -> dict[str, Any]:
+        """Its JSON schema."""
+        made = cls.model_json_schema(schema_generator=Untitled)
+        for part in (made, *made.get("$defs", {}).values()):
+            part.pop("title", None)
+            part.pop("description", None)
+        return made
+
+
+# ----------------------------------------------------------------------------------------------- what tools take
+
+Length = Annotated[int | None, Field(ge=1, description="Longest answer, in tokens.")]
+Warmth = Annotated[
+    float | None, Field(ge=0, le=2, description="Of all workers but the first; 0 asks one worker, without a vote.")
+]
+Way = Annotated[Strategy | None, Field(description="How to vote; leave it out unless you were told.")]
+Voices = Annotated[int | None, Field(ge=1, le=MOST_VOICES, description="How many workers answer; all without it.")]
+
+
+class Nothing(Value):
+    pass
+
+
+class CodeWish(Value):
+    prompt: Annotated[str, Field(min_length=1, description="What the code must do, complete in itself.")]
+    max_tokens: Length = None
+    temperature: Warmth = None
+    strategy: Way = None
+    workers: Voices = None
+
+
+class Question(Value):
+    prompt: Annotated[str, Field(min_length=1, description="The question, complete in itself.")]
+    system: Annotated[str | None, Field(description="Instructions that go before it.")] = None
+    max_tokens: Length = None
+    temperature: Warmth = None
+    strategy: Way = None
+    workers: Voices = None
+
+
+class Texts(Value):
+    answers: Annotated[list[str], Field(min_length=1, max_length=MOST_ANSWERS, description="The answers to compare.")]
+    prompt: Annotated[str, Field(description="The question that they answer; examples in it are used as tests.")] = ""
+    strategy: Way = None
+
+
+class EmbedWish(Value):
+    texts: Annotated[list[str], Field(min_length=1, max_length=MOST_TEXTS)]
+
+
+# ----------------------------------------------------------------------------------------------- what tools give
+
+
+class HardwareFound(Value):
+    model_config = ConfigDict(extra="allow")
+    os: str
+    arch: str
+    cpu: dict[str, Any]
+    memory: dict[str, Any]
+    accelerators: list[dict[str, Any]]
+    available_for_models_bytes: int | None
+
+
+class SwarmFound(Value):
+    running: bool
+    model: str | None = None
+    healthy_workers: int = 0
+    total_workers: int = 0
+    memory_bytes: int | None = None
+    peers: list[dict[str, Any]] = []
+    note: str | None = None
+
+
+class Alternative(Value):
+    """An answer that lost: how many workers said it, and its beginning."""
+
+    workers: int
+    text: str
+    shortened: bool = False
+
+
+class CodeFound(Value):
+    agreement: float
+    strategy: str
+    candidates: int
+    latency_s: float
+    code: str
+    text: str
+    alternatives: list[Alternative]
+    note: str | None = None
+
+
+class AnswerFound(Value):
+    agreement: float
+    strategy: str
+    candidates: int
+    latency_s: float
+    text: str
+    alternatives: list[Alternative]
+    note: str | None = None
+
+
+class ComparisonFound(Value):
+    winner: int
+    agreement: float
+    strategy: str
+    clusters: list[list[int]]
+    latency_s: float
+    text: str
+    note: str | None = None
+
+
+class VectorsFound(Value):
+    model: str
+    dimensions: int
+    vectors: list[list[float]]
+    note: str | None = None
+
+
+class SizeFound(Value):
+    size: str
+    quantizations: list[str]
+    fits: bool
+    on_disk: bool
+
+
+class ModelFound(Value):
+    id: str
+    variants: list[SizeFound]
+    fits: bool
+    on_disk: bool
+
+
+class ModelsFound(Value):
+    models: list[ModelFound]
+
+
+class WorkerFound(Value):
+    id: str
+    engine: str
+    healthy: bool
+    requests: int
+    average_latency_s: float | None
+    tokens_per_s: float | None
+
+
+class WorkersFound(Value):
+    workers: list[WorkerFound]
+
+
+# ----------------------------------------------------------------------------------------------------- the tools
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """`takes` and `gives` are its arguments and its structured result."""
+
+    name: str
+    title: str
+    about: str
+    takes: type[Value]
+    gives: type[Value]
+
+    @property
+    def listed(self) -> mcp_types.Tool:
+        """As clients are told of it. No tool changes anything or leaves the local network."""
+        hints = mcp_types.ToolAnnotations(
+            read_only_hint=True, destructive_hint=False, idempotent_hint=False, open_world_hint=False
+        )
+        return mcp_types.Tool(
+            name=self.name, title=self.title, description=self.about, input_schema=self.takes.described(),
+            output_schema=self.gives.described(), annotations=hints,
+        )  # fmt: skip
+
+
+TOOLS: Mapping[str, Tool] = {
+    tool.name: tool
+    for tool in (
+        Tool(
+            "generate_code", "Generate code by vote",
+            "Several local models write the code and vote by what it does. Gives the winner, how sure the vote is "
+            "(agreement, 0 to 1) and what the dissenters wrote. It sees nothing but the prompt. May take minutes.",
+            CodeWish, CodeFound,
+        ),
+        Tool(
+            "ask_swarm", "Ask the swarm",
+            "Several local models answer any question and vote. Gives the winner, the agreement (0 to 1) and what the "
+            "dissenters said. Nothing leaves the local network. May take minutes.",
+            Question, AnswerFound,
+        ),
+        Tool(
+            "compare_answers", "Compare answers",
+            "Holds the vote over answers that you bring, without asking any model: which of them say the same, and which is "
+            "best supported. Code is run in a sandbox and compared by what it does.",
+            Texts, ComparisonFound,
+        ),
+        Tool("embed", "Embed texts", "Vectors of length 1 for texts.", EmbedWish, VectorsFound),
+        Tool(
+            "get_swarm_status", "Swarm status",
+            "Whether the swarm runs, its model, workers, memory and peers.", Nothing, SwarmFound,
+        ),
+        Tool(
+            "get_worker_details", "Worker details", "Health, requests, latency and speed of every worker.",
+            Nothing, WorkersFound,
+        ),
+        Tool(
+            "get_hardware_info", "Hardware", "What this machine computes with, and how much memory models may use.",
+            Nothing, HardwareFound,
+        ),
+        Tool(
+            "list_available_models", "Available models", "The catalogue: what fits this machine and what is on its disk.",
+            Nothing, ModelsFound,
+        ),
+    )
+}  # fmt: skip

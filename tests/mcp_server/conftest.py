@@ -1,0 +1,79 @@
+"""A real server with the tools on a real port, over the scripted engine; the SDK's own client in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from local_swarm.api.key import CONTROL_FILE
+from local_swarm.api.server import create_app, listen, serving
+from local_swarm.api.status import Status, WorkerStatus
+from local_swarm.backends.fake import Fake, parrot
+from local_swarm.config import load
+from local_swarm.hardware.profile import Hardware, Memory, Processor
+from local_swarm.mcp_server.calls import at
+from local_swarm.mcp_server.desk import Desk
+from local_swarm.mcp_server.http import Place, mounted
+from local_swarm.mcp_server.server import server
+from local_swarm.models.advice import Advisor, advisor
+from local_swarm.places import home
+from local_swarm.sandbox.host import Sandbox
+from local_swarm.swarm.jury import Jury
+from local_swarm.swarm.manager import Swarm
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.vectors import Vectors
+from local_swarm.swarm.worker import Worker
+
+TOKEN = "token-of-this-user"
+
+
+@dataclass
+class House:
+    url: str
+    port: int
+    engine: Fake
+
+
+Open = Callable[..., AbstractAsyncContextManager[House]]
+
+
+@asynccontextmanager
+async def open_house(
+    script: Callable[..., str] = parrot, pace_s: float = 0.0, pause_s: float = 8.0, public: bool = True, port: int = 0
+) -> AsyncIterator[House]:
+    engine = Fake(script, pace_s)
+    await engine.start()
+    embedder = Embedder("/none", offline=True)
+    swarm = Swarm("here", [Worker(f"w{n}", n, engine) for n in range(1, 6)], embedder)
+
+    def status() -> Status:
+        workers = tuple(
+            WorkerStatus(w.name, "fake", w.healthy, w.busy, w.requests, 0, None, None) for w in swarm.workers
+        )
+        return Status("ok", 5, 5, "fake", 1000, workers=workers)
+
+    def counsel() -> Advisor:
+        machine = Hardware("linux", "x86_64", Processor("a chip", 4, 8), Memory(8 << 30, 6 << 30))
+        return advisor(load(environment={}), machine)
+
+    app = create_app(swarm, status, Vectors(embedder, engine))
+    desk = Desk(app.state.journal, status, Vectors(embedder, engine), Jury(Sandbox(()), embedder), counsel)
+    made = listen("127.0.0.1", port)
+    (home() / CONTROL_FILE).write_text(TOKEN, encoding="ascii")
+    async with serving(app, made), mounted(app, Place(server(at(desk, pause_s)), public, TOKEN)):
+        taken = made.getsockname()[1]
+        yield House(f"http://127.0.0.1:{taken}/mcp", taken, engine)
+    await engine.close()
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture
+def open_a_house() -> Open:
+    return open_house

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from local_swarm.sandbox.host import Sandbox
+from local_swarm.swarm.jury import Jury
+from local_swarm.swarm.question import question
+from local_swarm.swarm.reliability import Reliability
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.types import Candidate, Usage
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_votes_go_on_once_something_is_known_of_the_voters() -> None:
+    kept = Reliability()
+    kept.seen = {"a": (90.0, 100.0), "b": (50.0, 100.0), "c": (10.0, 100.0)}
+    jury = Jury(Sandbox(()), Embedder("/none", offline=True), kept)
+    said = {"a": "#### 4", "b": "#### 4", "c": "#### 5"}
+    candidates = [Candidate(text, voter, "stop", Usage(1, 1), 1.0) for voter, text in said.items()]
+    election = await jury.elect(question("What is 2 + 2?"), candidates)
+    assert election.elected.text == "#### 4" and election.elected.weight
+    await jury.close()
