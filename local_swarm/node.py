@@ -289,7 +289,7 @@ async def start(node: Node, config: Config) -> None:
     """Start the engine, with a smaller context each time that memory runs out though the plan said it would do, and say so.
 
     Raises DoesNotFit where the context was wished for or cannot be any smaller."""
-    if node.mixed or not isinstance(node.backend, LlamaCpp):
+    if node.mixed or isinstance(node.backend, OpenAICompatible):
         await start_all(node)
         return
     engine = node.backend
