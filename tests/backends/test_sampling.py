@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, pick, uniform
+from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, likely, pick, uniform
 
 EVERYTHING = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
 
@@ -94,3 +94,18 @@ def test_logprobs_are_of_the_raw_distribution() -> None:
     assert logprobs.of(row, 1) == pytest.approx(math.log(0.3), abs=1e-5)
     assert [token for token, _ in logprobs.top(row, 2)] == [0, 1] and logprobs.top(row, 0) == []
     assert logprobs.top(row, 9)[2][1] == pytest.approx(math.log(0.2), abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [10, 64, 1000, 151_936])
+@pytest.mark.parametrize("count", [0, 1, 40, 500])
+def test_the_few_likely_tokens_are_found_without_looking_at_all(size: int, count: int) -> None:
+    scores = np.random.default_rng(size).normal(size=size).astype(np.float32)
+    scores[:: max(1, size // 7)] = 2.5  # some tie
+    for least in (-10.0, 1.5, 9.0):
+        found = likely(scores, least, count)
+        reach = np.flatnonzero(scores >= least)
+        assert set(found) <= set(reach) and list(found) == sorted(found)
+        if 0 < count < len(reach):
+            assert np.sort(scores[found])[-count:].tolist() == np.sort(scores[reach])[-count:].tolist()
+        else:
+            assert list(found) == list(reach)
