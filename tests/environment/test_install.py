@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.environment.engine import computes, wheel_shelf
+from local_swarm.environment.engine import computes, install_engine, wheel_shelf
 from local_swarm.environment.install import Environment, Installer, Wish, satisfies
-from local_swarm.environment.recipe import CPU, HIP, Recipe
+from local_swarm.environment.recipe import CPU, HIP, SERVER, EngineBuild, Recipe
 from local_swarm.errors import SetupFailed
 
 ROOT = Path(__file__).parent.parent.parent
@@ -113,3 +113,21 @@ def test_an_old_python_gets_a_sentence() -> None:
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False
     )
     assert done.returncode == 1 and "3.11 or newer" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="programs are found by their ending there")
+def test_where_nothing_can_be_built_a_server_that_is_here_will_do(
+    checkout: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path / "home"))
+    build = EngineBuild("cpu", "this processor")  # no ready-made build, and no compiler to make one
+    with pytest.raises(SetupFailed, match="needs a C\\+\\+ compiler"):
+        install_engine(checkout, [build], "llama-cpp-python==0.3.36", 1)
+    server = programs / "llama-server"
+    server.write_text("#!/bin/sh\n", encoding="utf-8")
+    server.chmod(0o755)
+    assert install_engine(checkout, [build], "llama-cpp-python==0.3.36", 1) is SERVER
