@@ -160,6 +160,8 @@ def gguf_engine(
     """A llama.cpp engine for the configured model and its plan, with a member's adapters. Raises WrongUse."""
     _, header, what = planned(config, at_most)
     if program := own_server(config.models.engine):
+        if member and member.adapters:
+            raise WrongUse(f"Adapters need llama-cpp-python, which is not used here: {PROGRAM} runs {what.model}.")
         return OwnServer(program, load_of(what, config), what.model), replace(what, engine=PROGRAM)
     description = Description(
         what.model, what.architecture, header.chat_template, header.metadata.get("general.description"), what.starter

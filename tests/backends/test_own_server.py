@@ -16,7 +16,7 @@ import pytest
 from local_swarm.backends.base import Seat
 from local_swarm.backends.openai_compatible.own import GUARD, OwnServer, arguments
 from local_swarm.backends.wire import Load
-from local_swarm.errors import BadModelFile
+from local_swarm.errors import BadModelFile, SwarmError
 from local_swarm.models import starter
 from local_swarm.types import Candidate, Message, Prompt, Sampling
 
@@ -62,10 +62,11 @@ async def test_a_killed_server_comes_back(server: OwnServer) -> None:
     while time.monotonic() < until:
         try:
             found = await candidates(server)
-        except Exception:
+        except SwarmError:
             await server.ready(1.0)
             continue
         assert len(found) == 3
+        assert psutil.Process(server.pid).name() == "llama-server"  # the one that runs now
         return
     pytest.fail("it did not come back")
 
@@ -87,8 +88,8 @@ def test_a_program_ends_with_whoever_started_it() -> None:
     guard = subprocess.Popen([sys.executable, "-m", GUARD, *sleeper], stdin=subprocess.PIPE, env={**os.environ})
     until = time.monotonic() + 20
     while not (children := psutil.Process(guard.pid).children()) and time.monotonic() < until:
-        pass
-    assert guard.stdin
+        time.sleep(0.02)
+    assert guard.stdin and children
     guard.stdin.close()  # as happens when the daemon is killed
     assert psutil.wait_procs(children, timeout=10)[1] == [] and guard.wait(10) is not None
 

@@ -158,6 +158,8 @@ class OpenAICompatible:
         self._up.set()
 
     def _fall(self, state: State, problem: SwarmError) -> None:
+        if self._state == "closed":
+            return
         if self._state != state:
             logger.warning("%s", problem.message)
         self._state = state

@@ -19,8 +19,9 @@ import psutil
 from local_swarm.backends.base import Facts
 from local_swarm.backends.host import Host
 from local_swarm.backends.openai_compatible.backend import Care, OpenAICompatible, Server
+from local_swarm.backends.openai_compatible.probe import Found
 from local_swarm.backends.wire import Load
-from local_swarm.errors import BadModelFile, EngineLost
+from local_swarm.errors import BadModelFile, EngineLost, SwarmError
 
 PROGRAM = "llama-server"
 GUARD = "local_swarm.backends.openai_compatible.guard"
@@ -52,6 +53,14 @@ class OwnServer(OpenAICompatible):
     async def start(self) -> Facts:
         """Load the model. Raises BadModelFile where the server ends instead, EngineLost where it takes too long."""
         self._runner = asyncio.create_task(self._run(), name="own-server")
+        try:
+            await self._loaded()
+        except SwarmError:
+            await self.close()  # what cannot be loaded is not tried again
+            raise
+        return await super().start()
+
+    async def _loaded(self) -> None:
         until = time.monotonic() + LOAD_S
         while not await listening(self.server.url):
             if self._ends:
@@ -59,9 +68,6 @@ class OwnServer(OpenAICompatible):
             if time.monotonic() > until:
                 raise EngineLost(f"{self._file} did not load within {LOAD_S:.0f} seconds.")
             await asyncio.sleep(KNOCK_S)
-        facts = await super().start()
-        self._note_pid()
-        return facts
 
     async def close(self) -> None:
         await super().close()
@@ -75,10 +81,7 @@ class OwnServer(OpenAICompatible):
         pause = FIRST_PAUSE_S
         while True:
             born = time.monotonic()
-            await self._host.start()
-            async for _ in self._host.reports():
-                pass
-            how = await self._host.ended()
+            how = await self._live()
             self._ends += 1
             logger.warning("%s %s. It is being started again.", PROGRAM, how)
             self._doubt.set()
@@ -86,8 +89,19 @@ class OwnServer(OpenAICompatible):
             await asyncio.sleep(pause)
             self._host = self._new_host()
 
-    def _note_pid(self) -> None:
-        """Whose memory counts: the server's, which is the guard's only child."""
+    async def _live(self) -> str:
+        """One life of the server; how it ended, as words."""
+        try:
+            await self._host.start()
+        except OSError as problem:
+            return f"could not be started ({problem})"
+        async for _ in self._host.reports():
+            pass
+        return await self._host.ended()
+
+    def _rise(self, found: Found) -> None:
+        """Note as well whose memory counts: that of the server, which is the guard's only child."""
+        super()._rise(found)
         with contextlib.suppress(psutil.Error, IndexError):
             self.pid = psutil.Process(self._host.pid).children()[0].pid
 
