@@ -42,7 +42,7 @@ def disturb(engine: Engine, random: Random, job: int) -> None:
         assert cache.cells_free >= engine.cells_promised >= 0
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 2, 10, 18, 35])
 @pytest.mark.parametrize("shape", ["tiny-dense", "tiny-window", "tiny-hybrid"])
 def test_the_books_balance_whatever_comes(shape: str, seed: int, tmp_path: Path) -> None:
     path = tmp_path / f"{shape}.gguf"

@@ -8,14 +8,14 @@ for cells that nobody uses cost time in every step, since attention walks over a
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from local_swarm.backends.llamacpp.library import Context
-from local_swarm.backends.llamacpp.prefixes import Prefixes, common
+from local_swarm.backends.llamacpp.prefixes import Match, Prefixes, common
 
 WORTH_KEEPING = 128  # tokens: what is shorter is read again sooner than it is copied
 
@@ -67,12 +67,12 @@ class Cache:
     def sequences_free(self) -> int:
         return len(self.unused) + len(self.idle)
 
-    def make_room(self, cells: int, sequences: int, but: int | None = None) -> None:
-        """Let idle sequences go, the oldest first, until so much is unused or none but `but` is left."""
+    def make_room(self, cells: int, sequences: int, but: Collection[int] = ()) -> None:
+        """Let idle sequences go, the oldest first, until so much is unused or none but those in `but` is left."""
         for sequence in list(self.idle):
             if self._room(cells, sequences):
                 return
-            if sequence != but:
+            if sequence not in but:
                 self.put_away(sequence)
 
     def _room(self, cells: int, sequences: int) -> bool:
@@ -106,17 +106,17 @@ class Cache:
             self.make_room(len(tokens) + cells, sequences)
             return Begun(self.unused.pop(), 0, None)
         head = tuple(tokens[:-1])
-        match = self.prefixes.longest(head, self.whole)
-        if match and match.length < self.floors.get(match.sequence, 0):
-            match = None
-        known = self.prefixes.longest(head) if self.whole else match
+        match, known = self._matches(head)
+        kept = {one.sequence for one in (match, known) if one}
+        self.make_room(len(tokens) - (match.length if match else 0) + cells, sequences, but=kept)
+        if not self._room(
+            len(tokens) - (match.length if match else 0) + cells, sequences
+        ):  # those kept are needed themselves
+            if match and match.sequence in self.idle and self._take_over(match.sequence, match.length):
+                return Begun(match.sequence, match.length)
+            self.make_room(len(tokens) + cells, sequences)
+            match, known = self._matches(head)
         reused = match.length if match else 0
-        wanted = len(tokens) - reused + cells
-        self.make_room(wanted, sequences, but=known.sequence if known else None)
-        if not self._room(wanted, sequences):  # the one whose beginning is wanted is needed whole
-            if match and match.sequence in self.idle and self._take_over(match.sequence, reused):
-                return Begun(match.sequence, reused)
-            self.make_room(wanted, sequences)
         sequence = self.unused.pop()
         if self._from_checkpoint(head, sequence, known.length if known else 0, reused) or self._from_shelf(
             head, sequence, reused
@@ -187,6 +187,13 @@ class Cache:
         self.floors.clear()
 
     # -- where to take over
+
+    def _matches(self, head: Sequence[int]) -> tuple[Match | None, Match | None]:
+        """Where a prompt can be taken over, and where most of it is known; these differ for state that cannot be cut."""
+        match = self.prefixes.longest(head, self.whole)
+        if match and match.length < self.floors.get(match.sequence, 0):
+            match = None
+        return match, self.prefixes.longest(head) if self.whole else match
 
     def _take_over(self, sequence: int, length: int) -> bool:
         """Work on with an idle sequence itself, from where it and the new prompt part."""

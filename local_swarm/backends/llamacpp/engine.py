@@ -135,7 +135,7 @@ class Engine:
         """Forget a job or some of its seats; their sequences are free from the next step on."""
         for job in [*self.waiting, *self.reading, *self.writing]:
             if job.number == order.job:
-                seats = set(range(job.seats)) if order.seats is None else set(order.seats)
+                seats = set(range(job.seats)).intersection(range(job.seats) if order.seats is None else order.seats)
                 for writer in [one for one in job.writers if one.seat in seats]:
                     self._leave(job, writer)
                 job.gone |= seats
