@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
+from local_swarm.api.key import base_url, known
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible, Server, tidy
 from local_swarm.config import Config, load
 from local_swarm.errors import WrongUse
@@ -73,7 +74,8 @@ class Line:
         if self.source == LOCAL:
             node = await self._stack.enter_async_context(running(self.config or load(), serve=False))
             return node.voice
-        server = OpenAICompatible(Server(self._url(), self.model or (None if self.source else "swarm"), self.key))
+        key = self.key if self.source else self.key or known((self.config or load()).server)
+        server = OpenAICompatible(Server(self._url(), self.model or (None if self.source else "swarm"), key))
         self._stack.push_async_callback(server.close)
         await server.start()
         return Swarm(self._url(), [Worker("api", 1, server)], Embedder("", offline=True))
@@ -81,8 +83,7 @@ class Line:
     def _url(self) -> str:
         if isinstance(self.source, str):
             return tidy(self.source)
-        server = (self.config or load()).server
-        return tidy(f"http://{f'[{server.host}]' if ':' in server.host else server.host}:{server.port}")
+        return tidy(base_url((self.config or load()).server))
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -45,7 +45,7 @@ from local_swarm.network.identity import keep
 from local_swarm.network.presence import Presence
 from local_swarm.places import checkout, home, offline
 from local_swarm.roster import Member
-from local_swarm.sandbox.host import Sandbox
+from local_swarm.sandbox.host import sandbox_of
 from local_swarm.swarm.fallback import Chain
 from local_swarm.swarm.jury import Jury
 from local_swarm.swarm.ledger import Ledger
@@ -207,10 +207,9 @@ def swarm_of(config: Config, workers: list[Worker]) -> Swarm:
     habits = Habits(vote.consensus_strategy, vote.coolest, vote.warmest, vote.timeout)
     reliability = Reliability(home() / "reliability.json")
     reliability.load()
-    sandbox = Sandbox() if vote.sandbox == "auto" else Sandbox(())
     embedder = Embedder(config.models.embedding, offline())
     name = config.network.name or platform.node() or "this machine"
-    return Swarm(name, workers, embedder, habits, sandbox, reliability)
+    return Swarm(name, workers, embedder, habits, sandbox_of(vote.sandbox), reliability)
 
 
 def door(server: ServerConfig) -> Door:

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local_swarm.api.key import CONTROL, control_token
+from local_swarm.api.key import CONTROL, base_url, control_token, headers, known
 from local_swarm.config import load
 from local_swarm.errors import SwarmError, WrongUse
 
@@ -36,10 +36,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing
 def daemon(path: str, port: int | None, file: Path | None, wish: dict[str, Any] | None = None) -> Any:
     """What the running daemon answers. Raises WrongUse for a wrong wish, SwarmError where there is no daemon or it refuses."""
     server = load(file, {"server.port": port}).server
-    host = f"[{server.host}]" if ":" in server.host else server.host
-    headers = {"content-type": "application/json", CONTROL: control_token() or ""}
+    sent = {"content-type": "application/json", **headers(known(server)), CONTROL: control_token() or ""}
     data = None if wish is None else json.dumps(wish).encode()
-    request = urllib.request.Request(f"http://{host}:{server.port}/v1/swarm/control/{path}", data, headers)
+    request = urllib.request.Request(f"{base_url(server)}/v1/swarm/control/{path}", data, sent)
     try:
         with urllib.request.urlopen(request, timeout=WAIT_S) as response:
             return json.load(response)

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any
 
-from local_swarm.api.metrics import Metrics
+from local_swarm.api.metrics import Metrics, spent
 from local_swarm.errors import SwarmError
 from local_swarm.types import Candidate, Election, Event, Prompt, Voice
 
@@ -78,11 +78,7 @@ class Journal:
 
     def note(self, number: int, prompt: Prompt, election: Election) -> None:
         self.metrics.saw_election(election)
-        usage = election.elected.usage
-        for kind, count in (
-            ("prompt", usage.prompt_tokens), ("cached", usage.cached_tokens), ("elected", usage.completion_tokens),
-            ("written", election.completion_tokens_total),
-        ):  # fmt: skip
+        for kind, count in spent(election).items():
             self.tokens[kind] += count
         entry = told(number, election)
         self.elections.append(entry)

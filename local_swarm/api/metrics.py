@@ -51,14 +51,10 @@ class Metrics:
         self.seconds.labels(endpoint).observe(seconds)
 
     def saw_election(self, election: Election) -> None:
-        elected = election.elected.usage
         self.elections.labels(election.strategy).inc()
         if len(election.candidates) > 1:
             self.agreement.observe(election.agreement)
-        for kind, count in (
-            ("prompt", elected.prompt_tokens), ("cached", elected.cached_tokens), ("elected", elected.completion_tokens),
-            ("written", election.completion_tokens_total),
-        ):  # fmt: skip
+        for kind, count in spent(election).items():
             self.tokens.labels(kind).inc(count)
 
     def text(self) -> bytes:
@@ -113,3 +109,12 @@ class Machinery(Collector):
         for engine in now.engines:
             steps.add_metric([engine.name], engine.steps or 0)
         yield steps
+
+
+def spent(election: Election) -> dict[str, int]:
+    """Tokens, by kind, that a vote took."""
+    usage = election.elected.usage
+    return {
+        "prompt": usage.prompt_tokens, "cached": usage.cached_tokens, "elected": usage.completion_tokens,
+        "written": election.completion_tokens_total,
+    }  # fmt: skip

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import json
 import re
 import secrets
 import time
@@ -24,6 +23,7 @@ from fastapi.responses import Response, StreamingResponse
 from local_swarm.api.answers import SSE, SSE_HEADERS
 from local_swarm.api.journal import Journal
 from local_swarm.api.middleware import host_of, is_loopback
+from local_swarm.api.streams import line
 from local_swarm.errors import Busy, Forbidden, ModelNotFound
 
 TOKEN = "x-swarm-page"  # the header
@@ -111,7 +111,3 @@ async def stream(journal: Journal, glance: Glance) -> AsyncGenerator[bytes, None
                     yield line(await heard.get())
             except TimeoutError:
                 continue
-
-
-def line(event: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"

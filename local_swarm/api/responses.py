@@ -47,7 +47,7 @@ class ResponsesRequest(Wire):
             )
         wish = {
             "model": self.model, "messages": self.messages(), "max_completion_tokens": self.max_output_tokens,
-            "temperature": self.temperature, "top_p": self.top_p, "tools": self.functions(), "tool_choice": self.choice(),
+            "temperature": self.temperature, "top_p": self.top_p, "tools": self.functions(), "tool_choice": self.tool_choice,
             "parallel_tool_calls": self.parallel_tool_calls, "reasoning_effort": (self.reasoning or {}).get("effort"),
             "response_format": self.format(), "prompt_cache_key": self.prompt_cache_key, "user": self.user,
         }  # fmt: skip
@@ -73,10 +73,7 @@ class ResponsesRequest(Wire):
                 raise BadRequest(
                     f"Only functions can be tools here, not {tool.get('type')!r}.", param=f"tools[{place}]"
                 )
-        return [{"type": "function", "function": {**tool}} for tool in self.tools] if self.tools else None
-
-    def choice(self) -> str | dict[str, Any] | None:
-        return self.tool_choice
+        return [{"type": "function", "function": tool} for tool in self.tools] if self.tools else None
 
     def format(self) -> dict[str, Any] | None:
         form = (self.text or {}).get("format")

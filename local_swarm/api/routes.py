@@ -61,13 +61,15 @@ def telling(journal: Journal, metrics: Metrics, status: Callable[[], Status]) ->
     @router.get("/v1/models")
     async def models() -> dict[str, Any]:
         """`swarm` (the vote), `swarm-fast` (one worker) and the real model's name, with their `context_length`."""
-        return {"object": "list", "data": [entry(name, status(), born) for name in model_names(status())]}
+        now = status()
+        return {"object": "list", "data": [entry(name, now, born) for name in model_names(now)]}
 
     @router.get("/v1/models/{name:path}")
     async def model(name: str) -> dict[str, Any]:
         """One of them."""
-        check(name, status())
-        return entry(name, status(), born)
+        now = status()
+        check(name, now)
+        return entry(name, now, born)
 
     @router.get("/v1/swarm")
     async def swarm() -> dict[str, Any]:
@@ -81,16 +83,17 @@ def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) ->
     """What the door is there for."""
     router = APIRouter()
 
-    def reply_to(model: str) -> Reply:
-        return Reply(identifier(), int(time.time()), model, journal.name, status().note)
+    def reply_to(model: str, now: Status) -> Reply:
+        return Reply(identifier(), int(time.time()), model, journal.name, now.note)
 
     @router.post("/v1/chat/completions")
     async def chat(wish: ChatRequest, request: Request) -> Response:
         """Chat, with tools, schemas, thoughts, log-probabilities; streamed or not."""
-        check(wish.model, status())
+        now = status()
+        check(wish.model, now)
         mode = mode_of(wish)
         events = await begun(journal, wish.prompt(mode == "fastest", session(request)))
-        reply = reply_to(wish.model)
+        reply = reply_to(wish.model, now)
         if wish.stream:
             return streamed(stream(events, reply, wish, mode))
         election = await unless_gone(last(events), request)
@@ -101,11 +104,12 @@ def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) ->
     @router.post("/v1/completions")
     async def completions(wish: CompletionRequest, request: Request) -> Response:
         """Continues texts; `echo`, `logprobs`, several texts at once; `suffix` for models that learned to fill a gap."""
-        check(wish.model, status())
+        now = status()
+        check(wish.model, now)
         mode = mode_of(wish)
         prompts = wish.prompts(mode == "fastest", session(request))
         answers = await all_begun(journal, prompts)
-        made = Completion(reply_to(wish.model), wish, prompts)
+        made = Completion(reply_to(wish.model, now), wish, prompts)
         if wish.stream:
             return streamed(made.stream(answers, mode == "fastest"))
         elections = await unless_gone(all_last(answers), request)
@@ -114,11 +118,12 @@ def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) ->
     @router.post("/v1/responses")
     async def responses(wish: ResponsesRequest, request: Request) -> Response:
         """OpenAI's newer API without memory: send the whole conversation as `input`; streamed or not."""
-        check(wish.model, status())
+        now = status()
+        check(wish.model, now)
         older = wish.chat()
         mode = mode_of(older)
         events = await begun(journal, older.prompt(mode == "fastest", session(request)))
-        answer = Answer(reply_to(wish.model), wish)
+        answer = Answer(reply_to(wish.model, now), wish)
         if wish.stream:
             return streamed(answer.stream(events, mode))
         election = await unless_gone(last(events), request)

@@ -1,6 +1,6 @@
 """A command line in, a supervised child process out: lines to it, lines from it, and news of its end. Knows no models.
 
-The child is expected to speak `wire` and to end by itself when its input closes, so that nothing outlives the daemon.
+The child is expected to end by itself when its input closes, so that nothing outlives the daemon, and to print `wire` or nothing.
 """
 
 from __future__ import annotations

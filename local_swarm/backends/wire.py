@@ -187,7 +187,7 @@ class Beat:
     jobs: int
     cells_used: int
     sequences_unused: int
-    written: int = 0
+    written: int
 
 
 Command = Generate | Cancel | Pool | Forget

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from functools import cached_property
 
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status
@@ -17,18 +16,10 @@ from local_swarm.swarm.worker import Worker
 CONTEXT = 32_768
 
 
-class NoEmbedder(Embedder):
-    """Votes go by structure: loading a model beside it is not what is measured."""
-
-    @cached_property
-    def installed(self) -> bool:
-        return False
-
-
 async def main(workers: int) -> None:
     backend = Fake(context=CONTEXT)
     await backend.start()
-    embedder = NoEmbedder("none", offline=True)
+    embedder = Embedder("none", offline=True)  # loading a model beside it is not what is measured
     swarm = Swarm("bench", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], embedder)
     made = listen("127.0.0.1", 0)
     app = create_app(swarm, lambda: Status("ok", workers, workers, "fake", CONTEXT), Vectors(embedder, backend))

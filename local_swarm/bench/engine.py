@@ -15,13 +15,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from local_swarm.backends.openai_compatible.own import free_port
 from local_swarm.bench.chart import chart
 from local_swarm.bench.files import model_file
 from local_swarm.bench.trial import Order, letters
 from local_swarm.models import starter
 
 PREFERRED = "q4_0"  # the quantisation whose products llama.cpp has its fastest kernels for on processors
-STARTER_TASKS = 50
+STARTER_TASKS, QUICK_TASKS = 50, 5
 NO_TEXT = range(128, 256)  # tokens of our shapes that are no UTF-8 by themselves, on which llama-server fails
 TURN = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 Say = Callable[[str], None]
@@ -64,7 +65,7 @@ def measure(wish: Wish, say: Say) -> dict[str, Any]:
     say(f"the same as {PREFERRED} ...")
     found["preferred"] = preferred(order, wish, found)
     say("what the starter model says, with drafts and with an early decision ...")
-    found |= on_written_text(order)
+    found |= on_written_text(order, QUICK_TASKS if wish.quick else STARTER_TASKS)
     say("decoding, quiet and beside a busy process ...")
     decoding = replace(order, kind="decoding").run()
     found |= {
@@ -100,10 +101,10 @@ def preferred(order: Order, wish: Wish, found: dict[str, Any]) -> dict[str, Any]
     return {"quantization": PREFERRED, "n_over_one": ratio(other)}
 
 
-def on_written_text(order: Order) -> dict[str, Any]:
+def on_written_text(order: Order, tasks: int) -> dict[str, Any]:
     """With answers that a model wrote, the starter model to its own kind of question: random weights say nothing twice, so that
     there is nothing to draft and nothing to decide."""
-    texts = tuple(TURN.format(question) for question in questions(STARTER_TASKS))
+    texts = tuple(TURN.format(question) for question in questions(tasks))
     return replace(order, kind="replayed", texts=texts, writer=str(starter.PATH)).run()
 
 
@@ -177,7 +178,7 @@ def beside_server(order: Order, wish: Wish) -> dict[str, float]:
 def llama_server(order: Order, wish: Wish, text: str) -> float:
     """A server is started for each prompt: it keeps what it has read, which would be in the way of the next one."""
     assert wish.server
-    port = 18_411
+    port = free_port()
     context = wish.prompt_tokens + wish.n * (wish.new_tokens + 32) + 256
     command = [
         str(wish.server), "-m", order.path, "--port", str(port), "-np", str(wish.n), "-c", str(context), "-t", str(wish.threads),

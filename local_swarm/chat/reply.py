@@ -6,7 +6,6 @@ read: half a call would have to be taken back, and some clients run a call as so
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from local_swarm.chat.families import FENCES, Family, State, harmony_state
@@ -211,12 +210,3 @@ class ReplyParser:
             inner.push(self.thoughts[found[0] :])
             inner.close()
             self.calls += inner.calls
-
-
-def parse(text: str, family: Family, tools: Toolbox | None = None, pieces: Sequence[str] | None = None) -> ReplyParser:
-    """A whole reply at once, or in the given pieces."""
-    parser = ReplyParser(family, tools)
-    for piece in pieces if pieces is not None else (text,):
-        parser.push(piece)
-    parser.close()
-    return parser

@@ -56,7 +56,10 @@ def has_version(environment: Environment, pin: str) -> bool:
 
 
 def computes(environment: Environment, kind: str) -> bool:
-    """Whether the installed engine loads the starter model and runs it, on the device that a build of this kind is for."""
+    """Whether the installed engine loads the starter model and runs it, on the device that a build of this kind is for. A server
+    that stands in for it is somebody else's, and computes if it is there."""
+    if kind == SERVER.kind:
+        return shutil.which(kind) is not None
     trial = Load(
         str(starter.PATH), context=256, answer_tokens=64, cells=256, sequences=2, threads=1,
         gpu_layers=0 if kind == "cpu" else 999,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from local_swarm.errors import WrongUse
@@ -24,7 +24,7 @@ class Node:
     end: int = 0
     members: dict[str, Node] | None = None
     indent: str = ""
-    trailing_comma: bool = field(default=False)
+    trailing_comma: bool = False
 
 
 class Scan:
@@ -142,14 +142,14 @@ def with_value(text: str, path: tuple[str, ...], value: Any) -> str:
         if inner is None:
             for outer in reversed(path[depth + 1 :]):
                 value = {outer: value}
-            return inserted(text, node, name, value, depth)
+            return inserted(text, node, name, value)
         node = inner
     if value_at(text, node) == value or (value == {} and node.members is not None):
         return text
     return text[: node.start] + shown(value, line_indent(text, node.start)) + text[node.end :]
 
 
-def inserted(text: str, node: Node, name: str, value: Any, depth: int) -> str:
+def inserted(text: str, node: Node, name: str, value: Any) -> str:
     """A new member at the end of an object, in the manner of those before it."""
     outer = line_indent(text, node.start)
     indent = node.indent or outer + "  "

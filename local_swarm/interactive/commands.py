@@ -158,7 +158,7 @@ def list_models(
     from local_swarm.interactive.show import models_table
     from local_swarm.models.advice import advisor
 
-    counsel = advisor(settings.load(file), looked())
+    counsel = advisor(settings.load(file), looked(), graphics=engine_for_graphics(checkout()))
     if json_wanted:
         print(json.dumps([counsel.described(entry) for entry in counsel.catalogue]))
         return

@@ -17,7 +17,7 @@ import mcp_types
 
 from local_swarm.errors import SwarmError
 from local_swarm.mcp_server.desk import Course, Desk
-from local_swarm.mcp_server.server import Caller, Tell, failed, text
+from local_swarm.mcp_server.server import Caller, Tell, failed, given
 
 PAUSE_S = 8.0
 
@@ -41,8 +41,7 @@ def at(desk: Desk, pause_s: float = PAUSE_S) -> Caller:
         except Exception:
             logger.exception("The tool %s failed.", name)
             return failed("Something went wrong inside the swarm; its log says what.")
-        told = found.model_dump(mode="json")
-        return mcp_types.CallToolResult(content=[text(found.model_dump_json())], structured_content=told)
+        return given(found)
 
     return call
 

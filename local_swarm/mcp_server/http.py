@@ -61,7 +61,11 @@ async def mounted(app: FastAPI, place: Place) -> AsyncIterator[None]:
             await over.wait()
 
     task = asyncio.create_task(run(), name="mcp-sessions")
-    await begun.wait()
+    waiting = asyncio.create_task(begun.wait(), name="mcp-begun")
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if not begun.is_set():
+        waiting.cancel()
+        task.result()
     try:
         yield
     finally:

@@ -24,8 +24,8 @@ from mcp.server.stdio import stdio_server
 from local_swarm.api.key import CONTROL, base_url, control_token, headers, known
 from local_swarm.config import Config
 from local_swarm.errors import SwarmError
-from local_swarm.mcp_server.server import PATH, Tell, failed, server, text
-from local_swarm.mcp_server.tools import SwarmFound, Value
+from local_swarm.mcp_server.server import PATH, Tell, failed, given, server
+from local_swarm.mcp_server.tools import SwarmFound
 from local_swarm.places import checkout, home
 
 SILENCE_S = 60.0  # the daemon reports every few seconds, so a longer silence is a death
@@ -139,12 +139,6 @@ def first(problems: BaseExceptionGroup) -> BaseException:
 
 def told(problem: BaseException) -> str:
     return f"The swarm stopped answering in the middle of the call ({problem or type(problem).__name__}). Try again."
-
-
-def given(found: Value) -> mcp_types.CallToolResult:
-    return mcp_types.CallToolResult(
-        content=[text(found.model_dump_json())], structured_content=found.model_dump(mode="json")
-    )
 
 
 async def serve(daemon: Daemon) -> None:

@@ -12,7 +12,7 @@ import mcp_types
 from mcp.server.lowlevel import Server
 
 from local_swarm import __version__
-from local_swarm.mcp_server.tools import TOOLS
+from local_swarm.mcp_server.tools import TOOLS, Value
 
 PATH = "/mcp"  # of the HTTP transport, on the users' door
 INSTRUCTIONS = (
@@ -50,3 +50,9 @@ def failed(message: str) -> mcp_types.CallToolResult:
 
 def text(words: str) -> mcp_types.TextContent:
     return mcp_types.TextContent(type="text", text=words)
+
+
+def given(found: Value) -> mcp_types.CallToolResult:
+    return mcp_types.CallToolResult(
+        content=[text(found.model_dump_json())], structured_content=found.model_dump(mode="json")
+    )

@@ -7,6 +7,7 @@ after some seconds without a byte, and all of them a while after the local answe
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -29,6 +30,8 @@ from local_swarm.types import Accepted, Candidate, Election, Event, Prompt
 CHECK_SHARE = 10  # a look whether the vote is decided may take one part in so many of the time
 DECIDED, LOCALLY_DECIDED = "decided", "locally decided"
 Heard = tuple[str, Event | SwarmError | str | None]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +230,7 @@ class Federation:
         """One peer's swarm answers alone; if it fails, ours does."""
         self.counts["routed"] += 1
         ballots = min(prompt.voices or peer.workers, MOST_BALLOTS)
-        body = written(replace(prompt, voices=prompt.voices, early=False, federate=False))
+        body = written(replace(prompt, early=False, federate=False))
         longest_s = self.swarm.habits.longest_s
         wish = Wish(body, ballots, longest_s, self.rules.silence_s, alone=True)
         tally = Tally(self.name, 0, {peer.name: ballots})
@@ -237,7 +240,12 @@ class Federation:
         accepted = False
         try:
             while peer.name in tally.outstanding:
-                _, said = await heard.get()
+                try:
+                    async with asyncio.timeout_at(began + longest_s):
+                        _, said = await heard.get()
+                except TimeoutError:
+                    tally.give_up("late")
+                    break
                 tally.hear(peer.name, said, time.monotonic() - began)
                 if isinstance(said, Candidate) or (isinstance(said, Accepted) and not accepted):
                     accepted = accepted or isinstance(said, Accepted)
@@ -269,6 +277,9 @@ async def listen(node: str, events: AsyncGenerator[Event, None], heard: asyncio.
         heard.put_nowait((node, None))
     except SwarmError as problem:
         heard.put_nowait((node, problem))
+    except Exception:  # a defect: told as one, for whoever waits must not wait for nothing
+        logger.exception("Asking %s failed.", node)
+        heard.put_nowait((node, SwarmError("The swarm failed on this request; its log says why.")))
 
 
 async def ended(tasks: Sequence[asyncio.Task[None]]) -> None:

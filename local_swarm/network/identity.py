@@ -26,11 +26,10 @@ FROM = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 UNTIL = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)  # RFC 5280, 4.1.2.5: no expiration
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """`pem` is the file with key and certificate, as `ssl` wants it. `certificate` is PEM text."""
+class Certified:
+    """Whoever has a certificate, PEM text, goes by its fingerprint."""
 
-    pem: Path
+    __slots__ = ()
     certificate: str
 
     @property
@@ -40,6 +39,14 @@ class Identity:
     @property
     def id(self) -> str:
         return self.fingerprint[:ID_CHARACTERS]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity(Certified):
+    """`pem` is the file with key and certificate, as `ssl` wants it."""
+
+    pem: Path
+    certificate: str
 
 
 def fingerprint(certificate: str | bytes) -> str:

@@ -14,8 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from local_swarm.errors import WrongUse
-from local_swarm.network.announcement import ID_CHARACTERS
-from local_swarm.network.identity import fingerprint, keep
+from local_swarm.network.identity import Certified, keep
 from local_swarm.network.protocol import plain, read, written
 
 SHORTEST_TOKEN = 20  # characters: what strangers overhear can be tried out against short ones
@@ -67,20 +66,12 @@ def merged(mine: Charter, theirs: Charter) -> Charter:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class Member(Certified):
     """A node of our swarm. `addresses` are where it was last met, as `host:port`."""
 
     name: str
     certificate: str
     addresses: tuple[str, ...] = ()
-
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint(self.certificate)
-
-    @property
-    def id(self) -> str:
-        return self.fingerprint[:ID_CHARACTERS]
 
 
 @dataclass(frozen=True, slots=True)

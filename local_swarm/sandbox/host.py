@@ -34,6 +34,11 @@ PACKAGE = Path(__file__).parents[1]
 logger = logging.getLogger(__name__)
 
 
+def sandbox_of(wish: str) -> Sandbox:
+    """As the setting `swarm.sandbox` says: `auto` or `never`."""
+    return Sandbox() if wish == "auto" else Sandbox(())
+
+
 class Sandbox:
     """Runs programs that nobody trusts. `tiers`: what may be tried, in order; none: it is off.
 

@@ -141,9 +141,19 @@ async def ended(process: asyncio.subprocess.Process) -> None:
 
 
 async def linked(program: str) -> list[str]:
-    """The libraries that a program is linked with, as the loader itself finds them."""
-    process = await asyncio.create_subprocess_exec(
-        program, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, env={"LD_TRACE_LOADED_OBJECTS": "1"}
-    )
-    said, _ = await process.communicate()
+    """The libraries that a program is linked with, as the loader itself finds them; none where it does not tell."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            program, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            env={"LD_TRACE_LOADED_OBJECTS": "1"}, start_new_session=True,
+        )  # fmt: skip
+    except OSError:
+        return []
+    try:
+        async with asyncio.timeout(WALL_S):  # a wrapper or a static program pays no heed and runs
+            said, _ = await process.communicate()
+    except TimeoutError:
+        return []
+    finally:
+        await ended(process)
     return LIBRARY.findall(said.decode("utf-8", "replace"))

@@ -97,7 +97,7 @@ class Swarm:
                 async for event in events:
                     if number == 0 or not isinstance(event, Accepted):
                         yield event
-            if await self._decided(case):
+            if case.settled:
                 break
         few = len(case.candidates) < len(seats)
         election = await self.jury.elect(case.question, case.candidates, case.strategy)
@@ -118,7 +118,9 @@ class Swarm:
                 if isinstance(event, Candidate):
                     case.candidates.append(event)
                 yield event
-                if isinstance(event, Candidate) and await self._decided(case):
+                if isinstance(event, Candidate):
+                    case.settled = await self._decided(case)
+                if case.settled:
                     break
             if not case.candidates:  # else the survivors vote, whatever befell the others
                 await task
@@ -208,13 +210,14 @@ class Swarm:
 
 @dataclass(slots=True)
 class Case:
-    """One request before the jury: the candidates so far, of `asked` that may come."""
+    """One request before the jury: the candidates so far, of `asked` that may come, and whether they settle it."""
 
     question: Question
     strategy: Strategy
     early: bool
     asked: int
     candidates: list[Candidate] = field(default_factory=list)
+    settled: bool = False
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from local_swarm.config import load
 from local_swarm.errors import WrongUse
 from local_swarm.places import offline
-from local_swarm.sandbox.host import Sandbox
+from local_swarm.sandbox.host import Sandbox, sandbox_of
 from local_swarm.swarm.jury import Jury
 from local_swarm.swarm.question import Question, question
 from local_swarm.swarm.reliability import ballots_of, estimated
@@ -139,15 +139,15 @@ def told(case: Case, election: Election | None, seconds: float) -> dict[str, Any
     return made | ({"note": election.note} if election.note else {})
 
 
-async def voted(cases: Sequence[Case], strategy: Strategy, embedding: str) -> list[dict[str, Any]]:
+async def voted(cases: Sequence[Case], strategy: Strategy, embedding: str, sandbox: Sandbox) -> list[dict[str, Any]]:
     """What the command says of every case."""
-    jury = Jury(Sandbox(), Embedder(embedding, offline()))
+    jury = Jury(sandbox, Embedder(embedding, offline()))
     try:
         await jury.sandbox.start()
         held = await elections(cases, strategy, jury)
         return [told(case, *one) for case, one in zip(cases, held, strict=True)]
     finally:
-        await jury.sandbox.close()
+        await jury.close()
 
 
 def lines(path: Path, strategy: str, file: Path | None) -> Iterator[str]:
@@ -155,5 +155,6 @@ def lines(path: Path, strategy: str, file: Path | None) -> Iterator[str]:
     if strategy not in get_args(Strategy):
         raise WrongUse(f"There is no strategy {strategy!r}. There are: {', '.join(get_args(Strategy))}.")
     config = load(file)
-    for line in asyncio.run(voted(read(path), cast(Strategy, strategy), config.models.embedding)):
+    sandbox = sandbox_of(config.swarm.sandbox)
+    for line in asyncio.run(voted(read(path), cast(Strategy, strategy), config.models.embedding, sandbox)):
         yield json.dumps(line, ensure_ascii=False)

@@ -16,8 +16,6 @@ from starter import vocabulary as say
 
 HELD_OUT_SHARE = 8  # one composition in so many
 
-Style = str  # "expression", "steps" or "loop"
-
 
 @dataclass(frozen=True, slots=True)
 class Task:

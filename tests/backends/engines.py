@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -20,6 +19,7 @@ from local_swarm.api.status import Status
 from local_swarm.backends.base import Backend
 from local_swarm.backends.fake import Fake
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible, Server
+from local_swarm.backends.openai_compatible.own import PROGRAM, free_port
 from local_swarm.models import starter
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
@@ -28,6 +28,12 @@ from local_swarm.swarm.worker import Worker
 CONTEXT = 2048
 UP_S = 30.0
 BUILT = Path("~/.local_swarm/bench/llama.cpp/build/bin/llama-server").expanduser()
+
+
+def server_program() -> str | None:
+    """llama.cpp's own server, installed or built for the benchmarks."""
+    return shutil.which(PROGRAM) or (str(BUILT) if BUILT.exists() else None)
+
 
 Engine = Callable[[Path], AbstractAsyncContextManager[Backend]]
 
@@ -65,12 +71,9 @@ async def own_daemon(scratch: Path) -> AsyncIterator[Backend]:
 @asynccontextmanager
 async def llama_server(_scratch: Path) -> AsyncIterator[Backend]:
     """llama.cpp's own server with the starter model."""
-    program = shutil.which("llama-server") or (str(BUILT) if BUILT.exists() else None)
+    program, port = server_program(), free_port()
     if not program:
         pytest.skip("there is no llama-server on the path; scripts/build_llama_server.py builds one")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
         program, "-m", str(starter.PATH), "--port", str(port), "-c", str(CONTEXT), "-np", "8", "-kvu", "-t", "1", "--jinja",
         "--embeddings", "--pooling", "mean",

@@ -12,7 +12,7 @@ from local_swarm.backends import wire
         wire.JobAccepted(1, 20),
         wire.SeatText(1, 2, 'a "quote" \n and ünïcode', []),
         wire.SeatDone(1, 2, "stop", 12, -3.5, 0.25, 7),
-        wire.Beat(3, 1, 400, 7),
+        wire.Beat(3, 1, 400, 7, 12),
     ],
 )
 def test_reports_survive_the_wire(report: wire.Report) -> None:

@@ -17,10 +17,11 @@ from mcp import MCPError, StdioServerParameters
 from mcp.client import Client
 from mcp_types import CallToolResult, TextContent
 
+from local_swarm.backends.openai_compatible.own import free_port
 from local_swarm.mcp_server.assistants import ASSISTANTS
 from local_swarm.places import home
 from tests.mcp_server.conftest import Open
-from tests.test_main_job import free_port, program
+from tests.test_main_job import program
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parent.parent.parent

@@ -30,7 +30,7 @@ def card(vendor: Vendor, name: str, total: float, free: float, kind: MemoryKind 
 
 
 def apple(chip: str, memory: int, limit: float) -> Hardware:
-    """`limit`: GiB that Metal lets the graphics cores hold, two thirds of memory, three quarters from 64 GiB on."""
+    """`limit`: GiB that Metal lets the graphics cores hold, two thirds of memory, three quarters from 36 GiB on."""
     one = Accelerator("apple", chip, memory * GIB, None, "unified", limit_bytes=int(limit * GIB))
     return machine(memory, "darwin", one, arch="arm64")
 

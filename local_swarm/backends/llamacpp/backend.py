@@ -1,4 +1,7 @@
-"""The daemon's side of a llama.cpp engine: prompts to its process, events back, and its revival when it dies."""
+"""The daemon's side of an engine in a child process: prompts to it, events back, and its revival when it dies.
+
+llama.cpp is one of them; engines for folders of safetensors speak the same `wire`.
+"""
 
 from __future__ import annotations
 

@@ -128,9 +128,12 @@ def obey(engine: Engine, command: wire.Command, reports: BinaryIO) -> None:
         engine.forget()
 
 
-def pooled(engine: Engine, command: wire.Pool) -> wire.Report:
-    """A text's vector, between two steps. Daemons ask for one at a time, so that answers go on in between."""
+def pooled(engine: Any, command: wire.Pool) -> wire.Report:
+    """A text's vector, between two steps. Daemons ask for one at a time, so that answers go on in between. Whether an engine has
+    a pool is its own business; vLLM's has none."""
     pool, tokens = engine.pool, engine.model.tokenize(command.text)
+    if pool is None:
+        return wire.JobInvalid(command.job, "This engine makes no vectors.")
     if len(tokens) > pool.room:
         return wire.JobRefused(command.job, len(tokens), pool.room)
     return wire.Pooled(command.job, pool.vector(tokens), len(tokens))

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from local_swarm.backends.sampling import Scores
 from local_swarm.errors import BadModelFile, DoesNotFit
 
-MAX_SEQUENCES = 256  # llama.cpp's own bound, LLAMA_MAX_SEQ
 KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml's numbers of the types a cache may have
 FLASH_ATTENTION_AUTO, FLASH_ATTENTION_OFF = -1, 0
 POOLING_OWN, POOLING_NONE, POOLING_MEAN = -1, 0, 1

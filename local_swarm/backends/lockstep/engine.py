@@ -96,7 +96,7 @@ class Engine:
 
     def beat(self) -> wire.Beat:
         jobs, used = len(self.waiting) + len(self.at_work), sum(job.cells for job in self.at_work) + self.shelf.used
-        return wire.Beat(self.steps, jobs, used, self.sequences - self._rows())
+        return wire.Beat(self.steps, jobs, used, self.sequences - self._rows(), self.written)
 
     def forget(self) -> None:
         self.shelf.forget()

@@ -40,6 +40,8 @@ class Engine:
     sampling: Callable[[wire.Generate, int, int], Any]
     clock: Callable[[], float] = time.monotonic
     steps: int = 0
+    written: int = 0
+    pool: None = None  # what makes vectors of texts: nothing here
     open: dict[str, Open] = field(default_factory=dict)
 
     @property
@@ -47,7 +49,7 @@ class Engine:
         return not self.open
 
     def beat(self) -> wire.Beat:
-        return wire.Beat(self.steps, len({one.order.job for one in self.open.values()}), 0, 0)
+        return wire.Beat(self.steps, len({one.order.job for one in self.open.values()}), 0, 0, self.written)
 
     def forget(self) -> None:
         """vLLM lets go of old prefixes by itself; here all of them."""
@@ -96,6 +98,7 @@ class Engine:
         text, ids = said.text[one.told :], said.token_ids[one.tokens :]
         facts = list(self._facts(said.logprobs[one.tokens :] if said.logprobs else (), ids, one.order.logprobs))
         one.told, one.tokens = len(said.text), len(said.token_ids)
+        self.written += len(ids)
         if text or facts:
             yield wire.SeatText(one.order.job, one.seat, text, facts)
         if output.finished:
