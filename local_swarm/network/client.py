@@ -203,7 +203,9 @@ def translated() -> Iterator[None]:
     except (Malformed, aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as problem:
         raise PeerFault(f"It sent what it must not: {problem}.", "invalid") from problem
     except (OSError, aiohttp.ClientError, ValueError) as problem:
-        raise PeerFault("It cannot be reached.", "gone") from problem
+        raise PeerFault(
+            f"It cannot be reached: {str(problem).rstrip('.') or type(problem).__name__}.", "gone"
+        ) from problem
 
 
 def refusal(status: int, body: bytes) -> PeerFault:

@@ -165,21 +165,24 @@ class Neighbours:
             raise PairingFailed(
                 "No machine on this network announces that invitation. Name it: local-swarm join CODE --peer HOST:PORT"
             )
-        problem: Exception = PairingFailed("Nobody there.")
+        said: PairingFailed | None = None
+        refused: set[str] = set()  # one machine may announce several places, and each try costs it a guess
         for where in places[:MOST_GREETED_PLACES]:
+            certificate = ""
             try:
                 async with asyncio.timeout(JOIN_S):
-                    return await self._join_at(code, where)
-            except (PeerFault, PairingFailed, ValueError, TimeoutError) as one:
-                problem = one
-        if isinstance(problem, PairingFailed):
-            raise problem
-        raise PairingFailed(
-            f"{places[0]} could not be asked to let us in: {problem or 'it took too long'}"
-        ) from problem
+                    certificate = await self.client.certificate_at(where)
+                    if certificate not in refused:
+                        return await self._join_at(code, where, certificate)
+            except PairingFailed as problem:
+                refused.add(certificate)
+                said = problem  # an answer, which no silence elsewhere outweighs
+            except (PeerFault, ValueError, TimeoutError) as problem:
+                why = str(problem) or "it took too long"
+                said = said or PairingFailed(f"{where} could not be asked to let us in: {why}")
+        raise said or PairingFailed("Nobody there.")
 
-    async def _join_at(self, code: str, place: str) -> Member:
-        certificate = await self.client.certificate_at(place)
+    async def _join_at(self, code: str, place: str, certificate: str) -> Member:
         newcomer = Newcomer(code, self.mine.certificate, fingerprint(certificate))
         ask = self.client.ask_stranger
         started = await ask(place, certificate, "/join/start", newcomer.start(), Started)

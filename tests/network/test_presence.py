@@ -14,7 +14,7 @@ from local_swarm.backends.fake import Fake
 from local_swarm.bench.federation import Wish, measured
 from local_swarm.bench.paced import node
 from local_swarm.config import load
-from local_swarm.errors import WrongUse
+from local_swarm.errors import PairingFailed, WrongUse
 from local_swarm.network.condition import Condition
 from local_swarm.network.merits import Merits
 from local_swarm.swarm.consensus import elect
@@ -142,6 +142,26 @@ async def test_commands_answer_with_sentences(tmp_path: Path) -> None:
         assert {one["check"] for one in (await call("doctor"))[1]} >= {"interfaces", "port"}
 
     await calls(tmp_path, steps)
+
+
+async def test_a_wrong_code_is_said_to_be_wrong_whichever_place_answers(tmp_path: Path) -> None:
+    """A machine announces several places; one that is silent must not hide what another said, nor two cost two guesses."""
+    settings = {"discovery": "static", "federation_port": 0}
+    async with node("a", tmp_path / "a", QUICK, **settings) as a, node("b", tmp_path / "b", QUICK, **settings) as b:
+        invitation = a.presence.invitations.invite()
+        good, dead = f"127.0.0.1:{a.presence.port}", "127.0.0.1:1"
+        neighbours = b.presence._neighbours
+        assert neighbours
+        for places in ([good, dead], [dead, good], [good, good]):
+
+            def found(_number: str, places: list[str] = places) -> list[str]:
+                return places
+
+            left = invitation.guesses
+            with pytest.raises(PairingFailed, match="code is wrong"):
+                await neighbours.join(f"{invitation.number}-no-such-words", None, found)
+            assert invitation.guesses == left - 1
+        assert (await neighbours.join(invitation.code, None, lambda _: [dead, good])).name == "a"
 
 
 async def test_where_the_key_is_configured_codes_are_refused(tmp_path: Path) -> None:
