@@ -27,6 +27,7 @@ from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.child import SPARE_OUTPUTS
 from local_swarm.backends.llamacpp.engine import LONGEST_DRAFT, Engine
 from local_swarm.backends.llamacpp.job import Job, Writer
+from local_swarm.backends.llamacpp.pace import Pace
 from local_swarm.backends.sampling import Scores
 from local_swarm.swarm.consensus import decided, elect
 from local_swarm.types import Candidate, Usage
@@ -306,25 +307,38 @@ class Replayed(Engine):
         return said[place] % self.model.vocabulary if place < len(said) else self.end
 
 
+class Free(Pace):
+    """A machine on which further tokens of a step cost nothing, so that drafts are as long as they may be."""
+
+    def seconds(self, writing: int) -> float:
+        return 1.0
+
+
 def siblings(order: Order) -> dict[str, Any]:
-    """What n siblings say to each prompt, and in how many decode steps that is over those of the longest."""
+    """What n siblings say to each prompt, and in how many decode steps that is over those of the longest: where a step's tokens
+    are free, as on devices that wait for their memory, and as the engine decides for the writer on this machine."""
     bench = Bench(order, 4096, order.n)
-    steps, longest, one, many, said = 0, 0, [], [], []
+    own = bench.engine.pace
+    steps, longest, one, many, said = [0, 0], [0, 0], [], [], []
     for text in order.texts:
         one.append(bench.answers(text, 1))
-        before = bench.engine.steps
-        bench.engine.cache.clear()
-        began = time.perf_counter()
-        bench.submit(text, order.n, order.new_tokens)
-        job = bench.engine.waiting[-1]
-        done = [report for _, reports in bench.steps() for report in reports if isinstance(report, wire.SeatDone)]
-        many.append(time.perf_counter() - began)
-        steps += bench.engine.steps - before
-        longest += max(report.completion_tokens for report in done)
+        for place, pace in enumerate((Free(), own)):
+            bench.engine.pace = pace
+            before = bench.engine.steps
+            bench.engine.cache.clear()
+            began = time.perf_counter()
+            bench.submit(text, order.n, order.new_tokens)
+            job = bench.engine.waiting[-1]
+            done = [report for _, reports in bench.steps() for report in reports if isinstance(report, wire.SeatDone)]
+            seconds = time.perf_counter() - began
+            steps[place] += bench.engine.steps - before
+            longest[place] += max(report.completion_tokens for report in done)
+        many.append(seconds)
         said.append(
             [[token for token in job.lookup.written(seat) if not bench.model.ends(token)] for seat in range(order.n)]
         )
-    return {"step_ratio": steps / longest, "accepted": bench.engine.accepted / max(1, bench.engine.drafted),
+    return {"step_ratio": steps[0] / longest[0], "step_ratio_here": steps[1] / longest[1],
+            "accepted": bench.engine.accepted / max(1, bench.engine.drafted),
             "writer_n_over_one": sum(many) / sum(one), "said": said, "pieces": pieces(bench.model, said)}  # fmt: skip
 
 

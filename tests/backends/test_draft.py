@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local_swarm.backends.llamacpp.draft import Lookup, observed, worth
+from local_swarm.backends.llamacpp.draft import MIXED, OFTEN, ONCE, PROMPT, Lookup, Trust, worth
 
 
 def lookup(prompt: str, *answers: str) -> Lookup:
@@ -13,45 +13,78 @@ def lookup(prompt: str, *answers: str) -> Lookup:
     return made
 
 
-def text(tokens: object) -> str:
-    return bytes(tokens).decode()  # type: ignore[call-overload, no-any-return]
+def guess(said: Lookup, seat: int, limit: int) -> str:
+    return bytes(said.draft(seat, limit, Trust()).tokens).decode()
+
+
+def chances(said: Lookup, seat: int, limit: int) -> list[float]:
+    return said.draft(seat, limit, Trust()).chances
 
 
 def test_what_a_sibling_wrote_after_the_same_words_is_the_guess() -> None:
-    assert text(lookup("?", "return sum(x)", "now return").draft(1, 5)) == " sum("
+    assert guess(lookup("?", "return sum(x)", "now return"), 1, 5) == " sum("
 
 
 def test_the_first_words_are_guessed_from_how_siblings_began() -> None:
-    assert text(lookup("say it: ", "hello there", "").draft(1, 5)) == "hello"
+    assert guess(lookup("say it: ", "hello there", ""), 1, 5) == "hello"
 
 
 def test_its_own_words_count_too_and_never_its_own_end() -> None:
-    assert text(lookup("?", "for a, for b, for ").draft(0, 3)) == "b, "
-    assert text(lookup("?", "abcdef").draft(0, 3)) == ""
+    assert guess(lookup("?", "for a, for b, for "), 0, 3) == "b, "
+    assert guess(lookup("?", "abcdef"), 0, 3) == ""
 
 
 def test_the_prompt_is_looked_up_where_nobody_said_it_yet() -> None:
-    assert text(lookup("def total(numbers): ...", "def total(").draft(0, 7)) == "numbers"
+    assert guess(lookup("def total(numbers): ...", "def total("), 0, 7) == "numbers"
 
 
 def test_siblings_are_believed_before_the_prompt() -> None:
-    assert text(lookup("abc1", "abc2", "abc").draft(1, 1)) == "2"
+    assert guess(lookup("abc1", "abc2", "abc"), 1, 1) == "2"
 
 
 def test_without_enough_words_there_is_no_guess() -> None:
-    assert text(lookup("", "ab").draft(0, 5)) == "" and text(lookup("abcabc", "").draft(0, 0)) == ""
+    assert guess(lookup("", "ab"), 0, 5) == "" and guess(lookup("abcabc", ""), 0, 0) == ""
 
 
-def test_acceptance_is_learned_from_what_was_tried() -> None:
-    value = 0.5
-    for _ in range(200):
-        value = observed(value, drafted=4, accepted=3)
-    assert 0.7 < value < 0.8
-    assert observed(0.5, 4, 4) > 0.5 > observed(0.5, 4, 0)
+def test_a_passage_of_the_prompt_is_copied_on_from_where_it_was_found() -> None:
+    assert guess(lookup("abcX abcY ", "abc"), 0, 2) == "Y "
+    assert guess(lookup("one two one three.", "one t"), 0, 5) == "hree."
 
 
-def test_drafts_are_long_where_tokens_of_a_step_are_free_and_none_where_each_costs() -> None:
-    assert worth(0.8, 8, 6, lambda tokens: 1.0) == 6
-    assert worth(0.8, 8, 6, lambda tokens: float(tokens)) == 0
-    assert 0 < worth(0.8, 8, 6, lambda tokens: 1.0 + 0.02 * tokens) < 6
-    assert worth(0.0, 8, 6, lambda tokens: 1.0) == 0
+def test_what_more_answers_agree_on_is_surer_and_what_they_differ_in_least_sure() -> None:
+    one, two, four = (chances(lookup("?", *["abcdef"] * count, "abc"), count, 1)[0] for count in (1, 2, 4))
+    mixed = chances(lookup("?", "abcd", "abce", "abcd", "abc"), 3, 1)[0]
+    assert mixed < one < two < four < 1.0
+
+
+def test_a_draft_is_as_sure_as_all_its_tokens_together() -> None:
+    first, second = chances(lookup("?", "abcdef", "abc"), 1, 2)
+    assert first == Trust().rates[ONCE] and abs(second - first**2) < 1e-9
+    assert chances(lookup("abcdef", "abc"), 0, 1) == [Trust().rates[PROMPT]]
+
+
+def test_how_sure_a_source_is_is_learned_from_every_guess_as_far_as_it_was_tried() -> None:
+    trust, first = Trust(), Trust().rates
+    draft = lookup("?", "abcdef", "abc").draft(1, 3, trust)
+    trust.saw(draft, [ord("d")])
+    assert trust.rates[ONCE] > first[ONCE]
+    once = trust.rates[ONCE]
+    trust.saw(draft, b"dX")  # right, then wrong: what comes behind was not tried and says nothing
+    assert trust.rates[ONCE] < once
+    for _ in range(500):
+        trust.saw(draft, b"X")
+    assert trust.rates[ONCE] < 0.01 and trust.rates[PROMPT:ONCE] == first[PROMPT:ONCE]
+
+
+def test_who_once_differed_is_never_sure_again() -> None:
+    assert lookup("?", "abcd", "abce", "abcd", "abcd", "abcd", "abc").draft(5, 1, Trust()).sources == [MIXED]
+    assert lookup("?", *["abcd"] * 6, "abc").draft(6, 1, Trust()).sources == [OFTEN]
+
+
+def test_tokens_are_tried_where_they_bring_more_than_they_cost() -> None:
+    sure, unsure, none = [0.9, 0.8], [0.4, 0.1], list[float]()
+    assert worth([sure, unsure, none], 99, lambda tokens: 1.0) == [2, 2, 0]
+    assert worth([sure, unsure, none], 99, lambda tokens: float(tokens)) == [0, 0, 0]
+    assert worth([sure, unsure, none], 99, lambda tokens: 3.0 + 0.6 * (tokens - 3)) == [2, 0, 0]
+    assert worth([sure, unsure, none], 1, lambda tokens: 1.0) == [1, 0, 0]
+    assert worth([sure, unsure, none], -5, lambda tokens: 1.0) == [0, 0, 0]

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from local_swarm.backends import wire
+from local_swarm.bench.trial import Free
 from local_swarm.models import starter
 
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
@@ -16,7 +17,6 @@ pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING
 from local_swarm.backends.llamacpp.engine import Engine
-from local_swarm.backends.llamacpp.pace import Pace
 
 TURN = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 QUESTION = TURN.format(
@@ -184,13 +184,6 @@ def test_drafts_change_how_fast_is_written_and_not_what(model: library.Model) ->
     plain, drafted = said
     assert sum(one == other for one, other in zip(plain, drafted, strict=True)) >= 0.9 * len(plain)
     assert steps[1] < 0.9 * steps[0]
-
-
-class Free(Pace):
-    """A machine on which further tokens of a step cost nothing, so that drafts are as long as they may be."""
-
-    def seconds(self, writing: int) -> float:
-        return 1.0
 
 
 def test_drafts_do_not_change_the_distribution(model: library.Model) -> None:

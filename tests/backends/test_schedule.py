@@ -61,9 +61,19 @@ def paced(**seconds: float) -> Pace:
 
 
 def test_the_time_of_a_step_is_guessed_between_and_beyond_what_was_seen() -> None:
-    pace = paced(n1=0.1, n9=0.5, n100=5.0)
-    assert [pace.seconds(tokens) for tokens in (1, 5, 200)] == pytest.approx([0.1, 0.3, 10.0])
+    pace = paced(n1=0.1, n9=0.5, n100=5.05)
+    assert [pace.seconds(tokens) for tokens in (1, 5, 200)] == pytest.approx([0.1, 0.3, 10.05])
     assert Pace().seconds(7) == 1.0
+    assert paced(n8=0.8).seconds(16) == pytest.approx(1.6)  # nothing known of other sizes: more is not free
+    assert paced(n1=0.5, n8=0.5, n16=0.4).seconds(64) == pytest.approx(paced(n1=0.5, n8=0.5, n16=0.4).seconds(1))
+
+
+def test_one_odd_step_is_not_believed() -> None:
+    pace = paced(n8=0.1)
+    for _ in range(9):
+        pace.saw(8, 0, 0.1)
+    pace.saw(8, 0, 9.0)
+    assert pace.seconds(8) < 0.12
 
 
 def test_old_steps_are_forgotten() -> None:

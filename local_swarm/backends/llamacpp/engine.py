@@ -11,7 +11,7 @@ from functools import cached_property
 
 from local_swarm.backends import wire
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
-from local_swarm.backends.llamacpp.draft import Lookup, observed, worth
+from local_swarm.backends.llamacpp.draft import Draft, Lookup, Trust, worth
 from local_swarm.backends.llamacpp.governor import Governor
 from local_swarm.backends.llamacpp.job import Drawn, Job, Read, TokenFacts, Writer, Written
 from local_swarm.backends.llamacpp.library import Batch, Context, Grammar, Model, Pool, Wanted, grammar_of
@@ -24,7 +24,7 @@ from local_swarm.types import FinishReason
 
 WAITING_LIMIT = 256  # jobs; beyond it clients are told to come back
 GROWTH = 256  # cells by which an answer longer than its budget goes on, while there are any
-WARM_UP = (64, 64, 1, 1, 8, 8)  # tokens of the first steps: enough for the kernels of large batches
+WARM_UP = (64, 1, 8)  # tokens of the first steps, each twice: enough for the kernels of large batches
 LONGEST_DRAFT = 8
 IDLE_SHARE = 0.05  # of a step's time that idle cells may cost those that work
 
@@ -48,6 +48,7 @@ class Engine:
         self.longest_draft = 0 if model.recurrent else longest_draft
         self.clock = clock
         self.pace = Pace()
+        self.trust = Trust()
         self.governor = Governor(memory.threads)
         self.logprobs = Logprobs(model.vocabulary)
         self.waiting: deque[Job] = deque()
@@ -93,14 +94,17 @@ class Engine:
         not run on this machine shall fail here. What steps take is learned on the way."""
         batch = self.memory.batch
         for count in WARM_UP:
-            batch.clear()
             count = min(count, batch.size, self.memory.cells)
-            batch.add(0, 0, [self.model.start_token] * count, "last" if count > self.memory.outputs else "all")
-            began = self.clock()
-            self.memory.decode(batch)
-            self.memory.scores(1)
-            self.pace.saw(*((0, count) if count > self.memory.outputs else (count, 0)), self.clock() - began)
-            self.memory.clear()
+            few = count <= self.memory.outputs
+            for _ in range(2):
+                batch.clear()
+                batch.add(0, 0, [self.model.start_token] * count, "all" if few else "last")
+                began = self.clock()
+                self.memory.decode(batch)
+                self.memory.scores(1)
+                seconds = self.clock() - began
+                self.memory.clear()
+            self.pace.saw(*((count, 0) if few else (0, count)), seconds)  # the second one's: the first is cold
 
     # -- orders
 
@@ -213,20 +217,25 @@ class Engine:
 
     def _add_writing(self, batch: Batch) -> list[Written]:
         writers = [(job, writer) for job in self.writing for writer in job.writers]
-        spare = self.memory.cells - self.cache.cells_used - self.cells_promised
-        outputs = self.memory.outputs - len(writers) - len(self.reading)
-        lengths = {
-            job.number: worth(job.acceptance, len(writers), self.longest_draft, self.pace.seconds)
-            for job in self.writing
-        }
         parts = []
-        for job, writer in writers:
-            most = min(lengths[job.number], spare, outputs, batch.size - len(writers), job.limit - writer.written - 1)
-            draft = job.lookup.draft(writer.seat, most)
-            spare, outputs = spare - len(draft), outputs - len(draft)
-            parts.append(Written(job, writer, draft, len(batch)))
-            batch.add(writer.sequence, writer.position, [writer.pending, *draft], "all")
+        for (job, writer), (draft, tried) in zip(writers, self._drafts(writers, batch.size), strict=True):
+            parts.append(Written(job, writer, draft, tried, len(batch)))
+            batch.add(writer.sequence, writer.position, [writer.pending, *draft.tokens[:tried]], "all")
         return parts
+
+    def _drafts(self, writers: Sequence[tuple[Job, Writer]], size: int) -> list[tuple[Draft, int]]:
+        """What each sequence will probably write next, and how much of it is worth trying and has room."""
+        if not writers:
+            return []
+        spare = self.memory.cells - self.cache.cells_used - self.cells_promised
+        outputs = self.memory.outputs - len(self.reading)
+        most = min(spare, outputs - len(writers), size - len(writers))
+        drafts = [
+            job.lookup.draft(writer.seat, min(self.longest_draft, job.limit - writer.written - 1), self.trust)
+            for job, writer in writers
+        ]
+        tried = worth([draft.chances for draft in drafts], most, self.pace.seconds)
+        return list(zip(drafts, tried, strict=True))
 
     def _add_reading(self, batch: Batch, rows: int) -> list[Read]:
         room = self.pace.readable(rows, batch.size - rows)
@@ -290,20 +299,19 @@ class Engine:
 
     def _write(self, part: Written, scores: Scores) -> Iterator[wire.Report]:
         """Draw what follows the pending token, and on along the draft for as long as the draws agree with it."""
-        job, writer, draft = part.job, part.writer, part.draft
-        self.cache.extend(writer.sequence, (writer.pending, *draft))
-        writer.position += 1 + len(draft)
+        job, writer, tried = part.job, part.writer, part.draft.tokens[: part.tried]
+        self.cache.extend(writer.sequence, (writer.pending, *tried))
+        writer.position += 1 + len(tried)
         drawn: list[Drawn] = []
-        for at in range(1 + len(draft)):
+        for at in range(1 + len(tried)):
             drawn.append(self._draw(job, writer, scores[part.row + at]))
-            if at == len(draft) or drawn[-1].token != draft[at] or self.model.ends(draft[at]):
+            if at == len(tried) or drawn[-1].token != tried[at] or self.model.ends(tried[at]):
                 break
         accepted = len(drawn) - 1
-        if draft:
-            job.acceptance = observed(job.acceptance, len(draft), accepted)
-            self.drafted, self.accepted = self.drafted + len(draft), self.accepted + accepted
-        if accepted < len(draft):
-            writer.position -= len(draft) - accepted
+        self.drafted, self.accepted = self.drafted + len(tried), self.accepted + accepted
+        self.trust.saw(part.draft, [one.token for one in drawn])
+        if accepted < len(tried):
+            writer.position -= len(tried) - accepted
             self.cache.trim(writer.sequence, writer.position)
         yield from self._say(job, writer, drawn)
 

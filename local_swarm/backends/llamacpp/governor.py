@@ -21,7 +21,7 @@ class Governor:
 
     def __init__(self, most: int) -> None:
         self.most = self.threads = most
-        self._best: dict[tuple[int, int], float] = {}  # seconds of a step, by threads and size
+        self._best: dict[tuple[int, int], float] = {}  # seconds a token, by threads and size of the step
         self._recent: deque[float] = deque(maxlen=STEPS)
         self._before: tuple[int, float] | None = None  # threads and slowness before the change that is being tried
         self._pause_s, self._next_try = AGAIN_S, 0.0
@@ -29,6 +29,7 @@ class Governor:
     def saw(self, tokens: int, seconds: float, now: float) -> int:
         """A step of so many tokens took so long; the number of threads for the next one."""
         size = tokens.bit_length()
+        seconds /= tokens  # drafts make steps of one size differ by up to two
         self._best[self.threads, size] = min(seconds, self._best.get((self.threads, size), seconds))
         reference = self._best.get((self.most, size))
         if reference is None:

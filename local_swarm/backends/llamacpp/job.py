@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from local_swarm.backends.llamacpp.draft import Lookup
+from local_swarm.backends.llamacpp.draft import Draft, Lookup
 from local_swarm.backends.llamacpp.library import Grammar
 from local_swarm.backends.llamacpp.text import Tail
 from local_swarm.backends.sampling import Draw
@@ -55,7 +54,6 @@ class Job:
     borders: deque[int] = field(default_factory=deque)
     writers: list[Writer] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)  # seats that have finished or were cancelled
-    acceptance: float = 0.5  # how likely a drafted token is right, as seen so far
 
     @property
     def left(self) -> int:
@@ -75,11 +73,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One sequence's part of a batch: its pending token and a draft of what may follow; `row`: its first row of scores."""
+    """One sequence's part of a batch: its pending token and as much of a draft of what may follow as is tried; `row`: its first
+    row of scores."""
 
     job: Job
     writer: Writer
-    draft: Sequence[int]
+    draft: Draft
+    tried: int
     row: int
 
 
