@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-GAP = 3.5  # a step that also reads may take so many times as long as one that only writes
-LEAST_READING = 6  # tokens of a prompt in a step, however long that takes: below it the reading would never end
+GAP = 3.0  # a step that also reads may take so many times as long as one that only writes
+LEAST_READING = 16  # tokens of a prompt in a step, however long that takes: below it the reading would never end
 LONGEST_STEP_S = 2.0  # so long a client that leaves, or one that comes, may have to wait for the step to end
 MEMORY = 10  # observations that an estimate rests on at most: machines get slower and faster
 OUTLIER = 2.0  # times the estimate is as much as one observation may say
