@@ -19,12 +19,15 @@ from local_swarm.backends.openai_compatible.backend import AUTO, USUAL_CONTEXT, 
 from local_swarm.backends.wire import Load
 from local_swarm.config import Config
 from local_swarm.errors import WrongUse
+from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models.budget import Rules, places
+from local_swarm.models.catalogue import load
 from local_swarm.models.copies import copies
 from local_swarm.models.folder import Folder, read_folder
 from local_swarm.models.selector import MemoryNeed, Plan, Wishes, number_of_workers
-from local_swarm.places import offline
+from local_swarm.models.twins import best_twin, twin
+from local_swarm.places import data_folder, home, offline
 from local_swarm.roster import Member, Provider, Roster, Source, read_roster, source_of
 from local_swarm.swarm.fallback import Chain, Step
 from local_swarm.swarm.ledger import Ledger, Limits
@@ -56,15 +59,31 @@ class Crew:
 
 
 def roster_of(config: Config) -> Roster | None:
-    """The roster that is configured; a folder of safetensors as the model is one of a single member. Raises WrongUse."""
+    """The roster that is configured; a folder of safetensors as the model is one of a single member, and so is whatever MLX is to
+    run: the twin of a model of the catalogue. Raises WrongUse."""
     if config.swarm.roster:
         return read_roster(Path(config.swarm.roster).expanduser())
-    model = Path(config.models.model or "").expanduser()
-    if config.models.model and model.is_dir():
-        engine = config.models.engine
+    wish, engine = config.models.model, config.models.engine
+    path = Path(wish or "").expanduser()
+    if wish and path.is_dir():
         named = "llamacpp" if engine == "llama-server" else engine
-        return Roster(members=(Member(engine=named, model=f"{model.absolute()}"),))
+        return Roster(members=(Member(engine=named, model=f"{path.absolute()}"),))
+    if engine == "mlx":
+        installed("mlx")  # before anything is fetched
+        return Roster(members=(Member(engine="mlx", model=mlx_model(config)),))
     return None
+
+
+def mlx_model(config: Config) -> str:
+    """What MLX is to run: `owner/repository`, from the catalogue where a name or nothing is wished. Raises WrongUse."""
+    wish = config.models.model
+    if wish and source_of(wish):
+        return wish
+    catalogue = load(data_folder(), home())
+    if wish:
+        return twin(catalogue, wish)
+    budget = places(detect(), Rules(config.hardware.ram_fraction, config.hardware.gpu_memory_fraction))[0].budget_bytes
+    return best_twin(catalogue, config.models.preferred_models, budget)
 
 
 def crew(members: Sequence[Member], config: Config, hardware: Hardware, gguf: GgufEngine) -> Crew:

@@ -123,6 +123,15 @@ def test_a_folder_as_the_model_is_a_roster_of_one(tmp_path: Path) -> None:
     assert roster_of(load(None, {}, environment={})) is None
 
 
+def test_where_mlx_is_wished_for_the_catalogue_tells_which_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(engines.NEEDS, "mlx", ("json", "mlx"))  # as if it were installed
+    for wish, found in (("qwen2.5-coder:0.5b", "mlx-community/Qwen2.5-Coder-0.5B-Instruct-4bit"), ("a/b@c", "a/b@c")):
+        made = roster_of(load(None, {"models.engine": "mlx", "models.model": wish}, environment={}))
+        assert made and [(one.engine, one.model) for one in made.members] == [("mlx", found)]
+    made = roster_of(load(None, {"models.engine": "mlx"}, environment={}))
+    assert made and "/" in str(made.members[0].model)
+
+
 @pytest.mark.parametrize("engine", ["mlx", "transformers"])
 def test_what_an_engine_cannot_run_is_said(engine: str) -> None:
     config, hardware = load(None, {}, environment={}), detect()

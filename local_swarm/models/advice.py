@@ -143,10 +143,6 @@ def advisor(config: Config, hardware: Hardware, at_most: int | None = None, grap
     """`at_most` bounds the context where the settings leave it free; `graphics`: whether the engine that is here can use a card.
 
     Raises WrongUse for a mistake in the catalogue."""
-    if config.models.engine == "mlx":
-        raise WrongUse(
-            "MLX runs folders of safetensors: give one as --model. GGUF files run by Apple's Metal as well: --engine llamacpp"
-        )
     rules = Rules(
         config.hardware.ram_fraction,
         config.hardware.gpu_memory_fraction,

@@ -114,6 +114,8 @@ def worth(chances: Sequence[Sequence[float]], most: int, seconds: Callable[[int]
     surest = sorted(((chance, -place) for place, draft in enumerate(chances) for chance in draft), reverse=True)[
         : max(0, most)
     ]
+    if not surest:
+        return lengths
     expected, best, count = float(writers), GAIN * writers / seconds(writers), 0
     for tried, (chance, _) in enumerate(surest, 1):
         expected += chance

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from local_swarm.backends import wire
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
-from local_swarm.backends.llamacpp.draft import Draft, Lookup, Trust, worth
+from local_swarm.backends.llamacpp.draft import Lookup, Trust, worth
 from local_swarm.backends.llamacpp.governor import Governor
 from local_swarm.backends.llamacpp.job import Drawn, Job, Read, TokenFacts, Writer, Written
 from local_swarm.backends.llamacpp.library import Batch, Context, Grammar, Model, Pool, Wanted, grammar_of
@@ -96,7 +96,7 @@ class Engine:
         for count in WARM_UP:
             count = min(count, batch.size, self.memory.cells)
             few = count <= self.memory.outputs
-            for _ in range(2):
+            for _ in range(2):  # the first one is cold
                 batch.clear()
                 batch.add(0, 0, [self.model.start_token] * count, "all" if few else "last")
                 began = self.clock()
@@ -104,7 +104,7 @@ class Engine:
                 self.memory.scores(1)
                 seconds = self.clock() - began
                 self.memory.clear()
-            self.pace.saw(*((count, 0) if few else (0, count)), seconds)  # the second one's: the first is cold
+            self.pace.saw(*((count, 0) if few else (0, count)), seconds)
 
     # -- orders
 
@@ -216,26 +216,20 @@ class Engine:
         self.cache.tidy(self.most_idle)
 
     def _add_writing(self, batch: Batch) -> list[Written]:
+        """Each sequence's pending token, and as much of what it will probably write next as is worth trying and has room."""
         writers = [(job, writer) for job in self.writing for writer in job.writers]
-        parts = []
-        for (job, writer), (draft, tried) in zip(writers, self._drafts(writers, batch.size), strict=True):
-            parts.append(Written(job, writer, draft, tried, len(batch)))
-            batch.add(writer.sequence, writer.position, [writer.pending, *draft.tokens[:tried]], "all")
-        return parts
-
-    def _drafts(self, writers: Sequence[tuple[Job, Writer]], size: int) -> list[tuple[Draft, int]]:
-        """What each sequence will probably write next, and how much of it is worth trying and has room."""
-        if not writers:
-            return []
-        spare = self.memory.cells - self.cache.cells_used - self.cells_promised
-        outputs = self.memory.outputs - len(self.reading)
-        most = min(spare, outputs - len(writers), size - len(writers))
         drafts = [
             job.lookup.draft(writer.seat, min(self.longest_draft, job.limit - writer.written - 1), self.trust)
             for job, writer in writers
         ]
-        tried = worth([draft.chances for draft in drafts], most, self.pace.seconds)
-        return list(zip(drafts, tried, strict=True))
+        spare = self.memory.cells - self.cache.cells_used - self.cells_promised
+        rows = min(self.memory.outputs - len(self.reading), batch.size) - len(writers)
+        tried = worth([draft.chances for draft in drafts], min(spare, rows), self.pace.seconds)
+        parts = []
+        for (job, writer), draft, count in zip(writers, drafts, tried, strict=True):
+            parts.append(Written(job, writer, draft, count, len(batch)))
+            batch.add(writer.sequence, writer.position, [writer.pending, *draft.tokens[:count]], "all")
+        return parts
 
     def _add_reading(self, batch: Batch, rows: int) -> list[Read]:
         room = self.pace.readable(rows, batch.size - rows)
@@ -307,11 +301,10 @@ class Engine:
             drawn.append(self._draw(job, writer, scores[part.row + at]))
             if at == len(tried) or drawn[-1].token != tried[at] or self.model.ends(tried[at]):
                 break
-        accepted = len(drawn) - 1
-        self.drafted, self.accepted = self.drafted + len(tried), self.accepted + accepted
+        self.drafted, self.accepted = self.drafted + len(tried), self.accepted + len(drawn) - 1
         self.trust.saw(part.draft, [one.token for one in drawn])
-        if accepted < len(tried):
-            writer.position -= len(tried) - accepted
+        if wrong := len(tried) + 1 - len(drawn):
+            writer.position -= wrong
             self.cache.trim(writer.sequence, writer.position)
         yield from self._say(job, writer, drawn)
 
