@@ -152,6 +152,11 @@ class Config:
     def models_folder(self) -> Path:
         return Path(self.models.cache_dir).expanduser() if self.models.cache_dir else home() / "models"
 
+    @property
+    def peers_port(self) -> int:
+        """Where other machines are answered, under whichever of its two names it is configured."""
+        return self.federation.communication.port or self.network.federation_port
+
 
 # Settings that must lie between two numbers.
 RANGES: Mapping[str, tuple[float, float]] = {

@@ -140,7 +140,13 @@ def without_daemon(file: Path | None, problem: str) -> list[dict[str, Any]]:
     found = tuple(lan.probe())
     chosen = tuple(lan.chosen(found, listed(network.interfaces)))
     facts = Facts(
-        network, config.federation.discovery.method, network.federation_port, found, chosen, kernel=platform.release()
+        network,
+        config.federation.discovery.method,
+        config.peers_port,
+        config.peers_port,
+        found,
+        chosen,
+        kernel=platform.release(),
     )
     told = [
         finding for finding in diagnosis(facts) if not finding.ok or finding.check == "interfaces"

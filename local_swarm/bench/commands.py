@@ -16,20 +16,24 @@ def bench_vote(
     n: Annotated[list[int] | None, typer.Option("--n", help="How many voters. [default: 3, 5 and 8]")] = None,
     repeats: Annotated[int, typer.Option(help="Random subsets of voters for each problem.")] = 20,
     data: Annotated[Path | None, typer.Option(help="The folder with the samples.")] = None,
+    machines: Annotated[
+        bool, typer.Option("--machines", help="The vote across three machines over that of a good one alone instead.")
+    ] = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Write a chart of gains to this SVG file as well.")
     ] = None,
     json_wanted: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
     """What each way of voting is worth, on published samples of real models."""
+    from local_swarm.bench import nodes
     from local_swarm.bench.curves import gains, reliability
     from local_swarm.bench.samples import SETS, default_folder
     from local_swarm.bench.vote import Wish, measure
     from local_swarm.config import load
 
     wish = Wish(tuple(sets or SETS), tuple(n or (3, 5, 8)), repeats, data or default_folder(), load().models.embedding)
-    found = measure(wish, lambda line: typer.echo(f"{line} ...", err=True))
-    if plot:
+    found = (nodes.measure if machines else measure)(wish, lambda line: typer.echo(f"{line} ...", err=True))
+    if plot and not machines:
         plot.write_text(gains(found), encoding="utf-8")
         plot.with_stem(f"{plot.stem}-reliability").write_text(reliability(found), encoding="utf-8")
     if json_wanted:

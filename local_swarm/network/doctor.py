@@ -27,10 +27,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`found` are all interfaces, `chosen` those we are on. `kernel` is the release, by which WSL is known."""
+    """`found` are all interfaces, `chosen` those we are on. `kernel` is the release, by which WSL is known. `wished`: the port
+    that was configured, `port` the one that we have."""
 
     network: NetworkConfig
     method: str
+    wished: int
     port: int
     found: Sequence[Interface]
     chosen: Sequence[Interface]
@@ -47,7 +49,7 @@ class Facts:
 
 def diagnosis(facts: Facts) -> list[Finding]:
     """The environment first, then one finding for each machine that is known of."""
-    made = [interfaces(facts), multicast(facts), wsl(facts), port(facts)]
+    made = [interfaces(facts), multicast(facts), broadcast(facts), wsl(facts), port(facts)]
     made += [peer_finding(facts, peer) for peer in facts.peers]
     made += [stranger_finding(facts, stranger) for stranger in facts.strangers]
     if facts.doubles:
@@ -98,6 +100,12 @@ def multicast(facts: Facts) -> Finding | None:
     return Finding("multicast", True, "Announcing and listening by multicast DNS.")
 
 
+def broadcast(facts: Facts) -> Finding | None:
+    if not facts.broadcast_problem or facts.method == "static":
+        return None
+    return Finding("broadcast", False, facts.broadcast_problem, "Name the other machine: local-swarm --peer HOST:PORT")
+
+
 def wsl(facts: Facts) -> Finding | None:
     if "microsoft" not in facts.kernel.lower():
         return None
@@ -108,11 +116,10 @@ def wsl(facts: Facts) -> Finding | None:
 
 
 def port(facts: Facts) -> Finding:
-    wished = facts.network.federation_port
-    if facts.port == wished:
+    if facts.port == facts.wished or not facts.wished:
         return Finding("port", True, f"Other machines are answered on port {facts.port}.")
     return Finding(
-        "port", False, f"Port {wished} was in use, so others are answered on {facts.port}; a firewall may not know that.",
+        "port", False, f"Port {facts.wished} was in use, so others are answered on {facts.port}; a firewall may not know that.",
         "Stop the other program, or choose a port: LOCAL_SWARM_NETWORK_FEDERATION_PORT=8767 local-swarm",
     )  # fmt: skip
 

@@ -65,7 +65,7 @@ class Presence:
         self.condition = Condition(swarm, self.federation, config.federation)
         self.counts: Counter[str] = Counter()
         self.model = model
-        self.port = config.federation.communication.port or network.federation_port
+        self.port = config.peers_port
         self.interfaces: list[Interface] = []
         self._context: tuple[int, ssl.SSLContext] | None = None
         self._changed = asyncio.Event()
@@ -101,7 +101,7 @@ class Presence:
             self._discovery = await stack.enter_async_context(Discovery(self.directory, time.monotonic))
             self._broadcast = await stack.enter_async_context(self._broadcasting())
             for place in listed(self._config.network.peers):
-                self.directory.static(place_of(place, self._config.network.federation_port))
+                self.directory.static(place_of(place, self._config.peers_port))
             await stack.enter_async_context(self._neighbours.watched())
             following = asyncio.create_task(self._follow(), name="follow-interfaces")
             stack.push_async_callback(cancelled, following)
@@ -225,7 +225,7 @@ class Presence:
             )
         assert self._neighbours
         try:
-            where = place_of(place, self._config.network.federation_port) if place else None
+            where = place_of(place, self._config.peers_port) if place else None
         except WrongUse as problem:
             raise PairingFailed(problem.message) from problem
         host = await self._neighbours.join(code, where, self._inviters)
@@ -259,8 +259,8 @@ class Presence:
         chosen = lan.chosen(found, listed(self._config.network.interfaces))
         assert self._discovery and self._broadcast
         facts = Facts(
-            self._config.network, self._config.federation.discovery.method, self.port, tuple(found), tuple(chosen),
-            platform.release(), self._discovery.problem,
+            self._config.network, self._config.federation.discovery.method, self._config.peers_port, self.port, tuple(found),
+            tuple(chosen), platform.release(), self._discovery.problem,
             self._broadcast.problem, self.trust.charter.tag, tuple(self.directory.peers.values()),
             tuple(self.directory.strangers.values()), self.directory.doubles, time.time(), dict(self.counts),
         )  # fmt: skip

@@ -23,6 +23,7 @@ def found(check: str, **more: Any) -> Finding:
     facts = {
         "network": network(),
         "method": "auto",
+        "wished": 8766,
         "port": 8766,
         "found": (ETH,),
         "chosen": (ETH,),
@@ -38,7 +39,7 @@ def peer(state: PeerState, place: str = "192.168.1.9:8766", **report: Any) -> tu
 
 
 def test_where_all_is_well_nothing_is_to_be_mended() -> None:
-    findings = diagnosis(Facts(network(), "auto", 8766, (ETH,), (ETH,), "6.1", peers=peer("ok")))
+    findings = diagnosis(Facts(network(), "auto", 8766, 8766, (ETH,), (ETH,), "6.1", peers=peer("ok")))
     assert all(finding.ok and not finding.mend for finding in findings)
 
 
@@ -48,6 +49,7 @@ def test_where_all_is_well_nothing_is_to_be_mended() -> None:
         ("interfaces", {"chosen": ()}, "eth0", "LOCAL_SWARM_NETWORK_INTERFACES"),
         ("multicast", {"chosen": (Interface("eth0", ("10.0.0.5",), multicast=False),)}, "eth0", "link set eth0 multicast on"),
         ("multicast", {"multicast_problem": "It does not work."}, "does not work", "--peer"),
+        ("broadcast", {"broadcast_problem": "Port 8767 is in use."}, "Port 8767", "--peer"),
         ("wsl", {"kernel": "5.15.90.1-microsoft-standard-WSL2"}, "NAT", "networkingMode=mirrored"),
         ("port", {"port": 40000}, "8766 was in use", "FEDERATION_PORT"),
         ("peer pi", {"peers": peer("gone")}, "cannot be reached", "ufw allow 8766/tcp"),

@@ -1,0 +1,102 @@
+"""Published samples in, what a vote across machines is worth over the best machine's own vote out, in points.
+
+Every machine has drawn three answers of the same samples; a weak one's are wrong four times in five. What machines learn of each
+other they learn on the way, from nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from local_swarm.bench.samples import problems
+from local_swarm.bench.vote import Prepared, Row, Tell, Wish, prepared
+from local_swarm.sandbox.host import Sandbox
+from local_swarm.swarm.consensus import elect
+from local_swarm.swarm.cross_consensus import Reliability, Vote, counted, learned
+from local_swarm.types import Candidate, Election
+
+BALLOTS = 3  # of each machine
+WRONG = 0.8  # of a weak machine's ballots
+TEAMS = {"equal machines": ("own", "second", "third"), "one weak machine": ("own", "second", "weak")}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One problem answered by a team: each candidate's voter names the sample it is."""
+
+    one: Prepared
+    candidates: tuple[Candidate, ...]
+    places: Mapping[str, int]
+
+    def vote(self, candidates: Sequence[Candidate]) -> Election:
+        _, evidence, answers = self.one.subset([self.places[one.voter] for one in candidates], {})
+        return elect(candidates, "auto", None, evidence=evidence, answers=answers)
+
+    def right(self, election: Election) -> float:
+        return float(self.one.problem.right[self.places[election.elected.voter]])
+
+
+def measure(wish: Wish, tell: Tell) -> list[Row]:
+    """For each set and team: percent right together, percent right of a good machine's own vote, the difference and its standard
+    error, paired by problem. Raises WrongUse where the samples are missing."""
+    return asyncio.run(measured(wish, tell))
+
+
+async def measured(wish: Wish, tell: Tell) -> list[Row]:
+    sandbox = Sandbox()
+    rows: list[Row] = []
+    try:
+        for name in wish.sets:
+            tell(f"{name}: running the programs")
+            ready = [await prepared(problem, sandbox) for problem in problems(name, wish.folder)]
+            for team, nodes in TEAMS.items():
+                tell(f"{name}: {team}")
+                rows.append({"set": name, "strategy": team, **compared(ready, nodes, wish.repeats)})
+    finally:
+        await sandbox.close()
+    return rows
+
+
+def compared(ready: Sequence[Prepared], nodes: Sequence[str], repeats: int) -> Row:
+    known: dict[str, Reliability] = {}
+    together: dict[int, list[float]] = {at: [] for at in range(len(ready))}
+    alone: dict[int, list[float]] = {at: [] for at in range(len(ready))}
+    for number in range(repeats):  # all problems in turn, as they come in life, not one of them again and again
+        for at, one in enumerate(ready):
+            held = drawn(one, nodes, random.Random(f"{one.problem.question.text}{number}"))
+            vote: Vote = held.vote
+            chosen = counted(held.candidates, nodes[0], dict.fromkeys(nodes, BALLOTS), known, vote)
+            together[at].append(held.right(vote(chosen)))
+            strong = [[one for one in held.candidates if one.node == node] for node in nodes if node != "weak"]
+            alone[at].append(statistics.fmean(held.right(vote(own)) for own in strong))
+            known = learned(known, vote(held.candidates))
+    picks, bases = ([statistics.fmean(some) for some in what.values()] for what in (together, alone))
+    gains = [pick - base for pick, base in zip(picks, bases, strict=True)]
+    return {
+        "n": BALLOTS * len(nodes), "pass_at_1": 100 * statistics.fmean(picks), "random": 100 * statistics.fmean(bases),
+        "gain": 100 * statistics.fmean(gains), "se": 100 * statistics.stdev(gains) / len(gains) ** 0.5, "seconds_per_vote": None,
+    }  # fmt: skip
+
+
+def drawn(one: Prepared, nodes: Sequence[str], dice: random.Random) -> Round:
+    """Three samples for each machine, none twice while there are others."""
+    verdicts = one.problem.right
+    left = {verdict: [at for at, right in enumerate(verdicts) if right is verdict] for verdict in (True, False)}
+    candidates, places = [], dict[str, int]()
+    for node in nodes:
+        for number in range(BALLOTS):
+            if node == "weak":
+                wanted = left[dice.random() >= WRONG] or left[False] or left[True]
+            else:
+                wanted = left[dice.random() * sum(map(len, left.values())) < len(left[True])]
+            at = dice.choice(wanted or range(len(verdicts)))
+            if at in wanted:
+                wanted.remove(at)
+            voter = f"{node}/w{number}"
+            places[voter] = at
+            candidates.append(replace(one.problem.samples[at], voter=voter, node=node))
+    return Round(one, tuple(candidates), places)
