@@ -164,7 +164,7 @@ async def test_whatever_a_peer_does_the_local_answer_arrives(tmp_path: Path, mis
     async with with_rogue(tmp_path, misdeed) as (honest, rogue):  # type: ignore[arg-type]
         began = time.monotonic()
         election = await ask(honest, early=False)
-        assert time.monotonic() - began < 3.5
+        assert time.monotonic() - began < 6.0  # three without a byte, and what a busy machine adds
         assert election.elected.text == OWN and rogue.asked == 1
         assert states(election)["honest"] == (3, "ok") and not election.decided_early
         assert states(election)["rogue"][1] in MISDEEDS[misdeed]  # type: ignore[index]
@@ -177,7 +177,7 @@ async def test_after_a_fault_a_peer_is_not_asked_before_it_has_answered_a_look(t
         peer.due = float("inf")  # no look meanwhile
         began = time.monotonic()
         assert (await ask(honest, early=False)).nodes == ()
-        assert time.monotonic() - began < 1.0 and rogue.asked == 1
+        assert time.monotonic() - began < 2.5 and rogue.asked == 1
 
 
 async def test_ballots_beyond_those_asked_for_do_not_count(tmp_path: Path) -> None:
