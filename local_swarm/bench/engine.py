@@ -49,7 +49,7 @@ def measure(wish: Wish, say: Say) -> dict[str, Any]:
     say(f"making the model file {wish.shape} {wish.quantization} ...")
     order = Order(
         "answers", str(model_file(wish.shape, wish.quantization)), wish.threads, wish.n, wish.prompt_tokens, wish.new_tokens,
-        wish.repeats, 999 if wish.gpu else 0,
+        wish.repeats, 999 if wish.gpu else 0, drafts=False,  # what random weights say in circles is guessed too easily
     )  # fmt: skip
     say("one answer and all of them ...")
     answers = order.run()
@@ -105,7 +105,7 @@ def on_written_text(order: Order, tasks: int) -> dict[str, Any]:
     """With answers that a model wrote, the starter model to its own kind of question: random weights say nothing twice, so that
     there is nothing to draft and nothing to decide."""
     texts = tuple(TURN.format(question) for question in questions(tasks))
-    return replace(order, kind="replayed", texts=texts, writer=str(starter.PATH)).run()
+    return replace(order, kind="replayed", texts=texts, writer=str(starter.PATH), drafts=True).run()
 
 
 def questions(count: int) -> Iterator[str]:
@@ -149,7 +149,7 @@ def long_prompts(order: Order, say: Say) -> dict[str, Any]:
     say("a second turn after 8,000 tokens ...")
     second = replace(order, kind="second_turn").run()
     say("a stream while 8,000 tokens are read ...")
-    gap = replace(order, kind="gap", drafts=False).run()  # how steps are shared out, whatever the stream says
+    gap = replace(order, kind="gap").run()
     say("32,000 idle tokens ...")
     idle = replace(order, kind="idle_cells").run()
     return {
