@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from local_swarm.bench import nodes
 from local_swarm.bench.curves import drawn, gains, reliability, ticks
 from local_swarm.bench.samples import default_folder, problems
-from local_swarm.bench.vote import Wish, auroc, measure
+from local_swarm.bench.vote import Prepared, Wish, auroc, measure
 from local_swarm.errors import WrongUse
+from local_swarm.swarm.extract import extract
 
 PROMPT = 'def f{n}(xs):\n    """Add up.\n{shown}    """\n'
 RIGHT, WRONG = "    return sum(xs)\n", "    return xs[0] + {}\n"
@@ -105,3 +108,19 @@ def test_real_samples_are_read_where_they_are() -> None:
         pytest.skip("the published samples are not here")
     read = problems("openai4", data)
     assert len(read) > 100 and all(len(one.samples) == len(one.right) == 4 for one in read)
+
+
+def test_machines_vote_together_and_alone_on_the_same_answers(folder: Path) -> None:
+    rows = nodes.measure(Wish(("codegen16b",), (3,), 2, folder, "none"), lambda _: None)
+    assert [row["strategy"] for row in rows] == list(nodes.TEAMS)
+    for row in rows:
+        assert row["n"] == 9 and row.keys() >= KEYS
+        assert row["gain"] == pytest.approx(row["pass_at_1"] - row["random"])
+
+
+def test_no_answer_is_drawn_twice_while_there_are_others(folder: Path) -> None:
+    [first, *_] = problems("codegen16b", folder)
+    answers = tuple(extract(one, first.question) for one in first.samples)
+    made = nodes.drawn(Prepared(first, answers, None), ("own", "second"), random.Random(1))
+    assert sorted(made.places.values()) == list(range(6))
+    assert [one.node for one in made.candidates] == ["own"] * 3 + ["second"] * 3
