@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from local_swarm.bench.samples import problems
-from local_swarm.bench.vote import Prepared, Row, Tell, Wish, prepared
+from local_swarm.bench.vote import Prepared, Row, Tell, Wish, paired, prepared
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.consensus import elect
 from local_swarm.swarm.cross_consensus import Reliability, Vote, counted, learned
@@ -75,11 +75,7 @@ def compared(ready: Sequence[Prepared], nodes: Sequence[str], repeats: int) -> R
             alone[at].append(statistics.fmean(held.right(vote(own)) for own in strong))
             known = learned(known, vote(held.candidates))
     picks, bases = ([statistics.fmean(some) for some in what.values()] for what in (together, alone))
-    gains = [pick - base for pick, base in zip(picks, bases, strict=True)]
-    return {
-        "n": BALLOTS * len(nodes), "pass_at_1": 100 * statistics.fmean(picks), "random": 100 * statistics.fmean(bases),
-        "gain": 100 * statistics.fmean(gains), "se": 100 * statistics.stdev(gains) / len(gains) ** 0.5, "seconds_per_vote": None,
-    }  # fmt: skip
+    return {"n": BALLOTS * len(nodes), **paired(picks, bases)}
 
 
 def drawn(one: Prepared, nodes: Sequence[str], dice: random.Random) -> Round:

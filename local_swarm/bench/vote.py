@@ -193,10 +193,14 @@ def compared(
         statistics.fmean(one.problem.right[at] for chosen in some for at in chosen)
         for one, some in zip(ready, drawn, strict=True)
     ]
-    gains = [pick - base for pick, base in zip(picks, anyone, strict=True)]
+    return {"set": name, "strategy": strategy, "n": n, **paired(picks, anyone)}
+
+
+def paired(picks: Sequence[float], bases: Sequence[float]) -> Row:
+    """Shares right of each problem in two ways, in percent; the mean difference and its standard error."""
+    gains = [pick - base for pick, base in zip(picks, bases, strict=True)]
     return {
-        "set": name, "strategy": strategy, "n": n, "pass_at_1": 100 * statistics.fmean(picks),
-        "random": 100 * statistics.fmean(anyone),
+        "pass_at_1": 100 * statistics.fmean(picks), "random": 100 * statistics.fmean(bases),
         "gain": 100 * statistics.fmean(gains), "se": 100 * statistics.stdev(gains) / len(gains) ** 0.5, "seconds_per_vote": None,
     }  # fmt: skip
 
