@@ -46,6 +46,15 @@ def test_without_enough_words_there_is_no_guess() -> None:
     assert guess(lookup("", "ab"), 0, 5) == "" and guess(lookup("abcabc", ""), 0, 0) == ""
 
 
+def test_where_no_words_agree_the_last_one_alone_is_a_hint_and_less_believed() -> None:
+    said = lookup("?", "the cat", "a c")
+    assert guess(said, 1, 2) == "at" and chances(said, 1, 1)[0] < chances(lookup("?", "a cat", "a c"), 1, 1)[0]
+
+
+def test_what_is_hardly_likely_ends_a_draft() -> None:
+    assert len(guess(lookup("?", "ab.ac.ad.ae.xb.xc.xd.", "zzz."), 1, 99)) < 9
+
+
 def test_a_passage_of_the_prompt_is_copied_on_from_where_it_was_found() -> None:
     assert guess(lookup("abcX abcY ", "abc"), 0, 2) == "Y "
     assert guess(lookup("one two one three.", "one t"), 0, 5) == "hree."
@@ -88,3 +97,7 @@ def test_tokens_are_tried_where_they_bring_more_than_they_cost() -> None:
     assert worth([sure, unsure, none], 99, lambda tokens: 3.0 + 0.6 * (tokens - 3)) == [2, 0, 0]
     assert worth([sure, unsure, none], 1, lambda tokens: 1.0) == [1, 0, 0]
     assert worth([sure, unsure, none], -5, lambda tokens: 1.0) == [0, 0, 0]
+
+
+def test_a_row_is_filled_with_any_guess_where_that_makes_the_step_shorter() -> None:
+    assert worth([[0.01], [], []], 9, lambda tokens: {3: 0.069, 4: 0.057}[tokens]) == [1, 0, 0]

@@ -4,55 +4,87 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+BLOCK = 4  # rows that llama.cpp's kernels for processors take at once; those left over go one by one, three dearer than a block
 GAP = 3.0  # a step that also reads may take so many times as long as one that only writes
 LEAST_READING = 16  # tokens of a prompt in a step, however long that takes: below it the reading would never end
 LONGEST_STEP_S = 2.0  # so long a client that leaves, or one that comes, may have to wait for the step to end
-MEMORY = 10  # observations that an estimate rests on at most: machines get slower and faster
-OUTLIER = 2.0  # times the estimate is as much as one observation may say
+MEMORY = 10  # steps that an estimate of reading rests on at most: machines get slower and faster
+OUTLIER = 2.0  # times the estimate is as much as one step may say
+NOISE, TOGETHER, APART = (
+    0.1,
+    0.02,
+    0.01,
+)  # by how much of itself a step is off; costs change from step to step, all and each
+
+
+class Cost:
+    """What a step takes by its rows: one part whatever their number, one for each full block, one for each row left over.
+
+    A Kalman filter (Kalman 1960) over these three, each at least 0 s. Until steps of several sizes were seen, more rows cost more
+    in proportion: nothing is taken for free.
+    """
+
+    def __init__(self) -> None:
+        self._parts = np.zeros(3)
+        self._doubt = np.zeros((3, 3))  # covariance of the parts
+
+    def seconds(self, rows: int) -> float:
+        base, block, single = self._parts.tolist()
+        return float(base + block * (rows // BLOCK) + single * (rows % BLOCK))
+
+    def saw(self, rows: int, seconds: float) -> None:
+        """A step of so many rows, at least one, took so long."""
+        size = np.array((1.0, rows // BLOCK, rows % BLOCK))
+        expected = self.seconds(rows)
+        if not expected:
+            expected = seconds
+            self._parts = seconds / rows * np.array((0.0, BLOCK, 1.0))
+        usual = expected / rows * np.array((rows, BLOCK, 1.0))  # what each part could be at most
+        if not self._doubt.any():
+            self._doubt = np.diag(usual**2)
+        self._doubt += np.outer(self._parts, self._parts) * TOGETHER**2 + np.diag((APART * usual) ** 2)
+        heard = self._doubt @ size
+        gain = heard / (size @ heard + (NOISE * expected) ** 2)
+        self._parts = np.maximum(0.0, self._parts + gain * (min(seconds, OUTLIER * expected) - expected))
+        self._doubt -= np.outer(gain, heard)
 
 
 @dataclass(slots=True)
 class Point:
-    """What steps of about so many tokens took: means of the last ones."""
+    """What a token read took: the mean of the last steps."""
 
-    tokens: float = 0.0
     seconds: float = 0.0
     count: int = 0
 
-    def saw(self, tokens: int, seconds: float) -> None:
+    def saw(self, seconds: float) -> None:
         if self.count:
             seconds = min(seconds, OUTLIER * self.seconds)
         self.count = min(self.count + 1, MEMORY)
-        self.tokens += (tokens - self.tokens) / self.count
         self.seconds += (seconds - self.seconds) / self.count
 
 
 class Pace:
-    """Of writing, a point for each doubling of the number of tokens and one straight line through them; of reading, seconds a
-    token, alone and beside writers."""
+    """Of writing, the cost of a step by its rows; of reading, seconds a token, alone and beside writers."""
 
     def __init__(self) -> None:
-        self._points: dict[int, Point] = {}
+        self._writing = Cost()
         self._alone = Point()
         self._beside = Point()
-        self._line: tuple[float, float] | None = None
 
     def saw(self, writing: int, reading: int, seconds: float) -> None:
         """A step took so long, in which so many tokens were written (their scores were wanted) and so many of prompts read."""
         if not reading:
-            self._points.setdefault(writing.bit_length(), Point()).saw(writing, seconds)
-            self._line = None
+            self._writing.saw(writing, seconds)
         elif not writing:
-            self._alone.saw(1, seconds / reading)
+            self._alone.saw(seconds / reading)
         else:
-            self._beside.saw(1, max(0.0, seconds - self.seconds(writing)) / reading)
+            self._beside.saw(max(0.0, seconds - self.seconds(writing)) / reading)
 
     def seconds(self, writing: int) -> float:
         """What a step that writes so many tokens takes. Nothing seen yet: 1."""
-        if self._line is None:
-            self._line = line([(one.tokens, one.seconds, one.count) for one in self._points.values()])
-        base, each = self._line
-        return base + each * writing
+        return self._writing.seconds(writing) or 1.0
 
     def readable(self, writing: int, room: int) -> int:
         """How many tokens of prompts a step may read beside `writing` ones, so that what streams does not falter."""
@@ -60,25 +92,6 @@ class Pace:
         if not writing:
             return min(room, max(LEAST_READING, int(LONGEST_STEP_S / alone))) if alone else room
         each = beside or alone
-        if not each:
-            return min(room, LEAST_READING)
-        return min(room, max(LEAST_READING, int((GAP - 1) * self.seconds(writing) / each)))
-
-
-def line(points: list[tuple[float, float, int]]) -> tuple[float, float]:
-    """(seconds at no tokens, seconds a token) of the straight line nearest to points (tokens, seconds, weight), neither below 0.
-    What counts is how far it is off in proportion. Of a single size: through zero, so that more is not taken for free."""
-    if not points:
-        return 1.0, 0.0
-    weighted = [(tokens, seconds, weight / seconds**2) for tokens, seconds, weight in points if seconds > 0]
-    total = sum(weight for _, _, weight in weighted)
-    if not total:
-        return 0.0, 0.0
-    x = sum(weight * tokens for tokens, _, weight in weighted) / total
-    y = sum(weight * seconds for _, seconds, weight in weighted) / total
-    spread = sum(weight * (tokens - x) ** 2 for tokens, _, weight in weighted)
-    each = (
-        sum(weight * (tokens - x) * (seconds - y) for tokens, seconds, weight in weighted) / spread if spread else y / x
-    )
-    each = min(max(0.0, each), y / x)
-    return y - each * x, each
+        most = int((GAP - 1) * self.seconds(writing) / each) if each else 0
+        count = max(LEAST_READING, most)
+        return min(room, count - (writing + count) % BLOCK)
