@@ -194,7 +194,8 @@ def assembled(config: Config, at_most: int | None = None) -> Node:
     swarm = swarm_of(config, workers)
     first = workers[0].backend
     assert isinstance(first, LlamaCpp | OpenAICompatible)
-    node = Node(hardware, what, swarm, first, Vectors(swarm.embedder, first), swarm, mixed=roster is not None)
+    vectors = Vectors(Embedder(config.models.embedding, offline(), exact=True), first)
+    node = Node(hardware, what, swarm, first, vectors, swarm, mixed=roster is not None)
     if roster and roster.fallback.providers:
         ledger = Ledger(home() / "spending.json")
         node.voice, servers = chain_of(roster, swarm, swarm.embedder, swarm.habits, ledger)
@@ -234,6 +235,7 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
         for backend in (*node.backends, *node.servers):
             stack.push_async_callback(backend.close)
         stack.push_async_callback(node.swarm.jury.close)
+        stack.callback(node.vectors.embedder.close)
         if made:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -31,6 +31,20 @@ def test_a_model_loads_in_the_background_and_tells_meanings_apart() -> None:
     assert (embed(["Interest rates rose again."])[0] == vectors[2]).all()  # remembered, not computed again
 
 
+def test_votes_take_lighter_vectors_which_say_the_same_and_who_keeps_them_the_exact_ones() -> None:
+    library = pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
+    pytest.importorskip(BUNDLED, reason="the package with the weights is not installed")
+    texts = ["The cat sleeps on the sofa.", "A cat is asleep on the couch.", "def add(a, b): return a + b"]
+    light, exact = Embedder("auto", offline=True), Embedder("auto", offline=True, exact=True)
+    for embedder in (light, exact):
+        embedder.begin()
+    one, other = light.function(wait_s=120), exact.function(wait_s=120)
+    assert one and other
+    published = library.SentenceTransformer(where(SMALL), device="cpu").encode(texts, normalize_embeddings=True)
+    assert np.allclose(other(texts), published, atol=1e-5)
+    assert ((one(texts) * published).sum(axis=1) > 0.95).all()
+
+
 def test_offline_nothing_is_asked_of_the_hub() -> None:
     assert all(on_disk for _, on_disk in choices("auto", offline=True))
     assert [name for name, on_disk in choices("auto", offline=False) if not on_disk] == [CODE, SMALL]
