@@ -128,6 +128,9 @@ def shared_config(config: Config, parts: int) -> Config:
 def engine_of(member: Member, config: Config, hardware: Hardware, gguf: GgufEngine) -> tuple[Backend, Plan | None]:
     if member.kind == "openai_compatible":
         return server_of(member), None
+    source = sourced(member.model)
+    if member.engine != "auto" and source and from_hub(source):
+        runnable(member.engine)  # said before gigabytes are fetched
     where = located(member.model)
     kind = chosen(member, where, hardware)
     if kind == "llamacpp":
@@ -152,14 +155,22 @@ def chosen(member: Member, where: Path | str | None, hardware: Hardware) -> str:
         )
     if not folder and kind != "llamacpp":
         raise WrongUse(f"{kind} runs folders of safetensors, not {where or 'the starter model'}.")
+    return runnable(kind)
+
+
+def runnable(kind: str) -> str:
+    """The engine that does the work of this one: Transformers runs vLLM's models where that is not installed. Of the two ways to
+    have llama.cpp, who makes that engine chooses. Raises WrongUse."""
     if kind == "vllm" and not find_spec("vllm"):
-        logger.warning("vLLM is not installed; Transformers runs %s instead.", where)
+        logger.warning("vLLM is not installed; Transformers does its work.")
         kind = "transformers"
-    installed(kind)
+    if kind != "llamacpp":
+        installed(kind)
     return kind
 
 
 def installed(kind: str) -> None:
+    """Raises WrongUse where what an engine needs is not here."""
     module, extra = NEEDS[kind]
     if not find_spec(module):
         raise WrongUse(f"The engine {kind} is not installed. Install it: pip install 'local-swarm[{extra}]'")
@@ -230,10 +241,10 @@ def located(model: str | Source | None) -> Path | str | None:
     """Where a model lies on this disk, fetched from the hub where it must be; a name of the catalogue stays a name.
 
     Raises WrongUse for a path that does not exist."""
-    source = source_of(model) if isinstance(model, str) else model
+    source = sourced(model)
     if source is None:
         return model if isinstance(model, str) else None
-    if source.provider == "huggingface" or source.repository:
+    if from_hub(source):
         return fetched(source)
     if not source.path:
         raise WrongUse("A local model needs its path.")
@@ -243,6 +254,14 @@ def located(model: str | Source | None) -> Path | str | None:
     if source.format and (source.format == "gguf") != path.is_file():
         raise WrongUse(f"{path} is a {'file' if path.is_file() else 'folder'}, and so cannot be {source.format}.")
     return path
+
+
+def sourced(model: str | Source | None) -> Source | None:
+    return source_of(model) if isinstance(model, str) else model
+
+
+def from_hub(source: Source) -> bool:
+    return source.provider == "huggingface" or bool(source.repository)
 
 
 def fetched(source: Source) -> Path:

@@ -27,7 +27,7 @@ from local_swarm.backends.openai_compatible.backend import OpenAICompatible
 from local_swarm.backends.openai_compatible.own import PROGRAM, OwnServer
 from local_swarm.backends.wire import Load
 from local_swarm.config import Config, ServerConfig
-from local_swarm.engines import adapters_of, chain_of, crew, roster_of
+from local_swarm.engines import adapters_of, chain_of, crew, installed, roster_of
 from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import DoesNotFit, SwarmError, WrongUse
 from local_swarm.hardware import memory
@@ -173,12 +173,14 @@ def gguf_engine(
 def own_server(wish: str) -> str | None:
     """The path of llama.cpp's own server where that is to be used: as wished, or because the bindings are not installed.
 
-    Raises WrongUse where it is wished for and not here."""
+    Raises WrongUse where neither is here, or not what is wished for."""
     if wish != PROGRAM and find_spec("llama_cpp"):
         return None
     path = shutil.which(PROGRAM)
     if path is None and wish == PROGRAM:
         raise WrongUse(f"There is no {PROGRAM} here. In Termux: pkg install llama-cpp")
+    if path is None:
+        installed("llamacpp")
     return path
 
 

@@ -107,6 +107,11 @@ def test_an_engine_that_is_not_installed_names_its_extra(monkeypatch: pytest.Mon
     monkeypatch.setitem(engines.NEEDS, "mlx", ("no_such_module", "mlx"))
     with pytest.raises(WrongUse, match=r"local-swarm\[mlx\]"):
         installed("mlx")
+    member = Member(engine="mlx", model=Source("huggingface", repository="a/b", local_files_only=True))
+    with pytest.raises(
+        WrongUse, match=r"local-swarm\[mlx\]"
+    ):  # and not that the hub's cache has no a/b: that comes later
+        engine_of(member, load(None, {}, environment={}), detect(), None)  # type: ignore[arg-type]
 
 
 def test_keys_come_from_where_they_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

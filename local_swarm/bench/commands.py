@@ -30,10 +30,13 @@ def bench_vote(
     from local_swarm.bench.samples import SETS, default_folder
     from local_swarm.bench.vote import Wish, measure
     from local_swarm.config import load
+    from local_swarm.errors import WrongUse
 
+    if machines and (n or plot):
+        raise WrongUse("--machines compares three machines of three answers: there is no --n and nothing to --plot.")
     wish = Wish(tuple(sets or SETS), tuple(n or (3, 5, 8)), repeats, data or default_folder(), load().models.embedding)
     found = (nodes.measure if machines else measure)(wish, lambda line: typer.echo(f"{line} ...", err=True))
-    if plot and not machines:
+    if plot:
         plot.write_text(gains(found), encoding="utf-8")
         plot.with_stem(f"{plot.stem}-reliability").write_text(reliability(found), encoding="utf-8")
     if json_wanted:

@@ -180,7 +180,8 @@ class Neighbours:
             except (PeerFault, ValueError, TimeoutError) as problem:
                 why = str(problem) or "it took too long"
                 said = said or PairingFailed(f"{where} could not be asked to let us in: {why}")
-        raise said or PairingFailed("Nobody there.")
+        assert said  # of one place at least
+        raise said
 
     async def _join_at(self, code: str, place: str, certificate: str) -> Member:
         newcomer = Newcomer(code, self.mine.certificate, fingerprint(certificate))

@@ -24,13 +24,7 @@ from local_swarm.types import FinishReason
 
 WAITING_LIMIT = 256  # jobs; beyond it clients are told to come back
 GROWTH = 256  # cells by which an answer longer than its budget goes on, while there are any
-WARM_UP = (
-    64,
-    1,
-    3,
-    4,
-    8,
-)  # tokens of the first steps, each twice: enough for all kernels and for what a step will cost
+WARM_UP = (64, 1, 3, 4, 8)  # tokens of the first steps, each twice: all kernels, and what a step will cost
 LONGEST_DRAFT = 8
 IDLE_SHARE = 0.05  # of a step's time that idle cells may cost those that work
 

@@ -49,7 +49,9 @@ class Embedder:
         self._own: GgufModel | None = None
         self._known: OrderedDict[str, Matrix] = OrderedDict()
         self._one_at_a_time = threading.Lock()
-        self._hand = ThreadPoolExecutor(1, "embedding")  # PyTorch keeps threads and memory for each thread that calls it
+        self._hand = ThreadPoolExecutor(
+            1, "embedding"
+        )  # PyTorch keeps threads and memory for each thread that calls it
         self._done = threading.Event()
         self._begun = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -162,7 +164,7 @@ def in_eight_bits(model: Any) -> Any:
         quantization = importlib.import_module("torch.ao.quantization")
         torch.backends.quantized.engine = "fbgemm"
         wanted = {torch.nn.Linear: quantization.per_channel_dynamic_qconfig}
-        return quantization.quantize_dynamic(model, wanted)
+        return quantization.quantize_dynamic(model, wanted, inplace=True)
     except Exception as problem:  # whatever a version of PyTorch raises that no longer has it
         logger.info("Embeddings are computed in full precision (%s).", str(problem).split("\n")[0])
         return model
