@@ -35,6 +35,8 @@ LONGEST = 8_000  # characters of a text that are looked at; models read fewer
 MOST_TOKENS = 128  # of a text; MiniLM was trained on no more, and time grows with them
 BATCH = 16
 
+LOADING = threading.Lock()  # Transformers changes itself while it loads: two at once, and later ones lack weights
+
 logger = logging.getLogger(__name__)
 
 
@@ -106,7 +108,8 @@ class Embedder:
                 return
             for name, on_disk in choices(self.model, self.offline):
                 try:
-                    self._encode, self.loaded = sentence_transformer(name, on_disk, self.exact), name
+                    with LOADING:
+                        self._encode, self.loaded = sentence_transformer(name, on_disk, self.exact), name
                     return
                 except Exception as problem:  # a foreign library at the border: whatever it raises, the next may do
                     logger.info("No embedding model %s (%s).", name, str(problem).split("\n")[0])
