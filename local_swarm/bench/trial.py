@@ -123,10 +123,13 @@ class Bench:
         self.steps()
         return time.perf_counter() - began
 
-    def replay(self, script: Sequence[Sequence[int]], seats: int, words: Mapping[int, str] | None = None) -> float:
+    def replay(
+        self, script: Sequence[Sequence[int]], seats: int, words: Mapping[int, str] | None = None, drafts: bool = True
+    ) -> float:
         """Seconds for so many answers that say what the script says to a known prompt. With `words` the vote may end it."""
         assert isinstance(self.engine, Replayed)
         self.engine.script = script
+        self.engine.longest_draft = LONGEST_DRAFT if drafts else 0
         began = time.perf_counter()
         job = self.submit(letters(self.order.prompt_tokens, 0), seats, self.order.new_tokens)
         candidates: list[Candidate] = []
@@ -349,8 +352,8 @@ def pieces(model: library.Model, said: Said) -> dict[int, str]:
 
 
 def replayed(order: Order) -> dict[str, Any]:
-    """Seconds of n answers over one where the answers are what the model `order.writer` says, and the same when the vote ends as
-    soon as nobody can change its outcome. Drafted: answers one after the other up to `new_tokens`. Early: each as long as it is.
+    """Seconds of n answers over one, and over one that drafts nothing, where the answers are what the model `order.writer` says,
+    and the same when the vote ends as soon as nobody can change its outcome. Drafted: answers one after the other up to `new_tokens`. Early: each as long as it is.
     The prompt, the same for both, is read three times, and the median added to each."""
     heard = siblings(replace(order, path=order.writer, threads=1))
     said: Said = heard.pop("said")
@@ -359,9 +362,17 @@ def replayed(order: Order) -> dict[str, Any]:
     reading = median(bench.reading(letters(order.prompt_tokens, seed)) for seed in reversed(range(order.repeats)))
 
     def compared(scripts: Sequence[Sequence[Sequence[int]]], words: Mapping[int, str] | None) -> dict[str, float]:
-        one = sum(bench.replay(script, 1) for script in scripts) / len(scripts)
-        many = sum(bench.replay(script, order.n, words) for script in scripts) / len(scripts)
-        return {"n_over_one": (reading + many) / (reading + one), "writing_n_over_one": many / one}
+        plain, one, many, decoded = 0.0, 0.0, 0.0, 0.0
+        for script in scripts:
+            plain += bench.replay(script, 1, drafts=False) / len(scripts)
+            one += bench.replay(script, 1) / len(scripts)
+            before = bench.engine.decode_s
+            many += bench.replay(script, order.n, words) / len(scripts)
+            decoded += (bench.engine.decode_s - before) / len(scripts)
+        return {
+            "n_over_one": (reading + many) / (reading + one), "n_over_plain_one": (reading + many) / (reading + plain),
+            "writing_n_over_one": many / one, "python_share": 1 - decoded / many,
+        }  # fmt: skip
 
     long = [following(said, place, order.new_tokens) for place in range(0, len(said), 5)]  # each holds several answers
     return {"drafted": {**compared(long, None), **heard}, "early": compared(said, words)}
