@@ -18,7 +18,7 @@ from typing import Any
 from local_swarm.backends.openai_compatible.own import free_port
 from local_swarm.bench.chart import chart
 from local_swarm.bench.files import model_file
-from local_swarm.bench.trial import Order, letters
+from local_swarm.bench.rig import Order, letters
 from local_swarm.models import starter
 
 PREFERRED = "q4_0"  # the quantisation whose products llama.cpp has its fastest kernels for on processors

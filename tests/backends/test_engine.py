@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from local_swarm.backends import wire
-from local_swarm.bench.trial import Free
+from local_swarm.bench.replay import Free
 from local_swarm.models import starter
 
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")

@@ -1,0 +1,139 @@
+"""What one model says in, how long another takes to say it out: drafts and early decisions need texts that somebody wrote."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+from local_swarm.backends import wire
+from local_swarm.backends.llamacpp import library
+from local_swarm.backends.llamacpp.engine import LONGEST_DRAFT, Engine
+from local_swarm.backends.llamacpp.job import Job, Writer
+from local_swarm.backends.llamacpp.pace import Pace
+from local_swarm.backends.sampling import Scores
+from local_swarm.bench.rig import Bench, Order, letters
+from local_swarm.swarm.consensus import decided, elect
+from local_swarm.types import Candidate, Usage
+
+Said = list[list[list[int]]]  # tokens by question and seat
+Script = Sequence[Sequence[int]]  # tokens by seat
+
+
+class Replayed(Engine):
+    """Draws as ever and then says what was written down: the speed of one model at the words of another. `script`: the tokens of
+    each seat."""
+
+    script: Script = ((),)
+
+    @cached_property
+    def end(self) -> int:
+        return next(filter(self.model.ends, range(self.model.vocabulary)))
+
+    def _pick(self, job: Job, writer: Writer, row: Scores) -> int:
+        super()._pick(job, writer, row)
+        said, place = self.script[writer.seat], job.lookup.length(writer.seat)
+        return said[place] % self.model.vocabulary if place < len(said) else self.end
+
+
+class Free(Pace):
+    """A machine on which further tokens of a step cost nothing, so that drafts are as long as they may be."""
+
+    def seconds(self, writing: int) -> float:
+        return 1.0
+
+
+def siblings(order: Order) -> dict[str, Any]:
+    """What n siblings say to each prompt, and in how many decode steps that is over those of the longest: where a step's tokens
+    are free, as on devices that wait for their memory, and as the engine decides for the writer on this machine."""
+    bench = Bench(order, 4096, order.n)
+    own = bench.engine.pace
+    steps, longest, one, many, said = [0, 0], [0, 0], [], [], []
+    for text in order.texts:
+        one.append(bench.answers(text, 1))
+        for place, pace in enumerate((Free(), own)):
+            bench.engine.pace = pace
+            before = bench.engine.steps
+            bench.engine.cache.clear()
+            began = time.perf_counter()
+            bench.submit(text, order.n, order.new_tokens)
+            job = bench.engine.waiting[-1]
+            done = [report for _, reports in bench.steps() for report in reports if isinstance(report, wire.SeatDone)]
+            seconds = time.perf_counter() - began
+            steps[place] += bench.engine.steps - before
+            longest[place] += max(report.completion_tokens for report in done)
+        many.append(seconds)
+        said.append(
+            [[token for token in job.lookup.written(seat) if not bench.model.ends(token)] for seat in range(order.n)]
+        )
+    return {"step_ratio": steps[0] / longest[0], "step_ratio_here": steps[1] / longest[1],
+            "accepted": bench.engine.accepted / max(1, bench.engine.drafted),
+            "writer_n_over_one": sum(many) / sum(one), "said": said, "pieces": pieces(bench.model, said)}  # fmt: skip
+
+
+def pieces(model: library.Model, said: Said) -> dict[int, str]:
+    return {token: model.text(token) for token in {token for answers in said for answer in answers for token in answer}}
+
+
+def replayed(order: Order) -> dict[str, Any]:
+    """Seconds of n answers over one, and over one that drafts nothing, where the answers are what the model `order.writer` says,
+    and the same when the vote ends as soon as nobody can change its outcome. Drafted: answers one after the other up to
+    `new_tokens`. Early: each as long as it is. The prompt, the same for both, is read three times, and the median added to each.
+    """
+    heard = siblings(replace(order, path=order.writer, threads=1))
+    said: Said = heard.pop("said")
+    words: dict[int, str] = heard.pop("pieces")
+    bench = Bench(order, order.prompt_tokens + order.n * (order.new_tokens + 32) + 256, order.n, Replayed)
+    reading = median(bench.reading(letters(order.prompt_tokens, seed)) for seed in reversed(range(order.repeats)))
+
+    def compared(scripts: Sequence[Script], words: Mapping[int, str] | None) -> dict[str, float]:
+        plain, one, many, decoded = 0.0, 0.0, 0.0, 0.0
+        for script in scripts:
+            plain += replay(bench, script, 1, drafts=False) / len(scripts)
+            one += replay(bench, script, 1) / len(scripts)
+            before = bench.engine.decode_s
+            many += replay(bench, script, order.n, words) / len(scripts)
+            decoded += (bench.engine.decode_s - before) / len(scripts)
+        return {
+            "n_over_one": (reading + many) / (reading + one), "n_over_plain_one": (reading + many) / (reading + plain),
+            "writing_n_over_one": many / one, "python_share": 1 - decoded / many,
+        }  # fmt: skip
+
+    long = [following(said, place, order.new_tokens) for place in range(0, len(said), 5)]  # each holds several answers
+    return {"drafted": {**compared(long, None), **heard}, "early": compared(said, words)}
+
+
+def following(said: Said, place: int, length: int) -> list[list[int]]:
+    """For each seat so many tokens: its answer to one question and to the next ones."""
+    in_turn = [*said[place:], *said[:place]]
+    return [[token for answers in in_turn for token in answers[seat]][:length] for seat in range(len(said[0]))]
+
+
+def candidate(report: wire.SeatDone, text: str) -> Candidate:
+    usage = Usage(0, report.completion_tokens)
+    return Candidate(text, f"w{report.seat}", report.finish, usage, report.seconds, anchor=report.seat == 0)
+
+
+def replay(
+    bench: Bench, script: Script, seats: int, words: Mapping[int, str] | None = None, drafts: bool = True
+) -> float:
+    """Seconds for so many answers that say what the script says to a known prompt. With `words` the vote may end it."""
+    assert isinstance(bench.engine, Replayed)
+    bench.engine.script = script
+    bench.engine.longest_draft = LONGEST_DRAFT if drafts else 0
+    began = time.perf_counter()
+    job = bench.submit(letters(bench.order.prompt_tokens, 0), seats, bench.order.new_tokens)
+    candidates: list[Candidate] = []
+    while not bench.engine.idle:
+        done = [report for report in bench.engine.step() if isinstance(report, wire.SeatDone)]
+        assert all(report.cached_tokens == bench.order.prompt_tokens - 1 for report in done)
+        if words and done:
+            candidates += (candidate(one, "".join(words[token] for token in script[one.seat])) for one in done)
+            if decided(candidates, seats - len(candidates)):
+                bench.engine.cancel(wire.Cancel(job))
+    if candidates:
+        elect(candidates)
+    return time.perf_counter() - began
