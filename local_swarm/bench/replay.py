@@ -11,7 +11,7 @@ from typing import Any
 
 from local_swarm.backends import wire
 from local_swarm.backends.llamacpp import library
-from local_swarm.backends.llamacpp.engine import LONGEST_DRAFT, Engine
+from local_swarm.backends.llamacpp.engine import Engine
 from local_swarm.backends.llamacpp.job import Job, Writer
 from local_swarm.backends.llamacpp.pace import Pace
 from local_swarm.backends.sampling import Scores
@@ -81,29 +81,35 @@ def pieces(model: library.Model, said: Said) -> dict[int, str]:
 def replayed(order: Order) -> dict[str, Any]:
     """Seconds of n answers over one, and over one that drafts nothing, where the answers are what the model `order.writer` says,
     and the same when the vote ends as soon as nobody can change its outcome. Drafted: answers one after the other up to
-    `new_tokens`. Early: each as long as it is. The prompt, the same for both, is read three times, and the median added to each.
+    `new_tokens`. Early: each as long as it is. Medians over groups of texts.
     """
     heard = siblings(replace(order, path=order.writer, threads=1))
     said: Said = heard.pop("said")
     words: dict[int, str] = heard.pop("pieces")
     bench = Bench(order, order.prompt_tokens + order.n * (order.new_tokens + 32) + 256, order.n, Replayed)
-    reading = median(bench.reading(letters(order.prompt_tokens, seed)) for seed in reversed(range(order.repeats)))
+    long = [
+        [following(said, place, order.new_tokens)] for place in range(0, len(said), 5)
+    ]  # each holds several answers
+    short = [said[place : place + 10] for place in range(0, len(said), 10)]
+    return {"drafted": {**compared(bench, long, None), **heard}, "early": compared(bench, short, words)}
 
-    def compared(scripts: Sequence[Script], words: Mapping[int, str] | None) -> dict[str, float]:
-        plain, one, many, decoded = 0.0, 0.0, 0.0, 0.0
-        for script in scripts:
-            plain += replay(bench, script, 1, drafts=False) / len(scripts)
-            one += replay(bench, script, 1) / len(scripts)
-            before = bench.engine.decode_s
-            many += replay(bench, script, order.n, words) / len(scripts)
-            decoded += (bench.engine.decode_s - before) / len(scripts)
-        return {
+
+def compared(bench: Bench, groups: Sequence[Sequence[Script]], words: Mapping[int, str] | None) -> dict[str, float]:
+    """For each group the prompt is read once, since machines get slower and faster, and counted for every answer."""
+    found: dict[str, list[float]] = {}
+    for scripts in groups:
+        reading = bench.reading(letters(bench.order.prompt_tokens, 0)) * len(scripts)
+        plain = sum(replay(bench, script, 1, drafts=False) for script in scripts)
+        one = sum(replay(bench, script, 1) for script in scripts)
+        before = bench.engine.decode_s
+        many = sum(replay(bench, script, bench.order.n, words) for script in scripts)
+        ratios = {
             "n_over_one": (reading + many) / (reading + one), "n_over_plain_one": (reading + many) / (reading + plain),
-            "writing_n_over_one": many / one, "python_share": 1 - decoded / many,
+            "writing_n_over_one": many / one, "python_share": 1 - (bench.engine.decode_s - before) / many,
         }  # fmt: skip
-
-    long = [following(said, place, order.new_tokens) for place in range(0, len(said), 5)]  # each holds several answers
-    return {"drafted": {**compared(long, None), **heard}, "early": compared(said, words)}
+        for name, value in ratios.items():
+            found.setdefault(name, []).append(value)
+    return {name: median(values) for name, values in found.items()}
 
 
 def following(said: Said, place: int, length: int) -> list[list[int]]:
@@ -123,7 +129,7 @@ def replay(
     """Seconds for so many answers that say what the script says to a known prompt. With `words` the vote may end it."""
     assert isinstance(bench.engine, Replayed)
     bench.engine.script = script
-    bench.engine.longest_draft = LONGEST_DRAFT if drafts else 0
+    bench.engine.longest_draft = bench.longest_draft if drafts else 0
     began = time.perf_counter()
     job = bench.submit(letters(bench.order.prompt_tokens, 0), seats, bench.order.new_tokens)
     candidates: list[Candidate] = []
