@@ -40,9 +40,9 @@ class Bench:
         random = Random(seed)
         return [random.randrange(10, 500) for _ in range(count)]
 
-    def read(self, tokens: list[int], portion: int = 512) -> tuple[Begun, Scores]:
-        """Read a prompt as the engine does: what memory does not know, pausing for checkpoints."""
-        begun = self.cache.begin(tokens, 0, 1)
+    def read(self, tokens: list[int], portion: int = 512, cells: int = 0) -> tuple[Begun, Scores]:
+        """Read a prompt as the engine does: what memory does not know, pausing for checkpoints. `cells` are for its answers."""
+        begun = self.cache.begin(tokens, cells, 1)
         at = begun.reused
         borders = [begun.parting or 0, len(tokens) - 1, len(tokens)]
         while at < len(tokens):
@@ -105,6 +105,22 @@ def test_the_next_turn_reads_only_what_is_new(bench: Bench) -> None:
     begun, scores = bench.read(following)
     assert begun.reused == len(turn) and far(scores, right) <= bound
     assert bench.cache.cells_used == len(following)
+
+
+@pytest.mark.parametrize("cells", [50, 600])
+def test_a_long_talk_goes_on_where_it_was_though_memory_holds_it_only_once(bench: Bench, cells: int) -> None:
+    """The turn, an answer that the talk does not go on with, and the next turn, with room for all three or for two of them."""
+    turn = bench.tokens(1200, 1)
+    following = turn + bench.tokens(100, 2)
+    right, bound = bench.bound(following)
+    begun, _ = bench.read(turn)
+    answer = bench.tokens(300, 3)
+    bench.decode(begun.sequence, answer, len(turn))
+    bench.cache.extend(begun.sequence, answer)
+    bench.cache.rest(begun.sequence)
+    begun, scores = bench.read(following, cells=cells)
+    assert begun.reused >= len(turn) - 1 and far(scores, right) <= bound
+    assert bench.memory.cells - bench.cache.cells_used >= cells
 
 
 def test_the_same_prompt_again_reads_one_token(bench: Bench) -> None:

@@ -107,20 +107,18 @@ class Cache:
             return Begun(self.unused.pop(), 0, None)
         head = tuple(tokens[:-1])
         match, known = self._matches(head)
-        kept = {one.sequence for one in (match, known) if one}
-        self.make_room(len(tokens) - (match.length if match else 0) + cells, sequences, but=kept)
-        if not self._room(
-            len(tokens) - (match.length if match else 0) + cells, sequences
-        ):  # those kept are needed themselves
-            if match and match.sequence in self.idle and self._take_over(match.sequence, match.length):
-                return Begun(match.sequence, match.length)
+        saved = self._checkpoint(head, known.length if known else 0, match.length if match else 0)
+        wanted = len(tokens) - (len(saved) if saved else match.length if match else 0) + cells
+        self.make_room(wanted, sequences, but={one.sequence for one in (match, known) if one})
+        if not self._room(wanted, sequences):  # those kept are needed themselves
+            if begun := self._in_place(match, saved, wanted, sequences):
+                return begun
             self.make_room(len(tokens) + cells, sequences)
             match, known = self._matches(head)
+            saved = self._checkpoint(head, known.length if known else 0, match.length if match else 0)
         reused = match.length if match else 0
         sequence = self.unused.pop()
-        if self._from_checkpoint(head, sequence, known.length if known else 0, reused) or self._from_shelf(
-            head, sequence, reused
-        ):
+        if (saved and self._from_checkpoint(saved, sequence)) or self._from_shelf(head, sequence, reused):
             reused = self.prefixes.length(sequence)
         elif match:
             self._fork(match.sequence, sequence, match.length)
@@ -128,6 +126,23 @@ class Cache:
                 self.drop(match.sequence)
         parting = known.length if known and known.length - reused >= WORTH_KEEPING else None
         return Begun(sequence, reused, parting)
+
+    def _in_place(
+        self, match: Match | None, saved: tuple[int, ...] | None, wanted: int, sequences: int
+    ) -> Begun | None:
+        """Where there is no room beside what a prompt goes on from: go on with that itself, and let its end go."""
+        if saved and self.unused:
+            sequence = self.unused.pop()
+            if not self._from_checkpoint(saved, sequence):
+                self.unused.append(sequence)
+                return None
+            self.make_room(wanted, sequences - 1)
+            if self._room(wanted, sequences - 1):
+                return Begun(sequence, len(saved))
+            self.drop(sequence)
+        elif match and match.sequence in self.idle and self._take_over(match.sequence, match.length):
+            return Begun(match.sequence, match.length)
+        return None
 
     def branch(self, sequence: int) -> int:
         """Another sequence that has read the same."""
@@ -213,12 +228,18 @@ class Cache:
         if source in self.idle:
             self.idle.move_to_end(source)
 
-    def _from_checkpoint(self, head: Sequence[int], sequence: int, known: int, least: int) -> bool:
-        """Share a known beginning's cells up to a checkpoint and put the state there in place of the one at its end."""
+    def _checkpoint(self, head: Sequence[int], known: int, least: int) -> tuple[int, ...] | None:
+        """The longest beginning, of more than `least` tokens, whose state is kept and whose cells are known."""
         keys = (key for key in self.checkpoints if least < len(key) <= known and common(key, head, 0) == len(key))
         key = max(keys, key=len, default=None)
         match = self.prefixes.longest(key) if key else None
-        if key is None or match is None or match.length < len(key):
+        return key if key and match and match.length == len(key) else None
+
+    def _from_checkpoint(self, key: tuple[int, ...], sequence: int) -> bool:
+        """Share a known beginning's cells and put the state at its end in place of what came later. False where making room has
+        cost either."""
+        match = self.prefixes.longest(key)
+        if key not in self.checkpoints or match is None or match.length < len(key):
             return False
         self._fork(match.sequence, sequence, len(key))
         self.checkpoints.move_to_end(key)
