@@ -28,7 +28,7 @@ from local_swarm.models.folder import Folder, read_folder
 from local_swarm.models.selector import MemoryNeed, Plan, Wishes, number_of_workers
 from local_swarm.models.twins import best_twin, twin
 from local_swarm.places import data_folder, home, offline
-from local_swarm.roster import Member, Provider, Roster, Source, read_roster, source_of
+from local_swarm.roster import EngineName, Member, Provider, Roster, Source, read_roster, source_of
 from local_swarm.swarm.fallback import Chain, Step
 from local_swarm.swarm.ledger import Ledger, Limits
 from local_swarm.swarm.manager import Habits, Swarm
@@ -130,7 +130,7 @@ def engine_of(member: Member, config: Config, hardware: Hardware, gguf: GgufEngi
         return server_of(member), None
     source = sourced(member.model)
     if member.engine != "auto" and source and from_hub(source):
-        runnable(member.engine)  # said before gigabytes are fetched
+        member = replace(member, engine=runnable(member.engine))  # what is missing is said before gigabytes are fetched
     where = located(member.model)
     kind = chosen(member, where, hardware)
     if kind == "llamacpp":
@@ -158,7 +158,7 @@ def chosen(member: Member, where: Path | str | None, hardware: Hardware) -> str:
     return runnable(kind)
 
 
-def runnable(kind: str) -> str:
+def runnable(kind: EngineName) -> EngineName:
     """The engine that does the work of this one: Transformers runs vLLM's models where that is not installed. Of the two ways to
     have llama.cpp, who makes that engine chooses. Raises WrongUse."""
     if kind == "vllm" and not find_spec("vllm"):

@@ -108,9 +108,8 @@ def test_an_engine_that_is_not_installed_names_its_extra(monkeypatch: pytest.Mon
     with pytest.raises(WrongUse, match=r"local-swarm\[mlx\]"):
         installed("mlx")
     member = Member(engine="mlx", model=Source("huggingface", repository="a/b", local_files_only=True))
-    with pytest.raises(
-        WrongUse, match=r"local-swarm\[mlx\]"
-    ):  # and not that the hub's cache has no a/b: that comes later
+    # And not that the hub's cache has no a/b: that comes later.
+    with pytest.raises(WrongUse, match=r"local-swarm\[mlx\]"):
         engine_of(member, load(None, {}, environment={}), detect(), None)  # type: ignore[arg-type]
 
 

@@ -87,9 +87,7 @@ def replayed(order: Order) -> dict[str, Any]:
     said: Said = heard.pop("said")
     words: dict[int, str] = heard.pop("pieces")
     bench = Bench(order, order.prompt_tokens + order.n * (order.new_tokens + 32) + 256, order.n, Replayed)
-    long = [
-        [following(said, place, order.new_tokens)] for place in range(0, len(said), 5)
-    ]  # each holds several answers
+    long = [[following(said, place, order.new_tokens)] for place in range(0, len(said), 5)]
     short = [said[place : place + 10] for place in range(0, len(said), 10)]
     return {"drafted": {**compared(bench, long, None), **heard}, "early": compared(bench, short, words)}
 

@@ -23,7 +23,7 @@ from local_swarm.backends.llamacpp.engine import LONGEST_DRAFT, Engine
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`kind` names a function below. `texts`: prompts to use in place of random ones; `writer`: the path of the model
+    """`kind` names a function of `trial`. `texts`: prompts to use in place of random ones; `writer`: the path of the model
     that answers them."""
 
     kind: str

@@ -106,16 +106,14 @@ class Cache:
             self.make_room(len(tokens) + cells, sequences)
             return Begun(self.unused.pop(), 0, None)
         head = tuple(tokens[:-1])
-        match, known = self._matches(head)
-        saved = self._checkpoint(head, known.length if known else 0, match.length if match else 0)
+        match, known, saved = self._matches(head)
         wanted = len(tokens) - (len(saved) if saved else match.length if match else 0) + cells
         self.make_room(wanted, sequences, but={one.sequence for one in (match, known) if one})
         if not self._room(wanted, sequences):  # those kept are needed themselves
             if begun := self._in_place(match, saved, wanted, sequences):
                 return begun
             self.make_room(len(tokens) + cells, sequences)
-            match, known = self._matches(head)
-            saved = self._checkpoint(head, known.length if known else 0, match.length if match else 0)
+            match, known, saved = self._matches(head)
         reused = match.length if match else 0
         sequence = self.unused.pop()
         if (saved and self._from_checkpoint(saved, sequence)) or self._from_shelf(head, sequence, reused):
@@ -203,12 +201,17 @@ class Cache:
 
     # -- where to take over
 
-    def _matches(self, head: Sequence[int]) -> tuple[Match | None, Match | None]:
-        """Where a prompt can be taken over, and where most of it is known; these differ for state that cannot be cut."""
+    def _matches(self, head: Sequence[int]) -> tuple[Match | None, Match | None, tuple[int, ...] | None]:
+        """Where a prompt can be taken over, and where most of it is known; these differ for state that cannot be cut, of which
+        the last tells a beginning that is longer than the first and whose state is kept."""
         match = self.prefixes.longest(head, self.whole)
         if match and match.length < self.floors.get(match.sequence, 0):
             match = None
-        return match, self.prefixes.longest(head) if self.whole else match
+        if not self.whole:
+            return match, match, None
+        known = self.prefixes.longest(head)
+        saved = self._checkpoint(head, known.length if known else 0, match.length if match else 0)
+        return match, known, saved
 
     def _take_over(self, sequence: int, length: int) -> bool:
         """Work on with an idle sequence itself, from where it and the new prompt part."""

@@ -54,9 +54,8 @@ class Lookup:
         self.head = list(prompt[-GRAM:])
         self.prompt = prompt
         self.answers: list[list[int]] = [list(self.head) for _ in range(answers)]
-        self._said: dict[
-            tuple[int, ...], tuple[int, int]
-        ] = {}  # after some tokens the last continuation and its source
+        # After some tokens the last continuation and its source.
+        self._said: dict[tuple[int, ...], tuple[int, int]] = {}
         self._read: dict[tuple[int, ...], int] | None = None
 
     def length(self, seat: int) -> int:

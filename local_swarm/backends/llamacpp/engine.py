@@ -40,7 +40,7 @@ class Engine:
         answer_tokens: int,
         shelf_bytes: int = 0,
         longest_draft: int = LONGEST_DRAFT,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.model, self.memory = model, memory
         self.context, self.answer_tokens = context, answer_tokens

@@ -12,11 +12,8 @@ LEAST_READING = 16  # tokens of a prompt in a step, however long that takes: bel
 LONGEST_STEP_S = 2.0  # so long a client that leaves, or one that comes, may have to wait for the step to end
 MEMORY = 10  # steps that an estimate of reading rests on at most: machines get slower and faster
 OUTLIER = 2.0  # times the estimate is as much as one step may say
-NOISE, TOGETHER, APART = (
-    0.1,
-    0.02,
-    0.01,
-)  # by how much of itself a step is off; costs change from step to step, all and each
+NOISE = 0.1  # by how much of itself a step is off
+TOGETHER, APART = 0.02, 0.01  # by how much of themselves costs change from step to step: all alike, and each by itself
 
 
 class Cost:
@@ -35,15 +32,14 @@ class Cost:
         return float(base + block * (rows // BLOCK) + single * (rows % BLOCK))
 
     def saw(self, rows: int, seconds: float) -> None:
-        """A step of so many rows, at least one, took so long."""
+        """A step of so many rows, at least one, took so long. No time at all only says that the clock is too coarse."""
+        if seconds <= 0:
+            return
         size = np.array((1.0, rows // BLOCK, rows % BLOCK))
-        expected = self.seconds(rows)
-        if not expected:
-            expected = seconds
-            self._parts = seconds / rows * np.array((0.0, BLOCK, 1.0))
+        expected = self.seconds(rows) or seconds
         usual = expected / rows * np.array((rows, BLOCK, 1.0))  # what each part could be at most
-        if not self._doubt.any():
-            self._doubt = np.diag(usual**2)
+        if not self._parts.any():
+            self._parts, self._doubt = usual * (0, 1, 1), np.diag(usual**2)
         self._doubt += np.outer(self._parts, self._parts) * TOGETHER**2 + np.diag((APART * usual) ** 2)
         heard = self._doubt @ size
         gain = heard / (size @ heard + (NOISE * expected) ** 2)

@@ -51,9 +51,7 @@ class Embedder:
         self._own: GgufModel | None = None
         self._known: OrderedDict[str, Matrix] = OrderedDict()
         self._one_at_a_time = threading.Lock()
-        self._hand = ThreadPoolExecutor(
-            1, "embedding"
-        )  # PyTorch keeps threads and memory for each thread that calls it
+        self._hand = ThreadPoolExecutor(1, "embedding")  # one: PyTorch keeps threads and memory for each
         self._done = threading.Event()
         self._begun = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -160,9 +158,8 @@ def in_eight_bits(model: Any) -> Any:
     torch = importlib.import_module("torch")
     if "fbgemm" not in torch.backends.quantized.supported_engines:
         return model
-    warnings.filterwarnings(
-        "ignore", message="torch.(ao.)?quant", module="torch"
-    )  # its makers are about to move it elsewhere
+    # Its makers are about to move it elsewhere, which users can do nothing about.
+    warnings.filterwarnings("ignore", message="torch.(ao.)?quant", module="torch")
     try:
         quantization = importlib.import_module("torch.ao.quantization")
         torch.backends.quantized.engine = "fbgemm"
