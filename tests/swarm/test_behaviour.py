@@ -181,6 +181,14 @@ def summary(election: Election) -> tuple[str, float, float, list[int], str]:
     return election.elected.text, election.agreement, election.share, sizes, election.strategy
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_of_programs_that_otherwise_agree_one_that_raises_an_error_does_not_win(order: tuple[int, ...]) -> None:
+    did = [("=1", "=2", "!ValueError"), ("=1", "=2", "=3"), ("=1", "=2", "=None")]
+    evidence = Evidence(0, {place: Behaviour(0, did[which]) for place, which in enumerate(order)})
+    election = elect([candidate(SUM, f"w{number}") for number in range(3)], evidence=evidence)
+    assert order[election.winner] != 0
+
+
 @given(cases())
 def test_an_election_is_whole(case: tuple[list[Candidate], Evidence]) -> None:
     given, evidence = case

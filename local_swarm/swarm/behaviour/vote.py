@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from local_swarm.swarm.ballots import Ballot, Matrix, Outcome, around_leaders, electable
 from local_swarm.swarm.behaviour.evidence import Behaviour, Evidence
@@ -17,9 +18,13 @@ from local_swarm.swarm.similarity.structure import structural
 
 HEAD_START = 0.05  # of the anchor, where there are no examples
 CONSTANT = 0.1  # taken from programs that always say the same
+RAISING = 0.05  # taken from programs that raise an error wherever another gives a value; in proportion, where they do at times
 LIKENESS = 0.1  # weight of the likeness of syntax
 RELIABLE = 0.02  # weight of what is known of the voter: it breaks ties and no more
 SILENT = "=None"
+NOTHING, ERROR = -1, -2  # in place of a value's number
+
+Numbers = NDArray[np.int64]
 
 
 def by_behaviour(ballots: Sequence[Ballot], evidence: Evidence) -> Outcome | None:
@@ -30,11 +35,12 @@ def by_behaviour(ballots: Sequence[Ballot], evidence: Evidence) -> Outcome | Non
         return None
     best = max(behaviour.passed for behaviour in did)
     shown = best > 0
-    equal = equality(did)
+    table = values(did)
+    equal, raised = equality(table), (table == ERROR).mean(axis=1)
     alike = structural([ballot.answer for ballot in able])
     score = [
-        backing(at, equal) + LIKENESS * backing(at, alike) - CONSTANT * one.constant + RELIABLE * able[at].weight
-        + HEAD_START * (able[at].candidate.anchor and not shown)
+        backing(at, equal) + LIKENESS * backing(at, alike) - CONSTANT * one.constant - RAISING * raised[at]
+        + RELIABLE * able[at].weight + HEAD_START * (able[at].candidate.anchor and not shown)
         for at, one in enumerate(did)
     ]  # fmt: skip
     winner = max((at for at, one in enumerate(did) if one.passed == best), key=score.__getitem__)
@@ -53,22 +59,22 @@ def same(one: Behaviour, other: Behaviour) -> bool:
     return one.outcomes == other.outcomes and spoke(one)
 
 
-def equality(did: Sequence[Behaviour]) -> Matrix:
-    """Shares (n, n) of the inputs on which two programs give the same value; errors and None are no values. Inputs that give
-    nobody a value are not counted: they are our mistake."""
-    calls = len(did[0].outcomes)
-    numbers: dict[str, int] = {}
-    table = np.array(
-        [
-            [
-                numbers.setdefault(outcome, len(numbers)) if outcome.startswith("=") and outcome != SILENT else -1
-                for outcome in behaviour.outcomes
-            ]
-            for behaviour in did
-        ]
-    ).reshape(len(did), calls)
-    equal = (table[:, None, :] == table[None, :, :]) & (table >= 0)[:, None, :]
-    shares: Matrix = equal.sum(axis=2) / max(1, int((table >= 0).any(axis=0).sum()))
+def values(did: Sequence[Behaviour]) -> Numbers:
+    """What each gave on each input (n, inputs), a number for each value, the same for equal ones. Inputs that give nobody a value
+    are left out: they are our mistake; where there are only such, one remains on which nobody has any."""
+    numbers: dict[str, int] = {SILENT: NOTHING}
+    table = np.array([
+        [numbers.setdefault(told, len(numbers)) if told.startswith("=") else ERROR for told in behaviour.outcomes]
+        for behaviour in did
+    ], np.int64)  # fmt: skip
+    kept = table[:, (table > NOTHING).any(axis=0)]
+    return kept if kept.size else np.full((len(did), 1), NOTHING)
+
+
+def equality(table: Numbers) -> Matrix:
+    """Shares (n, n) of the inputs on which two programs give the same value; errors and None are no values."""
+    equal = (table[:, None, :] == table[None, :, :]) & (table > NOTHING)[:, None, :]
+    shares: Matrix = equal.mean(axis=2)
     return shares
 
 
