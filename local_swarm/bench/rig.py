@@ -116,7 +116,9 @@ def letters(count: int, seed: int) -> str:
     return "".join(drawn.choice(string.ascii_uppercase) for _ in range(count))
 
 
-def first_of(job: int) -> Callable[[list[wire.Report]], bool]:
+def of(job: int) -> Callable[[list[wire.Report]], bool]:
+    """Whether a step wrote for a job."""
+
     def seen(reports: list[wire.Report]) -> bool:
         return any(isinstance(one, (wire.SeatText, wire.SeatDone)) and one.job == job for one in reports)
 

@@ -155,17 +155,31 @@ def test_one_of_two_equal_prompts_waits_for_the_other_to_be_read(engine: Engine)
     assert at_rest(engine)
 
 
-def test_a_long_prompt_does_not_stop_those_that_write(engine: Engine) -> None:
+def test_a_long_prompt_does_not_stop_those_that_write(model: library.Model) -> None:
+    """Where each token takes as long as any other, read or written."""
+    memory = library.Context(model, CELLS, SEQUENCES, 512, threads=1, outputs=64)
+    passed = 0.0
+
+    def clock() -> float:
+        nonlocal passed
+        passed += 0.01 * len(memory.batch)
+        return passed
+
+    engine = Engine(model, memory, 1000, 100, longest_draft=0, clock=clock)
     engine.warm_up()
     engine.submit(order(1, seats=1, max_tokens=90))
     engine.step()
     engine.submit(order(2, seats=1, text=TURN.format("word " * 800)))
-    written = engine.writing[0].writers[0]
-    while engine.reading or engine.waiting:
-        before = written.written
+    writer, stall, read = engine.writing[0].writers[0], 0.0, []
+    while engine.writing and engine.writing[0].writers == [writer]:
+        before, at = writer.written, passed
         engine.step()
-        assert written.written > before or written not in engine.writing[0].writers
+        stall = 0.0 if writer.written > before else stall + passed - at
+        read += [engine.reading[0].read] if engine.reading else []
+        assert stall < 2 * 110 * 0.01 + 1  # the clock is asked twice a step
+    assert read[-1] > 100 and writer.written > 2 * 22
     run(engine)
+    memory.close()
 
 
 def test_drafts_change_how_fast_is_written_and_not_what(model: library.Model) -> None:

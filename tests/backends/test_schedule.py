@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.backends.llamacpp.pace import GAP, LEAST_READING, LONGEST_STEP_S, Pace
-from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, share
+from local_swarm.backends.llamacpp.pace import BETWEEN, BLOCK, GAP, LONGEST_STEP_S, LONGEST_TURN_S, TURN, Pace, Share
+from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, divide
 
 clients = st.sampled_from(["a", "b", "c"])
 needs = st.lists(
@@ -41,15 +41,15 @@ def test_clients_take_turns() -> None:
 
 @given(readings, st.integers(0, 512))
 def test_a_batch_is_filled_and_never_overfull(prompts: list[Reading], room: int) -> None:
-    parts = share(prompts, room)
+    parts = divide(prompts, room)
     assert sum(count for _, count in parts) == min(room, sum(reading.left for reading in prompts))
     left = {reading.job: reading.left for reading in prompts}
     assert all(0 < count <= left[job] for job, count in parts)
 
 
 def test_a_small_question_does_not_wait_for_a_large_document() -> None:
-    assert share([Reading(1, 5000), Reading(2, 40)], 512) == [(2, 40), (1, 472)]
-    assert dict(share([Reading(1, 5000), Reading(2, 5000)], 512)) == {1: 256, 2: 256}
+    assert divide([Reading(1, 5000), Reading(2, 40)], 512) == [(2, 40), (1, 472)]
+    assert dict(divide([Reading(1, 5000), Reading(2, 5000)], 512)) == {1: 256, 2: 256}
 
 
 def paced(**seconds: float) -> Pace:
@@ -86,7 +86,7 @@ def test_a_clock_that_is_too_coarse_for_a_step_does_no_harm() -> None:
     pace.saw(8, 0, 0.1)
     pace.saw(8, 0, 0.0)
     pace.saw(0, 100, 0.5)
-    assert pace.seconds(8) == pytest.approx(0.1) and pace.readable(1, 511) >= LEAST_READING - 1
+    assert pace.seconds(8) == pytest.approx(0.1) and pace.share(1, 511).reads > 0
 
 
 def test_one_odd_step_is_not_believed() -> None:
@@ -104,17 +104,75 @@ def test_old_steps_are_forgotten() -> None:
     assert pace.seconds(1) < 0.11
 
 
-def test_reading_beside_writing_keeps_the_gap_and_alone_takes_all() -> None:
-    pace = paced(n1=0.1)
+def test_a_prompt_alone_is_read_in_steps_that_end_soon() -> None:
+    pace = Pace()
+    assert pace.share(0, 512) == Share(False, 512)  # nothing known
     pace.saw(0, 100, 0.5)
-    assert pace.readable(1, 511) == pytest.approx(0.1 * (GAP - 1) / 0.005, abs=1)
-    assert pace.readable(0, 512) == LONGEST_STEP_S / 0.005 and pace.readable(0, 100) == 100
-    pace.saw(1, 10, 0.2)  # beside others a token takes longer than alone
-    assert pace.readable(1, 511) == pytest.approx(0.1 * (GAP - 1) / 0.01, abs=1)
+    assert pace.share(0, 512) == Share(False, int(LONGEST_STEP_S / 0.005))
 
 
-def test_a_prompt_is_read_however_slow_the_machine() -> None:
+def test_a_quick_device_reads_beside_those_that_write_and_keeps_the_gap() -> None:
     pace = paced(n1=0.1)
-    assert pace.readable(1, 511) == LEAST_READING - 1  # which fill a block with the row that writes
+    pace.saw(0, 100, 0.05)
+    for _ in range(100):
+        share = pace.share(1, 511)
+        assert share.writes and share.reads == pytest.approx((GAP - 1) * 0.1 / 0.0005, abs=BLOCK)
+        pace.saw(1, share.reads, 0.1 + share.reads * 0.0005)
+
+
+def read_beside_a_writer(pace: Pace, tokens: int, writes_s: float, token_s: float) -> list[tuple[Share, float]]:
+    """The steps in which a prompt of so many tokens is read beside one that writes, each with its seconds."""
+    steps = []
+    while tokens > 0:
+        share = pace.share(1, 511)
+        seconds = share.writes * writes_s + min(tokens, share.reads) * token_s
+        pace.saw(int(share.writes), min(tokens, share.reads), seconds)
+        steps.append((share, seconds))
+        tokens -= share.reads
+    return steps
+
+
+@pytest.mark.parametrize(
+    ("writes_s", "token_s"), [(0.01, 0.001), (0.04, 0.006), (0.08, 0.018), (0.2, 0.05), (0.05, 0.2)]
+)
+def test_a_slow_device_takes_turns_so_that_both_go_on(writes_s: float, token_s: float) -> None:
+    pace = Pace()
+    pace.saw(0, 64, 64 * token_s)
+    for _ in range(50):
+        pace.saw(1, 0, writes_s)
+    steps = read_beside_a_writer(pace, 4000, writes_s, token_s)
+    gaps, since = [], 0.0
+    for share, seconds in steps:
+        since += seconds
+        if share.writes:
+            gaps.append(since)
+            since = 0.0
+    long = [gap for gap in gaps if gap > (GAP + 0.1) * writes_s]
+    assert len(long) <= 0.05 * len(gaps) + 1  # the first turn comes at once
+    assert max(gaps) <= LONGEST_TURN_S + LONGEST_STEP_S + GAP * writes_s
+    assert all(seconds <= LONGEST_STEP_S + BLOCK * token_s for _, seconds in steps)
+    alone = 4000 * token_s
+    assert (
+        sum(seconds for _, seconds in steps)
+        <= alone * (1 + 1.1 * BETWEEN * writes_s / min(LONGEST_TURN_S, TURN * writes_s)) + 1
+    )
+
+
+def test_a_short_prompt_is_read_at_once_beside_a_stream() -> None:
+    pace = paced(n1=0.04)
+    pace.saw(0, 64, 0.4)
+    for _ in range(BETWEEN):
+        pace.saw(1, 0, 0.04)
+    share = pace.share(1, 511)
+    assert not share.writes and share.reads >= 200
+
+
+def test_where_no_token_fits_the_gap_both_go_on_by_turns() -> None:
+    pace = Pace()
     pace.saw(0, 1, 9.0)
-    assert [pace.readable(rows, 511) for rows in (1, 4, 6)] == [LEAST_READING - 1, LEAST_READING, LEAST_READING - 2]
+    for _ in range(3):
+        for _ in range(BETWEEN):
+            assert pace.share(1, 511) == Share(True, 0)
+            pace.saw(1, 0, 0.01)
+        assert pace.share(1, 511) == Share(False, BLOCK)
+        pace.saw(0, BLOCK, 36.0)

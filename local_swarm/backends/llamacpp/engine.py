@@ -15,9 +15,9 @@ from local_swarm.backends.llamacpp.draft import Lookup, Trust, worth
 from local_swarm.backends.llamacpp.governor import Governor
 from local_swarm.backends.llamacpp.job import Drawn, Job, Read, TokenFacts, Writer, Written
 from local_swarm.backends.llamacpp.library import Batch, Context, Grammar, Model, Pool, Wanted, grammar_of
-from local_swarm.backends.llamacpp.pace import Pace
+from local_swarm.backends.llamacpp.pace import Pace, Share
 from local_swarm.backends.llamacpp.prefixes import common
-from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, share
+from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, divide
 from local_swarm.backends.llamacpp.text import Tail
 from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, pick
 from local_swarm.types import FinishReason
@@ -152,9 +152,11 @@ class Engine:
         self._admit()
         batch = self.memory.batch
         batch.clear()
-        written = self._add_writing(batch)
+        writers = sum(len(job.writers) for job in self.writing)
+        share = self.pace.share(writers, batch.size - writers) if self.reading else Share(True, 0)
+        written = self._add_writing(batch) if share.writes else []
         rows = len(batch)
-        read = self._add_reading(batch, rows)
+        read = self._add_reading(batch, rows, min(share.reads, batch.size - rows))
         if not len(batch):
             return []
         self._use_threads(reading=rows < len(batch))
@@ -231,15 +233,14 @@ class Engine:
             batch.add(writer.sequence, writer.position, [writer.pending, *draft.tokens[:count]], "all")
         return parts
 
-    def _add_reading(self, batch: Batch, rows: int) -> list[Read]:
-        room = self.pace.readable(rows, batch.size - rows)
+    def _add_reading(self, batch: Batch, rows: int, room: int) -> list[Read]:
         jobs = {job.number: job for job in self.reading}
         readings = [
             Reading(job.number, (job.borders[0] if job.borders else len(job.tokens)) - job.read)
             for job in jobs.values()
         ]
         parts = []
-        for number, count in share(readings, room):
+        for number, count in divide(readings, room):
             job, scored = jobs[number], jobs[number].scored is not None
             if scored:  # a row for each token: as many as there are
                 count = min(count, self.memory.outputs - rows - len(jobs))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 BLOCK = 4  # rows that llama.cpp's kernels for processors take at once; those left over go one by one, three dearer than a block
-GAP = 3.0  # a step that also reads may take so many times as long as one that only writes
-LEAST_READING = 16  # tokens of a prompt in a step, however long that takes: below it the reading would never end
+GAP = 3.5  # a step that also reads may take so many times as long as one that only writes
+FEW = 32  # tokens of a prompt: where fewer fit into the gap, each costs so much that reading has turns of its own
+TURN = 110  # steps that write take as long as such a turn, in which nobody does
+LONGEST_TURN_S = 4.5
+BETWEEN = 22  # steps that write between two turns: of twenty gaps that a stream sees at most one is a turn
+GAP_BETWEEN = 2.0  # theirs: behind a long prompt even a step that reads nothing takes longer
 LONGEST_STEP_S = 2.0  # so long a client that leaves, or one that comes, may have to wait for the step to end
 MEMORY = 10  # steps that an estimate of reading rests on at most: machines get slower and faster
 OUTLIER = 2.0  # times the estimate is as much as one step may say
@@ -49,7 +54,7 @@ class Cost:
 
 @dataclass(slots=True)
 class Point:
-    """What a token read took: the mean of the last steps."""
+    """The mean of what was seen in the last steps."""
 
     seconds: float = 0.0
     count: int = 0
@@ -61,33 +66,61 @@ class Point:
         self.seconds += (seconds - self.seconds) / self.count
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What the next step is for: whether those write who can, and how many tokens of prompts are read."""
+
+    writes: bool
+    reads: int
+
+
 class Pace:
-    """Of writing, the cost of a step by its rows; of reading, seconds a token, alone and beside writers."""
+    """Of writing, the cost of a step by its rows; of reading, seconds a token; what both at once adds; and whose turn it is."""
 
     def __init__(self) -> None:
         self._writing = Cost()
         self._alone = Point()
-        self._beside = Point()
+        self._more = Point()  # by which a step takes longer that does both: each row is behind a longer prompt
+        self._read_s = 0.0  # seconds of the last turn to read; what is left of it may go to the next prompt
+        self._between = 0  # steps that wrote since then
 
     def saw(self, writing: int, reading: int, seconds: float) -> None:
         """A step took so long, in which so many tokens were written (their scores were wanted) and so many of prompts read."""
-        if not reading:
-            self._writing.saw(writing, seconds)
-        elif not writing:
+        if not writing:
             self._alone.saw(seconds / reading)
+            self._read_s = seconds if self._between >= BETWEEN else self._read_s + seconds
+            self._between = 0
+            return
+        if reading:
+            self._more.saw(max(0.0, seconds - self.seconds(writing) - self._alone.seconds * reading))
         else:
-            self._beside.saw(max(0.0, seconds - self.seconds(writing)) / reading)
+            self._writing.saw(writing, seconds)
+        self._between += 1
 
     def seconds(self, writing: int) -> float:
         """What a step that writes so many tokens takes. Nothing seen yet: 1."""
         return self._writing.seconds(writing) or 1.0
 
-    def readable(self, writing: int, room: int) -> int:
-        """How many tokens of prompts a step may read beside `writing` ones, so that what streams does not falter."""
-        alone, beside = self._alone.seconds, self._beside.seconds
-        if not writing:
-            return min(room, max(LEAST_READING, int(LONGEST_STEP_S / alone))) if alone else room
-        each = beside or alone
-        most = int((GAP - 1) * self.seconds(writing) / each) if each else 0
-        count = max(LEAST_READING, most)
-        return min(room, count - (writing + count) % BLOCK)
+    def share(self, writers: int, room: int) -> Share:
+        """Of the next step, where there are prompts to read and so many tokens could be written. `room`: tokens in a batch.
+
+        What streams shall not falter, so a step reads what fits into the gap. Where that is little, as on processors, a prompt
+        also has turns of its own.
+        """
+        alone = self._alone.seconds
+        if not writers:
+            return Share(False, max(BLOCK, int(LONGEST_STEP_S / alone)) if alone else room)
+        count = self._fitting(GAP, writers)
+        if count < FEW and alone:
+            turn_s = min(TURN * self.seconds(writers), LONGEST_TURN_S)
+            left_s = turn_s if self._between >= BETWEEN else turn_s - self._read_s
+            if left_s > turn_s / 10:
+                return Share(False, max(BLOCK, int(left_s / math.ceil(left_s / LONGEST_STEP_S) / alone)))
+            count = self._fitting(GAP_BETWEEN, writers)
+        return Share(True, max(0, count - (writers + count) % BLOCK))
+
+    def _fitting(self, gap: float, writers: int) -> int:
+        """Tokens of prompts that a step can read that takes so many times as long as without."""
+        if not self._alone.count:
+            return BLOCK
+        return max(0, int(((gap - 1) * self.seconds(writers) - self._more.seconds) / self._alone.seconds))
