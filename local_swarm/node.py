@@ -196,7 +196,7 @@ def assembled(config: Config, at_most: int | None = None) -> Node:
     swarm = swarm_of(config, workers)
     first = workers[0].backend
     assert isinstance(first, LlamaCpp | OpenAICompatible)
-    vectors = Vectors(Embedder(config.models.embedding, offline(), exact=True), first)
+    vectors = Vectors(swarm.embedder.publishing(), first)
     node = Node(hardware, what, swarm, first, vectors, swarm, mixed=roster is not None)
     if roster and roster.fallback.providers:
         ledger = Ledger(home() / "spending.json")

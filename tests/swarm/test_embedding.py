@@ -35,7 +35,8 @@ def test_votes_take_lighter_vectors_which_say_the_same_and_who_keeps_them_the_ex
     library = pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
     pytest.importorskip(BUNDLED, reason="the package with the weights is not installed")
     texts = ["The cat sleeps on the sofa.", "A cat is asleep on the couch.", "def add(a, b): return a + b"]
-    light, exact = Embedder("auto", offline=True), Embedder("auto", offline=True, exact=True)
+    light = Embedder("auto", offline=True)
+    exact = light.publishing()
     for embedder in (light, exact):
         embedder.begin()
     one, other = light.function(wait_s=120), exact.function(wait_s=120)
@@ -43,6 +44,12 @@ def test_votes_take_lighter_vectors_which_say_the_same_and_who_keeps_them_the_ex
     published = library.SentenceTransformer(where(SMALL), device="cpu").encode(texts, normalize_embeddings=True)
     assert np.allclose(other(texts), published, atol=1e-5)
     assert ((one(texts) * published).sum(axis=1) > 0.95).all()
+
+
+def test_only_what_votes_round_is_loaded_a_second_time() -> None:
+    for model, both in ((SMALL, True), ("auto", True), (CODE, False), ("/models/other.gguf", False), ("none", False)):
+        one = Embedder(model, offline=True)
+        assert (one.publishing() is not one) == both
 
 
 def test_offline_nothing_is_asked_of_the_hub() -> None:

@@ -56,6 +56,11 @@ class Embedder:
         self._begun = threading.Lock()
         self._thread: threading.Thread | None = None
 
+    def publishing(self) -> Embedder:
+        """One whose vectors are exact: another where votes may go by rounded ones, else this."""
+        rounds = not self.exact and (self.model == AUTO or where(self.model) in (SMALL, where(SMALL)))
+        return Embedder(self.model, self.offline, exact=True) if rounds else self
+
     @cached_property
     def installed(self) -> bool:
         """Whether there is anything to load."""
