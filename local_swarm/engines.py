@@ -69,7 +69,6 @@ def roster_of(config: Config) -> Roster | None:
         named = "llamacpp" if engine == "llama-server" else engine
         return Roster(members=(Member(engine=named, model=f"{path.absolute()}"),))
     if engine == "mlx":
-        installed("mlx")  # before anything is fetched
         return Roster(members=(Member(engine="mlx", model=mlx_model(config)),))
     return None
 
