@@ -96,22 +96,27 @@ def second_turn(order: Order) -> dict[str, Any]:
 def gap(order: Order) -> dict[str, Any]:
     """Gaps between the tokens of a running stream while a long prompt is read, over those without; what it costs the reading."""
     bench = Bench(order, 8000 + 4096, 4)
+    ends: list[float] = []
+
+    def streaming() -> int:
+        """A stream that has begun; the times of its first tokens are in `ends`."""
+        bench.engine.cache.clear()
+        stream = bench.submit(letters(64, 2), 1, 3000)
+        ends[:] = [bench.steps(until=of(stream))[-1][0] for _ in range(60)][20:]
+        return stream
+
     before = bench.reading(letters(8000, 1))
-    bench.engine.cache.clear()
-    stream = bench.submit(letters(64, 2), 1, 3000)
-
-    def quiet() -> list[float]:
-        return [bench.steps(until=of(stream))[-1][0] for _ in range(60)][-40:]
-
-    earlier = quiet()
+    stream = streaming()
+    normal, last = median(between(ends)), ends[-1]
     began = time.perf_counter()
     job = bench.submit(letters(8000, 3), 1, 1)
     steps = bench.steps(until=of(job))
     beside = time.perf_counter() - began
-    normal = (median(between(earlier)) + median(between(quiet()))) / 2  # machines get slower and faster meanwhile
     bench.engine.cancel(wire.Cancel(stream))
-    alone = (before + bench.reading(letters(8000, 4))) / 2
-    gaps = between([earlier[-1], *(at for at, reports in steps if of(stream)(reports))])
+    alone = (before + bench.reading(letters(8000, 4))) / 2  # machines get slower and faster meanwhile
+    bench.engine.cancel(wire.Cancel(streaming()))
+    normal = (normal + median(between(ends))) / 2
+    gaps = between([last, *(at for at, reports in steps if of(stream)(reports))])
     return {
         "normal_s": normal,
         "gap_ratio_p95": sorted(gaps)[int(0.95 * len(gaps))] / normal,

@@ -10,8 +10,8 @@ import numpy as np
 BLOCK = 4  # rows that llama.cpp's kernels for processors take at once; those left over go one by one, three dearer than a block
 GAP = 3.5  # a step that also reads may take so many times as long as one that only writes
 FEW = 32  # tokens of a prompt: where fewer fit into the gap, each costs so much that reading has turns of its own
-TURN = 110  # steps that write take as long as such a turn, in which nobody does
-LONGEST_TURN_S = 4.5
+TURN = 120  # steps that write take as long as such a turn, in which nobody does
+LONGEST_TURN_S = 5.0
 BETWEEN = 22  # steps that write between two turns: of twenty gaps that a stream sees at most one is a turn
 GAP_BETWEEN = 2.0  # theirs: behind a long prompt even a step that reads nothing takes longer
 LONGEST_STEP_S = 2.0  # so long a client that leaves, or one that comes, may have to wait for the step to end
