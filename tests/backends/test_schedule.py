@@ -167,6 +167,12 @@ def test_a_short_prompt_is_read_at_once_beside_a_stream() -> None:
     assert not share.writes and share.reads >= 200
 
 
+def test_what_was_only_read_beside_others_is_known_too() -> None:
+    pace = paced(n1=0.1)
+    pace.saw(1, 10, 1.1)
+    assert pace.share(1, 511) == Share(False, 18)  # two seconds of it at a time
+
+
 def test_where_no_token_fits_the_gap_both_go_on_by_turns() -> None:
     pace = Pace()
     pace.saw(0, 1, 9.0)

@@ -9,11 +9,10 @@ import numpy as np
 
 BLOCK = 4  # rows that llama.cpp's kernels for processors take at once; those left over go one by one, three dearer than a block
 GAP = 3.5  # a step that also reads may take so many times as long as one that only writes
-FEW = 32  # tokens of a prompt: where fewer fit into the gap, each costs so much that reading has turns of its own
-TURN = 120  # steps that write take as long as such a turn, in which nobody does
-LONGEST_TURN_S = 5.0
-BETWEEN = 22  # steps that write between two turns: of twenty gaps that a stream sees at most one is a turn
-GAP_BETWEEN = 2.0  # theirs: behind a long prompt even a step that reads nothing takes longer
+FEW = 32  # tokens of a prompt: where fewer fit into the gap, reading has turns of its own, in which nobody writes
+BETWEEN = 22  # steps that only write between two turns: of twenty gaps that a stream sees at most one is a turn
+TURN = 125  # steps that write take as long as a turn of reading: it takes a quarter longer than alone, and a bit more when deep
+LONGEST_TURN_S = 5.5
 LONGEST_STEP_S = 2.0  # so long a client that leaves, or one that comes, may have to wait for the step to end
 MEMORY = 10  # steps that an estimate of reading rests on at most: machines get slower and faster
 OUTLIER = 2.0  # times the estimate is as much as one step may say
@@ -54,7 +53,7 @@ class Cost:
 
 @dataclass(slots=True)
 class Point:
-    """The mean of what was seen in the last steps."""
+    """What a token read took: the mean of the last steps."""
 
     seconds: float = 0.0
     count: int = 0
@@ -75,12 +74,12 @@ class Share:
 
 
 class Pace:
-    """Of writing, the cost of a step by its rows; of reading, seconds a token; what both at once adds; and whose turn it is."""
+    """Of writing, the cost of a step by its rows; of reading, seconds a token, alone and beside writers; and whose turn it is."""
 
     def __init__(self) -> None:
         self._writing = Cost()
         self._alone = Point()
-        self._more = Point()  # by which a step takes longer that does both: each row is behind a longer prompt
+        self._beside = Point()
         self._read_s = 0.0  # seconds of the last turn to read; what is left of it may go to the next prompt
         self._between = 0  # steps that wrote since then
 
@@ -88,11 +87,12 @@ class Pace:
         """A step took so long, in which so many tokens were written (their scores were wanted) and so many of prompts read."""
         if not writing:
             self._alone.saw(seconds / reading)
+            self._beside = Point()  # where turns were taken, it is of long ago
             self._read_s = seconds if self._between >= BETWEEN else self._read_s + seconds
             self._between = 0
             return
         if reading:
-            self._more.saw(max(0.0, seconds - self.seconds(writing) - self._alone.seconds * reading))
+            self._beside.saw(max(0.0, seconds - self.seconds(writing)) / reading)
         else:
             self._writing.saw(writing, seconds)
         self._between += 1
@@ -104,23 +104,18 @@ class Pace:
     def share(self, writers: int, room: int) -> Share:
         """Of the next step, where there are prompts to read and so many tokens could be written. `room`: tokens in a batch.
 
-        What streams shall not falter, so a step reads what fits into the gap. Where that is little, as on processors, a prompt
-        also has turns of its own.
+        What streams shall not falter, so a step reads what fits into the gap. Where that is little, as on processors, reading and
+        writing take turns: a few tokens of a prompt a step would cost half as much again as many at once.
         """
         alone = self._alone.seconds
         if not writers:
             return Share(False, max(BLOCK, int(LONGEST_STEP_S / alone)) if alone else room)
-        count = self._fitting(GAP, writers)
-        if count < FEW and alone:
+        each = self._beside.seconds or alone
+        count = int((GAP - 1) * self.seconds(writers) / each) if each else FEW
+        if count < FEW:
             turn_s = min(TURN * self.seconds(writers), LONGEST_TURN_S)
             left_s = turn_s if self._between >= BETWEEN else turn_s - self._read_s
             if left_s > turn_s / 10:
-                return Share(False, max(BLOCK, int(left_s / math.ceil(left_s / LONGEST_STEP_S) / alone)))
-            count = self._fitting(GAP_BETWEEN, writers)
-        return Share(True, max(0, count - (writers + count) % BLOCK))
-
-    def _fitting(self, gap: float, writers: int) -> int:
-        """Tokens of prompts that a step can read that takes so many times as long as without."""
-        if not self._alone.count:
-            return BLOCK
-        return max(0, int(((gap - 1) * self.seconds(writers) - self._more.seconds) / self._alone.seconds))
+                return Share(False, max(BLOCK, int(left_s / math.ceil(left_s / LONGEST_STEP_S) / (alone or each))))
+            return Share(True, 0)
+        return Share(True, count - (writers + count) % BLOCK)
