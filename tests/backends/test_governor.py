@@ -61,6 +61,19 @@ def test_what_does_not_help_is_taken_back_and_not_tried_all_the_time() -> None:
     assert used.count(4) > 200
 
 
+def test_slow_for_long_is_no_reason_to_try_again_and_again_but_after_it_a_busy_process_is_found() -> None:
+    governor = Governor(2)
+    now = run(governor, quiet, 20)
+    used = []
+    for _ in range(1000):  # 200 s behind a long prompt
+        now = run(governor, lambda threads: 2 * quiet(threads), 1, now)
+        used.append(governor.threads)
+    assert used.count(1) < 40
+    now = run(governor, quiet, 2000, now)
+    run(governor, shared, 20, now)
+    assert governor.threads == 1
+
+
 def test_one_thread_stays_one() -> None:
     governor = Governor(1)
     now = run(governor, lambda _: 0.1, 20)

@@ -168,7 +168,8 @@ class Engine:
         seconds = self.clock() - began
         self.decode_s += seconds
         self.pace.saw(rows, len(batch) - rows, seconds)
-        if rows == len(batch) and not self.model.on_gpu:
+        # Behind a prompt that is just being read a step is longer, whoever else computes.
+        if rows == len(batch) and not self.reading and not self.model.on_gpu:
             self.governor.saw(rows, seconds, self.clock())
         reports: list[wire.Report] = []
         for prompt in read:

@@ -13,7 +13,7 @@ from statistics import median
 STEPS = 6  # that are looked at before anything is decided
 SLOW = 1.6  # times as long as once is slow enough to try something
 BETTER = 0.9  # a change stays if steps take no more than this share of what they took
-AGAIN_S, LONGEST_S = 5.0, 120.0  # when fewer threads are tried to be more again; longer each time that it was in vain
+AGAIN_S, LONGEST_S = 5.0, 120.0  # until the next change is tried; longer each time that one was in vain
 
 
 class Governor:
@@ -43,9 +43,8 @@ class Governor:
         if self._before is not None:
             threads, earlier = self._before
             self._before = None
-            if slowness > BETTER * earlier:
-                if self.threads > threads:  # more were tried in vain
-                    self._pause_s = min(2 * self._pause_s, LONGEST_S)
+            if slowness > BETTER * earlier:  # in vain
+                self._pause_s = min(2 * self._pause_s, LONGEST_S)
                 self._use(threads)
             else:
                 self._pause_s = AGAIN_S
@@ -55,6 +54,8 @@ class Governor:
             self._try(self.threads - 1, slowness)
         elif self.threads < self.most and now >= self._next_try:
             self._try(self.threads + 1, slowness)
+        elif self.threads == self.most and slowness <= SLOW:
+            self._pause_s = AGAIN_S
 
     def _try(self, threads: int, slowness: float) -> None:
         self._before = (self.threads, slowness)
