@@ -236,10 +236,7 @@ class Engine:
 
     def _add_reading(self, batch: Batch, rows: int, room: int) -> list[Read]:
         jobs = {job.number: job for job in self.reading}
-        readings = [
-            Reading(job.number, (job.borders[0] if job.borders else len(job.tokens)) - job.read)
-            for job in jobs.values()
-        ]
+        readings = [Reading(job.number, job.ahead) for job in jobs.values()]
         parts = []
         for number, count in divide(readings, room):
             job, scored = jobs[number], jobs[number].scored is not None

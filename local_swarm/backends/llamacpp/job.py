@@ -60,6 +60,11 @@ class Job:
         return len(self.tokens) - self.read
 
     @property
+    def ahead(self) -> int:
+        """Tokens to read until the next border or the end."""
+        return (self.borders[0] if self.borders else len(self.tokens)) - self.read
+
+    @property
     def seats(self) -> int:
         return len(self.draws)
 
