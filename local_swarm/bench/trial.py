@@ -121,7 +121,7 @@ def gap(order: Order) -> dict[str, Any]:
         "normal_s": normal,
         "gap_ratio_p95": sorted(gaps)[int(0.95 * len(gaps))] / normal,
         "longest_gap_s": max(gaps),
-        "tokens_per_s": len(gaps) / beside,
+        "stream_tokens_per_s": len(gaps) / beside,
         "alone_s": alone,
         "reading_ratio": beside / alone,
     }

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 KEYS = {
     "model", "quantization", "n", "prompt_tokens", "new_tokens", "threads", "one_s", "n_s", "separate_s", "llama_server_n_s",
     "preferred", "drafted", "early", "second_turn_ttft_ratio", "gap_ratio_p95", "resident_ratio", "python_share", "busy_ratio",
+    "longest_gap_s", "stream_tokens_per_s", "reading_ratio",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""How long steps took in, how long one will take and how much of a prompt it may read out. Learns as it goes; reads no clock."""
+"""How long steps took in, how long one will take and what the next one is for out. Learns as it goes; reads no clock."""
 
 from __future__ import annotations
 
