@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local_swarm.backends.llamacpp.draft import MIXED, OFTEN, ONCE, PROMPT, Lookup, Trust, worth
+from local_swarm.backends.llamacpp.draft import MIXED, OFTEN, ONCE, PROMPT, Lookup, Trust, haste, worth
 
 
 def lookup(prompt: str, *answers: str) -> Lookup:
@@ -92,12 +92,20 @@ def test_who_once_differed_is_never_sure_again() -> None:
 
 def test_tokens_are_tried_where_they_bring_more_than_they_cost() -> None:
     sure, unsure, none = [0.9, 0.8], [0.4, 0.1], list[float]()
-    assert worth([sure, unsure, none], 99, lambda tokens: 1.0) == [2, 2, 0]
-    assert worth([sure, unsure, none], 99, lambda tokens: float(tokens)) == [0, 0, 0]
-    assert worth([sure, unsure, none], 99, lambda tokens: 3.0 + 0.6 * (tokens - 3)) == [2, 0, 0]
-    assert worth([sure, unsure, none], 1, lambda tokens: 1.0) == [1, 0, 0]
-    assert worth([sure, unsure, none], -5, lambda tokens: 1.0) == [0, 0, 0]
+    assert worth([sure, unsure, none], [1, 1, 1], 99, lambda tokens: 1.0) == [2, 2, 0]
+    assert worth([sure, unsure, none], [1, 1, 1], 99, lambda tokens: float(tokens)) == [0, 0, 0]
+    assert worth([sure, unsure, none], [1, 1, 1], 99, lambda tokens: 3.0 + 0.6 * (tokens - 3)) == [2, 0, 0]
+    assert worth([sure, unsure, none], [1, 1, 1], 1, lambda tokens: 1.0) == [1, 0, 0]
+    assert worth([sure, unsure, none], [1, 1, 1], -5, lambda tokens: 1.0) == [0, 0, 0]
 
 
 def test_a_row_is_filled_with_any_guess_where_that_makes_the_step_shorter() -> None:
-    assert worth([[0.01], [], []], 9, lambda tokens: {3: 0.069, 4: 0.057}[tokens]) == [1, 0, 0]
+    assert worth([[0.01], [], []], [1, 1, 1], 9, lambda tokens: {3: 0.069, 4: 0.057}[tokens]) == [1, 0, 0]
+
+
+def test_those_behind_their_siblings_are_tried_first() -> None:
+    assert haste([7]) == haste([7, 7])[:1] == [1.0] and haste([]) == []
+    ahead, behind = haste([40, 20])
+    assert behind > 1 > ahead and ahead + behind == 2
+    assert worth([[0.9], [0.8]], haste([40, 20]), 1, lambda tokens: 1.0) == [0, 1]
+    assert worth([[0.9], [0.4]], haste([40, 20]), 1, lambda tokens: 1.0) == [1, 0]  # not at any price

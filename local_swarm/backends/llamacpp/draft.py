@@ -19,6 +19,10 @@ PROMPT, MIXED, ONCE, OFTEN = (
     5,
 )  # sources: only the prompt; answers that disagree; one that said it, ... four or more
 HINT = OFTEN  # by so much a source is higher where only the last token agreed
+LAG, LAG_TOKENS = (
+    0.3,
+    16,
+)  # so much more a token of one is worth that has written so many fewer than its siblings do on average
 GAIN = 1.05  # times as many tokens a second as without drafts, or they are not worth the doubt
 LEAST_CHANCE = 0.01  # less sure tokens are not drafted
 # Of each source, measured on published samples of two sets of models and on the starter model.
@@ -111,23 +115,32 @@ class Lookup:
         return self._read
 
 
-def worth(chances: Sequence[Sequence[float]], most: int, seconds: Callable[[int], float]) -> list[int]:
-    """How many tokens of each sequence's draft to try, `most` in all, so that the step brings most tokens a second.
+def haste(written: Sequence[int]) -> list[float]:
+    """What a token of each sibling is worth, 1 on average: nobody is ready before the last, so those behind come first."""
+    mean = sum(written) / max(1, len(written))
+    return [1 + LAG * max(-1.0, min(1.0, (mean - count) / LAG_TOKENS)) for count in written]
 
-    `chances`: of each draft, how likely its first token is right, its first two, and so on. `seconds`: what a step of so many
-    tokens takes. The surest tokens come first, wherever they stand; each costs the step what one more row costs it.
+
+def worth(
+    chances: Sequence[Sequence[float]], values: Sequence[float], most: int, seconds: Callable[[int], float]
+) -> list[int]:
+    """How many tokens of each sequence's draft to try, `most` in all, so that the step brings most a second.
+
+    `chances`: of each draft, how likely its first token is right, its first two, and so on. `values`: what a token of each
+    sequence is worth. `seconds`: what a step of so many tokens takes. Those that promise most come first, wherever they stand;
+    each costs the step what one more row costs it.
     """
     writers, lengths = len(chances), [0] * len(chances)
-    surest = sorted(((chance, -place) for place, draft in enumerate(chances) for chance in draft), reverse=True)[
-        : max(0, most)
-    ]
-    if not surest:
+    promising = sorted(
+        ((value * chance, -place) for place, value in enumerate(values) for chance in chances[place]), reverse=True
+    )[: max(0, most)]
+    if not promising:
         return lengths
-    expected, best, count = float(writers), GAIN * writers / seconds(writers), 0
-    for tried, (chance, _) in enumerate(surest, 1):
-        expected += chance
+    expected, best, count = sum(values), GAIN * sum(values) / seconds(writers), 0
+    for tried, (promise, _) in enumerate(promising, 1):
+        expected += promise
         if (speed := expected / seconds(writers + tried)) > best:
             best, count = speed, tried
-    for _, place in surest[:count]:
+    for _, place in promising[:count]:
         lengths[-place] += 1
     return lengths

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from local_swarm.backends import wire
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
-from local_swarm.backends.llamacpp.draft import Lookup, Trust, worth
+from local_swarm.backends.llamacpp.draft import Lookup, Trust, haste, worth
 from local_swarm.backends.llamacpp.governor import Governor
 from local_swarm.backends.llamacpp.job import Drawn, Job, Read, TokenFacts, Writer, Written
 from local_swarm.backends.llamacpp.library import Batch, Context, Grammar, Model, Pool, Wanted, grammar_of
@@ -227,7 +227,8 @@ class Engine:
         ]
         spare = self.memory.cells - self.cache.cells_used - self.cells_promised
         rows = min(self.memory.outputs - len(self.reading), batch.size) - len(writers)
-        tried = worth([draft.chances for draft in drafts], min(spare, rows), self.pace.seconds)
+        values = [value for job in self.writing for value in haste([writer.written for writer in job.writers])]
+        tried = worth([draft.chances for draft in drafts], values, min(spare, rows), self.pace.seconds)
         parts = []
         for (job, writer), draft, count in zip(writers, drafts, tried, strict=True):
             parts.append(Written(job, writer, draft, count, len(batch)))
