@@ -14,6 +14,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -99,12 +100,19 @@ class Background:
         self._starting = threading.Lock()
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        begun = self.begin(work)
+        try:
+            return begun.result()
+        finally:
+            begun.cancel()  # who no longer waits, as after Ctrl-C, wants no answer; of one that is there nothing changes
+
+    def begin(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
         with self._starting:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._loop.run_forever, name="local-swarm-chat", daemon=True)
                 self._thread.start()
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def stop(self) -> None:
         if self._loop and self._thread:
@@ -192,7 +200,7 @@ class Chat:
         return self._background.run(self.ask(text, tools, **sampling))
 
     def stream_sync(self, text: str, **sampling: Any) -> Iterator[str]:
-        """`stream`, from a program without an event loop."""
+        """`stream`, from a program without an event loop. Whoever stops listening stops the answer."""
         heard: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
 
         async def listen() -> None:
@@ -204,11 +212,14 @@ class Chat:
             except BaseException as problem:
                 heard.put(problem)
 
-        threading.Thread(target=lambda: self._background.run(listen()), daemon=True).start()
-        while (piece := heard.get()) is not None:
-            if isinstance(piece, BaseException):
-                raise piece
-            yield piece
+        begun = self._background.begin(listen())
+        try:
+            while (piece := heard.get()) is not None:
+                if isinstance(piece, BaseException):
+                    raise piece
+                yield piece
+        finally:
+            begun.cancel()
 
     def close_sync(self) -> None:
         self._background.run(self.close())

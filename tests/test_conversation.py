@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 
@@ -14,7 +15,7 @@ from local_swarm.errors import SwarmError
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
-from local_swarm.types import Prompt
+from local_swarm.types import Delta, Event, Prompt
 from tests.api.conftest import open_door
 
 pytestmark = pytest.mark.anyio
@@ -95,3 +96,31 @@ async def test_a_program_without_a_loop_asks_as_well() -> None:
 
         said, streamed = await asyncio.to_thread(program)
     assert said == "user: one" and streamed.endswith("user: two")
+
+
+class Endless:
+    """A voice that says a word and never another. `ended` is set when nobody listens any more."""
+
+    name = "endless"
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
+        try:
+            yield Delta("w1", "word")
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+
+
+async def test_who_stops_listening_stops_the_answer() -> None:
+    endless = Endless()
+
+    def program() -> bool:
+        words = Chat(endless).stream_sync("one")
+        heard = next(words)
+        words.close()
+        return heard == "word" and endless.ended.wait(5)
+
+    assert await asyncio.to_thread(program)
