@@ -13,9 +13,9 @@ import mcp_types
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema
 
+from local_swarm.api.schemas import MOST_VOICES
 from local_swarm.types import Strategy
 
-MOST_VOICES = 32
 MOST_ANSWERS = 64
 MOST_TEXTS = 256
 

@@ -15,12 +15,12 @@ from local_swarm.hardware.profile import Hardware
 from local_swarm.models import starter
 from local_swarm.models.budget import GIB, Place, Rules, computing, main_memory, places
 from local_swarm.models.shape import Model
+from local_swarm.roster import MOST_WORKERS
 
 COMFORTABLE_CONTEXT = 32_768  # what a coding agent works well with
 PHONE_CONTEXT = 8_192
 SMALLEST_CONTEXT = 2_048
 LONGEST_ANSWER = 4_096
-MOST_WORKERS = 32
 MAJORITY = 3  # workers from which two that agree can outvote one
 MOST_SHELF = 8 << 30
 KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}  # of one key or value, by how they are kept

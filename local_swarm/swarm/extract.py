@@ -19,6 +19,7 @@ from local_swarm.swarm.parsing import parse
 from local_swarm.swarm.question import (
     FENCE,
     MOST_TEXT,
+    PYTHON,
     STATEMENT,
     Question,
     code_span,
@@ -28,7 +29,6 @@ from local_swarm.swarm.question import (
 )
 from local_swarm.types import JSON, Candidate
 
-PYTHON = {"python", "py", "python3"}
 MOST_BLOCKS = 12
 SHORT_WORDS = 3  # up to which a whole reply is a value: "Yes.", "Paris"
 NUMBER = re.compile(r"[-−+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:\s*/\s*\d+)?(?:[eE][-+]?\d+)?")

@@ -11,6 +11,7 @@ from local_swarm.swarm.parsing import parse
 from local_swarm.types import JSON, Prompt
 
 FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+PYTHON = {"python", "py", "python3"}  # as fences call it
 STATEMENT = re.compile(r"^(def|class|import|from|async def|@)\b", re.MULTILINE)
 NAMED = (
     re.compile(r"\b(?:function|method)\s+(?:called\s+|named\s+)?[`'\"]?([A-Za-z_]\w*)[`'\"]?\s*\("),
@@ -97,7 +98,7 @@ def named(text: str) -> str | None:
 
 
 def find_stub(text: str) -> Stub | None:
-    blocks = [body for _, tag, body in FENCE.findall(text) if tag.lower() in ("", "python", "py", "python3")]
+    blocks = [body for _, tag, body in FENCE.findall(text) if not tag or tag.lower() in PYTHON]
     for code in (*blocks, text, code_span(text)):
         if code and STATEMENT.search(code) and (stub := stub_of(code)):
             return stub
