@@ -30,6 +30,7 @@ from local_swarm.interactive.console import safe
 from local_swarm.interactive.overview import Overview
 from local_swarm.mcp_server.command import mcp as mcp_command
 from local_swarm.models import starter
+from local_swarm.options import HELP, FileOption, JsonOption, PortOption
 from local_swarm.places import checkout, home
 from local_swarm.vote.command import vote
 
@@ -56,7 +57,6 @@ class StartByDefault(Overview):
         return super().parse_args(ctx, args)
 
 
-HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     cls=StartByDefault,
     help="A swarm of local language models that vote. Without a command it starts.",
@@ -74,7 +74,6 @@ ContextOption = Annotated[int | None, typer.Option(help="Tokens of prompt and an
 HostOption = Annotated[
     str | None, typer.Option(help="Address of the API; beyond this machine it needs a key. [default: 127.0.0.1]")
 ]
-PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
 McpOption = Annotated[bool, typer.Option("--mcp", help="Serve MCP over HTTP as well, at /mcp.")]
 FederationOption = Annotated[
     bool | None, typer.Option("--federation/--no-federation", help="Whether to vote with other machines.")
@@ -85,14 +84,12 @@ PeerOption = Annotated[
 InsecureOption = Annotated[
     bool, typer.Option("--insecure-lan", help="Let in every machine that has this set too. For labs only.")
 ]
-FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 RosterOption = Annotated[
     Path | None,
     typer.Option("--roster", help="A YAML file that lists several engines, servers and fallbacks.", metavar="FILE"),
 ]
 MinimalOption = Annotated[bool, typer.Option("--minimal", help="When setting up, leave out PyTorch and embeddings.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Ask no questions.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 def tell_version(wanted: bool) -> None:

@@ -7,6 +7,8 @@ SwarmError
 │   └── DoesNotFit            more memory than there is
 ├── SetupFailed               the environment could not be made
 ├── EngineUnfit               the engine was built for another processor
+├── DaemonAbsent              no swarm answers at this machine's port
+├── DaemonRefused             one does, and says no
 ├── DownloadFailed            a file could not be fetched, or what came is not it
 ├── BadRequest                a client's mistake                                                      (400)
 │   ├── ContextExceeded       the prompt is longer than the model can read
@@ -65,6 +67,18 @@ class SetupFailed(SwarmError):
 
 class EngineUnfit(SwarmError):
     """The engine's program does not run on this machine."""
+
+
+class DaemonAbsent(SwarmError):
+    """Nobody answers at this machine's port, or nobody that speaks as a swarm does."""
+
+
+class DaemonRefused(SwarmError):
+    """The daemon's own words for what it does not do. `answered`: the HTTP status."""
+
+    def __init__(self, message: str, answered: int) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class DownloadFailed(SwarmError):

@@ -41,9 +41,8 @@ from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.selector import SMALLEST_CONTEXT, Plan
-from local_swarm.network.identity import keep
 from local_swarm.network.presence import Presence
-from local_swarm.places import checkout, home, offline
+from local_swarm.places import PRIVATE, checkout, home, keep, offline
 from local_swarm.roster import Member
 from local_swarm.sandbox.host import sandbox_of
 from local_swarm.swarm.fallback import Chain
@@ -241,7 +240,7 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
         if made:
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            keep(home() / CONTROL_FILE, token)
+            keep(home() / CONTROL_FILE, token, PRIVATE)
             address = base_url(replace(config.server, port=port))
             node.page = f"{address}/#{entrance.page}" if is_loopback(host_of(address) or "") else None
             app = doors(node, config, entrance, token)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import platform
-import urllib.error
-import urllib.request
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,9 +16,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local_swarm.api.key import CONTROL, base_url, control_token, headers, known
 from local_swarm.config import load
-from local_swarm.errors import SwarmError, WrongUse
+from local_swarm.daemon import CONTROLS, Daemon
+from local_swarm.errors import DaemonRefused, SwarmError, WrongUse
+from local_swarm.options import FileOption, JsonOption, RunningPortOption
 
 WAIT_S = 60.0
 
@@ -28,41 +27,26 @@ app = typer.Typer()
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
 
-PortOption = Annotated[int | None, typer.Option(help="Port of the running swarm. [default: 8000]")]
-FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
-
-def daemon(path: str, port: int | None, file: Path | None, wish: dict[str, Any] | None = None) -> Any:
+def ask(name: str, port: int | None, file: Path | None, wish: dict[str, Any] | None = None) -> Any:
     """What the running daemon answers. Raises WrongUse for a wrong wish, SwarmError where there is no daemon or it refuses."""
     server = load(file, {"server.port": port}).server
-    sent = {"content-type": "application/json", **headers(known(server)), CONTROL: control_token() or ""}
-    data = None if wish is None else json.dumps(wish).encode()
-    request = urllib.request.Request(f"{base_url(server)}/v1/swarm/control/{path}", data, sent)
     try:
-        with urllib.request.urlopen(request, timeout=WAIT_S) as response:
-            return json.load(response)
-    except urllib.error.HTTPError as problem:
-        with problem:
-            raise refused(problem, server.port) from problem
-    except (OSError, ValueError) as problem:
-        raise SwarmError(f"No swarm runs on port {server.port}. Start one: local-swarm") from problem
-
-
-def refused(problem: urllib.error.HTTPError, port: int) -> SwarmError:
-    if problem.code == 404:
-        return SwarmError(f"The swarm on port {port} runs without federation. Start it with --federation.")
-    try:
-        message = str(json.load(problem)["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        message = f"The swarm answered with status {problem.code}."
-    return WrongUse(message) if problem.code == 400 else SwarmError(message)
+        return Daemon(server).ask(CONTROLS + name, wish, WAIT_S)
+    except DaemonRefused as problem:
+        if problem.answered == 404:
+            raise SwarmError(
+                f"The swarm on port {server.port} runs without federation. Start it with --federation."
+            ) from problem
+        if problem.answered == 400:
+            raise WrongUse(problem.message) from problem
+        raise
 
 
 @app.command()
-def peers(port: PortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
+def peers(port: RunningPortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
     """Show the other machines of this swarm, and strangers that were seen."""
-    found = daemon("peers", port, file)
+    found = ask("peers", port, file)
     if json_wanted:
         print(json.dumps(found))
         return
@@ -78,11 +62,11 @@ def peers(port: PortOption = None, file: FileOption = None, json_wanted: JsonOpt
 
 
 @app.command()
-def invite(port: PortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
+def invite(port: RunningPortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
     """Show a code with which one other machine can join this swarm."""
     import segno
 
-    found = daemon("invite", port, file, {})
+    found = ask("invite", port, file, {})
     code = {"code": found["code"], "expires_in_s": found["expires_in_s"]}
     if json_wanted:
         print(json.dumps(code))
@@ -101,13 +85,13 @@ def join(
     code: Annotated[str, typer.Argument(help="The code that the other machine shows.")],
     peer: Annotated[str | None, typer.Option(help="Where that machine is.", metavar="HOST:PORT")] = None,
     sure: Annotated[bool, typer.Option("--yes", help="Leave the swarm that this machine is in.")] = False,
-    port: PortOption = None,
+    port: RunningPortOption = None,
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
     """Join the swarm of the machine that shows the code."""
     with err.status("Joining ..."):
-        found = daemon("join", port, file, {"code": code, "peer": peer, "yes": sure})
+        found = ask("join", port, file, {"code": code, "peer": peer, "yes": sure})
     if json_wanted:
         print(json.dumps(found))
     else:
@@ -117,12 +101,12 @@ def join(
 @app.command()
 def forget(
     name: Annotated[str, typer.Argument(help="The machine's name, as peers shows it.")],
-    port: PortOption = None,
+    port: RunningPortOption = None,
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
     """Send a machine away: all members refuse it from now on."""
-    found = daemon("forget", port, file, {"name": name})
+    found = ask("forget", port, file, {"name": name})
     if json_wanted:
         print(json.dumps(found))
     else:
@@ -155,11 +139,11 @@ def without_daemon(file: Path | None, problem: str) -> list[dict[str, Any]]:
 
 
 @app.command()
-def doctor(port: PortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
+def doctor(port: RunningPortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
     """Say why other machines are not seen, and what mends it."""
     try:
         with err.status("Looking at the network ..."):
-            findings = daemon("doctor", port, file)
+            findings = ask("doctor", port, file)
     except SwarmError as problem:
         if isinstance(problem, WrongUse):
             raise

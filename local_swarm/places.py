@@ -1,9 +1,13 @@
-"""Where things are on this machine, and whether it may talk to the world. Imports nothing of the project."""
+"""Where things are on this machine, how a file is put there, and whether it may talk to the world. Imports nothing of the
+project."""
 
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
+
+PRIVATE = 0o600
 
 
 def home() -> Path:
@@ -26,3 +30,22 @@ def checkout() -> Path | None:
     """The checkout that this package runs from, None for an installed copy."""
     root = Path(__file__).parent.parent
     return root if (root / "pyproject.toml").is_file() and (root / "main.py").is_file() else None
+
+
+def keep(path: Path, text: str, mode: int = 0o666) -> None:
+    """Write a file whole or not at all, with the folders it lies in. Links stay, and nobody may read it whom `mode` or the
+    file that was there before shuts out. Raises OSError."""
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}.new")  # two processes may write at once
+    try:
+        if path.exists():
+            mode &= stat.S_IMODE(path.stat().st_mode)
+        with os.fdopen(
+            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IMODE(mode)), "w", encoding="utf-8"
+        ) as file:
+            file.write(text)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

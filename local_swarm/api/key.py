@@ -4,14 +4,13 @@ start. Both lie in the swarm's home for its owner alone."""
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from pathlib import Path
 
 from local_swarm.api.middleware import is_loopback
 from local_swarm.config import ServerConfig
 from local_swarm.errors import WrongUse
-from local_swarm.places import home
+from local_swarm.places import PRIVATE, home, keep
 
 CONTROL = "x-swarm-control"  # the header that carries the token of this user's commands
 CONTROL_FILE = "control.token"
@@ -46,10 +45,7 @@ def made(anew: bool = False) -> str:
     key = None if anew else stored()
     if key is None:
         key = "ls-" + secrets.token_urlsafe(24)
-        place().parent.mkdir(parents=True, exist_ok=True)
-        place().unlink(missing_ok=True)
-        with os.fdopen(os.open(place(), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(key + "\n")
+        keep(place(), key + "\n", PRIVATE)
     return key
 
 

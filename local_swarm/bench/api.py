@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from local_swarm.errors import SwarmError
+from local_swarm.options import JsonOption
 
 RATE = 300.0  # requests a second at which the first byte of streams is timed
 PATIENCE_S = 30.0
@@ -152,7 +153,7 @@ def bench_api(
     workers: Annotated[int, typer.Option(help="How many vote on each answer.")] = 5,
     clients: Annotated[int, typer.Option(help="How many ask at the same time.")] = 32,
     requests: Annotated[int, typer.Option(help="How many in all.")] = 2000,
-    json_wanted: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    json_wanted: JsonOption = False,
 ) -> None:
     """What HTTP, the vote and HTTP again cost, with workers that answer at once."""
     with err.status("Measuring ...") as status:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from local_swarm.options import JsonOption
+
 
 def bench_vote(
     sets: Annotated[
@@ -22,7 +24,7 @@ def bench_vote(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Write a chart of gains to this SVG file as well.")
     ] = None,
-    json_wanted: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    json_wanted: JsonOption = False,
 ) -> None:
     """What each way of voting is worth, on published samples of real models."""
     from local_swarm.bench import nodes

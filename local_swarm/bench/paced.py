@@ -24,8 +24,8 @@ from local_swarm.api.status import Status
 from local_swarm.backends.base import Seat
 from local_swarm.backends.fake import Fake
 from local_swarm.config import Config, load
-from local_swarm.network.identity import keep
 from local_swarm.network.presence import Presence
+from local_swarm.places import PRIVATE, keep
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors
@@ -80,7 +80,7 @@ async def served(config: Config, swarm: Swarm, presence: Presence, folder: Path)
         return Status(health.status, health.healthy, health.total, "paced", 100_000)
 
     token = os.urandom(16).hex()
-    keep(folder / CONTROL_FILE, token)
+    keep(folder / CONTROL_FILE, token, PRIVATE)
     app = create_app(presence.federation, status, Vectors(swarm.embedder, swarm.workers[0].backend))
     app.include_router(control(presence, token))
     made = listen(config.server.host, config.server.port)

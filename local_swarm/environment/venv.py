@@ -15,6 +15,7 @@ from typing import Any
 from local_swarm.environment.progress import Progress
 from local_swarm.environment.troubles import explain
 from local_swarm.errors import SetupFailed
+from local_swarm.places import keep
 
 CHECK_S = 120
 
@@ -52,7 +53,7 @@ class Environment:
 
     def write_stamp(self, fingerprint: str, extras: Sequence[str], engine: str | None) -> None:
         stamp = {"fingerprint": fingerprint, "extras": list(extras), "engine": engine}
-        self.stamp.write_text(json.dumps(stamp), encoding="utf-8")
+        keep(self.stamp, json.dumps(stamp))
 
     def requirements(self) -> Mapping[str, Any]:
         """The `project` table of the checkout's pyproject.toml: the one place where versions stand."""

@@ -11,13 +11,10 @@ from rich.console import Console
 
 from local_swarm.config import load
 from local_swarm.errors import WrongUse
+from local_swarm.options import FileOption, JsonOption, PortOption
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
-PortOption = Annotated[int | None, typer.Option(help="Port of the API. [default: 8000]")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 def opencode(

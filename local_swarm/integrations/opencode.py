@@ -16,6 +16,7 @@ from local_swarm.api.answers import FAST, VOTE
 from local_swarm.errors import WrongUse
 from local_swarm.integrations import jsonc
 from local_swarm.integrations.running import Running
+from local_swarm.places import PRIVATE, keep
 
 PROVIDER = "local-swarm"
 SMALLEST_CONTEXT = 16_384  # opencode's own instructions and tools take half of that
@@ -77,13 +78,10 @@ def write(path: Path, what: Running) -> Path | None:
         new = written(old, what)
         if new == old:
             return None
-        path.parent.mkdir(parents=True, exist_ok=True)
         backup = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}.bak") if old else None
         if backup:
-            backup.write_text(old, encoding="utf-8")
-        fresh = path.with_name(path.name + ".new")
-        fresh.write_text(new, encoding="utf-8")
-        fresh.replace(path)
+            keep(backup, old, path.stat().st_mode)
+        keep(path, new, path.stat().st_mode if old else PRIVATE)  # the key stands in it
         return backup
     except WrongUse as problem:
         raise WrongUse(f"{path} was left as it is: {problem.message}.") from problem

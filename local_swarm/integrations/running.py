@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from dataclasses import dataclass
 
-from local_swarm.api.key import base_url, headers, known
+from local_swarm.api.key import known
 from local_swarm.config import Config
-
-KNOCK_S = 2.0
+from local_swarm.daemon import Daemon
+from local_swarm.errors import DaemonAbsent, DaemonRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +24,12 @@ class Running:
 
 def running(config: Config) -> Running:
     """Raises WrongUse where neither a daemon runs nor a plan can be made."""
-    url, key = base_url(config.server), known(config.server)
-    request = urllib.request.Request(f"{url}/v1/swarm", headers=headers(key))
+    daemon, key = Daemon(config.server), known(config.server) or "none"
     try:
-        with urllib.request.urlopen(request, timeout=KNOCK_S) as response:
-            told = json.load(response)
-        return Running(
-            f"{url}/v1", int(told["context"]), int(told["answer_tokens"]), bool(told["thinks"]), key or "none"
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        told = daemon.ask("/v1/swarm")
+        return Running(f"{daemon.url}/v1", int(told["context"]), int(told["answer_tokens"]), bool(told["thinks"]), key)
+    except (DaemonAbsent, DaemonRefused, ValueError, KeyError, TypeError):
         from local_swarm.node import planned
 
         _, _, plan = planned(config)
-        return Running(f"{url}/v1", plan.context, plan.answer_tokens, key=key or "none", live=False)
+        return Running(f"{daemon.url}/v1", plan.context, plan.answer_tokens, key=key, live=False)

@@ -17,14 +17,12 @@ from local_swarm.hardware.detector import detect as look
 from local_swarm.hardware.profile import Hardware, hardware_from
 from local_swarm.interactive.watching import status
 from local_swarm.models import starter
+from local_swarm.options import HELP, FileOption, JsonOption
 from local_swarm.places import checkout, data_folder, home
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False)
 
-HELP = {"help_option_names": ["-h", "--help"]}
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 ModelOption = Annotated[
     str | None, typer.Option("--model", help="NAME[:SIZE[:QUANT]], or the path of a .gguf file.", metavar="NAME|PATH")
 ]

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from local_swarm import places
 from local_swarm.config import Config
 from local_swarm.engines import roster_of
 from local_swarm.environment.venv import engine_for_graphics
@@ -89,8 +90,7 @@ def keep(picked: Picked, console: Console) -> None:
     for key, value in picked.settings.items():
         section, name = key.split(".")
         sections.setdefault(section, {})[name] = value
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(sections, sort_keys=False), encoding="utf-8")
+    places.keep(path, yaml.safe_dump(sections, sort_keys=False))
     console.print(f"Kept in {path}; to choose again: python main.py --menu", style="dim", soft_wrap=True)
 
 

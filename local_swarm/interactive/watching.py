@@ -4,60 +4,44 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from local_swarm import config as settings
-from local_swarm.api.key import base_url, headers, known
+from local_swarm.daemon import Daemon
 from local_swarm.errors import SwarmError
+from local_swarm.options import FileOption, JsonOption, RunningPortOption
 
+SWARM = "/v1/swarm"
 LOOK_S = 1.0
-KNOCK_S = 5.0
 
 out = Console(highlight=False)
 
 
 def status(
-    port: Annotated[int | None, typer.Option(help="Port of the running swarm. [default: 8000]")] = None,
-    file: Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")] = None,
+    port: RunningPortOption = None,
+    file: FileOption = None,
     once: Annotated[
         bool, typer.Option("--once", help="Show it once and stop, as where the output is no terminal.")
     ] = False,
-    json_wanted: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    json_wanted: JsonOption = False,
 ) -> None:
     """Watch the running swarm: workers, votes, peers, memory. Ctrl-C ends it."""
     from local_swarm.interactive.status import screen
 
-    server = settings.load(file, {"server.port": port}).server
-    told = look(server)
+    daemon = Daemon(settings.load(file, {"server.port": port}).server)
+    told: dict[str, Any] = daemon.ask(SWARM)
     if json_wanted:
         print(json.dumps(told))
     elif once or not out.is_terminal:
         out.print(screen(told, height=out.height))
     else:
-        watch(server, told)
+        watch(daemon, told)
 
 
-def look(server: settings.ServerConfig) -> dict[str, Any]:
-    """Raises SwarmError where nobody answers, or not us."""
-    request = urllib.request.Request(f"{base_url(server)}/v1/swarm", headers=headers(known(server)))
-    try:
-        with urllib.request.urlopen(request, timeout=KNOCK_S) as response:
-            told: dict[str, Any] = json.load(response)
-            return told
-    except urllib.error.HTTPError as problem:
-        with problem:
-            raise SwarmError(f"What runs on port {server.port} answers with status {problem.code}.") from problem
-    except (OSError, ValueError) as problem:
-        raise SwarmError(f"No swarm runs on port {server.port}. Start one: local-swarm") from problem
-
-
-def watch(server: settings.ServerConfig, told: dict[str, Any]) -> None:
+def watch(daemon: Daemon, told: dict[str, Any]) -> None:
     """Until Ctrl-C; a daemon that goes away is waited for."""
     from rich.live import Live
     from rich.text import Text
@@ -69,7 +53,7 @@ def watch(server: settings.ServerConfig, told: dict[str, Any]) -> None:
         try:
             while True:
                 try:
-                    told = look(server)
+                    told = daemon.ask(SWARM)
                     shown: Any = screen(told, speed.of(told, time.monotonic()), out.height)
                 except SwarmError as problem:
                     shown = Text(problem.message, style="yellow")

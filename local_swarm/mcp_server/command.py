@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from local_swarm.options import FileOption, RunningPortOption
 
 
 def mcp(
@@ -14,8 +15,8 @@ def mcp(
         bool, typer.Option("--start", help="Start the swarm at the first call, where none runs; it stays.")
     ] = False,
     show: Annotated[bool, typer.Option("--setup", help="Print settings for assistants, and stop.")] = False,
-    port: Annotated[int | None, typer.Option(help="Port of the running swarm. [default: 8000]")] = None,
-    file: Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")] = None,
+    port: RunningPortOption = None,
+    file: FileOption = None,
 ) -> None:
     """Serve an AI assistant over MCP on stdin and stdout."""
     import asyncio

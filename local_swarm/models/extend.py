@@ -17,7 +17,7 @@ from local_swarm.models.gguf import PART, Header, parts_of, read_header
 from local_swarm.models.hub import Hub
 from local_swarm.models.registry import is_path
 from local_swarm.models.selector import QUANTIZATIONS
-from local_swarm.places import offline
+from local_swarm.places import keep, offline
 
 SIZE = re.compile(r"(?i)(?:^|[-_.])(e?\d+(?:\.\d+)?[bm](?:-a\d+(?:\.\d+)?b)?)(?=[-_.]|$)")
 QUANT = re.compile(r"(?i)(?:^|[-_.])((?:ud-)?(?:i?q\d\w*|mxfp4\w*|bf16|f16|f32))(?=[-_.]|$)")
@@ -122,12 +122,9 @@ def quantization(name: str) -> str:
 
 
 def write(entry: dict[str, Any], home: Path) -> None:
-    """Put an entry in the place of its namesake, through a second file so that nothing is ever half written."""
+    """Put an entry in the place of its namesake."""
     path = home / OWN
     parsed(entry, path)
     known = list(read(path)["models"]) if path.exists() else []
-    kept = [one for one in known if not isinstance(one, dict) or one.get("id") != entry["id"]]
-    home.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(yaml.safe_dump({"models": [*kept, entry]}, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    fresh.replace(path)
+    others = [one for one in known if not isinstance(one, dict) or one.get("id") != entry["id"]]
+    keep(path, yaml.safe_dump({"models": [*others, entry]}, sort_keys=False, allow_unicode=True))

@@ -6,7 +6,6 @@ import contextlib
 import datetime
 import hashlib
 import json
-import os
 import platform
 import ssl
 import uuid
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from local_swarm.network.announcement import ID_CHARACTERS
+from local_swarm.places import PRIVATE, keep
 
 MACHINE_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 # Clocks of machines at home may be years off: the certificate is pinned, so its dates need say nothing.
@@ -70,8 +70,8 @@ def identity(folder: Path, machine: str | None = None) -> Identity:
     key = ed25519.Ed25519PrivateKey.generate()
     certificate = self_signed(key).public_bytes(Encoding.PEM).decode()
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    keep(pem, secret + certificate)
-    keep(made, json.dumps(here))
+    keep(pem, secret + certificate, PRIVATE)
+    keep(made, json.dumps(here), PRIVATE)
     return Identity(pem, certificate)
 
 
@@ -98,12 +98,3 @@ def machine_id() -> str:
     card = uuid.getnode()
     random = bool(card >> 40 & 1)  # a made-up number, which the next start would make up anew
     return platform.node() if random else f"{card:012x}"
-
-
-def keep(path: Path, text: str) -> None:
-    """Write whole or not at all, for our eyes only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)

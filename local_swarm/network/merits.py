@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_swarm.network.identity import keep
 from local_swarm.network.protocol import Malformed, read, written
+from local_swarm.places import PRIVATE, keep
 from local_swarm.swarm.cross_consensus import Reliability, learned
 from local_swarm.types import Election
 
@@ -54,4 +54,4 @@ class Merits:
     def save(self) -> None:
         if self.path and self._merits:
             with contextlib.suppress(OSError):
-                keep(self.path, written(Kept(dict(list(self._merits.items())[-MOST:]))).decode())
+                keep(self.path, written(Kept(dict(list(self._merits.items())[-MOST:]))).decode(), PRIVATE)

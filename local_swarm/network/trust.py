@@ -14,8 +14,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from local_swarm.errors import WrongUse
-from local_swarm.network.identity import Certified, keep
+from local_swarm.network.identity import Certified
 from local_swarm.network.protocol import plain, read, written
+from local_swarm.places import PRIVATE, keep
 
 SHORTEST_TOKEN = 20  # characters: what strangers overhear can be tried out against short ones
 MOST_MEMBERS = 64
@@ -146,7 +147,7 @@ class Trust:
 
     def save(self) -> None:
         self.changes += 1
-        keep(self.path, written(Kept(self.charter, tuple(self._members.values()))).decode())
+        keep(self.path, written(Kept(self.charter, tuple(self._members.values()))).decode(), PRIVATE)
 
 
 def open_trust(folder: Path, token: str | None = None, insecure: bool = False) -> Trust:

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from local_swarm.places import keep
+
 REMEMBERED = 200  # latencies
 FIRST_REST_S, LONGEST_REST_S = 15.0, 600.0  # how long a provider that failed is left alone; twice as long each time
 
@@ -159,10 +161,7 @@ class Ledger:
             for one in accounts
         }  # fmt: skip
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self.file.with_suffix(".new")
-            fresh.write_text(json.dumps({**self.kept, **told}), encoding="utf-8")
-            fresh.replace(self.file)
+            keep(self.file, json.dumps({**self.kept, **told}))
         except OSError as problem:
             logger.warning("What was spent cannot be written to %s: %s.", self.file, problem)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local_swarm.places import keep
 from local_swarm.types import Election
 
 ROUNDS = 30  # of estimating; it settles after a few
@@ -101,9 +101,6 @@ class Reliability:
         if not self.path or not self.seen:
             return
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self.path.with_suffix(".new")
-            fresh.write_text(json.dumps(self.seen), encoding="utf-8")
-            os.replace(fresh, self.path)  # noqa: PTH105
+            keep(self.path, json.dumps(self.seen))
         except OSError as problem:
             logger.warning("What was learned of the voters cannot be kept: %s.", problem)

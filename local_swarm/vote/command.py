@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+from local_swarm.options import FileOption
+
 
 def vote(
     path: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="A line of JSON for each vote.")],
     strategy: Annotated[
         str, typer.Option(help="auto, behaviour, structure, similarity, exact, quality or fastest.")
     ] = "auto",
-    file: Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")] = None,
+    file: FileOption = None,
     _json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else, as it does anyway.")] = False,
 ) -> None:
     """Hold the votes of a file of given answers; no model is needed."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 from local_swarm.backends.llamacpp.governor import candidates, fastest
 from local_swarm.backends.llamacpp.library import Context
+from local_swarm.places import keep
 
 STEPS = 4  # of which the quickest counts
 
@@ -28,7 +30,8 @@ def threads_for(
     if cores == 1:
         return 1
     best = fastest({threads: step_seconds(memory, threads, workers, clock) for threads in candidates(cores)})
-    write(book, {**known, key: best})
+    with suppress(OSError):  # a home that cannot be written to: it is measured again next time
+        keep(book, json.dumps({**known, key: best}, indent=1))
     return best
 
 
@@ -56,14 +59,3 @@ def read(book: Path) -> dict[str, int]:
     except (OSError, ValueError):
         return {}
     return {key: value for key, value in found.items() if isinstance(value, int)} if isinstance(found, dict) else {}
-
-
-def write(book: Path, known: dict[str, int]) -> None:
-    """In one piece: two engines may start at once."""
-    part = book.with_suffix(f".{time.monotonic_ns()}.part")
-    try:
-        book.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        part.replace(book)
-    except OSError:  # a home that cannot be written to: it is measured again next time
-        part.unlink(missing_ok=True)

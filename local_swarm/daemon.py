@@ -1,0 +1,66 @@
+"""A path and a wish in, what the daemon that runs on this machine says out: for commands, which must start at once."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from local_swarm.api.key import CONTROL, base_url, control_token, headers, known
+from local_swarm.config import ServerConfig
+from local_swarm.errors import DaemonAbsent, DaemonRefused
+
+CONTROLS = "/v1/swarm/control/"
+KNOCK_S = 1.0
+WAIT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """What runs at the address that `server` tells, if anything does."""
+
+    server: ServerConfig
+
+    @property
+    def url(self) -> str:
+        return base_url(self.server)
+
+    def runs(self) -> bool:
+        """Whether a swarm answers there, or one that is starting; any other server is none."""
+        try:
+            return "workers" in self.ask("/health", wait_s=KNOCK_S)
+        except DaemonRefused as problem:
+            return problem.answered == 503
+        except (DaemonAbsent, TypeError):
+            return False
+
+    def ask(self, path: str, wish: Any = None, wait_s: float = WAIT_S) -> Any:
+        """What it answers, as JSON: to a wish that is posted, to none what is read there. Only commands to it carry the token of
+        this user's commands. Raises DaemonAbsent and DaemonRefused."""
+        token = {CONTROL: control_token() or ""} if path.startswith(CONTROLS) else {}
+        sent = {"content-type": "application/json", **headers(known(self.server)), **token}
+        body = None if wish is None else json.dumps(wish).encode()
+        # This machine is never behind the proxy that a user may have for the world.
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with direct.open(urllib.request.Request(self.url + path, body, sent), timeout=wait_s) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as problem:
+            with problem:
+                raise DaemonRefused(self._said(problem), problem.code) from problem
+        except (OSError, ValueError) as problem:
+            raise DaemonAbsent(self._missed(problem)) from problem
+
+    def _said(self, problem: urllib.error.HTTPError) -> str:
+        try:
+            return str(json.load(problem)["error"]["message"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return f"What runs on port {self.server.port} answers with status {problem.code}."
+
+    def _missed(self, problem: Exception) -> str:
+        reason = problem.reason if isinstance(problem, urllib.error.URLError) else problem
+        if isinstance(reason, ConnectionRefusedError):
+            return f"No swarm runs on port {self.server.port}. Start one: local-swarm"
+        return f"The swarm on port {self.server.port} does not answer: {reason or type(reason).__name__}."
