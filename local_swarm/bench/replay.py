@@ -11,7 +11,7 @@ from typing import Any
 
 from local_swarm.backends import wire
 from local_swarm.backends.llamacpp import library
-from local_swarm.backends.llamacpp.engine import Engine
+from local_swarm.backends.llamacpp.drawer import Drawer
 from local_swarm.backends.llamacpp.job import Job, Writer
 from local_swarm.backends.llamacpp.pace import Pace
 from local_swarm.backends.sampling import Scores
@@ -23,7 +23,7 @@ Said = list[list[list[int]]]  # tokens by question and seat
 Script = Sequence[Sequence[int]]  # tokens by seat
 
 
-class Replayed(Engine):
+class Reciter(Drawer):
     """Draws as ever and then says what was written down: the speed of one model at the words of another. `script`: the tokens of
     each seat."""
 
@@ -33,8 +33,8 @@ class Replayed(Engine):
     def end(self) -> int:
         return next(filter(self.model.ends, range(self.model.vocabulary)))
 
-    def _pick(self, job: Job, writer: Writer, row: Scores) -> int:
-        super()._pick(job, writer, row)
+    def pick(self, job: Job, writer: Writer, row: Scores) -> int:
+        super().pick(job, writer, row)
         said, place = self.script[writer.seat], job.lookup.length(writer.seat)
         return said[place] % self.model.vocabulary if place < len(said) else self.end
 
@@ -86,7 +86,8 @@ def replayed(order: Order) -> dict[str, Any]:
     heard = siblings(replace(order, path=order.writer, threads=1))
     said: Said = heard.pop("said")
     words: dict[int, str] = heard.pop("pieces")
-    bench = Bench(order, order.prompt_tokens + order.n * (order.new_tokens + 32) + 256, order.n, Replayed)
+    bench = Bench(order, order.prompt_tokens + order.n * (order.new_tokens + 32) + 256, order.n)
+    bench.engine.drawer = Reciter(bench.model)
     long = [[following(said, place, order.new_tokens)] for place in range(0, len(said), 5)]
     short = [said[place : place + 10] for place in range(0, len(said), 10)]
     return {"drafted": {**compared(bench, long, None), **heard}, "early": compared(bench, short, words)}
@@ -125,8 +126,8 @@ def replay(
     bench: Bench, script: Script, seats: int, words: Mapping[int, str] | None = None, drafts: bool = True
 ) -> float:
     """Seconds for so many answers that say what the script says to a known prompt. With `words` the vote may end it."""
-    assert isinstance(bench.engine, Replayed)
-    bench.engine.script = script
+    assert isinstance(bench.engine.drawer, Reciter)
+    bench.engine.drawer.script = script
     bench.engine.longest_draft = bench.longest_draft if drafts else 0
     began = time.perf_counter()
     job = bench.submit(letters(bench.order.prompt_tokens, 0), seats, bench.order.new_tokens)

@@ -57,7 +57,7 @@ class Order:
 class Bench:
     """An engine with room for an order, and a clock."""
 
-    def __init__(self, order: Order, cells: int, workers: int, kind: type[Engine] = Engine) -> None:
+    def __init__(self, order: Order, cells: int, workers: int) -> None:
         library.open_library()
         self.order = order
         self.model = library.Model(Path(order.path), order.gpu_layers)
@@ -65,7 +65,7 @@ class Bench:
         outputs = sequences + SPARE_OUTPUTS
         self.memory = library.Context(self.model, cells, sequences, 512, order.threads, outputs=outputs)
         draft = LONGEST_DRAFT if order.drafts else 0
-        self.engine = kind(self.model, self.memory, cells, order.new_tokens, 1 << 33, draft)
+        self.engine = Engine(self.model, self.memory, cells, order.new_tokens, 1 << 33, draft)
         self.longest_draft = self.engine.longest_draft  # none where memory cannot be cut, whatever was ordered
         self.engine.warm_up()
         self.jobs = 0

@@ -150,7 +150,7 @@ def test_forks_of_one_prompt_go_their_own_ways(bench: Bench) -> None:
     prompt, ways = bench.tokens(300, 1), [bench.tokens(20, seed) for seed in (2, 3)]
     expected = [bench.bound(prompt + way) for way in ways]
     begun, _ = bench.read(prompt)
-    twin = bench.cache.branch(begun.sequence)
+    twin = bench.cache.branch(begun.sequence, len(prompt))
     for sequence, way, (right, bound) in zip((begun.sequence, twin), ways, expected, strict=True):
         for at, token in enumerate(way):
             scores = bench.decode(sequence, [token], len(prompt) + at)

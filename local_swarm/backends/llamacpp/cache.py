@@ -142,10 +142,10 @@ class Cache:
             return Begun(match.sequence, match.length)
         return None
 
-    def branch(self, sequence: int) -> int:
-        """Another sequence that has read the same."""
+    def branch(self, sequence: int, length: int) -> int:
+        """Another sequence that has read the same first tokens."""
         target = self.unused.pop()
-        self._fork(sequence, target, self.prefixes.length(sequence))
+        self._fork(sequence, target, length)
         return target
 
     def extend(self, sequence: int, tokens: Sequence[int]) -> None:

@@ -115,10 +115,13 @@ class Lookup:
         return self._read
 
 
-def haste(written: Sequence[int]) -> list[float]:
-    """What a token of each sibling is worth, 1 on average: nobody is ready before the last, so those behind come first."""
-    mean = sum(written) / max(1, len(written))
-    return [1 + LAG * max(-1.0, min(1.0, (mean - count) / LAG_TOKENS)) for count in written]
+def values(siblings: Sequence[tuple[int, int]]) -> list[float]:
+    """What a token of each sequence of a job is worth. `siblings`: how many tokens each has written, and for how many seats.
+
+    One for each seat on average: nobody is ready before the last, so those behind come first.
+    """
+    mean = sum(written * seats for written, seats in siblings) / max(1, sum(seats for _, seats in siblings))
+    return [seats * (1 + LAG * max(-1.0, min(1.0, (mean - written) / LAG_TOKENS))) for written, seats in siblings]
 
 
 def worth(

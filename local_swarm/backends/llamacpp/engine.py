@@ -11,15 +11,16 @@ from functools import cached_property
 
 from local_swarm.backends import wire
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
-from local_swarm.backends.llamacpp.draft import Lookup, Trust, haste, worth
+from local_swarm.backends.llamacpp.draft import Draft, Lookup, Trust, values, worth
+from local_swarm.backends.llamacpp.drawer import Drawer
 from local_swarm.backends.llamacpp.governor import Governor
-from local_swarm.backends.llamacpp.job import Drawn, Job, Read, TokenFacts, Writer, Written
+from local_swarm.backends.llamacpp.job import Branch, Drawn, Job, Read, TokenFacts, Writer, Written
 from local_swarm.backends.llamacpp.library import Batch, Context, Grammar, Model, Pool, Wanted, grammar_of
 from local_swarm.backends.llamacpp.pace import Pace, Share
 from local_swarm.backends.llamacpp.prefixes import common
 from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, divide
 from local_swarm.backends.llamacpp.text import Tail
-from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, pick
+from local_swarm.backends.sampling import Draw, Scores
 from local_swarm.types import FinishReason
 
 WAITING_LIMIT = 256  # jobs; beyond it clients are told to come back
@@ -50,7 +51,7 @@ class Engine:
         self.pace = Pace()
         self.trust = Trust()
         self.governor = Governor(memory.threads)
-        self.logprobs = Logprobs(model.vocabulary)
+        self.drawer = Drawer(model)
         self.waiting: deque[Job] = deque()
         self.reading: list[Job] = []
         self.writing: list[Job] = []
@@ -67,7 +68,9 @@ class Engine:
 
     @property
     def sequences_promised(self) -> int:
-        return sum(job.seats - len(job.gone) - 1 for job in self.reading)
+        """Those that seats will need who now share one, because they have said the same so far."""
+        read = sum(job.seats - len(job.gone) - 1 for job in self.reading)
+        return read + sum(len(branch.writers) - 1 for job in self.writing for branch in job.branches)
 
     @cached_property
     def pool(self) -> Pool:
@@ -152,8 +155,8 @@ class Engine:
         self._admit()
         batch = self.memory.batch
         batch.clear()
-        writers = sum(len(job.writers) for job in self.writing)
-        share = self.pace.share(writers, batch.size - writers) if self.reading else Share(True, 0)
+        branches = sum(len(job.branches) for job in self.writing)
+        share = self.pace.share(branches, batch.size - branches) if self.reading else Share(True, 0)
         written = self._add_writing(batch) if share.writes else []
         rows = len(batch)
         read = self._add_reading(batch, rows, min(share.reads, batch.size - rows))
@@ -219,20 +222,26 @@ class Engine:
         self.cache.tidy(self.most_idle)
 
     def _add_writing(self, batch: Batch) -> list[Written]:
-        """Each sequence's pending token, and as much of what it will probably write next as is worth trying and has room."""
-        writers = [(job, writer) for job in self.writing for writer in job.writers]
+        """Each branch's pending token, and as much of what it will probably write next as is worth trying and has room."""
+        branches = [(job, branch) for job in self.writing for branch in job.branches]
         drafts = [
-            job.lookup.draft(writer.seat, min(self.longest_draft, job.limit - writer.written - 1), self.trust)
-            for job, writer in writers
+            job.lookup.draft(
+                branch.first.seat, min(self.longest_draft, job.limit - branch.first.written - 1), self.trust
+            )
+            for job, branch in branches
+        ]
+        prices = [
+            value
+            for job in self.writing
+            for value in values([(branch.first.written, len(branch.writers)) for branch in job.branches])
         ]
         spare = self.memory.cells - self.cache.cells_used - self.cells_promised
-        rows = min(self.memory.outputs - len(self.reading), batch.size) - len(writers)
-        values = [value for job in self.writing for value in haste([writer.written for writer in job.writers])]
-        tried = worth([draft.chances for draft in drafts], values, min(spare, rows), self.pace.seconds)
+        rows = min(self.memory.outputs - len(self.reading), batch.size) - len(branches)
+        tried = worth([draft.chances for draft in drafts], prices, min(spare, rows), self.pace.seconds)
         parts = []
-        for (job, writer), draft, count in zip(writers, drafts, tried, strict=True):
-            parts.append(Written(job, writer, draft, count, len(batch)))
-            batch.add(writer.sequence, writer.position, [writer.pending, *draft.tokens[:count]], "all")
+        for (job, branch), draft, count in zip(branches, drafts, tried, strict=True):
+            parts.append(Written(job, branch, draft, count, len(batch)))
+            batch.add(branch.sequence, branch.position, [branch.first.pending, *draft.tokens[:count]], "all")
         return parts
 
     def _add_reading(self, batch: Batch, rows: int, room: int) -> list[Read]:
@@ -255,11 +264,11 @@ class Engine:
     # -- after a step
 
     def _read(self, part: Read, scores: Scores) -> Iterator[wire.Report]:
-        """A piece of prompt is in memory. When it was the last, fork it for every seat and draw each one's first token."""
+        """A piece of prompt is in memory. When it was the last, draw each seat's first token."""
         job = part.job
         self.cache.extend(job.sequence, job.tokens[job.read : job.read + part.count])
         if job.scored is not None:
-            self._score(job, part, scores)
+            job.scored += self.drawer.prompt(job, part, scores)
         job.read += part.count
         if job.borders and job.read == job.borders[0]:
             job.borders.popleft()
@@ -270,66 +279,45 @@ class Engine:
             yield wire.Scored(job.number, job.scored)
         self.reading.remove(job)
         self.writing.append(job)
-        first, *others = [seat for seat in range(job.seats) if seat not in job.gone]
-        sequences = [(first, job.sequence), *((seat, self.cache.branch(job.sequence)) for seat in others)]
-        job.sequence = -1
-        for seat, sequence in sequences:
-            draw, tail = job.draws[seat], Tail(job.stops)
-            grammar = job.grammar.copy() if job.grammar else None
-            job.writers.append(Writer(seat, sequence, draw, tail, grammar, len(job.tokens), job.budget))
-        for writer in list(job.writers):
-            yield from self._say(job, writer, [self._draw(job, writer, scores[part.first + part.rows - 1])])
-
-    def _score(self, job: Job, part: Read, scores: Scores) -> None:
-        """How likely the tokens after those just read are; they stand in the prompt as well."""
-        assert job.scored is not None
-        if job.read == 0:
-            job.scored.append((self.model.text(job.tokens[0]), None, []))
-        following = job.tokens[job.read + 1 : job.read + part.count + 1]
-        for place, token in enumerate(following):
-            row = scores[part.first + place]
-            facts = self._likeliest(job, row, token)
-            job.scored.append(facts or (self.model.text(token), self.logprobs.of(row, token), []))
+        writers = [
+            Writer(seat, job.draws[seat], Tail(job.stops), job.grammar.copy() if job.grammar else None, job.budget)
+            for seat in range(job.seats)
+            if seat not in job.gone
+        ]
+        branch = Branch(job.sequence, len(job.tokens) - 1, writers)
+        job.sequence, job.branches = -1, [branch]
+        yield from self._go_on(job, branch, Draft(), (), scores[part.first + part.rows - 1 :])
 
     def _write(self, part: Written, scores: Scores) -> Iterator[wire.Report]:
-        """Draw what follows the pending token, and on along the draft for as long as the draws agree with it."""
-        job, writer, tried = part.job, part.writer, part.draft.tokens[: part.tried]
-        self.cache.extend(writer.sequence, (writer.pending, *tried))
-        writer.position += 1 + len(tried)
-        drawn: list[Drawn] = []
-        for at in range(1 + len(tried)):
-            drawn.append(self._draw(job, writer, scores[part.row + at]))
-            if at == len(tried) or drawn[-1].token != tried[at] or self.model.ends(tried[at]):
-                break
-        self.drafted, self.accepted = self.drafted + len(tried), self.accepted + len(drawn) - 1
-        self.trust.saw(part.draft, [one.token for one in drawn])
-        if wrong := len(tried) + 1 - len(drawn):
-            writer.position -= wrong
-            self.cache.trim(writer.sequence, writer.position)
-        yield from self._say(job, writer, drawn)
+        """What was pending and a draft are in memory: draw what follows."""
+        branch, tried = part.branch, part.draft.tokens[: part.tried]
+        self.cache.extend(branch.sequence, (branch.first.pending, *tried))
+        yield from self._go_on(part.job, branch, part.draft, tried, scores[part.row :])
 
-    def _draw(self, job: Job, writer: Writer, row: Scores) -> Drawn:
-        """The next token. With a grammar one is drawn first and checked alone; only where it is not allowed all are checked."""
-        token = self._pick(job, writer, row)
-        if writer.grammar and not self.model.ends(token):
-            writer.grammar.accept(token)
-        job.lookup.add(writer.seat, token)
-        return Drawn(token, self.logprobs.of(row, token), self._likeliest(job, row, token))
+    def _go_on(
+        self, job: Job, branch: Branch, draft: Draft, tried: Sequence[int], scores: Scores
+    ) -> Iterator[wire.Report]:
+        """Each seat draws what follows the last token before the draft, and on for as long as its draws agree with it."""
+        drawn = [(writer, self.drawer.along(job, writer, tried, scores)) for writer in branch.writers]
+        for _, said in drawn:
+            self.drafted, self.accepted = self.drafted + len(tried), self.accepted + len(said) - 1
+            self.trust.saw(draft, [one.token for one in said])
+        self._part(job, branch, drawn)
+        for writer, said in drawn:
+            yield from self._say(job, writer, said)
 
-    def _pick(self, job: Job, writer: Writer, row: Scores) -> int:
-        scores = adjusted(row, writer.draw, job.lookup.written(writer.seat)) if writer.draw.adjusts else row
-        place = job.lookup.length(writer.seat)
-        token = pick(scores, writer.draw, place)
-        if writer.grammar and not writer.grammar.allows(token):
-            return pick(writer.grammar.masked(scores), writer.draw, place)
-        return token
-
-    def _likeliest(self, job: Job, row: Scores, token: int) -> TokenFacts | None:
-        """What clients are told of a token where they ask for it."""
-        if job.logprobs is None:
-            return None
-        top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row, job.logprobs)]
-        return self.model.text(token), self.logprobs.of(row, token), top
+    def _part(self, job: Job, branch: Branch, drawn: Sequence[tuple[Writer, list[Drawn]]]) -> None:
+        """Seats stay one sequence for as long as they say the same; those who now say something else get one of their own."""
+        ways: dict[tuple[int, ...], list[Writer]] = {}
+        for writer, said in drawn:
+            ways.setdefault(tuple(one.token for one in said), []).append(writer)
+        (kept, branch.writers), *others = ways.items()
+        for way, writers in others:
+            position = branch.position + len(way)
+            job.branches.append(Branch(self.cache.branch(branch.sequence, position), position, writers))
+        branch.position += len(kept)
+        if branch.position < self.cache.prefixes.length(branch.sequence):
+            self.cache.trim(branch.sequence, branch.position)
 
     def _say(self, job: Job, writer: Writer, drawn: Sequence[Drawn]) -> Iterator[wire.Report]:
         """Tokens were drawn: hand on what may be shown of their text, and see whether the answer ends with them."""
@@ -372,10 +360,13 @@ class Engine:
     # -- the end
 
     def _leave(self, job: Job, writer: Writer) -> None:
-        """A seat is done: its sequence rests as a prefix for others."""
-        job.writers.remove(writer)
+        """A seat is done: its sequence rests as a prefix for others, once nobody else writes on it."""
+        branch = next(branch for branch in job.branches if writer in branch.writers)
+        branch.writers = [one for one in branch.writers if one is not writer]
         job.gone.add(writer.seat)
-        self.cache.rest(writer.sequence)
+        if not branch.writers:
+            job.branches.remove(branch)
+            self.cache.rest(branch.sequence)
         self._end_if_done(job)
 
     def _end_if_done(self, job: Job) -> None:

@@ -15,18 +15,31 @@ TokenFacts = tuple[str, float | None, list[tuple[str, float]]]  # as in `wire.Sc
 
 @dataclass(slots=True)
 class Writer:
-    """One seat's sequence while it writes. `position`: tokens in its memory. `pending`: drawn but not yet decoded."""
+    """One seat while it writes. `pending`: drawn but not yet decoded."""
 
     seat: int
-    sequence: int
     draw: Draw
     tail: Tail
     grammar: Grammar | None
-    position: int
     allowed: int
     pending: int = -1
     written: int = 0
     logprob_sum: float = 0.0
+
+
+@dataclass(slots=True)
+class Branch:
+    """A sequence in memory, and the seats, one at least, whose text it is: they have said the same so far. `position`: its tokens
+    in memory."""
+
+    sequence: int
+    position: int
+    writers: list[Writer]
+
+    @property
+    def first(self) -> Writer:
+        """What it has pending and has written, all have."""
+        return self.writers[0]
 
 
 @dataclass(slots=True)
@@ -52,8 +65,12 @@ class Job:
     read: int = 0
     reused: int = 0
     borders: deque[int] = field(default_factory=deque)
-    writers: list[Writer] = field(default_factory=list)
+    branches: list[Branch] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)  # seats that have finished or were cancelled
+
+    @property
+    def writers(self) -> list[Writer]:
+        return [writer for branch in self.branches for writer in branch.writers]
 
     @property
     def left(self) -> int:
@@ -71,18 +88,18 @@ class Job:
     @property
     def promised(self) -> int:
         """Cells that it may still take beyond those in use."""
-        if self.writers or self.read == len(self.tokens):
+        if self.branches or self.read == len(self.tokens):
             return sum(writer.allowed - writer.written for writer in self.writers)
         return self.left + (self.seats - len(self.gone)) * self.budget
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One sequence's part of a batch: its pending token and as much of a draft of what may follow as is tried; `row`: its first
+    """One branch's part of a batch: its pending token and as much of a draft of what may follow as is tried; `row`: its first
     row of scores."""
 
     job: Job
-    writer: Writer
+    branch: Branch
     draft: Draft
     tried: int
     row: int

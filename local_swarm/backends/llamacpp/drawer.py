@@ -1,0 +1,58 @@
+"""A seat and rows of scores in, what it says next and how likely that was out. Knows no sequences and no batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from local_swarm.backends.llamacpp.job import Drawn, Job, Read, TokenFacts, Writer
+from local_swarm.backends.llamacpp.library import Model
+from local_swarm.backends.sampling import Logprobs, Scores, adjusted, pick
+
+
+class Drawer:
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.logprobs = Logprobs(model.vocabulary)
+
+    def along(self, job: Job, writer: Writer, tried: Sequence[int], scores: Scores) -> list[Drawn]:
+        """What follows by scores (at least one more row than were tried, vocabulary), for as long as the draws agree with what
+        was tried."""
+        drawn: list[Drawn] = []
+        for at in range(1 + len(tried)):
+            drawn.append(self.next(job, writer, scores[at]))
+            if at == len(tried) or drawn[-1].token != tried[at] or self.model.ends(tried[at]):
+                break
+        return drawn
+
+    def next(self, job: Job, writer: Writer, row: Scores) -> Drawn:
+        """The next token; its grammar and its siblings' drafts hear of it."""
+        token = self.pick(job, writer, row)
+        if writer.grammar and not self.model.ends(token):
+            writer.grammar.accept(token)
+        job.lookup.add(writer.seat, token)
+        return Drawn(token, self.logprobs.of(row, token), self._likeliest(job, row, token))
+
+    def pick(self, job: Job, writer: Writer, row: Scores) -> int:
+        """With a grammar one is drawn first and checked alone; only where it is not allowed all are checked."""
+        scores = adjusted(row, writer.draw, job.lookup.written(writer.seat)) if writer.draw.adjusts else row
+        place = job.lookup.length(writer.seat)
+        token = pick(scores, writer.draw, place)
+        if writer.grammar and not writer.grammar.allows(token):
+            return pick(writer.grammar.masked(scores), writer.draw, place)
+        return token
+
+    def prompt(self, job: Job, part: Read, scores: Scores) -> list[TokenFacts]:
+        """How likely the tokens after those just read are; they stand in the prompt as well. Nothing comes before the first."""
+        found: list[TokenFacts] = [] if job.read else [(self.model.text(job.tokens[0]), None, [])]
+        for place, token in enumerate(job.tokens[job.read + 1 : job.read + part.count + 1]):
+            row = scores[part.first + place]
+            facts = self._likeliest(job, row, token)
+            found.append(facts or (self.model.text(token), self.logprobs.of(row, token), []))
+        return found
+
+    def _likeliest(self, job: Job, row: Scores, token: int) -> TokenFacts | None:
+        """What clients are told of a token where they ask for it."""
+        if job.logprobs is None:
+            return None
+        top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row, job.logprobs)]
+        return self.model.text(token), self.logprobs.of(row, token), top
