@@ -65,26 +65,57 @@ def adjusted(scores: Scores, draw: Draw, written: Sequence[int]) -> Scores:
 
 
 def pick(scores: Scores, draw: Draw, index: int) -> int:
-    """A token from scores (vocabulary,), the `index`-th of its sequence.
+    """A token from scores (vocabulary,), the `index`-th of its sequence. See `Row.pick`."""
+    return Row(scores).pick(draw, index)
 
-    What is cut, in this order: all below `min_p` times the likeliest, all but the `top_k` likeliest, all that the likeliest
-    ones holding `top_p` of what is left do not need. Then the temperature is applied and one number drawn.
-    """
-    if draw.temperature <= 0:
-        return int(scores.argmax())
-    best = float(scores.max())
-    depth = -math.log(draw.min_p) if draw.min_p > 0 else NEGLIGIBLE * max(1.0, draw.temperature)
-    tokens = likely(scores, best - depth, draw.top_k)
-    if 0 < draw.top_k < len(tokens):
-        tokens = tokens[np.argpartition(scores[tokens], -draw.top_k)[-draw.top_k :]]
-    if draw.top_p < 1:
-        tokens = tokens[np.argsort(-scores[tokens], kind="stable")]
-        mass = np.cumsum(np.exp(scores[tokens].astype(np.float64) - best))
-        tokens = tokens[: int(np.searchsorted(mass, draw.top_p * mass[-1])) + 1]
-    tokens.sort()  # by number: two that nearly tie and change places draw the same
-    mass = np.cumsum(np.exp((scores[tokens].astype(np.float64) - best) / draw.temperature))
-    place = int(np.searchsorted(mass, uniform(draw.seed, index) * mass[-1], side="right"))
-    return int(tokens[min(place, len(tokens) - 1)])
+
+class Row:
+    """Scores (vocabulary,) of one place in a text, from which several seats draw: what is the same for all is computed once."""
+
+    __slots__ = ("_kept", "_total", "scores")
+
+    def __init__(self, scores: Scores) -> None:
+        self.scores = scores
+        self._kept: dict[tuple[float, int, float], tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+        self._total: float | None = None
+
+    def pick(self, draw: Draw, index: int) -> int:
+        """A token, the `index`-th of its sequence.
+
+        What is cut, in this order: all below `min_p` times the likeliest, all but the `top_k` likeliest, all that the likeliest
+        ones holding `top_p` of what is left do not need. Then the temperature is applied and one number drawn.
+        """
+        if draw.temperature <= 0:
+            return int(self.scores.argmax())
+        depth = -math.log(draw.min_p) if draw.min_p > 0 else NEGLIGIBLE * max(1.0, draw.temperature)
+        tokens, below = self._cut(depth, draw.top_k, draw.top_p)
+        mass = np.cumsum(np.exp(below / draw.temperature))
+        place = int(np.searchsorted(mass, uniform(draw.seed, index) * mass[-1], side="right"))
+        return int(tokens[min(place, len(tokens) - 1)])
+
+    def _cut(self, depth: float, top_k: int, top_p: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """What may be drawn (n,), by number, so that two that nearly tie and change places draw the same; and how far each lies
+        below the best."""
+        if known := self._kept.get((depth, top_k, top_p)):
+            return known
+        best = float(self.scores.max())
+        tokens = likely(self.scores, best - depth, top_k)
+        if 0 < top_k < len(tokens):
+            tokens = tokens[np.argpartition(self.scores[tokens], -top_k)[-top_k:]]
+        if top_p < 1:
+            tokens = tokens[np.argsort(-self.scores[tokens], kind="stable")]
+            mass = np.cumsum(np.exp(self.scores[tokens].astype(np.float64) - best))
+            tokens = tokens[: int(np.searchsorted(mass, top_p * mass[-1])) + 1]
+        tokens.sort()
+        found = tokens, self.scores[tokens].astype(np.float64) - best
+        self._kept[depth, top_k, top_p] = found
+        return found
+
+    def logprob(self, token: int, logprobs: Logprobs) -> float:
+        """In nats, under the scores as they are."""
+        if self._total is None:
+            self._total = logprobs.total(self.scores)
+        return float(self.scores[token]) - self._total
 
 
 def likely(scores: Scores, least: float, count: int) -> NDArray[np.int64]:
@@ -126,7 +157,7 @@ class Logprobs:
 
     def of(self, scores: Scores, token: int) -> float:
         """Log-softmax at one token, shifted for stability."""
-        return float(scores[token]) - self._total(scores)
+        return float(scores[token]) - self.total(scores)
 
     def top(self, scores: Scores, count: int) -> list[tuple[int, float]]:
         """The `count` likeliest tokens with theirs, the likeliest first."""
@@ -134,12 +165,13 @@ class Logprobs:
         if count == 0:
             return []
         tokens = np.argpartition(scores, -count)[-count:]
-        total = self._total(scores)
+        total = self.total(scores)
         return [
             (int(token), float(scores[token]) - total) for token in tokens[np.argsort(-scores[tokens], kind="stable")]
         ]
 
-    def _total(self, scores: Scores) -> float:
+    def total(self, scores: Scores) -> float:
+        """The logarithm of the sum that makes probabilities of scores."""
         best = scores.max()
         np.subtract(scores, best, out=self._scratch)
         np.exp(self._scratch, out=self._scratch)

@@ -14,7 +14,7 @@ from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.drawer import Drawer
 from local_swarm.backends.llamacpp.job import Job, Writer
 from local_swarm.backends.llamacpp.pace import Pace
-from local_swarm.backends.sampling import Scores
+from local_swarm.backends.sampling import Row
 from local_swarm.bench.rig import Bench, Order, letters
 from local_swarm.swarm.consensus import decided, elect
 from local_swarm.types import Candidate, Usage
@@ -33,7 +33,7 @@ class Reciter(Drawer):
     def end(self) -> int:
         return next(filter(self.model.ends, range(self.model.vocabulary)))
 
-    def pick(self, job: Job, writer: Writer, row: Scores) -> int:
+    def pick(self, job: Job, writer: Writer, row: Row) -> int:
         super().pick(job, writer, row)
         said, place = self.script[writer.seat], job.lookup.length(writer.seat)
         return said[place] % self.model.vocabulary if place < len(said) else self.end

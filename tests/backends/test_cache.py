@@ -159,6 +159,28 @@ def test_forks_of_one_prompt_go_their_own_ways(bench: Bench) -> None:
     assert bench.cache.cells_used == len(prompt) + 2 * len(ways[0])
 
 
+def test_branches_part_in_the_middle_of_an_answer(bench: Bench) -> None:
+    prompt, same, *ways = (bench.tokens(count, seed) for seed, count in enumerate((300, 9, 7, 7, 7)))
+    parts = [len(prompt) + len(same)] * 3
+    if not bench.cache.whole:  # as where a draft was right for one and wrong for another
+        parts[2] -= 4
+    stems = [(prompt + same)[:part] for part in parts]
+    expected = [bench.bound(stem + way) for stem, way in zip(stems, ways, strict=True)]
+    begun, _ = bench.read(prompt)
+
+    def write(sequence: int, tokens: list[int], at: int) -> Scores:
+        for place, token in enumerate(tokens):
+            scores = bench.decode(sequence, [token], at + place)
+            bench.cache.extend(sequence, [token])
+        return scores
+
+    write(begun.sequence, same, len(prompt))
+    sequences = [begun.sequence, *(bench.cache.branch(begun.sequence, part) for part in parts[1:])]
+    for sequence, part, way, (right, bound) in zip(sequences, parts, ways, expected, strict=True):
+        assert far(write(sequence, way, part), right) <= bound
+    assert bench.cache.cells_used == len(prompt) + len(same) + 3 * 7
+
+
 def test_what_was_put_away_comes_back_as_it_was(bench: Bench) -> None:
     turn = bench.tokens(500, 1)
     following = turn + bench.tokens(30, 2)

@@ -90,6 +90,45 @@ def test_a_forked_answer_equals_one_that_read_the_prompt_itself(engine: Engine) 
     assert forked[1] == forked[3] == alone
 
 
+def test_seats_are_one_sequence_for_as_long_as_they_say_the_same(engine: Engine) -> None:
+    engine.submit(wire.Generate(1, "", QUESTION, [0.0] * 8, list(range(8)), 30, [], {}))
+    engine.step()
+    engine.step()
+    assert [len(branch.writers) for branch in engine.writing[0].branches] == [8]
+    assert engine.cache.cells_used < len(engine.model.tokenize(QUESTION)) + 10  # the books know each token once
+    assert engine.sequences_promised == 7
+    same = texts(run(engine), 1)
+    assert len(same) == 8 and len(set(same.values())) == 1 and at_rest(engine)
+
+
+def test_whoever_says_something_else_goes_on_alone(engine: Engine) -> None:
+    seeds = list(range(20, 28))
+    alone = []
+    for seed in seeds:
+        engine.submit(wire.Generate(seed, "", QUESTION, [0.8], [seed], 60, [], {}))
+        alone.append(texts(run(engine), seed)[0])
+    engine.submit(wire.Generate(1, "", QUESTION, [0.8] * 8, seeds, 60, [], {}))
+    branches, reports = [], list[wire.Report]()
+    while not engine.idle:
+        reports += engine.step()
+        branches += [len(job.branches) for job in engine.writing]
+    together = texts(reports, 1)
+    assert branches[0] < 8 and max(branches) > branches[0]
+    assert [together[seat] for seat in range(8)] == alone and len(set(alone)) > 2
+    assert at_rest(engine)
+
+
+def test_who_leaves_a_shared_sequence_leaves_it_to_the_others(engine: Engine) -> None:
+    greedy = wire.Generate(1, "", QUESTION, [0.0] * 3, [1, 2, 3], 40, [], {})
+    engine.submit(replace(greedy, job=2))
+    expected = texts(run(engine), 2)[1]
+    engine.submit(greedy)
+    reports = [report for _ in range(3) for report in engine.step()]
+    engine.cancel(wire.Cancel(1, [0, 2]))
+    reports += run(engine)
+    assert texts(reports, 1)[1] == expected and at_rest(engine)
+
+
 def test_jobs_join_and_leave_a_running_batch(engine: Engine) -> None:
     engine.submit(order(1))
     engine.step()

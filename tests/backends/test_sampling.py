@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, likely, pick, uniform
+from local_swarm.backends.sampling import Draw, Logprobs, Row, Scores, adjusted, likely, pick, uniform
 
 EVERYTHING = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
 
@@ -109,3 +109,11 @@ def test_the_few_likely_tokens_are_found_without_looking_at_all(size: int, count
             assert np.sort(scores[found])[-count:].tolist() == np.sort(scores[reach])[-count:].tolist()
         else:
             assert list(found) == list(reach)
+
+
+def test_many_may_draw_from_one_row_as_if_each_had_its_own() -> None:
+    values = np.random.default_rng(3).normal(0, 2, 5000).astype(np.float32)
+    row, logprobs = Row(values), Logprobs(len(values))
+    draws = [Draw(warmth, seed, top_k=k) for warmth in (0.0, 0.5, 1.2) for seed in range(4) for k in (0, 40)]
+    assert [row.pick(draw, 3) for draw in draws] == [pick(values, draw, 3) for draw in draws]
+    assert row.logprob(7, logprobs) == row.logprob(7, logprobs) == logprobs.of(values, 7)

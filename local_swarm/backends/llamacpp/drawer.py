@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from local_swarm.backends.llamacpp.job import Drawn, Job, Read, TokenFacts, Writer
 from local_swarm.backends.llamacpp.library import Model
-from local_swarm.backends.sampling import Logprobs, Scores, adjusted, pick
+from local_swarm.backends.sampling import Logprobs, Row, Scores, adjusted, pick
 
 
 class Drawer:
@@ -14,31 +14,38 @@ class Drawer:
         self.model = model
         self.logprobs = Logprobs(model.vocabulary)
 
-    def along(self, job: Job, writer: Writer, tried: Sequence[int], scores: Scores) -> list[Drawn]:
-        """What follows by scores (at least one more row than were tried, vocabulary), for as long as the draws agree with what
-        was tried."""
+    def along(
+        self, job: Job, writers: Sequence[Writer], tried: Sequence[int], scores: Scores
+    ) -> list[tuple[Writer, list[Drawn]]]:
+        """For each of those who write on one branch what follows by scores (one more row than were tried, vocabulary), on for as
+        long as the draws agree with what was tried."""
+        rows = [Row(scores[at]) for at in range(1 + len(tried))]
+        return [(writer, self._along(job, writer, tried, rows)) for writer in writers]
+
+    def _along(self, job: Job, writer: Writer, tried: Sequence[int], rows: Sequence[Row]) -> list[Drawn]:
         drawn: list[Drawn] = []
-        for at in range(1 + len(tried)):
-            drawn.append(self.next(job, writer, scores[at]))
+        for at, row in enumerate(rows):
+            drawn.append(self._next(job, writer, row))
             if at == len(tried) or drawn[-1].token != tried[at] or self.model.ends(tried[at]):
                 break
         return drawn
 
-    def next(self, job: Job, writer: Writer, row: Scores) -> Drawn:
+    def _next(self, job: Job, writer: Writer, row: Row) -> Drawn:
         """The next token; its grammar and its siblings' drafts hear of it."""
         token = self.pick(job, writer, row)
         if writer.grammar and not self.model.ends(token):
             writer.grammar.accept(token)
         job.lookup.add(writer.seat, token)
-        return Drawn(token, self.logprobs.of(row, token), self._likeliest(job, row, token))
+        return Drawn(token, row.logprob(token, self.logprobs), self._likeliest(job, row.scores, token))
 
-    def pick(self, job: Job, writer: Writer, row: Scores) -> int:
+    def pick(self, job: Job, writer: Writer, row: Row) -> int:
         """With a grammar one is drawn first and checked alone; only where it is not allowed all are checked."""
-        scores = adjusted(row, writer.draw, job.lookup.written(writer.seat)) if writer.draw.adjusts else row
-        place = job.lookup.length(writer.seat)
-        token = pick(scores, writer.draw, place)
+        draw, place = writer.draw, job.lookup.length(writer.seat)
+        if draw.adjusts:
+            row = Row(adjusted(row.scores, draw, job.lookup.written(writer.seat)))
+        token = row.pick(draw, place)
         if writer.grammar and not writer.grammar.allows(token):
-            return pick(writer.grammar.masked(scores), writer.draw, place)
+            return pick(writer.grammar.masked(row.scores), draw, place)
         return token
 
     def prompt(self, job: Job, part: Read, scores: Scores) -> list[TokenFacts]:

@@ -298,7 +298,7 @@ class Engine:
         self, job: Job, branch: Branch, draft: Draft, tried: Sequence[int], scores: Scores
     ) -> Iterator[wire.Report]:
         """Each seat draws what follows the last token before the draft, and on for as long as its draws agree with it."""
-        drawn = [(writer, self.drawer.along(job, writer, tried, scores)) for writer in branch.writers]
+        drawn = self.drawer.along(job, branch.writers, tried, scores)
         for _, said in drawn:
             self.drafted, self.accepted = self.drafted + len(tried), self.accepted + len(said) - 1
             self.trust.saw(draft, [one.token for one in said])
