@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -13,6 +14,7 @@ from local_swarm.config import ServerConfig
 from local_swarm.errors import DaemonAbsent, DaemonRefused
 
 CONTROLS = "/v1/swarm/control/"
+HEALTH = "/health"
 KNOCK_S = 1.0
 WAIT_S = 5.0
 
@@ -30,17 +32,18 @@ class Daemon:
     def runs(self) -> bool:
         """Whether a swarm answers there, or one that is starting; any other server is none."""
         try:
-            return "workers" in self.ask("/health", wait_s=KNOCK_S)
+            return "workers" in self.ask(HEALTH, wait_s=KNOCK_S)
         except DaemonRefused as problem:
             return problem.answered == 503
         except (DaemonAbsent, TypeError):
             return False
 
     def ask(self, path: str, wish: Any = None, wait_s: float = WAIT_S) -> Any:
-        """What it answers, as JSON: to a wish that is posted, to none what is read there. Only commands to it carry the token of
-        this user's commands. Raises DaemonAbsent and DaemonRefused."""
+        """What it answers, as JSON: to a wish that is posted, to none what is read there. Whoever is asked for nothing but his
+        health hears no key, and only commands carry the token of this user's commands. Raises DaemonAbsent and DaemonRefused."""
+        key = {} if path == HEALTH else headers(known(self.server))
         token = {CONTROL: control_token() or ""} if path.startswith(CONTROLS) else {}
-        sent = {"content-type": "application/json", **headers(known(self.server)), **token}
+        sent = {"content-type": "application/json", **key, **token}
         body = None if wish is None else json.dumps(wish).encode()
         # This machine is never behind the proxy that a user may have for the world.
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -50,17 +53,19 @@ class Daemon:
         except urllib.error.HTTPError as problem:
             with problem:
                 raise DaemonRefused(self._said(problem), problem.code) from problem
-        except (OSError, ValueError) as problem:
+        except (OSError, ValueError, http.client.HTTPException) as problem:
             raise DaemonAbsent(self._missed(problem)) from problem
 
     def _said(self, problem: urllib.error.HTTPError) -> str:
         try:
             return str(json.load(problem)["error"]["message"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
             return f"What runs on port {self.server.port} answers with status {problem.code}."
 
     def _missed(self, problem: Exception) -> str:
         reason = problem.reason if isinstance(problem, urllib.error.URLError) else problem
         if isinstance(reason, ConnectionRefusedError):
             return f"No swarm runs on port {self.server.port}. Start one: local-swarm"
+        if not isinstance(reason, OSError):
+            return f"What runs on port {self.server.port} is no swarm. Name another port with --port."
         return f"The swarm on port {self.server.port} does not answer: {reason or type(reason).__name__}."

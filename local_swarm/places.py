@@ -3,6 +3,7 @@ project."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -34,12 +35,14 @@ def checkout() -> Path | None:
 
 def keep(path: Path, text: str, mode: int = 0o666) -> None:
     """Write a file whole or not at all, with the folders it lies in. Links stay, and nobody may read it whom `mode` or the
-    file that was there before shuts out. Raises OSError."""
+    file that was there before shuts out. Raises OSError, also where that one is not to be written."""
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}.new")  # two processes may write at once
     try:
         if path.exists():
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
             mode &= stat.S_IMODE(path.stat().st_mode)
         with os.fdopen(
             os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IMODE(mode)), "w", encoding="utf-8"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,8 +93,19 @@ def test_refusals_come_in_its_own_words() -> None:
 def test_where_nobody_is_the_user_hears_how_to_start_one() -> None:
     with pytest.raises(DaemonAbsent, match="Start one: local-swarm"):
         nobody().ask("/v1/swarm")
-    with serving({"/v1/swarm": (200, b"<html>")}) as (daemon, _), pytest.raises(DaemonAbsent, match="does not answer"):
+    with serving({"/v1/swarm": (200, b"<html>")}) as (daemon, _), pytest.raises(DaemonAbsent, match="is no swarm"):
         daemon.ask("/v1/swarm")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def greet() -> None:
+            with other.accept()[0] as caller:
+                caller.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        with pytest.raises(DaemonAbsent, match="is no swarm"):
+            at(other.getsockname()[1]).ask("/v1/swarm")
+        thread.join()
 
 
 @pytest.mark.parametrize(
@@ -101,8 +113,9 @@ def test_where_nobody_is_the_user_hears_how_to_start_one() -> None:
     [(HEALTHY, True), ((503, "?"), True), ((200, {"ok": 1}), False), ((200, 7), False), ((404, "?"), False)],
 )
 def test_a_swarm_is_known_by_its_health(health: tuple[int, Any], runs: bool) -> None:
-    with serving({"/health": health}) as (daemon, _):
+    with serving({"/health": health}) as (daemon, heard):
         assert daemon.runs() is runs
+    assert "Authorization" not in heard[0]["headers"]  # it may be anybody
 
 
 def test_nobody_is_no_swarm() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 from pathlib import Path
@@ -55,3 +56,14 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     keep(tmp_path / "link", "y")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_text() == "y"
+
+
+@posix
+def test_what_is_not_to_be_written_is_not(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everything")
+    (tmp_path / "kept").write_text("x")
+    (tmp_path / "kept").chmod(0o400)
+    with pytest.raises(PermissionError):
+        keep(tmp_path / "kept", "y")
+    assert (tmp_path / "kept").read_text() == "x" and len(list(tmp_path.iterdir())) == 1

@@ -181,6 +181,22 @@ def test_branches_part_in_the_middle_of_an_answer(bench: Bench) -> None:
     assert bench.cache.cells_used == len(prompt) + len(same) + 3 * 7
 
 
+def test_a_prompt_that_goes_on_in_place_leaves_others_the_sequences_they_were_promised(bench: Bench) -> None:
+    """One idle sequence is a whole beginning of the prompt, another has more of it and cannot be cut: neither may stay idle where
+    every sequence is wanted."""
+    prompt, more = bench.tokens(200, 1), bench.tokens(200, 2)
+    begun, _ = bench.read(prompt)
+    longer = bench.cache.branch(begun.sequence, len(prompt))
+    bench.cache.rest(begun.sequence)
+    for at, token in enumerate(more):
+        bench.decode(longer, [token], len(prompt) + at)
+    bench.cache.extend(longer, more)
+    bench.cache.rest(longer)
+    following = prompt + more[:150] + bench.tokens(10, 3)
+    begun = bench.cache.begin(following, 10, SEQUENCES)
+    assert len(bench.cache.unused) == SEQUENCES - 1 and begun.reused >= len(prompt)
+
+
 def test_what_was_put_away_comes_back_as_it_was(bench: Bench) -> None:
     turn = bench.tokens(500, 1)
     following = turn + bench.tokens(30, 2)

@@ -139,6 +139,7 @@ class Cache:
                 return Begun(sequence, len(saved))
             self.drop(sequence)
         elif match and match.sequence in self.idle and self._take_over(match.sequence, match.length):
+            self.make_room(wanted, sequences - 1)
             return Begun(match.sequence, match.length)
         return None
 
