@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local_swarm.backends.llamacpp.draft import MIXED, OFTEN, ONCE, PROMPT, Lookup, Trust, values, worth
+from local_swarm.backends.llamacpp.draft import MIXED, OFTEN, ONCE, PROMPT, Lookup, Trust, values_of, worth
 
 
 def lookup(prompt: str, *answers: str) -> Lookup:
@@ -104,12 +104,12 @@ def test_a_row_is_filled_with_any_guess_where_that_makes_the_step_shorter() -> N
 
 
 def test_those_behind_their_siblings_are_tried_first() -> None:
-    assert values([(7, 1)]) == [1] and values([(7, 1), (7, 3)]) == [1, 3] and values([]) == []
-    ahead, behind = values([(40, 1), (20, 1)])
+    assert values_of([(7, 1)]) == [1] and values_of([(7, 1), (7, 3)]) == [1, 3] and values_of([]) == []
+    ahead, behind = values_of([(40, 1), (20, 1)])
     assert behind > 1 > ahead and ahead + behind == 2
     assert worth([[0.9], [0.8]], [ahead, behind], 1, lambda tokens: 1.0) == [0, 1]
     assert worth([[0.9], [0.4]], [ahead, behind], 1, lambda tokens: 1.0) == [1, 0]  # not at any price
 
 
 def test_a_token_of_many_seats_is_tried_before_a_surer_one_of_few() -> None:
-    assert worth([[0.9], [0.6]], values([(9, 1), (9, 3)]), 1, lambda tokens: 1.0) == [0, 1]
+    assert worth([[0.9], [0.6]], values_of([(9, 1), (9, 3)]), 1, lambda tokens: 1.0) == [0, 1]

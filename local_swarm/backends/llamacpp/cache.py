@@ -117,7 +117,7 @@ class Cache:
         reused = match.length if match else 0
         sequence = self.unused.pop()
         if (saved and self._from_checkpoint(saved, sequence)) or self._from_shelf(head, sequence, reused):
-            reused = self.prefixes.length(sequence)
+            reused = self.length(sequence)
         elif match:
             self._fork(match.sequence, sequence, match.length)
             if match.whole and match.sequence in self.idle:  # all that it held goes on in the new one
@@ -153,9 +153,17 @@ class Cache:
         """Tokens that were just decoded for a sequence."""
         self.prefixes.extend(sequence, tokens)
 
-    def trim(self, sequence: int, length: int) -> None:
-        if self.memory.trim(sequence, length):
+    def length(self, sequence: int) -> int:
+        """How many tokens a sequence has read."""
+        return self.prefixes.length(sequence)
+
+    def trim(self, sequence: int, length: int) -> bool:
+        """Forget all but the first tokens of a sequence. False where that cannot be done."""
+        if length < self.length(sequence):
+            if not self.memory.trim(sequence, length):
+                return False
             self.prefixes.trim(sequence, length)
+        return True
 
     def checkpoint(self, sequence: int) -> None:
         """Remember recurrent state as it is now; nothing to do for memory that can be cut anywhere."""
@@ -167,7 +175,7 @@ class Cache:
 
     def rest(self, sequence: int) -> None:
         """The work on a sequence is done: it stays as a prefix for others."""
-        if self.prefixes.length(sequence) < WORTH_KEEPING:
+        if self.length(sequence) < WORTH_KEEPING:
             self.drop(sequence)
         else:
             self.idle[sequence] = None
@@ -179,7 +187,7 @@ class Cache:
 
     def _shelve(self, sequence: int) -> None:
         alone = self.prefixes.alone(sequence)
-        if alone >= WORTH_KEEPING and 2 * alone >= self.prefixes.length(sequence):
+        if alone >= WORTH_KEEPING and 2 * alone >= self.length(sequence):
             key = tuple(self.prefixes.tokens(sequence))
             saved = self.memory.save(sequence) if key not in self.shelf else None
             if saved is not None:
@@ -217,14 +225,13 @@ class Cache:
     def _take_over(self, sequence: int, length: int) -> bool:
         """Work on with an idle sequence itself, from where it and the new prompt part."""
         self._shelve(sequence)
-        if length < self.prefixes.length(sequence) and not self.memory.trim(sequence, length):
+        if not self.trim(sequence, length):
             return False
-        self.prefixes.trim(sequence, length)
         del self.idle[sequence]
         return True
 
     def _fork(self, source: int, target: int, length: int) -> None:
-        whole = length == self.prefixes.length(source)
+        whole = length == self.length(source)
         self.memory.fork(source, target, -1 if whole else length)
         self.prefixes.fork(source, target, length)
         if source in self.floors:

@@ -19,10 +19,8 @@ PROMPT, MIXED, ONCE, OFTEN = (
     5,
 )  # sources: only the prompt; answers that disagree; one that said it, ... four or more
 HINT = OFTEN  # by so much a source is higher where only the last token agreed
-LAG, LAG_TOKENS = (
-    0.3,
-    16,
-)  # so much more a token of one is worth that has written so many fewer than its siblings do on average
+LAG = 0.3  # so much more a token of one is worth that has written LAG_TOKENS fewer than its siblings have on average
+LAG_TOKENS = 16
 GAIN = 1.05  # times as many tokens a second as without drafts, or they are not worth the doubt
 LEAST_CHANCE = 0.01  # less sure tokens are not drafted
 # Of each source, measured on published samples of two sets of models and on the starter model.
@@ -115,7 +113,7 @@ class Lookup:
         return self._read
 
 
-def values(siblings: Sequence[tuple[int, int]]) -> list[float]:
+def values_of(siblings: Sequence[tuple[int, int]]) -> list[float]:
     """What a token of each sequence of a job is worth. `siblings`: how many tokens each has written, and for how many seats.
 
     One for each seat on average: nobody is ready before the last, so those behind come first.

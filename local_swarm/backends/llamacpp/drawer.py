@@ -36,7 +36,7 @@ class Drawer:
         if writer.grammar and not self.model.ends(token):
             writer.grammar.accept(token)
         job.lookup.add(writer.seat, token)
-        return Drawn(token, row.logprob(token, self.logprobs), self._likeliest(job, row.scores, token))
+        return Drawn(token, row.logprob(token, self.logprobs), self._likeliest(job, row, token))
 
     def pick(self, job: Job, writer: Writer, row: Row) -> int:
         """With a grammar one is drawn first and checked alone; only where it is not allowed all are checked."""
@@ -52,14 +52,14 @@ class Drawer:
         """How likely the tokens after those just read are; they stand in the prompt as well. Nothing comes before the first."""
         found: list[TokenFacts] = [] if job.read else [(self.model.text(job.tokens[0]), None, [])]
         for place, token in enumerate(job.tokens[job.read + 1 : job.read + part.count + 1]):
-            row = scores[part.first + place]
+            row = Row(scores[part.first + place])
             facts = self._likeliest(job, row, token)
-            found.append(facts or (self.model.text(token), self.logprobs.of(row, token), []))
+            found.append(facts or (self.model.text(token), row.logprob(token, self.logprobs), []))
         return found
 
-    def _likeliest(self, job: Job, row: Scores, token: int) -> TokenFacts | None:
+    def _likeliest(self, job: Job, row: Row, token: int) -> TokenFacts | None:
         """What clients are told of a token where they ask for it."""
         if job.logprobs is None:
             return None
-        top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row, job.logprobs)]
-        return self.model.text(token), self.logprobs.of(row, token), top
+        top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row.scores, job.logprobs)]
+        return self.model.text(token), row.logprob(token, self.logprobs), top

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from local_swarm.backends import wire
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
-from local_swarm.backends.llamacpp.draft import Draft, Lookup, Trust, values, worth
+from local_swarm.backends.llamacpp.draft import Draft, Lookup, Trust, values_of, worth
 from local_swarm.backends.llamacpp.drawer import Drawer
 from local_swarm.backends.llamacpp.governor import Governor
 from local_swarm.backends.llamacpp.job import Branch, Drawn, Job, Read, TokenFacts, Writer, Written
@@ -230,18 +230,23 @@ class Engine:
             )
             for job, branch in branches
         ]
-        prices = [
+        values = [
             value
             for job in self.writing
-            for value in values([(branch.first.written, len(branch.writers)) for branch in job.branches])
+            for value in values_of([(branch.first.written, len(branch.writers)) for branch in job.branches])
         ]
         spare = self.memory.cells - self.cache.cells_used - self.cells_promised
         rows = min(self.memory.outputs - len(self.reading), batch.size) - len(branches)
-        tried = worth([draft.chances for draft in drafts], prices, min(spare, rows), self.pace.seconds)
+        tried = worth([draft.chances for draft in drafts], values, min(spare, rows), self.pace.seconds)
         parts = []
         for (job, branch), draft, count in zip(branches, drafts, tried, strict=True):
             parts.append(Written(job, branch, draft, count, len(batch)))
-            batch.add(branch.sequence, branch.position, [branch.first.pending, *draft.tokens[:count]], "all")
+            batch.add(
+                branch.sequence,
+                self.cache.length(branch.sequence),
+                [branch.first.pending, *draft.tokens[:count]],
+                "all",
+            )
         return parts
 
     def _add_reading(self, batch: Batch, rows: int, room: int) -> list[Read]:
@@ -284,7 +289,7 @@ class Engine:
             for seat in range(job.seats)
             if seat not in job.gone
         ]
-        branch = Branch(job.sequence, len(job.tokens) - 1, writers)
+        branch = Branch(job.sequence, writers)
         job.sequence, job.branches = -1, [branch]
         yield from self._go_on(job, branch, Draft(), (), scores[part.first + part.rows - 1 :])
 
@@ -302,22 +307,22 @@ class Engine:
         for _, said in drawn:
             self.drafted, self.accepted = self.drafted + len(tried), self.accepted + len(said) - 1
             self.trust.saw(draft, [one.token for one in said])
-        self._part(job, branch, drawn)
+        self._part(job, branch, self.cache.length(branch.sequence) - len(tried) - 1, drawn)
         for writer, said in drawn:
             yield from self._say(job, writer, said)
 
-    def _part(self, job: Job, branch: Branch, drawn: Sequence[tuple[Writer, list[Drawn]]]) -> None:
-        """Seats stay one sequence for as long as they say the same; those who now say something else get one of their own."""
+    def _part(self, job: Job, branch: Branch, known: int, drawn: Sequence[tuple[Writer, list[Drawn]]]) -> None:
+        """Seats stay one sequence for as long as they say the same; those who now say something else get one of their own.
+
+        All but the last token of what a seat has drawn lies in memory, behind `known` tokens and the one that was pending.
+        """
         ways: dict[tuple[int, ...], list[Writer]] = {}
         for writer, said in drawn:
             ways.setdefault(tuple(one.token for one in said), []).append(writer)
         (kept, branch.writers), *others = ways.items()
         for way, writers in others:
-            position = branch.position + len(way)
-            job.branches.append(Branch(self.cache.branch(branch.sequence, position), position, writers))
-        branch.position += len(kept)
-        if branch.position < self.cache.prefixes.length(branch.sequence):
-            self.cache.trim(branch.sequence, branch.position)
+            job.branches.append(Branch(self.cache.branch(branch.sequence, known + len(way)), writers))
+        self.cache.trim(branch.sequence, known + len(kept))
 
     def _say(self, job: Job, writer: Writer, drawn: Sequence[Drawn]) -> Iterator[wire.Report]:
         """Tokens were drawn: hand on what may be shown of their text, and see whether the answer ends with them."""
@@ -362,7 +367,7 @@ class Engine:
     def _leave(self, job: Job, writer: Writer) -> None:
         """A seat is done: its sequence rests as a prefix for others, once nobody else writes on it."""
         branch = next(branch for branch in job.branches if writer in branch.writers)
-        branch.writers = [one for one in branch.writers if one is not writer]
+        branch.writers.remove(writer)
         job.gone.add(writer.seat)
         if not branch.writers:
             job.branches.remove(branch)

@@ -13,7 +13,7 @@ from local_swarm.backends.sampling import Draw
 TokenFacts = tuple[str, float | None, list[tuple[str, float]]]  # as in `wire.Scores`
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Writer:
     """One seat while it writes. `pending`: drawn but not yet decoded."""
 
@@ -27,13 +27,11 @@ class Writer:
     logprob_sum: float = 0.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Branch:
-    """A sequence in memory, and the seats, one at least, whose text it is: they have said the same so far. `position`: its tokens
-    in memory."""
+    """A sequence in memory, and the seats, one at least, whose text it is: they have said the same so far."""
 
     sequence: int
-    position: int
     writers: list[Writer]
 
     @property
