@@ -96,6 +96,7 @@ def test_where_nobody_is_the_user_hears_how_to_start_one() -> None:
     with serving({"/v1/swarm": (200, b"<html>")}) as (daemon, _), pytest.raises(DaemonAbsent, match="is no swarm"):
         daemon.ask("/v1/swarm")
     with socket.create_server(("127.0.0.1", 0)) as other:
+        other.settimeout(5)
 
         def greet() -> None:
             with other.accept()[0] as caller:

@@ -1,4 +1,4 @@
-"""Jobs in, reports out, one decode step at a time: reads of each prompt what memory does not know, forks it for every seat,
+"""Jobs in, reports out, one decode step at a time: reads of each prompt what memory does not know, forks where its seats part,
 decodes all sequences of all jobs as one batch. Knows tokens and texts; it knows no processes, pipes, messages or votes.
 """
 
