@@ -19,6 +19,7 @@ STATUSES = ("verified", "exact", "computed", "rounded", "assumed", "memory", "un
 LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 OWN = "catalogue.yaml"  # in the home: what the user added
 BITS = re.compile(r"(?:^|[-_])i?(?:q|mxfp|f|bf)(\d+)")
+USUAL_HEADS = 32  # of most models of 3 to 14 billion parameters; for entries of those who do not tell
 USUAL = ("k_m", "k_xl", "0", "k_s")  # of several files of the same number of bits, the earlier is taken
 
 
@@ -214,7 +215,8 @@ def parsed(raw: Any, path: Path) -> Entry:
 def shape_of(raw: Mapping[str, Any], where: str) -> Shape | None:
     """What the cache costs, by the kinds of layers; None where a part of it is not known."""
     counts = {
-        key: whole(raw, key, where) for key in ("context", "attention", "kv_heads", "head", "latent", "state_bytes")
+        key: whole(raw, key, where)
+        for key in ("context", "attention", "heads", "kv_heads", "head", "latent", "state_bytes")
     }
     layers, state = counts["attention"], counts["state_bytes"]
     if layers is None or state is None:
@@ -228,7 +230,8 @@ def shape_of(raw: Mapping[str, Any], where: str) -> Shape | None:
     if window := raw.get("window"):
         near = {key: whole(window, key, where) or 0 for key in ("layers", "kv_heads", "head")}
         values += kv_values(near["layers"], near["kv_heads"], near["head"])
-    return Shape(counts["context"], values, state)
+    heads = USUAL_HEADS if counts["heads"] is None else counts["heads"]
+    return Shape(counts["context"], values, state, heads)
 
 
 def variant_of(raw: Any, where: str) -> Variant:

@@ -91,7 +91,10 @@ def shape_of(header: Header) -> dict[str, Any]:
     told: dict[str, Any] = {"architecture": header.architecture, "status": "exact"}
     if header.kv_values is None:
         return told
-    known = {"context": header.context, "attention": 1, "latent": header.kv_values, "state_bytes": header.state_bytes}
+    known = {
+        "context": header.context, "attention": 1, "heads": header.shape.heads, "latent": header.kv_values,
+        "state_bytes": header.state_bytes,
+    }  # fmt: skip
     return told | {key: value for key, value in known.items() if value is not None}
 
 

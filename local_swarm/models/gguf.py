@@ -147,7 +147,7 @@ class Header:
 
     @property
     def shape(self) -> Shape:
-        return Shape(self.context, self.kv_values or 0, self.state_bytes)
+        return Shape(self.context, self.kv_values or 0, self.state_bytes, self.number("attention.head_count") or 0)
 
     @property
     def state_bytes(self) -> int:

@@ -1,6 +1,8 @@
 """Hardware, one model and wishes in, a plan with its memory arithmetic and its reasons out. Pure.
 
 weights once + cache of the context once + (workers - 1) answers + recurrent state of every sequence + scratch <= budget
+
+Scratch is what a batch is computed in. On a processor, whose attention is not fused, most of it grows with the cells.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}  # of one key or value, by how they are
 MOST_SEQUENCES = 256  # llama.cpp's own bound
 SEQUENCES_PER_WORKER = 4  # so that a few requests can be in the batch at once
 DEAR_STATE = 1 << 20  # bytes of recurrent state from which a sequence is dear, and there are half as many
-COMPUTE_BYTES = 160 << 20  # scratch of a 512-token batch; measured 90 to 150 MiB on models of 0.5B to 7B
+COMPUTE_BYTES = 160 << 20  # scratch of a batch but for its scores; measured 30 to 165 MiB on models of 0.5B to 14B
 COMPUTE_PART = 48  # of the weights, where that is more: an estimate for larger models, not measured
 QUANTIZATIONS = {
     0: "f32",
@@ -260,12 +262,14 @@ def need_of(model: Model, setting: Setting, place: Place) -> MemoryNeed:
     per_token = model.shape.kv_values * KV_BYTES[setting.kv_type]
     answers = (setting.workers - 1) * answer_tokens(setting.context)
     usual = COMPUTE_BYTES if model.weights_bytes > COMPUTE_BYTES else COMPUTE_BYTES // 8
+    fused = place.gpu or setting.kv_type != "f16"
+    scores = 0 if fused else model.shape.scores_bytes(cells(setting.workers, setting.context))
     return MemoryNeed(
         model.weights_bytes,
         int(setting.context * per_token),
         int(answers * per_token),
         model.shape.state_bytes * sequences(model, setting.workers),
-        max(usual, model.weights_bytes // COMPUTE_PART),
+        max(usual, model.weights_bytes // COMPUTE_PART) + scores,
         place.budget_bytes,
     )
 

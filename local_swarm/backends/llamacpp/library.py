@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from local_swarm.backends.sampling import Scores
 from local_swarm.errors import BadModelFile, DoesNotFit
+from local_swarm.models.shape import PIECE
 
 KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml's numbers of the types a cache may have
 FLASH_ATTENTION_AUTO, FLASH_ATTENTION_OFF = -1, 0
@@ -275,18 +276,19 @@ class Context:
     ) -> None:
         params = lib.llama_context_default_params()
         params.n_ctx = cells
-        params.n_batch = params.n_ubatch = batch
+        # On a processor the fused attention visits each (token, head, cell) one by one; eight voices decode faster as plain
+        # matrix products (starter model, one thread, a step of 8 sequences: 7.4 and 4.3 ms).
+        # Values that are kept in fewer bits can only be read by the fused one.
+        fused = model.on_gpu or kv_type != "f16"
+        params.flash_attn_type = FLASH_ATTENTION_AUTO if fused else FLASH_ATTENTION_OFF
+        params.n_batch = batch
+        params.n_ubatch = batch if fused else min(batch, PIECE)
         params.n_seq_max = sequences
         params.n_outputs_max = min(batch, outputs or sequences)
         params.n_threads = params.n_threads_batch = threads
         params.kv_unified = True  # one pool: forks share the cells of their prompt
         params.swa_full = True  # a sliding window's cells could not be shared by forks
         params.type_k = params.type_v = KV_TYPES[kv_type]
-        # On a processor the fused attention visits each (token, head, cell) one by one; eight voices decode faster as plain
-        # matrix products (starter model, one thread, a step of 8 sequences: 7.4 and 4.3 ms).
-        # Values that are kept in fewer bits can only be read by the fused one.
-        fused = model.on_gpu or kv_type != "f16"
-        params.flash_attn_type = FLASH_ATTENTION_AUTO if fused else FLASH_ATTENTION_OFF
         params.no_perf = True
         handle = lib.llama_init_from_model(model.handle, params)
         if not handle:
