@@ -9,7 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -25,6 +25,7 @@ PREFERRED = "q4_0"  # the quantisation whose products llama.cpp has its fastest 
 STARTER_TASKS, QUICK_TASKS = 50, 5
 NO_TEXT = range(128, 256)  # tokens of our shapes that are no UTF-8 by themselves, on which llama-server fails
 OF_THE_GAP = ("gap_ratio_p95", "longest_gap_s", "stream_tokens_per_s", "reading_ratio")
+OF_THE_SERVER = ("llama_server_n_s", "over_llama_server", "told_llama_server_n_s", "over_told_llama_server")
 LONG_PROMPTS = ("second_turn_ttft_ratio", "idle_ratio", *OF_THE_GAP)
 TURN = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 Say = Callable[[str], None]
@@ -62,7 +63,7 @@ def measure(wish: Wish, say: Say) -> dict[str, Any]:
     found["n_over_one"] = ratio(answers)
     say("llama.cpp's own ways ...")
     found |= {"separate_s": None, "over_separate": None} if wish.quick else beside_separate(order)
-    found |= beside_server(order, wish) if wish.server else {"llama_server_n_s": None, "over_llama_server": None}
+    found |= beside_server(order, wish) if wish.server else dict.fromkeys(OF_THE_SERVER)
     found["of_llama_bench"] = of_llama_bench(order, wish, answers) if wish.server else None
     say(f"the same as {PREFERRED} ...")
     found["preferred"] = preferred(order, wish, found)
@@ -165,23 +166,37 @@ def beside_separate(order: Order) -> dict[str, float]:
 
 
 def beside_server(order: Order, wish: Wish) -> dict[str, float]:
-    """Seconds of llama.cpp's own server for n answers to one prompt, and ours over them, each pair one after the other."""
-    theirs, ratios = [], []
+    """Seconds of llama.cpp's own server for n answers to one prompt, and ours over them, one after the other: as it comes, with
+    room for n prompts, and told to do what our engine does by itself."""
+    room = wish.prompt_tokens + wish.new_tokens + 32
+    as_it_comes = ("-c", str(wish.n * room))
+    told = (
+        "-c",
+        str(room + wish.n * (wish.new_tokens + 32)),
+        "--kv-unified",
+        *(() if order.gpu_layers else ("-fa", "off")),
+    )
+    theirs, theirs_told, ratios, ratios_told = [], [], [], []
     for seed in range(wish.repeats):
         text = letters(wish.prompt_tokens, seed)
-        theirs.append(llama_server(order, wish, text))
-        ratios.append(replace(order, kind="many", texts=(text,)).run()["seconds"] / theirs[-1])
-    return {"llama_server_n_s": median(theirs), "over_llama_server": median(ratios)}
+        theirs.append(llama_server(order, wish, text, as_it_comes))
+        ours = replace(order, kind="many", texts=(text,)).run()["seconds"]
+        theirs_told.append(llama_server(order, wish, text, told))
+        ratios.append(ours / theirs[-1])
+        ratios_told.append(ours / theirs_told[-1])
+    return {
+        "llama_server_n_s": median(theirs), "over_llama_server": median(ratios),
+        "told_llama_server_n_s": median(theirs_told), "over_told_llama_server": median(ratios_told),
+    }  # fmt: skip
 
 
-def llama_server(order: Order, wish: Wish, text: str) -> float:
+def llama_server(order: Order, wish: Wish, text: str, told: Sequence[str]) -> float:
     """A server is started for each prompt: it keeps what it has read, which would be in the way of the next one."""
     assert wish.server
     port = free_port()
-    context = wish.prompt_tokens + wish.n * (wish.new_tokens + 32) + 256
     command = [
-        str(wish.server), "-m", order.path, "--port", str(port), "-np", str(wish.n), "-c", str(context), "-t", str(wish.threads),
-        "-tb", str(wish.threads), "-ngl", str(order.gpu_layers), "--kv-unified", "--no-webui", "-fa", "off",
+        str(wish.server), "-m", order.path, "--port", str(port), "-np", str(wish.n), "-t", str(wish.threads), "-tb",
+        str(wish.threads), "-ngl", str(order.gpu_layers), "--no-webui", *told,
     ]  # fmt: skip
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdout=quiet, stderr=quiet, env=order.environment) as process:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.backends import wire
+from local_swarm.backends.host import calm
 from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.child import SPARE_OUTPUTS
 from local_swarm.backends.llamacpp.engine import LONGEST_DRAFT, Engine
@@ -41,8 +42,8 @@ class Order:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What everything is measured in, others' programs too: threads that wait do not spin."""
-        return {**os.environ, "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive")}
+        """What everything is measured in, others' programs too: threads that wait do so as an engine's."""
+        return calm(os.environ)
 
     def run(self) -> dict[str, Any]:
         """In a process of its own. Raises RuntimeError with what it said when that fails."""

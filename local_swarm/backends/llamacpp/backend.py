@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import json
 import logging
-import os
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -134,9 +133,7 @@ class LlamaCpp:
         self._fail_open(errors.EngineLost("The swarm is shutting down."))
 
     def _new_host(self, wish: wire.Load | None = None) -> Host:
-        # Waiting threads must sleep, not spin: one other busy process would else stretch every step many times over.
-        calm = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive")}
-        return Host(f"local_swarm.backends.{self.about.engine}.child", [json.dumps(asdict(wish or self.wish))], calm)
+        return Host(f"local_swarm.backends.{self.about.engine}.child", [json.dumps(asdict(wish or self.wish))])
 
     async def _keep(self, loading: asyncio.Future[Facts]) -> None:
         """Run the engine, and run it again whenever it ends, with pauses that grow while it keeps dying. One that never loaded is

@@ -22,6 +22,7 @@ from local_swarm.backends.openai_compatible.backend import Care, OpenAICompatibl
 from local_swarm.backends.openai_compatible.probe import Found
 from local_swarm.backends.wire import Load
 from local_swarm.errors import BadModelFile, EngineLost, SwarmError
+from local_swarm.models.shape import PIECE
 
 PROGRAM = "llama-server"
 GUARD = "local_swarm.backends.openai_compatible.guard"
@@ -110,12 +111,14 @@ class OwnServer(OpenAICompatible):
 
 
 def arguments(load: Load, port: int, model: str) -> list[str]:
-    """The server's for what the plan says: one memory for all sequences, a prompt's answers in one batch."""
+    """The server's for what the plan says: one memory for all sequences, a prompt's answers in one batch, and on a processor
+    attention as in our own engine (`backends/llamacpp/library.py`): fused, eight answers took twice as long."""
     kv = ["-ctk", load.kv_type, "-ctv", load.kv_type] if load.kv_type != "f16" else []
+    plain = [] if kv or load.gpu_layers else ["-fa", "off", "-ub", str(PIECE)]
     return [
         "-m", load.path, "--alias", model, "--host", "127.0.0.1", "--port", str(port), "-c", str(load.cells),
         "-np", str(max(1, load.workers)), "--kv-unified", "-t", str(load.threads), "-tb", str(load.threads),
-        "-ngl", str(load.gpu_layers), *kv, "--jinja", "--no-webui",
+        "-ngl", str(load.gpu_layers), *kv, *plain, "--jinja", "--no-webui",
     ]  # fmt: skip
 
 
