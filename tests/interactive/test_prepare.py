@@ -54,7 +54,7 @@ def test_the_recommended_model_is_one_key_away(tmp_path: Path) -> None:
     picked, shown = answering(tmp_path, "1")
     assert picked.settings == {"models.model": "qwen3.5:9b:q4_k_m"}
     assert "a processor, 4 cores" in shown and "16.0 GiB" in shown
-    assert "Recommended: Qwen3.5-9B q4_k_m, 5.7 GB to fetch, 7.4 GiB of 8.0 GiB allowed (93%)" in shown
+    assert "Recommended: Qwen3.5-9B q4_k_m, 5.7 GB to fetch, 7.8 GiB of 8.0 GiB allowed (98%)" in shown
     assert "python main.py --model qwen3.5:9b:q4_k_m" in shown
 
 
