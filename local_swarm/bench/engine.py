@@ -170,12 +170,8 @@ def beside_server(order: Order, wish: Wish) -> dict[str, float]:
     room for n prompts, and told to do what our engine does by itself."""
     room = wish.prompt_tokens + wish.new_tokens + 32
     as_it_comes = ("-c", str(wish.n * room))
-    told = (
-        "-c",
-        str(room + wish.n * (wish.new_tokens + 32)),
-        "--kv-unified",
-        *(() if order.gpu_layers else ("-fa", "off")),
-    )
+    shared = ("-c", str(room + wish.n * (wish.new_tokens + 32)), "--kv-unified")
+    told = shared if order.gpu_layers else (*shared, "-fa", "off")
     theirs, theirs_told, ratios, ratios_told = [], [], [], []
     for seed in range(wish.repeats):
         text = letters(wish.prompt_tokens, seed)

@@ -16,7 +16,7 @@ from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import starter
 from local_swarm.models.budget import GIB, Place, Rules, computing, main_memory, places
-from local_swarm.models.shape import Model
+from local_swarm.models.shape import Model, fused
 from local_swarm.roster import MOST_WORKERS
 
 COMFORTABLE_CONTEXT = 32_768  # what a coding agent works well with
@@ -262,8 +262,8 @@ def need_of(model: Model, setting: Setting, place: Place) -> MemoryNeed:
     per_token = model.shape.kv_values * KV_BYTES[setting.kv_type]
     answers = (setting.workers - 1) * answer_tokens(setting.context)
     usual = COMPUTE_BYTES if model.weights_bytes > COMPUTE_BYTES else COMPUTE_BYTES // 8
-    fused = place.gpu or setting.kv_type != "f16"
-    scores = 0 if fused else model.shape.scores_bytes(cells(setting.workers, setting.context))
+    all_cells = cells(setting.workers, setting.context)
+    scores = 0 if fused(place.gpu, setting.kv_type) else model.shape.scores_bytes(all_cells)
     return MemoryNeed(
         model.weights_bytes,
         int(setting.context * per_token),

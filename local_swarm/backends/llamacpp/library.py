@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from local_swarm.backends.sampling import Scores
 from local_swarm.errors import BadModelFile, DoesNotFit
-from local_swarm.models.shape import PIECE
+from local_swarm.models.shape import PIECE, fused
 
 KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml's numbers of the types a cache may have
 FLASH_ATTENTION_AUTO, FLASH_ATTENTION_OFF = -1, 0
@@ -276,13 +276,10 @@ class Context:
     ) -> None:
         params = lib.llama_context_default_params()
         params.n_ctx = cells
-        # On a processor the fused attention visits each (token, head, cell) one by one; eight voices decode faster as plain
-        # matrix products (starter model, one thread, a step of 8 sequences: 7.4 and 4.3 ms).
-        # Values that are kept in fewer bits can only be read by the fused one.
-        fused = model.on_gpu or kv_type != "f16"
-        params.flash_attn_type = FLASH_ATTENTION_AUTO if fused else FLASH_ATTENTION_OFF
+        whole = fused(model.on_gpu, kv_type)
+        params.flash_attn_type = FLASH_ATTENTION_AUTO if whole else FLASH_ATTENTION_OFF
         params.n_batch = batch
-        params.n_ubatch = batch if fused else min(batch, PIECE)
+        params.n_ubatch = batch if whole else min(batch, PIECE)
         params.n_seq_max = sequences
         params.n_outputs_max = min(batch, outputs or sequences)
         params.n_threads = params.n_threads_batch = threads

@@ -22,7 +22,7 @@ from local_swarm.backends.openai_compatible.backend import Care, OpenAICompatibl
 from local_swarm.backends.openai_compatible.probe import Found
 from local_swarm.backends.wire import Load
 from local_swarm.errors import BadModelFile, EngineLost, SwarmError
-from local_swarm.models.shape import PIECE
+from local_swarm.models.shape import PIECE, fused
 
 PROGRAM = "llama-server"
 GUARD = "local_swarm.backends.openai_compatible.guard"
@@ -112,9 +112,9 @@ class OwnServer(OpenAICompatible):
 
 def arguments(load: Load, port: int, model: str) -> list[str]:
     """The server's for what the plan says: one memory for all sequences, a prompt's answers in one batch, and on a processor
-    attention as in our own engine (`backends/llamacpp/library.py`): fused, eight answers took twice as long."""
+    attention as in our own engine: fused, eight answers took twice as long."""
     kv = ["-ctk", load.kv_type, "-ctv", load.kv_type] if load.kv_type != "f16" else []
-    plain = [] if kv or load.gpu_layers else ["-fa", "off", "-ub", str(PIECE)]
+    plain = [] if fused(load.gpu_layers > 0, load.kv_type) else ["-fa", "off", "-ub", str(PIECE)]
     return [
         "-m", load.path, "--alias", model, "--host", "127.0.0.1", "--port", str(port), "-c", str(load.cells),
         "-np", str(max(1, load.workers)), "--kv-unified", "-t", str(load.threads), "-tb", str(load.threads),
