@@ -191,6 +191,10 @@ def stranger_finding(facts: Facts, stranger: Stranger) -> Finding:
                 f"ping {host_of(where)}",
             )
         return Finding(check, False, f"Nobody of our swarm answers at {where}.", on_that_machine(where))
+    if not stranger.swarm and not facts.tag:
+        return Finding(
+            check, False, f"{where} has another token than ours, or cannot be reached.", on_that_machine(where)
+        )
     if stranger.swarm == facts.tag:
         return Finding(
             check,

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -39,6 +39,7 @@ from local_swarm.network.protocol import (
 from local_swarm.network.trust import Charter, Member, Trust
 from local_swarm.types import Accepted, Candidate, Election, Prompt, Voice
 
+CHANGES, CHANGE_S = 4.0, 5.0  # charters of one member that are followed at once, and then one every so many seconds
 BEAT_S = 1.0  # so often an answer in the works says that it is
 LONGEST_S = 1800.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -61,6 +62,8 @@ class Door:
     seen: Callable[[Member, str], None]
     counts: Counter[str]
     asked: int = 0
+    clock: Callable[[], float] = time.monotonic
+    _changes: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=PROMPT_BYTES, middlewares=[self._guard])
@@ -113,7 +116,17 @@ class Door:
         return web.Response(body=written(self.report()), content_type="application/json")
 
     async def charter(self, request: web.Request) -> web.Response:
-        if self.trust.adopt(read(Charter, await request.read())):
+        """Who belongs to us, as a member has it. One that changes it again and again could always be ahead of whoever sends
+        it away, so it has to wait."""
+        member, theirs = self.member(request), read(Charter, await request.read())
+        assert member
+        now, (left, then) = self.clock(), self._changes.get(member.fingerprint, (CHANGES, 0.0))
+        left = min(CHANGES, left + (now - then) / CHANGE_S)
+        if left < 1.0:
+            return web.Response(status=429, text="too often")
+        if self.trust.adopt(theirs):
+            self._changes = {print_: one for print_, one in self._changes.items() if print_ in self.trust.members}
+            self._changes[member.fingerprint] = (left - 1.0, now)
             self.met()
         return web.Response(text="ok")
 
@@ -177,6 +190,10 @@ class Door:
     async def hello(self, request: web.Request) -> web.Response:
         """Somebody says that it is of our swarm. It is, if it knows the key; then we pin its certificate and prove the same."""
         wish = read(Hello, await request.read())
+        if self.trust.token:
+            return web.Response(status=403, text="not a member")  # a proof would be something to try tokens out against
+        if not 0 < wish.port < 65_536:
+            raise Malformed("port: there is no such one")
         try:
             theirs = fingerprint(wish.certificate)
         except ValueError:

@@ -14,9 +14,9 @@ from local_swarm.errors import PairingFailed, PeerFault
 from local_swarm.network.client import Client
 from local_swarm.network.directory import Directory, Known, PeerState, Stranger
 from local_swarm.network.identity import Identity, fingerprint
-from local_swarm.network.pairing import Finished, Newcomer, Started, split
+from local_swarm.network.pairing import TOKEN, Finished, Newcomer, Started, split
 from local_swarm.network.protocol import Hello, Report, Welcome
-from local_swarm.network.trust import Member, Trust
+from local_swarm.network.trust import Charter, Member, Trust, ahead
 
 TICK_S = 0.25
 PATIENCE_S = 0.5  # with the place where a peer was last
@@ -63,7 +63,7 @@ class Neighbours:
             for peer in self.directory.due(now):
                 self._begin(peer.id, self._look(peer))
             greeting = sum(name.startswith("greet ") for name in self._busy)
-            strangers = self.directory.to_greet(self.trust.charter.tag, now)
+            strangers = self.directory.to_greet(self.trust.tag, now)
             for stranger in strangers[: max(0, MOST_GREETED_AT_ONCE - greeting)]:
                 self._begin(f"greet {stranger.id}", self._greet(stranger))
             await asyncio.sleep(TICK_S)
@@ -119,9 +119,9 @@ class Neighbours:
         self.directory.hinted(report.hints)
         if member.addresses[:1] != (place,) or member.name != report.name:
             self.trust.admit(Member(report.name, member.certificate, (place,)))
-        if report.epoch < self.trust.charter.epoch:
+        if ahead(report.epoch, self.trust.charter.epoch) > 0:
             with contextlib.suppress(PeerFault):
-                await self.client.tell(peer, "/charter", self.trust.charter)
+                await self.client.tell(peer, "/charter", self.trust.charter.towards(report.epoch))
 
     # -------------------------------------------------------------------------------------------- strangers
 
@@ -145,12 +145,23 @@ class Neighbours:
             self.trust.admit(Member(known.name, certificate, (place,)))
             self.directory.keep_members(self.trust.members.values())
             return True
+        if self.trust.token:
+            return await self._shared(place, certificate)
         hello = Hello(self.mine.certificate, charter.proof("hello", mine, theirs), self.name, self.port)
         welcome = await self.client.ask_stranger(place, certificate, "/hello", hello, Welcome)
         if not charter.proves(welcome.proof, "welcome", theirs, mine):
             return False
         logger.info("Met %s at %s, which has the swarm's key.", welcome.name, place)
         return self.trust.admit(Member(welcome.name, certificate, (place,)))
+
+    async def _shared(self, place: str, certificate: str) -> bool:
+        """Whether whoever is there has our token, after both sides have proved it without showing anything of it."""
+        key = self.trust.charter.key
+        newcomer = Newcomer(TOKEN, self.mine.certificate, fingerprint(certificate), key)
+        charter, host = await self._exchanged(newcomer, place, certificate)
+        logger.info("Met %s at %s, which has the swarm's token.", host.name, place)
+        self.trust.adopt(charter)
+        return self.trust.admit(host)
 
     # ---------------------------------------------------------------------------------------------- joining
 
@@ -185,14 +196,18 @@ class Neighbours:
 
     async def _join_at(self, code: str, place: str, certificate: str) -> Member:
         newcomer = Newcomer(code, self.mine.certificate, fingerprint(certificate))
+        charter, host = await self._exchanged(newcomer, place, certificate)
+        self.trust.join(charter, host)
+        self.directory.keep_members(self.trust.members.values())
+        return self.trust.members[host.fingerprint]
+
+    async def _exchanged(self, newcomer: Newcomer, place: str, certificate: str) -> tuple[Charter, Member]:
+        """Both steps with whoever holds the certificate. Raises PairingFailed and PeerFault."""
         ask = self.client.ask_stranger
         started = await ask(place, certificate, "/join/start", newcomer.start(), Started)
         finish = await asyncio.to_thread(newcomer.finish, started, self.name, self.port)
         finished = await ask(place, certificate, "/join/finish", finish, Finished)
-        host = Member(finished.name, certificate, (place,))
-        self.trust.join(newcomer.learn(finished), host)
-        self.directory.keep_members(self.trust.members.values())
-        return self.trust.members[host.fingerprint]
+        return newcomer.learn(finished), Member(finished.name, certificate, (place,))
 
 
 def worse(known: PeerState, said: str) -> PeerState:

@@ -4,12 +4,16 @@ The exchange is SPAKE2 (RFC 9382, from the package `spake2`): whoever listens le
 one guess per try. That package stops at the shared key, so both sides then confirm it, as RFC 9382 section 4 asks: each sends a
 MAC over the whole transcript and both certificates' fingerprints, the newcomer first. Only then is the swarm's key handed over,
 sealed for this exchange alone.
+
+Where a swarm's key comes from a token that its users chose, the same exchange introduces members to each other, with the key in
+place of the words: neither an announcement nor a greeting then shows anything that guesses could be tried out against.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets
 import time
 from collections.abc import Callable
@@ -31,6 +35,9 @@ from local_swarm.network.words import WORDS
 LIFE_S = 600.0  # of an invitation
 GUESSES = 5  # wrong or unfinished tries before an invitation is void
 WORDS_IN_CODE = 3
+TOKEN = "token"  # the number of an invitation that stands as long as the token does
+STARTS_PER_S, BURST = 20.0, 128.0  # of exchanges about the token, from all addresses together
+MOST_EXCHANGES = 256
 MOST_INVITATIONS = 8
 EXCHANGE_S = 30.0  # between the two steps
 MESSAGE_BYTES = 33  # of SPAKE2 over Ed25519: the side and a point
@@ -150,6 +157,7 @@ class Invitations:
     clock: Callable[[], float] = time.monotonic
     _open: dict[str, Invitation] = field(default_factory=dict)
     _exchanges: dict[str, Exchange] = field(default_factory=dict)
+    _allowance: tuple[float, float] = (BURST, 0.0)
 
     @property
     def number(self) -> str:
@@ -170,13 +178,8 @@ class Invitations:
     def start(self, wish: Start) -> Started:
         """The first step. Every one counts as a guess, whether or not the second follows. Raises PairingFailed."""
         self._expire()
-        invitation = self._open.get(wish.number)
         theirs = message_of(wish.message)
-        if invitation is None:
-            raise PairingFailed(WRONG)
-        invitation.guesses -= 1
-        if invitation.guesses <= 0:
-            del self._open[wish.number]
+        invitation = self._standing() if wish.number == TOKEN else self._counted(wish.number)
         try:
             newcomer = fingerprint(wish.certificate)
             mine = SPAKE2_B(invitation.secret, idA=newcomer.encode(), idB=self.mine.encode())
@@ -186,22 +189,48 @@ class Invitations:
             raise PairingFailed(WRONG) from problem
         keys = keys_of(secret, wish.number.encode(), newcomer.encode(), self.mine.encode(), theirs, message)
         session = secrets.token_hex(16)
+        while len(self._exchanges) >= MOST_EXCHANGES:
+            del self._exchanges[next(iter(self._exchanges))]
         self._exchanges[session] = Exchange(invitation, keys, wish.certificate, self.clock() + EXCHANGE_S)
         return Started(session, message.hex())
+
+    def _counted(self, number: str) -> Invitation:
+        """The open invitation of that number, with one guess less. Raises PairingFailed."""
+        invitation = self._open.get(number)
+        if invitation is None:
+            raise PairingFailed(WRONG)
+        invitation.guesses -= 1
+        if invitation.guesses <= 0:
+            del self._open[number]
+        return invitation
+
+    def _standing(self) -> Invitation:
+        """That of a swarm with a token: for everybody who has it, at a rate at which nobody guesses it. Raises PairingFailed."""
+        left, then = self._allowance
+        now = self.clock()
+        left = min(BURST, left + (now - then) * STARTS_PER_S)
+        self._allowance = (max(0.0, left - 1.0), now)
+        if not self.trust.token or left < 1.0:
+            raise PairingFailed(WRONG)
+        return Invitation(TOKEN, bytes.fromhex(self.trust.charter.key), math.inf)
 
     def finish(self, wish: Finish, address: str) -> tuple[Finished, Member]:
         """The second step: the newcomer, who has proved that it knows the code, becomes a member. Raises PairingFailed."""
         self._expire()
+        if not 0 < wish.port < 65_536:
+            raise PairingFailed(WRONG)
         exchange = self._exchanges.pop(wish.session, None)
         if exchange is None or not exchange.keys.confirms(exchange.keys.newcomer, wish.confirmation):
             raise PairingFailed(WRONG)
         invitation = exchange.invitation
         if invitation.until <= self.clock():
             raise PairingFailed(WRONG)  # somebody else has used it meanwhile
-        invitation.until = 0.0  # it serves once
-        self._open.pop(invitation.number, None)
+        stands = invitation.number == TOKEN
+        if not stands:
+            invitation.until = 0.0  # it serves once
+            self._open.pop(invitation.number, None)
         member = Member(wish.name, exchange.certificate, (f"{address}:{wish.port}",))
-        if not self.trust.readmit(member):
+        if not (self.trust.admit(member) if stands else self.trust.readmit(member)):
             raise PairingFailed("The swarm has as many members as it can have.")
         nonce = secrets.token_bytes(12)
         box = nonce + ChaCha20Poly1305(exchange.keys.box).encrypt(nonce, written(self.trust.charter), None)
@@ -219,8 +248,9 @@ class Invitations:
 class Newcomer:
     """The other side: first `start`, then `finish`, then `learn`. `theirs` is the fingerprint the host showed by TLS."""
 
-    def __init__(self, code: str, certificate: str, theirs: str) -> None:
-        self._number, secret = split(code)
+    def __init__(self, code: str, certificate: str, theirs: str, key: str | None = None) -> None:
+        """With `key`, that of a token, the code is `TOKEN`."""
+        self._number, secret = (TOKEN, bytes.fromhex(key)) if key else split(code)
         self._certificate, self._theirs = certificate, theirs
         self._mine = fingerprint(certificate)
         self._side = SPAKE2_A(secret, idA=self._mine.encode(), idB=theirs.encode())

@@ -56,7 +56,9 @@ class Presence:
         self.name = swarm.name
         self.run = secrets.token_hex(4)
         self.mine = identity(folder)
-        self.trust = open_trust(folder, config.federation.auth.token or network.auth_token, self._insecure)
+        self.trust = open_trust(
+            folder, config.federation.auth.token or network.auth_token, self._insecure, self.mine.fingerprint
+        )
         self.directory = Directory(self.mine.id, self.name, run=self.run)
         self.invitations = Invitations(self.trust, self.mine.fingerprint, self.name)
         self.client = Client(self.mine)
@@ -167,7 +169,7 @@ class Presence:
     def announcement(self) -> Announcement:
         addresses = tuple(lan.addresses(self.interfaces))
         return Announcement(
-            self.mine.id, plain(self.name, 40), self.port, addresses, self.trust.charter.tag, self.run,
+            self.mine.id, plain(self.name, 40), self.port, addresses, self.trust.tag, self.run,
             workers=len(self._swarm.workers), model=plain(self.model or "", 40), hardware=self._hardware,
             invitation=self.invitations.number,
         )  # fmt: skip
@@ -261,7 +263,7 @@ class Presence:
         facts = Facts(
             self._config.network, self._config.federation.discovery.method, self._config.peers_port, self.port, tuple(found),
             tuple(chosen), platform.release(), self._discovery.problem,
-            self._broadcast.problem, self.trust.charter.tag, tuple(self.directory.peers.values()),
+            self._broadcast.problem, self.trust.tag, tuple(self.directory.peers.values()),
             tuple(self.directory.strangers.values()), self.directory.doubles, time.time(), dict(self.counts),
         )  # fmt: skip
         return diagnosis(facts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
+import logging
 import re
 import secrets
 from collections.abc import Mapping
@@ -16,18 +17,23 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from local_swarm.errors import WrongUse
 from local_swarm.network.identity import Certified
 from local_swarm.network.protocol import plain, read, written
+from local_swarm.network.strength import weakness
 from local_swarm.places import PRIVATE, keep
 
-SHORTEST_TOKEN = 20  # characters: what strangers overhear can be tried out against short ones
 MOST_MEMBERS = 64
+STEP = 16  # changes of the key at once: one is made by a person, and who was off for longer catches up in several steps
+WORN = 2**52  # from this epoch on counting starts again; in steps of `STEP` nobody gets there by messages
 HEX = re.compile(r"[0-9a-f]{64}")  # a key or a fingerprint
 MOST_REVOKED = 256
+MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(24))"'
 INSECURE = hashlib.sha256(b"local-swarm: anybody on this network may join").hexdigest()
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Charter:
-    """The swarm's key, in hex. `epoch` counts its changes; `revoked` are the fingerprints of those sent away."""
+    """The swarm's key, in hex. `epoch` counts its changes, round and round; `revoked` are the fingerprints of those sent away."""
 
     key: str
     epoch: int = 1
@@ -36,7 +42,8 @@ class Charter:
     def __post_init__(self) -> None:
         """Raises ValueError for what can be no charter: it may come from another machine."""
         numbers = (self.key, *self.revoked)
-        if not all(HEX.fullmatch(number) for number in numbers) or not 0 < self.epoch < 2**53:
+        whole = len(self.revoked) <= MOST_REVOKED and all(HEX.fullmatch(number) for number in numbers)
+        if not whole or not 0 < self.epoch < 2 * WORN:
             raise ValueError("no charter of a swarm")
 
     @property
@@ -57,11 +64,26 @@ class Charter:
     def _mac(self, said: bytes) -> str:
         return hmac.new(bytes.fromhex(self.key), b"local-swarm 1 " + said, hashlib.sha256).hexdigest()
 
+    def changed(self, key: str, revoked: tuple[str, ...]) -> Charter:
+        """The next one. There always is a next one: after the worn epochs comes the first."""
+        return Charter(key, self.epoch + 1 if self.epoch < WORN else 1, revoked[-MOST_REVOKED:])
+
+    def towards(self, epoch: int) -> Charter:
+        """The same for a member that is at `epoch`, which follows one step at a time."""
+        return replace(self, epoch=min(self.epoch, (0 if epoch >= WORN else max(0, epoch)) + STEP))
+
+
+def ahead(mine: int, theirs: int) -> int:
+    """By how many changes their epoch is later than ours; below zero if it is earlier."""
+    if theirs < WORN <= mine:
+        return max(1, theirs)
+    return -max(1, mine) if mine < WORN < theirs - STEP else theirs - mine
+
 
 def merged(mine: Charter, theirs: Charter) -> Charter:
     """What two members agree on when theirs differ: the later one; of two made at the same time one, with both lists."""
     if mine.epoch != theirs.epoch:
-        return max(mine, theirs, key=lambda charter: charter.epoch)
+        return theirs if ahead(mine.epoch, theirs.epoch) > 0 else mine
     both = sorted({*mine.revoked, *theirs.revoked})[-MOST_REVOKED:]
     return replace(max(mine, theirs, key=lambda charter: charter.key), revoked=tuple(both))
 
@@ -77,26 +99,47 @@ class Member(Certified):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the file holds."""
+    """What the file holds. `forgotten`: whom this machine's own user sent away."""
 
     charter: Charter
     members: tuple[Member, ...] = ()
+    forgotten: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Trust:
-    """`fixed`: the key comes from the configuration, so it stays as it is. `changes` counts, for those who keep a copy."""
+    """`fixed`: the key comes from the configuration, so it stays as it is; `token`: from a token that people chose, so nothing
+    that could be tried out against it is shown. `changes` counts, for those who keep a copy. `mine` is our own fingerprint.
+
+    What one member may do to another by a charter: members are trusted to invite and to send away, so a charter of a member may
+    send others away, and that is logged with their names. It may not
+
+    - be more than `STEP` changes ahead of ours, so that no message moves the count to its end;
+    - send ourselves away: members drop whom they send away and tell him nothing, so no honest one ever says so to us;
+    - bring back whom our own user sent away: then the key is changed once more and the others are told. Who was sent away on this
+      machine comes back by an invitation of this machine.
+
+    A fresh key of our own user always holds here, whatever the epoch is.
+    """
 
     path: Path
     charter: Charter
     fixed: bool = False
     changes: int = 0
     _members: dict[str, Member] = field(default_factory=dict)
+    token: bool = False
+    mine: str = ""
+    _forgotten: tuple[str, ...] = ()
 
     @property
     def members(self) -> Mapping[str, Member]:
         """By fingerprint."""
         return self._members
+
+    @property
+    def tag(self) -> str:
+        """What is announced of the key: nothing where people chose it, since guesses could be tried out against a tag."""
+        return "" if self.token else self.charter.tag
 
     def by_id(self, identity: str) -> Member | None:
         return next((member for print_, member in self._members.items() if print_.startswith(identity)), None)
@@ -114,29 +157,42 @@ class Trust:
 
     def readmit(self, member: Member) -> bool:
         """Pin it though it was sent away before: it has been invited again."""
+        self._forgotten = tuple(one for one in self._forgotten if one != member.fingerprint)
         if member.fingerprint in self.charter.revoked:
             left = tuple(one for one in self.charter.revoked if one != member.fingerprint)
-            self.charter = replace(self.charter, epoch=self.charter.epoch + 1, revoked=left)
+            self.charter = self.charter.changed(self.charter.key, left)
         return self.admit(member)
 
     def forget(self, gone: Member) -> None:
-        """Unpin it, refuse it from now on, and change the key, which it knows."""
-        revoked = (*self.charter.revoked, gone.fingerprint)[-MOST_REVOKED:]
-        key = self.charter.key if self.fixed else secrets.token_hex(32)
-        self._take(Charter(key, self.charter.epoch + 1, revoked))
+        """Unpin it, refuse it from now on, and change the key, which it knows. This always works."""
+        self._forgotten = appended(self._forgotten, gone.fingerprint)
+        self._take(self._renewed(self.charter))
+
+    def _renewed(self, charter: Charter) -> Charter:
+        """The next one, without those that our user sent away."""
+        key = charter.key if self.fixed else secrets.token_hex(32)
+        return charter.changed(key, appended(charter.revoked, *self._forgotten))
 
     def join(self, charter: Charter, host: Member) -> None:
         """Leave the swarm we are in for that of `host`."""
         self._members = {host.fingerprint: host}
+        self._forgotten = ()
         self._take(charter)
 
     def adopt(self, theirs: Charter) -> bool:
-        """Follow a member's charter if it is later than ours; whether anything changed."""
+        """Follow a member's charter if it is later than ours and may be followed; whether anything changed."""
         if self.fixed and theirs.key != self.charter.key:
             return False
+        if ahead(self.charter.epoch, theirs.epoch) > STEP or self.mine in theirs.revoked:
+            return False
         agreed = merged(self.charter, theirs)
+        if not set(self._forgotten) <= set(agreed.revoked):
+            agreed = self._renewed(agreed)
         if agreed == self.charter:
             return False
+        gone = [one.name for print_, one in self._members.items() if print_ in agreed.revoked]
+        if gone:
+            logger.warning("Another member has sent away: %s.", ", ".join(gone))
         self._take(agreed)
         return True
 
@@ -147,29 +203,43 @@ class Trust:
 
     def save(self) -> None:
         self.changes += 1
-        keep(self.path, written(Kept(self.charter, tuple(self._members.values()))).decode(), PRIVATE)
+        keep(self.path, written(Kept(self.charter, tuple(self._members.values()), self._forgotten)).decode(), PRIVATE)
 
 
-def open_trust(folder: Path, token: str | None = None, insecure: bool = False) -> Trust:
-    """What is kept in the folder, or a swarm of one with a key of its own. Raises WrongUse for a token that is too short."""
+def appended(names: tuple[str, ...], *new: str) -> tuple[str, ...]:
+    """Each once, the newest last, so that they are the last to be dropped."""
+    return (*(name for name in names if name not in new), *new)[-MOST_REVOKED:]
+
+
+def open_trust(folder: Path, token: str | None = None, insecure: bool = False, mine: str = "") -> Trust:
+    """What is kept in the folder, or a swarm of one with a key of its own. Raises WrongUse for a token that can be guessed."""
     if insecure:
-        return Trust(folder / "insecure.json", Charter(INSECURE), fixed=True)
+        return Trust(folder / "insecure.json", Charter(INSECURE), fixed=True, mine=mine)
     path = folder / ("token.json" if token else "trust.json")
     found: Kept | None = None
-    members: dict[str, Member] = {}
     with contextlib.suppress(OSError, ValueError):
         found = read(Kept, path.read_text(encoding="utf-8"))
-        members = {member.fingerprint: member for member in found.members}
     key = from_token(token) if token else found.charter.key if found else secrets.token_hex(32)
     if found is None or found.charter.key != key:
-        found, members = Kept(Charter(key)), {}
-    trust = Trust(path, found.charter, fixed=token is not None, _members=members)
+        found = Kept(Charter(key))
+    charter = found.charter
+    if charter.epoch >= WORN:  # somebody pushed it there; every member that opens such a file comes to the same
+        charter = replace(charter, epoch=1)
+    members = {one.fingerprint: one for one in found.members if one.fingerprint not in charter.revoked}
+    trust = Trust(
+        path, charter, token is not None, 0, members, token is not None, mine, found.forgotten[-MOST_REVOKED:]
+    )
     trust.save()
     return trust
 
 
 def from_token(token: str) -> str:
-    """The key that everybody with this token has. Raises WrongUse."""
-    if len(token) < SHORTEST_TOKEN:
-        raise WrongUse(f"network.auth_token must have at least {SHORTEST_TOKEN} characters: short ones can be guessed.")
-    return Scrypt(salt=b"local-swarm token 1", length=32, n=2**14, r=8, p=1).derive(token.encode()).hex()
+    """The key that everybody with this token has. Raises WrongUse.
+
+    Scrypt makes each guess dear for who has stolen the file with the key; nothing derived from it is ever sent to strangers.
+    """
+    if why := weakness(token):
+        raise WrongUse(f"network.auth_token can be guessed: {why}. Make a good one: {MAKE_ONE}")
+    return (
+        Scrypt(salt=b"local-swarm token 1", length=32, n=2**14, r=8, p=1).derive(token.encode("utf-8", "replace")).hex()
+    )
