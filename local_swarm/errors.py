@@ -7,12 +7,15 @@ SwarmError
 │   └── DoesNotFit            more memory than there is
 ├── SetupFailed               the environment could not be made
 ├── EngineUnfit               the engine was built for another processor
+├── EngineFailed              a defect of the engine's showed on one request
+├── Overrun                   work on a foreign text went beyond its limits
 ├── DaemonAbsent              no swarm answers at this machine's port
 ├── DaemonRefused             one does, and says no
 ├── DownloadFailed            a file could not be fetched, or what came is not it
 ├── BadRequest                a client's mistake                                                      (400)
 │   ├── ContextExceeded       the prompt is longer than the model can read
 │   ├── SchemaUnfit           a JSON schema that cannot be enforced
+│   ├── EndsEngine            a request by which the engine's process ended
 │   ├── Unauthorized          a key is wanted and not given                                           (401)
 │   ├── TooLarge              a request beyond what is read                                           (413)
 │   ├── TooSlow               a request that does not come to its end                                 (408)
@@ -67,6 +70,19 @@ class SetupFailed(SwarmError):
 
 class EngineUnfit(SwarmError):
     """The engine's program does not run on this machine."""
+
+
+class EngineFailed(SwarmError):
+    """The engine raised an exception on one request and goes on with the others."""
+
+
+class Overrun(SwarmError):
+    """Work on a foreign text went beyond its limits, or ended its process. `why` completes "it ...". Callers turn it into their
+    own error."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The text could not be worked on: it {why}.")
+        self.why = why
 
 
 class DaemonAbsent(SwarmError):
@@ -128,6 +144,15 @@ class SchemaUnfit(BadRequest):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"This JSON schema cannot be enforced: {why}.", param="response_format")
+
+
+class EndsEngine(BadRequest):
+    """The engine's process ended by this very request."""
+
+    code = "ends_engine"
+
+    def __init__(self) -> None:
+        super().__init__("The engine's process ended while it worked on this request, so it is not asked again.")
 
 
 class Unauthorized(BadRequest):

@@ -15,9 +15,10 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # Boot order is import order: a module imports from its own unit and from units to its left.
 ORDER = (
-    "places", "types", "options", "errors", "config", "roster", "hardware", "models", "chat", "backends", "environment",
-    "sandbox", "swarm", "engines", "network", "api", "daemon", "mcp_server", "node", "banner", "client", "conversation",
-    "integrations", "vote", "bench", "interactive", "peering", "cli", "__main__",
+    "places", "intake", "terminal", "types", "options", "errors", "limits", "screen", "confined", "config",
+    "roster", "hardware", "models", "chat", "backends", "environment", "sandbox", "voting", "swarm", "engines",
+    "network", "api", "daemon", "mcp_server", "node", "banner", "client", "conversation", "integrations", "vote",
+    "bench", "interactive", "peering", "cli", "__main__",
 )  # fmt: skip
 SETTING_UP = "local_swarm.environment.install"  # runs before anything is installed
 ENGINE = "local_swarm.backends.llamacpp.child"

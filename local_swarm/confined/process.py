@@ -1,0 +1,243 @@
+"""Calls of our own functions on foreign text in, results out; each runs in a child process that is killed at its limits.
+
+What is not linear in its input belongs here: a model file's template, a JSON schema, Python's own parser. The daemon only writes
+and reads lines, so no text can stop it. Knows no templates and no schemas.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import sys
+from collections import Counter, OrderedDict, deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import psutil
+
+from local_swarm.errors import Busy, Overrun
+
+CHILD = "local_swarm.confined.child"
+RESULT_BYTES = 64 << 20  # of one result
+MOST_WAITING = 256  # calls of one task
+REMEMBERED = 256  # calls that ended a child, and are not tried again
+IDLE_S = 300.0  # after which a child without work ends
+LOOK_S = 0.05  # between looks at a child's memory, where the system does not bound it
+BOUNDED = sys.platform not in ("win32", "darwin")  # elsewhere RLIMIT_AS is missing or not enforced
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one call: seconds of processor time, seconds by the clock, and bytes beyond what the idle child has mapped."""
+
+    cpu_s: float = 1.0
+    wall_s: float = 6.0
+    memory_bytes: int = 512 << 20
+
+
+class Confined(Protocol):
+    """Runs `module:function` of ours on arguments that are JSON, and gives its result, which is JSON."""
+
+    async def call(self, task: str, *arguments: Any) -> Any:
+        """Raises Overrun for a call beyond its limits and Busy when too many wait."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class ConfinedPool:
+    """See `Confined`. At most `width` children, started when they are needed; tasks of different names take turns, and none takes
+    all children while there are two or more."""
+
+    def __init__(self, width: int | None = None, limits: Limits | None = None) -> None:
+        self.width, self.limits = width or max(2, min(4, os.cpu_count() or 1)), limits or Limits()
+        self._idle: list[Child] = []
+        self._at_work: Counter[str] = Counter()
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._fatal: OrderedDict[bytes, str] = OrderedDict()
+        self._children: set[Child] = set()
+        self._closed = False
+
+    async def call(self, task: str, *arguments: Any) -> Any:
+        order = json.dumps([task, arguments], separators=(",", ":")).encode() + b"\n"
+        key = hashlib.sha256(order).digest()
+        if why := self._fatal.get(key):
+            raise Overrun(why)
+        async with self._turn(task):
+            try:
+                said = await self._ask(order)
+            except Overrun as problem:
+                self._fatal[key] = problem.why
+                while len(self._fatal) > REMEMBERED:
+                    self._fatal.popitem(last=False)
+                logger.info("A call of %s %s.", task, problem.why)
+                raise
+        if "failed" in said:
+            raise Overrun(f"made {task} fail ({said['failed']})")
+        return said["value"]
+
+    async def close(self) -> None:
+        self._closed = True
+        await asyncio.gather(*(child.end() for child in list(self._children)))
+        self._children.clear()
+
+    async def _ask(self, order: bytes) -> dict[str, Any]:
+        """By an idle child or a new one, which is idle again afterwards, unless anything went wrong."""
+        child = self._idle.pop() if self._idle else Child(self.limits)
+        self._children.add(child)
+        whole = False
+        try:
+            said = await child.ask(order)
+            whole = True
+            return said
+        finally:
+            if whole and not self._closed:
+                child.rest(asyncio.get_running_loop(), self._dismiss)
+                self._idle.append(child)
+            else:
+                self._children.discard(child)
+                await asyncio.shield(asyncio.ensure_future(child.end()))
+
+    def _dismiss(self, child: Child) -> None:
+        """An idle child has been idle for too long."""
+        if child in self._idle:
+            self._idle.remove(child)
+            self._children.discard(child)
+            child.kill()
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, task: str) -> AsyncIterator[None]:
+        """Raises Busy."""
+        if self._may_begin(task) and not self._waiting.get(task):
+            self._at_work[task] += 1
+        else:
+            queue = self._waiting.setdefault(task, deque())
+            if len(queue) >= MOST_WAITING:
+                raise Busy("Too many requests wait to be read. Try again in a moment.")
+            place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            queue.append(place)
+            try:
+                await place
+            except asyncio.CancelledError:
+                if place in queue:
+                    queue.remove(place)
+                elif not place.cancelled():
+                    self._leave(task)
+                raise
+        try:
+            yield
+        finally:
+            self._leave(task)
+
+    def _leave(self, task: str) -> None:
+        self._at_work[task] -= 1
+        for name in list(self._waiting):
+            queue = self._waiting[name]
+            if queue and self._may_begin(name):
+                self._waiting.move_to_end(name)
+                place = queue.popleft()
+                if not place.done():
+                    self._at_work[name] += 1
+                    place.set_result(None)
+            if not queue:
+                del self._waiting[name]
+
+    def _may_begin(self, task: str) -> bool:
+        return self._at_work.total() < self.width and self._at_work[task] < max(1, self.width - 1)
+
+
+class Child:
+    """One child process, started at its first order."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._process: asyncio.subprocess.Process | None = None
+        self._dismissal: asyncio.TimerHandle | None = None
+
+    async def ask(self, order: bytes) -> dict[str, Any]:
+        """Raises Overrun."""
+        if self._dismissal:
+            self._dismissal.cancel()
+        process = self._process = self._process or await self._started()
+        assert process.stdin and process.stdout
+        watch = None if BOUNDED else asyncio.create_task(self._watch(process.pid), name="confined-memory")
+        try:
+            async with asyncio.timeout(self.limits.wall_s):
+                process.stdin.write(order)
+                await process.stdin.drain()
+                line = await process.stdout.readline()
+        except TimeoutError:
+            raise Overrun(f"takes more than {self.limits.wall_s:g} seconds") from None
+        except (ConnectionError, ValueError):
+            line = b""
+        finally:
+            if watch:
+                watch.cancel()
+        if not line:
+            raise Overrun(await self._death(process))
+        said: dict[str, Any] = json.loads(line)
+        if "overrun" in said:
+            raise Overrun(said["overrun"])
+        return said
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        limits = json.dumps([self.limits.cpu_s, self.limits.wall_s, self.limits.memory_bytes])
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-B", "-m", CHILD, limits, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL, limit=RESULT_BYTES,
+        )  # fmt: skip
+
+    async def _death(self, process: asyncio.subprocess.Process) -> str:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                code = await process.wait()
+                if code in (-27, -14, -24):  # SIGPROF, SIGALRM, SIGXCPU: its own clocks
+                    return f"takes more than {self.limits.cpu_s:g} seconds of processor time"
+                return f"ended the process that read it (exit code {code})"
+        return "silenced the process that read it"
+
+    async def _watch(self, pid: int) -> None:
+        """Kill it when it has taken too much memory."""
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            most = process.memory_info().rss + self.limits.memory_bytes
+            while True:
+                await asyncio.sleep(LOOK_S)
+                if process.memory_info().rss > most:
+                    process.kill()
+
+    def rest(self, loop: asyncio.AbstractEventLoop, dismiss: Any) -> None:
+        self._dismissal = loop.call_later(IDLE_S, dismiss, self)
+
+    def kill(self) -> None:
+        if self._process and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def end(self) -> None:
+        if self._dismissal:
+            self._dismissal.cancel()
+        self.kill()
+        if self._process:
+            if self._process.stdin:
+                self._process.stdin.close()
+            await self._process.wait()
+
+
+class Unconfined:
+    """See `Confined`: a fake that runs calls in this very process, for text that nobody hostile wrote."""
+
+    async def call(self, task: str, *arguments: Any) -> Any:
+        from local_swarm.confined.child import function_of
+
+        return json.loads(json.dumps(function_of(task)(*json.loads(json.dumps(arguments)))))
+
+    async def close(self) -> None:
+        pass
