@@ -17,6 +17,7 @@ from local_swarm.backends import wire
 from local_swarm.backends.base import Facts, Seat, State
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.turn import Reader, Settled, turn
+from local_swarm.confined.process import Unconfined
 from local_swarm.errors import ContextExceeded, EngineLost, Starting
 from local_swarm.types import Accepted, Candidate, Delta, Embedded, Event, FinishReason, Prompt, TokenLogprob, Usage
 
@@ -86,6 +87,7 @@ class Fake:
         self, script: Script = parrot, pace_s: float = 0.0, context: int = 1000, template: str | None = None
     ) -> None:
         self.script, self.pace_s, self.template = script, pace_s, ChatTemplate(template)
+        self.confined = Unconfined()
         self._facts = Facts("fake", "fake", context, context // 4, "none")
         self._state: State = "starting"
         self._up = asyncio.Event()
@@ -140,7 +142,7 @@ class Fake:
         tokens = len(said.split())
         if tokens >= self._facts.context:
             raise ContextExceeded(tokens, self._facts.context)
-        asked = turn(prompt, self.template)
+        asked = await turn(prompt, self.template, self.confined)
         lost, began = self._lost, time.monotonic()
         limit = min(prompt.sampling.max_tokens or self._facts.answer_tokens, self._facts.context - tokens)
         speakers = [

@@ -7,23 +7,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import UnknownType, ValidationError, best_match
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-
 from local_swarm.chat.notations import NAME, Written
 from local_swarm.types import JSON, ToolCall
-
-UNFIT = (
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    RecursionError,
-    Unresolvable,
-    UnknownType,
-)  # a schema that is none
 
 
 class Toolbox:
@@ -59,13 +44,10 @@ class Toolbox:
         return types_of(properties.get(key)) if isinstance(properties, dict) else frozenset()
 
     def problem(self, name: str, arguments: Any) -> str | None:
-        """Why a call cannot be carried out."""
+        """Why a call cannot be carried out, whatever its tool's schema says: that is looked at in `checks`."""
         if name not in self.tools:
             return f"there is no tool {name!r}"
-        if not isinstance(arguments, dict):
-            return f"the arguments of {name} are no JSON object"
-        found = violation(self.schema(name), arguments)
-        return f"{name}: {found}" if found else None
+        return None if isinstance(arguments, dict) else f"the arguments of {name} are no JSON object"
 
 
 def types_of(schema: Any) -> frozenset[str]:
@@ -78,19 +60,6 @@ def types_of(schema: Any) -> frozenset[str]:
         return frozenset(kind for kind in kinds if isinstance(kind, str))
     choices = [choice for key in ("anyOf", "oneOf") for choice in schema.get(key) or () if isinstance(choice, dict)]
     return frozenset().union(*(types_of(choice) for choice in choices))
-
-
-def violation(schema: JSON, value: Any) -> str | None:
-    """The first way in which a value breaks a JSON schema. A schema that is none forbids nothing; none is ever fetched."""
-    try:
-        validator = Draft202012Validator(schema, registry=Registry())
-        found: ValidationError | None = best_match(validator.iter_errors(value))
-    except UNFIT:
-        return None
-    if found is None:
-        return None
-    place = ".".join(str(part) for part in found.absolute_path)
-    return f"{place + ': ' if place else ''}{found.message[:200]}"
 
 
 def settled(

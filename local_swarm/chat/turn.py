@@ -1,17 +1,18 @@
-"""A prompt in, the text for one model out, and the way back: what the model writes in, words, thoughts and calls out. Pure.
+"""A prompt in, the text for one model out, and the way back: what the model writes in, words, thoughts and calls out.
 
-Every engine that reads text uses this, so they all call tools, think and obey schemas in the same way.
+Only the model's own template is run, elsewhere and under limits; all else is pure. Every engine that reads text uses this, so all
+call tools, think and obey schemas in the same way.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 
 from local_swarm.chat.forced import ANY, Force, force
 from local_swarm.chat.reply import Piece, ReplyParser
 from local_swarm.chat.template import ChatTemplate
-from local_swarm.chat.tools import Toolbox, settled, violation
+from local_swarm.chat.tools import Toolbox, settled
+from local_swarm.confined.process import Confined
 from local_swarm.types import JSON, Candidate, Prompt, ToolCall
 
 
@@ -65,7 +66,6 @@ class Free:
 
     parser: ReplyParser
     one_call: bool
-    schema: JSON | None
 
     def push(self, text: str) -> list[Piece]:
         return self.parser.push(text)
@@ -86,12 +86,6 @@ class Free:
             return None
         if self.parser.thoughts and not words.strip():
             return "it thought and did not answer"
-        if self.schema is not None:
-            try:
-                found = violation(self.schema, json.loads(words))
-            except (ValueError, RecursionError):
-                found = "it is no JSON"
-            return f"the answer does not obey the schema: {found}" if found else None
         return None
 
 
@@ -130,16 +124,16 @@ class Turn:
         if self.schema is not None or self.prompt.text is not None:
             return Plain()
         parser = ReplyParser(self.template.family, self.tools, self.thinking)
-        return Free(parser, self.prompt.one_call, self.prompt.schema)
+        return Free(parser, self.prompt.one_call)
 
 
-def turn(prompt: Prompt, template: ChatTemplate) -> Turn:
+async def turn(prompt: Prompt, template: ChatTemplate, confined: Confined) -> Turn:
     """Raises BadRequest when the model's template takes no such conversation."""
     tools = Toolbox(prompt.tools)
     if prompt.text is not None:
         return Turn(prompt.text, template, prompt, Toolbox(()))
     bound = bool(prompt.must_call) or (prompt.schema is not None and not tools)
-    rendered = template.render(replace(prompt, thinking=False) if bound else prompt)
+    rendered = await template.render(replace(prompt, thinking=False) if bound else prompt, confined)
     if prompt.must_call:
         forced = force(template.family, prompt.must_call, tools)
         return Turn(rendered.text + forced.cue, template, prompt, tools, force=forced)
@@ -160,6 +154,6 @@ def again(prompt: Prompt, candidate: Candidate) -> Prompt | None:
     if candidate.tool_calls:
         called = tuple(call.name for call in candidate.tool_calls if call.name in names)
         return replace(prompt, must_call=called[:1] or names)
-    if prompt.schema is not None:
-        return replace(prompt, tools=())
+    if prompt.schema is not None:  # without tools a grammar has bound it already, and would do no better
+        return replace(prompt, tools=()) if prompt.tools else None
     return replace(prompt, must_call=names)

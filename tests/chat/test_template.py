@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 import pytest
 
 from local_swarm.chat.template import CHATML, ChatTemplate
+from local_swarm.confined.process import ConfinedPool, Limits, Unconfined
 from local_swarm.errors import BadModelFile, BadRequest
 from local_swarm.types import Message, Prompt, ToolCall
 
 
 def render(source: str | None, *messages: Message, tools: tuple[dict[str, object], ...] = ()) -> str:
-    return ChatTemplate(source, "<s>", "</s>").render(Prompt(messages, tools)).text
+    asked = Prompt(messages, tools)
+    return asyncio.run(ChatTemplate(source, "<s>", "</s>").render(asked, Unconfined())).text
 
 
 def test_a_model_without_a_template_gets_chatml() -> None:
@@ -66,7 +69,7 @@ def test_a_template_that_stumbles_is_no_crash(source: str) -> None:
 
 def test_a_broken_template_is_a_bad_model_file() -> None:
     with pytest.raises(BadModelFile, match="template"):
-        ChatTemplate("{% if %}")
+        asyncio.run(ChatTemplate("{% if %}").check(Unconfined()))
 
 
 @pytest.mark.parametrize(
@@ -83,3 +86,26 @@ def test_a_broken_template_is_a_bad_model_file() -> None:
 def test_a_hostile_template_gets_nowhere(source: str) -> None:
     with contextlib.suppress(BadRequest):
         assert "subclasses" not in render(source, Message("user", "x"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% for k in range(99999) %}{% endfor %}{% endfor %}{% endfor %}",
+        "{{ 'a' * 10**10 }}",
+        "{{ lipsum(n=10**7) }}",
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{% set ns = namespace(x='a') %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+    ],
+)
+def test_a_template_without_an_end_costs_its_own_conversation_only(source: str) -> None:
+    async def both() -> str:
+        pool = ConfinedPool(1, Limits(cpu_s=0.3, memory_bytes=64 << 20))
+        try:
+            with pytest.raises(BadRequest, match="template"):
+                await ChatTemplate(source).render(Prompt((Message("user", "x"),)), pool)
+            return (await ChatTemplate(None).render(Prompt((Message("user", "Hi"),)), pool)).text
+        finally:
+            await pool.close()
+
+    assert "Hi" in asyncio.run(both())

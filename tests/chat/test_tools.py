@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_swarm.chat.notations import Written
-from local_swarm.chat.tools import Toolbox, canonical, settled, violation
+from local_swarm.chat.tools import Toolbox, canonical, settled
 from local_swarm.types import ToolCall
 from tests.chat.samples import TOOLS
 
@@ -21,14 +21,12 @@ BOX = Toolbox(TOOLS)
         (Written("read", {"filePath": "a"}), None),
         (Written("READ", {"filePath": "a"}), None),
         (Written("functions.read", {"filePath": "a"}), None),
-        (Written("read", {}), "'filePath' is a required property"),
-        (Written("read", {"filePath": "a", "limit": "x"}), "limit"),
         (Written("reed", {}), "no tool 'reed'"),
         (Written("read", "{cut"), "no JSON object"),
         (Written("read", [1]), "no JSON object"),
     ],
 )
-def test_a_call_is_checked_against_what_its_tool_takes(call: Written, flaw: str | None) -> None:
+def test_a_call_must_be_of_a_tool_and_an_object(call: Written, flaw: str | None) -> None:
     calls, found = settled([call], [], BOX)
     assert len(calls) == 1 and (flaw is None) == (found is None)
     assert flaw is None or flaw in (found or "")
@@ -38,18 +36,6 @@ def test_a_broken_call_of_a_known_tool_is_handed_on_as_it_is() -> None:
     [call], flaw = settled([], ['{"name": "read", "arguments": {"filePath": "a'], BOX)
     assert (call.name, call.arguments) == ("read", '{"filePath": "a') and flaw
     assert settled([], ["{gibberish"], BOX) == ((), "a call could not be read")
-
-
-@pytest.mark.parametrize(
-    "schema", [{"type": "nonsense"}, {"$ref": "#/nowhere"}, {"$ref": "http://127.0.0.1:9/x"}, {"type": 7}]
-)
-def test_a_schema_that_is_none_forbids_nothing_and_is_never_fetched(schema: dict[str, Any]) -> None:
-    assert violation(schema, {}) is None
-
-
-def test_references_within_a_schema_are_followed() -> None:
-    schema = {"$defs": {"n": {"type": "integer"}}, "properties": {"a": {"$ref": "#/$defs/n"}}}
-    assert violation(schema, {"a": 1}) is None and violation(schema, {"a": "x"})
 
 
 @given(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from local_swarm.api.schemas import ChatRequest
 from local_swarm.chat.template import ChatTemplate
+from local_swarm.confined.process import Unconfined
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header
 
@@ -32,7 +34,7 @@ def test_every_captured_request_leaves_room_for_an_answer() -> None:
         if "image_url" not in json.dumps(body["messages"]):
             body = {key: body[key] for key in ("messages", "tools") if key in body}
             prompt = ChatRequest.model_validate(body).prompt(fast=False, session=None)
-            sizes[path.stem] = len(model.tokenize(template.render(prompt).text))
+            sizes[path.stem] = len(model.tokenize(asyncio.run(template.render(prompt, Unconfined())).text))
     assert len(sizes) > 10 and header.context
     assert {name: size for name, size in sizes.items() if size > header.context - 1024} == {}
     model.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from random import Random
 from typing import Any, cast
@@ -12,6 +13,7 @@ from local_swarm.chat.families import HERMES
 from local_swarm.chat.reply import ReplyParser
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.tools import Toolbox, settled
+from local_swarm.confined.process import Unconfined
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header
 from local_swarm.types import Message, Prompt, ToolCall
@@ -84,7 +86,8 @@ def test_the_template_in_the_model_renders_what_it_was_trained_on() -> None:
         lesson = reading(random)
         tools = lesson[0]["tools"]
         messages = tuple(as_message(message) for message in lesson[:3])
-        assert template.render(Prompt(messages, tuple(tools))).text == render(lesson[:3])  # type: ignore[arg-type]
+        made = asyncio.run(template.render(Prompt(messages, tuple(tools)), Unconfined()))
+        assert made.text == render(lesson[:3])  # type: ignore[arg-type]
 
 
 def as_message(message: dict[str, object]) -> Message:

@@ -1,0 +1,65 @@
+"""A prompt and an answer to it in, the same answer out, with its flaw where it breaks a JSON schema that the prompt names.
+
+The schemas come from strangers and so do the answers, so they are held against each other in a child process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from local_swarm.chat.tools import Toolbox
+from local_swarm.confined.process import Confined
+from local_swarm.errors import Overrun, SchemaUnfit
+from local_swarm.types import JSON, Candidate, Prompt
+
+VIOLATIONS = "local_swarm.chat.schemas:violations"
+
+Check = tuple[JSON, Any, str]  # a schema, a value, and what goes before a complaint of it
+
+
+async def checked(prompt: Prompt, candidate: Candidate, confined: Confined) -> Candidate:
+    """Raises SchemaUnfit where the check takes longer than it may: then nobody can say whether any answer obeys."""
+    if candidate.flaw is not None or candidate.finish_reason == "length" or prompt.text is not None:
+        return candidate
+    if candidate.tool_calls:
+        return flawed(candidate, await complaints(calls_of(prompt, candidate), confined))
+    if prompt.schema is None:
+        return candidate
+    try:
+        value = json.loads(candidate.text)
+    except (ValueError, RecursionError):
+        return replace(candidate, flaw="the answer does not obey the schema: it is no JSON")
+    return flawed(
+        candidate, await complaints([(prompt.schema, value, "the answer does not obey the schema")], confined)
+    )
+
+
+def flawed(candidate: Candidate, found: Sequence[str]) -> Candidate:
+    return replace(candidate, flaw=found[0]) if found else candidate
+
+
+def calls_of(prompt: Prompt, candidate: Candidate) -> list[Check]:
+    """The calls whose tool says what it takes; of others there is nothing to say."""
+    tools = Toolbox(prompt.tools)
+    found = []
+    for call in candidate.tool_calls:
+        schema = tools.schema(call.name)
+        if len(schema) > 1 or "type" not in schema:
+            try:
+                found.append((schema, json.loads(call.arguments or "{}"), call.name))
+            except (ValueError, RecursionError):
+                continue
+    return found
+
+
+async def complaints(checks: Sequence[Check], confined: Confined) -> list[str]:
+    if not checks:
+        return []
+    try:
+        said = await confined.call(VIOLATIONS, [[schema, value] for schema, value, _ in checks])
+    except Overrun as problem:
+        raise SchemaUnfit(f"holding an answer against it {problem.why}") from problem
+    return [f"{before}: {one}" for one, (_, _, before) in zip(said, checks, strict=True) if one]
