@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from local_swarm.backends import wire
+from local_swarm.places import SILENT
 
 LINE_LIMIT = 1 << 24  # bytes of one report: a long delta is some kilobytes
 CLOSE_S = 3.0  # how long a child may take to end when its input closes
@@ -22,6 +23,11 @@ ILLEGAL_INSTRUCTION = (-4, 0xC000001D)  # SIGILL; what Windows says instead
 # 9 % slower, and who spins until all are there makes every step many times longer beside one busy process. So they spin for about
 # 20 microseconds, which GNU's OpenMP counts in pauses of a processor, and sleep. Others' OpenMP sleeps.
 WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "500"}
+
+ENDED_BY_OTHERS = (0, -9, -15, -2, -1)  # SIGKILL, which also ends whom memory runs out for, SIGTERM, SIGINT, SIGHUP
+WINDOWS_FAULT = (
+    0xC0000000  # from here on exit codes tell faults of a program; whoever ends one on Windows leaves code 1
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +42,11 @@ class Host:
 
     def __init__(self, module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         self.command = [sys.executable, "-m", module, *arguments]
-        self.environment = {**calm(os.environ), "PYTHONUNBUFFERED": "1", **(environment or {})}
+        self.environment = {**calm(os.environ), **SILENT, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self.last_words: deque[str] = deque(maxlen=20)
         self._process: asyncio.subprocess.Process | None = None
         self._listener: asyncio.Task[None] | None = None
+        self._put_down = False
 
     @property
     def pid(self) -> int | None:
@@ -88,6 +95,20 @@ class Host:
     def killed(self) -> bool:
         """Whether somebody else ended the child at once: on Linux the system does so when memory runs out."""
         return self._process is not None and self._process.returncode == -9
+
+    @property
+    def crashed(self) -> bool:
+        """Whether the child ended by its own work: by a fault, an exception, or as it hung or grew beyond its bounds. One that
+        somebody else ended did not."""
+        code = self._process.returncode if self._process else None
+        if code is None or code in ENDED_BY_OTHERS:
+            return self._put_down
+        return code < 0 or code >= WINDOWS_FAULT or (code == 1 and sys.platform != "win32")
+
+    def put_down(self) -> None:
+        """End a child that does not do as it should."""
+        self._put_down = True
+        self.kill()
 
     @property
     def unfit(self) -> bool:

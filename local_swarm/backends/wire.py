@@ -37,6 +37,7 @@ class Load:
     tensor_split: list[float] = field(default_factory=list)
     adapters: list[tuple[str, float]] = field(default_factory=list)
     options: dict[str, str] = field(default_factory=dict)
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,14 @@ class JobBusy:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class JobFailed:
+    """A defect showed on this job alone; the engine goes on."""
+
+    job: int
+    message: str
+
+
 Scores = list[
     tuple[str, float | None, list[tuple[str, float]]]
 ]  # of each token: text, nats, (text, nats) of the likeliest
@@ -192,7 +201,18 @@ class Beat:
 
 Command = Generate | Cancel | Pool | Forget
 Report = (
-    Loaded | LoadFailed | JobAccepted | JobRefused | JobInvalid | JobBusy | SeatText | SeatDone | Scored | Pooled | Beat
+    Loaded
+    | LoadFailed
+    | JobAccepted
+    | JobRefused
+    | JobInvalid
+    | JobBusy
+    | JobFailed
+    | SeatText
+    | SeatDone
+    | Scored
+    | Pooled
+    | Beat
 )
 COMMANDS: dict[str, type[Command]] = {kind.__name__: kind for kind in (Generate, Cancel, Pool, Forget)}
 REPORTS: dict[str, type[Report]] = {
@@ -204,6 +224,7 @@ REPORTS: dict[str, type[Report]] = {
         JobRefused,
         JobInvalid,
         JobBusy,
+        JobFailed,
         SeatText,
         SeatDone,
         Scored,

@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 
-from local_swarm.backends.lockstep.constraint import constraints
 from local_swarm.backends.lockstep.vocabulary import LETTERS, Vocabulary
 from local_swarm.errors import BadModelFile, DoesNotFit
 from local_swarm.models import starter
@@ -83,8 +82,7 @@ def test_what_is_no_tokenizer_is_said(tmp_path: Path) -> None:
 def test_whatever_is_drawn_under_a_schema_obeys_it(folder: Path, seed: int) -> None:
     pytest.importorskip("llguidance", reason="llguidance is not installed")
     vocabulary, random = Vocabulary(folder), np.random.default_rng(seed)
-    rule = constraints(vocabulary)(json.dumps(SCHEMA), 1)[0]
-    assert rule
+    rule = vocabulary.constraints()(json.dumps(SCHEMA))
     said = b""
     for _ in range(200):
         scores = rule.masked(random.normal(size=len(vocabulary)).astype(np.float32))
@@ -101,7 +99,7 @@ def test_whatever_is_drawn_under_a_schema_obeys_it(folder: Path, seed: int) -> N
 def test_a_schema_that_cannot_be_enforced_is_said(folder: Path) -> None:
     pytest.importorskip("llguidance", reason="llguidance is not installed")
     with pytest.raises(ValueError, match="type"):
-        constraints(Vocabulary(folder))('{"type": "nothing"}', 1)
+        Vocabulary(folder).constraints()('{"type": "nothing"}')
 
 
 def shaped(**config: object) -> Folder:

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 
 from local_swarm.backends import wire
+from local_swarm.backends.constraint import Constraints
 from local_swarm.backends.lockstep.engine import Engine
 from local_swarm.backends.sampling import Scores
 
@@ -27,6 +28,9 @@ class Words:
 
     def tokenize(self, text: str) -> list[int]:
         return [1 + LETTERS.index(letter) for letter in text]
+
+    def constraints(self) -> Constraints:
+        return Constraints(lambda: None, frozenset())
 
     def ends(self, token: int) -> bool:
         return token == END

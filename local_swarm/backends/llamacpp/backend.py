@@ -11,11 +11,11 @@ import itertools
 import json
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -23,9 +23,27 @@ from local_swarm import errors
 from local_swarm.backends import wire
 from local_swarm.backends.base import Facts, Seat, State
 from local_swarm.backends.host import Host
+from local_swarm.backends.process.answers import (
+    candidate,
+    fingerprint,
+    order,
+    refusal,
+    to_fill,
+    token_logprob,
+    without_start,
+    written,
+)
+from local_swarm.backends.process.suspects import Suspects
 from local_swarm.chat.template import ChatTemplate
-from local_swarm.chat.turn import Reader, Settled, Turn, turn
-from local_swarm.types import JSON, Accepted, Candidate, Delta, Embedded, Event, Prompt, TokenLogprob, Usage
+from local_swarm.chat.turn import Reader, Turn, turn
+from local_swarm.confined.process import Confined, ConfinedPool
+from local_swarm.types import Accepted, Delta, Embedded, Event, Prompt, TokenLogprob
+
+ENFORCED = "local_swarm.backends.process.enforcement:enforced"
+REMEMBERED = 64  # schemas, with what is enforced of them
+MOST_PER_TOKEN, USUAL_PER_TOKEN = 16, 4  # characters; single tokens have more, texts do not
+SPARE = 4096  # characters, for contexts so small that one long token matters
+LOOK_S = 1.0  # between looks at the engine's memory
 
 logger = logging.getLogger(__name__)
 
@@ -64,16 +82,24 @@ class Open:
 
     seats: Sequence[Seat]
     readers: Sequence[Reader]
+    fingerprint: str
     inbox: Inbox = field(default_factory=asyncio.Queue)
     logprobs: dict[int, list[TokenLogprob]] = field(default_factory=dict)
     scored: tuple[TokenLogprob, ...] = ()
 
 
 class LlamaCpp:
-    """A `Backend`. `wish` says what to load and how, `about` what it is."""
+    """A `Backend`. `wish` says what to load and how, `about` what it is, `confined` who works on foreign text: where nobody is
+    given, children of its own."""
 
-    def __init__(self, wish: wire.Load, about: Description, care: Care | None = None) -> None:
+    def __init__(
+        self, wish: wire.Load, about: Description, care: Care | None = None, confined: Confined | None = None
+    ) -> None:
         self.wish, self.about, self.care = wish, about, care or Care()
+        self._own = None if confined else ConfinedPool()
+        self.confined: Confined = confined or self._own or ConfinedPool()
+        self._schemas: OrderedDict[tuple[str, str], dict[str, str]] = OrderedDict()
+        self._suspects = Suspects()
         self._state: State = "starting"
         self._up = asyncio.Event()
         self._facts: Facts | None = None
@@ -131,6 +157,8 @@ class LlamaCpp:
             await asyncio.gather(self._keeper, return_exceptions=True)
         await self._host.close()
         self._fail_open(errors.EngineLost("The swarm is shutting down."))
+        if self._own:
+            await self._own.close()
 
     def _new_host(self, wish: wire.Load | None = None) -> Host:
         return Host(f"local_swarm.backends.{self.about.engine}.child", [json.dumps(asdict(wish or self.wish))])
@@ -147,7 +175,9 @@ class LlamaCpp:
             if loading.exception():
                 self._state = "failed"
                 return
-            deaths = 1 if time.monotonic() - born > self.care.steady_s else deaths + 1
+            to_blame = self._host.crashed and self._suspects.died([one.fingerprint for one in self._open.values()])
+            if not to_blame:
+                deaths = 1 if time.monotonic() - born > self.care.steady_s else deaths + 1
             self._state = "failed" if deaths > self.care.most_deaths else "restarting"
             self._up.clear()
             logger.warning("The engine %s. It is being started again.", how)
@@ -156,7 +186,7 @@ class LlamaCpp:
                     "The engine's process ended while it worked on this request. It is being started again."
                 )
             )
-            await asyncio.sleep(min(self.care.first_pause_s * 2 ** (deaths - 1), self.care.longest_pause_s))
+            await asyncio.sleep(min(self.care.first_pause_s * 2 ** max(0, deaths - 1), self.care.longest_pause_s))
             self._host = self._new_host()
 
     def _stillborn(self, how: str) -> errors.SwarmError:
@@ -180,19 +210,23 @@ class LlamaCpp:
             await self._run(loading)
         except ValueError as problem:  # it says what nobody understands: a new one will do better
             logger.error("The engine speaks nonsense: %s", problem)
-            self._host.kill()
+            self._host.put_down()
         finally:
             watch.cancel()
         return await self._host.ended()
 
     async def _watch(self) -> None:
-        """Kill an engine that is silent though it has work: its end then takes the usual way."""
+        """Kill an engine that is silent though it has work, or that has taken more memory than it may: its end then takes the
+        usual way."""
         self._heard = time.monotonic()
         while True:
-            await asyncio.sleep(self.care.silence_s / 10)
+            await asyncio.sleep(min(self.care.silence_s / 10, LOOK_S))
             if self._state == "ready" and self._open and time.monotonic() - self._heard > self.care.silence_s:
                 logger.error("The engine has been silent for %.0f seconds and is ended.", self.care.silence_s)
-                self._host.kill()
+                self._host.put_down()
+            if self.wish.memory_bytes and (resident_bytes(self._host.pid) or 0) > self.wish.memory_bytes:
+                logger.error("The engine has taken more than %d MiB and is ended.", self.wish.memory_bytes >> 20)
+                self._host.put_down()
 
     async def _run(self, loading: asyncio.Future[Facts]) -> None:
         """Hand out reports until the engine's output ends."""
@@ -200,7 +234,7 @@ class LlamaCpp:
             self._heard = time.monotonic()
             if isinstance(report, wire.Loaded):
                 try:
-                    self._loaded(report, loading)
+                    await self._loaded(report, loading)
                 except errors.BadModelFile as problem:
                     self._failed(problem, loading)
             elif isinstance(report, wire.LoadFailed):
@@ -210,9 +244,10 @@ class LlamaCpp:
             elif report.job in self._open:
                 self._open[report.job].inbox.put_nowait(report)
 
-    def _loaded(self, report: wire.Loaded, loading: asyncio.Future[Facts]) -> None:
+    async def _loaded(self, report: wire.Loaded, loading: asyncio.Future[Facts]) -> None:
         about = self.about
         self._template = ChatTemplate(about.template, report.bos, report.eos)
+        await self._template.check(self.confined)
         self._fill = report.fill
         self._facts = Facts(
             about.model, about.engine, report.context, report.answer_tokens, about.architecture, report.parameters,
@@ -238,23 +273,45 @@ class LlamaCpp:
     async def generate(self, prompt: Prompt, seats: Sequence[Seat]) -> AsyncGenerator[Event, None]:
         """See `Backend`. Raises ContextExceeded, BadRequest, Busy, Starting, EngineLost."""
         template = self._must_be_up()
-        asked = turn(self._to_fill(prompt), template)
-        try:
-            async with aclosing(self._work(asked, seats, asked.schema)) as events:
-                async for event in events:
-                    yield event
-        except errors.SchemaUnfit:
-            if asked.loose is None:
-                raise
-            async with aclosing(self._work(asked, seats, asked.loose)) as events:
-                async for event in events:
-                    yield event
+        self._refuse_endless(sum(len(message.content) for message in prompt.messages) + len(prompt.text or ""))
+        asked = await turn(to_fill(prompt, self._fill), template, self.confined)
+        self._refuse_endless(len(asked.text))
+        schema = await self._enforced(asked)
+        self._must_be_up()
+        begun = order(next(self._numbers), asked, seats, schema)
+        request = Open(seats, [asked.reader() for _ in seats], fingerprint(begun))
+        async with self._suspects.turn(request.fingerprint), aclosing(self._work(asked, begun, request)) as events:
+            async for event in events:
+                yield event
 
-    async def _work(self, asked: Turn, seats: Sequence[Seat], schema: JSON | None) -> AsyncGenerator[Event, None]:
-        number = next(self._numbers)
-        readers = [asked.reader() for _ in seats]
-        request = self._open[number] = Open(seats, readers)
-        self._host.send(order(number, asked, seats, schema))
+    def _refuse_endless(self, characters: int) -> None:
+        """Raises ContextExceeded, without counting, for what no tokenizer makes short enough: counting takes long itself."""
+        context = self._facts.context if self._facts else 0
+        if characters > MOST_PER_TOKEN * context + SPARE:
+            raise errors.ContextExceeded(characters // USUAL_PER_TOKEN, context)
+
+    async def _enforced(self, asked: Turn) -> str | None:
+        """The schema that the engine shall enforce, perhaps a looser one. Raises SchemaUnfit."""
+        if asked.schema is None:
+            return None
+        wanted, loosest = written(asked.schema), written(asked.loose or {})
+        known = self._schemas.get((wanted, loosest))
+        if known is None:
+            try:
+                known = await self.confined.call(ENFORCED, wanted, loosest)
+            except errors.Overrun as problem:
+                raise errors.SchemaUnfit(f"it {problem.why}") from problem
+            self._schemas[wanted, loosest] = known
+            while len(self._schemas) > REMEMBERED:
+                self._schemas.popitem(last=False)
+        if "problem" in known:
+            raise errors.SchemaUnfit(known["problem"])
+        return known["schema"]
+
+    async def _work(self, asked: Turn, begun: wire.Generate, request: Open) -> AsyncGenerator[Event, None]:
+        seats, readers = request.seats, request.readers
+        self._open[begun.job] = request
+        self._host.send(begun)
         try:
             left = len(seats)
             accepted: wire.JobAccepted | None = None
@@ -276,12 +333,13 @@ class LlamaCpp:
                     said = readers[report.seat].close()
                     for piece in said.last:
                         yield Delta(seats[report.seat].voter, piece.text, piece.thought)
-                    yield candidate(report, request, said, accepted.prompt_tokens)
+                    seat, tokens = seats[report.seat], accepted.prompt_tokens
+                    yield candidate(report, seat, said, tokens, request.logprobs, request.scored)
                 else:
                     raise refusal(report)
         finally:
-            del self._open[number]
-            self._host.send(wire.Cancel(number))
+            del self._open[begun.job]
+            self._host.send(wire.Cancel(begun.job))
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """See `Backend`. One text at a time, so that answers in the works go on between them."""
@@ -289,7 +347,7 @@ class LlamaCpp:
         vectors, tokens = [], 0
         for text in texts:
             number = next(self._numbers)
-            request = self._open[number] = Open((), ())
+            request = self._open[number] = Open((), (), text)
             self._host.send(wire.Pool(number, text))
             try:
                 report = await request.inbox.get()
@@ -312,27 +370,6 @@ class LlamaCpp:
             raise errors.Starting("The engine is starting. Try again in a moment.")
         return self._template
 
-    def _to_fill(self, prompt: Prompt) -> Prompt:
-        """A text with a gap, written as the model has learned to fill one. Raises BadRequest where it has not."""
-        if prompt.text is None or not prompt.suffix:
-            return prompt
-        if self._fill is None:
-            raise errors.BadRequest(
-                "This model has not learned to fill in the middle, so it takes no suffix.", param="suffix"
-            )
-        before, after, middle = self._fill
-        return replace(prompt, text=f"{before}{prompt.text}{after}{prompt.suffix}{middle}")
-
-
-def refusal(report: wire.Report) -> errors.SwarmError:
-    if isinstance(report, wire.JobRefused):
-        return errors.ContextExceeded(report.prompt_tokens, report.context)
-    if isinstance(report, wire.JobInvalid):
-        return errors.SchemaUnfit(report.message)
-    if isinstance(report, wire.JobBusy):
-        return errors.Busy(report.message, retry_after_s=2)
-    return errors.EngineLost("The engine answered out of turn.")
-
 
 def resident_bytes(pid: int | None) -> int | None:
     """Memory that a process uses; None where that cannot be known."""
@@ -340,48 +377,3 @@ def resident_bytes(pid: int | None) -> int | None:
         return int(psutil.Process(pid).memory_info().rss) if pid else None
     except psutil.Error:
         return None
-
-
-def order(number: int, asked: Turn, seats: Sequence[Seat], schema: JSON | None) -> wire.Generate:
-    prompt, sampling = asked.prompt, asked.prompt.sampling
-    names = ("top_k", "top_p", "min_p", "repeat_penalty", "frequency_penalty", "presence_penalty")
-    given = {name: getattr(sampling, name) for name in names if getattr(sampling, name) is not None}
-    temperatures, seeds = [seat.temperature for seat in seats], [seat.seed for seat in seats]
-    return wire.Generate(
-        number, prompt.session or "", asked.text, temperatures, seeds, sampling.max_tokens, list(sampling.stop), given,
-        list(sampling.bias), sampling.logprobs, json.dumps(schema) if schema is not None else None, asked.kept,
-        prompt.scored,
-    )  # fmt: skip
-
-
-def candidate(report: wire.SeatDone, request: Open, said: Settled, prompt_tokens: int) -> Candidate:
-    """A call that was cut short by the limit of tokens ends with `length`, as words do."""
-    seat = request.seats[report.seat]
-    cut = report.finish == "length" and said.flaw
-    return Candidate(
-        text=said.words,
-        tool_calls=said.calls,
-        voter=seat.voter,
-        finish_reason="tool_calls" if said.calls and not cut else report.finish,
-        usage=Usage(prompt_tokens, report.completion_tokens, report.cached_tokens),
-        seconds=report.seconds,
-        anchor=seat.anchor,
-        mean_logprob=report.logprob_sum / report.completion_tokens if report.completion_tokens else None,
-        logprobs=tuple(request.logprobs.get(report.seat, ())),
-        prompt_logprobs=request.scored,
-        reasoning=said.thoughts,
-        flaw=said.flaw,
-    )
-
-
-def without_start(tokens: Sequence[Any], asked: Turn) -> tuple[TokenLogprob, ...]:
-    """The prompt's own tokens, less the beginning token that only the engine put before them."""
-    start = asked.template.bos
-    added = bool(tokens) and bool(start) and tokens[0][0] == start and not asked.text.startswith(start)
-    return tuple(token_logprob(token) for token in tokens[added:])
-
-
-def token_logprob(sent: Sequence[Any]) -> TokenLogprob:
-    """As `wire.SeatText` carries it."""
-    text, logprob, top = sent
-    return TokenLogprob(text, logprob, tuple((other, nats) for other, nats in top))

@@ -7,6 +7,7 @@ Whatever llama.cpp does here, crash included, happens to this process alone. Sta
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import sys
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from local_swarm.backends import wire
+from local_swarm.backends.process.engine import failed
+from local_swarm.confined.child import bound_memory
 from local_swarm.errors import SwarmError
 
 if TYPE_CHECKING:
@@ -24,7 +27,15 @@ if TYPE_CHECKING:
     from local_swarm.backends.llamacpp.library import Context, Model
 
 BEAT_S = 1.0
+LAST_S = 1.5  # from the end of the input to the end of the process, whatever it does
+THREAD_BYTES = 144 << 20  # of address space that a thread's stack and heap reserve
+ROOM_BYTES = 2 << 30  # of address space beyond what is planned: libraries, buffers, weights in another order
 SPARE_OUTPUTS = 48  # rows of scores beyond one for each sequence: for drafts
+
+
+Prepared = tuple[wire.Command, "list[int] | Exception"]  # a command and the tokens of its text
+
+logger = logging.getLogger(__name__)
 
 
 def main(load: Callable[[wire.Load, BinaryIO], Any]) -> int:
@@ -37,7 +48,9 @@ def main(load: Callable[[wire.Load, BinaryIO], Any]) -> int:
     except SwarmError as problem:
         send(reports, [wire.LoadFailed(type(problem).__name__, problem.message)])
         return 1
-    serve(engine, commands, reports)
+    prepared: queue.SimpleQueue[Prepared | None] = queue.SimpleQueue()
+    threading.Thread(target=prepare, args=(engine, commands, prepared), daemon=True).start()
+    serve(engine, prepared, reports)
     return 0
 
 
@@ -49,9 +62,28 @@ def own_standard_output() -> BinaryIO:
 
 
 def listen(source: BinaryIO, commands: queue.SimpleQueue[wire.Command | None]) -> None:
+    """Until the input closes, which means that the daemon is gone: then nothing that happens here may outlive it for long."""
     for line in source:
-        commands.put(wire.decode_command(line))
+        try:
+            commands.put(wire.decode_command(line))
+        except ValueError as problem:
+            logger.error("An order that nobody understands: %s", problem)
     commands.put(None)
+    time.sleep(LAST_S)
+    os._exit(0)
+
+
+def prepare(
+    engine: Any, commands: queue.SimpleQueue[wire.Command | None], prepared: queue.SimpleQueue[Prepared | None]
+) -> None:
+    """Texts become tokens beside the steps, since a long one takes a second or two."""
+    while (command := commands.get()) is not None:
+        try:
+            tokens = engine.model.tokenize(command.text) if isinstance(command, wire.Generate | wire.Pool) else []
+            prepared.put((command, tokens))
+        except Exception as problem:  # told where all failures are
+            prepared.put((command, problem))
+    prepared.put(None)
 
 
 def send(reports: BinaryIO, messages: list[wire.Report]) -> None:
@@ -66,11 +98,15 @@ def load(wish: wire.Load, reports: BinaryIO) -> Engine:
     from local_swarm.backends.llamacpp.tuning import threads_for
 
     library.open_library()
+    if wish.memory_bytes and not (wish.gpu_layers and library.has_graphics()):
+        # Graphics drivers reserve far more addresses than there is memory; there the daemon watches what is used.
+        bound_memory(2 * wish.memory_bytes + ROOM_BYTES + THREAD_BYTES * wish.threads)
     model, memory, note = opened(wish)
     if wish.tuning and not model.on_gpu:
         memory.use_threads(threads_for(memory, wish.threads, wish.workers, Path(wish.tuning)))
     engine = Engine(model, memory, wish.context, wish.answer_tokens, wish.shelf_bytes, wish.longest_draft)
     engine.warm_up()
+    engine.constraints.begin()
     send(reports, [wire.Loaded(
         wish.context, wish.answer_tokens, model.parameters, model.special_text("bos"), model.special_text("eos"), model.on_gpu,
         note, model.fill,
@@ -98,17 +134,17 @@ def opened(wish: wire.Load) -> tuple[Model, Context, str | None]:
         return (*on(0), note)
 
 
-def serve(engine: Engine, commands: queue.SimpleQueue[wire.Command | None], reports: BinaryIO) -> None:
+def serve(engine: Engine, orders: queue.SimpleQueue[Prepared | None], reports: BinaryIO) -> None:
     """Step while there is work, sleep while there is none, tell that we live."""
     next_beat = time.monotonic()
     while True:
         try:
-            command = commands.get(block=engine.idle, timeout=BEAT_S)
+            order = orders.get(block=engine.idle, timeout=BEAT_S)
             while True:
-                if command is None:
+                if order is None:
                     return
-                obey(engine, command, reports)
-                command = commands.get_nowait()
+                obey(engine, *order, reports)
+                order = orders.get_nowait()
         except queue.Empty:
             pass
         send(reports, engine.step())
@@ -117,21 +153,32 @@ def serve(engine: Engine, commands: queue.SimpleQueue[wire.Command | None], repo
             send(reports, [engine.beat()])
 
 
-def obey(engine: Engine, command: wire.Command, reports: BinaryIO) -> None:
+def obey(engine: Engine, command: wire.Command, tokens: list[int] | Exception, reports: BinaryIO) -> None:
+    """An exception is told as this job's failure: whatever one order holds, the others are not touched."""
+    try:
+        if isinstance(tokens, Exception):
+            raise tokens
+        carry_out(engine, command, tokens, reports)
+    except Exception as problem:  # the edge of the engine
+        number = command.job if isinstance(command, wire.Generate | wire.Pool | wire.Cancel) else 0
+        send(reports, [failed(number, problem)])
+
+
+def carry_out(engine: Engine, command: wire.Command, tokens: list[int], reports: BinaryIO) -> None:
     if isinstance(command, wire.Generate):
-        send(reports, [engine.submit(command)])
+        send(reports, [engine.submit(command, tokens)])
     elif isinstance(command, wire.Cancel):
         engine.cancel(command)
     elif isinstance(command, wire.Pool):
-        send(reports, [pooled(engine, command)])
+        send(reports, [pooled(engine, command, tokens)])
     else:
         engine.forget()
 
 
-def pooled(engine: Any, command: wire.Pool) -> wire.Report:
+def pooled(engine: Any, command: wire.Pool, tokens: list[int]) -> wire.Report:
     """A text's vector, between two steps. Daemons ask for one at a time, so that answers go on in between. Whether an engine has
     a pool is its own business; vLLM's has none."""
-    pool, tokens = engine.pool, engine.model.tokenize(command.text)
+    pool = engine.pool
     if pool is None:
         return wire.JobInvalid(command.job, "This engine makes no vectors.")
     if len(tokens) > pool.room:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from local_swarm.backends import wire
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
@@ -15,11 +15,12 @@ from local_swarm.backends.llamacpp.draft import Draft, Lookup, Trust, values_of,
 from local_swarm.backends.llamacpp.drawer import Drawer
 from local_swarm.backends.llamacpp.governor import Governor
 from local_swarm.backends.llamacpp.job import Branch, Drawn, Job, Read, TokenFacts, Writer, Written
-from local_swarm.backends.llamacpp.library import Batch, Context, Grammar, Model, Pool, Wanted, grammar_of
+from local_swarm.backends.llamacpp.library import Batch, Context, Model, Pool, Wanted
 from local_swarm.backends.llamacpp.pace import Pace, Share
 from local_swarm.backends.llamacpp.prefixes import common
 from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, divide
 from local_swarm.backends.llamacpp.text import Tail
+from local_swarm.backends.process.engine import told
 from local_swarm.backends.sampling import Draw, Scores
 from local_swarm.types import FinishReason
 
@@ -52,6 +53,7 @@ class Engine:
         self.trust = Trust()
         self.governor = Governor(memory.threads)
         self.drawer = Drawer(model)
+        self.constraints = model.constraints()
         self.waiting: deque[Job] = deque()
         self.reading: list[Job] = []
         self.writing: list[Job] = []
@@ -111,9 +113,9 @@ class Engine:
 
     # -- orders
 
-    def submit(self, order: wire.Generate) -> wire.Report:
-        """Take a job, or say why not."""
-        tokens = self.model.tokenize(order.text)
+    def submit(self, order: wire.Generate, tokens: list[int] | None = None) -> wire.Report:
+        """Take a job, or say why not. `tokens` of its text, where they are known already."""
+        tokens = self.model.tokenize(order.text) if tokens is None else tokens
         seats = len(order.seeds)
         room = self.context - len(tokens)
         if room < 1 or not tokens:
@@ -123,7 +125,7 @@ class Engine:
         limit = min(order.max_tokens or max(self.answer_tokens, 1), room)
         budget = max(1, min(limit, self.answer_tokens, (self.memory.cells - len(tokens)) // seats))
         try:
-            grammar = Grammar(self.model, grammar_of(order.schema)) if order.schema else None
+            grammar = self.constraints(order.schema) if order.schema else None
         except ValueError as problem:
             return wire.JobInvalid(order.job, str(problem))
         bias = {int(token): weight for token, weight in order.bias}
@@ -176,9 +178,11 @@ class Engine:
             self.governor.saw(rows, seconds, self.clock())
         reports: list[wire.Report] = []
         for prompt in read:
-            reports += self._read(prompt, scores)
+            number = prompt.job.number
+            reports += told(number, self._read(prompt, scores), partial(self.cancel, wire.Cancel(number)))
         for part in written:
-            reports += self._write(part, scores)
+            number = part.job.number
+            reports += told(number, self._write(part, scores), partial(self.cancel, wire.Cancel(number)))
         return reports
 
     def _use_threads(self, reading: bool) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from local_swarm.backends.constraint import Constraint
 from local_swarm.backends.llamacpp.draft import Draft, Lookup
-from local_swarm.backends.llamacpp.library import Grammar
 from local_swarm.backends.llamacpp.text import Tail
 from local_swarm.backends.sampling import Draw
 
@@ -20,7 +20,7 @@ class Writer:
     seat: int
     draw: Draw
     tail: Tail
-    grammar: Grammar | None
+    grammar: Constraint | None
     allowed: int
     pending: int = -1
     written: int = 0
@@ -55,7 +55,7 @@ class Job:
     budget: int
     came: float
     lookup: Lookup
-    grammar: Grammar | None = None
+    grammar: Constraint | None = None
     logprobs: int | None = None
     kept: frozenset[str] = frozenset()
     scored: list[TokenFacts] | None = None

@@ -9,12 +9,13 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from llama_cpp import llama_cpp as lib
 from numpy.typing import NDArray
 
+from local_swarm.backends.constraint import Constraints
 from local_swarm.backends.sampling import Scores
 from local_swarm.errors import BadModelFile, DoesNotFit
 from local_swarm.models.shape import PIECE, fused
@@ -23,6 +24,7 @@ KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml's numbers of the types a cache may have
 FLASH_ATTENTION_AUTO, FLASH_ATTENTION_OFF = -1, 0
 POOLING_OWN, POOLING_NONE, POOLING_MEAN = -1, 0, 1
 POOL_ROOM = 2048  # tokens of a text of which a vector is made
+CONTROL, USER_DEFINED = 1 << 3, 1 << 4  # llama.h's attributes of a token
 PARTIAL_ONLY = 1  # of a sequence's state only what cannot be cut: recurrent memory
 
 
@@ -54,6 +56,11 @@ def open_library() -> None:
     lib.llama_backend_init()
 
 
+def has_graphics() -> bool:
+    """Whether this build of the library can use a graphics card."""
+    return bool(lib.llama_supports_gpu_offload())
+
+
 class Model:
     """Weights and vocabulary of a GGUF file. Raises BadModelFile when llama.cpp cannot load it."""
 
@@ -64,7 +71,7 @@ class Model:
         self._split = (ctypes.c_float * lib.llama_max_devices())(*split)  # C reads it while the model loads
         if split:
             params.tensor_split = self._split
-        self.on_gpu = gpu_layers > 0 and bool(lib.llama_supports_gpu_offload())
+        self.on_gpu = gpu_layers > 0 and has_graphics()
         params.n_gpu_layers = gpu_layers if self.on_gpu else 0
         handle = lib.llama_model_load_from_file(str(path).encode(), params)
         if not handle:
@@ -111,7 +118,7 @@ class Model:
 
     def tokenize(self, text: str) -> list[int]:
         """Tokens of a rendered prompt: special tokens are recognised, a beginning token added when the model wants one."""
-        data = text.encode()
+        data = text.encode(errors="replace")
         room = len(data) + 8
         while True:
             buffer = (lib.llama_token * room)()
@@ -169,61 +176,40 @@ class Model:
     def ends(self, token: int) -> bool:
         return bool(lib.llama_vocab_is_eog(self.vocab, token))
 
+    def constraints(self) -> Constraints:
+        """What makes constraints over these tokens. Raises ImportError, when it is used, where llguidance is not installed."""
+        endings = frozenset(token for token in range(self.vocabulary) if self.ends(token))
+
+        def tokenizer() -> Any:
+            from llguidance import LLTokenizer
+
+            function = ctypes.cast(lib._lib.llama_tokenize, ctypes.c_void_p).value
+            tokens = [self._for_grammars(token) for token in range(self.vocabulary)]
+            made: Any = LLTokenizer  # its stub does not tell this way of making one
+            return made.from_llamacpp(
+                tokens=tokens, vocab_ptr=self.vocab, tokenize_fptr=function, eos_token=sorted(endings), slices=None
+            )
+
+        return Constraints(tokenizer, endings)
+
+    def _for_grammars(self, token: int) -> bytes:
+        """A token's bytes as llguidance wants them: control tokens, and marks that users of the model made, after a byte that no
+        text has."""
+        buffer = ctypes.create_string_buffer(256)
+        size = lib.llama_token_to_piece(self.vocab, token, buffer, 256, 0, True)
+        if size < 0:
+            buffer = ctypes.create_string_buffer(-size)
+            size = lib.llama_token_to_piece(self.vocab, token, buffer, -size, 0, True)
+        text, kind = buffer.raw[:size], int(lib.llama_vocab_get_attr(self.vocab, token))
+        mark = kind & USER_DEFINED and text.startswith(b"<") and text.endswith(b">")
+        return b"\xff" + text if kind & CONTROL or mark else text
+
     @property
     def start_token(self) -> int:
         return max(int(lib.llama_vocab_bos(self.vocab)), 0)
 
     def close(self) -> None:
         lib.llama_model_free(self.handle)
-
-
-class Grammar:
-    """What a text may be, in llama.cpp's GBNF, at one place of it. Raises ValueError for what llama.cpp does not take."""
-
-    def __init__(self, model: Model, text: str) -> None:
-        self.model = model
-        self.handle = lib.llama_sampler_init_grammar(model.vocab, text.encode(), b"root")
-        if not self.handle:
-            raise ValueError(log.last)
-
-    def copy(self) -> Grammar:
-        made = Grammar.__new__(Grammar)
-        made.model, made.handle = self.model, lib.llama_sampler_clone(self.handle)
-        return made
-
-    def allows(self, token: int) -> bool:
-        """Whether the text may go on with a token. Far cheaper than `masked`: the likely tokens are tried first."""
-        return bool(np.isfinite(self._apply(np.array([token], np.int32), np.zeros(1, np.float32))[0]))
-
-    def masked(self, scores: Scores) -> Scores:
-        """The scores (vocabulary,), minus infinity where a token is not allowed."""
-        return self._apply(np.arange(len(scores), dtype=np.int32), scores)
-
-    def accept(self, token: int) -> None:
-        lib.llama_sampler_accept(self.handle, token)
-
-    def _apply(self, tokens: NDArray[np.int32], scores: Scores) -> Scores:
-        data = np.zeros(len(tokens), dtype=[("id", np.int32), ("logit", np.float32), ("p", np.float32)])
-        data["id"], data["logit"] = tokens, scores
-        place = data.ctypes.data_as(ctypes.POINTER(lib.llama_token_data))
-        array = lib.llama_token_data_array(place, len(tokens), -1, False)
-        lib.llama_sampler_apply(self.handle, ctypes.byref(array))
-        masked: Scores = data["logit"].copy()
-        return masked
-
-    def __del__(self) -> None:
-        if self.handle:
-            lib.llama_sampler_free(self.handle)
-
-
-def grammar_of(schema: str) -> str:
-    """GBNF for JSON that obeys a JSON schema. Raises ValueError for a schema that cannot be expressed so."""
-    from llama_cpp.llama_grammar import json_schema_to_gbnf
-
-    try:
-        return str(json_schema_to_gbnf(schema))
-    except (AssertionError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
-        raise ValueError(str(problem) or type(problem).__name__) from problem
 
 
 class Batch:

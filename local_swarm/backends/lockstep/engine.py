@@ -9,13 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from local_swarm.backends import wire
+from local_swarm.backends.constraint import Constraint
 from local_swarm.backends.llamacpp.text import Tail
-from local_swarm.backends.lockstep.constraint import Constraint, constraints
 from local_swarm.backends.lockstep.network import Memory, Network
 from local_swarm.backends.lockstep.shelf import Shelf
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
+from local_swarm.backends.process.engine import told
 from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, pick
 from local_swarm.types import FinishReason
 
@@ -73,7 +75,7 @@ class Engine:
         self.context, self.answer_tokens, self.cells = wish.context, wish.answer_tokens, wish.cells
         self.sequences, self.batch = wish.sequences, wish.batch
         self.shelf = Shelf(network, wish.context)
-        self.constraints = constraints(vocabulary)
+        self.constraints = vocabulary.constraints()
         self.logprobs = Logprobs(network.vocabulary)
         self.waiting: list[Job] = []
         self.reading: list[Job] = []
@@ -109,9 +111,9 @@ class Engine:
 
     # -- orders
 
-    def submit(self, order: wire.Generate) -> wire.Report:
-        """Take a job, or say why not."""
-        tokens, seats = self.model.tokenize(order.text), len(order.seeds)
+    def submit(self, order: wire.Generate, tokens: list[int] | None = None) -> wire.Report:
+        """Take a job, or say why not. `tokens` of its text, where they are known already."""
+        tokens, seats = self.model.tokenize(order.text) if tokens is None else tokens, len(order.seeds)
         room = self.context - len(tokens)
         if room < 1 or not tokens:
             return wire.JobRefused(order.job, len(tokens), self.context)
@@ -122,13 +124,18 @@ class Engine:
             most = self.cells // (len(tokens) + 1)
             return wire.JobBusy(order.job, f"So long a prompt leaves room for {most} voices, not {seats}.")
         try:
-            rules = self.constraints(order.schema, seats)
+            rule = self.constraints(order.schema) if order.schema else None
         except ValueError as problem:
             return wire.JobInvalid(order.job, str(problem))
         bias = {int(token): weight for token, weight in order.bias}
         writers = [
-            Writer(seat, Draw(warmth, seed, bias=bias, **order.sampling), Tail(order.stop), rule)  # type: ignore[arg-type]
-            for seat, (warmth, seed, rule) in enumerate(zip(order.temperatures, order.seeds, rules, strict=True))
+            Writer(
+                seat,
+                Draw(warmth, seed, bias=bias, **order.sampling),  # type: ignore[arg-type]
+                Tail(order.stop),
+                rule.copy() if rule else None,
+            )
+            for seat, (warmth, seed) in enumerate(zip(order.temperatures, order.seeds, strict=True))
         ]
         self.waiting.append(Job(order, tokens, limit, self.clock(), writers))
         return wire.JobAccepted(order.job, len(tokens))
@@ -150,13 +157,17 @@ class Engine:
         reports: list[wire.Report] = []
         for job in self.writing:
             self.steps += 1
-            reports += self._write(job, self.network.step(job.memory, [writer.pending for writer in job.writers]))
+            reports += told(job.order.job, self._go_on(job), partial(self._leave, job, job.writers))
         if self.reading:
             job = self.reading.pop(0)
-            reports += self._read(job)
-            (self.writing if job.forked else self.reading).append(job)
+            reports += told(job.order.job, self._read(job), partial(self._leave, job, job.writers))
+            if job.writers:
+                (self.writing if job.forked else self.reading).append(job)
         self.writing = [job for job in self.writing if job.writers]
         return reports
+
+    def _go_on(self, job: Job) -> Iterator[wire.Report]:
+        yield from self._write(job, self.network.step(job.memory, [writer.pending for writer in job.writers]))
 
     def _rows(self) -> int:
         return sum(len(job.writers) for job in self.at_work)

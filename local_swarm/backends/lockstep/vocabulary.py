@@ -15,6 +15,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from local_swarm.backends.constraint import Constraints
 from local_swarm.errors import BadModelFile
 
 BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
@@ -54,6 +55,16 @@ class Vocabulary:
     def tokenize(self, text: str) -> list[int]:
         """Tokens of a rendered prompt. Templates write special tokens themselves, so none is added."""
         return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def constraints(self) -> Constraints:
+        """What makes constraints over these tokens."""
+
+        def tokenizer() -> Any:
+            from llguidance import LLTokenizer
+
+            return LLTokenizer(self.source, n_vocab=len(self), eos_token=sorted(self.endings))
+
+        return Constraints(tokenizer, self.endings)
 
     def ends(self, token: int) -> bool:
         return token in self.endings

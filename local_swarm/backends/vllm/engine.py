@@ -55,9 +55,9 @@ class Engine:
         """vLLM lets go of old prefixes by itself; here all of them."""
         self.lower.reset_prefix_cache()
 
-    def submit(self, order: wire.Generate) -> wire.Report:
-        """Take a job, or say why not."""
-        tokens = self.model.tokenize(order.text)
+    def submit(self, order: wire.Generate, tokens: list[int] | None = None) -> wire.Report:
+        """Take a job, or say why not. `tokens` of its text, where they are known already."""
+        tokens = self.model.tokenize(order.text) if tokens is None else tokens
         room = self.context - len(tokens)
         if room < 1 or not tokens:
             return wire.JobRefused(order.job, len(tokens), self.context)

@@ -1,0 +1,107 @@
+"""An engine's reports on a request in, candidates and errors of the project out; and the order that begins it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from local_swarm import errors
+from local_swarm.backends import wire
+from local_swarm.backends.base import Seat
+from local_swarm.chat.turn import Settled, Turn
+from local_swarm.types import Candidate, Prompt, TokenLogprob, Usage
+
+logger = logging.getLogger(__name__)
+
+
+def refusal(report: wire.Report) -> errors.SwarmError:
+    if isinstance(report, wire.JobRefused):
+        return errors.ContextExceeded(report.prompt_tokens, report.context)
+    if isinstance(report, wire.JobInvalid):
+        return errors.SchemaUnfit(report.message)
+    if isinstance(report, wire.JobBusy):
+        return errors.Busy(report.message, retry_after_s=2)
+    if isinstance(report, wire.JobFailed):
+        logger.error("The engine failed on one request: %s", report.message)
+        return errors.EngineFailed("The engine failed on this request; its log says why.")
+    return errors.EngineLost("The engine answered out of turn.")
+
+
+def order(number: int, asked: Turn, seats: Sequence[Seat], schema: str | None) -> wire.Generate:
+    prompt, sampling = asked.prompt, asked.prompt.sampling
+    names = ("top_k", "top_p", "min_p", "repeat_penalty", "frequency_penalty", "presence_penalty")
+    given = {name: getattr(sampling, name) for name in names if getattr(sampling, name) is not None}
+    temperatures, seeds = [seat.temperature for seat in seats], [seat.seed for seat in seats]
+    return wire.Generate(
+        number, prompt.session or "", asked.text, temperatures, seeds, sampling.max_tokens, list(sampling.stop), given,
+        list(sampling.bias), sampling.logprobs, schema, asked.kept, prompt.scored,
+    )  # fmt: skip
+
+
+def fingerprint(asked: wire.Generate) -> str:
+    """Equal for equal orders, whoever gives them and with whatever luck."""
+    told = replace(asked, job=0, client="", seeds=[0] * len(asked.seeds))
+    return hashlib.sha256(wire.encode(told)).hexdigest()
+
+
+def to_fill(prompt: Prompt, marks: Sequence[str] | None) -> Prompt:
+    """A text with a gap, written as the model has learned to fill one. Raises BadRequest where it has not."""
+    if prompt.text is None or not prompt.suffix:
+        return prompt
+    if marks is None:
+        raise errors.BadRequest(
+            "This model has not learned to fill in the middle, so it takes no suffix.", param="suffix"
+        )
+    before, after, middle = marks
+    return replace(prompt, text=f"{before}{prompt.text}{after}{prompt.suffix}{middle}")
+
+
+def candidate(
+    report: wire.SeatDone,
+    seat: Seat,
+    said: Settled,
+    prompt_tokens: int,
+    logprobs: Mapping[int, Sequence[TokenLogprob]],
+    scored: tuple[TokenLogprob, ...],
+) -> Candidate:
+    """A call that was cut short by the limit of tokens ends with `length`, as words do."""
+    cut = report.finish == "length" and said.flaw
+    return Candidate(
+        text=said.words,
+        tool_calls=said.calls,
+        voter=seat.voter,
+        finish_reason="tool_calls" if said.calls and not cut else report.finish,
+        usage=Usage(prompt_tokens, report.completion_tokens, report.cached_tokens),
+        seconds=report.seconds,
+        anchor=seat.anchor,
+        mean_logprob=report.logprob_sum / report.completion_tokens if report.completion_tokens else None,
+        logprobs=tuple(logprobs.get(report.seat, ())),
+        prompt_logprobs=scored,
+        reasoning=said.thoughts,
+        flaw=said.flaw,
+    )
+
+
+def without_start(tokens: Sequence[Any], asked: Turn) -> tuple[TokenLogprob, ...]:
+    """The prompt's own tokens, less the beginning token that only the engine put before them."""
+    start = asked.template.bos
+    added = bool(tokens) and bool(start) and tokens[0][0] == start and not asked.text.startswith(start)
+    return tuple(token_logprob(token) for token in tokens[added:])
+
+
+def token_logprob(sent: Sequence[Any]) -> TokenLogprob:
+    """As `wire.SeatText` carries it."""
+    text, logprob, top = sent
+    return TokenLogprob(text, logprob, tuple((other, nats) for other, nats in top))
+
+
+def written(schema: Mapping[str, Any]) -> str:
+    """Raises SchemaUnfit for one that nests too deeply to be written."""
+    try:
+        return json.dumps(schema)
+    except (RecursionError, ValueError) as problem:
+        raise errors.SchemaUnfit("it nests too deeply") from problem

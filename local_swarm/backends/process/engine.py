@@ -1,0 +1,27 @@
+"""One job's part of a step in, its reports out, whatever is raised on the way: for the engines that step in a child process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+
+from local_swarm.backends import wire
+
+logger = logging.getLogger(__name__)
+
+
+def told(number: int, reports: Iterable[wire.Report], drop: Callable[[], None]) -> Iterator[wire.Report]:
+    """An exception ends this job alone: `drop` frees what it holds."""
+    try:
+        yield from reports
+    except ValueError as problem:  # a grammar that cannot go on
+        drop()
+        yield wire.JobInvalid(number, str(problem))
+    except Exception as problem:  # the edge of the engine
+        drop()
+        yield failed(number, problem)
+
+
+def failed(number: int, problem: Exception) -> wire.JobFailed:
+    logger.error("Job %d failed.", number, exc_info=problem)
+    return wire.JobFailed(number, f"{type(problem).__name__}: {problem}"[:300])
