@@ -1,7 +1,7 @@
-"""A program and calls in, one outcome per call out, in a process that has been sealed before. Standard library alone.
+"""A program and then one call at a time in, one outcome each out, in a process that is sealed. Standard library alone.
 
-Outcomes are words: `=` and the canonical value, `!` and the name of an exception, `~` for out of time. The program shares the
-process with this code and may turn it inside out; all it can reach that way is its own outcomes.
+Outcomes are words: `=` and the canonical value, `!` and the name of an exception, `?` and a module that is not here, `~` for out
+of time. The program shares the process with this code and may turn it inside out; all it can reach that way is its own outcomes.
 """
 
 from __future__ import annotations
@@ -10,23 +10,57 @@ import builtins
 import random
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
 from local_swarm.sandbox.canonical import canonical
 
 CALL_S = 0.25  # processor time of one call, and of the program itself
-IDLE_S = 1.0  # of waiting in one call
-AGAIN_S = 0.05  # a program that swallows the interruption is interrupted again
-MOST_LATE = 2  # calls out of time, after which no more are tried
+TICK_S = (
+    0.025  # of processor time, between two looks at the clock; a program that swallows the interruption meets it again
+)
 MOST_PRINTED = 2_000  # characters kept of what is printed during one call
+LONGEST_NAME = 60  # of an exception or a module
 
-LATE = "~"
+LATE, DEFINED, UNKNOWN = "~", "=", "?"
 
 
 class OutOfTime(BaseException):
     """Beyond `Exception`, so that a bare `except Exception` lets it pass."""
+
+
+class Watch:
+    """Interrupts a call that is out of processor time, so that the next one has a chance in the same process.
+
+    For programs that mean no harm: the one that counts runs outside, where no program can stop it. Wound up before the process is
+    sealed, since afterwards no timer can be set.
+    """
+
+    def __init__(self) -> None:
+        self.until = float("inf")
+
+    def wind(self) -> None:
+        signal.signal(signal.SIGPROF, self.look)
+        signal.setitimer(signal.ITIMER_PROF, TICK_S, TICK_S)
+
+    def look(self, _number: int, _frame: FrameType | None) -> None:
+        if time.process_time() >= self.until:
+            raise OutOfTime
+
+    def within(self, work: Callable[[], str]) -> str:
+        """The result of `work`, or the name of what it raised, within the time of one call."""
+        try:
+            try:
+                self.until = time.process_time() + CALL_S
+                return work()
+            finally:
+                self.until = float("inf")
+        except OutOfTime:
+            return LATE
+        except BaseException as problem:
+            return raised(problem)
 
 
 class Paper:
@@ -59,58 +93,44 @@ class Blank:
         return iter(())
 
 
-def interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise OutOfTime
-
-
-def outcomes(program: str, calls: Sequence[str], tell: Callable[[str], None]) -> None:
-    """Tell one outcome per call, in order, as they come."""
-    signal.signal(signal.SIGPROF, interrupt)
-    signal.signal(signal.SIGALRM, interrupt)
-    random.seed(0)
+def answer(receive: Callable[[], str | None], tell: Callable[[str], None], watch: Watch) -> None:
+    """Tell `=` or what went wrong of the program, then one outcome per call, until nothing more is received."""
     paper = Paper()
     streams: Any = sys
     streams.stdout = streams.stderr = paper
     streams.stdin = Blank()
+    random.seed(0)
+    if numbers := sys.modules.get("numpy"):
+        numbers.random.seed(0)
     space: dict[str, Any] = {"__name__": "candidate", "__builtins__": builtins}
-
-    def define() -> str:
-        exec(compile(program, "candidate", "exec"), space)
-        return ""
-
-    failed = within(define)
-    late = 0
-    for call in calls:
-        if failed or late >= MOST_LATE:
-            tell(failed or LATE)
-            continue
-        outcome = one(call, space, paper)
-        late += outcome == LATE
-        tell(outcome)
+    program = receive()
+    if program is None:
+        return
+    tell(watch.within(lambda: define(program, space)))
+    while (call := receive()) is not None:
+        tell(one(call, space, paper, watch))
 
 
-def one(call: str, space: dict[str, Any], paper: Paper) -> str:
+def define(program: str, space: dict[str, Any]) -> str:
+    exec(compile(program, "candidate", "exec"), space)
+    return DEFINED
+
+
+def one(call: str, space: dict[str, Any], paper: Paper, watch: Watch) -> str:
     """What one call gives; where it gives nothing, what it printed."""
     paper.text = ""
     try:
         code: CodeType = compile(call, "call", "eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return "!SyntaxError"
-    found = within(lambda: "=" + canonical(eval(code, space)))
+    found = watch.within(lambda: "=" + canonical(eval(code, space)))
     return f"=print:{canonical(paper.text)}" if found == "=None" and paper.text else found
 
 
-def within(work: Callable[[], str]) -> str:
-    """The result of `work`, or the name of what it raised, within the time of one call."""
-    try:
-        try:
-            signal.setitimer(signal.ITIMER_PROF, CALL_S, AGAIN_S)
-            signal.setitimer(signal.ITIMER_REAL, IDLE_S, AGAIN_S)
-            return work()
-        finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-    except OutOfTime:
-        return LATE
-    except BaseException as problem:
-        return "!" + type(problem).__name__[:60]
+def raised(problem: BaseException) -> str:
+    """The name of an exception. A module that is not here is no fault of the program: the name of the module, and `?`."""
+    if type(problem) is not ModuleNotFoundError:
+        return "!" + type(problem).__name__[:LONGEST_NAME]
+    name = problem.name
+    plain = type(name) is str and name.replace(".", "").isidentifier() and name.isascii()
+    return UNKNOWN + (name[:LONGEST_NAME] if plain and name else "module")

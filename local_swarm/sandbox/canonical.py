@@ -1,13 +1,19 @@
 """A value in, a short text out that is equal for equal values. Standard library alone: it runs inside the sandbox and outside.
 
 Values come from hostile programs: only the methods of the built-in types are called, never those of the value's own class, and
-size and depth are bounded, so neither a lying `__eq__` nor an endless structure can do anything.
+size and depth are bounded, so neither a lying `__eq__` nor an endless structure can do anything. What libraries make is written
+as the plain values that say the same, once it has learned how.
 """
 
 from __future__ import annotations
 
+import array
+import datetime
+import decimal
+import fractions
 import hashlib
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -51,10 +57,19 @@ def parts(value: Any, depth: int, budget: Budget) -> Iterator[str]:
         if issubclass(type(value), kind):
             yield from write(value, depth, budget)
             return
+    for kind, plain in LEARNED:
+        if issubclass(type(value), kind):
+            yield from parts(plain(value), depth + 1, budget)
+            return
     yield f"<{type(value).__name__[:40]}"
     if isinstance(state := getattr_static(value), dict):
         yield from keyed(state, depth, budget)
     yield ">"
+
+
+def learn(kinds: Mapping[type, Callable[[Any], object]]) -> None:
+    """From now on values of these kinds are written as the plain values that the functions make of them."""
+    LEARNED.extend(kinds.items())
 
 
 def getattr_static(value: object) -> object:
@@ -81,6 +96,7 @@ def complex_number(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     plain = complex.__complex__(value)
     yield "c"
     yield from number(plain.real, depth, budget)
+    yield ","
     yield from number(plain.imag, depth, budget)
 
 
@@ -127,10 +143,29 @@ def drawn(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     yield "]"
 
 
+def exact(value: Any, depth: int, budget: Budget) -> Iterator[str]:
+    """Decimals and fractions are numbers, as `==` has it; where no float is near enough they are told by their digits."""
+    kind = fractions.Fraction if issubclass(type(value), fractions.Fraction) else decimal.Decimal
+    try:
+        plain: Any = kind.__float__(value)
+        whole = kind.__int__(value)
+    except (ValueError, OverflowError):  # no number, or one beyond floats
+        yield kind.__repr__(value)
+        return
+    yield from number(whole if kind.__eq__(value, whole) is True else plain, depth, budget)
+
+
+def moment(value: Any, depth: int, budget: Budget) -> Iterator[str]:
+    kind = next(one for one in MOMENTS if issubclass(type(value), one))
+    yield f"<{kind.__repr__(value)}>"
+
+
 def nothing(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     yield "None"
 
 
+MOMENTS = (datetime.datetime, datetime.date, datetime.time, datetime.timedelta)
+LEARNED: list[tuple[type, Callable[[Any], object]]] = []
 WRITERS: tuple[tuple[type, Callable[..., Iterator[str]]], ...] = (
     (type(None), nothing),
     (int, number),
@@ -140,6 +175,8 @@ WRITERS: tuple[tuple[type, Callable[..., Iterator[str]]], ...] = (
     (bytes, octets),
     (bytearray, octets),
     (list, listed("[", "]", list.__iter__)),
+    (deque, listed("[", "]", deque.__iter__)),
+    (array.array, listed("[", "]", array.array.__iter__)),
     (tuple, listed("(", ")", tuple.__iter__)),
     (set, unordered(set.__iter__)),
     (frozenset, unordered(frozenset.__iter__)),
@@ -151,6 +188,9 @@ WRITERS: tuple[tuple[type, Callable[..., Iterator[str]]], ...] = (
     (enumerate, drawn),
     (reversed, drawn),
     (type(_ for _ in ()), drawn),
+    (decimal.Decimal, exact),
+    (fractions.Fraction, exact),
+    *((kind, moment) for kind in MOMENTS),
     (type({}.keys()), listed("[", "]", iter)),
     (type({}.values()), listed("[", "]", iter)),
     (type({}.items()), listed("[", "]", iter)),

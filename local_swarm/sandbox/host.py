@@ -1,35 +1,35 @@
-"""Programs and calls in, outcomes out: the daemon's end of the sandbox. Starts, watches and restarts the server process.
+"""Programs and calls in, outcomes out: what the daemon knows of the sandbox. Keeps its servers and starts them again.
 
-Tiers, the best first; each must prove itself before it is used, and where none holds the sandbox stays off and says why.
+Tiers, the best first; each must prove itself before it is used, and where none holds the sandbox stays off and says why. One
+server runs programs of the standard library; programs that import scientific libraries have servers of their own, for as long as
+they are wanted.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import logging
 import os
-import shutil
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from itertools import count
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
 from local_swarm.sandbox.job import Job, Outcomes, Tier
-from local_swarm.sandbox.node import Node, ended
+from local_swarm.sandbox.libraries import first_uses, modules, places, wanted
+from local_swarm.sandbox.link import Fate, Link, Problem, Setting
+from local_swarm.sandbox.node import Node
 
 TIERS: tuple[Tier, ...] = ("bubblewrap", "namespaces", "landlock", "seatbelt")
 
-START_S = 10.0
-JOBS_S = 20.0  # all jobs of one vote, waiting for their turn included
-MOST_CALLS = 40
-LONGEST_PROGRAM = 200_000  # characters
-LONGEST_ANSWER = 1 << 20  # bytes
-REST_S = 60.0  # after the server died so often there is a pause
-MOST_DEATHS = 3
-PACKAGE = Path(__file__).parents[1]
+JOBS_S = 15.0  # all jobs of one vote, after which their server counts as hung; by itself it ends every vote earlier
+STARTS = 4  # of servers, for the jobs of one vote
+REST_S = 2.0  # after a server could not be started for a passing reason
+LONG_REST_S = 30.0  # after one with libraries could not
+IDLE_S = 300.0  # after which a server with libraries ends
+MOST_SERVERS = 3  # with libraries
+DIED, UNKNOWN = "!Died", "?"
+
+Libraries = frozenset[str]
+PLAIN: Libraries = frozenset()
 
 logger = logging.getLogger(__name__)
 
@@ -50,36 +50,19 @@ class Sandbox:
         self.width = width or max(1, min(4, os.cpu_count() or 1))
         self.tier: Tier | None = None
         self.reason: str | None = None if tiers else "the sandbox is switched off"
-        self._process: asyncio.subprocess.Process | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._links: dict[Libraries, Link] = {}
         self._starting = asyncio.Lock()
-        self._numbers = count()
-        self._open: dict[int, asyncio.Future[Outcomes]] = {}
-        self._deaths: list[float] = []
+        self._alone = asyncio.Lock()  # for jobs that were at work when a server died
+        self._resting: dict[Libraries, float] = {}  # until when
+        self._ending: asyncio.Task[None] | None = None
         self._node = Node(self.width)
 
     async def start(self) -> bool:
         """Bring the server up if it is not; whether it is. Tiers that do not hold are not tried again."""
-        async with self._starting:
-            if self._process and self._process.returncode is None:
-                return True
-            self._deaths = [when for when in self._deaths if time.monotonic() - when < REST_S]
-            if len(self._deaths) >= MOST_DEATHS:
-                self.reason = "the sandbox's process keeps dying"
-                return False
-            await self._stop()
-            while self.tiers:
-                problem = await self._try(self.tiers[0])
-                if problem is None:
-                    self.tier, self.reason = self.tiers[0], None
-                    return True
-                logger.info("Sandbox tier %s: %s", self.tiers[0], problem)
-                self.reason = f"no sandbox holds on this system ({self.tiers[0]}: {problem})"
-                self.tiers = self.tiers[1:]
-            return False
+        return await self._link(PLAIN) is not None
 
     async def run(self, jobs: Sequence[Job]) -> list[Outcomes] | None:
-        """The outcomes of every job, in order, or None where nothing can be run or the server died; then see `reason`.
+        """The outcomes of every job, in order, or None where nothing can be run; then see `reason`.
 
         All jobs are of one language.
         """
@@ -89,117 +72,144 @@ class Sandbox:
             found = await self._node.run(jobs)
             self.reason = self._node.reason
             return found
-        assert self._process and self._process.stdin
-        waiting = []
-        for job in jobs:
-            number = next(self._numbers)
-            data = {"id": number, "program": job.program[:LONGEST_PROGRAM], "calls": job.calls[:MOST_CALLS]}
-            future: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
-            self._open[number] = future
-            waiting.append(future)
-            self._process.stdin.write(json.dumps(data).encode() + b"\n")
-        try:
-            async with asyncio.timeout(JOBS_S):
-                await self._process.stdin.drain()
-                return list(await asyncio.gather(*waiting))
-        except (TimeoutError, ConnectionError, asyncio.IncompleteReadError) as problem:
-            self._deaths.append(time.monotonic())
-            self.reason = (
-                "the sandbox's process died" if not isinstance(problem, TimeoutError) else "the sandbox was too slow"
-            )
-            await self._stop()
+        groups: dict[Libraries, list[Job]] = {}
+        for job in dict.fromkeys(jobs):
+            groups.setdefault(wanted([job.program]), []).append(job)
+        told = await asyncio.gather(*(self._ran(*group) for group in joined(groups)))
+        if any(one is None for one in told):
             return None
-        finally:
-            for future in waiting:
-                future.cancel()
-            self._open = {number: future for number, future in self._open.items() if not future.done()}
+        known = {job: outcomes for one in told if one for job, outcomes in one.items()}
+        hidden = {job: lacking(known[job]) for job in groups.get(PLAIN, ()) if lacking(known[job])}
+        if hidden:  # imports that were not to be seen in their text
+            known |= await self._ran(PLAIN.union(*hidden.values()), list(hidden)) or {}
+        return [known[job] for job in jobs]
 
     async def close(self) -> None:
         async with self._starting:
-            await self._stop()
+            ending, self._ending = self._ending, None
+            if ending:
+                ending.cancel()
+                await asyncio.gather(ending, return_exceptions=True)
+            links, self._links = list(self._links.values()), {}
             self.tiers, self.tier, self.reason = (), None, "the sandbox is closed"
+            await asyncio.gather(*(link.stop() for link in links))
 
-    async def _try(self, tier: Tier) -> str | None:
-        """Start the server behind these walls; None where they hold, else why not."""
-        command = command_for(tier, self.width)
-        if isinstance(command, str):
-            return command
+    # ----------------------------------------------------------------------------------------- one server's jobs
+
+    async def _ran(self, libraries: Libraries, jobs: Sequence[Job]) -> dict[Job, Outcomes] | None:
+        """What came of these jobs. Where the server dies, those that had not begun are run in the next one, and then each of the
+        others alone, once: whoever was at work twice is lost."""
+        known: dict[Job, Outcomes] = {}
+        fresh, suspects = list(jobs), list[Job]()
+        for _ in range(STARTS):
+            if not fresh:
+                break
+            link = await self._link(libraries)
+            if link is None:
+                return missing(libraries, jobs) if libraries else None
+            told = await self._asked(link, fresh)
+            known |= {job: fate.outcomes for job, fate in told.items() if fate.outcomes is not None}
+            suspects += [job for job, fate in told.items() if fate.outcomes is None and fate.begun]
+            fresh = [job for job, fate in told.items() if fate.outcomes is None and not fate.begun]
+        for job in suspects:
+            async with self._alone:
+                link = await self._link(libraries)
+                outcomes = (await self._asked(link, [job]))[job].outcomes if link else None
+            known[job] = outcomes if outcomes is not None else (DIED,) * len(job.calls)
+        self.reason = None if len(known) == len(jobs) else "the sandbox's process died"
+        return known if len(known) == len(jobs) else None
+
+    async def _asked(self, link: Link, jobs: Sequence[Job]) -> dict[Job, Fate]:
+        link.used = time.monotonic()
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-                env={"PYTHONHASHSEED": "0"}, start_new_session=True, limit=LONGEST_ANSWER,
-            )  # fmt: skip
-            assert self._process.stdout
-            async with asyncio.timeout(START_S):
-                said = json.loads(await self._process.stdout.readline() or b"{}")
-        except (OSError, TimeoutError, ValueError) as problem:
-            await self._stop()
-            return str(problem) or "no answer in time"
-        if said.get("tier") != tier:
-            await self._stop()
-            return str(said.get("problem", "it ended at once"))
-        self._reader = asyncio.create_task(self._read(self._process.stdout), name="sandbox-reader")
+            async with asyncio.timeout(JOBS_S):
+                return dict(zip(jobs, await link.vote(jobs), strict=True))
+        except TimeoutError:
+            logger.warning("The sandbox's process hangs and is started anew.")
+            await link.stop()
+            return {job: Fate(None, begun=True) for job in jobs}
+        finally:
+            link.used = time.monotonic()
+
+    # --------------------------------------------------------------------------------------------------- servers
+
+    async def _link(self, libraries: Libraries) -> Link | None:
+        """A server that has loaded these libraries, started where there is none; None where none can be had."""
+        async with self._starting:
+            fitting = [which for which, link in self._links.items() if libraries <= which and link.alive]
+            if libraries in fitting or (libraries and fitting):
+                return self._links[libraries if libraries in fitting else min(fitting, key=len)]
+            if time.monotonic() < self._resting.get(libraries, 0.0):
+                return None
+            return await (self._started(libraries) if libraries else self._proven())
+
+    async def _proven(self) -> Link | None:
+        """The plain server, behind the best walls that hold."""
+        while self.tiers:
+            link = Link(Setting(self.tiers[0], self.width))
+            problem = await self._begun(PLAIN, link)
+            if problem is None:
+                self.tier, self.reason = self.tiers[0], None
+                return link
+            logger.info("Sandbox tier %s: %s", self.tiers[0], problem.words)
+            self.reason = f"no sandbox holds on this system ({self.tiers[0]}: {problem.words})"
+            if not problem.lasting:
+                return None
+            self.tiers = self.tiers[1:]
         return None
 
-    async def _read(self, answers: asyncio.StreamReader) -> None:
-        """Hand out outcomes until the server ends, then fail what is still open."""
-        with contextlib.suppress(
-            ValueError, KeyError, TypeError
-        ):  # the server never says such things; if it does, it is done for
-            while line := await answers.readline():
-                said = json.loads(line)
-                future = self._open.pop(said["id"], None)
-                if future and not future.done():
-                    future.set_result(tuple(map(str, said["outcomes"])))
-        for future in self._open.values():
-            if not future.done():
-                future.set_exception(ConnectionResetError("the sandbox ended"))
+    async def _started(self, libraries: Libraries) -> Link | None:
+        """One with libraries, behind the walls of the plain one."""
+        if self.tier is None:
+            return None
+        kept = sorted((link.used, which) for which, link in self._links.items() if which and not link.votes)
+        for _, which in kept[: max(0, len(self._links) - MOST_SERVERS)]:
+            await self._links.pop(which).stop()
+        link = Link(Setting(self.tier, self.width, modules(libraries), places(), first_uses(libraries)))
+        problem = await self._begun(libraries, link)
+        if problem:
+            logger.warning("The sandbox with %s: %s", ", ".join(sorted(libraries)), problem.words)
+            return None
+        self._ending = self._ending or asyncio.create_task(self._end_idle(), name="sandbox-idle")
+        return link
 
-    async def _stop(self) -> None:
-        process, self._process = self._process, None
-        reader, self._reader = self._reader, None
-        if reader:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
-        if process:
-            await ended(process)
+    async def _begun(self, libraries: Libraries, link: Link) -> Problem | None:
+        if old := self._links.pop(libraries, None):
+            await old.stop()
+        problem = await link.start()
+        if problem is None:
+            link.used = time.monotonic()
+            self._links[libraries] = link
+        elif libraries or not problem.lasting:
+            self._resting[libraries] = time.monotonic() + (LONG_REST_S if libraries else REST_S)
+        return problem
 
-
-def command_for(
-    tier: Tier, width: int, platform: str = sys.platform, environment: Mapping[str, str] = os.environ
-) -> list[str] | str:
-    """What to start for a tier, or why it cannot be had here."""
-    interpreter = getattr(sys, "_base_executable", "") or sys.executable
-    script = (
-        f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); from local_swarm.sandbox.server import main; main()"
-    )
-    command = [interpreter, "-s", "-S", "-B", "-P", "-c", script, tier, str(width)]
-    phone = hasattr(sys, "getandroidapilevel") or "TERMUX_VERSION" in environment
-    if phone or platform not in ("linux", "darwin"):
-        return "there is no isolation of processes on this system"
-    if (tier == "seatbelt") != (platform == "darwin"):
-        return f"not on {platform}"
-    if tier != "bubblewrap":
-        return command
-    program = shutil.which("bwrap")
-    return [*bubblewrap(program, interpreter), *command] if program else "bubblewrap is not installed"
+    async def _end_idle(self) -> None:
+        while True:
+            await asyncio.sleep(IDLE_S / 10)
+            async with self._starting:
+                for which in idle(self._links, time.monotonic()):
+                    await self._links.pop(which).stop()
 
 
-def bubblewrap(program: str, interpreter: str) -> list[str]:
-    """Bubblewrap's own walls: nothing of the system but, to be read, the interpreter with its libraries and this package."""
-    made = [
-        program,
-        "--unshare-all",
-        "--unshare-user",
-        "--die-with-parent",
-        "--new-session",
-        "--cap-drop",
-        "ALL",
-        "--clearenv",
-    ]
-    made += ["--setenv", "PYTHONHASHSEED", "0", "--uid", "65534", "--gid", "65534"]
-    places = ["/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", sys.base_prefix]
-    places += [str(Path(interpreter).resolve()), interpreter, str(PACKAGE)]
-    for place in dict.fromkeys(places):
-        made += ["--ro-bind-try", place, place]
-    return [*made, "--chdir", "/", "--"]
+def joined(groups: Mapping[Libraries, Sequence[Job]]) -> list[tuple[Libraries, list[Job]]]:
+    """The plain programs, and all others together: one server with all that they want."""
+    others = [job for which, group in groups.items() if which for job in group]
+    made = [(PLAIN, list(groups.get(PLAIN, ()))), (PLAIN.union(*groups), others)]
+    return [(which, some) for which, some in made if some]
+
+
+def lacking(outcomes: Outcomes) -> Libraries:
+    """The libraries that a program lacked and that are to be had here."""
+    named = {outcome[1:].partition(".")[0] for outcome in outcomes if outcome.startswith(UNKNOWN)}
+    return wanted(f"import {name}" for name in named)
+
+
+def idle(links: Mapping[Libraries, Link], now: float) -> list[Libraries]:
+    """Servers with libraries that nobody has asked for long."""
+    return [which for which, link in links.items() if which and not link.votes and now - link.used > IDLE_S]
+
+
+def missing(libraries: Iterable[str], jobs: Sequence[Job]) -> dict[Job, Outcomes]:
+    """Where a server with these libraries cannot be had, nothing is known of programs that import them."""
+    return {job: (f"?{min(libraries)}",) * len(job.calls) for job in jobs}

@@ -1,71 +1,61 @@
-"""The sandbox's own process: jobs in as lines of JSON, outcomes out, each program in a sealed child of its own.
+"""The sandbox's dispatcher: votes in as lines of JSON, outcomes out; it hands each program and its calls to a child of its own.
 
-Standard library alone, and all of it that a program may want is loaded before anything is sealed, since afterwards no file can be
-opened. Run as `python -c "... main()" TIER WIDTH` by `host`; not meant to be imported elsewhere.
+Standard library alone. The children are forked by the template, a process that this one starts and that never sees a job; here
+are the jobs, the clock and whose turn it is. Run as `python -c "... main()" SETTINGS` by `link`; not to be imported elsewhere.
 """
 
 from __future__ import annotations
 
-import gc
-import importlib
 import json
 import os
 import selectors
-import signal
 import socket
+import subprocess
 import sys
-import tempfile
 import time
-from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from local_swarm.sandbox import calls, macos
+from local_swarm.sandbox import calls, turns
+from local_swarm.sandbox.child import Child
+from local_swarm.sandbox.turns import Task, Vote
 
-if sys.platform == "linux":
-    from local_swarm.sandbox import system
-
-# What programs import; all else of the standard library is out of their reach.
-FAMILIAR = (
-    "abc", "array", "ast", "base64", "binascii", "bisect", "calendar", "cmath", "collections", "collections.abc",
-    "colorsys", "contextlib",
-    "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions", "functools", "hashlib",
-    "heapq", "hmac", "html",
-    "inspect", "io", "itertools", "json", "keyword", "locale", "logging", "math", "numbers", "operator", "os",
-    "pathlib", "pprint", "queue",
-    "random", "re", "secrets", "statistics", "string", "struct", "sys", "textwrap", "threading", "time", "timeit",
-    "traceback", "types", "typing",
-    "unicodedata", "unittest", "urllib.parse", "uuid", "warnings", "weakref", "zlib",
-    "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_16", "encodings.utf_32",
-    "encodings.unicode_escape", "stringprep",
-)  # fmt: skip
-MEMORY_BYTES = 256 << 20  # on top of what the server has mapped itself
-CPU_S = 3  # of one program with all its calls
-WALL_S = 4.0
-LONGEST_LINE = 1_000  # of an outcome
-MOST_OUTPUT = 100_000  # bytes from one program
-LONGEST_JOB = 4 << 20
+TICK_S = 0.01  # between two looks at the clock while somebody is at work
+QUANTUM_S = 0.01  # a program keeps its turn so long, call after call
+READY_S = 5.0  # for a child to be forked and sealed
+SPARE = 6  # children that wait for a program
+UNWELL_S = 1.0  # after a child ended that had no program, none is forked in advance
+MEMORY_BYTES = 768 << 20  # of all children together; then the largest ends
+TRIES = 3  # children that may fail before they have met their program
+LONGEST_LINE = 4 << 20  # from the daemon
 CHUNK = 1 << 16
-
-FOLDER = tempfile.gettempdir()
-LEAKY, NO_TIER = 3, 4  # exit codes
+STARTED_S = 60.0  # for the template, which the daemon does not wait for so long
+MODULES = ("system", "macos", "canonical", "scientific", "calls", "template")
+BOOT = """
+import json, os, sys, types
+def read(size):
+    data = b""
+    while len(data) < size:
+        more = os.read(0, size - len(data))
+        if not more:
+            os._exit(1)
+        data += more
+    return data
+told = json.loads(read(int(read(8), 16)))
+for name, source in told.pop("modules"):
+    made = sys.modules[name] = types.ModuleType(name)
+    made.__path__ = []
+    exec(compile(source, name, "exec"), made.__dict__)
+sys.modules["local_swarm.sandbox.template"].main(told)
+"""
 
 
 def main() -> None:
-    tier, width = sys.argv[1], int(sys.argv[2])
-    load_familiar()
-    try:
-        enclose(tier)
-    except OSError as problem:
-        say({"problem": str(problem)})
-        sys.exit(NO_TIER)
-    leaks = escapes()
-    say({"problem": f"not tight: {', '.join(leaks)}"} if leaks else {"tier": tier})
-    if leaks:
-        sys.exit(LEAKY)
-    Server(width).serve()
+    settings = json.loads(sys.argv[1])
+    control, problem = template(settings)
+    say({"problem": problem.get("problem", "it ended at once"), **problem} if "tier" not in problem else problem)
+    if control and "tier" in problem:
+        Server(control, settings["width"]).serve()
 
 
 def say(told: dict[str, Any]) -> None:
@@ -73,194 +63,238 @@ def say(told: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def load_familiar() -> None:
-    for name in FAMILIAR:
-        with suppress(ImportError):
-            importlib.import_module(name)
-    "".encode("idna")
-    time.strptime("2000", "%Y")  # loads what it needs at its first use
-    gc.collect()
-    gc.freeze()  # children share these pages for as long as nobody counts their references
-
-
-def enclose(tier: str) -> None:
-    """What the server itself gives up, once. With namespaces it goes on as the init of its own. Raises OSError."""
-    if sys.platform != "linux":
-        return
-    if tier == "namespaces":
-        system.unshare()
-        if child := os.fork():
-            signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGKILL))
-            os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF)
-        system.empty_root("/tmp" if os.path.isdir("/tmp") else "/proc")  # noqa: PTH112
-    if tier == "landlock" and not system.landlock_version():
-        raise OSError("Landlock: not in this kernel")  # seccomp alone would be one wall only
-    system.become_nobody()
-    system.die_with_parent()
-    system.no_new_privileges()
-
-
-def seal() -> None:
-    """What a child gives up before it meets a program: everything but computing. Raises OSError."""
-    if sys.platform == "darwin":
-        macos.seal(CPU_S)
-        return
-    system.limits(system.address_space() + MEMORY_BYTES, CPU_S, files=8)
-    with suppress(OSError):  # one more wall where the kernel has it; the next one stands alone too
-        system.no_files()
-    system.only(system.COMPUTING)
-
-
-def escapes() -> list[str]:
-    """What a sealed child can still do and must not; the names of it."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        os.close(reading)
-        try:
-            os.dup2(writing, 3)
-            seal()
-            os.write(3, " ".join(possible()).encode() + b".")
-        except BaseException as problem:
-            os.write(3, type(problem).__name__.encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as told:
-        found = told.read(1000).decode()
-    os.waitpid(child, 0)
-    return found.rstrip(".").split() if found.endswith(".") else [found or "silence"]
-
-
-def possible() -> list[str]:
-    attempts: dict[str, Callable[[], object]] = {
-        "read-file": lambda: os.close(os.open(sys.executable or "/bin/sh", os.O_RDONLY)),
-        "list-folder": lambda: os.listdir("/"),  # noqa: PTH208
-        "write-file": lambda: os.close(os.open(FOLDER + "/escape", os.O_CREAT | os.O_WRONLY)),
-        "network": lambda: socket.socket().close(),
-        "processes": fork_once,
-        "programs": lambda: os.execv(sys.executable or "/bin/sh", ["sh"]),
-        "signals": lambda: os.kill(os.getppid(), 0),
-    }
-    found = []
-    for name, attempt in attempts.items():
-        with suppress(OSError):
-            attempt()
-            found.append(name)
-    return found
-
-
-def fork_once() -> None:
-    if not os.fork():
-        os._exit(0)
-
-
-@dataclass(slots=True)
-class Child:
-    """A program at work. `told` are its outcomes so far, `rest` the beginning of the next."""
-
-    job: dict[str, Any]
-    pid: int
-    pipe: int
-    deadline: float
-    told: list[str] = field(default_factory=list)
-    rest: bytes = b""
-    received: int = 0
-
-    def take(self, data: bytes) -> bool:
-        """Note what came; False when it is more than any honest program has to say."""
-        self.received += len(data)
-        *lines, self.rest = (self.rest + data).split(b"\n")
-        wanted = len(self.job["calls"])
-        self.told += [line.decode("utf-8", "replace")[:LONGEST_LINE] for line in lines[: wanted - len(self.told)]]
-        return self.received <= MOST_OUTPUT
-
-    def answer(self, ending: str) -> dict[str, Any]:
-        """All outcomes; those that are missing are `ending`."""
-        missing = len(self.job["calls"]) - len(self.told)
-        return {"id": self.job["id"], "outcomes": [*self.told, *[ending] * missing]}
+def template(settings: dict[str, Any]) -> tuple[socket.socket | None, dict[str, Any]]:
+    """Start the process that children are forked from. The socket that it is asked by, and what it says of itself."""
+    control, theirs = socket.socketpair()
+    folders = [os.open(place, os.O_RDONLY) for place in settings["places"]]
+    shown = [f"/proc/self/fd/{folder}" for folder in folders] if sys.platform == "linux" else settings["places"]
+    package = Path(__file__).parent
+    modules = [("local_swarm", ""), ("local_swarm.sandbox", "")]
+    modules += [(f"local_swarm.sandbox.{name}", (package / f"{name}.py").read_text("utf-8")) for name in MODULES]
+    told = {key: settings[key] for key in ("tier", "libraries", "first_uses")} | {"places": shown, "modules": modules}
+    # As many threads as a library asks for would make the template impossible to fork.
+    single = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "BLIS")}
+    try:
+        subprocess.Popen(
+            [*settings["walls"], settings["interpreter"], "-s", "-S", "-B", "-P", "-c", BOOT],
+            stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", pass_fds=folders,
+            env={"PYTHONHASHSEED": "0", **single},
+        )  # fmt: skip
+    except OSError as problem:
+        return None, {"problem": str(problem)}
+    theirs.close()
+    for folder in folders:
+        os.close(folder)
+    control.settimeout(STARTED_S)
+    data = json.dumps(told).encode()
+    try:
+        control.sendall(b"%08x" % len(data) + data)
+        said = control.makefile("rb").readline()
+    except OSError as problem:
+        return None, {"problem": str(problem) or "no answer in time"}
+    control.settimeout(None)
+    return control, json.loads(said or b"{}")
 
 
 class Server:
-    """At most `width` programs at once, the others wait. Ends when its input does."""
+    """At most `width` calls at once, the others wait for their turns. Ends when its input does, or the template."""
 
-    def __init__(self, width: int) -> None:
-        self.width = width
-        self.waiting: deque[dict[str, Any]] = deque()
-        self.children: dict[int, Child] = {}
+    def __init__(self, control: socket.socket, width: int) -> None:
+        self.control, self.width = control, width
+        self.votes: dict[int, Vote] = {}
+        self.owners: dict[Child, tuple[Vote, Task]] = {}  # the children that have a program
+        self.children: dict[Task, Child] = {}
+        self.spare: list[Child] = []
+        self.failed: dict[Task, int] = {}
+        self.numbers = 0
+        self.unwell_until = 0.0
         self.selector = selectors.DefaultSelector()
-        self.unread = b""
+        self.unread = bytearray()
 
     def serve(self) -> None:
         os.set_blocking(0, False)
         self.selector.register(0, selectors.EVENT_READ)
+        self.selector.register(self.control, selectors.EVENT_READ)
+        self.restock()
+        looked = time.monotonic()
         while True:
-            soonest = min((child.deadline for child in self.children.values()), default=None)
-            patience = None if soonest is None else max(0.0, soonest - time.monotonic())
-            for key, _ in self.selector.select(patience):
-                if key.fd == 0 and not self.read_jobs():
-                    self.end()
-                    return
-                if key.fd in self.children:
-                    self.hear(self.children[key.fd])
-            now = time.monotonic()
-            for child in [one for one in self.children.values() if one.deadline <= now]:
-                self.finish(child, calls.LATE)
-            while self.waiting and len(self.children) < self.width:
-                self.begin(self.waiting.popleft())
+            busy = any(task.at_work for _, task in self.owners.values())
+            found = self.selector.select(TICK_S if busy else None)
+            for key, events in found:
+                if key.fileobj is self.control or (key.fd == 0 and not self.read_orders()):
+                    return  # nobody listens any more, or nobody forks
+                if isinstance(key.data, Child) and not key.data.closed:
+                    self.attend(key.data, events)
+            if (now := time.monotonic()) - looked >= TICK_S:
+                self.look(now)
+                looked = now
+            self.give_turns()
+            if not self.owners and now > self.unwell_until:
+                self.restock()
 
-    def read_jobs(self) -> bool:
+    # -------------------------------------------------------------------------------------------- the daemon's orders
+
+    def read_orders(self) -> bool:
+        """Take what the daemon says; False when it has gone."""
         data = os.read(0, CHUNK)
-        *lines, self.unread = (self.unread + data).split(b"\n")
-        self.waiting.extend(json.loads(line) for line in lines)
-        return bool(data) and len(self.unread) <= LONGEST_JOB
+        self.unread += data
+        if b"\n" in data:
+            *lines, rest = bytes(self.unread).split(b"\n")
+            self.unread = bytearray(rest)
+            for line in lines:
+                self.obey(json.loads(line))
+        return bool(data) and len(self.unread) <= LONGEST_LINE
 
-    def begin(self, job: dict[str, Any]) -> None:
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if not pid:
-            work(job, writing)
-        os.close(writing)
-        self.children[reading] = Child(job, pid, reading, time.monotonic() + WALL_S)
-        self.selector.register(reading, selectors.EVENT_READ)
+    def obey(self, order: dict[str, Any]) -> None:
+        """A job of a vote, or the end of one."""
+        number: int = order["vote"]
+        if "program" in order:
+            vote = self.votes.setdefault(number, Vote(number, time.monotonic()))
+            vote.tasks[order["job"]] = Task(order["job"], order["program"], tuple(order["calls"]))
+        elif over := self.votes.pop(number, None):
+            for task in over.tasks.values():
+                self.release(task)
 
-    def hear(self, child: Child) -> None:
-        data = os.read(child.pipe, CHUNK)
-        if not data:
-            self.finish(child, "!Died")
-        elif not child.take(data):
-            self.finish(child, "!TooMuch")
+    def finish(self, vote: Vote, task: Task) -> None:
+        """Every call of this program has its outcome."""
+        self.release(task)
+        del vote.tasks[task.place]
+        say({"vote": vote.number, "job": task.place, "outcomes": task.told})
 
-    def finish(self, child: Child, ending: str) -> None:
-        self.selector.unregister(child.pipe)
-        del self.children[child.pipe]
-        os.close(child.pipe)
-        with suppress(ProcessLookupError):
-            os.kill(child.pid, signal.SIGKILL)
-        os.waitpid(child.pid, 0)
-        say(child.answer(ending))
+    # -------------------------------------------------------------------------------------------------- children
 
-    def end(self) -> None:
-        for child in self.children.values():
-            with suppress(ProcessLookupError):
-                os.kill(child.pid, signal.SIGKILL)
+    def restock(self) -> None:
+        while len(self.spare) < SPARE:
+            self.spare.append(self.forked())
 
+    def forked(self) -> Child:
+        self.numbers += 1
+        child = Child(self.numbers, self.control)
+        self.selector.register(child.socket, selectors.EVENT_READ, child)
+        return child
 
-def work(job: dict[str, Any], pipe: int) -> None:
-    """In a child: keep one pipe, give up the rest, run the program. Never returns."""
-    try:
-        os.dup2(pipe, 3)
-        os.closerange(4, 1024)
-        for number in (0, 1, 2):
-            os.close(number)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        seal()
-        calls.outcomes(job["program"], job["calls"], lambda said: send(said.encode("utf-8", "replace")))
-    finally:
-        os._exit(0)
+    def release(self, task: Task) -> None:
+        """End the process of a program."""
+        self.failed.pop(task, None)
+        if child := self.children.pop(task, None):
+            self.drop(child)
 
+    def drop(self, child: Child) -> None:
+        self.owners.pop(child, None)
+        self.selector.unregister(child.socket)
+        child.end()
 
-def send(line: bytes) -> None:
-    line = line.replace(b"\n", b" ")[:LONGEST_LINE] + b"\n"
-    while line:
-        line = line[os.write(3, line) :]
+    def attend(self, child: Child, events: int) -> None:
+        """Send a child what is still to be sent, and hear it."""
+        if events & selectors.EVENT_WRITE:
+            self.send(child, b"")
+        if not events & selectors.EVENT_READ:
+            return
+        ready = child.ready
+        said = child.hear()
+        vote, task = self.owners.get(child, (None, None))
+        if said is None and child.ready:
+            return
+        if vote is None or task is None:
+            if said is not None:  # no child without a program has anything to say, but that it is ready
+                self.spare.remove(child)
+                self.drop(child)
+                self.unwell_until = time.monotonic() + UNWELL_S
+            return
+        if not ready and said == turns.DIED:
+            self.again(vote, task)
+        elif said is not None:
+            self.settle(vote, task, child, said)
+
+    def again(self, vote: Vote, task: Task) -> None:
+        """A child ended before it met its program: that is not the program's doing."""
+        times = self.failed.get(task, 0) + 1
+        self.release(task)
+        task.begun = task.at_work = False
+        self.failed[task] = times
+        if times >= TRIES:
+            task.fill(turns.DIED)
+            self.finish(vote, task)
+
+    # ----------------------------------------------------------------------------------------------------- turns
+
+    def give_turns(self) -> None:
+        while turn := turns.next_turn(self.votes.values(), self.width):
+            self.give(*turn)
+
+    def give(self, vote: Vote, task: Task) -> None:
+        """The next call, or the program itself."""
+        if not task.begun:
+            child = self.spare.pop(0) if self.spare else self.forked()
+            self.owners[child], self.children[task] = (vote, task), child
+            task.begun = True
+            say({"vote": vote.number, "job": task.place})
+        child = self.children[task]
+        task.at_work, task.asleep = True, False
+        child.began(time.monotonic())
+        self.send(child, child.framed(task.next_text))
+
+    def send(self, child: Child, data: bytes) -> None:
+        left, before = child.send(data), child.full
+        if left != before:
+            child.full = left
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if left else 0)
+            self.selector.modify(child.socket, events, child)
+
+    def settle(self, vote: Vote, task: Task, child: Child, outcome: str) -> None:
+        """A call has its outcome; the next follows at once while the turn lasts."""
+        if task.at_work:
+            self.charge(vote, task, child, time.monotonic())
+        if outcome in (turns.DIED, turns.TOO_MUCH) or not task.at_work:
+            task.fill(outcome if outcome == turns.DIED else turns.TOO_MUCH)
+        else:
+            task.idle_s += child.idle_s
+            task.take(outcome)
+        if task.ended:
+            self.finish(vote, task)
+        elif child.turn_s < QUANTUM_S:
+            self.give(vote, task)
+        else:
+            child.rests()
+
+    def charge(self, vote: Vote, task: Task, child: Child, now: float) -> None:
+        """The time since it was last charged, if it has its turn."""
+        passed = child.passed(now)
+        if not task.asleep:
+            task.used_s += passed
+            vote.spent_s += passed
+
+    # ----------------------------------------------------------------------------------------------------- clock
+
+    def look(self, now: float) -> None:
+        """Whoever has had enough is ended: calls, votes, and the largest where memory runs out."""
+        for child, (vote, task) in list(self.owners.items()):
+            if not child.ready:
+                if now - child.made > READY_S:
+                    self.again(vote, task)
+                continue
+            spent = child.look(now)
+            if not task.at_work:
+                if spent.loafing:  # it has answered and goes on computing
+                    task.fill(turns.TOO_MUCH)
+                    self.finish(vote, task)
+                continue
+            self.charge(vote, task, child, now)
+            task.asleep = spent.asleep
+            if turns.out_of_time(task, spent.wall_s, spent.worked_s, spent.waited_s, spent.in_all_s):
+                task.fill(calls.LATE)
+                self.finish(vote, task)
+        for vote in [one for one in self.votes.values() if one.tasks and one.enough(now, self.width)]:
+            for task in list(vote.tasks.values()):
+                task.fill(calls.LATE)
+                self.finish(vote, task)
+        self.bound_memory()
+
+    def bound_memory(self) -> None:
+        sizes = {child: child.memory_bytes() for child in self.owners}
+        while sum(sizes.values()) > MEMORY_BYTES:
+            largest = max(sizes, key=sizes.__getitem__)
+            del sizes[largest]
+            vote, task = self.owners[largest]
+            task.fill("!MemoryError")
+            self.finish(vote, task)

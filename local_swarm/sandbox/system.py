@@ -31,14 +31,17 @@ O_PATH = 0o10000000
 # System calls by number: (x86-64, arm64); None where the processor does not have one of that name.
 CALLS: dict[str, tuple[int | None, int | None]] = {
     "read": (0, 63), "write": (1, 64), "close": (3, 57), "fstat": (5, 80), "lseek": (8, 62), "mmap": (9, 222),
-    "mprotect": (10, 226), "munmap": (11, 215), "brk": (12, 214), "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135),
+    "mprotect": (10, 226), "munmap": (11, 215), "brk": (12, 214),
     "rt_sigreturn": (15, 139), "mremap": (25, 216), "madvise": (28, 233), "sched_yield": (24, 124), "nanosleep": (35, 101),
-    "setitimer": (38, 103), "getitimer": (36, 102), "getpid": (39, 172), "gettid": (186, 178), "exit": (60, 93),
+    "getpid": (39, 172), "gettid": (186, 178), "exit": (60, 93),
     "exit_group": (231, 94), "gettimeofday": (96, 169), "getrusage": (98, 165), "times": (100, 153), "time": (201, None),
-    "sigaltstack": (131, 132), "futex": (202, 98), "restart_syscall": (219, 128), "clock_gettime": (228, 113),
+    "futex": (202, 98), "restart_syscall": (219, 128), "clock_gettime": (228, 113),
     "clock_getres": (229, 114), "clock_nanosleep": (230, 115), "getrandom": (318, 278), "getuid": (102, 174),
     "geteuid": (107, 175), "getgid": (104, 176), "getegid": (108, 177), "getppid": (110, 173),
-    # beyond computing, for programs that are still to be started
+    # beyond computing, for programs that are still to be started; what has to do with signals and timers comes first, since a
+    # program that may block signals or stop its timer is out of reach of the clock within
+    "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "setitimer": (38, 103), "getitimer": (36, 102),
+    "sigaltstack": (131, 132),
     "pread64": (17, 67), "readv": (19, 65), "writev": (20, 66), "pwrite64": (18, 68), "access": (21, None),
     "dup": (32, 23), "dup2": (33, None), "dup3": (292, 24),
     "openat": (257, 56), "open": (2, None), "stat": (4, None), "lstat": (6, None), "newfstatat": (262, 79), "statx": (332, 291),

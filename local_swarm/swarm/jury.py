@@ -10,13 +10,15 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from local_swarm.confined.process import Confined, Unconfined
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.sandbox.job import Job, Outcomes
 from local_swarm.swarm.ballots import Embed
-from local_swarm.swarm.behaviour.evidence import Evidence, Trial, trial
+from local_swarm.swarm.behaviour.evidence import UNKNOWN, Evidence, Trial
 from local_swarm.swarm.consensus import EARLY, decided, elect
-from local_swarm.swarm.extract import Answer, extract
+from local_swarm.swarm.extract import Answer
 from local_swarm.swarm.question import Question
+from local_swarm.swarm.reading import readings
 from local_swarm.swarm.reliability import Reliability
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.types import Candidate, Election, Strategy
@@ -40,8 +42,14 @@ class Brief:
     weights: Mapping[str, float | None]
 
     def elect(self, candidates: Sequence[Candidate]) -> Election:
+        try:
+            return self._elect(candidates, self.embed)
+        except OSError:  # the embedding model's process is lost: words decide
+            return self._elect(candidates, None)
+
+    def _elect(self, candidates: Sequence[Candidate], embed: Embed | None) -> Election:
         return elect(
-            [self._weighed(one) for one in candidates], self.strategy, self.embed, question=self.question,
+            [self._weighed(one) for one in candidates], self.strategy, embed, question=self.question,
             evidence=self._evidence(candidates), answers=[self.answers[one] for one in candidates],
         )  # fmt: skip
 
@@ -68,7 +76,8 @@ class Jury:
     """Whoever is to decide between candidates asks it: the swarm, the `vote` command, the benchmark, a federation.
 
     `reliability` is what it learns of the voters from one election to the next, None to learn nothing. `embedding_wait_s`:
-    how long strategy `similarity` waits for the embedding model.
+    how long strategy `similarity` waits for the embedding model. `confined`: who reads foreign text, by default this very
+    process; its owner closes it.
     """
 
     def __init__(
@@ -77,8 +86,10 @@ class Jury:
         embedder: Embedder,
         reliability: Reliability | None = None,
         embedding_wait_s: float = 30.0,
+        confined: Confined | None = None,
     ) -> None:
         self.sandbox, self.embedder, self.reliability = sandbox, embedder, reliability
+        self.confined = confined or Unconfined()
         self.embedding_wait_s = embedding_wait_s
         self._known: OrderedDict[Job, Outcomes] = OrderedDict()
 
@@ -87,8 +98,11 @@ class Jury:
         brief = await self.brief(question, candidates, strategy)
         quick = brief.embed is None and strategy != "similarity" and (len(candidates) == 1 or short(candidates))
         election = brief.elect(candidates) if quick else await asyncio.to_thread(brief.elect, candidates)
-        if strategy == "auto" and len(candidates) > 1 and brief.answers[candidates[election.winner]].kind == "text":
+        prose = brief.answers[candidates[election.winner]].kind == "text"
+        if len(candidates) > 1 and (strategy == "similarity" or (strategy == "auto" and prose)):
             self.embedder.begin()  # the next prose will be compared by meaning
+            if brief.embed is None and election.note is None and (strategy == "similarity" or self.embedder.source.expected):
+                election = replace(election, note=self.embedder.source.lack("their words" if prose else "structure"))
         if self.reliability and strategy == "auto":
             self.reliability.learn(election)
         return election
@@ -104,9 +118,7 @@ class Jury:
 
     async def brief(self, question: Question, candidates: Sequence[Candidate], strategy: Strategy = "auto") -> Brief:
         """All that can be found out of these candidates, for as many votes on some of them as are wanted."""
-        long = len(candidates) > 1 and not short(candidates)
-        answers = await asyncio.to_thread(extracted, candidates, question) if long else extracted(candidates, question)
-        evidence = await self._evidence(question, candidates, answers, strategy)
+        answers, evidence = await self._read(question, candidates, strategy)
         if strategy == "similarity":
             self.embedder.begin()
             embed = await asyncio.to_thread(self.embedder.function, self.embedding_wait_s)
@@ -127,21 +139,29 @@ class Jury:
         """What is known of the voters."""
         return {one.voter: self.reliability.weight(one.voter) for one in candidates} if self.reliability else {}
 
-    async def _evidence(
-        self, question: Question, candidates: Sequence[Candidate], answers: Sequence[Answer], strategy: Strategy
-    ) -> Evidence | None:
-        """What the candidates' programs do, where they are programs and that can be found out."""
-        if strategy not in ("auto", "behaviour") or len(candidates) < 2:
-            return None
-        usable = [
-            answer if candidate.finish_reason != "length" else Answer("text", "", complaint="cut")
-            for candidate, answer in zip(candidates, answers, strict=True)
-        ]
-        plan = await asyncio.to_thread(trial, question, usable)
-        if plan is None or not plan.calls:
-            return Evidence(note=f"{NOT_RUN}no function to call was found.")
-        told = await self._run(plan)
-        return plan.evidence(told) if told is not None else Evidence(note=f"{NOT_RUN}{self.sandbox.reason}.")
+    async def answers(self, question: Question, candidates: Sequence[Candidate]) -> Sequence[Answer]:
+        """What each of them really answers."""
+        return (await readings(question, candidates, False, self.confined)).answers
+
+    async def _read(
+        self, question: Question, candidates: Sequence[Candidate], strategy: Strategy
+    ) -> tuple[Sequence[Answer], Evidence | None]:
+        """What the candidates answer, and what their programs do, where they are programs and that can be found out."""
+        if len(candidates) == 1:  # there is nothing to compare it with
+            text = candidates[0].text.strip()
+            said = bool(text or candidates[0].tool_calls)
+            return [Answer("text", text, complaint=None if said else "empty")], None
+        runs = strategy in ("auto", "behaviour")
+        read = await readings(question, candidates, runs, self.confined)
+        if not runs:
+            return read.answers, None
+        if read.trial is None or not read.trial.calls:
+            return read.answers, Evidence(note=read.note or f"{NOT_RUN}no function to call was found.")
+        told = await self._run(read.trial)
+        if told is None:
+            return read.answers, Evidence(note=f"{NOT_RUN}{self.sandbox.reason}.")
+        found = read.trial.evidence(told)
+        return read.answers, found if found.note or not read.note else replace(found, note=read.note)
 
     async def _run(self, plan: Trial) -> dict[str, Outcomes] | None:
         jobs = plan.jobs
@@ -152,13 +172,12 @@ class Jury:
                 return None
             self._known.update(zip(new, found, strict=True))
         told = {program: self._known[job] for program, job in jobs.items()}
+        for job in new:  # what is missing now may be there the next time
+            if any(outcome.startswith(UNKNOWN) for outcome in self._known[job]):
+                del self._known[job]
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return told
-
-
-def extracted(candidates: Sequence[Candidate], question: Question) -> list[Answer]:
-    return [extract(candidate, question) for candidate in candidates]
 
 
 def short(candidates: Sequence[Candidate]) -> bool:

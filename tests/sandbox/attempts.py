@@ -16,10 +16,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from local_swarm.sandbox.host import Sandbox
-from local_swarm.sandbox.job import Job
+from local_swarm.sandbox.host import PLAIN, Sandbox
+from local_swarm.sandbox.job import Job, Outcomes
 
-REFUSED = "!"  # every outcome is an exception
+REFUSED = "!"  # the outcome is an exception
+ABSENT = "?"  # or a module that is not here
 LATE = "~"
 ENDED = "!Died"
 
@@ -31,7 +32,7 @@ class Attempt:
     name: str
     program: str
     calls: tuple[str, ...]
-    may: tuple[str, ...] = (REFUSED,)
+    may: tuple[str, ...] = (REFUSED, ABSENT)
     slow: bool = False  # takes seconds of processor time, whatever the walls are made of
 
 
@@ -75,7 +76,7 @@ ATTEMPTS = (
             "        except BaseException:\n            pass", ("f()", "f()"), (LATE, ENDED), slow=True),
     Attempt("loop with its clock taken away", "import signal\ndef f():\n    signal.setitimer(signal.ITIMER_PROF, 0)\n"
             "    signal.setitimer(signal.ITIMER_REAL, 0)\n    signal.signal(signal.SIGPROF, signal.SIG_IGN)\n    while True:\n        pass",
-            ("f()", "f()"), (LATE, ENDED), slow=True),
+            ("f()", "f()"), (LATE, ENDED, REFUSED), slow=True),
     Attempt("loop within the interpreter", "", ("sum(range(10**12))", "10**10**9"), (LATE, ENDED, REFUSED), slow=True),
     Attempt("sleeps", "import time", ("time.sleep(1000)", "time.sleep(1000)"), (LATE,), slow=True),
     Attempt("endless output", "import sys\ndef f():\n    while True:\n        print('x' * 1000)\ndef g():\n    while True:\n"
@@ -101,7 +102,7 @@ ATTEMPTS = (
     Attempt("takes its environment apart", "import builtins, sys\nfor m in list(sys.modules.values()):\n"
             "    for n in ('canonical', 'outcomes', 'one', 'within', 'seal', 'send'):\n        if hasattr(m, n):\n"
             "            setattr(m, n, lambda *a, **k: '=fake')\nbuiltins.len = builtins.repr = builtins.str = builtins.isinstance = lambda *a: 1",
-            ("0", "1"), ("=", REFUSED)),
+            ("0", "1"), ("=", REFUSED, LATE)),
 )  # fmt: skip
 
 HONEST = Job("def f(x):\n    return x * 2", ("f(2)", "f('a')", "f([1])"))
@@ -134,20 +135,23 @@ async def tried(tier: str, thorough: bool) -> dict[str, object]:
             Job(filled(one.program, port, marker), tuple(filled(call, port, marker) for call in one.calls))
             for one in attempts
         ]
-        process = sandbox._process
+        link = sandbox._links[PLAIN]
+        process = link.process
         assert process
         first = await sandbox.run([HONEST])
-        told = await sandbox.run([*jobs, HONEST, LIAR])
-        last = await sandbox.run([HONEST])
-        same = sandbox._process is process and process.returncode is None
+        told: list[Outcomes] = []
+        for job in jobs:  # each in a vote of its own, since a vote has two seconds
+            told += await sandbox.run([job, HONEST]) or []
+        last = await sandbox.run([HONEST, LIAR]) or []
+        same = sandbox._links[PLAIN] is link and process.returncode is None
         try:
             listener.accept()
             reached = True
         except TimeoutError:
             reached = False
         found: dict[str, object] = {
-            "user": os.getuid(), "tier": sandbox.tier, "outcomes": dict(zip([one.name for one in attempts], told or [], strict=False)),
-            "liar": told and told[-1], "honest": [first, told and told[-2], last], "same": same,
+            "user": os.getuid(), "tier": sandbox.tier, "outcomes": dict(zip([one.name for one in attempts], told[::2], strict=True)),
+            "liar": last[1], "honest": [*(first or []), *told[1::2], last[0]], "same": same,
             "reached": reached, "marker": marker.read_text(), "left": [p for p in ("/tmp/ESCAPED", "ESCAPED") if Path(p).exists()],
         }  # fmt: skip
         await sandbox.close()

@@ -100,7 +100,7 @@ def test_nothing_outside_was_touched(tier: str, user: str) -> None:
 def test_the_server_survives_and_others_are_not_disturbed(tier: str, user: str) -> None:
     found = behind(tier, user)
     honest = ["=4", "='aa'", "=[1,1,]"]
-    assert found["same"] and found["honest"] == [[honest], honest, [honest]]
+    assert found["same"] and [told for told in found["honest"] if told != honest] == []
 
 
 @pytest.mark.parametrize(("tier", "user"), WALLS)

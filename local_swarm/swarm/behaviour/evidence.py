@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -15,6 +15,8 @@ from local_swarm.swarm.extract import Answer
 from local_swarm.swarm.question import PYTHON, Question, function, function_names
 
 RUNS: dict[str, Language] = {**dict.fromkeys(PYTHON, "python"), **LANGUAGES}
+UNKNOWN = "?"  # begins the outcome of a call for which a module is not here; its name follows
+MOST_NAMED = 3  # of such modules
 MOST_GIVEN = 12  # of the inputs that come with a question
 
 
@@ -24,6 +26,11 @@ class Behaviour:
 
     passed: int
     outcomes: Outcomes
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nothing can be said of it: a module that it needs is not here."""
+        return bool(self.outcomes) and all(outcome.startswith(UNKNOWN) for outcome in self.outcomes)
 
     @property
     def constant(self) -> bool:
@@ -67,7 +74,19 @@ class Trial:
                 outcome == f"={example.wanted}" for outcome, example in zip(outcomes, self.examples, strict=False)
             )
             made[index] = Behaviour(passed, outcomes)
-        return Evidence(len(self.examples), made)
+        return Evidence(len(self.examples), made, missing(made.values()))
+
+
+def missing(did: Iterable[Behaviour]) -> str | None:
+    """A sentence that names the modules that were not here, None where there were all."""
+    told = Counter(
+        outcome[1:].partition(".")[0] for one in did for outcome in one.outcomes if outcome.startswith(UNKNOWN)
+    )
+    if not told:
+        return None
+    names = sorted(told, key=lambda name: (-told[name], name))[:MOST_NAMED]
+    are = "are" if len(names) > 1 else "is"
+    return f"The candidates were compared by structure, not by what they do: {' and '.join(names)} {are} missing."
 
 
 def trial(question: Question, answers: Sequence[Answer]) -> Trial | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local_swarm.swarm.ballots import Ballot, Matrix, Outcome, around_leaders, electable
-from local_swarm.swarm.behaviour.evidence import Behaviour, Evidence
+from local_swarm.swarm.behaviour.evidence import UNKNOWN, Behaviour, Evidence
 from local_swarm.swarm.similarity.structure import structural
 
 HEAD_START = 0.05  # of the anchor, where there are no examples
@@ -22,21 +22,26 @@ RAISING = 0.05  # taken from programs that raise an error wherever another gives
 LIKENESS = 0.1  # weight of the likeness of syntax
 RELIABLE = 0.02  # weight of what is known of the voter: it breaks ties and no more
 SILENT = "=None"
-NOTHING, ERROR = -1, -2  # in place of a value's number
+NOTHING, ERROR, NOT_KNOWN = -1, -2, -3  # in place of a value's number
+AGREED = 0.5  # of the inputs: programs that give the same on more of them agree
 
 Numbers = NDArray[np.int64]
 
 
 def by_behaviour(ballots: Sequence[Ballot], evidence: Evidence) -> Outcome | None:
-    """None where the programs say nothing: none ran, or none gave a value."""
-    able = [ballot for ballot in electable(ballots) if ballot.index in evidence.behaviours]
+    """None where the programs say nothing: none ran, or none gave a value. A program that needs what is not here is not elected
+    and counts against nobody; where most are such, those that ran must agree, or pass examples, to be heard."""
+    ran = [ballot for ballot in electable(ballots) if ballot.index in evidence.behaviours]
+    able = [ballot for ballot in ran if not evidence.behaviours[ballot.index].unknown]
     did = [evidence.behaviours[ballot.index] for ballot in able]
     if not any(spoke(behaviour) or behaviour.passed for behaviour in did):
+        return None
+    if len(ran) - len(able) > len(able) and not agreed(did):
         return None
     best = max(behaviour.passed for behaviour in did)
     shown = best > 0
     table = values(did)
-    equal, raised = equality(table), (table == ERROR).mean(axis=1)
+    equal, raised = equality(table), (table == ERROR).sum(axis=1) / np.maximum((table != NOT_KNOWN).sum(axis=1), 1)
     alike = structural([ballot.answer for ballot in able])
     score = [
         backing(at, equal) + LIKENESS * backing(at, alike) - CONSTANT * one.constant - RAISING * raised[at]
@@ -48,6 +53,12 @@ def by_behaviour(ballots: Sequence[Ballot], evidence: Evidence) -> Outcome | Non
     rest = [[ballot] for ballot in ballots if ballot not in able]
     passed = did[winner].passed / evidence.examples if evidence.examples else None
     return Outcome(able[winner], [*groups, *rest], "behaviour", backing(winner, equal), passed)
+
+
+def agreed(did: Sequence[Behaviour]) -> bool:
+    """Whether what these did is worth something without the others: one passes examples, or two agree on most inputs."""
+    equal = equality(values(did)) - np.eye(len(did))
+    return any(behaviour.passed for behaviour in did) or bool((equal > AGREED).any())
 
 
 def spoke(behaviour: Behaviour) -> bool:
@@ -63,18 +74,23 @@ def values(did: Sequence[Behaviour]) -> Numbers:
     """What each gave on each input (n, inputs), a number for each value, the same for equal ones. Inputs that give nobody a value
     are left out: they are our mistake; where there are only such, one remains on which nobody has any."""
     numbers: dict[str, int] = {SILENT: NOTHING}
-    table = np.array([
-        [numbers.setdefault(told, len(numbers)) if told.startswith("=") else ERROR for told in behaviour.outcomes]
-        for behaviour in did
-    ], np.int64)  # fmt: skip
+    table = np.array([[number(told, numbers) for told in behaviour.outcomes] for behaviour in did], np.int64)
     kept = table[:, (table > NOTHING).any(axis=0)]
     return kept if kept.size else np.full((len(did), 1), NOTHING)
 
 
+def number(told: str, numbers: dict[str, int]) -> int:
+    if told.startswith(UNKNOWN):
+        return NOT_KNOWN
+    return numbers.setdefault(told, len(numbers)) if told.startswith("=") else ERROR
+
+
 def equality(table: Numbers) -> Matrix:
-    """Shares (n, n) of the inputs on which two programs give the same value; errors and None are no values."""
+    """Shares (n, n) of the inputs on which two programs give the same value, of those on which both are known; errors and None
+    are no values."""
     equal = (table[:, None, :] == table[None, :, :]) & (table > NOTHING)[:, None, :]
-    shares: Matrix = equal.mean(axis=2)
+    known = (table[:, None, :] != NOT_KNOWN) & (table[None, :, :] != NOT_KNOWN)
+    shares: Matrix = equal.sum(axis=2) / np.maximum(known.sum(axis=2), 1)
     return shares
 
 
