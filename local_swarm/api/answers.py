@@ -14,6 +14,7 @@ from fastapi.responses import Response
 
 from local_swarm.api.status import Status
 from local_swarm.errors import ModelNotFound
+from local_swarm.limits import LONGEST_NAME
 from local_swarm.types import Accepted, Election, Event, Prompt, Voice
 
 VOTE, FAST = "swarm", "swarm-fast"
@@ -31,13 +32,15 @@ def model_names(now: Status) -> list[str]:
 def check(name: str, now: Status) -> None:
     if name not in model_names(now):
         raise ModelNotFound(
-            f"The model {name!r} does not exist here. There are: {', '.join(model_names(now))}.", param="model"
+            f"The model {name[:LONGEST_NAME]!r} does not exist here. There are: {', '.join(model_names(now))}.",
+            param="model",
         )
 
 
 def session(request: Request) -> str | None:
     """Whose turn it is: a client's own name for its conversation, where it tells one."""
-    return request.headers.get("x-session-id") or request.headers.get("x-session-affinity")
+    named = request.headers.get("x-session-id") or request.headers.get("x-session-affinity")
+    return named[:LONGEST_NAME] if named else None
 
 
 def identifier() -> str:

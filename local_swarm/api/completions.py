@@ -15,6 +15,7 @@ from local_swarm.api.replies import SLICE, Reply, Sent, by_agreement, error_body
 from local_swarm.api.schemas import SampledRequest
 from local_swarm.api.streams import COMMENT, DONE, KEEP_ALIVE_S, line, with_pauses
 from local_swarm.errors import BadRequest, SwarmError
+from local_swarm.limits import MOST_NUMBER, MOST_TOP, bounded
 from local_swarm.types import Candidate, Delta, Election, Event, Prompt, TokenLogprob, Voice
 
 USUAL_TOKENS = 16  # what OpenAI's API writes where nobody says how much
@@ -22,11 +23,16 @@ MOST_PROMPTS = 64
 
 
 class CompletionRequest(SampledRequest):
-    prompt: str | list[str] | list[int] | list[list[int]] = ""
+    prompt: (
+        str
+        | Annotated[list[str], Field(fail_fast=True)]
+        | Annotated[list[int], Field(fail_fast=True)]
+        | Annotated[list[list[int]], Field(fail_fast=True)]
+    ) = ""
     suffix: str | None = None
-    max_tokens: Annotated[int, Field(ge=0)] | None = None
+    max_tokens: Annotated[int, Field(ge=0, le=MOST_NUMBER)] | None = None
     echo: bool | None = None
-    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    logprobs: Annotated[int, Field(ge=0, le=MOST_TOP)] | None = None
     best_of: int | None = None
 
     def prompts(self, fast: bool, session: str | None) -> list[Prompt]:
@@ -34,7 +40,7 @@ class CompletionRequest(SampledRequest):
         if self.max_tokens == 0 and not self.echo:
             raise BadRequest("max_tokens must be at least 1, but with echo.", param="max_tokens")
         return [
-            Prompt(
+            bounded(Prompt(
                 messages=(),
                 text=text,
                 suffix=self.suffix,
@@ -44,7 +50,7 @@ class CompletionRequest(SampledRequest):
                 early=not (self.swarm and self.swarm.early is False),
                 session=session or self.prompt_cache_key or self.user,
                 scored=bool(self.echo) and self.logprobs is not None,
-            )
+            ))
             for text in self.texts()
         ]  # fmt: skip
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from local_swarm.api.schemas import Wire
+from local_swarm.api.schemas import Name, Wire
 from local_swarm.errors import BadRequest
 from local_swarm.types import Embedded
 
@@ -24,8 +24,13 @@ class Embeds(Protocol):
 
 
 class EmbeddingsRequest(Wire):
-    input: str | list[str] | list[int] | list[list[int]]
-    model: str | None = None
+    input: (
+        str
+        | Annotated[list[str], Field(fail_fast=True)]
+        | Annotated[list[int], Field(fail_fast=True)]
+        | Annotated[list[list[int]], Field(fail_fast=True)]
+    )
+    model: Name | None = None
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Field(ge=1)] | None = None
 

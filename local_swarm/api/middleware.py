@@ -1,7 +1,8 @@
 """Requests in, only those that may be made out: from this machine or with the key, of bearable size, in bearable time.
 
 A web page anywhere can make a browser send requests to 127.0.0.1 (DNS rebinding; CVE-2024-28224 in a neighbour). It cannot
-choose the Host and Origin headers, so both must name this machine.
+choose the Host and Origin headers, so both must name this machine: in the one way in which clients write it, not in any that
+could be read as doing so.
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
-import json
+import re
 import time
 from collections.abc import Callable, Iterable
-from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from local_swarm.api.bodies import encoded
 from local_swarm.api.replies import error_body
-from local_swarm.errors import Forbidden, SwarmError, TooLarge, TooSlow, Unauthorized
+from local_swarm.errors import BadRequest, Forbidden, SwarmError, TooLarge, TooSlow, Unauthorized
+from local_swarm.intake import Intake, TooDeep, TooMuch
 
+MOST_BYTES = 16 << 20  # of a request: a text of this length is read in about 30 ms, during which nobody else is served
+AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?)(?::([0-9]{1,5}))?")
+MACHINES = ("/mcp",)  # paths for programs alone, where a web page is welcome only if it was named
 OPEN_PATHS = (
     "/health",
     "/",
@@ -32,7 +37,7 @@ COUNTED = (
 
 
 async def refuse(problem: SwarmError, send: Send) -> None:
-    body = json.dumps(error_body(problem)).encode()
+    body = encoded(error_body(problem))
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if isinstance(problem, Unauthorized):
         headers.append((b"www-authenticate", b"Bearer"))
@@ -60,13 +65,16 @@ class Gate:
 
     def judge(self, scope: Scope) -> SwarmError | None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        host, origin = headers.get(b"host", ""), headers.get(b"origin")
-        if not self.ours(host_of("//" + host)):
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
+        host = ", ".join(hosts)
+        if len(hosts) != 1 or not self.ours(host_of(host)):
             return Forbidden(
-                f"The Host header {host!r} does not name this machine. Call http://127.0.0.1 or http://localhost."
+                f"The Host header {host[:200]!r} does not name this machine. Call http://127.0.0.1 or http://localhost."
             )
-        if origin is not None and not self.welcome(origin):
-            return Forbidden(f"Web pages from {origin!r} may not call this server.")
+        origin = ", ".join(origins) if origins else None
+        if origin is not None and not (self.named(origin) if self.closed(scope["path"]) else self.welcome(origin)):
+            return Forbidden(f"Web pages from {origin[:200]!r} may not call this server.")
         asks_leave = scope.get("method") == "OPTIONS" and origin is not None  # browsers send no key along with that
         if self.key and scope["path"] not in OPEN_PATHS and not asks_leave and not self.knows_key(headers):
             return Unauthorized(
@@ -75,11 +83,22 @@ class Gate:
         return None
 
     def ours(self, host: str | None) -> bool:
-        return self.hosts is None or (host is not None and (host in self.hosts or is_loopback(host)))
+        return host is not None and (self.hosts is None or host in self.hosts or is_loopback(host))
+
+    def named(self, origin: str) -> bool:
+        """Whether the user has let that page in, by its own name: `null` is the name of any."""
+        return origin.lower() != "null" and origin.lower() in self.origins
 
     def welcome(self, origin: str) -> bool:
-        host = host_of(origin)
-        return origin.lower() in self.origins or (host is not None and is_loopback(host))
+        """A page of this machine, or one that the user has let in."""
+        scheme, _, rest = origin.lower().partition("://")
+        host = host_of(rest) if scheme in ("http", "https") else None
+        return self.named(origin) or (host is not None and is_loopback(host))
+
+    def closed(self, path: str) -> bool:
+        """MCP is spoken by programs, which send no Origin, or by pages through a program. Whatever page runs on some port of this
+        machine must not drive tools, so there it has to be named."""
+        return any(path == one or path.startswith(one + "/") for one in MACHINES)
 
     def knows_key(self, headers: dict[bytes, str]) -> bool:
         """Compared in a time that does not depend on how much of it is right."""
@@ -88,20 +107,30 @@ class Gate:
 
 
 class Bounds:
-    """No request may be larger than `most_bytes` or take longer than `read_s` to arrive; no client may leave a piece of its
-    answer unread for `write_s`."""
+    """No request may be larger than `most_bytes`, have more in it than is read, or take longer than `read_s` to arrive; no client
+    may leave a piece of its answer unread for `write_s`. Bodies are passed on without half characters."""
 
-    def __init__(self, app: ASGIApp, most_bytes: int = 32 << 20, read_s: float = 60.0, write_s: float = 120.0) -> None:
+    def __init__(
+        self, app: ASGIApp, most_bytes: int = MOST_BYTES, read_s: float = 60.0, write_s: float = 120.0
+    ) -> None:
         self.app, self.most_bytes, self.read_s, self.write_s = app, most_bytes, read_s, write_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if any(
+            name == b"content-encoding" and value.lower() != b"identity" for name, value in scope.get("headers", ())
+        ):
+            await refuse(BadRequest("The request body must not be compressed."), send)
+            return
         began = False
+        refused = list[SwarmError]()
 
         async def writing(message: Message) -> None:
             nonlocal began
+            if refused and not began:
+                return  # whatever the application makes of it
             began = True
             try:
                 async with asyncio.timeout(self.write_s):
@@ -110,14 +139,20 @@ class Bounds:
                 raise OSError("The client does not read its answer.") from None
 
         try:
-            await self.app(scope, self._reading(receive), writing)
-        except (TooLarge, TooSlow) as problem:
-            if not began:
-                await refuse(problem, send)
+            await self.app(scope, self._reading(receive, refused), writing)
+        except SwarmError as problem:
+            if problem not in refused:
+                raise
+        if refused and not began:
+            await refuse(refused[0], send)
 
-    def _reading(self, receive: Receive) -> Receive:
+    def _reading(self, receive: Receive, refused: list[SwarmError]) -> Receive:
         until = time.monotonic() + self.read_s
-        size, done = 0, False
+        size, done, intake = 0, False, Intake()
+
+        def no(problem: SwarmError) -> SwarmError:
+            refused.append(problem)
+            return problem
 
         async def bounded() -> Message:
             nonlocal size, done
@@ -127,12 +162,21 @@ class Bounds:
                 async with asyncio.timeout(max(0.0, until - time.monotonic())):
                     message = await receive()
             except TimeoutError:
-                raise TooSlow(f"The request did not arrive within {self.read_s:.0f} seconds.") from None
-            size += len(message.get("body", b""))
+                raise no(TooSlow(f"The request did not arrive within {self.read_s:.0f} seconds.")) from None
+            if message["type"] != "http.request":
+                return message
+            body = message.get("body", b"")
+            size += len(body)
             done = not message.get("more_body", False)
             if size > self.most_bytes:
-                raise TooLarge(f"The request is larger than {self.most_bytes >> 20} MiB.")
-            return message
+                raise no(TooLarge(f"The request is larger than {self.most_bytes >> 20} MiB."))
+            try:
+                read = intake.feed(body)
+                return {**message, "body": read + intake.end() if done else read}
+            except TooDeep as problem:
+                raise no(BadRequest(f"The request body is not read: {problem}.")) from None
+            except TooMuch as problem:
+                raise no(TooLarge(f"The request body is not read: {problem}.")) from None
 
         return bounded
 
@@ -166,10 +210,12 @@ def endpoint_of(path: str) -> str:
 
 
 def host_of(address: str) -> str | None:
-    try:
-        return urlsplit(address).hostname
-    except ValueError:
+    """The host of `host` or `host:port`, in small letters and without brackets; None for what is not exactly that."""
+    found = AUTHORITY.fullmatch(address.lower())
+    if not found or not address.isascii() or not 0 < int(found[2] or 1) < 65_536:
         return None
+    bare = found[1].strip("[]")
+    return bare if (":" in bare) == (bare != found[1]) else None
 
 
 def is_loopback(host: str) -> bool:

@@ -53,7 +53,7 @@ def watching(journal: Journal, told: Callable[[], dict[str, Any]], token: str | 
 
     @router.get("/", include_in_schema=False)
     async def dashboard(request: Request) -> Response:
-        if not is_loopback(host_of("//" + request.headers.get("host", "")) or ""):
+        if not is_loopback(host_of(request.headers.get("host", "")) or ""):
             raise Forbidden("The page is for this machine alone: open it as http://127.0.0.1.")
         html, policy = page()
         headers = {

@@ -11,6 +11,7 @@ from local_swarm.errors import SwarmError
 from local_swarm.types import JSON, Candidate, Election, ToolCall, Turnout
 
 SLICE = 48  # characters of one streamed piece of an answer that is known whole
+LONGEST_MESSAGE = 2000  # characters
 LONG_SLICE = 1024  # of a call's arguments, which no person watches grow
 
 
@@ -177,7 +178,7 @@ def by_agreement(election: Election) -> list[Candidate]:
 
 def logprobs(candidate: Candidate) -> dict[str, Any] | None:
     def told(text: str, nats: float | None) -> dict[str, Any]:
-        return {"token": text, "logprob": nats, "bytes": list(text.encode())}
+        return {"token": text, "logprob": nats, "bytes": list(text.encode("utf-8", "replace"))}
 
     content = [
         {**told(one.text, one.logprob), "top_logprobs": [told(*other) for other in one.top]}
@@ -198,4 +199,12 @@ def usage(chosen: Sequence[Candidate]) -> dict[str, Any]:
 
 
 def error_body(problem: SwarmError) -> dict[str, Any]:
-    return {"error": {"message": problem.message, "type": problem.kind, "param": problem.param, "code": problem.code}}
+    """What was sent may stand in the message, so it is cut to a length that can be read."""
+    return {
+        "error": {
+            "message": problem.message[:LONGEST_MESSAGE],
+            "type": problem.kind,
+            "param": problem.param,
+            "code": problem.code,
+        }
+    }

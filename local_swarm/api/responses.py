@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -10,32 +9,34 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from local_swarm.api.bodies import encoded
 from local_swarm.api.replies import LONG_SLICE, SLICE, Reply, slices, usage
-from local_swarm.api.schemas import ChatRequest, Mode, SwarmWire, Wire
+from local_swarm.api.schemas import ChatRequest, Count, Mode, Name, SwarmWire, Wire
 from local_swarm.api.streams import COMMENT, KEEP_ALIVE_S, with_pauses
 from local_swarm.errors import BadRequest, SwarmError
+from local_swarm.limits import MOST_MESSAGES, MOST_TOOLS
 from local_swarm.types import Candidate, Delta, Election, Event
 
 ITEMS = ("message", "function_call", "function_call_output", "reasoning")
 
 
 class ResponsesRequest(Wire):
-    input: str | list[dict[str, Any]]
-    model: str = "swarm"
+    input: str | Annotated[list[dict[str, Any]], Field(max_length=MOST_MESSAGES, fail_fast=True)]
+    model: Name = "swarm"
     instructions: str | None = None
-    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_output_tokens: Count | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: Annotated[list[dict[str, Any]], Field(max_length=MOST_TOOLS, fail_fast=True)] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     reasoning: dict[str, Any] | None = None
     text: dict[str, Any] | None = None
     stream: bool | None = None
     previous_response_id: str | None = None
-    prompt_cache_key: str | None = None
+    prompt_cache_key: Name | None = None
     metadata: dict[str, Any] | None = None
-    user: str | None = None
+    user: Name | None = None
     swarm: SwarmWire | None = None
 
     def chat(self) -> ChatRequest:
@@ -71,7 +72,7 @@ class ResponsesRequest(Wire):
         for place, tool in enumerate(self.tools or ()):
             if tool.get("type") != "function":
                 raise BadRequest(
-                    f"Only functions can be tools here, not {tool.get('type')!r}.", param=f"tools[{place}]"
+                    f"Only functions can be tools here, not {str(tool.get('type'))[:64]!r}.", param=f"tools[{place}]"
                 )
         return [{"type": "function", "function": tool} for tool in self.tools] if self.tools else None
 
@@ -86,7 +87,7 @@ def add(told: list[dict[str, Any]], item: Mapping[str, Any], place: int) -> None
     """One item to the conversation: calls and thoughts belong to the assistant's message before or after them."""
     kind = item.get("type") or "message"
     if kind not in ITEMS:
-        raise BadRequest(f"input[{place}] cannot be a {kind!r} here.", param=f"input[{place}]")
+        raise BadRequest(f"input[{place}] cannot be a {str(kind)[:64]!r} here.", param=f"input[{place}]")
     if kind == "function_call_output":
         output = item.get("output")
         told.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": output})
@@ -102,7 +103,7 @@ def add(told: list[dict[str, Any]], item: Mapping[str, Any], place: int) -> None
     if not told or told[-1]["role"] != "assistant":
         told.append({"role": "assistant", "content": "", "thought_only": True})
     if kind == "reasoning":
-        parts = [*(item.get("content") or ()), *(item.get("summary") or ())]
+        parts = [part for key in ("content", "summary") if isinstance(given := item.get(key), list) for part in given]
         said = "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))
         told[-1]["reasoning_content"] = said
         return
@@ -199,11 +200,9 @@ class Answer:
                 yield self.event("response.failed", response=self.body("failed", problem=problem))
 
     def event(self, kind: str, **data: Any) -> bytes:
-        body = json.dumps(
-            {"type": kind, "sequence_number": self.number, **data}, ensure_ascii=False, separators=(",", ":")
-        )
+        body = encoded({"type": kind, "sequence_number": self.number, **data})
         self.number += 1
-        return f"event: {kind}\ndata: {body}\n\n".encode()
+        return b"event: " + kind.encode() + b"\ndata: " + body + b"\n\n"
 
     @property
     def place(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from local_swarm import __version__
 from local_swarm.api.answers import (
@@ -25,6 +25,7 @@ from local_swarm.api.answers import (
     unless_gone,
     vote_headers,
 )  # fmt: skip
+from local_swarm.api.bodies import Body, Route
 from local_swarm.api.completions import Completion, CompletionRequest, all_begun, all_last
 from local_swarm.api.embeddings import EmbeddingsRequest, Embeds
 from local_swarm.api.journal import Journal
@@ -38,11 +39,11 @@ from local_swarm.api.streams import stream
 
 def telling(journal: Journal, metrics: Metrics, status: Callable[[], Status]) -> APIRouter:
     """What the door tells about itself."""
-    router = APIRouter()
+    router = APIRouter(route_class=Route)
     born = int(time.time())
 
     @router.get("/health")
-    async def health() -> JSONResponse:
+    async def health() -> Body:
         """Whether answers can be given: 200 while they can, 503 while it starts or stops. Needs no key."""
         now = status()
         body = {
@@ -51,7 +52,7 @@ def telling(journal: Journal, metrics: Metrics, status: Callable[[], Status]) ->
             "model": now.model,
             "version": __version__,
         }
-        return JSONResponse(body, 200 if now.health in ("ok", "degraded") else 503)
+        return Body(body, 200 if now.health in ("ok", "degraded") else 503)
 
     @router.get("/metrics")
     async def measures() -> Response:
@@ -81,7 +82,7 @@ def telling(journal: Journal, metrics: Metrics, status: Callable[[], Status]) ->
 
 def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) -> APIRouter:
     """What the door is there for."""
-    router = APIRouter()
+    router = APIRouter(route_class=Route)
 
     def reply_to(model: str, now: Status) -> Reply:
         return Reply(identifier(), int(time.time()), model, journal.name, now.note)
@@ -99,7 +100,7 @@ def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) ->
         election = await unless_gone(last(events), request)
         if election is None:
             return gone()
-        return JSONResponse(reply.completion(election, wish.choices, wish.ballots), headers=vote_headers(election))
+        return Body(reply.completion(election, wish.choices, wish.ballots), headers=vote_headers(election))
 
     @router.post("/v1/completions")
     async def completions(wish: CompletionRequest, request: Request) -> Response:
@@ -113,7 +114,7 @@ def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) ->
         if wish.stream:
             return streamed(made.stream(answers, mode == "fastest"))
         elections = await unless_gone(all_last(answers), request)
-        return JSONResponse(made.body(elections), headers=vote_headers(elections[0])) if elections else gone()
+        return Body(made.body(elections), headers=vote_headers(elections[0])) if elections else gone()
 
     @router.post("/v1/responses")
     async def responses(wish: ResponsesRequest, request: Request) -> Response:
@@ -127,13 +128,13 @@ def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) ->
         if wish.stream:
             return streamed(answer.stream(events, mode))
         election = await unless_gone(last(events), request)
-        return JSONResponse(answer.whole(election), headers=vote_headers(election)) if election else gone()
+        return Body(answer.whole(election), headers=vote_headers(election)) if election else gone()
 
     @router.post("/v1/embeddings")
     async def embeddings(wish: EmbeddingsRequest, request: Request) -> Response:
         """Vectors of length 1, as numbers or base64."""
         made = await unless_gone(embeds(wish.texts()), request)
-        return JSONResponse(wish.body(made)) if made else gone()
+        return Body(wish.body(made)) if made else gone()
 
     return router
 

@@ -11,12 +11,33 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from local_swarm.errors import BadRequest
+from local_swarm.limits import (
+    LONGEST_NAME,
+    LONGEST_STOP,
+    MOST_BIAS,
+    MOST_CALLS,
+    MOST_MESSAGES,
+    MOST_NUMBER,
+    MOST_PARTS,
+    MOST_STOPS,
+    MOST_TOOLS,
+    MOST_TOP,
+    MOST_VOICES,
+    bounded,
+    check_tools,
+)
 from local_swarm.types import JSON, Message, Prompt, Sampling, Strategy, ToolCall
 
-MOST_VOICES = 32
+LONGEST_WORD = 64  # of a kind or an effort
 TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
 THOUGHTLESS = ("none", "minimal")  # efforts at which a model shall not think first
 Mode = Literal["vote", "draft", "fastest"]
+
+# What is too long is refused before its members are looked at, and at the first mistake in a list the others do not matter.
+Name = Annotated[str, Field(max_length=LONGEST_NAME)]
+Word = Annotated[str, Field(max_length=LONGEST_WORD)]
+Stop = Annotated[str, Field(max_length=LONGEST_STOP)]
+Count = Annotated[int, Field(ge=1, le=MOST_NUMBER)]
 
 
 class Wire(BaseModel):
@@ -24,27 +45,27 @@ class Wire(BaseModel):
 
 
 class FunctionWire(Wire):
-    name: str
+    name: Name
     arguments: str | None = None
 
 
 class ToolCallWire(Wire):
-    id: str | None = None
+    id: Name | None = None
     function: FunctionWire
 
 
 class PartWire(Wire):
-    type: str
+    type: Word
     text: str | None = None
     refusal: str | None = None
 
 
 class MessageWire(Wire):
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[PartWire] | None = None
-    tool_calls: list[ToolCallWire] | None = None
-    tool_call_id: str | None = None
-    name: str | None = None
+    content: str | Annotated[list[PartWire], Field(max_length=MOST_PARTS, fail_fast=True)] | None = None
+    tool_calls: Annotated[list[ToolCallWire], Field(max_length=MOST_CALLS, fail_fast=True)] | None = None
+    tool_call_id: Name | None = None
+    name: Name | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
 
@@ -98,22 +119,24 @@ class SwarmWire(Wire):
 class SampledRequest(Wire):
     """What requests for chat and for plain completions share."""
 
-    model: str = "swarm"
+    model: Name = "swarm"
     stream: bool | None = None
     stream_options: StreamOptionsWire | None = None
     n: Annotated[int, Field(ge=1, le=MOST_VOICES)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=0)] | None = None
+    top_k: Annotated[int, Field(ge=0, le=MOST_NUMBER)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    repetition_penalty: Annotated[float, Field(gt=0)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=100)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     seed: Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)] | None = None
-    stop: str | list[str | None] | None = None
-    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
-    prompt_cache_key: str | None = None
-    user: str | None = None
+    stop: Stop | Annotated[list[Stop | None], Field(max_length=MOST_STOPS, fail_fast=True)] | None = None
+    logit_bias: Annotated[dict[Word, Annotated[float, Field(ge=-100, le=100)]], Field(max_length=MOST_BIAS)] | None = (
+        None
+    )
+    prompt_cache_key: Name | None = None
+    user: Name | None = None
     swarm: SwarmWire | None = None
 
     @property
@@ -165,25 +188,26 @@ class SampledRequest(Wire):
 
 
 class ChatRequest(SampledRequest):
-    messages: Annotated[list[MessageWire], Field(min_length=1)]
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    tools: list[dict[str, Any]] | None = None
+    messages: Annotated[list[MessageWire], Field(min_length=1, max_length=MOST_MESSAGES, fail_fast=True)]
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    tools: Annotated[list[dict[str, Any]], Field(max_length=MOST_TOOLS, fail_fast=True)] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=MOST_TOP)] | None = None
     response_format: ResponseFormatWire | None = None
-    reasoning_effort: str | None = None
+    reasoning_effort: Word | None = None
     chat_template_kwargs: dict[str, Any] | None = None
 
     def prompt(self, fast: bool, session: str | None) -> Prompt:
         """The prompt, asked of one worker if `fast`. Raises BadRequest for what cannot be done."""
-        names = self._tool_names()
+        names = check_tools(self.tools or ())
         offered, must_call = self._choice(names)
-        return Prompt(
+        kept = set(offered)
+        prompt = Prompt(
             messages=tuple(message.message(f"messages[{place}]") for place, message in enumerate(self.messages)),
-            tools=tuple(tool for tool, name in zip(self.tools or (), names, strict=True) if name in offered),
+            tools=tuple(tool for tool, name in zip(self.tools or (), names, strict=True) if name in kept),
             must_call=must_call,
             one_call=self.parallel_tool_calls is False,
             sampling=self.sampling(
@@ -200,6 +224,7 @@ class ChatRequest(SampledRequest):
             federate=not (self.swarm and self.swarm.federate is False),
             route=self.swarm.route if self.swarm else None,
         )
+        return bounded(prompt)
 
     def _template_options(self) -> JSON:
         effort = {} if self.reasoning_effort in (None, *THOUGHTLESS) else {"reasoning_effort": self.reasoning_effort}
@@ -209,20 +234,13 @@ class ChatRequest(SampledRequest):
         wish = (self.chat_template_kwargs or {}).get("enable_thinking")
         return wish if isinstance(wish, bool) else False if self.reasoning_effort in THOUGHTLESS else None
 
-    def _tool_names(self) -> list[str]:
-        """Better a clear refusal than an answer that ignores what was asked."""
-        for place, tool in enumerate(self.tools or ()):
-            if not isinstance(tool.get("function"), dict) or not isinstance(tool["function"].get("name"), str):
-                raise BadRequest(f"tools[{place}].function must have a name.", param=f"tools[{place}]")
-        return [tool["function"]["name"] for tool in self.tools or ()]
-
     def _choice(self, names: list[str]) -> tuple[list[str], tuple[str, ...]]:
         """(tools that may be called, tools of which one must be). Raises BadRequest for a choice that there is not."""
         choice = self.tool_choice
         if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
             allowed = choice.get("allowed_tools", choice)
             tools = allowed.get("tools") if isinstance(allowed, dict) else None
-            wanted = [name_of(one) for one in tools] if isinstance(tools, list) else []
+            wanted = {name_of(one) for one in tools} if isinstance(tools, list) else set()
             names = [name for name in names if name in wanted]
             choice = allowed.get("mode", "auto") if isinstance(allowed, dict) else "auto"
         if choice in (None, "auto"):

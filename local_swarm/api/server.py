@@ -16,10 +16,10 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from local_swarm import __version__
+from local_swarm.api.bodies import Body
 from local_swarm.api.connection import Impatient
 from local_swarm.api.embeddings import Embeds
 from local_swarm.api.journal import Journal
@@ -51,7 +51,14 @@ class Door:
 
 def create_app(voice: Voice, status: Callable[[], Status], embeds: Embeds, door: Door | None = None) -> FastAPI:
     door = door or Door()
-    app = FastAPI(title="Local Swarm", version=__version__, docs_url=None, redoc_url=None, strict_content_type=False)
+    app = FastAPI(
+        title="Local Swarm",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        strict_content_type=False,
+        default_response_class=Body,
+    )
     metrics = Metrics(status)
     journal = Journal(voice, metrics)
     app.state.journal = journal  # for whoever else answers questions through this door
@@ -70,30 +77,30 @@ def create_app(voice: Voice, status: Callable[[], Status], embeds: Embeds, door:
     return app
 
 
-async def on_swarm_error(_request: Request, problem: Exception) -> JSONResponse:
+async def on_swarm_error(_request: Request, problem: Exception) -> Body:
     assert isinstance(problem, SwarmError)
     headers = {"retry-after": str(problem.retry_after_s)} if isinstance(problem, Unavailable) else None
-    return JSONResponse(error_body(problem), problem.status, headers=headers)
+    return Body(error_body(problem), problem.status, headers=headers)
 
 
-async def on_invalid(request: Request, problem: Exception) -> JSONResponse:
+async def on_invalid(request: Request, problem: Exception) -> Body:
     """The first mistake in a request, with its place."""
     assert isinstance(problem, RequestValidationError)
     error = problem.errors()[0]
     if error["type"] == "json_invalid":
-        return JSONResponse(
+        return Body(
             error_body(
                 BadRequest(f"The request body is no valid JSON: {error.get('ctx', {}).get('error', error['msg'])}.")
             ),
             400,
         )
     if len(error["loc"]) == 1 and "json" not in request.headers.get("content-type", "json"):
-        return JSONResponse(
+        return Body(
             error_body(BadRequest("The request body must be sent as JSON, with content-type: application/json.")), 400
         )
     place = place_of(error["loc"])
     message = f"{place}: {error['msg']}." if place else f"The request body: {error['msg']}."
-    return JSONResponse(error_body(BadRequest(message, param=place or None)), 400)
+    return Body(error_body(BadRequest(message, param=place or None)), 400)
 
 
 def place_of(location: Sequence[Any]) -> str:
@@ -107,18 +114,18 @@ def place_of(location: Sequence[Any]) -> str:
     return text
 
 
-async def on_http_error(request: Request, problem: Exception) -> JSONResponse:
+async def on_http_error(request: Request, problem: Exception) -> Body:
     assert isinstance(problem, HTTPException)
     if isinstance(problem.__cause__, SwarmError):  # raised while the body was read, and wrapped on its way
         return await on_swarm_error(request, problem.__cause__)
     body = {"message": str(problem.detail), "type": "invalid_request_error", "param": None, "code": None}
-    return JSONResponse({"error": body}, problem.status_code, headers=problem.headers)
+    return Body({"error": body}, problem.status_code, headers=problem.headers)
 
 
-async def on_surprise(_request: Request, problem: Exception) -> JSONResponse:
+async def on_surprise(_request: Request, problem: Exception) -> Body:
     """The edge: whatever nobody foresaw is logged here with its trace, and told in one sentence."""
     logger.error("A request failed unexpectedly.", exc_info=problem)
-    return JSONResponse(error_body(SwarmError("The swarm failed on this request; its log says why.")), 500)
+    return Body(error_body(SwarmError("The swarm failed on this request; its log says why.")), 500)
 
 
 def listen(host: str, port: int) -> socket.socket:

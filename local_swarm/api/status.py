@@ -42,8 +42,8 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`health` is starting, ok, degraded or stopping. `answer_tokens`: what every answer is sure to get. `machine`: its `line`
-    for people, its `memory` and `accelerators` as `detect --json` has them."""
+    """`health` is ok or degraded where answers can be given, else starting, busy, failed or stopping. `answer_tokens`: what every
+    answer is sure to get. `machine`: its `line` for people, its `memory` and `accelerators` as `detect --json` has them."""
 
     health: str
     healthy: int

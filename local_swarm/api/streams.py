@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
+from local_swarm.api.bodies import encoded
 from local_swarm.api.replies import Reply, Sent, error_body
 from local_swarm.api.schemas import ChatRequest, Mode
 from local_swarm.errors import SwarmError
@@ -19,7 +19,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 def line(data: Mapping[str, Any]) -> bytes:
-    return b"data: " + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+    return b"data: " + encoded(data) + b"\n\n"
 
 
 async def stream(

@@ -13,7 +13,7 @@ import mcp_types
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema
 
-from local_swarm.api.schemas import MOST_VOICES
+from local_swarm.limits import MOST_VOICES
 from local_swarm.types import Strategy
 
 MOST_ANSWERS = 64

@@ -19,6 +19,7 @@ from typing import Any
 from aiohttp import web
 
 from local_swarm.errors import BadRequest, PairingFailed, SwarmError, Unavailable
+from local_swarm.intake import PIECE, Intake, TooMuch
 from local_swarm.network.gate import Gate
 from local_swarm.network.identity import Identity, fingerprint
 from local_swarm.network.pairing import Finish, Invitations, Start
@@ -132,7 +133,7 @@ class Door:
 
     async def vote(self, request: web.Request) -> web.StreamResponse:
         """Every ballot as soon as it is there. The asking node decides; it hangs up when it has heard enough."""
-        prompt = read_prompt(await request.read())
+        prompt = read_prompt(await body_of(request), seen=True)
         deadline_s = seconds(request.headers.get(DEADLINE))
         if why := self.declines(deadline_s):
             self.counts["declined"] += 1
@@ -217,6 +218,20 @@ class Door:
         logger.warning("%s has joined the swarm.", member.name)
         self.met()
         return web.Response(body=written(finished), content_type="application/json")
+
+
+async def body_of(request: web.Request) -> bytes:
+    """A prompt, looked at piece by piece as it arrives: a long one holds nobody else up. Raises Malformed."""
+    intake, pieces, size = Intake(), list[bytes](), 0
+    try:
+        async for piece in request.content.iter_chunked(PIECE):
+            size += len(piece)
+            if size > PROMPT_BYTES:
+                raise Malformed("it is too long")
+            pieces.append(intake.feed(piece))
+        return b"".join([*pieces, intake.end()])
+    except TooMuch as problem:
+        raise Malformed(str(problem)) from None
 
 
 def failure(problem: SwarmError) -> Line:

@@ -6,12 +6,16 @@ Everything read here was written by another machine, so every size is bounded an
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from local_swarm.types import Candidate, Prompt
+from local_swarm.errors import BadRequest
+from local_swarm.intake import TooMuch, taken
+from local_swarm.limits import LONGEST_NAME, MOST_CALLS, MOST_NUMBER, bounded
+from local_swarm.types import Candidate, Prompt, TokenLogprob
 
 VERSION = 1  # nodes of another version are seen, named and not asked
 LINE_BYTES = 1 << 20  # of one ballot
@@ -19,6 +23,7 @@ ANSWER_BYTES = 8 << 20  # of all that a peer may send for one request
 PROMPT_BYTES = 16 << 20
 SMALL_BYTES = 64 << 10  # of everything that is neither prompt nor ballot
 NAME_CHARACTERS = 63
+LONGEST_FLAW = 500
 MOST_HINTS = 32  # addresses of third nodes that one peer may tell
 MOST_BALLOTS = 64  # of one node, whatever it announces
 DOOR = "x-swarm-door"  # the port of the asking node's own door
@@ -97,10 +102,15 @@ def written(value: object) -> bytes:
     return adapter(type(value)).dump_json(value)
 
 
-def read(kind: type[T], data: bytes | bytearray | str) -> T:
-    """Fields that we do not know are left out, so that newer peers can say more. Raises Malformed."""
+def read(kind: type[T], data: bytes | str, seen: bool = False) -> T:
+    """Fields that we do not know are left out, so that newer peers can say more. `seen`: it has been through `Intake`.
+
+    Raises Malformed."""
+    raw = data.encode("utf-8", "replace") if isinstance(data, str) else data
     try:
-        return adapter(kind).validate_json(data)
+        return adapter(kind).validate_json(raw if seen else taken(raw))
+    except TooMuch as problem:
+        raise Malformed(str(problem)) from None
     except ValidationError as problem:
         first = problem.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
@@ -109,11 +119,15 @@ def read(kind: type[T], data: bytes | bytearray | str) -> T:
         raise Malformed("nested too deeply") from None
 
 
-def read_prompt(data: bytes) -> Prompt:
+def read_prompt(data: bytes, seen: bool = False) -> Prompt:
     """A peer's question, as it is to be asked here: of our own workers, all the way. Raises Malformed."""
-    prompt = read(Prompt, data)
+    prompt = read(Prompt, data, seen)
     if not prompt.messages and prompt.text is None:
         raise Malformed("messages: there are none")
+    try:
+        bounded(prompt)
+    except BadRequest as problem:
+        raise Malformed(problem.message) from None
     return replace(prompt, early=False, federate=False, route=None)
 
 
@@ -142,11 +156,32 @@ def checked(candidate: Candidate, node: str, alone: bool) -> Candidate:
 
     Raises Malformed for numbers that no honest worker reports."""
     usage = candidate.usage
-    numbers = (candidate.seconds, candidate.mean_logprob or 0.0)
-    if not all(map(math.isfinite, numbers)) or min(candidate.seconds, usage.prompt_tokens, usage.completion_tokens) < 0:
+    tokens = (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
+    numbers = (
+        candidate.seconds,
+        candidate.mean_logprob or 0.0,
+        *likelihoods((*candidate.logprobs, *candidate.prompt_logprobs)),
+    )
+    if not all(map(math.isfinite, numbers)) or min(candidate.seconds, *tokens) < 0 or max(tokens) > MOST_NUMBER:
         raise Malformed("a ballot with impossible numbers")
+    calls = candidate.tool_calls
+    if len(calls) > MOST_CALLS or any(len(call.name) > LONGEST_NAME or len(call.id) > LONGEST_NAME for call in calls):
+        raise Malformed("a ballot with impossible calls")
     voter = f"{node}/{plain(candidate.voter)}"
-    return replace(candidate, voter=voter, node=node, anchor=candidate.anchor and alone, weight=None)
+    return replace(
+        candidate,
+        voter=voter,
+        node=node,
+        anchor=candidate.anchor and alone,
+        weight=None,
+        flaw=plain(candidate.flaw, LONGEST_FLAW) if candidate.flaw else None,
+    )
+
+
+def likelihoods(tokens: Iterable[TokenLogprob]) -> Iterator[float]:
+    for token in tokens:
+        yield token.logprob or 0.0
+        yield from (nats for _, nats in token.top)
 
 
 class Lines:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local_swarm.api.middleware import Gate
+from local_swarm.api.middleware import Gate, host_of
 from local_swarm.api.server import listen, place_of
 from local_swarm.errors import WrongUse
 
@@ -48,6 +48,95 @@ async def test_a_host_that_is_not_this_machine_is_turned_away(door: Any, host: s
     assert status == 403 and body["error"]["code"] == "forbidden"
 
 
+STRANGE_HOSTS = [
+    "evil.com@127.0.0.1",
+    "evil.com:80@127.0.0.1:8000",
+    "localhost.",
+    "localhost.:8000",
+    "127.1",
+    "0x7f.1",
+    "2130706433",
+    "0177.0.0.1",
+    "0.0.0.0",
+    "[::]",
+    "[::1",
+    "::1",
+    "[::1%lo]",
+    "[::1%25lo]",
+    "[127.0.0.1]",
+    "[::ffff:8.8.8.8]",
+    "localhost:",
+    "localhost:0",
+    "localhost:65536",
+    "localhost:+80",
+    "localhost:80:80",
+    "localhost:8o",
+    "localhost/",
+    "localhost?",
+    "localhost#",
+    "localhost\\",
+    "localhost, evil.example",
+    "localhost evil.example",
+    "http://localhost",
+    "//localhost",
+    "localhost\t",
+    "l\u00f6calhost",
+    "127.0.0.1.",
+    ".localhost",
+    "localhost.evil.example",
+    "127.0.0.1.nip.io",
+    "*",
+    "-",
+]
+
+
+@pytest.mark.parametrize("host", STRANGE_HOSTS)
+def test_a_host_that_nobody_writes_is_turned_away(host: str) -> None:
+    for gate in (Gate(nothing), Gate(nothing, hosts=None)):
+        named = gate.hosts is not None or host_of(host) is None
+        assert not named or refused(gate, (b"host", host.encode("latin-1")))
+
+
+def test_two_hosts_are_one_too_many() -> None:
+    assert refused(Gate(nothing), (b"host", b"localhost"), (b"host", b"localhost"))
+    assert refused(Gate(nothing)) and not refused(Gate(nothing), (b"host", b"LocalHost:8000"))
+
+
+STRANGE_ORIGINS = [
+    "moz-extension://localhost", "chrome-extension://localhost", "javascript://localhost", "ftp://127.0.0.1", "file://localhost",
+    "ws://localhost", "localhost", "//localhost", "http:localhost", "http:/localhost", "http:///localhost", "http://localhost/",
+    "http://localhost/path", "http://localhost?query", "http://localhost#part", "http://user@localhost", "http://a:b@localhost",
+    "http://evil.example@localhost", "http://localhost:80@evil.example", "http://localhost.", "http://127.1", "http://[::1%lo]",
+    "http://localhost:", "http://localhost:99999", "http://localhost http://evil.example", "null", "Null", "", " ", "http://",
+    "http://localhost\\@evil.example", "https://localhost.evil.example", "http://0.0.0.0", "about:blank", "data:text/html,x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("origin", STRANGE_ORIGINS)
+def test_an_origin_that_is_no_page_of_this_machine_is_turned_away(origin: str) -> None:
+    for gate in (Gate(nothing), Gate(nothing, hosts=None, origins=["https://app.example", "null"])):
+        assert refused(gate, (b"host", b"localhost"), (b"origin", origin.encode()))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://localhost:3000", "HTTPS://LOCALHOST", "http://127.0.0.1", "http://[::1]:1", "https://app.example"],
+)
+def test_pages_of_this_machine_and_those_that_were_named_may_call(origin: str) -> None:
+    gate = Gate(nothing, origins=["https://app.example/"])
+    assert not refused(gate, (b"host", b"localhost"), (b"origin", origin.encode()))
+    assert refused(gate, (b"host", b"localhost"), (b"origin", origin.encode()), (b"origin", origin.encode()))
+    named = origin == "https://app.example"
+    assert refused(gate, (b"host", b"localhost"), (b"origin", origin.encode()), path="/mcp") != named
+
+
+def refused(gate: Gate, *headers: tuple[bytes, bytes], path: str = "/health") -> bool:
+    return gate.judge({"type": "http", "method": "GET", "path": path, "headers": list(headers)}) is not None
+
+
+async def nothing(*_: Any) -> None: ...
+
+
 @pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "127.9.9.9:80", "[::1]:8000", "app.localhost"])
 async def test_every_name_of_this_machine_may_be_used(door: Any, host: str) -> None:
     assert (await get(door, "/health", host=host))[0] == 200
@@ -63,10 +152,7 @@ async def test_web_pages_of_this_machine_are_not(door: Any) -> None:
 
 
 def test_a_broken_host_header_is_no_crash() -> None:
-    async def app(*_: Any) -> None: ...
-
-    scope = {"type": "http", "headers": [(b"host", b"[::1")]}
-    assert Gate(app).judge(scope) is not None
+    assert refused(Gate(nothing), (b"host", b"[::1"))
 
 
 def test_a_port_in_use_is_told_in_a_sentence() -> None:

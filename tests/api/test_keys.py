@@ -157,13 +157,14 @@ async def test_the_application_refuses_a_large_body_as_such() -> None:
     embedder = Embedder("/none", offline=True)
     swarm = Swarm("here", [Worker("w1", 1, backend)], embedder)
     app = create_app(swarm, lambda: Status("ok", 1, 1, "fake", 1000), Vectors(embedder, backend))
-    peer = Peer(*(part(1 << 20) for _ in range(40)))
+    beginning: Message = {"type": "http.request", "body": b'"', "more_body": True}
+    peer = Peer(beginning, *(part(1 << 20) for _ in range(40)))
     scope = {
         "type": "http", "http_version": "1.1", "method": "POST", "path": "/v1/chat/completions", "query_string": b"",
         "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
     }  # fmt: skip
     await app(scope, peer.receive, peer.send)
-    assert peer.answer == (413, "request_too_large") and len(peer.messages) == 40 - 33
+    assert peer.answer == (413, "request_too_large") and len(peer.messages) == 40 - 16
 
 
 async def test_a_connection_whose_request_never_begins_is_closed(open_a_door: Any) -> None:

@@ -27,10 +27,12 @@ from local_swarm.types import Candidate, Message, Prompt, Sampling, ToolCall, Us
 
 CANDIDATE = Candidate("text", "w1", "stop", Usage(3, 2), 0.5, True, (ToolCall("c", "f", "{}"),), -0.1)
 
+TOOL = {"type": "function", "function": {"name": "f"}}
+
 
 def test_what_is_written_is_read() -> None:
     prompt = Prompt(
-        (Message("user", "Grüße 🐝"),), ({"type": "f"},), sampling=Sampling(0.5, seed=3, stop=("x",)), schema={"a": [1]}
+        (Message("user", "Grüße 🐝"),), (TOOL,), sampling=Sampling(0.5, seed=3, stop=("x",)), schema={"a": [1]}
     )
     assert read_prompt(written(prompt)).messages == prompt.messages
     assert read_prompt(written(prompt)).sampling == prompt.sampling
