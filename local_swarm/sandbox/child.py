@@ -45,7 +45,7 @@ class Child:
         self.clock: Clock | None = None
         self.turn_s = self.idle_s = self.made = self.since = self.charged = 0.0
         self.start = self.last = NOTHING
-        self.stirred = self.looked = 0.0
+        self.stirred = self.looked = self.stopped_at = 0.0
         self.base_bytes = 0
         self.out = bytearray()
         self.heard = b""
@@ -61,8 +61,11 @@ class Child:
         if self.clock:
             self.clock.close()
         self.socket.close()
+        self.order(b"k")
+
+    def order(self, what: bytes) -> None:
         with contextlib.suppress(OSError):
-            self.control.send(REQUEST.pack(b"k", self.number))
+            self.control.send(REQUEST.pack(what, self.number))
 
     # ------------------------------------------------------------------------------------------------- its words
 
@@ -121,9 +124,19 @@ class Child:
 
     def rests(self) -> None:
         """Its turn is over, and it has no call to answer."""
-        self.turn_s = 0.0
         if self.clock:
             self.start = self.clock.read() or NOTHING
+
+    def stop(self, now: float) -> None:
+        """Its turn is over within a call."""
+        self.stopped_at = now
+        self.order(b"s")
+
+    def go_on(self, now: float) -> None:
+        """The time that it was stopped does not count."""
+        self.since += now - self.stopped_at
+        self.charged = self.stirred = self.looked = now
+        self.order(b"c")
 
     def passed(self, now: float) -> float:
         passed, self.charged = now - self.charged, now

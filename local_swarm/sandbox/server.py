@@ -21,7 +21,6 @@ from local_swarm.sandbox.child import Child
 from local_swarm.sandbox.turns import Task, Vote
 
 TICK_S = 0.01  # between two looks at the clock while somebody is at work
-QUANTUM_S = 0.01  # a program keeps its turn so long, call after call
 READY_S = 5.0  # for a child to be forked and sealed
 SPARE = 6  # children that wait for a program
 UNWELL_S = 1.0  # after a child ended that had no program, none is forked in advance
@@ -223,15 +222,25 @@ class Server:
             self.give(*turn)
 
     def give(self, vote: Vote, task: Task) -> None:
-        """The next call, or the program itself."""
+        """A turn: for the next call, the program itself, or a call that was stopped."""
+        now = time.monotonic()
         if not task.begun:
             child = self.spare.pop(0) if self.spare else self.forked()
             self.owners[child], self.children[task] = (vote, task), child
             task.begun = True
             say({"vote": vote.number, "job": task.place})
         child = self.children[task]
+        child.turn_s = 0.0
+        if task.stopped:
+            task.stopped = False
+            child.go_on(now)
+        else:
+            self.hand(task, child, now)
+
+    def hand(self, task: Task, child: Child, now: float) -> None:
+        """The next call, or the program itself."""
         task.at_work, task.asleep = True, False
-        child.began(time.monotonic())
+        child.began(now)
         self.send(child, child.framed(task.next_text))
 
     def send(self, child: Child, data: bytes) -> None:
@@ -243,8 +252,11 @@ class Server:
 
     def settle(self, vote: Vote, task: Task, child: Child, outcome: str) -> None:
         """A call has its outcome; the next follows at once while the turn lasts."""
-        if task.at_work:
-            self.charge(vote, task, child, time.monotonic())
+        now = time.monotonic()
+        if task.holding:
+            self.charge(vote, task, child, now)
+        if task.stopped:  # it had answered before it was
+            child.go_on(now)
         if outcome in (turns.DIED, turns.TOO_MUCH) or not task.at_work:
             task.fill(outcome if outcome == turns.DIED else turns.TOO_MUCH)
         else:
@@ -252,8 +264,8 @@ class Server:
             task.take(outcome)
         if task.ended:
             self.finish(vote, task)
-        elif child.turn_s < QUANTUM_S:
-            self.give(vote, task)
+        elif child.turn_s < turns.CALLS_S:
+            self.hand(task, child, now)
         else:
             child.rests()
 
@@ -273,22 +285,30 @@ class Server:
                 if now - child.made > READY_S:
                     self.again(vote, task)
                 continue
-            spent = child.look(now)
-            if not task.at_work:
-                if spent.loafing:  # it has answered and goes on computing
-                    task.fill(turns.TOO_MUCH)
-                    self.finish(vote, task)
-                continue
-            self.charge(vote, task, child, now)
-            task.asleep = spent.asleep
-            if turns.out_of_time(task, spent.wall_s, spent.worked_s, spent.waited_s, spent.in_all_s):
-                task.fill(calls.LATE)
-                self.finish(vote, task)
+            if not task.stopped:
+                self.watch(vote, task, child, now)
         for vote in [one for one in self.votes.values() if one.tasks and one.enough(now, self.width)]:
             for task in list(vote.tasks.values()):
                 task.fill(calls.LATE)
                 self.finish(vote, task)
         self.bound_memory()
+
+    def watch(self, vote: Vote, task: Task, child: Child, now: float) -> None:
+        """What a program does with its time, and whether that was enough of it."""
+        spent = child.look(now)
+        if not task.at_work:
+            if spent.loafing:  # it has answered and goes on computing
+                task.fill(turns.TOO_MUCH)
+                self.finish(vote, task)
+            return
+        self.charge(vote, task, child, now)
+        task.asleep = spent.asleep
+        if turns.out_of_time(task, spent.wall_s, spent.worked_s, spent.waited_s, spent.in_all_s):
+            task.fill(calls.LATE)
+            self.finish(vote, task)
+        elif task.holding and child.turn_s > turns.TURN_S and turns.anybody_waits(self.votes.values()):
+            task.stopped = True
+            child.stop(now)
 
     def bound_memory(self) -> None:
         sizes = {child: child.memory_bytes() for child in self.owners}

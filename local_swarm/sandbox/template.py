@@ -2,8 +2,8 @@
 
 Standard library alone, and the scientific libraries where it is told so. All that a program may want is loaded before anything is
 sealed, since afterwards no file can be opened. Run by `server`, which sends these modules as text, so that not even the path of
-this package is known in here. It hears `f`, a number and an open socket: fork a child for that socket; and `k` and a number:
-end it.
+this package is known in here. It hears `f`, a number and an open socket: fork a child for that socket; and `s`, `c` or `k` and a
+number: stop that child, let it go on, end it.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ CPU_S = 3  # of one program with all its calls
 LONGEST_LINE = 1_000  # of an outcome
 LONGEST_TEXT = 8 << 20  # bytes of a program or a call
 REQUEST = struct.Struct("=cI")
+SIGNALS = {b"s": signal.SIGSTOP, b"c": signal.SIGCONT, b"k": signal.SIGKILL}
 LENGTH = struct.Struct("=I")
 CONTROL, OWN = 0, 3  # descriptors: the template's only one, and a child's
 REAP_S = 0.05
@@ -202,9 +203,9 @@ def serve(control: socket.socket, mapped: int) -> None:
             order, number = REQUEST.unpack(data)
             if order == b"f" and handed:
                 fork(number, handed[0], alive, mapped)
-            elif order == b"k" and number in alive:
+            elif order in SIGNALS and number in alive:
                 with suppress(ProcessLookupError):
-                    os.kill(alive[number], signal.SIGKILL)
+                    os.kill(alive[number], SIGNALS[order])
         reap(alive)
     for process in alive.values():
         with suppress(ProcessLookupError):

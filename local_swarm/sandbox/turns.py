@@ -1,7 +1,8 @@
 """Votes and how far their programs are in, whose turn it is and who has had enough out. Pure: the time is told, nothing is run.
 
-A turn is one call. Votes take turns by the time they have had, so that a vote of honest programs waits for one call of a hostile
-one and no longer; programs of one vote do so among themselves, so that hostile programs spend their vote's time last.
+A turn is a few calls, or a part of a long one, which is stopped and goes on in its next turn. Votes take turns by the time they
+have had, so that a vote of honest programs waits for one turn of a hostile one and no longer; programs of one vote do so among
+themselves, so that whoever wants little is served before whoever wants much.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from dataclasses import dataclass, field
 
 from local_swarm.sandbox.calls import LATE
 
+CALLS_S = 0.01  # a program keeps its turn so long, call after call
+TURN_S = 0.04  # after which a call is stopped where others wait
 VOTE_S = 1.7  # of one vote, times the width: all its programs' turns together
-AWAKE_S = 2.0  # after a vote began nobody in it may sleep any more
+OLD_S = 1.9  # after a vote began, nobody in it may sleep any more, and whoever had its share is cut short
+SHARE_S = 0.1
 LIFE_S = 10.0  # of a vote, waiting for its turns included
 IDLE_S = 1.0  # that one program may sleep, all its calls together
 WORK_S = 2.9  # of processor time that one program may have, all its calls together
@@ -38,8 +42,14 @@ class Task:
     begun: bool = False
     at_work: bool = False  # a call is with it, or the program itself
     asleep: bool = False  # at work, and does not use its turn
+    stopped: bool = False  # at work, and its turn is over
     used_s: float = 0.0  # of turns
     idle_s: float = 0.0  # asleep in calls that have ended
+
+    @property
+    def holding(self) -> bool:
+        """Whether it has a turn at this moment."""
+        return self.at_work and not self.asleep and not self.stopped
 
     @property
     def ended(self) -> bool:
@@ -51,7 +61,7 @@ class Task:
 
     def take(self, outcome: str) -> None:
         """Note what came of the program, or of the call that was with it."""
-        self.at_work = self.asleep = False
+        self.at_work = self.asleep = self.stopped = False
         if self.defined:
             self.told.append(outcome)
             if self.told.count(LATE) >= MOST_LATE:
@@ -63,7 +73,7 @@ class Task:
 
     def fill(self, outcome: str) -> None:
         """The same for all that is still open."""
-        self.at_work = self.asleep = False
+        self.at_work = self.asleep = self.stopped = False
         self.defined = True
         self.told += [outcome] * (len(self.calls) - len(self.told))
 
@@ -80,13 +90,13 @@ class Vote:
 
     def holding(self) -> int:
         """Turns that it has at this moment."""
-        return sum(task.at_work and not task.asleep for task in self.tasks.values())
+        return sum(task.holding for task in self.tasks.values())
 
     def enough(self, now: float, width: int) -> bool:
         """Whether all that is left of it is cut short."""
-        sleeping = any(task.asleep for task in self.tasks.values()) and not self.holding()
         age = now - self.began
-        return self.spent_s > VOTE_S * width or age > LIFE_S or (sleeping and age > AWAKE_S)
+        served = all(task.asleep or task.used_s > SHARE_S for task in self.tasks.values())
+        return self.spent_s > VOTE_S * width or age > LIFE_S or (served and age > OLD_S)
 
 
 def next_turn(votes: Iterable[Vote], width: int) -> tuple[Vote, Task] | None:
@@ -106,8 +116,16 @@ def next_task(vote: Vote, under_way: int) -> Task | None:
     """Of the programs that wait, the one that has had least; of equals the first."""
     mine = vote.under_way()
     room = (mine < MOST_OF_ONE and under_way < MOST) or (mine == 0 and under_way < MOST + MORE_VOTES)
-    waiting = [task for task in vote.tasks.values() if not task.at_work and (task.begun or room)]
+    waiting = [task for task in vote.tasks.values() if waits(task) and (task.begun or room)]
     return min(waiting, key=lambda task: (task.used_s, task.place), default=None)
+
+
+def waits(task: Task) -> bool:
+    return not task.at_work or task.stopped
+
+
+def anybody_waits(votes: Iterable[Vote]) -> bool:
+    return any(waits(task) for vote in votes for task in vote.tasks.values())
 
 
 def out_of_time(task: Task, wall_s: float, worked_s: float | None, waited_s: float, in_all_s: float) -> bool:
