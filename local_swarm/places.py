@@ -9,6 +9,10 @@ import stat
 from pathlib import Path
 
 PRIVATE = 0o600
+# What tells libraries to report nothing of their use, and what tells them to ask nothing of anybody. Each reads it when it is
+# imported, so it must stand in the environment of a process from its start.
+UNCOUNTED = {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "VLLM_NO_USAGE_STATS": "1"}
+SILENT = {**UNCOUNTED, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
 
 def home() -> Path:

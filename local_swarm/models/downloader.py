@@ -229,19 +229,22 @@ class Downloader:
                 "Free some space, choose a smaller model, or set models.cache_dir to another disk."
             )
 
-    def locked(self, target: Path, show: Show) -> Lock:
-        return Lock(self.work / f"{target.name}.lock", self.work, target.name, show, self.pause)
+    def locked(self, target: Path, show: Show, every_part: bool = False) -> Lock:
+        """`every_part`: the target is a folder, and whatever comes may be a part of it."""
+        return Lock(self.work / f"{target.name}.lock", self.work, target.name, show, self.pause, every_part)
 
 
 class Lock:
     """Keeps other processes from fetching the same file. Waits as long as the other one gets on."""
 
-    def __init__(self, path: Path, work: Path, name: str, show: Show, pause: Callable[[float], bool]) -> None:
+    def __init__(
+        self, path: Path, work: Path, name: str, show: Show, pause: Callable[[float], bool], every_part: bool = False
+    ) -> None:
         from filelock import FileLock
 
         self.lock = FileLock(str(path), timeout=0)
         self.work, self.name, self.show, self.pause = work, name, show, pause
-        self.stem = found["stem"] if (found := PART.match(name)) else name
+        self.stem = "" if every_part else found["stem"] if (found := PART.match(name)) else name
 
     def __enter__(self) -> None:
         from filelock import Timeout

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from local_swarm.errors import DownloadFailed
+from local_swarm.places import UNCOUNTED
 
 HUB = "https://huggingface.co"
 PATIENCE_S = 10.0  # for an answer to begin, and between two pieces of it
@@ -61,6 +62,17 @@ class Hub:
             )
         digest = told.etag if SHA256.fullmatch(told.etag) else None
         return Remote(repo, file, told.size, told.etag, digest, told.commit_hash or revision or "main", url)
+
+    def listing(self, repo: str) -> tuple[str, list[str]]:
+        """The revision that there is now, and the names of its files. Raises DownloadFailed."""
+        self.check_online(repo)
+        library = installed()
+        api = library.HfApi(endpoint=self.endpoint, token=self.credentials())
+        try:
+            told = api.model_info(repo, timeout=PATIENCE_S)
+        except Exception as problem:
+            raise self.refusal(problem, repo, "") from problem
+        return told.sha or "main", [one.rfilename for one in told.siblings or ()]
 
     def stream(self, remote: Remote, begin: int) -> Iterator[bytes]:
         """The bytes from `begin` on, as far as one connection brings them: it ends early where that breaks off.
@@ -144,7 +156,7 @@ def code(problem: Exception) -> str:
 
 def installed() -> Any:
     """huggingface_hub, which a phone may do without. It is told to report nothing and to look up nothing else."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.update(UNCOUNTED)
     try:
         import huggingface_hub
     except ImportError as problem:

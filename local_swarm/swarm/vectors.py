@@ -1,4 +1,4 @@
-"""Texts in, vectors out: from the embedding model where there is one, else pooled from the model that answers."""
+"""Texts in, vectors out: from the embedding model where one is on this disk, else at once, pooled from the model that answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ POOLED = "no embedding model is installed, so these vectors are pooled from the 
 
 
 class Vectors:
-    """Call it with texts. `wait_s`: how long the embedding model may take to load at its first use."""
+    """Call it with texts. `wait_s`: how long a model that is on this disk may take to load at its first use. Vectors of different
+    models cannot be compared, so callers wait rather than get another's."""
 
     def __init__(self, embedder: Embedder, backend: Backend, wait_s: float = 60.0) -> None:
         self.embedder, self.backend, self.wait_s = embedder, backend, wait_s
@@ -26,6 +27,10 @@ class Vectors:
             self.embedder.begin()
             embed = await asyncio.to_thread(self.embedder.function, self.wait_s)
             if embed:
-                vectors = await asyncio.to_thread(embed, texts)
-                return Embedded(vectors.tolist(), self.embedder.model)
+                try:
+                    vectors = await asyncio.to_thread(embed, texts)
+                except OSError:  # the model's process is lost; the next call starts another one
+                    pass
+                else:
+                    return Embedded(vectors.tolist(), self.embedder.model)
             return replace(await self.backend.embed(texts), note=POOLED)
