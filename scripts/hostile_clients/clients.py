@@ -23,6 +23,7 @@ from hostile_clients.attacks import Attack
 
 HUNG_S = 90.0  # a request without an answer for so long is hung
 SLOW_READS = 400
+INSIDE = "Something went wrong inside"
 JSON_ONLY = {"content-type": "application/json"}
 JSON_OR_EVENTS = {"accept": "application/json, text/event-stream"}
 
@@ -79,6 +80,8 @@ class Hostile:
             text = await response.text(errors="replace")
             if response.status == 404:
                 self._session = None
+            if response.status == 200 and INSIDE in text:
+                return "500", text[:300]  # MCP's tools have no statuses of their own
             return str(response.status), told(response.status, text)
 
     async def _opened(self) -> str:
