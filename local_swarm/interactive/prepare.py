@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from local_swarm import places
 from local_swarm.config import Config
 from local_swarm.engines import roster_of
 from local_swarm.environment.venv import engine_for_graphics
-from local_swarm.errors import DownloadFailed
+from local_swarm.errors import DownloadFailed, SetupFailed
 from local_swarm.hardware.detector import detect
 from local_swarm.interactive.menu import Menu, Picked
 from local_swarm.interactive.show import progress
-from local_swarm.models import starter
+from local_swarm.models import embedding, starter
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.downloader import Downloader, Fetched
 from local_swarm.models.hub import Hub
@@ -71,6 +72,20 @@ def fetched(found: Found, config: Config, console: Console) -> Fetched | None:
         console.print(f"Its licence ({found.entry.licence}) has terms of its own: {found.variant.repo}", soft_wrap=True)
     with progress(console, found.name) as show:
         return Downloader(folder, Hub(offline())).fetch(found.variant, show)
+
+
+def fetched_embedding(repository: str, console: Console) -> Fetched:
+    """The folder of an embedding model, fetched where it is not here. Raises DownloadFailed, and SetupFailed where nothing could
+    load it."""
+    if not find_spec("sentence_transformers"):
+        raise SetupFailed(
+            "An embedding model needs sentence-transformers, which is not installed. Install it: local-swarm setup. A small "
+            "machine can do with a .gguf file in models.embedding."
+        )
+    if not embedding.copies_of(repository):
+        console.print(f"Fetching {repository} into {embedding.place(repository)} ...", soft_wrap=True)
+    with progress(console, repository) as show:
+        return embedding.fetch(repository, Hub(offline()), show)
 
 
 def with_settings(config: Config, picked: Picked) -> Config:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from local_swarm.errors import DownloadFailed
 from local_swarm.models.downloader import Downloader, Fetched, Meter, Show, noted, unwritable
+from local_swarm.models.folder import is_whole
 from local_swarm.models.hub import Hub, Remote
-from local_swarm.models.storage import storage
+from local_swarm.models.storage import cached
 from local_swarm.places import home
 
 # Best for telling programs apart at its size, on public results over eleven code tasks (66.8 against MiniLM's 49.6).
@@ -27,7 +28,6 @@ AUTO, NONE = "auto", "none"
 ITSELF = "embedding"  # what `download` takes for the configured one
 # What a model consists of, in its folder and in those of its modules, such as `1_Pooling`: settings, words, weights; never code.
 NEEDED = re.compile(r"(?:\d+_\w+/)?[\w.-]+\.(?:json|txt|jinja|model|safetensors)")
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 
 
 def folder() -> Path:
@@ -61,22 +61,9 @@ def copies_of(repository: str) -> list[Path]:
     return [path for path in found if is_whole_folder(path)]
 
 
-def cached(repository: str) -> list[Path]:
-    """The copy that the hub's own cache holds under the name of its main branch, as huggingface_hub lays it out."""
-    made = []
-    for hub in storage(folder()).hub:
-        kept = hub / f"models--{repository.replace('/', '--')}"
-        try:
-            made.append(kept / "snapshots" / (kept / "refs" / "main").read_text(encoding="utf-8").strip())
-        except (OSError, UnicodeError):
-            continue
-    return made
-
-
 def is_whole_folder(path: Path) -> bool:
-    """Whether it holds settings and weights. Links of a broken download lead nowhere, and count for nothing."""
-    weights = (file for pattern in WEIGHTS for file in path.glob(pattern))
-    return (path / "config.json").is_file() and any(file.is_file() for file in weights)
+    """Whether it holds settings and weights, be they in the older form that only libraries read."""
+    return is_whole(path) or ((path / "config.json").is_file() and (path / "pytorch_model.bin").is_file())
 
 
 def is_repository(model: str) -> bool:
@@ -95,7 +82,7 @@ def wanted_repository(wish: str, configured: str) -> str | None:
     Raises DownloadFailed where the configured one is none of the hub's."""
     if wish in (CODE, SMALL, CODE.split("/")[1], SMALL.split("/")[1]):
         return repository_of(wish)
-    if wish not in (ITSELF, f"{ITSELF}s") and wish != configured:
+    if wish not in (ITSELF, f"{ITSELF}s") and (wish != configured or configured in (AUTO, NONE)):
         return None
     if configured == NONE or not is_repository(configured) or Path(configured).expanduser().exists():
         raise DownloadFailed(

@@ -76,6 +76,17 @@ def read_folder(path: Path) -> Folder:
     return Folder(path, sum(file.stat().st_size for file in files), words, template_of(path))
 
 
+def is_whole(path: Path) -> bool:
+    """Whether settings and all weights are there, as far as their index tells. Links that a broken download left lead nowhere."""
+    if not (path / "config.json").is_file():
+        return False
+    index = read_json(path / "model.safetensors.index.json") or {}
+    named = index.get("weight_map")
+    if isinstance(named, dict):
+        return all((path / str(name)).is_file() for name in set(map(str, named.values())))
+    return any(file.is_file() for file in path.glob("*.safetensors"))
+
+
 def template_of(path: Path) -> str | None:
     """The chat template: a file of its own, or a part of `tokenizer_config.json`; of several, the one called `default`."""
     file = path / "chat_template.jinja"

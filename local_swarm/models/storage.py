@@ -70,6 +70,18 @@ def storage(folder: Path, environment: Mapping[str, str] = os.environ) -> Storag
     return Storage(folder, (Path(hub).expanduser(),), tuple(ollama), tuple(studio))
 
 
+def cached(repository: str, environment: Mapping[str, str] = os.environ) -> list[Path]:
+    """The copies that the hub's own cache holds under the name of its main branch, as huggingface_hub lays it out."""
+    found = []
+    for hub in storage(Path(), environment).hub:
+        kept = hub / f"models--{repository.replace('/', '--')}"
+        try:
+            found.append(kept / "snapshots" / (kept / "refs" / "main").read_text(encoding="utf-8").strip())
+        except (OSError, UnicodeError):
+            continue
+    return found
+
+
 def is_whole(path: Path, variant: Variant) -> bool:
     """Whether all parts are there and of the size that the catalogue tells, as exactly as it tells it."""
     if path.name.startswith("sha256-"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from local_swarm.errors import DoesNotFit, UnknownModel
 from local_swarm.models.catalogue import Catalogue, Entry
@@ -26,13 +26,18 @@ def twin(catalogue: Catalogue, name: str) -> str:
     return found[0]
 
 
-def best_twin(catalogue: Catalogue, preferred: Sequence[str], budget_bytes: int | None) -> str:
-    """Of the preferred models the first that fits; a budget that is not known fits all.
+def best_twin(
+    catalogue: Catalogue,
+    preferred: Sequence[str],
+    budget_bytes: int | None,
+    allowed: Callable[[str], bool] = lambda _: True,
+) -> str:
+    """Of the preferred models the first that fits; a budget that is not known fits all. `allowed`: e.g. whether it is on disk.
 
     Raises DoesNotFit where none does, WrongUse for a preference that names no model."""
     for entry in catalogue.order(preferred):
         for repo, size in twins(entry):
-            if budget_bytes is None or (size and size * ROOM <= budget_bytes):
+            if (budget_bytes is None or (size and size * ROOM <= budget_bytes)) and allowed(repo):
                 return repo
     raise DoesNotFit("No MLX model of the catalogue fits this machine's memory.")
 

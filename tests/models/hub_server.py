@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +68,8 @@ def serving(files: dict[str, bytes]) -> Iterator[HubServer]:
             hub.tokens.append(self.headers.get("Authorization"))
             if hub.trouble.status:
                 return self.refuse(hub.trouble.status, hub.trouble.error)
+            if self.path.startswith("/api/models/"):
+                return self.listing(self.path.removeprefix("/api/models/"))
             if self.path.startswith("/cdn/"):
                 return self.body(self.path.removeprefix("/cdn/"))
             owner, name, _, _, file = self.path.lstrip("/").split("/", 4)
@@ -82,6 +85,19 @@ def serving(files: dict[str, bytes]) -> Iterator[HubServer]:
             self.send_header("X-Linked-Size", str(hub.trouble.sizes.get(key, len(data))))
             self.send_header("Content-Length", "0")
             self.end_headers()
+            return None
+
+        def listing(self, repo: str) -> None:
+            names = [key.removeprefix(f"{repo}/") for key in hub.files if key.startswith(f"{repo}/")]
+            if not names:
+                return self.refuse(404, "RepoNotFound")
+            told = {"id": repo, "sha": COMMIT, "siblings": [{"rfilename": name} for name in names]}
+            body = json.dumps(told).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
             return None
 
         def body(self, key: str) -> None:
