@@ -1,8 +1,9 @@
-// A program and calls in (JSON on standard input), one outcome per call out, a line each. Runs sealed off, one process per program.
+// A program and then one call at a time in (lines of JSON), one outcome each out. Runs sealed off, one process per program, which is
+// never sent a call before it has answered the one before.
 // Outcomes and canonical values are those of calls.py and canonical.py.
 'use strict';
 const vm = require('vm'), fs = require('fs'), crypto = require('crypto');
-const CALL_MS = 250, MOST_LATE = 2, MOST_PARTS = 20000, DEEPEST = 60, LONGEST = 400;
+const CALL_MS = 250, MOST_PARTS = 20000, DEEPEST = 60, LONGEST = 400;
 const write = fs.writeSync, stringify = JSON.stringify;
 
 function quoted(text) {
@@ -47,20 +48,30 @@ function attempt(work) {
   }
 }
 
-const job = JSON.parse(fs.readFileSync(0, 'utf8'));
+let unread = Buffer.alloc(0);
+function received() {
+  let end;
+  while ((end = unread.indexOf(10)) < 0) {
+    const chunk = Buffer.alloc(65536), size = fs.readSync(0, chunk);
+    if (!size) process.reallyExit(0);
+    unread = Buffer.concat([unread, chunk.subarray(0, size)]);
+  }
+  const line = unread.subarray(0, end).toString('utf8');
+  unread = unread.subarray(end + 1);
+  return JSON.parse(line);
+}
+
 const say = (outcome) => write(1, outcome.replace(/\n/g, ' ') + '\n');
 const quiet = { log() {}, error() {}, warn() {}, info() {}, debug() {} };
 const context = vm.createContext({ console: quiet, module: { exports: {} }, exports: {} });
-let late = 0;
-const failed = attempt(() => {
-  const typed = job.language === 'typescript';
-  const code = typed ? require('module').stripTypeScriptTypes(job.program) : job.program;
+say('');
+say(attempt(() => {
+  const { program, language } = received();
+  const code = language === 'typescript' ? require('module').stripTypeScriptTypes(program) : program;
   vm.runInContext(code.replace(/^export\s+(default\s+)?/gm, ''), context, { timeout: CALL_MS });
-  return '';
-});
-for (const call of job.calls) {
-  if (failed || late >= MOST_LATE) { say(failed || '~'); continue; }
-  const outcome = attempt(() => '=' + canonical(vm.runInContext(call, context, { timeout: CALL_MS })));
-  if (outcome === '~') late++;
-  say(outcome);
+  return '=';
+}));
+for (;;) {
+  const call = received();
+  say(attempt(() => '=' + canonical(vm.runInContext(call, context, { timeout: CALL_MS }))));
 }

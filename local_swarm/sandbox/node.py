@@ -13,14 +13,22 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from local_swarm.sandbox.job import Job, Outcomes, Tier
 
-WALL_S = 4.0
+START_S = 5.0  # for Node itself, which is no program's doing
+WALL_S = 1.0  # of one program with all its calls
+VOTE_S = 1.0  # of all programs of one vote, times the width
+LEAST_S = 0.1  # of one program, however many there are
+MOST_LATE = 2  # calls out of time, after which no more are tried
 MOST_OUTPUT = 100_000  # bytes from one program
 CHUNK = 1 << 16
+LONGEST_LINE = 1_000  # of an outcome
+DEFINED, LATE, DIED, TOO_MUCH = "=", "~", "!Died", "!TooMuch"
 END_S = 1.0  # for what is left in the pipes of a process that was ended
 SCRIPT = Path(__file__).parent / "guest.js"
 LIBRARY = re.compile(r"(/\S+) \(0x")
@@ -47,19 +55,20 @@ class Node:
     def __init__(self, width: int) -> None:
         self.tier: Tier | None = None
         self.reason: str | None = None
-        self._width = asyncio.Semaphore(width)
+        self._places = Places(width)
         self._proving = asyncio.Lock()
         self._program: str | None = None
         self._libraries: list[str] = []
         self._script = ""
 
     async def run(self, jobs: Sequence[Job]) -> list[Outcomes] | None:
-        """None where no JavaScript can be run."""
+        """None where no JavaScript can be run. Votes take fair turns, a program each; programs share the time of their vote."""
         async with self._proving:
             if self.tier is None and self.reason is None:
                 await self._prove()
         tier = self.tier
-        return list(await asyncio.gather(*(self._one(job, tier) for job in jobs))) if tier else None
+        vote = Share(VOTE_S * self._places.width, len(jobs))
+        return list(await asyncio.gather(*(self._one(job, tier, vote) for job in jobs))) if tier else None
 
     async def _prove(self) -> None:
         """Find Node and the best walls that hold."""
@@ -73,13 +82,13 @@ class Node:
         self._libraries = await linked(self._program or "")
         tiers: tuple[Tier, ...] = ("namespaces", "landlock")
         for tier in tiers:
-            computed, *forbidden = await self._one(PROBE, tier)
+            computed, *forbidden = await self._one(PROBE, tier, Share(WALL_S, 1))
             if computed == "=2" and all(outcome.startswith("!") for outcome in forbidden):
                 self.tier = tier
                 return
         self.reason = "no sandbox for JavaScript holds on this system"
 
-    async def _one(self, job: Job, tier: Tier) -> Outcomes:
+    async def _one(self, job: Job, tier: Tier, vote: Share) -> Outcomes:
         package = Path(__file__).parents[2]
         start = f"import sys; sys.path.insert(0, {str(package)!r}); from local_swarm.sandbox.launch import main; main()"
         interpreter = getattr(sys, "_base_executable", "") or sys.executable
@@ -95,35 +104,118 @@ class Node:
             self._program or "",
             os.pathsep.join(self._libraries),
         ]
-        data = json.dumps({"program": job.program, "calls": job.calls, "language": job.language}).encode()
-        async with self._width:
+        async with self._places.taken_for(vote):
             process = await asyncio.create_subprocess_exec(
                 *command, self._script, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL, env={}, start_new_session=True,
+                stderr=asyncio.subprocess.DEVNULL, env={}, start_new_session=True, limit=MOST_OUTPUT,
             )  # fmt: skip
             try:
-                said, ending = await heard(process, data)
+                return await Guest(process, job).outcomes(vote)
             finally:
                 await ended(process)
-        told = [line.decode("utf-8", "replace") for line in said.split(b"\n")[:-1]][: len(job.calls)]
-        return (*told, *[ending] * (len(job.calls) - len(told)))
 
 
-async def heard(process: asyncio.subprocess.Process, data: bytes) -> tuple[bytes, str]:
-    """What a process says to `data`, within the time and the length that it has, and what that makes of calls left unanswered."""
-    assert process.stdin and process.stdout
-    said = b""
-    try:
-        async with asyncio.timeout(WALL_S):
-            process.stdin.write(data)
-            process.stdin.close()
-            while len(said) < MOST_OUTPUT and (chunk := await process.stdout.read(CHUNK)):
-                said += chunk
-    except TimeoutError:
-        return said, "~"
-    except ConnectionError:
-        return said, "!Died"
-    return said, "!Died" if len(said) < MOST_OUTPUT else "!TooMuch"
+@dataclass(slots=True, eq=False)
+class Share:
+    """What a vote has of time, and how many of its programs have not been run."""
+
+    left_s: float
+    programs: int
+
+    def of_one(self) -> float:
+        return min(WALL_S, max(LEAST_S, self.left_s / self.programs))
+
+    def spend(self, seconds: float) -> None:
+        self.left_s -= seconds
+        self.programs -= 1
+
+
+class Places:
+    """So many programs at once. Whoever waits gets a place by what its vote has left: the most first."""
+
+    def __init__(self, width: int) -> None:
+        self.width = self._free = width
+        self._waiting: list[tuple[Share, asyncio.Future[None]]] = []
+
+    @contextlib.asynccontextmanager
+    async def taken_for(self, vote: Share) -> AsyncIterator[None]:
+        self._free -= 1
+        if self._free < 0:
+            waiting = (vote, asyncio.get_running_loop().create_future())
+            self._waiting.append(waiting)
+            try:
+                await waiting[1]
+            except asyncio.CancelledError:
+                if waiting in self._waiting:
+                    self._waiting.remove(waiting)
+                    self._free += 1
+                else:
+                    self._give_back()
+                raise
+        try:
+            yield
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        self._free += 1
+        if present := [one for one in self._waiting if not one[1].done()]:
+            following = max(present, key=lambda one: one[0].left_s)  # of equals the first that came
+            self._waiting.remove(following)
+            following[1].set_result(None)
+
+
+class Guest:
+    """A program in a Node of its own, which is sent one call at a time."""
+
+    def __init__(self, process: asyncio.subprocess.Process, job: Job) -> None:
+        self.process, self.job = process, job
+        self.told: list[str] = []
+        self.said = 0  # bytes
+
+    async def outcomes(self, vote: Share) -> Outcomes:
+        """One for each call. The time begins once Node is there."""
+        ending, began = DIED, time.monotonic()
+        try:
+            async with asyncio.timeout(START_S):
+                await self._hear()
+            began = time.monotonic()
+            async with asyncio.timeout(vote.of_one()):
+                ending = await self._ask_all()
+        except TimeoutError:
+            ending = LATE
+        except (ConnectionError, asyncio.IncompleteReadError):
+            ending = DIED
+        except asyncio.LimitOverrunError:
+            ending = TOO_MUCH
+        finally:
+            vote.spend(time.monotonic() - began)
+        return (*self.told, *[ending] * (len(self.job.calls) - len(self.told)))
+
+    async def _ask_all(self) -> str:
+        """What the calls that are left without an outcome have come to."""
+        defined = await self._ask({"program": self.job.program, "language": self.job.language})
+        if defined != DEFINED:
+            return defined
+        for call in self.job.calls:
+            self.told.append(await self._ask(call))
+            if self.told.count(LATE) >= MOST_LATE:
+                break
+        return LATE
+
+    async def _ask(self, what: object) -> str:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps(what).encode() + b"\n")
+        await self.process.stdin.drain()
+        return await self._hear()
+
+    async def _hear(self) -> str:
+        assert self.process.stdout
+        line = await self.process.stdout.readuntil(b"\n")
+        self.said += len(line)
+        if self.said > MOST_OUTPUT:
+            raise asyncio.LimitOverrunError("it says too much", self.said)
+        return line[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\n")
 
 
 async def ended(process: asyncio.subprocess.Process) -> None:
@@ -150,7 +242,7 @@ async def linked(program: str) -> list[str]:
     except OSError:
         return []
     try:
-        async with asyncio.timeout(WALL_S):  # a wrapper or a static program pays no heed and runs
+        async with asyncio.timeout(START_S):  # a wrapper or a static program pays no heed and runs
             said, _ = await process.communicate()
     except TimeoutError:
         return []
