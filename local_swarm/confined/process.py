@@ -24,10 +24,15 @@ from local_swarm.errors import Busy, Overrun
 
 CHILD = "local_swarm.confined.child"
 RESULT_BYTES = 64 << 20  # of one result
+ATTEMPTS = 3
+CLOCKS = (-27, -14, -24)  # SIGPROF, SIGALRM, SIGXCPU: a child's own
+KILLED = (-9, -15, -2)  # SIGKILL, SIGTERM, SIGINT
 MOST_WAITING = 256  # calls of one task
 REMEMBERED = 256  # calls that ended a child, and are not tried again
 IDLE_S = 300.0  # after which a child without work ends
 LOOK_S = 0.05  # between looks at a child's memory, where the system does not bound it
+# Libraries of arithmetic reserve memory for every thread that they might start, beyond what the child may have.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 BOUNDED = sys.platform not in ("win32", "darwin")  # elsewhere RLIMIT_AS is missing or not enforced
 
 logger = logging.getLogger(__name__)
@@ -72,7 +77,7 @@ class ConfinedPool:
             raise Overrun(why)
         async with self._turn(task):
             try:
-                said = await self._ask(order)
+                said = await self._answer(order)
             except Overrun as problem:
                 self._fatal[key] = problem.why
                 while len(self._fatal) > REMEMBERED:
@@ -87,6 +92,13 @@ class ConfinedPool:
         self._closed = True
         await asyncio.gather(*(child.end() for child in list(self._children)))
         self._children.clear()
+
+    async def _answer(self, order: bytes) -> dict[str, Any]:
+        """Whoever ends a child from outside loses nothing by it: the call is made again."""
+        for _ in range(ATTEMPTS):
+            with contextlib.suppress(ChildKilled):
+                return await self._ask(order)
+        raise Overrun("found nobody to work on it, as every process was ended")
 
     async def _ask(self, order: bytes) -> dict[str, Any]:
         """By an idle child or a new one, which is idle again afterwards, unless anything went wrong."""
@@ -153,6 +165,10 @@ class ConfinedPool:
         return self._at_work.total() < self.width and self._at_work[task] < max(1, self.width - 1)
 
 
+class ChildKilled(Exception):
+    """Somebody else ended the child; the call has nothing to do with it."""
+
+
 class Child:
     """One child process, started at its first order."""
 
@@ -160,9 +176,10 @@ class Child:
         self.limits = limits
         self._process: asyncio.subprocess.Process | None = None
         self._dismissal: asyncio.TimerHandle | None = None
+        self._overgrown = False
 
     async def ask(self, order: bytes) -> dict[str, Any]:
-        """Raises Overrun."""
+        """Raises Overrun, ChildKilled."""
         if self._dismissal:
             self._dismissal.cancel()
         process = self._process = self._process or await self._started()
@@ -181,7 +198,7 @@ class Child:
             if watch:
                 watch.cancel()
         if not line:
-            raise Overrun(await self._death(process))
+            raise await self._death(process)
         said: dict[str, Any] = json.loads(line)
         if "overrun" in said:
             raise Overrun(said["overrun"])
@@ -191,17 +208,21 @@ class Child:
         limits = json.dumps([self.limits.cpu_s, self.limits.wall_s, self.limits.memory_bytes])
         return await asyncio.create_subprocess_exec(
             sys.executable, "-B", "-m", CHILD, limits, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL, limit=RESULT_BYTES,
+            stderr=asyncio.subprocess.DEVNULL, limit=RESULT_BYTES, env={**os.environ, **ONE_THREAD},
         )  # fmt: skip
 
-    async def _death(self, process: asyncio.subprocess.Process) -> str:
+    async def _death(self, process: asyncio.subprocess.Process) -> Exception:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.0):
                 code = await process.wait()
-                if code in (-27, -14, -24):  # SIGPROF, SIGALRM, SIGXCPU: its own clocks
-                    return f"takes more than {self.limits.cpu_s:g} seconds of processor time"
-                return f"ended the process that read it (exit code {code})"
-        return "silenced the process that read it"
+                if self._overgrown:
+                    return Overrun("takes too much memory")
+                if code in KILLED:
+                    return ChildKilled()
+                if code in CLOCKS:
+                    return Overrun(f"takes more than {self.limits.cpu_s:g} seconds of processor time")
+                return Overrun(f"ended the process that read it (exit code {code})")
+        return Overrun("silenced the process that read it")
 
     async def _watch(self, pid: int) -> None:
         """Kill it when it has taken too much memory."""
@@ -211,6 +232,7 @@ class Child:
             while True:
                 await asyncio.sleep(LOOK_S)
                 if process.memory_info().rss > most:
+                    self._overgrown = True
                     process.kill()
 
     def rest(self, loop: asyncio.AbstractEventLoop, dismiss: Any) -> None:
