@@ -78,7 +78,9 @@ def resolves(schema: Any, ref: str) -> bool:
     if address:
         return any(part.get("$id") == address for part in parts(schema))
     if not fragment.startswith("/"):
-        return not fragment or any(fragment in (part.get("$anchor"), part.get("$dynamicAnchor")) for part in parts(schema))
+        return not fragment or any(
+            fragment in (part.get("$anchor"), part.get("$dynamicAnchor")) for part in parts(schema)
+        )
     found = schema
     for step in fragment[1:].split("/"):
         name = unquote(step).replace("~1", "/").replace("~0", "~")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -16,10 +17,13 @@ pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 from local_swarm.backends.base import Seat
 from local_swarm.backends.llamacpp.backend import Care, Description, LlamaCpp
 from local_swarm.backends.wire import Load
-from local_swarm.errors import EngineLost
+from local_swarm.errors import EndsEngine, EngineLost, Starting
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header
-from local_swarm.types import Candidate, Message, Prompt
+from local_swarm.swarm.manager import Swarm
+from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.swarm.worker import Worker
+from local_swarm.types import Accepted, Candidate, Election, Message, Prompt
 
 pytestmark = [
     pytest.mark.anyio,
@@ -51,9 +55,15 @@ async def answers(made: LlamaCpp, prompt: Prompt = PROMPT) -> list[Candidate]:
         return [event async for event in events if isinstance(event, Candidate)]
 
 
-async def killed_at_work(made: LlamaCpp, number: int) -> None:
+async def listen_to(made: LlamaCpp, prompt: Prompt) -> None:
+    async with asyncio.timeout(BOUND_S), aclosing(made.generate(prompt, [Seat("w1", 0.0, 1)])) as events:
+        async for _ in events:
+            pass
+
+
+async def killed_at_work(made: LlamaCpp, number: int, prompt: Prompt = PROMPT) -> None:
     """Send a signal to the engine while it answers; the request ends with a reason."""
-    async with asyncio.timeout(BOUND_S), aclosing(made.generate(PROMPT, [Seat("w1", 0.0, 1)])) as events:
+    async with asyncio.timeout(BOUND_S), aclosing(made.generate(prompt, [Seat("w1", 0.0, 1)])) as events:
         await anext(events)
         assert made.pid
         os.kill(made.pid, number)
@@ -84,3 +94,75 @@ async def test_what_is_remembered_can_be_let_go(mortal: LlamaCpp) -> None:
     assert [(await answers(mortal, long))[0].usage.cached_tokens > 0 for _ in range(2)] == [False, True]
     mortal.forget()
     assert (await answers(mortal, long))[0].usage.cached_tokens == 0
+
+
+async def test_a_request_that_crashed_the_engine_is_not_asked_again_and_others_are_answered(mortal: LlamaCpp) -> None:
+    await killed_at_work(mortal, signal.SIGSEGV)
+    assert await mortal.ready(BOUND_S)
+    with pytest.raises(EndsEngine):
+        await listen_to(mortal, PROMPT)
+    assert len(await answers(mortal)) == 2 and mortal.state == "ready"
+
+
+async def test_crashes_that_requests_are_to_blame_for_do_not_make_the_engine_count_as_failed(mortal: LlamaCpp) -> None:
+    for number in range(4):
+        asked = Prompt((Message("user", f"Count to {number}."),))
+        assert await mortal.ready(BOUND_S)
+        await killed_at_work(mortal, signal.SIGABRT, asked)
+        assert mortal.state != "failed"
+    assert await mortal.ready(BOUND_S) and len(await answers(mortal)) == 2
+
+
+async def test_of_several_requests_at_a_crash_all_that_can_be_answered_are(mortal: LlamaCpp) -> None:
+    workers = [Worker(f"w{number}", number, mortal) for number in (1, 2)]
+    swarm = Swarm("here", workers, Embedder("none", offline=True))
+    asked = [Prompt((Message("user", f"Count from {number} to one hundred."),)) for number in range(3)]
+
+    async def one(prompt: Prompt, begun: asyncio.Semaphore) -> Election:
+        async with aclosing(swarm.answer(prompt)) as events:
+            async for event in events:
+                if isinstance(event, Accepted):
+                    begun.release()
+                if isinstance(event, Election):
+                    return event
+        raise AssertionError("an answer ends with an election")
+
+    begun = asyncio.Semaphore(0)
+    async with asyncio.timeout(3 * BOUND_S):
+        working = [asyncio.create_task(one(prompt, begun)) for prompt in asked]
+        for _ in asked:
+            await begun.acquire()
+        assert mortal.pid
+        os.kill(mortal.pid, signal.SIGSEGV)
+        elections = await asyncio.gather(*working)
+    assert [len(election.candidates) for election in elections] == [2, 2, 2]
+
+
+async def test_an_engine_that_outgrows_its_plan_is_ended() -> None:
+    header = read_header(starter.PATH)
+    load = Load(
+        str(starter.PATH), context=1024, answer_tokens=128, cells=2048, sequences=8, threads=1, memory_bytes=8 << 20
+    )
+    about = Description(starter.NAME, header.architecture, header.chat_template, starter=True)
+    made = LlamaCpp(load, about, Care(first_pause_s=0.05))
+    try:
+        await made.start()
+        with pytest.raises((EngineLost, EndsEngine, Starting)):
+            while True:
+                await listen_to(made, PROMPT)
+    finally:
+        await made.close()
+
+
+def test_a_process_whose_daemon_is_gone_ends_soon_whatever_it_does() -> None:
+    script = (
+        "import queue, sys, threading, time\n"
+        "from local_swarm.backends.llamacpp.child import listen\n"
+        "threading.Thread(target=listen, args=(sys.stdin.buffer, queue.SimpleQueue()), daemon=True).start()\n"
+        "print('up', flush=True)\n"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin and child.stdout and child.stdout.readline() == b"up\n"
+        child.stdin.close()
+        assert child.wait(timeout=4) == 0

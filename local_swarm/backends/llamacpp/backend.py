@@ -109,7 +109,7 @@ class LlamaCpp:
         self._open: dict[int, Open] = {}
         self._numbers = itertools.count(1)
         self._keeper: asyncio.Task[None] | None = None
-        self._heard = 0.0
+        self._heard, self._hung = 0.0, False
         self.beat: wire.Beat | None = None
 
     @property
@@ -175,7 +175,8 @@ class LlamaCpp:
             if loading.exception():
                 self._state = "failed"
                 return
-            to_blame = self._host.crashed and self._suspects.died([one.fingerprint for one in self._open.values()])
+            open_requests = [one.fingerprint for one in self._open.values()]
+            to_blame = self._host.crashed and self._suspects.died(open_requests, self._hung)
             if not to_blame:
                 deaths = 1 if time.monotonic() - born > self.care.steady_s else deaths + 1
             self._state = "failed" if deaths > self.care.most_deaths else "restarting"
@@ -218,11 +219,12 @@ class LlamaCpp:
     async def _watch(self) -> None:
         """Kill an engine that is silent though it has work, or that has taken more memory than it may: its end then takes the
         usual way."""
-        self._heard = time.monotonic()
+        self._heard, self._hung = time.monotonic(), False
         while True:
             await asyncio.sleep(min(self.care.silence_s / 10, LOOK_S))
             if self._state == "ready" and self._open and time.monotonic() - self._heard > self.care.silence_s:
                 logger.error("The engine has been silent for %.0f seconds and is ended.", self.care.silence_s)
+                self._hung = True
                 self._host.put_down()
             if self.wish.memory_bytes and (resident_bytes(self._host.pid) or 0) > self.wish.memory_bytes:
                 logger.error("The engine has taken more than %d MiB and is ended.", self.wish.memory_bytes >> 20)

@@ -26,6 +26,7 @@ from local_swarm.backends.openai_compatible.find import first
 from local_swarm.backends.openai_compatible.messages import Said, estimated_tokens, refusal, request, usages
 from local_swarm.backends.openai_compatible.probe import Found, asked, bounded, look
 from local_swarm.errors import BadRequest, EngineLost, Forbidden, Starting, SwarmError, WrongUse
+from local_swarm.intake import mended
 from local_swarm.places import offline
 from local_swarm.types import Accepted, Delta, Embedded, Event, Prompt
 
@@ -311,7 +312,7 @@ async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, A
     Raises ValueError for what is neither, EngineLost for an error that the server sends within its stream.
     """
     if response.content_type != "text/event-stream":
-        yield checked(json.loads(await bounded(response, MOST_BYTES)))
+        yield checked(json.loads(mended(await bounded(response, MOST_BYTES))))
         return
     read = 0
     async for line in response.content:
@@ -322,7 +323,7 @@ async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, A
             data = line[5:].strip()
             if data == b"[DONE]":
                 return
-            yield checked(json.loads(data))
+            yield checked(json.loads(mended(data)))
 
 
 def checked(chunk: Any) -> dict[str, Any]:

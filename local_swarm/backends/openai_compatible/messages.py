@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_swarm.backends.base import Seat
+from local_swarm.chat.narrowing import modest
 from local_swarm.errors import BadRequest, Busy, ContextExceeded, EngineLost, ModelNotFound, SwarmError
-from local_swarm.types import Candidate, FinishReason, Message, Prompt, TokenLogprob, ToolCall, Usage
+from local_swarm.types import JSON, Candidate, FinishReason, Message, Prompt, TokenLogprob, ToolCall, Usage
 
 CHARACTERS_PER_TOKEN = 4  # of English, in the mean: an estimate until the server has counted
 LONGEST_WAIT_S = 3600
@@ -51,12 +52,12 @@ def request(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str, Any]
         "logprobs": True if sampling.logprobs is not None else None,
         "top_logprobs": sampling.logprobs,
         "n": len(party) if len(party) > 1 else None,
-        "tools": list(prompt.tools) or None,
+        "tools": list(map(modest_tool, prompt.tools)) or None,
         "tool_choice": choice(prompt),
         "parallel_tool_calls": False if prompt.one_call and prompt.tools else None,
         "chat_template_kwargs": None if prompt.thinking is None else {"enable_thinking": prompt.thinking},
         "response_format": prompt.schema
-        and {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(prompt.schema), "strict": True}},
+        and {"type": "json_schema", "json_schema": {"name": "answer", "schema": modest(prompt.schema), "strict": True}},
     }
     asked = {"messages": [sent(message) for message in prompt.messages]}
     if prompt.text is not None:
@@ -69,6 +70,13 @@ def request(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str, Any]
         "stream_options": {"include_usage": True},
         **{name: wish for name, wish in wishes.items() if wish is not None},
     }
+
+
+def modest_tool(tool: JSON) -> JSON:
+    function = tool.get("function")
+    if not isinstance(function, Mapping) or "parameters" not in function:
+        return tool
+    return {**tool, "function": {**function, "parameters": modest(function["parameters"])}}
 
 
 def choice(prompt: Prompt) -> Any:

@@ -7,20 +7,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from local_swarm.backends.constraint import matcher, reason
+from local_swarm.chat.narrowing import loosened
 from local_swarm.chat.schemas import fault
 
 ANYTHING = "{}"  # as the loosest schema: whoever names a better one is served at least with that
 TRIAL_S = 0.25  # of processor time for building a grammar: an engine's other answers wait for it
-NARROW = frozenset(
-    {"pattern", "patternProperties", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
-    | {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"}
-)  # fmt: skip
-DATA = ("enum", "const", "default", "examples")  # whose values are no schemas
-NAMES = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")  # whose keys are names
 
 
 def enforced(schema: str, loosest: str) -> dict[str, str]:
@@ -36,7 +29,7 @@ def enforced(schema: str, loosest: str) -> dict[str, str]:
     if loosest == ANYTHING and (found := fault(whole)):
         keyword, problem = found
         return {"problem": f"its keyword {keyword!r} cannot be used: {problem}"}
-    for looser in (json.dumps(without(whole, NARROW)), loosest):
+    for looser in (json.dumps(loosened(whole)), loosest):
         if trial(looser) is None:
             return {"schema": looser}
     return {"problem": why}
@@ -55,20 +48,3 @@ def trial(schema: str) -> str | None:
     if made.is_error():
         return reason(made.get_error())
     return "it is too complex" if time.process_time() - began > TRIAL_S else None
-
-
-def without(schema: Any, keywords: frozenset[str]) -> Any:
-    """A schema that lacks some keywords wherever they are keywords: names of properties and values stay."""
-    if isinstance(schema, list):
-        return [without(one, keywords) for one in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    return {key: inner(key, value, keywords) for key, value in schema.items() if key not in keywords}
-
-
-def inner(key: str, value: Any, keywords: frozenset[str]) -> Any:
-    if key in DATA:
-        return value
-    if key in NAMES and isinstance(value, Mapping):
-        return {name: without(one, keywords) for name, one in value.items()}
-    return without(value, keywords)

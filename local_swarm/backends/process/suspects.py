@@ -1,7 +1,7 @@
 """Deaths of an engine and the requests that were open at them in, which requests may be asked again out.
 
 A request that alone was open when its engine crashed is to blame, and is not asked again. Where several were open each is asked
-again, but no two of them at a time, so that the next crash tells which it was.
+again, with the engine to itself, so that the next crash tells which it was.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 
 from local_swarm.errors import EndsEngine
 
-REMEMBERED = 256  # fingerprints of requests that ended an engine
+REMEMBERED = 256  # fingerprints, of those that ended an engine and of those that may have
 
 
 class Suspects:
@@ -21,28 +21,40 @@ class Suspects:
 
     def __init__(self) -> None:
         self._guilty: OrderedDict[str, None] = OrderedDict()
-        self._suspected: set[str] = set()
-        self._alone = asyncio.Lock()
+        self._suspected: OrderedDict[str, None] = OrderedDict()
+        self._working, self._alone = 0, False
+        self._changed = asyncio.Condition()
 
-    def died(self, open_requests: Collection[str]) -> bool:
-        """Note a crash; whether a request is to blame for it."""
-        suspected = self._suspected.intersection(open_requests)
-        blamed = suspected if len(suspected) == 1 else set(open_requests) if len(set(open_requests)) == 1 else set()
-        if not blamed:
-            self._suspected.update(open_requests)
-            return False
-        for fingerprint in blamed:
-            self._suspected.discard(fingerprint)
-            self._guilty[fingerprint] = None
-        while len(self._guilty) > REMEMBERED:
-            self._guilty.popitem(last=False)
-        return True
+    def died(self, open_requests: Collection[str], hung: bool = False) -> bool:
+        """Note a crash; whether a request is to blame for it. One that `hung` may have been held by something else the first
+        time."""
+        to_blame = len(open_requests) == 1 and not (hung and not self._suspected.keys() & set(open_requests))
+        for fingerprint in open_requests:
+            self._suspected.pop(fingerprint, None)
+            (self._guilty if to_blame else self._suspected)[fingerprint] = None
+        for known in (self._guilty, self._suspected):
+            while len(known) > REMEMBERED:
+                known.popitem(last=False)
+        return to_blame
 
     @asynccontextmanager
     async def turn(self, fingerprint: str) -> AsyncIterator[None]:
-        """While it is worked on. A suspect waits until no other is. Raises EndsEngine."""
-        async with self._alone if fingerprint in self._suspected else nullcontext():
+        """While it is worked on: a suspect alone, all others side by side. Raises EndsEngine."""
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: not self._alone and not (self._working and self._suspects(fingerprint))
+            )
             if fingerprint in self._guilty:
                 raise EndsEngine
+            self._alone = self._suspects(fingerprint)
+            self._working += 1
+        try:
             yield
-            self._suspected.discard(fingerprint)  # it came to its end, and the engine lives
+            self._suspected.pop(fingerprint, None)  # it came to its end, and the engine lives
+        finally:
+            self._working, self._alone = self._working - 1, False
+            async with self._changed:
+                self._changed.notify_all()
+
+    def _suspects(self, fingerprint: str) -> bool:
+        return fingerprint in self._suspected
