@@ -22,6 +22,7 @@ from typing import Any, Self, TypeVar
 from local_swarm.api.key import base_url, known
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible, Server, tidy
 from local_swarm.config import Config, load
+from local_swarm.confined.process import ConfinedPool
 from local_swarm.errors import WrongUse
 from local_swarm.node import running
 from local_swarm.swarm.manager import Swarm
@@ -79,7 +80,9 @@ class Line:
         server = OpenAICompatible(Server(self._url(), self.model or (None if self.source else "swarm"), key))
         self._stack.push_async_callback(server.close)
         await server.start()
-        return Swarm(self._url(), [Worker("api", 1, server)], Embedder("", offline=True))
+        confined = ConfinedPool()
+        self._stack.push_async_callback(confined.close)
+        return Swarm(self._url(), [Worker("api", 1, server)], Embedder("", offline=True), confined=confined)
 
     def _url(self) -> str:
         if isinstance(self.source, str):

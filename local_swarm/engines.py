@@ -5,6 +5,7 @@ What is missing is said before anything is loaded: an engine that is not install
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -12,20 +13,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from local_swarm.backends.base import Backend
 from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
 from local_swarm.backends.openai_compatible.backend import AUTO, USUAL_CONTEXT, OpenAICompatible, Server, tidy
 from local_swarm.backends.wire import Load
 from local_swarm.config import Config
-from local_swarm.errors import WrongUse
+from local_swarm.confined.process import Confined
+from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
+from local_swarm.models import hub
 from local_swarm.models.budget import Rules, places
 from local_swarm.models.catalogue import load
 from local_swarm.models.copies import copies
-from local_swarm.models.folder import Folder, read_folder
+from local_swarm.models.folder import Folder, is_whole, read_folder
 from local_swarm.models.selector import MemoryNeed, Plan, Wishes, number_of_workers
+from local_swarm.models.storage import cached
 from local_swarm.models.twins import best_twin, twin
 from local_swarm.places import data_folder, home, offline
 from local_swarm.roster import EngineName, Member, Provider, Roster, Source, read_roster, source_of
@@ -34,7 +39,6 @@ from local_swarm.swarm.ledger import Ledger, Limits
 from local_swarm.swarm.manager import Habits, Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
-from local_swarm.types import Voice
 
 NEEDS = {
     "llamacpp": ("llama_cpp", "llamacpp"),
@@ -43,11 +47,12 @@ NEEDS = {
     "vllm": ("vllm", "vllm"),
 }  # the module that an engine needs, and our extra that brings it
 SERVER_WORKERS = 1
+UNPLANNED_BYTES = 2 << 30  # PyTorch takes most of it before it has a model
 MOST_VOICES = 8  # of the own swarm, for what is set aside before a request
 
 logger = logging.getLogger(__name__)
 
-GgufEngine = Callable[[Config, Member], tuple[Backend, Plan]]
+GgufEngine = Callable[[Config, Confined, Member], tuple[Backend, Plan]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,9 @@ def roster_of(config: Config) -> Roster | None:
     return None
 
 
-def mlx_model(config: Config) -> str:
-    """What MLX is to run: `owner/repository`, from the catalogue where a name or nothing is wished. Raises WrongUse."""
+def mlx_model(config: Config) -> str | Source:
+    """What MLX is to run: `owner/repository`, from the catalogue where a name is wished; where nothing is, the best twin on this
+    disk, or what would be the best, which is not fetched unasked. Raises WrongUse."""
     wish = config.models.model
     if wish and source_of(wish):
         return wish
@@ -82,17 +88,20 @@ def mlx_model(config: Config) -> str:
     if wish:
         return twin(catalogue, wish)
     budget = places(detect(), Rules(config.hardware.ram_fraction, config.hardware.gpu_memory_fraction))[0].budget_bytes
-    return best_twin(catalogue, config.models.preferred_models, budget)
+    preferred = config.models.preferred_models
+    with contextlib.suppress(DoesNotFit):
+        return best_twin(catalogue, preferred, budget, lambda repository: any(map(is_whole, cached(repository))))
+    return Source("huggingface", repository=best_twin(catalogue, preferred, budget), local_files_only=True)
 
 
-def crew(members: Sequence[Member], config: Config, hardware: Hardware, gguf: GgufEngine) -> Crew:
+def crew(members: Sequence[Member], config: Config, hardware: Hardware, gguf: GgufEngine, confined: Confined) -> Crew:
     """`gguf` makes an engine for a GGUF model. Local members share this machine's memory in equal parts. Raises WrongUse."""
     local = sum(member.kind != "openai_compatible" for member in members)
     shared = shared_config(config, max(1, local))
     workers: list[Worker] = []
     plans: list[Plan] = []
     for place, member in enumerate(members, start=1):
-        backend, plan = engine_of(member, shared, hardware, gguf)
+        backend, plan = engine_of(member, shared, hardware, gguf, confined)
         count = plan.workers if plan else member.workers or SERVER_WORKERS
         name = member.name or (f"m{place}" if len(members) > 1 else "w")
         for number in range(1, count + 1):
@@ -124,7 +133,9 @@ def shared_config(config: Config, parts: int) -> Config:
     )  # fmt: skip
 
 
-def engine_of(member: Member, config: Config, hardware: Hardware, gguf: GgufEngine) -> tuple[Backend, Plan | None]:
+def engine_of(
+    member: Member, config: Config, hardware: Hardware, gguf: GgufEngine, confined: Confined
+) -> tuple[Backend, Plan | None]:
     if member.kind == "openai_compatible":
         return server_of(member), None
     source = sourced(member.model)
@@ -133,10 +144,10 @@ def engine_of(member: Member, config: Config, hardware: Hardware, gguf: GgufEngi
     where = located(member.model)
     kind = chosen(member, where, hardware)
     if kind == "llamacpp":
-        return gguf(gguf_config(config, member, where), member)
+        return gguf(gguf_config(config, member, where), confined, member)
     assert isinstance(where, Path)
     folder = read_folder(where)
-    return folder_engine(kind, folder, member, config, hardware)
+    return folder_engine(kind, folder, member, config, hardware, confined)
 
 
 def chosen(member: Member, where: Path | str | None, hardware: Hardware) -> str:
@@ -189,7 +200,7 @@ def gguf_config(config: Config, member: Member, where: Path | str | None) -> Con
 
 
 def folder_engine(
-    kind: str, folder: Folder, member: Member, config: Config, hardware: Hardware
+    kind: str, folder: Folder, member: Member, config: Config, hardware: Hardware, confined: Confined
 ) -> tuple[Backend, Plan]:
     """An engine of its own process for a folder of safetensors. Raises WrongUse for adapters that it cannot take."""
     if kind == "mlx" and len(member.adapters) > 1:
@@ -212,7 +223,7 @@ def folder_engine(
     options = {name: wish for name, wish in wishes.items() if wish}
     load = Load(
         str(folder.path), how.context, how.answer_tokens, how.cells, how.sequences, hardware.cpu.physical_cores or 1,
-        workers=workers, adapters=adapters_of(member), options=options,
+        workers=workers, adapters=adapters_of(member), options=options, memory_bytes=most_memory(how.memory),
     )  # fmt: skip
     reasons = (
         f"model: {folder.path}, run by {kind}",
@@ -224,7 +235,13 @@ def folder_engine(
         folder.name, folder.path, folder.quantization, folder.architecture, kind, workers, how.context, how.answer_tokens,
         how.cells, how.sequences, load.threads, place.gpu, "f16", how.memory, 0, reasons,
     )  # fmt: skip
-    return LlamaCpp(load, Description(folder.name, folder.architecture, folder.chat_template, engine=kind)), plan
+    about = Description(folder.name, folder.architecture, folder.chat_template, engine=kind)
+    return LlamaCpp(load, about, confined=confined), plan
+
+
+def most_memory(need: MemoryNeed, beside_bytes: int = 0) -> int:
+    """What an engine's process may come to use: what is planned, and beside it what libraries and kernels take, which is not."""
+    return need.total_bytes + need.total_bytes // 2 + beside_bytes + UNPLANNED_BYTES
 
 
 def adapters_of(member: Member) -> list[tuple[str, float]]:
@@ -264,27 +281,33 @@ def from_hub(source: Source) -> bool:
 
 
 def fetched(source: Source) -> Path:
-    """A file or folder of the hub, from its cache or the network; offline, from the cache alone. Raises WrongUse."""
-    from huggingface_hub import hf_hub_download, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
+    """A file or folder of the hub: from its cache on this disk, without a word to anybody, else from the network, unless that is
+    forbidden. Raises WrongUse, and DownloadFailed at once where the hub cannot be reached."""
     if not source.repository:
         raise WrongUse("A model of the hub needs its repository, like Qwen/Qwen3.5-9B-GGUF.")
-    here, token = source.local_files_only or offline(), os.environ.get(source.token_env)
+    library = hub.installed()
     named = f"{source.repository}{f' ({source.filename})' if source.filename else ''}"
+    with contextlib.suppress(library.errors.LocalEntryNotFoundError):
+        here = brought(source, library, here_only=True)
+        if here.is_file() or is_whole(here):
+            return here
+    if source.local_files_only or offline():
+        raise WrongUse(f"{named} is not in the hub's cache on this disk. To have it fetched, name it: --model {named}")
+    token = os.environ.get(source.token_env) or ""
+    hub.Hub(environment={**os.environ, "HF_TOKEN": token}).listing(source.repository)
     try:
-        if source.filename:
-            return Path(hf_hub_download(
-                source.repository, source.filename, revision=source.revision, token=token, local_files_only=here
-            ))  # fmt: skip
-        wanted = ["*.json", "*.safetensors", "*.jinja", "*.txt"]  # never code
-        return Path(snapshot_download(
-            source.repository, revision=source.revision, token=token, local_files_only=here, allow_patterns=wanted
-        ))  # fmt: skip
-    except LocalEntryNotFoundError as problem:
-        raise WrongUse(f"{named} is not in the hub's cache on this disk, and the hub cannot be asked.") from problem
-    except (HfHubHTTPError, OSError, ValueError) as problem:
+        return brought(source, library, here_only=False)
+    except (library.errors.HfHubHTTPError, OSError, ValueError) as problem:
         raise WrongUse(f"{named} cannot be fetched: {str(problem).splitlines()[0]}") from problem
+
+
+def brought(source: Source, library: Any, here_only: bool) -> Path:
+    """By huggingface_hub, into its cache."""
+    how = {"revision": source.revision, "token": os.environ.get(source.token_env), "local_files_only": here_only}
+    if source.filename:
+        return Path(library.hf_hub_download(source.repository, source.filename, **how))
+    wanted = ["*.json", "*.safetensors", "*.jinja", "*.txt"]  # never code
+    return Path(library.snapshot_download(source.repository, allow_patterns=wanted, **how))
 
 
 def server_of(member: Member) -> OpenAICompatible:
@@ -314,7 +337,7 @@ def secret(variable: str | None, keyring: str | None) -> str | None:
 
 
 def chain_of(
-    roster: Roster, swarm: Voice, embedder: Embedder, habits: Habits, ledger: Ledger
+    roster: Roster, swarm: Swarm, embedder: Embedder, habits: Habits, ledger: Ledger
 ) -> tuple[Chain, list[Backend]]:
     """The fallback chain and the servers that it may ask. Offline there are only those of this network. Raises WrongUse."""
     steps: list[Step] = []
@@ -326,7 +349,7 @@ def chain_of(
             backend, voices = provider_server(one), one.workers
             servers.append(backend)
             workers = [Worker(f"{one.name}-{number}", number, backend) for number in range(1, voices + 1)]
-            voice = Swarm(one.name, workers, embedder, habits)
+            voice = Swarm(one.name, workers, embedder, habits, confined=swarm.jury.confined)
         account = ledger.account(one.name, limits, time.monotonic)
         steps.append(Step(voice, account, one.priority, one.timeout, voices, one.longest_answer))
     return Chain(swarm.name, steps, ledger, roster.fallback.escalate_below), servers

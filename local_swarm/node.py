@@ -27,7 +27,8 @@ from local_swarm.backends.openai_compatible.backend import OpenAICompatible
 from local_swarm.backends.openai_compatible.own import PROGRAM, OwnServer
 from local_swarm.backends.wire import Load
 from local_swarm.config import Config, ServerConfig
-from local_swarm.engines import adapters_of, chain_of, crew, installed, roster_of
+from local_swarm.confined.process import Confined, ConfinedPool
+from local_swarm.engines import adapters_of, chain_of, crew, installed, most_memory, roster_of
 from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import DoesNotFit, SwarmError, WrongUse
 from local_swarm.hardware import memory
@@ -90,13 +91,22 @@ class Node:
         health = self.swarm.health
         facts = self.backend.facts
         return Status(
-            "stopping" if self.stopping else health.status, health.healthy, health.total, self.plan.model,
+            self._health(health.status), health.healthy, health.total, self.plan.model,
             facts.context if facts else self.plan.context, starter.NOTE if self.plan.starter else None,
             facts.answer_tokens if facts else self.plan.answer_tokens, bool(facts and facts.thinks),
             tuple(engine_status(one, self.plan.cells) for one in self.backends),
             tuple(map(worker_status, self.swarm.workers)),
             tuple(self.presence.peers()) if self.presence else (), self._machine(),
         )  # fmt: skip
+
+    def _health(self, own: str) -> str:
+        """That of the own swarm, unless it cannot answer and others would."""
+        if self.stopping:
+            return "stopping"
+        others = bool(self.presence and self.presence.directory.askable(1)) or any(
+            one.state == "ready" for one in self.servers
+        )
+        return "degraded" if own in ("failed", "busy") and others else own
 
     def _machine(self) -> dict[str, Any]:
         told = {"memory": asdict(memory.probe()), "accelerators": [asdict(one) for one in self.hardware.accelerators]}
@@ -141,7 +151,7 @@ def load_of(what: Plan, config: Config) -> Load:
         str(what.path), what.context, what.answer_tokens, what.cells, what.sequences, what.threads, kv_type=what.kv_type,
         gpu_layers=(ALL_LAYERS if layers is None else layers) if what.gpu else 0, main_gpu=config.hardware.main_gpu,
         tensor_split=split(config.hardware.tensor_split), shelf_bytes=what.shelf_bytes, workers=what.workers,
-        tuning=str(home() / "tuning.json"),
+        tuning=str(home() / "tuning.json"), memory_bytes=most_memory(what.memory, what.shelf_bytes),
     )  # fmt: skip
 
 
@@ -154,7 +164,7 @@ def split(shares: str | None) -> list[float]:
 
 
 def gguf_engine(
-    config: Config, member: Member | None = None, at_most: int | None = None
+    config: Config, confined: Confined, member: Member | None = None, at_most: int | None = None
 ) -> tuple[LlamaCpp | OwnServer, Plan]:
     """A llama.cpp engine for the configured model and its plan, with a member's adapters. Raises WrongUse."""
     _, header, what = planned(config, at_most)
@@ -166,7 +176,7 @@ def gguf_engine(
         what.model, what.architecture, header.chat_template, header.metadata.get("general.description"), what.starter
     )
     load = replace(load_of(what, config), adapters=adapters_of(member) if member else [])
-    return LlamaCpp(load, description), what
+    return LlamaCpp(load, description, confined=confined), what
 
 
 def own_server(wish: str) -> str | None:
@@ -185,14 +195,14 @@ def own_server(wish: str) -> str | None:
 
 def assembled(config: Config, at_most: int | None = None) -> Node:
     """Every part in its place, nothing started. `at_most` bounds the context where the config leaves it free."""
-    roster, hardware = roster_of(config), detect()
+    roster, hardware, confined = roster_of(config), detect(), ConfinedPool()
     if roster and roster.members:
-        made = crew(roster.members, config, hardware, gguf_engine)
+        made = crew(roster.members, config, hardware, gguf_engine, confined)
         workers, what = list(made.workers), made.plan
     else:
-        backend, what = gguf_engine(config, None, at_most)
+        backend, what = gguf_engine(config, confined, None, at_most)
         workers = [Worker(f"w{number}", number, backend) for number in range(1, what.workers + 1)]
-    swarm = swarm_of(config, workers)
+    swarm = swarm_of(config, workers, confined)
     first = workers[0].backend
     assert isinstance(first, LlamaCpp | OpenAICompatible)
     vectors = Vectors(swarm.embedder.publishing(), first)
@@ -204,14 +214,14 @@ def assembled(config: Config, at_most: int | None = None) -> Node:
     return node
 
 
-def swarm_of(config: Config, workers: list[Worker]) -> Swarm:
+def swarm_of(config: Config, workers: list[Worker], confined: Confined) -> Swarm:
     vote = config.swarm
     habits = Habits(vote.consensus_strategy, vote.coolest, vote.warmest, vote.timeout)
     reliability = Reliability(home() / "reliability.json")
     reliability.load()
     embedder = Embedder(config.models.embedding, offline())
     name = config.network.name or platform.node() or "this machine"
-    return Swarm(name, workers, embedder, habits, sandbox_of(vote.sandbox), reliability)
+    return Swarm(name, workers, embedder, habits, sandbox_of(vote.sandbox), reliability, confined)
 
 
 def door(server: ServerConfig) -> Door:
@@ -233,6 +243,7 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
         if made:
             stack.callback(made.close)
         node = assembled(config)
+        stack.push_async_callback(node.swarm.jury.confined.close)
         for backend in (*node.backends, *node.servers):
             stack.push_async_callback(backend.close)
         stack.push_async_callback(node.swarm.jury.close)
@@ -242,7 +253,9 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             keep(home() / CONTROL_FILE, token, PRIVATE)
             address = base_url(replace(config.server, port=port))
-            node.page = f"{address}/#{entrance.page}" if is_loopback(host_of(address) or "") else None
+            node.page = (
+                f"{address}/#{entrance.page}" if is_loopback(host_of(address.partition("://")[2]) or "") else None
+            )
             app = doors(node, config, entrance, token)
             await stack.enter_async_context(serving(app, made))
             await stack.enter_async_context(mounted(app, tools(node, config, app.state.journal, token)))
@@ -284,7 +297,7 @@ def tools(node: Node, config: Config, voice: Voice, token: str) -> Place:
     def counsel() -> Advisor:
         return advisor(config, detect(), graphics=engine_for_graphics(checkout()))
 
-    jury = Jury(node.swarm.jury.sandbox, node.swarm.embedder)
+    jury = Jury(node.swarm.jury.sandbox, node.swarm.embedder, confined=node.swarm.jury.confined)
     desk = Desk(voice, node.status, node.vectors, jury, counsel)
     return Place(server(at(desk)), config.server.mcp, token)
 

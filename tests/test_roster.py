@@ -8,6 +8,7 @@ import pytest
 
 from local_swarm import engines
 from local_swarm.config import load
+from local_swarm.confined.process import Unconfined
 from local_swarm.engines import engine_of, installed, located, roster_of, secret
 from local_swarm.errors import WrongUse
 from local_swarm.hardware.detector import detect
@@ -110,7 +111,7 @@ def test_an_engine_that_is_not_installed_names_its_extra(monkeypatch: pytest.Mon
     member = Member(engine="mlx", model=Source("huggingface", repository="a/b", local_files_only=True))
     # And not that the hub's cache has no a/b: that comes later.
     with pytest.raises(WrongUse, match=r"local-swarm\[mlx\]"):
-        engine_of(member, load(None, {}, environment={}), detect(), None)  # type: ignore[arg-type]
+        engine_of(member, load(None, {}, environment={}), detect(), None, Unconfined())  # type: ignore[arg-type]
 
 
 def test_keys_come_from_where_they_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,10 +141,10 @@ def test_where_mlx_is_wished_for_the_catalogue_tells_which_repository(monkeypatc
 def test_what_an_engine_cannot_run_is_said(engine: str) -> None:
     config, hardware = load(None, {}, environment={}), detect()
     with pytest.raises(WrongUse, match="runs folders of safetensors"):
-        engine_of(Member(engine=engine, model=str(starter.PATH)), config, hardware, None)  # type: ignore[arg-type]
+        engine_of(Member(engine=engine, model=str(starter.PATH)), config, hardware, None, Unconfined())  # type: ignore[arg-type]
 
 
 def test_llama_cpp_takes_no_folder(tmp_path: Path) -> None:
     config, hardware = load(None, {}, environment={}), detect()
     with pytest.raises(WrongUse, match="is a folder"):
-        engine_of(Member(engine="llamacpp", model=str(tmp_path)), config, hardware, None)  # type: ignore[arg-type]
+        engine_of(Member(engine="llamacpp", model=str(tmp_path)), config, hardware, None, Unconfined())  # type: ignore[arg-type]

@@ -32,9 +32,8 @@ from local_swarm.mcp_server.tools import (
     WorkersFound,
 )
 from local_swarm.models.advice import Advisor
-from local_swarm.swarm.extract import extract
 from local_swarm.swarm.jury import Jury
-from local_swarm.swarm.question import question, question_of
+from local_swarm.swarm.question import question_of
 from local_swarm.types import Candidate, Election, Message, Prompt, Sampling, Usage, Voice
 
 BRIEF = 600  # characters of a losing answer
@@ -85,11 +84,13 @@ class Desk:
     async def generate_code(self, wish: CodeWish, course: Course) -> CodeFound:
         prompt = prompt_of(wish)
         election = await self._ask(prompt, course)
-        asked = question_of(prompt)
+        read = await self.jury.answers(question_of(prompt), election.candidates)
+        bodies = {
+            one: answer.body for one, answer in zip(election.candidates, read, strict=True) if answer.kind == "code"
+        }
 
         def code(candidate: Candidate) -> str:
-            answer = extract(candidate, asked)
-            return answer.body if answer.kind == "code" else ""
+            return bodies.get(candidate, "")
 
         return CodeFound(
             **self._verdict(election), code=code(election.elected), text=election.elected.text,
@@ -105,8 +106,9 @@ class Desk:
         candidates = [
             Candidate(text, f"answer {number}", "stop", Usage(0, 0), 0.0) for number, text in enumerate(wish.answers)
         ]
+        asked = question_of(Prompt((Message("user", wish.prompt),)))
         began = time.monotonic()
-        election = await self.jury.elect(question(wish.prompt), candidates, wish.strategy or "auto")
+        election = await self.jury.elect(asked, candidates, wish.strategy or "auto")
         return ComparisonFound(
             winner=election.winner, agreement=round(election.agreement, 4), strategy=election.strategy,
             clusters=[list(cluster) for cluster in election.clusters], latency_s=round(time.monotonic() - began, 3),

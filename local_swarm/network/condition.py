@@ -44,7 +44,7 @@ class Condition:
             return "busy"
         if not self._rules.on_battery and self._on_battery():
             return "battery"
-        return health.status
+        return "ok" if health.status == "ok" else "degraded"
 
     def declines(self, asked: int, deadline_s: float) -> str | None:
         """Why not to answer a peer now, in one word; None to answer."""

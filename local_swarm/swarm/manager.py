@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from local_swarm.backends.base import Backend, Seat
+from local_swarm.chat.checks import checked
 from local_swarm.chat.turn import again
+from local_swarm.confined.process import Confined
 from local_swarm.errors import Busy, EngineLost, Starting, SwarmError
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.jury import Jury
@@ -25,7 +27,7 @@ from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Promp
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 2  # an engine that dies under a request is asked once more
+ATTEMPTS = 3  # an engine that dies under a request is asked again, by whomever it was ended
 REVIVAL_S = 30.0  # how long a request waits for an engine that is coming back
 WAVE = (
     8  # voices asked at once: in one batch they cost less than two rounds of half as many; the rest is asked if need be
@@ -50,22 +52,25 @@ class Habits:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    status: Literal["starting", "ok", "degraded"]
+    """`degraded`: not all can answer, or none until an engine is back, for which requests wait. `busy` and `failed`: who asks now
+    is refused."""
+
+    status: Literal["starting", "ok", "degraded", "busy", "failed"]
     healthy: int
     total: int
 
 
 class Swarm:
-    """The workers of one node. See `Voice`."""
+    """The workers of one node. See `Voice`. `confined`: who works on foreign text, see `Jury`."""
 
     def __init__(
         self, name: str, workers: Sequence[Worker], embedder: Embedder, habits: Habits | None = None,
-        sandbox: Sandbox | None = None, reliability: Reliability | None = None,
+        sandbox: Sandbox | None = None, reliability: Reliability | None = None, confined: Confined | None = None,
     ) -> None:  # fmt: skip
         self._name = name
         self.workers = tuple(workers)
         self.habits = habits or Habits()
-        self.jury = Jury(sandbox or Sandbox(()), embedder, reliability, self.habits.embedding_wait_s)
+        self.jury = Jury(sandbox or Sandbox(()), embedder, reliability, self.habits.embedding_wait_s, confined)
         self.pressure: Level = "none"
 
     @property
@@ -78,11 +83,15 @@ class Swarm:
 
     @property
     def health(self) -> Health:
-        healthy = sum(worker.healthy for worker in self.workers)
-        if healthy == len(self.workers):
-            return Health("ok", healthy, healthy)
-        failed = any(worker.backend.state == "failed" for worker in self.workers)
-        return Health("degraded" if healthy or failed else "starting", healthy, len(self.workers))
+        healthy, total = sum(worker.healthy for worker in self.workers), len(self.workers)
+        states = {worker.backend.state for worker in self.workers}
+        if healthy and self.pressure == "requests":
+            return Health("busy", healthy, total)
+        if healthy == total:
+            return Health("ok", healthy, total)
+        if healthy or "restarting" in states:
+            return Health("degraded", healthy, total)
+        return Health("starting" if "starting" in states else "failed", healthy, total)
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """See `Voice`. Deltas come only from a single worker, or from the first to speak where a draft is wished for: of several,
@@ -160,8 +169,8 @@ class Swarm:
             if worker.backend.state == "restarting" and not self.health.healthy:
                 await worker.backend.ready(REVIVAL_S)
         healthy = [worker for worker in self.workers if worker.healthy]
-        if not healthy and all(worker.backend.state == "failed" for worker in self.workers):
-            raise EngineLost("The engine keeps ending soon after its start. Its log says why.", retry_after_s=30)
+        if self.health.status == "failed":
+            raise EngineLost("No worker can answer: the engine keeps ending. The log says why.", retry_after_s=30)
         if not healthy:
             raise Starting("The swarm is starting: no worker is ready yet. Try again in a moment.", retry_after_s=2)
         if self.pressure == "requests":
@@ -188,7 +197,7 @@ class Swarm:
         for worker, seat in zip(asked, seats, strict=True):
             engines.setdefault(worker.backend, []).append((worker, seat))
             worker.busy += 1
-        hearing = Hearing(heard, alone, prompt.draft)
+        hearing = Hearing(heard, alone, prompt.draft, self.jury.confined)
         try:
             async with asyncio.timeout(self.habits.longest_s) as limit:
                 hearing.limit, hearing.patience_s = limit, self.habits.patience_s
@@ -227,7 +236,8 @@ class Hearing:
 
     heard: asyncio.Queue[Event | None]
     alone: bool
-    draft: bool = False
+    draft: bool
+    confined: Confined
     leader: str | None = None
     accepted: bool = False
     answered: int = 0
@@ -261,7 +271,7 @@ async def ask_engine(prompt: Prompt, backend: Backend, voices: Sequence[tuple[Wo
                 async for event in events:
                     said = said or isinstance(event, Candidate) or (isinstance(event, Delta) and hearing.alone)
                     if isinstance(event, Candidate):
-                        event = workers[event.voter].record(event)
+                        event = workers[event.voter].record(await checked(prompt, event, hearing.confined))
                     hearing.take(event)
             return
         except EngineLost:

@@ -16,17 +16,23 @@ from typing import Annotated, Any, Literal, cast, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from local_swarm.config import load
+from local_swarm.confined.process import ConfinedPool
 from local_swarm.errors import WrongUse
+from local_swarm.intake import mended
 from local_swarm.places import offline
 from local_swarm.sandbox.host import Sandbox, sandbox_of
 from local_swarm.swarm.jury import Jury
-from local_swarm.swarm.question import Question, question
+from local_swarm.swarm.question import Question
 from local_swarm.swarm.reliability import ballots_of, estimated
 from local_swarm.swarm.similarity.embedding import Embedder
+from local_swarm.terminal import json_text
 from local_swarm.types import Candidate, Election, Strategy, ToolCall, Usage
+from local_swarm.voting.scanner import MOST_TEXT
 
 MOST_CANDIDATES = 128  # of one line: bounds the time of a vote
 FEWEST_LINES = 8  # from which voters are judged by what they said
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class CallWire(BaseModel):
@@ -50,9 +56,9 @@ class CandidateWire(BaseModel):
     tool_calls: list[CallWire] | None = None
     voter: str | None = None
     anchor: bool | None = None
-    weight: float | None = None
-    mean_logprob: float | None = None
-    seconds: float | None = None
+    weight: Number | None = None
+    mean_logprob: Number | None = None
+    seconds: Number | None = None
     finish_reason: Literal["stop", "length", "tool_calls"] | None = None
 
     def candidate(self) -> Candidate:
@@ -85,7 +91,7 @@ class Case:
 def read(path: Path) -> list[Case]:
     """Raises WrongUse, which names the line, for what is no such file."""
     try:
-        data = path.read_bytes()
+        data = mended(path.read_bytes())
     except OSError as problem:
         raise WrongUse(f"{path} cannot be read: {problem.strerror or problem}.") from problem
     lines = data.decode("utf-8", "replace").split("\n")
@@ -100,7 +106,7 @@ def case(line: str, place: str) -> Case:
         raise WrongUse(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from problem
     except (ValueError, RecursionError) as problem:
         raise WrongUse(f"{place} is no valid JSON.") from problem
-    asked = question(wire.prompt, wire.entry_point, wire.inputs or (), wire.schema_)
+    asked = Question(wire.prompt[:MOST_TEXT], wire.entry_point, tuple(wire.inputs or ()), wire.schema_)
     return Case(wire.id, asked, tuple(one.candidate() for one in wire.candidates))
 
 
@@ -141,13 +147,15 @@ def told(case: Case, election: Election | None, seconds: float) -> dict[str, Any
 
 async def voted(cases: Sequence[Case], strategy: Strategy, embedding: str, sandbox: Sandbox) -> list[dict[str, Any]]:
     """What the command says of every case."""
-    jury = Jury(sandbox, Embedder(embedding, offline()))
+    confined = ConfinedPool()
+    jury = Jury(sandbox, Embedder(embedding, offline()), confined=confined)
     try:
         await jury.sandbox.start()
         held = await elections(cases, strategy, jury)
         return [told(case, *one) for case, one in zip(cases, held, strict=True)]
     finally:
         await jury.close()
+        await confined.close()
 
 
 def lines(path: Path, strategy: str, file: Path | None) -> Iterator[str]:
@@ -157,4 +165,4 @@ def lines(path: Path, strategy: str, file: Path | None) -> Iterator[str]:
     config = load(file)
     sandbox = sandbox_of(config.swarm.sandbox)
     for line in asyncio.run(voted(read(path), cast(Strategy, strategy), config.models.embedding, sandbox)):
-        yield json.dumps(line, ensure_ascii=False)
+        yield json_text(line)

@@ -86,8 +86,8 @@ def test_the_template_in_the_model_renders_what_it_was_trained_on() -> None:
         lesson = reading(random)
         tools = lesson[0]["tools"]
         messages = tuple(as_message(message) for message in lesson[:3])
-        made = asyncio.run(template.render(Prompt(messages, tuple(tools)), Unconfined()))
-        assert made.text == render(lesson[:3])  # type: ignore[arg-type]
+        made = asyncio.run(template.render(Prompt(messages, tuple(tools)), Unconfined()))  # type: ignore[arg-type]
+        assert made.text == render(lesson[:3])
 
 
 def as_message(message: dict[str, object]) -> Message:

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from local_swarm.backends.base import Seat
+from local_swarm.backends.base import Seat, State
 from local_swarm.backends.fake import Fake
-from local_swarm.errors import Busy, ContextExceeded, EngineLost, Starting
+from local_swarm.errors import Busy, ContextExceeded, EngineLost, Starting, Unavailable
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.manager import WAVE, Habits, Swarm, seats_for
+from local_swarm.swarm.pressure import Level
 from local_swarm.swarm.reliability import Reliability
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
@@ -104,13 +105,42 @@ async def test_survivors_vote_when_the_engine_dies_later() -> None:
     assert election.decided_early
 
 
-async def test_an_engine_that_dies_again_is_an_error() -> None:
+async def test_an_engine_that_dies_again_and_again_is_an_error() -> None:
     backend = Fake(pace_s=0.05)
     await backend.start()
-    for after in (0.02, 0.1):
+    for after in (0.02, 0.1, 0.2):
         asyncio.get_running_loop().call_later(after, backend.crash)
     with pytest.raises(EngineLost):
         await ask(swarm_of(backend), prompt("one two three four five six"))
+
+
+@pytest.mark.parametrize(
+    ("states", "pressure", "status"),
+    [
+        (["ready", "ready"], "none", "ok"),
+        (["ready", "failed"], "none", "degraded"),
+        (["restarting", "restarting"], "none", "degraded"),  # requests wait for it
+        (["restarting", "failed"], "none", "degraded"),
+        (["failed", "failed"], "none", "failed"),
+        (["starting", "failed"], "none", "starting"),
+        (["closed", "closed"], "none", "failed"),
+        (["ready", "ready"], "voices", "ok"),
+        (["ready", "ready"], "requests", "busy"),
+    ],
+)
+async def test_health_is_good_where_whoever_asks_now_is_answered(
+    states: list[State], pressure: Level, status: str
+) -> None:
+    engines = [Fake() for _ in states]
+    for engine, state in zip(engines, states, strict=True):
+        await engine.start()
+        engine._state = state
+    swarm = Swarm("here", [Worker(f"w{n}", n, engine) for n, engine in enumerate(engines)], NOBODY)
+    swarm.pressure = pressure
+    assert swarm.health.status == status
+    if status in ("busy", "failed"):
+        with pytest.raises(Unavailable):
+            await ask(swarm, prompt())
 
 
 async def test_after_streamed_text_nothing_is_said_twice() -> None:

@@ -10,6 +10,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,10 +41,12 @@ def structural(answers: Sequence[Answer]) -> NDArray[np.float64]:
 
 
 def tokens(answer: Answer) -> list[str]:
+    if answer.words is not None:
+        return list(answer.words)
     if answer.tree:
-        return tree_tokens(answer.tree)[:MOST_TOKENS]
+        return tree_tokens(answer.tree)
     found = syntax_words(answer.body, answer.language, MOST_TOKENS) if answer.kind == "code" else None
-    return found if found is not None else [word.lower() for word in WORD.findall(answer.body)][:MOST_TOKENS]
+    return found if found is not None else [word[0].lower() for word in islice(WORD.finditer(answer.body), MOST_TOKENS)]
 
 
 def ngrams(words: Sequence[str]) -> Grams:
@@ -62,7 +65,7 @@ def tree_tokens(tree: ast.Module) -> list[str]:
     for node in ast.walk(tree):
         for name in bound(node):
             names.setdefault(name, f"v{len(names)}")
-    return list(words(tree, names))
+    return list(islice(words(tree, names), MOST_TOKENS))
 
 
 def bound(node: ast.AST) -> Iterator[str]:
@@ -87,12 +90,19 @@ def words(root: ast.AST, names: dict[str, str]) -> Iterator[str]:
         elif isinstance(node, ast.arg):
             yield names[node.arg]
         elif isinstance(node, ast.Constant):
-            yield repr(node.value)[:80]
+            yield shown(node.value)
         else:
             yield type(node).__name__
             if isinstance(node, ast.Attribute):
                 yield node.attr
         stack.extend(reversed(children(node)))
+
+
+def shown(constant: object) -> str:
+    try:
+        return repr(constant)[:80]
+    except ValueError:  # an integer that has more digits than Python writes
+        return hex(constant)[:80] if isinstance(constant, int) else type(constant).__name__
 
 
 def children(node: ast.AST) -> list[ast.AST]:
