@@ -17,6 +17,7 @@ from pathlib import Path
 
 from local_swarm.environment.install import Environment, Wish, ensure
 from local_swarm.errors import SwarmError
+from local_swarm.terminal import printable
 
 ROOT = Path(__file__).resolve().parent
 
@@ -26,7 +27,7 @@ def main() -> int:
     try:
         environment = ensure(ROOT, Wish(minimal="--minimal" in sys.argv, keep=not setting_up))
     except SwarmError as problem:
-        print(f"error: {problem.message}", file=sys.stderr)
+        print(f"error: {printable(problem.message)}", file=sys.stderr)
         return problem.exit_code
     except KeyboardInterrupt:
         return 130

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from local_swarm import __version__, peering
 from local_swarm.bench.api import bench_api
 from local_swarm.bench.commands import bench_vote
 from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
+from local_swarm.intake import whole
 from local_swarm.integrations import commands as integrations
 from local_swarm.interactive import commands as interactive
 from local_swarm.interactive.console import safe
@@ -32,10 +32,12 @@ from local_swarm.mcp_server.command import mcp as mcp_command
 from local_swarm.models import starter
 from local_swarm.options import HELP, FileOption, JsonOption, PortOption
 from local_swarm.places import checkout, home
+from local_swarm.screen import Screen, marked
+from local_swarm.terminal import json_text, log_to_stderr
 from local_swarm.vote.command import vote
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+out = Screen(soft_wrap=True)
+err = Screen(stderr=True)
 
 ALIASES = {"--detect": "detect"}
 OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")
@@ -153,9 +155,7 @@ def start(
     """Start the swarm and serve its API until Ctrl-C."""
     from local_swarm.interactive.prepare import prepared
 
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    log_to_stderr(logging.DEBUG if verbose else logging.WARNING)
     wishes = {"model": model, "instances": instances, "context": context, "host": host, "port": port, "engine": engine}
     wishes["roster"] = str(roster) if roster else None
     lan = {
@@ -181,7 +181,7 @@ async def serve(config: Config) -> None:
         shown.enter_context(status)
         async with running(config) as node:
             status.stop()
-            err.print(banner(node))
+            err.print(banner(node, config))
             try:
                 await asyncio.Event().wait()
             finally:
@@ -229,19 +229,17 @@ def ask(
 
     config = configured(file, use_starter, model=model, instances=instances, port=port)
     wish = {
-        "model": "swarm", "messages": [{"role": "user", "content": prompt}], "max_tokens": max_tokens, "temperature": temperature,
-        "swarm": {"strategy": strategy, "n": instances},
+        "model": "swarm", "messages": [{"role": "user", "content": whole(prompt)}], "max_tokens": max_tokens,
+        "temperature": temperature, "swarm": {"strategy": strategy, "n": instances},
     }  # fmt: skip
     own = model is not None or use_starter  # a wish for a model is a wish for a swarm of its own
     with contextlib.nullcontext() if json_wanted else err.status("Asking the swarm ..."):
         completion = answer_to(wish, config, own)
     if json_wanted:
-        print(json.dumps(completion, ensure_ascii=False))
+        print(json_text(completion))
         return
-    out.print(
-        completion["choices"][0]["message"]["content"] or json.dumps(completion["choices"][0]["message"]["tool_calls"]),
-        markup=False,
-    )
+    said = completion["choices"][0]["message"]
+    out.print(said["content"] or json_text(said["tool_calls"]))
     vote = completion["swarm"]
     clusters = "+".join(map(str, vote["clusters"]))
     facts = (f"agreement {vote['agreement']:.2f}", f"{vote['candidates']} candidates ({clusters})", vote["strategy"])
@@ -335,10 +333,11 @@ app.command()(mcp_command)
 def run() -> None:
     """The program. Known errors are told in a sentence; of unknown ones the trace goes to a file."""
     safe(sys.stdout, sys.stderr)
+    log_to_stderr()
     try:
         app()
     except SwarmError as problem:
-        err.print(f"[bold red]error:[/] {problem.message}", soft_wrap=True)
+        err.print(marked("error:", "bold red", f" {problem.message}"), soft_wrap=True)
         sys.exit(problem.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -346,10 +345,8 @@ def run() -> None:
         folder = home() / "logs"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "crash.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        err.print(
-            f"[bold red]error:[/] This should not have happened. What is known stands in {folder / 'crash.txt'}.",
-            soft_wrap=True,
-        )
+        said = f" This should not have happened. What is known stands in {folder / 'crash.txt'}."
+        err.print(marked("error:", "bold red", said), soft_wrap=True)
         sys.exit(1)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 import yaml
 
 from local_swarm.errors import WrongUse
+from local_swarm.intake import whole
 from local_swarm.places import data_folder, home
 from local_swarm.types import Strategy
 
@@ -303,7 +304,7 @@ def checked(key: str, value: Any, hint: Any) -> Any:
     low, high = RANGES.get(key, (value, value)) if isinstance(value, (int, float)) else (0, 0)
     if isinstance(value, (int, float)) and not low <= value <= high:
         raise WrongUse(f"{key} must be between {low:g} and {high:g}, not {value:g}.")
-    return value
+    return whole(value) if isinstance(value, str) else value
 
 
 def names(key: str, value: Any) -> tuple[str, ...]:
@@ -311,4 +312,4 @@ def names(key: str, value: Any) -> tuple[str, ...]:
     given = value.split(",") if isinstance(value, str) else value
     if not isinstance(given, (list, tuple)) or not given or not all(isinstance(one, str) for one in given):
         raise WrongUse(f"{key} must be a list of names, not {value!r}.")
-    return tuple(one.strip() for one in given)
+    return tuple(whole(one.strip()) for one in given)

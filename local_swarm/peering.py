@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from local_swarm.config import load
 from local_swarm.daemon import CONTROLS, Daemon
 from local_swarm.errors import DaemonRefused, SwarmError, WrongUse
 from local_swarm.options import FileOption, JsonOption, RunningPortOption
+from local_swarm.screen import Screen, marked
 
 WAIT_S = 60.0
 
 app = typer.Typer()
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+out = Screen(soft_wrap=True)
+err = Screen(stderr=True)
 
 
 def ask(name: str, port: int | None, file: Path | None, wish: dict[str, Any] | None = None) -> Any:
@@ -57,7 +57,7 @@ def peers(port: RunningPortOption = None, file: FileOption = None, json_wanted: 
     for one in found:
         latency = "" if one["latency_ms"] is None else f"{one['latency_ms']:.0f} ms"
         words = (one["name"], one["address"], one["state"], one["model"], one["workers"])
-        table.add_row(*("" if word is None else escape(str(word)) for word in words), latency)
+        table.add_row(*("" if word is None else str(word) for word in words), latency)
     out.print(table)
 
 
@@ -73,9 +73,10 @@ def invite(port: RunningPortOption = None, file: FileOption = None, json_wanted:
         return
     place = f" --peer {found['peer']}" if found["peer"] else ""
     command = f"local-swarm join {code['code']}"
-    out.print(f"On the other machine, within {code['expires_in_s'] // 60} minutes:\n\n  [bold]{escape(command)}[/]\n")
+    minutes = code["expires_in_s"] // 60
+    out.print(Text.assemble(f"On the other machine, within {minutes} minutes:\n\n  ", (command, "bold"), "\n"))
     if place:
-        out.print(f"or, where it does not find this machine by itself:\n\n  {escape(command + place)}\n")
+        out.print(f"or, where it does not find this machine by itself:\n\n  {command + place}\n")
     segno.make(command + place, error="l").terminal(compact=True)
     out.print("It serves once. Whoever has it becomes a member and reads what is asked.", style="dim")
 
@@ -95,7 +96,7 @@ def join(
     if json_wanted:
         print(json.dumps(found))
     else:
-        out.print(f"Joined the swarm of {escape(found['joined'])}. See who is in it: local-swarm peers")
+        out.print(f"Joined the swarm of {found['joined']}. See who is in it: local-swarm peers")
 
 
 @app.command()
@@ -110,7 +111,7 @@ def forget(
     if json_wanted:
         print(json.dumps(found))
     else:
-        out.print(f"{escape(found['forgotten'])} is no member any more; the others get a new key.")
+        out.print(f"{found['forgotten']} is no member any more; the others get a new key.")
 
 
 def without_daemon(file: Path | None, problem: str) -> list[dict[str, Any]]:
@@ -152,10 +153,10 @@ def doctor(port: RunningPortOption = None, file: FileOption = None, json_wanted:
         print(json.dumps(findings))
         return
     for one in findings:
-        mark = "[green]ok[/]  " if one["ok"] else "[bold red]no[/]  "
-        out.print(f"{mark}{escape(one['check'])}: {escape(one['says'])}")
+        mark, style = ("ok", "green") if one["ok"] else ("no", "bold red")
+        out.print(marked(mark, style, f"  {one['check']}: {one['says']}"))
         if one["mend"]:
-            out.print(f"      {escape(one['mend'])}", style="bold" if not one["ok"] else "dim")
+            out.print(f"      {one['mend']}", style="bold" if not one["ok"] else "dim")
 
 
 def bench_federation(

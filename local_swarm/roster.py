@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import yaml
 
 from local_swarm.errors import WrongUse
+from local_swarm.intake import whole
 
 EngineName = Literal["auto", "llamacpp", "mlx", "transformers", "vllm", "openai_compatible"]
 MOST_WORKERS = 32
@@ -221,7 +222,7 @@ def value_of(hint: Any, value: Any, where: str, line: int) -> Any:
         return float(value)
     if not isinstance(value, hint) or isinstance(value, bool) != (hint is bool):
         raise WrongUse(f"{where} must be {NAMES[hint]}, not {value!r}.")
-    return value
+    return whole(value) if isinstance(value, str) else value
 
 
 NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}

@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 
 from local_swarm.errors import SwarmError
 from local_swarm.options import JsonOption
+from local_swarm.screen import Screen
 
 RATE = 300.0  # requests a second at which the first byte of streams is timed
 PATIENCE_S = 30.0
 
 Result = TypeVar("Result")
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+out = Screen(soft_wrap=True)
+err = Screen(stderr=True)
 
 
 @dataclass(frozen=True, slots=True)

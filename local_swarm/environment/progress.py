@@ -7,6 +7,9 @@ import sys
 import time
 from typing import TextIO
 
+from local_swarm.terminal import line as on_one_line
+from local_swarm.terminal import printable
+
 NINJA = re.compile(r"\[(\d+)/(\d+)\]")
 PERCENT = re.compile(r"\[\s*(\d+)%\]")
 WIDTH = 30
@@ -24,12 +27,12 @@ class Progress:
 
     def step(self, text: str) -> None:
         self.clear()
-        print(text, file=self.out, flush=True)
+        print(printable(text), file=self.out, flush=True)
         self.began = self.shown = time.monotonic()
 
     def feed(self, line: str) -> None:
         """A line of pip's or the compiler's output."""
-        text = describe(line, time.monotonic() - self.began)
+        text = describe(on_one_line(line), time.monotonic() - self.began)
         if text and self.live:
             text = "    " + text[:90]
             self.out.write("\r" + text.ljust(self.width))

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from local_swarm.config import load
 from local_swarm.errors import WrongUse
 from local_swarm.options import FileOption, JsonOption, PortOption
+from local_swarm.screen import Screen
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Screen(soft_wrap=True)
+err = Screen(stderr=True, soft_wrap=True)
 
 
 def opencode(
@@ -65,7 +65,7 @@ def clients(
     for one in [name] if name else SNIPPETS:
         if not name:
             out.print(f"--- {one}", style="bold")
-        out.print(SNIPPETS[one](what), markup=False)
+        out.print(SNIPPETS[one](what))
 
 
 def key(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from local_swarm import config as settings
 from local_swarm.environment.venv import engine_for_graphics
@@ -19,9 +18,10 @@ from local_swarm.interactive.watching import status
 from local_swarm.models import starter
 from local_swarm.options import HELP, FileOption, JsonOption
 from local_swarm.places import checkout, data_folder, home
+from local_swarm.screen import Screen
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+out = Screen(soft_wrap=True)
+err = Screen(stderr=True)
 
 ModelOption = Annotated[
     str | None, typer.Option("--model", help="NAME[:SIZE[:QUANT]], or the path of a .gguf file.", metavar="NAME|PATH")
@@ -100,30 +100,40 @@ def other_machine(path: Path) -> Hardware:
 
 def download(
     model: Annotated[
-        str | None, typer.Argument(help="NAME[:SIZE[:QUANT]]; without it what suits this machine.", metavar="[MODEL]")
+        str | None,
+        typer.Argument(
+            help="NAME[:SIZE[:QUANT]], or `embedding`; without it what suits this machine.", metavar="[MODEL]"
+        ),
     ] = None,
     model_option: ModelOption = None,
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
     """Fetch a model, verify it and stop; goes on where it was broken off."""
-    from local_swarm.interactive.prepare import fetched
+    from local_swarm.interactive.prepare import fetched, fetched_embedding
     from local_swarm.models.advice import advisor, name_of
+    from local_swarm.models.embedding import wanted_repository
 
     chosen = settings.load(file, {"models.model": model or model_option})
+    wish = model or model_option
+    if wish and (repository := wanted_repository(wish, chosen.models.embedding)):
+        done = fetched_embedding(repository, err)
+        tell_fetched(repository, str(done.path), done.bytes, done.sha256, json_wanted)
+        return
     counsel = advisor(chosen, looked(), graphics=engine_for_graphics(checkout()))
     found = counsel.find(chosen.models.model or name_of(counsel.recommended()))
-    done = fetched(found, chosen, err)
-    told = {
-        "path": str(done.path if done else found.path),
-        "bytes": done.bytes if done else size_on_disk(found.path),
-        "sha256": done.sha256 if done else digest_of(found.path),
-    }
-    if json_wanted:
-        print(json.dumps(told))
+    if made := fetched(found, chosen, err):
+        tell_fetched(found.name, str(made.path), made.bytes, made.sha256, json_wanted)
     else:
-        out.print(f"{found.name} is here: {told['path']}")
-        err.print(f"{told['bytes']} bytes, sha256 {told['sha256']}", style="dim", soft_wrap=True)
+        tell_fetched(found.name, str(found.path), size_on_disk(found.path), digest_of(found.path), json_wanted)
+
+
+def tell_fetched(name: str, path: str, size: int, digest: str, json_wanted: bool) -> None:
+    if json_wanted:
+        print(json.dumps({"path": path, "bytes": size, "sha256": digest}))
+        return
+    out.print(f"{name} is here: {path}")
+    err.print(f"{size} bytes, sha256 {digest}", style="dim", soft_wrap=True)
 
 
 def size_on_disk(path: Path) -> int:

@@ -122,7 +122,7 @@ def progress(console: Console, name: str) -> Iterator[Show]:
         yield plain_progress(console, name)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -98,9 +97,7 @@ def peers_table(peers: Sequence[Mapping[str, Any]]) -> Table:
     for one in peers:
         state = Text(str(one["state"]), "green" if one["state"] == "ok" else "yellow")
         latency = "" if one["latency_ms"] is None else f"{one['latency_ms']:.0f} ms"
-        table.add_row(
-            escape(str(one["name"])), state, escape(str(one["model"] or "")), str(one["workers"] or ""), latency
-        )
+        table.add_row(Text(str(one["name"])), state, Text(str(one["model"] or "")), str(one["workers"] or ""), latency)
     return table
 
 

@@ -7,17 +7,17 @@ import time
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from local_swarm import config as settings
 from local_swarm.daemon import Daemon
 from local_swarm.errors import SwarmError
 from local_swarm.options import FileOption, JsonOption, RunningPortOption
+from local_swarm.screen import Screen
 
 SWARM = "/v1/swarm"
 LOOK_S = 1.0
 
-out = Console(highlight=False)
+out = Screen()
 
 
 def status(
