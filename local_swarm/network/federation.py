@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
+from local_swarm.chat.checks import checked
 from local_swarm.errors import BadRequest, SwarmError, Unavailable
 from local_swarm.network.client import SILENCE_S, Client, Wish
 from local_swarm.network.directory import Directory, Known
@@ -98,7 +99,7 @@ class Federation:
         fresh = asyncio.Event()
         tasks = [asyncio.create_task(listen(self.name, self.swarm.answer(replace(prompt, early=False)), heard))]
         for peer, wish in self._wishes(prompt, peers, tally.asked):
-            tasks.append(asyncio.create_task(self._listen(peer, wish, heard), name=f"ask {peer.name}"))
+            tasks.append(asyncio.create_task(self._listen(prompt, peer, wish, heard), name=f"ask {peer.name}"))
         if prompt.early:
             tasks.append(asyncio.create_task(self._judge(tally, prompt, fresh, heard), name="judge"))
         accepted = False
@@ -144,12 +145,22 @@ class Federation:
             made.append((peer, Wish(written(theirs), wanted[peer.name], self.rules.timeout_s, self.rules.silence_s)))
         return made
 
-    async def _listen(self, peer: Known, wish: Wish, heard: asyncio.Queue[Heard]) -> None:
+    async def _listen(self, prompt: Prompt, peer: Known, wish: Wish, heard: asyncio.Queue[Heard]) -> None:
         peer.asked += 1
         try:
-            await listen(peer.name, self.client.ballots(peer, wish), heard)
+            await listen(peer.name, self._checked(prompt, self.client.ballots(peer, wish)), heard)
         finally:
             peer.asked -= 1
+
+    async def _checked(
+        self, prompt: Prompt, ballots: AsyncGenerator[Accepted | Candidate, None]
+    ) -> AsyncGenerator[Accepted | Candidate, None]:
+        """A peer's ballots, each held against the schemas of the prompt here: what it says of that itself proves nothing."""
+        async with aclosing(ballots):
+            async for ballot in ballots:
+                yield (
+                    await checked(prompt, ballot, self.swarm.jury.confined) if isinstance(ballot, Candidate) else ballot
+                )
 
     async def _brief(self, prompt: Prompt, candidates: Sequence[Candidate]) -> Brief:
         return await self.swarm.jury.brief(
@@ -235,7 +246,7 @@ class Federation:
         wish = Wish(body, ballots, longest_s, self.rules.silence_s, alone=True)
         tally = Tally(self.name, 0, {peer.name: ballots})
         heard: asyncio.Queue[Heard] = asyncio.Queue()
-        task = asyncio.create_task(self._listen(peer, wish, heard), name=f"ask {peer.name}")
+        task = asyncio.create_task(self._listen(prompt, peer, wish, heard), name=f"ask {peer.name}")
         began = time.monotonic()
         accepted = False
         try:
@@ -267,7 +278,11 @@ def capable(peer: Known) -> Capable:
     return Capable(peer.name, peer.workers, peer.asked)
 
 
-async def listen(node: str, events: AsyncGenerator[Event, None], heard: asyncio.Queue[Heard]) -> None:
+async def listen(
+    node: str,
+    events: AsyncGenerator[Event, None] | AsyncGenerator[Accepted | Candidate, None],
+    heard: asyncio.Queue[Heard],
+) -> None:
     """Everything that one node says, then how it ended: None, or what went wrong."""
     try:
         async with aclosing(events):
