@@ -33,6 +33,7 @@ class Attempt:
     program: str
     calls: tuple[str, ...]
     may: tuple[str, ...] = (REFUSED, ABSENT)
+    marked: bool = False  # looks for what is marked; its last call is not its concern
     slow: bool = False  # takes seconds of processor time, whatever the walls are made of
 
 
@@ -46,7 +47,95 @@ def raw(*given):
     return "IN"
 """
 
+# What belongs to others, and must not be found: a program and a call of an earlier vote, another program of this one, a later call
+# of one's own, and the place of this code. Whoever looks for them holds them disguised, so as not to find itself.
+EARLIER, BESIDE, LATER = "MARK_OF_AN_EARLIER_VOTE", "MARK_OF_A_PROGRAM_BESIDE", "MARK_OF_A_CALL_TO_COME"
+MARKS = (EARLIER, BESIDE, LATER, str(Path(__file__).parents[2]))
+DISGUISED = [bytes(octet ^ 1 for octet in mark.encode()) for mark in MARKS]
+SOUGHT = f"""
+import ctypes, gc, sys
+gc.unfreeze()
+MARKS = []
+for disguised in {DISGUISED!r}:
+    mark = bytearray(len(disguised))
+    for at, octet in enumerate(disguised):
+        mark[at] = octet ^ 1
+    MARKS.append(mark)
+"""
+
+# All that can be reached from the collector's objects, the modules and the frames.
+WALK = (
+    SOUGHT
+    + """
+def walk(*extra):
+    heap, seen, texts = [*gc.get_objects(), *extra, sys.modules], {}, {}
+    frame = sys._getframe(1)
+    while frame:
+        heap += [frame.f_locals, frame.f_globals, frame.f_code]
+        frame = frame.f_back
+    for _ in range(3):  # the collector knows nearly all; what it does not know hangs on what it does
+        held = {id(one): one for one in gc.get_referents(*heap)}
+        texts |= {at: one for at, one in held.items() if type(one) in (str, bytes)}
+        heap = [one for at, one in held.items() if at not in seen and type(one) not in (str, bytes, int, float)]
+        seen |= held
+    told = chr(0).join([one if type(one) is str else one.decode('latin-1') for one in texts.values()])
+    told = told.encode('utf-8', 'replace')
+    found = sum(mark in told for mark in MARKS)
+    assert not found and len(texts) > 10_000, (found, len(texts))
+    return 'nothing'
+def traced():
+    try:
+        raise ValueError
+    except ValueError as problem:
+        return walk(problem.__traceback__, problem.__traceback__.tb_frame)
+"""
+)
+
+# The memory itself: every page near an object that can be had. Whether a page can be read is asked of the kernel, by way of a futex.
+SCAN = (
+    SOUGHT
+    + """
+libc = ctypes.CDLL(None)
+libc.memmem.restype = ctypes.c_void_p
+libc.memmem.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]
+PAGE, AT_ONCE = 4096, ctypes.create_string_buffer(16)
+FUTEX = 202 if sys.maxsize and hasattr(libc, 'arch_prctl') else 98
+def readable(page):
+    ctypes.set_errno(0)
+    libc.syscall.restype = ctypes.c_long
+    done = CALL(FUTEX, ctypes.c_void_p(page * PAGE), 128, 0x5eed5eed, AT_ONCE, None, 0)
+    return done == 0 or ctypes.get_errno() in (11, 110)
+CALL = ctypes.CDLL(None, use_errno=True).syscall
+RANGES = []
+def survey():
+    near = {id(one) // PAGE for one in gc.get_objects()}
+    for page in sorted({page + step for page in near for step in range(-8, 9)}):
+        if readable(page):
+            if RANGES and RANGES[-1][1] == page:
+                RANGES[-1][1] = page + 1
+            else:
+                RANGES.append([page, page + 1])
+    return sum(end - start for start, end in RANGES)
+def scan(mark):
+    own = ctypes.addressof(ctypes.c_char.from_buffer(mark))
+    found = 0
+    for start, end in RANGES:
+        at, left = start * PAGE, (end - start) * PAGE
+        while hit := libc.memmem(at, left, own, len(mark)):
+            found += hit != own
+            left -= hit + 1 - at
+            at = hit + 1
+    assert not found, found
+    return 'nothing'
+"""
+)
+NOTHING = "='nothing'"
+
 ATTEMPTS = (
+    Attempt("walks frames and objects", WALK, ("walk()", f"'{LATER}' and 0"), (NOTHING,), marked=True),
+    Attempt("walks tracebacks", WALK, ("traced()", f"'{LATER}' and 0"), (NOTHING,), marked=True),
+    Attempt("scans memory", SCAN, ("survey() > 500 and 'nothing'", *(f"scan(MARKS[{n}])" for n in range(4)), f"'{LATER}' and 0"), (NOTHING,),
+            marked=True),
     Attempt("reads a file", "", ("open('/etc/passwd').read()", "open('/proc/self/status').read()", "open('/proc/1/environ').read()")),
     Attempt("reads its own code", "import sys", ("open(sys.modules['local_swarm.sandbox.server'].__file__).read()",)),
     Attempt("lists folders", "import os", ("os.listdir('/')", "os.listdir('/tmp')", "os.stat('/')", "os.readlink('/proc/self/exe')")),
@@ -99,12 +188,41 @@ ATTEMPTS = (
     Attempt("looks for secrets", "import os, gc, sys", ("os.environ['SECRET']", "os.environ['HOME']", "os.environ['PATH']")),
     Attempt("looks for open files", "import os", ("[os.fstat(n) and 1 for n in range(0, 3)]", "os.read(0, 1)", "os.read(4, 1)", "os.write(1, b'x')",
                                                    "os.fstat(5)")),
+    Attempt("blocks signals", "import signal, time", ("signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))", "signal.signal(signal.SIGPROF, signal.SIG_IGN)",
+            "signal.setitimer(signal.ITIMER_PROF, 0)", "signal.alarm(1) == 2**32 - 1 and 1/0", "signal.sigtimedwait([signal.SIGPROF], 100)", "signal.sigwait([signal.SIGPROF])",
+            "signal.pause() or 1/0", "signal.siginterrupt(signal.SIGPROF, False)", "signal.set_wakeup_fd(3)")),
+    Attempt("blocks signals by number", RAW, ("raw(14, 0, b'\\xff' * 8, 0, 8)", "raw(13, 27, b'\\x01' + bytes(31), 0, 8)", "raw(38, 2, bytes(32), 0)",
+            "raw(37, 0)", "raw(128, b'\\xff' * 8, 0, 0, 8)", "raw(131, 0, 0)", "raw(289, -1, b'\\xff' * 8, 8, 0)", "raw(222, 0, 0, 0)", "raw(283, 1, 0)")),
+    Attempt("stops its parent", "import os, signal", ("os.kill(os.getppid(), signal.SIGSTOP)", "os.kill(0, signal.SIGSTOP)", "os.kill(os.getpid(), signal.SIGSTOP)",
+            "signal.raise_signal(signal.SIGSTOP)", "signal.pthread_kill(1, signal.SIGKILL)", "os.setsid()", "os.setpgid(0, 0)")),
+    Attempt("asks the template", "import os, socket, struct", ("os.write(0, struct.pack('=cI', b'k', 1))", "os.read(0, 5)", "socket.socket(fileno=3).getpeername() or 1/0",
+            "socket.send_fds(socket.socket(socket.AF_UNIX), [b'f'], [3])", "os.dup(3)", "os.dup2(3, 0)")),
+    Attempt("reaches through its socket", "import os, socket", ("socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, 3).sendmsg([b'=1'])",
+            "socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, 3).recv(1)", "os.lseek(3, 0, 0)", "os.fdopen(3, 'rb').detach().seek(0)")),
+    Attempt("reads ahead", "import os\ndef f():\n    os.set_blocking(3, False)\n    return os.read(3, 1000)", ("f()", "'" + LATER + "'"), (REFUSED, f"='{LATER}'")),
+    Attempt("waits for what comes", "import os\ndef f():\n    return os.read(3, 1000)", ("f()", "'" + LATER + "'"), (LATE,), slow=True),
+    Attempt("answers in advance", "import os\ndef f():\n    os.write(3, b'=7\\n=7\\n=7\\n')", ("f()",) * 4, ("!TooMuch", "=7")),
+    Attempt("answers and goes on", "import os\ndef f():\n    os.write(3, b'=7\\n')\n    while True:\n        pass", ("f()",) * 4, ("=7", LATE, "!TooMuch"), slow=True),
+    Attempt("answers by halves", "import os, time\ndef f():\n    while True:\n        os.write(3, b'=')\n        time.sleep(0.001)", ("f()",) * 2, (LATE, "!TooMuch"),
+            slow=True),
+    Attempt("answers without end", "import os\ndef f():\n    os.write(3, b'=' * 5000)", ("f()",) * 2, ("!TooMuch",)),
+    Attempt("sleeps a little in each call", "import time\ndef f():\n    time.sleep(0.3)\n    return 7", ("f()",) * 12, ("=7", LATE), slow=True),
+    Attempt("ends in atexit", "import atexit, os\natexit.register(os._exit, 0)\nos.register_at_fork(before=print)", ("7", "exit()"), ("=7", REFUSED)),
+    Attempt("ends the stack", "import sys, threading\nsys.setrecursionlimit(10**8)\nclass A:\n    def __getattr__(self, n):\n        return getattr(self, n + 'x')\n"
+            "    def __repr__(self):\n        return repr(self)", ("A().x", "repr(A())", "eval('(' * 10**5)"), (REFUSED, LATE), slow=True),
+    Attempt("calls for a crash", "import faulthandler, ctypes", ("faulthandler.enable()", "faulthandler.dump_traceback_later(0.1)", "ctypes.memset(8, 0, 8)"), (REFUSED, ENDED)),
+    Attempt("asks for more of everything", RAW + "import resource", ("resource.prlimit(0, resource.RLIMIT_CPU, (9, 9))", "resource.setrlimit(resource.RLIMIT_NPROC, (-1, -1))",
+            "raw(157, 1, 0)", "raw(157, 38, 0, 0, 0)", "raw(157, 22, 0, 0, 0)", "raw(317, 1, 0, 0)", "raw(141, 0, 0, -20)", "raw(203, 0, 8, b'\\xff' * 8)", "raw(144, 0, 1, bytes(4))")),
+    Attempt("runs out of processes", "import os, threading\ndef f():\n    n = 0\n    for _ in range(1000):\n        try:\n            threading.Thread(target=print).start()\n"
+            "            n += 1\n        except RuntimeError:\n            pass\n    return n", ("f()",), ("=0", LATE)),
+    Attempt("keeps memory", "a = []\ndef f():\n    a.append(bytearray(b'x' * (100 << 20)))\n    return 7", ("f()",) * 6, ("=7", REFUSED, LATE), slow=True),
     Attempt("takes its environment apart", "import builtins, sys\nfor m in list(sys.modules.values()):\n"
             "    for n in ('canonical', 'outcomes', 'one', 'within', 'seal', 'send'):\n        if hasattr(m, n):\n"
             "            setattr(m, n, lambda *a, **k: '=fake')\nbuiltins.len = builtins.repr = builtins.str = builtins.isinstance = lambda *a: 1",
             ("0", "1"), ("=", REFUSED, LATE)),
 )  # fmt: skip
 
+BESIDE_IT = Job(f"x = '{BESIDE}'", (f"'{BESIDE}' and len(x)",) * 3)
 HONEST = Job("def f(x):\n    return x * 2", ("f(2)", "f('a')", "f([1])"))
 LIAR = Job(
     "class Liar(int):\n    def __eq__(self, other): return True\n    def __hash__(self): return 4\n    def __repr__(self): return '4'\n"
@@ -138,10 +256,10 @@ async def tried(tier: str, thorough: bool) -> dict[str, object]:
         link = sandbox._links[PLAIN]
         process = link.process
         assert process
-        first = await sandbox.run([HONEST])
+        first = await sandbox.run([HONEST, Job(f"x = '{EARLIER}'", (f"'{EARLIER}' + x",) * 3)])
         told: list[Outcomes] = []
         for job in jobs:  # each in a vote of its own, since a vote has two seconds
-            told += await sandbox.run([job, HONEST]) or []
+            told += (await sandbox.run([job, HONEST, BESIDE_IT]) or [])[:2]
         last = await sandbox.run([HONEST, LIAR]) or []
         same = sandbox._links[PLAIN] is link and process.returncode is None
         try:
@@ -151,7 +269,7 @@ async def tried(tier: str, thorough: bool) -> dict[str, object]:
             reached = False
         found: dict[str, object] = {
             "user": os.getuid(), "tier": sandbox.tier, "outcomes": dict(zip([one.name for one in attempts], told[::2], strict=True)),
-            "liar": last[1], "honest": [*(first or []), *told[1::2], last[0]], "same": same,
+            "liar": last[1], "honest": [*(first or [])[:1], *told[1::2], last[0]], "same": same,
             "reached": reached, "marker": marker.read_text(), "left": [p for p in ("/tmp/ESCAPED", "ESCAPED") if Path(p).exists()],
         }  # fmt: skip
         await sandbox.close()

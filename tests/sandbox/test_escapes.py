@@ -87,7 +87,8 @@ def test_there_is_no_way_out(attempt: Any, tier: str, user: str) -> None:
         pytest.skip("takes seconds, and was tried behind other walls")
     outcomes = found["outcomes"][attempt.name]
     assert len(outcomes) == len(attempt.calls)
-    assert [outcome for outcome in outcomes if not outcome.startswith(attempt.may)] == []
+    looked_at = outcomes[:-1] if attempt.marked else outcomes
+    assert [outcome for outcome in looked_at if not outcome.startswith(attempt.may)] == []
 
 
 @pytest.mark.parametrize(("tier", "user"), WALLS)
