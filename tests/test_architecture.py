@@ -17,7 +17,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 ORDER = (
     "places", "intake", "terminal", "types", "options", "errors", "limits", "screen", "confined", "config",
     "roster", "hardware", "models", "chat", "backends", "environment", "sandbox", "voting", "swarm", "engines",
-    "network", "api", "daemon", "mcp_server", "node", "banner", "client", "conversation", "integrations", "vote",
+    "network", "api", "daemon", "mcp_server", "node", "privacy", "banner", "client", "conversation", "integrations", "vote",
     "bench", "interactive", "peering", "cli", "__main__",
 )  # fmt: skip
 SETTING_UP = "local_swarm.environment.install"  # runs before anything is installed

@@ -78,5 +78,6 @@ def around_leaders(ballots: Sequence[Ballot], same: Callable[[int, int], bool], 
         head = leader if leader in left else left[0]
         members = [at for at in left if at == head or same(head, at)]
         groups.append([ballots[at] for at in members])
-        left = [at for at in left if at not in members]
+        grouped = set(members)
+        left = [at for at in left if at not in grouped]
     return groups

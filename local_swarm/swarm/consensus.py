@@ -22,6 +22,7 @@ from local_swarm.swarm.question import Question
 from local_swarm.swarm.similarity.calls import call_likeness, has_long_text
 from local_swarm.swarm.similarity.structure import structural
 from local_swarm.types import Candidate, Election, Strategy
+from local_swarm.voting.scanner import MOST_TEXT
 
 HEAD_START = 0.05  # of the anchor
 # Structural likeness from which two programs count as the same: one wrong operator is another program.
@@ -31,6 +32,7 @@ SAME_TEXT = 0.6  # word n-gram likeness from which two texts do
 SAME_CALL = 0.8  # likeness of their long arguments from which two calls do the same
 SAME_MEANING = 0.85  # cosine from which two embedded texts do
 SURE = 0.95  # that the leading answer would still lead with endless voters: enough to stop
+LOOSE = re.compile(r"\b(?:TODO|FIXME|NotImplementedError)\b")
 NOTHING_SAID = "The candidates were compared by structure: none of them gave a value when it was run."
 NO_VALID_ANSWER = "There is no valid answer among the candidates."
 
@@ -179,7 +181,7 @@ def by_text(ballots: list[Ballot]) -> Outcome:
     able = {ballot.index for ballot in electable(ballots)}
     groups: dict[str, list[Ballot]] = {}
     for ballot in ballots:
-        body = re.sub(r"[ \t]+$", "", ballot.answer.body.strip(), flags=re.MULTILINE)
+        body = "\n".join(line.rstrip(" \t") for line in ballot.answer.body.strip().split("\n"))
         groups.setdefault(f"{ballot.answer.kind}:{body}", []).append(ballot)
     winning = max(groups.values(), key=lambda group: (any(b.index in able for b in group), len(group)))
     winner = next((ballot for ballot in winning if ballot.index in able), winning[0])
@@ -199,7 +201,8 @@ def by_calls(ballots: list[Ballot]) -> Outcome:
 def quality(ballot: Ballot) -> tuple[bool, bool, bool, int]:
     """Valid, complete, without loose ends, and neither terse nor endless."""
     body = ballot.answer.body
-    loose = bool(re.search(r"\b(TODO|FIXME|NotImplementedError)\b|^\s*pass\s*$|\.\.\.\s*$", body, re.MULTILINE))
+    lines = (line.strip() for line in body[:MOST_TEXT].split("\n"))
+    loose = bool(LOOSE.search(body[:MOST_TEXT])) or any(line == "pass" or line.endswith("...") for line in lines)
     return (ballot.valid, ballot.candidate.finish_reason == "stop", not loose, min(len(body), 2000))
 
 

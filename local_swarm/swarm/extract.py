@@ -11,14 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import jsonschema
-import referencing
-
+from local_swarm.chat.schemas import violation
 from local_swarm.chat.tools import canonical
-from local_swarm.swarm.parsing import parse
+from local_swarm.swarm.parsing import parse, unparsed
 from local_swarm.swarm.question import (
-    FENCE,
-    MOST_TEXT,
     PYTHON,
     STATEMENT,
     Question,
@@ -28,14 +24,15 @@ from local_swarm.swarm.question import (
     function,
 )
 from local_swarm.types import JSON, Candidate
+from local_swarm.voting.scanner import MOST_TEXT, fences
 
 MOST_BLOCKS = 12
 SHORT_WORDS = 3  # up to which a whole reply is a value: "Yes.", "Paris"
 NUMBER = re.compile(r"[-−+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:\s*/\s*\d+)?(?:[eE][-+]?\d+)?")
 MARKS = (
-    re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}"),
-    re.compile(r"^####\s*(.+)$", re.MULTILINE),
-    re.compile(r"^\W*A(?:nswer)?\W*:\s*(.+)$", re.MULTILINE),
+    re.compile(r"\\boxed\{((?:[^{}]++|\{[^{}]*+\})*+)\}"),
+    re.compile(r"^####\s*+(.+)$", re.MULTILINE),
+    re.compile(r"^[^\w\n]*+A(?:nswer)?\W*:\s*+(.+)$", re.MULTILINE),
     re.compile(r"\b(?:final |correct |right )?answer\b\W*(?:is|:|=|would be)\W*(.+)", re.IGNORECASE),
 )
 
@@ -45,7 +42,8 @@ Kind = Literal["calls", "value", "code", "text"]
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`body`: what is compared as text; of a value its normal form. Of Python, `tree` is what the answer defines and `program`
-    what can be run: the prompt's own code, then the answer's, without what merely uses it. `complaint`: why it cannot win."""
+    what can be run: the prompt's own code, then the answer's, without what merely uses it. `complaint`: why it cannot win.
+    `words`: what its structure is compared by, where that is known already."""
 
     kind: Kind
     body: str
@@ -53,6 +51,7 @@ class Answer:
     tree: ast.Module | None = None
     program: str | None = None
     complaint: str | None = None
+    words: tuple[str, ...] | None = None
 
     @property
     def valid(self) -> bool:
@@ -71,7 +70,7 @@ def extract_text(reply: str, question: Question = Question()) -> Answer:  # noqa
     reply = reply[:MOST_TEXT]
     if not reply.strip():
         return Answer("text", "", complaint="empty")
-    blocks = [(language.lower(), body) for _, language, body in FENCE.findall(reply)[:MOST_BLOCKS]]
+    blocks = [(language.lower(), body) for language, body in fences(reply)[:MOST_BLOCKS]]
     if found := json_answer(reply, blocks, question.schema):
         return found
     if blocks:
@@ -123,7 +122,8 @@ def python_answer(code: str, question: Question) -> Answer:
     stub = question.stub
     if stub and stub.unfinished and stub.name and (tree is None or not function(tree, stub.name)):
         tree = continued(stub.text, code) or tree
-        tree = ast.Module([node for node in tree.body if function(tree, stub.name) is node], []) if tree else None
+        last = function(tree, stub.name) if tree else None
+        tree = ast.Module([last] if last else [], []) if tree else None
     if tree is None:
         return Answer("code", code, "python", complaint="does not parse")
     own = definitions(tree)
@@ -161,11 +161,8 @@ def program_of(own: list[ast.stmt], question: Question) -> str | None:
     """None where the syntax tree is too deep to be written out."""
     nodes = [*(definitions(question.stub.tree) if question.stub else ()), *own]
     first = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
-    rest = [node for node in nodes if node not in first]
-    try:
-        return ast.unparse(ast.Module([*first, *rest], []))
-    except (RecursionError, ValueError, MemoryError):
-        return None
+    rest = [node for node in nodes if not (isinstance(node, ast.ImportFrom) and node.module == "__future__")]
+    return unparsed(ast.Module([*first, *rest], []))
 
 
 # -------------------------------------------------------------------------------------------------- values
@@ -189,12 +186,8 @@ def json_block(blocks: list[tuple[str, str]]) -> bool:
 
 
 def breach(data: Any, schema: JSON) -> str | None:
-    kind = jsonschema.validators.validator_for(schema)
-    try:  # with a registry of its own, a schema that refers to an address does not make us go there
-        fits = kind(schema, registry=referencing.Registry()).is_valid(data)
-    except Exception:  # a schema that is none, or refers to what is not there: nothing can be held against the answer
-        return None
-    return None if fits else "breaks the schema"
+    """A schema that is none forbids nothing."""
+    return "breaks the schema" if violation(schema, data) else None
 
 
 def value_of(reply: str, question: Question) -> str | None:
@@ -205,12 +198,12 @@ def value_of(reply: str, question: Question) -> str | None:
         return letter
     if marked is not None and (number := first_number(marked)):
         return number
-    if marked is not None and 0 < len(marked.split()) <= SHORT_WORDS:
+    if marked is not None and 0 < len(marked.split(None, SHORT_WORDS)) <= SHORT_WORDS:
         return plain(marked)
     if question.wants_number and (numbers := NUMBER.findall(reply)):
         return normal(numbers[-1])
-    if len(reply.split()) <= SHORT_WORDS and "\n" not in reply.strip() and "=" not in reply:
-        return first_number(reply) if re.fullmatch(r"\W*[\d.,]+\W*", reply.strip()) else plain(reply) or None
+    if len(reply.split(None, SHORT_WORDS)) <= SHORT_WORDS and "\n" not in reply.strip() and "=" not in reply:
+        return first_number(reply) if re.fullmatch(r"\W*+\d[\d.,]*+\W*+", reply.strip()) else plain(reply) or None
     return None
 
 

@@ -9,28 +9,29 @@ from dataclasses import dataclass
 
 from local_swarm.swarm.parsing import parse
 from local_swarm.types import JSON, Prompt
+from local_swarm.voting.scanner import MOST_TEXT, fences
 
-FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 PYTHON = {"python", "py", "python3"}  # as fences call it
 STATEMENT = re.compile(r"^(def|class|import|from|async def|@)\b", re.MULTILINE)
 NAMED = (
-    re.compile(r"\b(?:function|method)\s+(?:called\s+|named\s+)?[`'\"]?([A-Za-z_]\w*)[`'\"]?\s*\("),
-    re.compile(r"\b(?:function|method)\s+(?:called\s+|named\s+)[`'\"]?([A-Za-z_]\w*)"),
-    re.compile(r"\b(?:function|method)\s+[`'\"]([A-Za-z_]\w*)[`'\"]"),
-    re.compile(r"`([A-Za-z_]\w*)\([^`\n]*\)`"),
+    re.compile(r"\b(?:function|method)\s++(?:called\s++|named\s++)?[`'\"]?([A-Za-z_]\w*+)[`'\"]?\s*+\("),
+    re.compile(r"\b(?:function|method)\s++(?:called\s++|named\s++)[`'\"]?([A-Za-z_]\w*+)"),
+    re.compile(r"\b(?:function|method)\s++[`'\"]([A-Za-z_]\w*+)[`'\"]"),
+    re.compile(r"`([A-Za-z_]\w*+)\([^`\n]*\)`"),
 )
 MEASURES = (
     "total|sum|number|average|difference|product|cost|price|value|percent|percentage|age|length|distance|amount|profit|"
     "probability|area|volume|ratio|result"
 )
+# A number is asked for by `asks` alone, or where `measure` comes after `what` before the sentence ends.
 QUANTITY = re.compile(
-    r"\bhow (many|much|old|long|far|tall|fast|often|big|large|high|deep|heavy|wide)\b|\b(calculate|compute|evaluate)\b|"
-    rf"\bwhat (is|was|will be|are)\b[^.?!]*\b({MEASURES})\b",
+    r"(?P<asks>\bhow (?:many|much|old|long|far|tall|fast|often|big|large|high|deep|heavy|wide)\b"
+    rf"|\b(?:calculate|compute|evaluate)\b)|(?P<what>\bwhat (?:is|was|will be|are)\b)|(?P<measure>\b(?:{MEASURES})\b)|(?P<end>[.?!])",
     re.IGNORECASE,
 )
-OPTION = re.compile(r"^\s*\(?([A-H])[).:]\s+\S", re.MULTILINE)
-MOST_TEXT = 200_000  # characters looked at: more than any answer, and a bound on the time of all that follows
+OPTION = re.compile(r"^[^\S\n]*+\(?([A-H])[).:]\s++\S", re.MULTILINE)
 MOST_TRIES = 24  # ways to cut a text until it parses
+MOST_TRIED = 400_000  # characters parsed in all of them
 
 Defining = (
     ast.Import,
@@ -68,7 +69,7 @@ class Question:
 
     @property
     def wants_number(self) -> bool:
-        return bool(QUANTITY.search(self.text)) and not self.entry_point
+        return not self.entry_point and asks_for_number(self.text)
 
     @property
     def options(self) -> frozenset[str]:
@@ -87,9 +88,19 @@ def question(
 
 
 def question_of(prompt: Prompt) -> Question:
-    """Of the last thing that the user said."""
+    """Of the last thing that the user said, as it stands: it is studied where it is read, which takes a while."""
     said = [message.content for message in prompt.messages if message.role == "user" and message.content.strip()]
-    return question(said[-1] if said else "", schema=prompt.schema)
+    return Question((said[-1] if said else "")[:MOST_TEXT], schema=prompt.schema)
+
+
+def asks_for_number(text: str) -> bool:
+    """ "How many ...", "calculate ...", "what is the total ..."."""
+    what = False
+    for found in QUANTITY.finditer(text):
+        if found["asks"] or (what and found["measure"]):
+            return True
+        what = found["what"] is not None or (what and not found["end"])
+    return False
 
 
 def named(text: str) -> str | None:
@@ -98,11 +109,17 @@ def named(text: str) -> str | None:
 
 
 def find_stub(text: str) -> Stub | None:
-    blocks = [body for _, tag, body in FENCE.findall(text) if not tag or tag.lower() in PYTHON]
-    for code in (*blocks, text, code_span(text)):
+    for code in ways_to_cut(text):
         if code and STATEMENT.search(code) and (stub := stub_of(code)):
             return stub
     return None
+
+
+def ways_to_cut(text: str) -> Iterator[str | None]:
+    """Where the code of a prompt may be, the likeliest first."""
+    yield from (body for tag, body in fences(text) if not tag or tag.lower() in PYTHON)
+    yield text
+    yield code_span(text)
 
 
 def stub_of(code: str) -> Stub | None:
@@ -123,8 +140,12 @@ def code_span(text: str) -> str | None:
         return None
     lines = text[start.start() :].split("\n")
     ends = [at for at, line in enumerate(lines) if line.strip() and not line[0].isspace() and not STATEMENT.match(line)]
+    tried = 0
     for end in [len(lines), *ends[::-1][: MOST_TRIES // 2], *ends[: MOST_TRIES // 2]]:
         code = "\n".join(lines[:end])
+        tried += len(code)
+        if tried > MOST_TRIED:
+            return None
         if code.strip() and parse(code):
             return code
     return None

@@ -10,37 +10,28 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from local_swarm.sandbox.canonical import TooLarge, canonical
-from local_swarm.swarm.parsing import parse_expression
+from local_swarm.swarm.parsing import parse_expression, unparsed
+from local_swarm.voting import scanner
+from local_swarm.voting.scanner import EACH, LONGEST_LITERAL, MOST_TEXT, Attention, closing
 
 MOST_EXAMPLES = 12
-LONGEST_LITERAL = 2_000  # characters
+MOST_PARAMETERS = 64
 SAFE = frozenset(
     {"True", "False", "None", "float", "int", "str", "set", "list", "tuple", "dict", "frozenset", "range", "round"}
     | {"abs", "sorted", "len", "sum", "min", "max", "bool", "repr"}
 )
 
 ARROW = re.compile(
-    r"\s*(?:[`'\";*]*\s*)?(?:(?:#|//)\s*)?(?:=+>|-+>|[➞→⇒➜]|==|=|:|(?:(?:#|//)\s*)?(?:=+>|-+>)?\s*,?\s*(?:(?:should|must|will|would)\s+)?"
-    r"(?:returns?|be|gives?|yields?|outputs?|prints?|produces?|equals?|evaluates?\s+to|is|results?\s+in)\b)\s*[:`*]*\s*"
+    r"\s*+[`'\";*]*+\s*+(?:(?:#|//)\s*+)?(?:=++>|-++>|[➞→⇒➜]|==|=|:|(?:(?:#|//)\s*+)?(?:=++>|-++>)?\s*+,?\s*+"
+    r"(?:(?:should|must|will|would)\s++)?"
+    r"(?:returns?|be|gives?|yields?|outputs?|prints?|produces?|equals?|evaluates?\s++to|is|results?\s++in)\b)\s*+[:`*]*+\s*+"
 )
-DOCTEST = re.compile(r"^([ \t]*)>>> ?(.*(?:\n\1\.\.\. ?.*)*)((?:\n(?!\1>>>)(?!\s*(?:\"\"\"|'''|$)).*)*)", re.MULTILINE)
-ASSERT = re.compile(r"^[ \t>]*assert\s+(.+)$", re.MULTILINE)
-INPUT_OUTPUT = re.compile(
-    r"\*{0,2}\binput\b\s*\d*\*{0,2}\s*[:=]\*{0,2}\s*(?P<given>.+?)\s*(?:[,;]|\n|->|=>|→)\s*(?:[-*]\s*)?"
-    r"\*{0,2}\b(?:expected\s+)?(?:output|result|returns?|answer)\b\s*\d*\*{0,2}\s*[:=]\*{0,2}\s*(?P<wanted>.+)",
-    re.IGNORECASE,
-)
-FOR = re.compile(
-    r"\bfor\s+(?P<given>[A-Za-z_]\w*\s*=\s*.+?)\s*,?\s+(?:the\s+)?(?:expected\s+)?"
-    r"(?:output|result|answer|function|it|return value)\s+"
-    r"(?:should|must|will|would)?\s*(?:be|is|returns?|give|equals?)\s*:?\s*(?P<wanted>.+)",
-    re.IGNORECASE,
-)
-ROW = re.compile(r"^\s*\|(.+)\|\s*$", re.MULTILINE)
-ASSIGNED = re.compile(r"(?:^|,|\band\b|;)\s*([A-Za-z_]\w*)\s*=(?!=)")
+ASSERT = re.compile(r"^[ \t>]*+assert\s++(.+)$", re.MULTILINE)
+ASSIGNED = re.compile(r"(?:^|,|\band\b|;)\s*+([A-Za-z_]\w*+)\s*+=(?!=)")
 WORDS = {"true": "True", "false": "False", "null": "None", "nil": "None", "none": "None"}
 
 
@@ -54,7 +45,8 @@ class Example:
 
 def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Example]:
     """Examples of calling `name`, each call once, in the order in which they stand. `parameters`: its names of arguments."""
-    text = text.translate(str.maketrans("“”‘’", "\"\"''"))
+    text = text[:MOST_TEXT].translate(str.maketrans("“”‘’", "\"\"''"))
+    parameters = parameters[:MOST_PARAMETERS]
     ways = (
         doctests(text, name),
         asserted(text, name),
@@ -63,15 +55,21 @@ def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Examp
         tables(text, name, parameters),
     )
     found: dict[str, Example] = {}
-    for way in ways:
-        for example in way:
-            found.setdefault(example.call, example)
-    return list(found.values())[:MOST_EXAMPLES]
+    for example in chain.from_iterable(ways):
+        found.setdefault(example.call, example)
+        if len(found) == MOST_EXAMPLES:
+            break
+    return list(found.values())
 
 
 def doctests(text: str, name: str) -> Iterator[Example]:
-    for _, source, wanted in DOCTEST.findall(text):
-        call = expression(re.sub(r"\n\s*\.\.\. ?", "\n", source), name)
+    attention = Attention()
+    for source, wanted in scanner.doctests(text):
+        if name not in source:
+            continue
+        if not attention.spend(len(source)):
+            return
+        call = expression(source, name)
         if not call:
             continue
         compared = equation(call, name)
@@ -82,7 +80,13 @@ def doctests(text: str, name: str) -> Iterator[Example]:
 
 
 def asserted(text: str, name: str) -> Iterator[Example]:
-    for line in ASSERT.findall(text):
+    attention = Attention()
+    for match in ASSERT.finditer(text):
+        line = match[1]
+        if name not in line or len(line) > 4 * LONGEST_LITERAL:
+            continue
+        if not attention.spend(len(line)):
+            return
         tested = expression(line, name) or expression(line.rsplit(",", 1)[0], name)
         if isinstance(tested, ast.Tuple):  # `assert f(2) == 4, "why"`
             tested = tested.elts[0]
@@ -110,38 +114,49 @@ def truth(tested: ast.expr) -> Example | None:
 
 def arrows(text: str, name: str) -> Iterator[Example]:
     """`f(2) -> 4`, `f(2) == 4`, "f(2) should return 4"; of `f(2) = 1 + 3 = 4` the last."""
-    for start in re.finditer(rf"(?<![\w.])(?:{re.escape(name)})\(", text):
-        end = closing(text, start.end() - 1)
-        call = expression(text[start.start() : end], name) if end else None
+    attention = Attention()
+    for start in scanner.calls(text, name):
+        opening = start + len(name)
+        end = closing(text, opening)
+        if not attention.spend((end or opening + LONGEST_LITERAL) - start):
+            return
+        call = expression(text[start:end], name) if end else None
         arrow = ARROW.match(text, end) if end and call else None
         if not call or not arrow:
             continue
-        value = leading_literal(text[arrow.end() : arrow.end() + LONGEST_LITERAL])
+        told = text[arrow.end() : arrow.end() + LONGEST_LITERAL]
+        attention.spend(len(told))
+        value = leading_literal(told)
         if value is None:
-            line = text[arrow.end() :].split("\n", 1)[0]
+            line = told.split("\n", 1)[0]
             value = leading_literal(line.rsplit("=", 1)[1]) if "=" in line else None
         if value is not None:
             yield Example(ast.unparse(call), value)
 
 
 def lines(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
-    for match in (*INPUT_OUTPUT.finditer(text), *FOR.finditer(text)):
-        call, value = called(match["given"], name, parameters), leading_literal(match["wanted"])
+    attention = Attention()
+    for given, wanted in chain(scanner.labelled(text), scanner.supposed(text)):
+        if not attention.spend(min(len(given), LONGEST_LITERAL)):
+            return
+        call, value = called(given, name, parameters), leading_literal(wanted)
         if call and value is not None:
             yield Example(call, value)
 
 
 def tables(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
-    rows = [[cell.strip().strip("`") for cell in row.split("|")] for row in ROW.findall(text)]
-    wanted = None
-    for cells in rows:
-        heads = [cell.lower() for cell in cells]
-        if len(heads) > 1 and re.search(r"output|expected|result|return", heads[-1]):
+    wanted, attention = None, Attention()
+    for row in scanner.rows(text):
+        cells = [cell.strip().strip("`") for cell in row.split("|")]
+        if len(cells) > 1 and re.search(r"output|expected|result|return", cells[-1].lower()):
             wanted = len(cells)
-        elif wanted == len(cells) and (value := literal(cells[-1])) is not None:
-            given = ", ".join(cells[:-1])
-            if call := called(expression_arguments(cells[0], name) or given, name, parameters):
-                yield Example(call, value)
+        elif wanted == len(cells):
+            if not attention.spend(min(len(row), LONGEST_LITERAL)):
+                return
+            if (value := literal(cells[-1])) is not None:
+                given = expression_arguments(cells[0], name) or ", ".join(cells[:-1])
+                if call := called(given, name, parameters):
+                    yield Example(call, value)
 
 
 def expression_arguments(text: str, name: str) -> str | None:
@@ -152,6 +167,8 @@ def expression_arguments(text: str, name: str) -> str | None:
 def called(given: str, name: str, parameters: Sequence[str]) -> str | None:
     """The call that `x = 2, y = 3`, `2, 3` or `[1, 2]` stands for."""
     given = given.strip().strip("`").rstrip(".,; ")
+    if len(given) > 2 * LONGEST_LITERAL:
+        return None
     marks = list(ASSIGNED.finditer(given))
     if marks:
         ends = [*(mark.start() for mark in marks[1:]), len(given)]
@@ -174,10 +191,8 @@ def expression(source: str, name: str) -> ast.expr | None:
     tree = parse_expression(source)
     if tree is None:
         return None
-    try:
-        found: ast.expr = Words().visit(tree)
-        ast.unparse(found)  # whoever gets it may write it out
-    except RecursionError:
+    found: ast.expr = Words().visit(tree)
+    if unparsed(found) is None:  # whoever gets it may write it out
         return None
     return found if mentions(found, name) and all(safe(node, name) for node in ast.walk(found)) else None
 
@@ -205,28 +220,9 @@ def mentions(tree: ast.AST, name: str) -> bool:
     )
 
 
-def closing(text: str, opening: int) -> int | None:
-    """The place after the bracket that closes the one at `opening`; brackets within strings do not count."""
-    depth, quote, at = 0, "", opening
-    limit = min(len(text), opening + LONGEST_LITERAL)
-    while at < limit:
-        character = text[at]
-        if quote:
-            at += character == "\\"
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-        else:
-            depth += (character in "([{") - (character in ")]}")
-            if depth == 0:
-                return at + 1
-        at += 1
-    return None
-
-
 def leading_literal(text: str) -> str | None:
     """The canonical form of the literal that a text begins with, if what follows is no operator."""
-    text = text.lstrip(" \t*`")
+    text = text.lstrip(" \t*`")[: LONGEST_LITERAL + EACH]
     if text[:1] in ("[", "(", "{"):
         end = closing(text, 0)
         return literal(text[:end]) if end and not continues(text[end:]) else None
@@ -245,9 +241,9 @@ def continues(rest: str) -> bool:
 def literal(text: str) -> str | None:
     """The canonical form of a literal, None where it is none."""
     text = text.strip().strip("`").strip()
-    text = WORDS.get(text.lower(), text)
     if not text or len(text) > LONGEST_LITERAL:
         return None
+    text = WORDS.get(text.lower(), text)
     if text[0] in "[({":
         text = re.sub(r"\b(true|false|null)\b", lambda word: WORDS[word[0]], text)
     tree = parse_expression(text)

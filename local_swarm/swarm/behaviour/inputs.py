@@ -15,11 +15,16 @@ from itertools import islice, product
 from typing import Any
 
 from local_swarm.swarm.behaviour.values import KINDS, USUAL, guessed, kinds_in
-from local_swarm.swarm.parsing import parse_expression
+from local_swarm.swarm.parsing import parse_expression, unparsed
+from local_swarm.voting.scanner import calls
 
 MOST_INPUTS = 24
 MOST_CHANGED = 14
 LONGEST_CALL = 2_000  # characters
+MOST_KNOWN = 64  # example calls that are looked at
+LONGEST_NAME = 200  # characters of a function's name
+MOST_ARGUMENTS = 16  # of a function whose inputs are made up
+PARAMETERS = re.compile(r"\s*+([A-Za-z_]\w*+(?:\s*+,\s*+[A-Za-z_]\w*+)*+)\s*+\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +39,15 @@ class Signature:
 
 def in_words(text: str, name: str) -> Signature | None:
     """What a request such as "a function area(width, height)" tells."""
-    found = re.search(rf"\b{re.escape(name)}\(\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*\)", text)
-    if not found:
-        return None
-    parameters = tuple(re.split(r"\s*,\s*", found[1]))
-    return Signature(name, parameters, tuple(map(guessed, parameters)))
+    for at in calls(text, name, not_after="_"):
+        if found := PARAMETERS.match(text, at + len(name) + 1):
+            parameters = tuple(one.strip() for one in found[1].split(","))
+            return Signature(name, parameters, tuple(map(guessed, parameters))) if few(parameters) else None
+    return None
+
+
+def few(parameters: Sequence[object]) -> bool:
+    return len(parameters) <= MOST_ARGUMENTS
 
 
 def signature(node: ast.AST | None, name: str) -> Signature | None:
@@ -46,14 +55,15 @@ def signature(node: ast.AST | None, name: str) -> Signature | None:
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return None
     given = [*node.args.posonlyargs, *node.args.args]
-    if node.args.kwonlyargs or (given and given[0].arg in ("self", "cls")):
+    if node.args.kwonlyargs or not few(given) or (given and given[0].arg in ("self", "cls")):
         return None
     needed = given[: len(given) - len(node.args.defaults)]
     return Signature(name, tuple(one.arg for one in given), tuple(kind_of(one) for one in needed))
 
 
 def kind_of(argument: ast.arg) -> str:
-    if argument.annotation is not None and (hinted := kind_of_hint(ast.unparse(argument.annotation))):
+    hint = unparsed(argument.annotation) if argument.annotation is not None else None
+    if hint and (hinted := kind_of_hint(hint)):
         return hinted
     return guessed(argument.arg)
 
@@ -74,13 +84,16 @@ def kind_of_hint(hint: str) -> str | None:
 
 def inputs(found: Signature | None, name: str, example_calls: Sequence[str], text: str = "") -> list[str]:
     """At most `MOST_INPUTS` calls: the examples changed a little, then values by kind. `text`: the words of the request."""
-    known = [arguments for call in example_calls if (arguments := literals(call, name)) is not None]
+    if len(name) > LONGEST_NAME:
+        return []
+    known = [arguments for call in example_calls[:MOST_KNOWN] if (arguments := literals(call, name)) is not None]
     calls = [written(name, arguments) for arguments in islice(changed(known), MOST_CHANGED)]
     if found and found.kinds:
         shown = [[one[at] for one in known if len(one) == len(found.kinds)] for at in range(len(found.kinds))]
         rows = [combined([KINDS[kind] for kind in shape], name) for shape in shapes(found.kinds, shown, text)]
         calls += [written(name, arguments) for arguments in in_turn(rows)]
-    fresh = [call for call in dict.fromkeys(calls) if call not in example_calls and len(call) <= LONGEST_CALL]
+    given = set(example_calls)
+    fresh = [call for call in dict.fromkeys(calls) if call not in given and len(call) <= LONGEST_CALL]
     return fresh[:MOST_INPUTS]
 
 
@@ -121,7 +134,8 @@ def in_turn(rows: Sequence[Sequence[tuple[Any, ...]]]) -> Iterator[tuple[Any, ..
 
 def literals(call: str, name: str) -> list[Any] | None:
     """The arguments of the call of `name` in an expression, if they are literals."""
-    nodes = ast.walk(parse_expression(call) or ast.Constant(None))
+    tree = parse_expression(call) if len(call) <= 2 * LONGEST_CALL else None
+    nodes = ast.walk(tree or ast.Constant(None))
     calls = (n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == name)
     made = next(calls, None)
     if made is None or made.keywords:
@@ -157,18 +171,17 @@ def combined(pools: Sequence[Sequence[Any]], name: str) -> list[tuple[Any, ...]]
 
 def changed(known: Sequence[Sequence[Any]]) -> Iterable[list[Any]]:
     """Each example with one argument changed, going round the examples so that all have their share."""
-    ways = [
-        [
-            [*arguments[:at], other, *arguments[at + 1 :]]
-            for at in range(len(arguments))
-            for other in near(arguments[at])
-        ]
-        for arguments in known
-    ]
-    for turn in range(max(map(len, ways), default=0)):
-        for variants in ways:
-            if turn < len(variants):
-                yield variants[turn]
+    ways = [variants(arguments) for arguments in known]
+    while ways:
+        told = [(way, next(way, None)) for way in ways]
+        yield from (arguments for _, arguments in told if arguments is not None)
+        ways = [way for way, arguments in told if arguments is not None]
+
+
+def variants(arguments: Sequence[Any]) -> Iterator[list[Any]]:
+    for at, value in enumerate(arguments):
+        for other in near(value):
+            yield [*arguments[:at], other, *arguments[at + 1 :]]
 
 
 def near(value: Any) -> list[Any]:

@@ -20,9 +20,9 @@ LANGUAGES: dict[str, Language] = {
     "ts": "typescript", "typescript": "typescript",
 }  # fmt: skip
 DEFINED = re.compile(
-    r"^(?:export\s+(?:default\s+)?)?(?:(?:async\s+)?function\s*\*?\s*(?P<name>[A-Za-z_$][\w$]*)\s*(?:<[^>\n]*>)?\s*\((?P<given>[^)]*)\)"
-    r"|(?:const|let|var)\s+(?P<bound>[A-Za-z_$][\w$]*)\s*(?::[^=\n]+)?=\s*(?:async\s+)?(?:function\s*[\w$]*\s*)?"
-    r"(?:\((?P<listed>[^)]*)\)|(?P<single>[A-Za-z_$][\w$]*)\s*=>))",
+    r"^(?:export\s++(?:default\s++)?)?(?:(?:async\s++)?function\s*+\*?\s*+(?P<name>[A-Za-z_$][\w$]*+)\s*+(?:<[^>\n]*+>)?\s*+\((?P<given>[^)]{0,2000}+)\)"
+    r"|(?:const|let|var)\s++(?P<bound>[A-Za-z_$][\w$]*+)\s*+(?::[^=\n]++)?=\s*+(?:async\s++)?(?:function\s*+[\w$]*+\s*+)?"
+    r"(?:\((?P<listed>[^)]{0,2000}+)\)|(?P<single>[A-Za-z_$][\w$]*+)\s*+=>))",
     re.MULTILINE,
 )
 HINTS = {

@@ -54,6 +54,8 @@ KINDS: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 USUAL = ("any", "str", "list[int]", "int")
 
+LONGEST_NAME = 80  # characters of an argument's name that can tell anything
+
 # What arguments are usually called, as patterns.
 NAMES = (
     ("list[list]", "matrix grid board table rows points intervals pairs edges graph"),
@@ -94,6 +96,8 @@ WORDED = re.compile(
 
 def guessed(name: str) -> str:
     """`?` and a kind, from an argument's name in snake or camel case."""
+    if len(name) > LONGEST_NAME:
+        return "?any"
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     return "?" + next((kind for kind, names in NAMES if any(re.fullmatch(one, name) for one in names.split())), "any")
 

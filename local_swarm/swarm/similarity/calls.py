@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from local_swarm.types import ToolCall
+from local_swarm.voting.scanner import MOST_TEXT
 
 LONG = 80  # characters from which a text argument is prose or code rather than a name
+MOST_WORDS = 20_000  # of one text that are compared
+DEEPEST = 60  # arguments that nest deeper are compared as they are written
 WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -32,10 +35,23 @@ def call_likeness(candidates: Sequence[Sequence[ToolCall]]) -> NDArray[np.float6
 
 
 def arguments_of(call: ToolCall) -> Any:
+    if len(call.arguments) > MOST_TEXT:
+        return call.arguments
     try:
-        return json.loads(call.arguments)
+        value = json.loads(call.arguments)
     except (ValueError, RecursionError):
         return call.arguments.strip()
+    return value if shallow(value) else call.arguments.strip()
+
+
+def shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        inner = [list(one.values()) if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))]
+        if not inner:
+            return True
+        level = list(chain.from_iterable(inner))
+    return False
 
 
 def calls_alike(one: Sequence[tuple[str, Any]], other: Sequence[tuple[str, Any]]) -> float:
@@ -61,7 +77,9 @@ def values_alike(one: Any, other: Any) -> float:
 
 def texts_alike(one: str, other: str) -> float:
     """The share of pairs of neighbouring words that both have (Jaccard's index)."""
-    mine, theirs = (set(pairwise(WORD.findall(text))) for text in (one, other))
+    mine, theirs = (
+        set(pairwise(found[0] for found in islice(WORD.finditer(text), MOST_WORDS))) for text in (one, other)
+    )
     return len(mine & theirs) / max(1, len(mine | theirs))
 
 

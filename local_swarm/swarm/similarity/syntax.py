@@ -31,6 +31,7 @@ GRAMMARS: dict[str, tuple[str, str]] = {
 BINDS = re.compile(
     r"param|declarat|definition|pattern|assignment|^let|binding|function_item|^method$|foreach|range|for_|catch|closure|lambda|arrow|block_var"
 )
+MOST_CODE = 40_000  # characters parsed: nonsense may take seconds all the same, so a child does it: see `reading`
 NAMES = ("identifier", "name", "variable_name")
 BOUND_FIELDS = (None, "name", "pattern", "left", "declarator", "parameter", "key")
 
@@ -54,7 +55,7 @@ def syntax_words(code: str, language: str, most: int) -> list[str] | None:
     found = parser(language)
     if found is None:
         return None
-    root = found.parse(code.encode("utf-8", "replace")).root_node
+    root = found.parse(code[:MOST_CODE].encode("utf-8", "replace")).root_node
     leaves = list(shown(root, most))
     names: dict[str, str] = {}
     for kind, text, bound in leaves:
@@ -67,22 +68,27 @@ def shown(root: Any, most: int) -> Iterator[tuple[str, str, bool]]:
     """(kind, text, whether it is bound there) of the leaves, comments left out. Without recursion: code may nest as deep as
     it likes."""
     cursor, told = root.walk(), 0
+    above: list[
+        str
+    ] = []  # kinds of the nodes around the present one: asking a node for its parent walks down from the root
     while told < most:
         node = cursor.node
-        if "comment" not in node.type and cursor.goto_first_child():
+        comment = "comment" in node.type
+        if not comment and cursor.goto_first_child():
+            above.append(node.type)
             continue
-        if "comment" not in node.type and node.child_count == 0 and node.text:
-            bound = cursor.field_name in BOUND_FIELDS and binds(node)
+        if not comment and node.child_count == 0 and node.text:
+            bound = cursor.field_name in BOUND_FIELDS and binds(node.type, above)
             yield node.type, node.text.decode("utf-8", "replace")[:80], bound
             told += 1
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():
                 return
+            above.pop()
 
 
-def binds(node: Any) -> bool:
+def binds(kind: str, above: list[str]) -> bool:
     """Whether an identifier is given a meaning where it stands, `a, b := 1, 2` included."""
-    parent = node.parent
-    if parent and parent.type == "expression_list":
-        parent = parent.parent
-    return bool(parent) and ("variable_name" in (node.type, parent.type) or bool(BINDS.search(parent.type)))
+    place = -2 if above and above[-1] == "expression_list" else -1
+    parent = above[place] if len(above) >= -place else ""
+    return bool(parent) and ("variable_name" in (kind, parent) or bool(BINDS.search(parent)))
