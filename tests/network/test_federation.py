@@ -196,6 +196,43 @@ async def test_a_peer_that_announces_a_million_workers_is_clamped(tmp_path: Path
         assert peer.workers == MOST_BALLOTS
 
 
+async def test_a_peers_ballots_are_held_against_the_schema_here(tmp_path: Path) -> None:
+    async def disobey(_reader: Reader, writer: Writer) -> None:
+        lines = b"".join(ballot('{"b": 1}', f"w{n}") for n in range(9))
+        writer.write(STREAM + chunk(lines) + b"0\r\n\r\n")
+        await writer.drain()
+
+    async with with_rogue(tmp_path, disobey, Report("rogue", workers=9)) as (honest, _):
+        election = await ask(honest, early=False, schema={"type": "object", "required": ["a"]})
+        flaws = {one.flaw for one in election.candidates if one.node == "rogue"}
+        assert flaws == {"the answer does not obey the schema: 'a' is a required property"}
+
+
+async def hostile_answers(_reader: Reader, writer: Writer) -> None:
+    """What takes readers, sandboxes and schemas long."""
+    sleeper = "```python\nimport time\ndef solve(x):\n    time.sleep(100)\n```"
+    texts = ["\n" * 100_000, "f(" * 50_000, "A" + " " * 100_000 + ":", sleeper, "- \n" * 30_000, "{" * 100_000]
+    writer.write(STREAM + chunk(b"".join(ballot(text, f"w{n}") for n, text in enumerate(texts))) + b"0\r\n\r\n")
+    await writer.drain()
+
+
+async def test_a_members_hostile_answers_hold_up_nobody(tmp_path: Path) -> None:
+    async with with_rogue(tmp_path, hostile_answers, Report("rogue", workers=6)) as (honest, _):
+        longest, before = 0.0, time.monotonic()
+
+        async def tick() -> None:
+            nonlocal longest, before
+            while True:
+                await asyncio.sleep(0.01)
+                longest, before = max(longest, time.monotonic() - before), time.monotonic()
+
+        ticking = asyncio.create_task(tick())
+        election = await ask(honest, early=False)
+        ticking.cancel()
+        assert election.elected.text == OWN and states(election)["honest"] == (3, "ok")
+        assert longest < 0.5  # of the event loop; on a quiet machine some hundredths
+
+
 async def test_a_peer_alone_never_wins_a_tool_call(tmp_path: Path) -> None:
     calls = (ToolCall("c", "delete_everything", "{}"),)
 
