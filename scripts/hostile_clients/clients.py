@@ -21,7 +21,7 @@ import aiohttp
 from hostile_clients import attacks
 from hostile_clients.attacks import Attack
 
-HUNG_S = 90.0  # a request without an answer for so long is hung
+HUNG_S = 180.0  # a request without an answer for so long is hung
 SLOW_READS = 400
 INSIDE = "Something went wrong inside"
 JSON_ONLY = {"content-type": "application/json"}

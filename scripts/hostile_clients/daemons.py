@@ -31,7 +31,7 @@ LOOK_S = 0.5
 ENGINE = re.compile(r"local_swarm\.backends\.[\w.]*\.?(llamacpp|mlx|transformers|vllm)\.child")
 OURS = re.compile(r"local_swarm\.[\w.]+")
 TROUBLE = re.compile(
-    r"^[\w.]+(Error|Exception|Interrupt|Exit|Group)(:|$)|never (retrieved|awaited)|Fatal Python error|keeps ending"
+    r"^\s*[\w.]+(Error|Exception|Interrupt|Exit|Group)(:|$)|never (retrieved|awaited)|Fatal Python error|keeps ending"
 )
 
 
