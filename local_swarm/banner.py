@@ -8,7 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from local_swarm import __version__
+from local_swarm.backends.openai_compatible.backend import OpenAICompatible
+from local_swarm.backends.openai_compatible.own import OwnServer
+from local_swarm.config import Config
+from local_swarm.models.embedding import AUTO
 from local_swarm.node import Node
+from local_swarm.places import offline
+from local_swarm.privacy import Reach, told
 
 GIB, MIB = 2**30, 2**20
 EXAMPLE = "Write a Python function solve(numbers) that returns the sum of the even numbers."
@@ -20,8 +26,19 @@ def size(count: int | None) -> str:
     return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / MIB:.0f} MiB"
 
 
-def banner(node: Node) -> RenderableType:
-    """Machine, model, workers and memory with the reasons, the address, and the next things to do."""
+def reach_of(node: Node, config: Config) -> Reach:
+    backends = (*node.backends, *node.servers)
+    theirs = [one for one in backends if isinstance(one, OpenAICompatible) and not isinstance(one, OwnServer)]
+    paired = node.presence is not None
+    static = config.federation.discovery.method == "static"
+    anybody = config.network.insecure_lan or not config.federation.auth.enabled
+    servers = tuple(one.server.url for one in theirs)
+    return Reach(servers, paired, paired and not static, paired and anybody, config.server.host, offline())
+
+
+def banner(node: Node, config: Config, private: bool = True) -> RenderableType:
+    """Machine, model, workers and memory with the reasons, what may leave the machine, the address, and the next things to do.
+    `private`: only this user reads it, so the page's address may carry what opens the words of votes."""
     plan, facts = node.plan, node.backend.facts
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold", no_wrap=True)
@@ -34,11 +51,22 @@ def banner(node: Node) -> RenderableType:
     used, budget = facts.memory_bytes if facts else None, plan.memory.budget_bytes
     share = f" of {size(budget)} allowed ({used / budget:.0%})" if used and budget else ""
     rows.add_row("workers", f"{plan.workers} voices over one set of weights, {size(used)} in use{share}")
+    meaning = node.swarm.embedder.source
+    if meaning.missing and meaning.wish != AUTO:
+        rows.add_row(
+            "embedding", Text(f"{meaning.missing}; prose is compared by its words.{meaning.remedy}", style="yellow")
+        )
+    rows.add_row("privacy", Text(told(reach_of(node, config))))
     if node.url:
         rows.add_row("address", Text(f"{node.url}/v1", style="bold green"))
         if node.page:
-            rows.add_row("page", Text(node.page, overflow="fold"))
+            rows.add_row("page", Text(node.page if private else without_token(node.page), overflow="fold"))
         rows.add_row("ask", f'python main.py ask "{EXAMPLE}"')
         rows.add_row("opencode", "python main.py opencode --write")
         rows.add_row("assistants", "python main.py mcp --setup")
     return Panel(rows, title=f"Local Swarm {__version__}", title_align="left", border_style="green")
+
+
+def without_token(page: str) -> str:
+    """The page's address as a log may have it, which others may get to read."""
+    return f"{page.partition('#')[0]}  (with the words of votes: python main.py key --page)"

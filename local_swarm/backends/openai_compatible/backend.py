@@ -36,6 +36,16 @@ LONGEST_ANSWER = 4096
 MOST_BYTES = 16 << 20  # of one answer
 ERROR_BYTES = 1 << 16
 
+NEAR = (
+    ".local",
+    ".localhost",
+    ".lan",
+    ".home",
+    ".internal",
+    ".home.arpa",
+    ".fritz.box",
+)  # ends of names that no world knows
+
 logger = logging.getLogger(__name__)
 
 
@@ -350,8 +360,10 @@ def tidy(url: str) -> str:
 
 
 async def is_near(url: str) -> bool:
-    """Whether an address is on this machine or this network."""
+    """Whether an address is on this machine or this network. Nobody is asked where a name of the world is: that goes out, too."""
     host = urlsplit(url).hostname or ""
+    if "." in host and host.rpartition(".")[2].isalpha() and not host.endswith(NEAR):
+        return False
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
