@@ -7,7 +7,6 @@ same way.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -153,24 +152,28 @@ NEMOTRON = Family(
 )
 GENERIC = Family("generic", TAGGED, read_json)
 
-SIGNS: tuple[tuple[str, Family], ...] = (  # the first that a template contains
-    (r"<\|channel\|>", HARMONY),
-    (r"<atem:", ATEM),
-    (r"<function=|<function name=", XML),
-    (r"<arg_key>", GLM),
-    (r"<\|tool_call>", GEMMA),
-    (r"<\|tool_call_start\|>|<\|tool_list_start\|>|List of tools: ", LFM),
-    (r"<\|START_ACTION\|>", COHERE),
-    (r"\[TOOL_CALLS\]", MISTRAL),
-    (r"<\|tool_call\|>", GRANITE),
-    (r"<TOOLCALL>", NEMOTRON),
-    (r"<tool_call>|xml_tools", HERMES),
-    (r"<\|python_tag\|>|<\|start_header_id\|>(?s:.*)parameters", LLAMA),
+SIGNS: tuple[tuple[tuple[str, ...], Family], ...] = (  # the first of which a template contains any
+    (("<|channel|>",), HARMONY),
+    (("<atem:",), ATEM),
+    (("<function=", "<function name="), XML),
+    (("<arg_key>",), GLM),
+    (("<|tool_call>",), GEMMA),
+    (("<|tool_call_start|>", "<|tool_list_start|>", "List of tools: "), LFM),
+    (("<|START_ACTION|>",), COHERE),
+    (("[TOOL_CALLS]",), MISTRAL),
+    (("<|tool_call|>",), GRANITE),
+    (("<TOOLCALL>",), NEMOTRON),
+    (("<tool_call>", "xml_tools"), HERMES),
+    (("<|python_tag|>",), LLAMA),
 )
 
 
 def family_of(template: str | None) -> Family:
-    return next((family for sign, family in SIGNS if re.search(sign, template or "")), GENERIC)
+    template = template or ""
+    found = next((family for signs, family in SIGNS if any(sign in template for sign in signs)), None)
+    if found is None and "parameters" in template.partition("<|start_header_id|>")[2]:
+        return LLAMA
+    return found or GENERIC
 
 
 def harmony_state(head: str) -> State:

@@ -46,7 +46,8 @@ def force(family: Family, names: Sequence[str], tools: Toolbox) -> Force:
     for name in names:
         schema = dict(tools.schema(name))
         for key in DEFINITIONS:
-            defined.setdefault(key, {}).update(schema.pop(key, None) or {})
+            own = schema.pop(key, None)
+            defined.setdefault(key, {}).update(own if isinstance(own, dict) else {})
         choices.append(call_schema({"const": name}, schema))
     schema = {"anyOf": choices, **{key: value for key, value in defined.items() if value}}
     return Force(cue, schema, call_schema({"enum": list(names)}, loose), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from local_swarm.types import JSON, Message
 
@@ -60,13 +61,7 @@ def taking_turns(messages: Sequence[Message]) -> list[Message]:
 
 
 def joined(messages: Sequence[Message]) -> Iterator[Message]:
-    last: Message | None = None
-    for message in messages:
-        if last and last.role == message.role == "user":
-            last = Message("user", f"{last.content}\n\n{message.content}")
-            continue
-        if last:
-            yield last
-        last = message
-    if last:
-        yield last
+    for asked, group in groupby(messages, key=lambda message: message.role == "user"):
+        run = list(group)
+        whole = asked and len(run) > 1
+        yield from [Message("user", "\n\n".join(message.content for message in run))] if whole else run

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from local_swarm.chat.python_source import parse_expression, unparsed
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -26,14 +28,29 @@ Types = Callable[
 ]  # the JSON types that a tool's parameter may have; none where it is unknown
 Reader = Callable[[str, Types], "list[Written] | None"]
 
-STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-NAME = re.compile(r'"(?:name|tool_name)"\s*:\s*"([^"]+)"')
+QUOTE, SPECIAL = re.compile('"'), re.compile(r'["\\]')
+NAME = re.compile(r'"(?:name|tool_name)"\s*+:\s*+"([^"]+)"')
 DECODER = json.JSONDecoder(strict=False)  # models write line breaks within strings
 
 
-def open_string(text: str) -> bool:
-    """Whether JSON ends within a string, so that what follows still belongs to it."""
-    return '"' in STRING.sub("", text)
+class Quotes:
+    """JSON in pieces in; whether it ends within a string, so that what follows still belongs to it, out."""
+
+    __slots__ = ("_escaped", "open")
+
+    def __init__(self) -> None:
+        self.open = self._escaped = False
+
+    def feed(self, text: str) -> None:
+        at = int(self._escaped and bool(text))
+        self._escaped = self._escaped and not text
+        while found := (SPECIAL if self.open else QUOTE).search(text, at):
+            at = found.end()
+            if found[0] == '"':
+                self.open = not self.open
+            else:
+                self._escaped = at == len(text)
+                at += 1
 
 
 # ------------------------------------------------------------------------------------------------ JSON
@@ -54,10 +71,18 @@ def values_of(body: str) -> list[Any] | None:
             return list(decoded(text))
         except (ValueError, RecursionError):
             pass
+    value = python_value(parse_expression(body))  # Python's way: single quotes, True
+    return None if value is Ellipsis else [value]
+
+
+def python_value(tree: ast.expr | None) -> Any:
+    """What a literal stands for, as far as JSON can say it; Ellipsis for all else."""
     try:
-        return [ast.literal_eval(body.strip())]  # Python's way: single quotes, True
-    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-        return None
+        value = Ellipsis if tree is None else ast.literal_eval(tree)
+        json.dumps(value)
+        return value
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        return Ellipsis
 
 
 def decoded(text: str) -> Iterator[Any]:
@@ -94,12 +119,12 @@ def object_of(text: str) -> Any:
 # ------------------------------------------------------------------------------------------------- XML
 
 FUNCTION = re.compile(
-    r'<(?:\w+:)?(?:function|invoke)(?:=|\s+name=)"?([^">\s]+)"?\s*>(.*?)(?:</(?:\w+:)?(?:function|invoke)>|\Z)',
+    r'<(?:\w++:)?(?:function|invoke)(?:=|\s++name=)"?([^"<>\s]++)"?\s*+>(.*?)(?:</(?:\w++:)?(?:function|invoke)>|\Z)',
     re.DOTALL,
 )
 PARAMETER = re.compile(
-    r'<(?:\w+:)?(?:parameter|param)(?:=|\s+name=)"?([^">\s]+)"?\s*>(.*?)(?:</(?:\w+:)?(?:parameter|param)>|\Z)'
-    r"(?=\s*(?:<(?:\w+:)?(?:parameter|param)[=\s]|</(?:\w+:)?(?:function|invoke)>|\Z))",
+    r'<(?:\w++:)?(?:parameter|param)(?:=|\s++name=)"?([^"<>\s]++)"?\s*+>(.*?)(?:</(?:\w++:)?(?:parameter|param)>|\Z)'
+    r"(?=\s*+(?:<(?:\w++:)?(?:parameter|param)[=\s]|</(?:\w++:)?(?:function|invoke)>|\Z))",
     re.DOTALL,
 )
 
@@ -116,7 +141,7 @@ def read_xml(body: str, types: Types) -> list[Written] | None:
     return calls or None
 
 
-GLM_ARGUMENT = re.compile(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
+GLM_VALUE = re.compile(r"</arg_key>\s*+<arg_value>")
 
 
 def read_glm(body: str, types: Types) -> list[Written] | None:
@@ -126,8 +151,15 @@ def read_glm(body: str, types: Types) -> list[Written] | None:
     name = body.split("<arg_key>", 1)[0].strip()
     if not re.fullmatch(r"[\w.:-]+", name):
         return None
-    found = GLM_ARGUMENT.findall(body)
-    return [Written(name, {key.strip(): typed(value, types(name, key.strip())) for key, value in found})]
+    return [Written(name, {key: typed(value, types(name, key)) for key, value in glm_arguments(body)})]
+
+
+def glm_arguments(body: str) -> Iterator[tuple[str, str]]:
+    """Keys and values; what is not closed ends the search, since nothing after it is."""
+    at = body.find("<arg_key>")
+    while at >= 0 and (middle := GLM_VALUE.search(body, at)) and (end := body.find("</arg_value>", middle.end())) >= 0:
+        yield body[at + len("<arg_key>") : middle.start()].strip(), body[middle.end() : end]
+        at = body.find("<arg_key>", end)
 
 
 def unframed(value: str) -> str:
@@ -158,7 +190,7 @@ def kind_of(value: Any) -> str:
 
 # -------------------------------------------------------------------------------------- makers' own ways
 
-MISTRAL = re.compile(r"^\s*([\w.:-]+?)\s*(?:\[CALL_ID\]\w*)?\s*(?:\[ARGS\])?\s*(?=\{)")
+MISTRAL = re.compile(r"\s*+([\w.:-]++)\s*+(?:\[CALL_ID\]\w*+)?\s*+(?:\[ARGS\])?\s*+(?=\{)")
 
 
 def read_mistral(body: str, types: Types) -> list[Written] | None:
@@ -181,9 +213,8 @@ def read_harmony(body: str, _types: Types) -> list[Written] | None:
 
 def read_python(body: str, types: Types) -> list[Written] | None:
     """`[f(a=1), g(b="x")]` (LFM2), or `f.call(a=1)` (Llama's built-in tools); else JSON."""
-    try:
-        tree = ast.parse(body.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parse_expression(body)
+    if tree is None:
         return read_json(body, types)
     parts = tree.elts if isinstance(tree, ast.List) else [tree]
     calls = [python_call(part) for part in parts]
@@ -193,15 +224,14 @@ def read_python(body: str, types: Types) -> list[Written] | None:
 def python_call(part: ast.expr) -> Written | None:
     if not isinstance(part, ast.Call) or part.args:
         return None
-    name = ast.unparse(part.func).removesuffix(".call")
-    try:
-        return Written(name, {one.arg: ast.literal_eval(one.value) for one in part.keywords if one.arg})
-    except (ValueError, TypeError):
-        return None
+    name = unparsed(part.func)
+    arguments = {one.arg: python_value(one.value) for one in part.keywords if one.arg}
+    known = name and not any(value is Ellipsis for value in arguments.values())
+    return Written(name.removesuffix(".call"), arguments) if name and known else None
 
 
-GEMMA = re.compile(r"^\s*(?:call:)?([\w.:-]+?)\s*(?=\{)")
-GEMMA_KEY = re.compile(r"([{,]\s*)([A-Za-z_][\w.-]*)\s*:")
+GEMMA = re.compile(r"\s*+(?:call:)?([\w.:-]++)\s*+(?=\{)")
+GEMMA_KEY = re.compile(r"([{,]\s*+)([A-Za-z_][\w.-]*+)\s*+:")
 
 
 def read_gemma(body: str, types: Types) -> list[Written] | None:

@@ -6,11 +6,12 @@ read: half a call would have to be taken back, and some clients run a call as so
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from local_swarm.chat.families import FENCES, Family, State, harmony_state
-from local_swarm.chat.marks import first_mark, held_back
-from local_swarm.chat.notations import Written, open_string, read_json
+from local_swarm.chat.marks import any_of, first_mark, held_back
+from local_swarm.chat.notations import Quotes, Written, read_json
 from local_swarm.chat.tools import Toolbox
 
 
@@ -28,21 +29,24 @@ class Flow:
 
     trims: bool
     said: list[str] = field(default_factory=list)
-    blanks: str = ""
+    blanks: list[str] = field(default_factory=list)
 
     def add(self, text: str) -> str:
-        text = self.blanks + text
-        if self.trims and not self.said:
-            text = text.lstrip()
         shown = text.rstrip()
-        self.blanks = text[len(shown) :]
-        if shown:
-            self.said.append(shown)
+        begins = self.trims and not self.said
+        if not shown:
+            self.blanks.append(text)
+            if begins:
+                self.blanks.clear()
+            return ""
+        blanks, self.blanks = "".join(self.blanks), [text[len(shown) :]]
+        shown = (blanks + shown).lstrip() if begins else blanks + shown
+        self.said.append(shown)
         return shown
 
     def close(self) -> str:
         """The blanks at the end, where they belong to the text."""
-        shown, self.blanks = self.blanks, ""
+        shown, self.blanks = "".join(self.blanks), []
         if shown:
             self.said.append(shown)
         return shown
@@ -50,6 +54,26 @@ class Flow:
     @property
     def text(self) -> str:
         return "".join(self.said)
+
+
+LONGEST_MARK = 64  # characters
+NONBLANK = re.compile(r"\S")
+
+
+@dataclass(slots=True)
+class Body:
+    """What a call, or what may be one, consists of so far. It comes in many small pieces."""
+
+    parts: list[str] = field(default_factory=list)
+    quotes: Quotes = field(default_factory=Quotes)
+
+    def add(self, text: str) -> None:
+        self.parts.append(text)
+        self.quotes.feed(text)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts)
 
 
 class ReplyParser:
@@ -64,8 +88,10 @@ class ReplyParser:
         self.broken: list[str] = []
         self._words, self._thoughts = Flow(trims=thinking), Flow(trims=True)
         self._state: State = "head" if family.name == "harmony" else "thought" if thinking else self._opening()
-        self._held = self._body = self._opened = ""
-        self._known: dict[State, tuple[dict[str, State], frozenset[str]]] = {}
+        self._held, self._at, self._blank = "", 0, list[str]()  # what is held from that place on, and blanks after it
+        self._body, self._opened = Body(), ""
+        self._among_thoughts = True
+        self._known: dict[State, tuple[dict[str, State], re.Pattern[str]]] = {}
 
     @property
     def words(self) -> str:
@@ -76,22 +102,26 @@ class ReplyParser:
         return self._thoughts.text
 
     def push(self, text: str) -> list[Piece]:
-        self._held += text
+        if self._state == "opening" and not NONBLANK.search(text):  # the same would be found again and again
+            self._blank.append(text)
+            return []
+        self._held, self._blank = "".join((self._held, *self._blank, text)), []
         pieces: list[Piece] = []
         while self._step(pieces):
             pass
+        self._held, self._at = self._held[self._at :], 0
         return pieces
 
     def close(self) -> list[Piece]:
         """The reply is over: what was held back has its meaning now."""
         pieces: list[Piece] = []
-        rest, self._held = self._held, ""
+        rest, self._held, self._blank = "".join((self._held, *self._blank)), "", []
         self._take(rest, pieces)
         if self._state in ("call", "fence", "bare"):
             self._end_body("", pieces)
         elif self._state == "head" and not (self.words or self.thoughts or self.calls):
-            self._say(self._body, pieces)
-        if self._state == "thought" and not self.words:
+            self._say(self._body.text, pieces)
+        if self._state == "thought" and not self.words and self._among_thoughts:
             self._call_among_thoughts()
         if not self.calls and not self.broken and (blanks := self._words.close()):
             pieces.append(Piece(blanks))
@@ -102,11 +132,11 @@ class ReplyParser:
     def _opening(self) -> State:
         return "opening" if self.tools and not self.family.strict else "words"
 
-    def _marks_now(self) -> tuple[dict[str, State], frozenset[str]]:
-        """The present marks, and what they begin with: most text has nothing of it."""
+    def _marks_now(self) -> tuple[dict[str, State], re.Pattern[str]]:
+        """The present marks, and the search for any of them."""
         if self._state not in self._known:
             marks = self._marks()
-            self._known[self._state] = marks, frozenset(mark[0] for mark in marks)
+            self._known[self._state] = marks, any_of(tuple(marks))
         return self._known[self._state]
 
     def _marks(self) -> dict[str, State]:
@@ -124,36 +154,31 @@ class ReplyParser:
         """Take in what is held up to the next mark; False when more text is needed."""
         if self._state == "opening":
             return self._open()
-        marks, firsts = self._marks_now()
-        if not any(first in self._held for first in firsts):
-            text, self._held = self._held, ""
-            self._take(text, pieces)
-            return False
-        found = first_mark(self._held, marks)
+        marks, search = self._marks_now()
+        found = search.search(self._held, self._at)
         if not found:
-            keep = held_back(self._held, list(marks))
-            sure, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
+            end = len(self._held) - held_back(self._held[max(self._at, len(self._held) - LONGEST_MARK) :], list(marks))
+            sure, self._at = self._held[self._at : end], end
             self._take(sure, pieces)
             return False
-        at, mark = found
-        self._take(self._held[:at], pieces)
-        self._held = self._held[at + len(mark) :]
-        self._pass(mark, marks[mark], pieces)
+        self._take(self._held[self._at : found.start()], pieces)
+        self._at = found.end()
+        self._pass(found[0], marks[found[0]], pieces)
         return True
 
     def _open(self) -> bool:
         """At the beginning of an answer: small models write calls as bare JSON, without any mark."""
-        text = self._held.lstrip()
-        if not text:
+        found = NONBLANK.search(self._held, self._at)
+        if not found:
             return False
-        self._state = "bare" if text.startswith("{") else "words"
+        self._state = "bare" if found[0] == "{" else "words"
         self._opened = ""
         return True
 
     def _take(self, text: str, pieces: list[Piece]) -> None:
         """Text of the present state."""
         if self._state in ("call", "fence", "bare", "head"):
-            self._body += text
+            self._body.add(text)
         else:
             self._say(text, pieces, self._state == "thought")
 
@@ -164,30 +189,30 @@ class ReplyParser:
     def _pass(self, mark: str, following: State, pieces: list[Piece]) -> None:
         """A mark was found: the present state ends, the next begins."""
         if self._state == "call" and self._goes_on(mark):
-            self._body += mark
+            self._body.add(mark)
             return
-        head = self._body if self._state == "head" else ""
+        head = self._body.text if self._state == "head" else ""
         if self._state in ("call", "fence"):
             self._end_body(mark, pieces)
         if self._state == "thought":
             self._words.trims = not self._words.said
-        self._body = ""
+        self._body = Body()
         if head:
             following = harmony_state(head)
             following = "words" if following == "call" and not self.tools else following
-            self._body = head + mark if following == "call" else ""
+            self._body.add(head + mark if following == "call" else "")
         elif mark.startswith("<function") or following == "head":
-            self._body = mark if following == "call" else mark * (mark == "<|channel|>")
+            self._body.add(mark if following == "call" else mark * (mark == "<|channel|>"))
         self._opened = mark
         self._state = self._opening() if following == "opening" else following
 
     def _goes_on(self, mark: str) -> bool:
         """Whether a mark is part of a call's own text: a file that is written may well contain it."""
-        return self.family.read is read_json and open_string(self._body)
+        return self.family.read is read_json and self._body.quotes.open
 
     def _end_body(self, mark: str, pieces: list[Piece]) -> None:
         """A call is whole, or what looked like one is."""
-        body, self._body = self._body, ""
+        body, self._body = self._body.text, Body()
         if self._state == "call":
             calls = self.family.read(body, self.tools.types) or read_json(body, self.tools.types)
             if calls:
@@ -207,6 +232,7 @@ class ReplyParser:
         found = first_mark(self.thoughts, marks) if self.tools else None
         if found:
             inner = ReplyParser(self.family, self.tools)
+            inner._among_thoughts = False
             inner.push(self.thoughts[found[0] :])
             inner.close()
             self.calls += inner.calls

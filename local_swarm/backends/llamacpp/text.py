@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import codecs
+from collections import deque
 from collections.abc import Sequence
 
-from local_swarm.chat.marks import held_back
+from local_swarm.chat.marks import Finder
 
 
 class Tail:
@@ -15,27 +16,39 @@ class Tail:
     """
 
     def __init__(self, stops: Sequence[str] = ()) -> None:
-        self.stops = tuple(stop for stop in stops if stop)
         self.stopped = False
+        self._stops = Finder(stops)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._held = ""
+        self._held: deque[str] = deque()
 
     def push(self, piece: bytes) -> str:
         if self.stopped:
             return ""
-        self._held += self._decoder.decode(piece)
-        found = [at for at in (self._held.find(stop) for stop in self.stops) if at >= 0]
-        if found:
+        text = self._decoder.decode(piece)
+        before, found = self._stops.held, self._stops.feed(text)
+        self._held.append(text)
+        if found is not None:
             self.stopped = True
-            shown, self._held = self._held[: min(found)], ""
+            shown = self._release(before + found)
+            self._held.clear()
             return shown
-        keep = held_back(self._held, self.stops)
-        shown, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
-        return shown
+        return self._release(before + len(text) - self._stops.held)
 
     def close(self) -> str:
         """What was held back in vain; an unfinished character becomes U+FFFD."""
         if self.stopped:
             return ""
-        shown, self._held = self._held + self._decoder.decode(b"", final=True), ""
+        shown = "".join(self._held) + self._decoder.decode(b"", final=True)
+        self._held.clear()
         return shown
+
+    def _release(self, characters: int) -> str:
+        """The first so many of those that are held."""
+        shown = []
+        while characters > 0:
+            piece = self._held.popleft()
+            shown.append(piece[:characters])
+            if len(piece) > characters:
+                self._held.appendleft(piece[characters:])
+            characters -= len(piece)
+        return "".join(shown)
