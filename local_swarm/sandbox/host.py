@@ -24,6 +24,7 @@ JOBS_S = 15.0  # all jobs of one vote, after which their server counts as hung; 
 STARTS = 4  # of servers, for the jobs of one vote
 REST_S = 2.0  # after a server could not be started for a passing reason
 LONG_REST_S = 30.0  # after one with libraries could not
+LOAD_S = 8.0  # that a vote waits for libraries; they are loaded on for the next one
 IDLE_S = 300.0  # after which a server with libraries ends
 MOST_SERVERS = 3  # with libraries
 DIED, UNKNOWN = "!Died", "?"
@@ -52,6 +53,8 @@ class Sandbox:
         self.reason: str | None = None if tiers else "the sandbox is switched off"
         self._links: dict[Libraries, Link] = {}
         self._starting = asyncio.Lock()
+        self._loading: dict[Libraries, asyncio.Task[Link | None]] = {}
+        self._one_loads = asyncio.Lock()
         self._alone = asyncio.Lock()  # for jobs that were at work when a server died
         self._resting: dict[Libraries, float] = {}  # until when
         self._ending: asyncio.Task[None] | None = None
@@ -85,13 +88,13 @@ class Sandbox:
         return [known[job] for job in jobs]
 
     async def close(self) -> None:
+        tasks = [*self._loading.values(), *([self._ending] if self._ending else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         async with self._starting:
-            ending, self._ending = self._ending, None
-            if ending:
-                ending.cancel()
-                await asyncio.gather(ending, return_exceptions=True)
-            links, self._links = list(self._links.values()), {}
             self.tiers, self.tier, self.reason = (), None, "the sandbox is closed"
+            links, self._links = list(self._links.values()), {}
             await asyncio.gather(*(link.stop() for link in links))
 
     # ----------------------------------------------------------------------------------------- one server's jobs
@@ -134,18 +137,30 @@ class Sandbox:
     # --------------------------------------------------------------------------------------------------- servers
 
     async def _link(self, libraries: Libraries) -> Link | None:
-        """A server that has loaded these libraries, started where there is none; None where none can be had."""
-        async with self._starting:
-            fitting = [which for which, link in self._links.items() if libraries <= which and link.alive]
-            if libraries in fitting or (libraries and fitting):
-                return self._links[libraries if libraries in fitting else min(fitting, key=len)]
-            if time.monotonic() < self._resting.get(libraries, 0.0):
-                return None
-            return await (self._started(libraries) if libraries else self._proven())
+        """A server that has loaded these libraries, started where there is none; None where none can be had, or not soon."""
+        if link := self._fitting(libraries):
+            return link
+        if not libraries:
+            async with self._starting:
+                return self._fitting(PLAIN) or await self._proven()
+        loading = self._loading.get(libraries)
+        if loading is None:
+            loading = asyncio.create_task(self._loaded(libraries), name="sandbox-libraries")
+            self._loading[libraries] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(libraries, None))
+        done, _ = await asyncio.wait({loading}, timeout=LOAD_S)
+        return loading.result() if done and not loading.cancelled() else None
+
+    def _fitting(self, libraries: Libraries) -> Link | None:
+        """One that is there: with these libraries, or the fewest more."""
+        fitting = [which for which, link in self._links.items() if libraries <= which and link.alive]
+        if libraries == PLAIN:
+            return self._links[PLAIN] if PLAIN in fitting else None
+        return self._links[min(fitting, key=len)] if fitting else None
 
     async def _proven(self) -> Link | None:
         """The plain server, behind the best walls that hold."""
-        while self.tiers:
+        while self.tiers and not self._rests(PLAIN):
             link = Link(Setting(self.tiers[0], self.width))
             problem = await self._begun(PLAIN, link)
             if problem is None:
@@ -158,20 +173,24 @@ class Sandbox:
             self.tiers = self.tiers[1:]
         return None
 
-    async def _started(self, libraries: Libraries) -> Link | None:
+    async def _loaded(self, libraries: Libraries) -> Link | None:
         """One with libraries, behind the walls of the plain one."""
-        if self.tier is None:
-            return None
-        kept = sorted((link.used, which) for which, link in self._links.items() if which and not link.votes)
-        for _, which in kept[: max(0, len(self._links) - MOST_SERVERS)]:
-            await self._links.pop(which).stop()
-        link = Link(Setting(self.tier, self.width, modules(libraries), places(), first_uses(libraries)))
-        problem = await self._begun(libraries, link)
-        if problem:
-            logger.warning("The sandbox with %s: %s", ", ".join(sorted(libraries)), problem.words)
-            return None
-        self._ending = self._ending or asyncio.create_task(self._end_idle(), name="sandbox-idle")
-        return link
+        async with self._one_loads:
+            if self.tier is None or self._rests(libraries) or (link := self._fitting(libraries)):
+                return self._fitting(libraries)
+            kept = sorted((link.used, which) for which, link in self._links.items() if which and not link.votes)
+            for _, which in kept[: max(0, len(self._links) - MOST_SERVERS)]:
+                await self._links.pop(which).stop()
+            link = Link(Setting(self.tier, self.width, modules(libraries), places(), first_uses(libraries)))
+            problem = await self._begun(libraries, link)
+            if problem:
+                logger.warning("The sandbox with %s: %s", ", ".join(sorted(libraries)), problem.words)
+                return None
+            self._ending = self._ending or asyncio.create_task(self._end_idle(), name="sandbox-idle")
+            return link
+
+    def _rests(self, libraries: Libraries) -> bool:
+        return time.monotonic() < self._resting.get(libraries, 0.0)
 
     async def _begun(self, libraries: Libraries, link: Link) -> Problem | None:
         if old := self._links.pop(libraries, None):
@@ -187,9 +206,8 @@ class Sandbox:
     async def _end_idle(self) -> None:
         while True:
             await asyncio.sleep(IDLE_S / 10)
-            async with self._starting:
-                for which in idle(self._links, time.monotonic()):
-                    await self._links.pop(which).stop()
+            for which in idle(self._links, time.monotonic()):
+                await self._links.pop(which).stop()
 
 
 def joined(groups: Mapping[Libraries, Sequence[Job]]) -> list[tuple[Libraries, list[Job]]]:

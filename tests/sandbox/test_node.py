@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from local_swarm.sandbox.canonical import canonical
 from local_swarm.sandbox.job import Job
-from local_swarm.sandbox.node import Node
+from local_swarm.sandbox.node import LEAST_S, Node, Share
 
 pytestmark = pytest.mark.anyio
 
@@ -89,3 +91,34 @@ async def test_floods_and_sudden_ends_are_bounded(node: Node) -> None:
     assert set(await outcomes(node, OUT, f"(() => {{ {flood} }})()", "1")) <= {"=1", "~", "!TooMuch", "!Died"}
     assert await outcomes(node, OUT, "p.reallyExit(0)", "1") == ("!Died", "!Died")
     assert await outcomes(node, "", "1 + 1") == ("=2",)
+
+
+async def test_no_call_is_there_before_its_turn(node: Node) -> None:
+    reads = "get('fs').readSync(0, Buffer)"
+    early = f"(() => {{ const b = p.getBuiltinModule('buffer').Buffer.alloc(99); {reads.replace('Buffer', 'b')}; return b }})()"
+    outcomes_told = await outcomes(node, OUT, early, "1 + 1")
+    assert outcomes_told[0] == "~" or outcomes_told[0].startswith("!")  # it waits for what does not come
+
+
+async def test_whoever_sleeps_costs_a_second_and_votes_share_the_places(node: Node) -> None:
+    sleep = "function f(x) { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1e6) }"
+    began = time.monotonic()
+    sleepers = [Job(f"{sleep} // {number}", ("f(1)", "f(2)"), "javascript") for number in range(8)]
+    honest = [Job("function f(x) { return x + 1 }", ("f(1)", "f(2)"), "javascript")] * 3
+    hostile = asyncio.create_task(node.run([*sleepers, *honest]))
+    await asyncio.sleep(0)
+    beside = await node.run(honest)
+    assert beside == [("=2", "=3")] * 3 and time.monotonic() - began < 3.0
+    told = await hostile
+    assert told and told[8:] == [("=2", "=3")] * 3 and set(told[0]) == {"~"}
+    assert time.monotonic() - began < 5.0
+
+
+def test_a_program_has_its_share_of_what_its_vote_has_left() -> None:
+    vote = Share(2.0, 8)
+    assert vote.of_one() == 0.25
+    vote.spend(0.0)
+    assert vote.of_one() > 0.25
+    for _ in range(6):
+        vote.spend(0.3)
+    assert LEAST_S <= vote.of_one() <= 0.2

@@ -8,7 +8,12 @@ import copy
 import json
 import shutil
 import sys
+from array import array
+from collections import deque
 from collections.abc import AsyncIterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -59,6 +64,18 @@ async def test_a_vote_that_is_cancelled_leaves_the_next_alone(sandbox: Sandbox) 
     await asyncio.sleep(0)
     slow.cancel()
     assert await sandbox.run([ADD]) and sandbox._links[PLAIN].votes == {}
+
+
+async def test_a_call_comes_only_when_the_one_before_has_been_answered(sandbox: Sandbox) -> None:
+    program = "import os\ndef f(x):\n    os.set_blocking(3, False)\n    try:\n        return os.read(3, 100)\n"
+    program += "    except BlockingIOError:\n        return x"
+    told = await sandbox.run([Job(program, ("1", "2")), Job("import os\nx = os.read", ("1",))])
+    assert told == [("=1", "=2"), ("=1",)]
+
+
+async def test_programs_and_calls_of_any_length_and_letters_arrive(sandbox: Sandbox) -> None:
+    job = Job("x = '" + "ä" * 150_000 + "'", ("len(x)", "len('" + "ö" * 15_000 + "')", "'\\ud800' * 2", "'\ud800'"))
+    assert await sandbox.run([job]) == [("=150000", "=15000", "='\\ud800\\ud800'", "!SyntaxError")]
 
 
 async def test_what_is_printed_counts_where_nothing_is_returned(sandbox: Sandbox) -> None:
@@ -165,7 +182,9 @@ def test_equal_values_have_equal_forms(value: object) -> None:
     ("one", "other"),
     [
         (1, 1.0), (True, 1), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), ({1, 2}, {2, 1}), (0.1 + 0.2, 0.3), (range(2), [0, 1]),
-        (frozenset("a"), {"a"}),
+        (frozenset("a"), {"a"}), (Decimal("1.50"), 1.5), (Decimal("1E+30"), 10**30), (Fraction(4, 2), 2),
+        (Fraction(1, 4), Decimal("0.25")),
+        (deque([1, 2]), [1, 2]), (array("i", [1]), [1]), (date(2020, 1, 2), date.fromisoformat("2020-01-02")),
     ],
 )  # fmt: skip
 def test_what_python_calls_equal_is_equal(one: object, other: object) -> None:
@@ -173,7 +192,22 @@ def test_what_python_calls_equal_is_equal(one: object, other: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [(1, "1"), ([1], (1,)), (None, 0), ("a'", 'a"'), ([], {}), ([[1], 2], [1, [2]]), (1e-7, 0)]
+    ("one", "other"),
+    [
+        (1, "1"),
+        ([1], (1,)),
+        (None, 0),
+        ("a'", 'a"'),
+        ([], {}),
+        ([[1], 2], [1, [2]]),
+        (1e-7, 0),
+        (Decimal("0.1"), Decimal("0.2")),
+        (Decimal("NaN"), Decimal("Infinity")),
+        (1 + 23j, 12 + 3j),
+        (date(2020, 1, 2), date(2020, 1, 3)),
+        (datetime(2020, 1, 2, 3), datetime(2020, 1, 2, 4)),
+        (timedelta(1), timedelta(2)),
+    ],
 )
 def test_what_differs_differs(one: object, other: object) -> None:
     assert canonical(one) != canonical(other)
