@@ -47,7 +47,7 @@ NEEDS = {
     "vllm": ("vllm", "vllm"),
 }  # the module that an engine needs, and our extra that brings it
 SERVER_WORKERS = 1
-UNPLANNED_BYTES = 2 << 30  # PyTorch takes most of it before it has a model
+UNPLANNED_BYTES = 3 << 29  # PyTorch takes most of it before it has a model
 MOST_VOICES = 8  # of the own swarm, for what is set aside before a request
 
 logger = logging.getLogger(__name__)
@@ -241,7 +241,7 @@ def folder_engine(
 
 def most_memory(need: MemoryNeed, beside_bytes: int = 0) -> int:
     """What an engine's process may come to use: what is planned, and beside it what libraries and kernels take, which is not."""
-    return need.total_bytes + need.total_bytes // 2 + beside_bytes + UNPLANNED_BYTES
+    return need.total_bytes + need.total_bytes // 4 + beside_bytes + UNPLANNED_BYTES
 
 
 def adapters_of(member: Member) -> list[tuple[str, float]]:

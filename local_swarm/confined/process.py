@@ -71,7 +71,7 @@ class ConfinedPool:
         self._closed = False
 
     async def call(self, task: str, *arguments: Any) -> Any:
-        order = json.dumps([task, arguments], separators=(",", ":")).encode() + b"\n"
+        order = sent([task, arguments]) + b"\n"
         key = hashlib.sha256(order).digest()
         if why := self._fatal.get(key):
             raise Overrun(why)
@@ -169,6 +169,14 @@ class ChildKilled(Exception):
     """Somebody else ended the child; the call has nothing to do with it."""
 
 
+def sent(value: Any) -> bytes:
+    """Raises Overrun for what nests too deeply."""
+    try:
+        return json.dumps(value, separators=(",", ":")).encode()
+    except (RecursionError, ValueError) as problem:
+        raise Overrun("nests too deeply") from problem
+
+
 class Child:
     """One child process, started at its first order."""
 
@@ -259,7 +267,7 @@ class Unconfined:
     async def call(self, task: str, *arguments: Any) -> Any:
         from local_swarm.confined.child import function_of
 
-        return json.loads(json.dumps(function_of(task)(*json.loads(json.dumps(arguments)))))
+        return json.loads(json.dumps(function_of(task)(*json.loads(sent(arguments)))))
 
     async def close(self) -> None:
         pass

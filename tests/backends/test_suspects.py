@@ -64,6 +64,24 @@ async def test_the_second_crash_tells_which_it_was() -> None:
             pass
 
 
+async def test_suspects_go_first_so_that_traffic_cannot_keep_them_out() -> None:
+    suspects = Suspects()
+    order: list[str] = []
+
+    async def ask(name: str) -> None:
+        async with suspects.turn(name):
+            order.append(name)
+            await asyncio.sleep(0)
+
+    async with suspects.turn("running"):
+        suspects.died(["a", "b"])
+        tasks = [asyncio.create_task(ask(name)) for name in ("a", "new", "b", "newer")]
+        await asyncio.sleep(0)
+    async with asyncio.timeout(1):
+        await asyncio.gather(*tasks)
+    assert set(order[:2]) == {"a", "b"}
+
+
 async def test_who_waits_and_gives_up_blocks_nobody() -> None:
     suspects = Suspects()
     suspects.died(["a", "b"])

@@ -82,6 +82,15 @@ async def test_an_exception_is_that_calls_alone_and_costs_no_child(pool: Confine
     assert {one.pid for one in children()} == before
 
 
+async def test_what_cannot_even_be_sent_is_that_calls_alone(pool: ConfinedPool) -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(Overrun, match="nests too deeply"):
+        await pool.call(RENDER, deep)
+    assert await hello(pool) == "hello"
+
+
 async def test_one_kind_of_call_cannot_keep_another_waiting(pool: ConfinedPool) -> None:
     hostile = [asyncio.create_task(pool.call(RENDER, *asking(f"{ENDLESS}{number}"))) for number in range(8)]
     await asyncio.sleep(0)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BEAT_S = 1.0
 LAST_S = 1.5  # from the end of the input to the end of the process, whatever it does
 THREAD_BYTES = 144 << 20  # of address space that a thread's stack and heap reserve
-ROOM_BYTES = 2 << 30  # of address space beyond what is planned: libraries, buffers, weights in another order
+ROOM_BYTES = 1 << 30  # of address space beyond what is planned
 SPARE_OUTPUTS = 48  # rows of scores beyond one for each sequence: for drafts
 
 
@@ -100,7 +100,7 @@ def load(wish: wire.Load, reports: BinaryIO) -> Engine:
     library.open_library()
     if wish.memory_bytes and not (wish.gpu_layers and library.has_graphics()):
         # Graphics drivers reserve far more addresses than there is memory; there the daemon watches what is used.
-        bound_memory(2 * wish.memory_bytes + ROOM_BYTES + THREAD_BYTES * wish.threads)
+        bound_memory(wish.memory_bytes + weights_bytes(wish) + ROOM_BYTES + THREAD_BYTES * wish.threads)
     model, memory, note = opened(wish)
     if wish.tuning and not model.on_gpu:
         memory.use_threads(threads_for(memory, wish.threads, wish.workers, Path(wish.tuning)))
@@ -112,6 +112,13 @@ def load(wish: wire.Load, reports: BinaryIO) -> Engine:
         note, model.fill,
     )])  # fmt: skip
     return engine
+
+
+def weights_bytes(wish: wire.Load) -> int:
+    """They are mapped from the file, and copied where kernels want them in another order."""
+    path = Path(wish.path)
+    parts = path.parent.glob(f"{path.stem.partition('-of-')[0][:-6]}*") if "-of-" in path.stem else [path]
+    return sum(part.stat().st_size for part in parts if part.exists())
 
 
 def opened(wish: wire.Load) -> tuple[Model, Context, str | None]:

@@ -22,7 +22,7 @@ class Suspects:
     def __init__(self) -> None:
         self._guilty: OrderedDict[str, None] = OrderedDict()
         self._suspected: OrderedDict[str, None] = OrderedDict()
-        self._working, self._alone = 0, False
+        self._working, self._alone, self._queued = 0, False, 0
         self._changed = asyncio.Condition()
 
     def died(self, open_requests: Collection[str], hung: bool = False) -> bool:
@@ -56,5 +56,9 @@ class Suspects:
             async with self._changed:
                 self._changed.notify_all()
 
-    def _suspects(self, fingerprint: str) -> bool:
-        return fingerprint in self._suspected
+    async def _admitted(self, suspect: bool) -> None:
+        self._queued += suspect
+        try:
+            await self._changed.wait_for(lambda: not self._alone and not (self._working if suspect else self._queued))
+        finally:
+            self._queued -= suspect
