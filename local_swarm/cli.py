@@ -31,7 +31,7 @@ from local_swarm.interactive.overview import Overview
 from local_swarm.mcp_server.command import mcp as mcp_command
 from local_swarm.models import starter
 from local_swarm.options import HELP, FileOption, JsonOption, PortOption
-from local_swarm.places import checkout, home
+from local_swarm.places import checkout, home, keep
 from local_swarm.screen import Screen, marked
 from local_swarm.terminal import json_text, log_to_stderr
 from local_swarm.vote.command import vote
@@ -181,7 +181,7 @@ async def serve(config: Config) -> None:
         shown.enter_context(status)
         async with running(config) as node:
             status.stop()
-            err.print(banner(node, config))
+            err.print(banner(node, config, private=err.is_terminal))
             try:
                 await asyncio.Event().wait()
             finally:
@@ -342,10 +342,9 @@ def run() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception:
-        folder = home() / "logs"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "crash.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        said = f" This should not have happened. What is known stands in {folder / 'crash.txt'}."
+        place = home() / "logs" / "crash.txt"
+        keep(place, whole(traceback.format_exc()))
+        said = f" This should not have happened. What is known stands in {place}."
         err.print(marked("error:", "bold red", said), soft_wrap=True)
         sys.exit(1)
 

@@ -1,5 +1,7 @@
 """A stranger's text or JSON in, the same fit to be worked on out: no half characters, no more pieces than can be read at once.
 
+And values in, JSON out that is fit to be sent.
+
 Everything here takes time in proportion to the length of what it is given. JSON is looked at as it arrives, chunk by chunk, so
 that what is too much is known before anything is built of it.
 """
@@ -153,3 +155,21 @@ def integer(text: str) -> int:
 
 def no_number(text: str) -> NoReturn:
     raise json.JSONDecodeError(f"{text[:20]} is not a number that JSON has", "", 0)
+
+
+def encoded(content: Any) -> bytes:
+    """JSON in UTF-8. Half characters become question marks and numbers that JSON does not have become null."""
+    try:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        text = json.dumps(with_nulls(content), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
+
+
+def with_nulls(value: Any) -> Any:
+    """The same with null for infinite numbers and those that are none."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: with_nulls(one) for key, one in value.items()}
+    return [with_nulls(one) for one in value] if isinstance(value, (list, tuple)) else value

@@ -43,7 +43,7 @@ from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.selector import SMALLEST_CONTEXT, Plan
 from local_swarm.network.presence import Presence
-from local_swarm.places import PRIVATE, checkout, home, keep, offline
+from local_swarm.places import PRIVATE, checkout, home, keep, make_folder, offline, tighten
 from local_swarm.roster import Member
 from local_swarm.sandbox.host import sandbox_of
 from local_swarm.swarm.fallback import Chain
@@ -237,6 +237,8 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
     Raises WrongUse for a port, model or wish that cannot be had, other SwarmErrors when the engine does not come up.
     """
     async with AsyncExitStack() as stack:
+        make_folder(home())
+        tighten()
         token = secrets.token_hex(32)
         entrance = replace(door(config.server), page=page_token(token))
         made = listen(config.server.host, config.server.port) if serve else None

@@ -3,12 +3,18 @@ project."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 
 PRIVATE = 0o600
+# What lies in the home: folders, and kinds of files in it and in them. Models are large, few secrets, and shut in by the home.
+OURS = ("logs", "network", "wheels", "bench", "embeddings", "models")
+SUFFIXES = (".json", ".log", ".txt", ".yaml", ".pem", ".token")
+NAMES = ("api_key",)
 # What tells libraries to report nothing of their use, and what tells them to ask nothing of anybody. Each reads it when it is
 # imported, so it must stand in the environment of a process from its start.
 UNCOUNTED = {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "VLLM_NO_USAGE_STATS": "1"}
@@ -37,11 +43,54 @@ def checkout() -> Path | None:
     return root if (root / "pyproject.toml").is_file() and (root / "main.py").is_file() else None
 
 
-def keep(path: Path, text: str, mode: int = 0o666) -> None:
+def within_home(path: Path) -> bool:
+    return path.resolve().is_relative_to(home().resolve())
+
+
+def make_folder(path: Path) -> Path:
+    """A folder and those it lies in, made where there are none: in the home for its owner alone. Raises OSError."""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(0o700 if within_home(one) else 0o777, exist_ok=True)
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def tighten() -> None:
+    """Shut others out of the home that is there: other versions of the program, or other hands, may have left it open. Only what
+    this program makes is touched, since the home may be a folder with other things in it; whatever cannot be changed stays."""
+    if sys.platform == "win32":  # there it lies in the user's profile, which others cannot read
+        return
+    root = home()
+    for one in (
+        root,
+        *(root / name for name in OURS),
+        *(found for name in ("", *OURS) for found in files_in(root / name)),
+    ):
+        with contextlib.suppress(OSError):
+            now = one.lstat()
+            if not stat.S_ISLNK(now.st_mode) and now.st_uid == os.geteuid() and now.st_mode & 0o077:
+                one.chmod(stat.S_IMODE(now.st_mode) & 0o700)
+
+
+def files_in(place: Path) -> list[Path]:
+    """Those that this program may have made."""
+    try:
+        found = [one for one in place.iterdir() if one.suffix in SUFFIXES or one.name in NAMES]
+    except OSError:
+        return []
+    return [one for one in found if one.is_file() and not one.is_symlink()]
+
+
+def keep(path: Path, text: str, mode: int | None = None) -> None:
     """Write a file whole or not at all, with the folders it lies in. Links stay, and nobody may read it whom `mode` or the
-    file that was there before shuts out. Raises OSError, also where that one is not to be written."""
+    file that was there before shuts out; without a mode that is everybody else in the home, and elsewhere as the user has it.
+
+    Raises OSError, also where that one is not to be written."""
     path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if mode is None:
+        mode = PRIVATE if within_home(path) else 0o666
+    make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}.new")  # two processes may write at once
     try:
         if path.exists():

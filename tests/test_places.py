@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from local_swarm.places import PRIVATE, keep
+from local_swarm.banner import without_token
+from local_swarm.mcp_server.proxy import written_anew
+from local_swarm.places import PRIVATE, home, keep, make_folder, tighten
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no such modes and lets few make links.")
 
@@ -67,3 +70,74 @@ def test_what_is_not_to_be_written_is_not(tmp_path: Path) -> None:
     with pytest.raises(PermissionError):
         keep(tmp_path / "kept", "y")
     assert (tmp_path / "kept").read_text() == "x" and len(list(tmp_path.iterdir())) == 1
+
+
+# ------------------------------------------------------------------------------------------------ the home
+
+
+@pytest.fixture(params=[0o022, 0o000, 0o077])
+def mask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path / "deep" / "home"))
+    return home()
+
+
+@posix
+def test_what_is_made_in_the_home_is_for_its_owner_alone(own: Path, mask: int) -> None:
+    keep(own / "network" / "kept.json", "x")
+    make_folder(own / "models" / ".downloads")
+    with written_anew(own / "logs" / "daemon.log") as log:
+        log.write(b"x")
+    made = [own, *own.rglob("*")]
+    assert {mode(one) for one in made if one.is_dir()} == {0o700}
+    assert {mode(one) for one in made if one.is_file()} == {0o600} and len(made) == 7
+    assert mode(own.parent) == 0o777 & ~mask
+
+
+@posix
+def test_elsewhere_files_are_as_the_user_has_them(own: Path, tmp_path: Path, mask: int) -> None:
+    keep(tmp_path / "elsewhere" / "kept", "x")
+    assert mode(tmp_path / "elsewhere" / "kept") == 0o666 & ~mask
+
+
+@posix
+def test_a_home_that_others_could_read_is_shut_and_what_is_not_ours_stays(own: Path, tmp_path: Path) -> None:
+    (own / "logs").mkdir(parents=True)
+    (own / "photos").mkdir()
+    (tmp_path / "else.json").write_text("x")
+    for name in ("reliability.json", "logs/daemon.log", "photos/one.json", "mine.jpg"):
+        (own / name).write_text("x")
+    (own / "link.json").symlink_to(tmp_path / "else.json")
+    for one in (own, *own.rglob("*")):
+        one.chmod(0o755 if one.is_dir() else 0o644)
+    tighten()
+    assert [mode(own / name) for name in (".", "logs", "photos")] == [0o700, 0o700, 0o755]
+    assert [mode(own / name) for name in ("reliability.json", "logs/daemon.log", "photos/one.json", "mine.jpg")] == [
+        0o600, 0o600, 0o644, 0o644,
+    ]  # fmt: skip
+    assert mode(tmp_path / "else.json") == 0o644
+
+
+@posix
+def test_a_log_that_others_could_read_is_shut_when_it_is_begun_anew(own: Path) -> None:
+    own.mkdir(parents=True)
+    (own / "daemon.log").write_text("old")
+    (own / "daemon.log").chmod(0o666)
+    with written_anew(own / "daemon.log"):
+        assert mode(own / "daemon.log") == 0o600 and (own / "daemon.log").read_text() == ""
+
+
+def test_a_home_that_is_not_there_is_no_trouble(own: Path) -> None:
+    tighten()
+    assert not own.exists()
+
+
+def test_a_log_gets_the_pages_address_without_what_opens_it() -> None:
+    said = without_token("http://127.0.0.1:8000/#secret")
+    assert "http://127.0.0.1:8000/" in said and "secret" not in said and "key --page" in said

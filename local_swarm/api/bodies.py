@@ -5,8 +5,6 @@ What comes in has been through `Bounds`, so it is small enough to be read at onc
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -14,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 
-from local_swarm.intake import parsed
+from local_swarm.intake import encoded, parsed
 
 
 class Strict(Request):
@@ -40,21 +38,3 @@ class Route(APIRoute):
 class Body(JSONResponse):
     def render(self, content: Any) -> bytes:
         return encoded(content)
-
-
-def encoded(content: Any) -> bytes:
-    """JSON in UTF-8. Half characters become question marks and numbers that JSON does not have become null."""
-    try:
-        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except ValueError:
-        text = json.dumps(with_nulls(content), ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
-
-
-def with_nulls(value: Any) -> Any:
-    """The same with null for infinite numbers and those that are none."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: with_nulls(one) for key, one in value.items()}
-    return [with_nulls(one) for one in value] if isinstance(value, (list, tuple)) else value

@@ -16,10 +16,9 @@ from collections.abc import Callable, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local_swarm.api.bodies import encoded
 from local_swarm.api.replies import error_body
 from local_swarm.errors import BadRequest, Forbidden, SwarmError, TooLarge, TooSlow, Unauthorized
-from local_swarm.intake import Intake, TooDeep, TooMuch
+from local_swarm.intake import Intake, TooDeep, TooMuch, encoded
 
 MOST_BYTES = 16 << 20  # of a request: a text of this length is read in about 30 ms, during which nobody else is served
 AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?)(?::([0-9]{1,5}))?")

@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from local_swarm.api.bodies import encoded
 from local_swarm.api.replies import Reply, Sent, error_body
 from local_swarm.api.schemas import ChatRequest, Mode
 from local_swarm.errors import SwarmError
+from local_swarm.intake import encoded
 from local_swarm.types import Delta, Election, Event
 
 KEEP_ALIVE_S = 10.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from local_swarm.bench.shapes import SHAPES, write
 from local_swarm.errors import WrongUse
 from local_swarm.models.selector import QUANTIZATIONS
-from local_swarm.places import home
+from local_swarm.places import home, make_folder
 
 
 def model_file(name: str, quantization: str) -> Path:
@@ -20,7 +20,7 @@ def model_file(name: str, quantization: str) -> Path:
     folder = home() / "bench"
     made, source = folder / f"{name}-{quantization}.gguf", folder / f"{name}-f16.gguf"
     if not made.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         if not source.exists():
             part = source.with_suffix(".part")
             write(SHAPES[name], part)

@@ -21,7 +21,7 @@ from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor
 from local_swarm.hardware.run import run
 from local_swarm.models import starter
-from local_swarm.places import home
+from local_swarm.places import home, make_folder
 
 PACKAGE = "llama-cpp-python"
 
@@ -81,7 +81,7 @@ def ready_made(environment: Environment, build: EngineBuild, pin: str) -> bool:
 
 def built(environment: Environment, build: EngineBuild, pin: str, cores: int, must: bool) -> bool:
     """Install a wheel that was built for this machine, now or before. Raises SetupFailed where it `must` be and cannot."""
-    shelf = wheel_shelf(build, pin)
+    shelf = make_folder(wheel_shelf(build, pin))
     for wheel in shelf.glob("*.whl"):
         if install_wheel(environment, wheel, pin) and accepted(environment, build):
             return True

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from local_swarm.config import load
-from local_swarm.errors import WrongUse
-from local_swarm.options import FileOption, JsonOption, PortOption
+from local_swarm.errors import DaemonAbsent, WrongUse
+from local_swarm.options import FileOption, JsonOption, PortOption, RunningPortOption
 from local_swarm.screen import Screen
 
 out = Screen(soft_wrap=True)
@@ -72,11 +72,23 @@ def key(
     new: Annotated[
         bool, typer.Option("--new", help="Make another one; the old one is worth nothing from the next start on.")
     ] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Show the address of the running swarm's page, with what opens it.")
+    ] = False,
+    port: RunningPortOption = None,
+    file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
     """Show the key for callers from other machines; made at first use."""
-    from local_swarm.api.key import made
+    from local_swarm.api.key import base_url, control_token, made, page_token
 
+    if page:
+        token = control_token()
+        if token is None:
+            raise DaemonAbsent("No swarm of this user has started here, so there is no page. Start one: local-swarm")
+        address = f"{base_url(load(file, {'server.port': port}).server)}/#{page_token(token)}"
+        print(json.dumps({"page": address}) if json_wanted else address)
+        return
     found = made(anew=new)
     print(json.dumps({"key": found}) if json_wanted else found)
 

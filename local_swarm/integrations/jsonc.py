@@ -10,10 +10,11 @@ from typing import Any
 
 from local_swarm.errors import WrongUse
 
-BLANK = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
-STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
+BLANK = re.compile(r"(?:\s++|//[^\n]*+|/\*.*?\*/)*+", re.DOTALL)
+STRING = re.compile(r'"(?:[^"\\\n]++|\\.)*+"')
 LITERAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 DEEPEST = 100
+LONGEST_INDENT = 200  # characters
 
 
 @dataclass(slots=True)
@@ -82,23 +83,31 @@ class Scan:
         self.at += 1
         self.skip()
         while not self.text.startswith("}", self.at):
-            line = self.text.rfind("\n", 0, self.at) + 1
             name = STRING.match(self.text, self.at)
             if not name:
                 self.fail()
                 return
-            if not self.text[line : self.at].strip():
+            line = self.text.rfind("\n", max(0, self.at - LONGEST_INDENT), self.at) + 1
+            if line and not self.text[line : self.at].strip():
                 node.indent = self.text[line : self.at]
             self.at = name.end()
             self.skip()
             if not self.take(":"):
                 self.fail()
-            node.members[json.loads(name[0])] = self.value(depth + 1)
+            node.members[loaded(name[0])] = self.value(depth + 1)
             self.skip()
             node.trailing_comma = self.take(",")
             if not node.trailing_comma and not self.text.startswith("}", self.at):
                 self.fail()
         self.at += 1
+
+
+def loaded(text: str) -> Any:
+    """What our patterns take for JSON and Python does not: bad escapes, integers of 5,000 digits. Raises WrongUse."""
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError) as problem:
+        raise WrongUse(f"it is no valid JSON: {str(problem)[:200]}") from problem
 
 
 def read(text: str) -> Any:
@@ -111,9 +120,9 @@ def value_at(text: str, node: Node) -> Any:
         return {name: value_at(text, member) for name, member in node.members.items()}
     source = text[node.start : node.end]
     if not source.startswith("["):
-        return json.loads(source)
-    plain = re.sub(r'("(?:[^"\\\n]|\\.)*")|//[^\n]*|/\*.*?\*/', lambda m: m[1] or "", source, flags=re.DOTALL)
-    return json.loads(re.sub(r'("(?:[^"\\\n]|\\.)*")|,(?=\s*[\]}])', lambda m: m[1] or "", plain))
+        return loaded(source)
+    plain = re.sub(r'("(?:[^"\\\n]++|\\.)*+")|//[^\n]*+|/\*.*?\*/', lambda m: m[1] or "", source, flags=re.DOTALL)
+    return loaded(re.sub(r'("(?:[^"\\\n]++|\\.)*+")|,(?=\s*+[\]}])', lambda m: m[1] or "", plain))
 
 
 def merged(text: str, wish: Mapping[str, Any]) -> str:

@@ -35,13 +35,13 @@ def at(desk: Desk, pause_s: float = PAUSE_S) -> Caller:
             await tell(seconds, None, f"{course.words}, {seconds:.0f} s")
 
         try:
-            found = await with_reports(desk.call(name, arguments, course), report, pause_s)
+            found = given(await with_reports(desk.call(name, arguments, course), report, pause_s))
         except SwarmError as problem:
             return failed(problem.message)
         except Exception:
             logger.exception("The tool %s failed.", name)
             return failed("Something went wrong inside the swarm; its log says what.")
-        return given(found)
+        return found
 
     return call
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from local_swarm.api.embeddings import Embeds
 from local_swarm.api.status import Status
 from local_swarm.errors import BadRequest
+from local_swarm.limits import bounded
 from local_swarm.mcp_server.machine import hardware_found, models_found
 from local_swarm.mcp_server.tools import (
     TOOLS,
@@ -69,7 +70,7 @@ class Desk:
     async def call(self, name: str, arguments: Mapping[str, Any] | None, course: Course) -> Value:
         """Raises BadRequest for a tool that there is not and arguments it cannot take, else SwarmErrors."""
         if name not in TOOLS:
-            raise BadRequest(f"There is no tool {name!r}. There are: {', '.join(TOOLS)}.")
+            raise BadRequest(f"There is no tool {name[:64]!r}. There are: {', '.join(TOOLS)}.")
         try:
             wish = TOOLS[name].takes.model_validate(arguments or {})
         except ValidationError as problem:
@@ -160,11 +161,11 @@ class Desk:
 
 def prompt_of(wish: CodeWish | Question, system: str | None = None) -> Prompt:
     before = (Message("system", system),) if system else ()
-    return Prompt(
+    return bounded(Prompt(
         (*before, Message("user", wish.prompt)),
         sampling=Sampling(temperature=wish.temperature, max_tokens=wish.max_tokens),
         voices=wish.workers, strategy=wish.strategy,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def alternatives(election: Election, shown: Callable[[Candidate], str]) -> list[Alternative]:

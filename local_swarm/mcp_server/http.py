@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,36 +18,140 @@ from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.requests import Request
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from local_swarm.api.key import CONTROL
 from local_swarm.api.middleware import refuse
-from local_swarm.errors import ModelNotFound
+from local_swarm.errors import Busy, ModelNotFound
 from local_swarm.mcp_server.server import PATH
 
 MOST_SESSIONS = 200
 MOST_BYTES = 4 << 20
+IDLE_S = 600.0  # a session without any request for so long is ended; its client begins another, as the protocol has it
+SESSION = b"mcp-session-id"
 
 
 class Closed(ModelNotFound):
     code = "mcp_off"
 
 
+@dataclass(slots=True)
+class Use:
+    """What a session has been used for: posts since it began, calls in the works, streams of news that its client listens to, and
+    when the last call ended."""
+
+    at: float
+    posts: int = 0
+    open: int = 0
+    streams: int = 0
+
+
+@dataclass(slots=True)
+class Sessions:
+    """Who may be sent away where there is no room for another: never somebody with a call in the works; first whoever has said
+    `initialize` alone, then whoever has said one thing more, and among equals whoever was away the longest."""
+
+    clock: Callable[[], float] = time.monotonic
+    known: dict[str, Use] = field(default_factory=dict)
+
+    def begun(self, session: str) -> None:
+        self.known[session] = Use(self.clock())
+
+    @contextmanager
+    def used(self, session: str, stream: bool) -> Iterator[None]:
+        """While a request of it is answered: a call, or a stream of news, which stays open for hours."""
+        use = self.known.get(session, Use(0.0))
+        use.posts, use.open, use.streams = use.posts + (not stream), use.open + (not stream), use.streams + stream
+        try:
+            yield
+        finally:
+            use.open, use.streams, use.at = use.open - (not stream), use.streams - stream, self.clock()
+
+    def dispensable(self) -> str | None:
+        """The one that is missed the least."""
+        idle = [
+            (min(use.posts, 2) + (use.streams > 0), use.at, name) for name, use in self.known.items() if not use.open
+        ]
+        return min(idle)[2] if idle else None
+
+
 class Place:
     """Where MCP's HTTP transport is in an application: a client's requests in, the server's answers out."""
 
-    def __init__(self, server: Server[Any], public: bool, token: str) -> None:
-        self.sessions = StreamableHTTPSessionManager(
-            server, max_sessions=MOST_SESSIONS, max_request_body_size=MOST_BYTES
+    def __init__(
+        self, server: Server[Any], public: bool, token: str, idle_s: float = IDLE_S, most: int = MOST_SESSIONS
+    ) -> None:
+        self.manager = StreamableHTTPSessionManager(
+            server, max_sessions=None, max_request_body_size=MOST_BYTES, session_idle_timeout=idle_s
         )
-        self.public, self.token = public, token
+        self.public, self.token, self.most = public, token, most
+        self.sessions = Sessions()
+        self.beginning = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         shown = Request(scope).headers.get(CONTROL, "")
-        if self.public or secrets.compare_digest(shown.encode(), self.token.encode()):
-            await self.sessions.handle_request(scope, receive, send)
-        else:
+        if not self.public and not secrets.compare_digest(shown.encode(), self.token.encode()):
             await refuse(Closed("This swarm runs without MCP over HTTP. Start it with --mcp."), send)
+            return
+        session = next((value.decode("latin-1") for name, value in scope["headers"] if name == SESSION), None)
+        if session is None:
+            await self.begin(scope, receive, send)
+        elif scope["method"] == "DELETE":
+            self.sessions.known.pop(session, None)
+            await self.manager.handle_request(scope, receive, send)
+        else:
+            with self.sessions.used(session, scope["method"] == "GET"):
+                await self.manager.handle_request(scope, receive, send)
+
+    async def begin(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A request without a session begins one, or needs none. Its place is taken at once: many may begin at the same time."""
+        self.beginning += 1
+        waits = True
+
+        def begun() -> None:
+            nonlocal waits
+            self.beginning -= waits
+            waits = False
+
+        async def watching(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                begun()
+                for name, value in message["headers"]:
+                    if name.lower() == SESSION:
+                        self.sessions.begun(value.decode("latin-1"))
+            await send(message)
+
+        try:
+            while len(self.sessions.known) + self.beginning > self.most:
+                least = self.sessions.dispensable()
+                if least is None:
+                    await refuse(Busy("All sessions are at work. Try again in a moment.", retry_after_s=5), send)
+                    return
+                await self.end(least)
+            await self.manager.handle_request(scope, receive, watching)
+        finally:
+            begun()
+
+    async def end(self, session: str) -> None:
+        """As if its client had ended it; of one that has ended by itself the transport only says that it does not know it."""
+        self.sessions.known.pop(session, None)
+        ending = [(SESSION, session.encode("latin-1")), (b"accept", b"application/json, text/event-stream")]
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": "DELETE",
+            "path": PATH,
+            "query_string": b"",
+            "headers": ending,
+        }
+
+        async def nothing() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def unheard(_message: Message) -> None:
+            pass
+
+        await self.manager.handle_request(scope, nothing, unheard)
 
 
 @asynccontextmanager
@@ -56,7 +162,7 @@ async def mounted(app: FastAPI, place: Place) -> AsyncIterator[None]:
     begun, over = asyncio.Event(), asyncio.Event()
 
     async def run() -> None:
-        async with place.sessions.run():
+        async with place.manager.run():
             begun.set()
             await over.wait()
 

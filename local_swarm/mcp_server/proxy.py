@@ -6,14 +6,17 @@ Every call is a connection of its own: a daemon that comes, goes or comes back i
 from __future__ import annotations
 
 import asyncio
+import io
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import anyio
 import httpx2
 import mcp_types
 from mcp import MCPError
@@ -24,9 +27,10 @@ from mcp.server.stdio import stdio_server
 from local_swarm.api.key import CONTROL, base_url, control_token, headers, known
 from local_swarm.config import Config
 from local_swarm.errors import SwarmError
+from local_swarm.intake import mended
 from local_swarm.mcp_server.server import PATH, Tell, failed, given, server
 from local_swarm.mcp_server.tools import SwarmFound
-from local_swarm.places import checkout, home
+from local_swarm.places import PRIVATE, checkout, home, make_folder
 
 SILENCE_S = 60.0  # the daemon reports every few seconds, so a longer silence is a death
 KNOCK_S = 3.0
@@ -123,11 +127,19 @@ def launch(command: Sequence[str]) -> subprocess.Popen[bytes]:
     own: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         own = {"creationflags": subprocess.CREATE_NO_WINDOW}
-    log().parent.mkdir(parents=True, exist_ok=True)
-    with log().open("wb") as said:
+    with written_anew(log()) as said:
         return subprocess.Popen(
             list(command), stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=checkout(), **own
         )
+
+
+def written_anew(path: Path) -> BinaryIO:
+    """An empty file for its owner alone, also where there was one for all."""
+    make_folder(path.parent)
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), PRIVATE)
+    if sys.platform != "win32":
+        os.fchmod(opened, PRIVATE)
+    return os.fdopen(opened, "wb")
 
 
 def first(problems: BaseExceptionGroup) -> BaseException:
@@ -141,8 +153,17 @@ def told(problem: BaseException) -> str:
     return f"The swarm stopped answering in the middle of the call ({problem or type(problem).__name__}). Try again."
 
 
+class Mended(io.TextIOWrapper):
+    """Lines of JSON without half characters, which the SDK would refuse without telling anybody."""
+
+    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+        line = super().readline(-1 if size is None else size)
+        return mended(line.encode("utf-8", "replace")).decode() if "\\u" in line else line
+
+
 async def serve(daemon: Daemon) -> None:
     """Until the assistant closes our input."""
     made = server(daemon.call)
-    async with stdio_server() as (reading, writing):
+    asked = anyio.wrap_file(Mended(sys.stdin.buffer, encoding="utf-8", errors="replace"))
+    async with stdio_server(stdin=asked) as (reading, writing):
         await made.run(reading, writing, made.create_initialization_options())

@@ -12,6 +12,7 @@ import mcp_types
 from mcp.server.lowlevel import Server
 
 from local_swarm import __version__
+from local_swarm.intake import encoded, parsed
 from local_swarm.mcp_server.tools import TOOLS, Value
 
 PATH = "/mcp"  # of the HTTP transport, on the users' door
@@ -53,6 +54,5 @@ def text(words: str) -> mcp_types.TextContent:
 
 
 def given(found: Value) -> mcp_types.CallToolResult:
-    return mcp_types.CallToolResult(
-        content=[text(found.model_dump_json())], structured_content=found.model_dump(mode="json")
-    )
+    told = encoded(found.model_dump())  # whatever half characters an answer has
+    return mcp_types.CallToolResult(content=[text(told.decode())], structured_content=parsed(told))

@@ -17,7 +17,7 @@ from local_swarm.models.gguf import PART, Header, parts_of, read_header
 from local_swarm.models.hub import Hub
 from local_swarm.models.registry import is_path
 from local_swarm.models.selector import QUANTIZATIONS
-from local_swarm.places import keep, offline
+from local_swarm.places import keep, make_folder, offline
 
 SIZE = re.compile(r"(?i)(?:^|[-_.])(e?\d+(?:\.\d+)?[bm](?:-a\d+(?:\.\d+)?b)?)(?=[-_.]|$)")
 QUANT = re.compile(r"(?i)(?:^|[-_.])((?:ud-)?(?:i?q\d\w*|mxfp4\w*|bf16|f16|f32))(?=[-_.]|$)")
@@ -76,7 +76,7 @@ def from_hub(repo: str, file: str, hub: Hub) -> dict[str, Any]:
 def from_file(path: Path, folder: Path) -> dict[str, Any]:
     """As its header describes it; the file, or a link to it, is put into our folder."""
     header = read_header(path)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for part in parts_of(path):
         bring(part.resolve(), folder / part.name)
     told = {

@@ -16,7 +16,7 @@ from local_swarm.config import load
 from local_swarm.hardware.profile import Hardware, Memory, Processor
 from local_swarm.mcp_server.calls import at
 from local_swarm.mcp_server.desk import Desk
-from local_swarm.mcp_server.http import Place, mounted
+from local_swarm.mcp_server.http import IDLE_S, MOST_SESSIONS, Place, mounted
 from local_swarm.mcp_server.server import server
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.places import home
@@ -42,7 +42,13 @@ Open = Callable[..., AbstractAsyncContextManager[House]]
 
 @asynccontextmanager
 async def open_house(
-    script: Callable[..., str] = parrot, pace_s: float = 0.0, pause_s: float = 8.0, public: bool = True, port: int = 0
+    script: Callable[..., str] = parrot,
+    pace_s: float = 0.0,
+    pause_s: float = 8.0,
+    public: bool = True,
+    port: int = 0,
+    idle_s: float = IDLE_S,
+    most: int = MOST_SESSIONS,
 ) -> AsyncIterator[House]:
     engine = Fake(script, pace_s)
     await engine.start()
@@ -63,7 +69,7 @@ async def open_house(
     desk = Desk(app.state.journal, status, Vectors(embedder, engine), Jury(Sandbox(()), embedder), counsel)
     made = listen("127.0.0.1", port)
     (home() / CONTROL_FILE).write_text(TOKEN, encoding="ascii")
-    async with serving(app, made), mounted(app, Place(server(at(desk, pause_s)), public, TOKEN)):
+    async with serving(app, made), mounted(app, Place(server(at(desk, pause_s)), public, TOKEN, idle_s, most)):
         taken = made.getsockname()[1]
         yield House(f"http://127.0.0.1:{taken}/mcp", taken, engine)
     await engine.close()
