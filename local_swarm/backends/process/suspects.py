@@ -39,14 +39,13 @@ class Suspects:
 
     @asynccontextmanager
     async def turn(self, fingerprint: str) -> AsyncIterator[None]:
-        """While it is worked on: a suspect alone, all others side by side. Raises EndsEngine."""
+        """While it is worked on: a suspect alone and before all others, those side by side. Raises EndsEngine."""
         async with self._changed:
-            await self._changed.wait_for(
-                lambda: not self._alone and not (self._working and self._suspects(fingerprint))
-            )
+            await self._admitted(fingerprint in self._suspected)
             if fingerprint in self._guilty:
+                self._changed.notify_all()
                 raise EndsEngine
-            self._alone = self._suspects(fingerprint)
+            self._alone = fingerprint in self._suspected
             self._working += 1
         try:
             yield
