@@ -30,7 +30,7 @@ from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.types import Candidate, Election, Strategy
 
 STRATEGIES: tuple[Strategy, ...] = ("auto", "structure", "similarity", "exact", "quality", "fastest")
-BATCH = 32  # programs given to the sandbox at once
+BATCH = 8  # programs given to the sandbox at once, which share the time of one vote
 MOST_TIMED = 25  # votes held with nothing prepared, to see what one costs
 EMBEDDING_WAIT_S = 120.0
 BINS = 10
