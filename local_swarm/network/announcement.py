@@ -72,4 +72,6 @@ def from_beacon(data: bytes, sender: str) -> Announcement | None:
         return None
     if not isinstance(found, dict):
         return None
-    return from_records({str(key).encode(): str(value).encode() for key, value in found.items()}, None, (sender,))
+    texts = {key: str(value) for key, value in found.items() if isinstance(value, (str, int))}
+    records = {key.encode("utf-8", "replace"): value.encode("utf-8", "replace") for key, value in texts.items()}
+    return from_records(dict(records), None, (sender,))

@@ -35,6 +35,7 @@ from local_swarm.network.words import WORDS
 LIFE_S = 600.0  # of an invitation
 GUESSES = 5  # wrong or unfinished tries before an invitation is void
 WORDS_IN_CODE = 3
+LONGEST_CODE = 100  # characters
 TOKEN = "token"  # the number of an invitation that stands as long as the token does
 STARTS_PER_S, BURST = 20.0, 128.0  # of exchanges about the token, from all addresses together
 MOST_EXCHANGES = 256
@@ -104,7 +105,7 @@ def keys_of(secret: bytes, *transcript: bytes) -> Keys:
 def message_of(text: str) -> bytes:
     """Raises PairingFailed for what SPAKE2 would stumble over."""
     try:
-        found = bytes.fromhex(text)
+        found = bytes.fromhex(text) if len(text) <= 4 * MESSAGE_BYTES else b""
     except ValueError:
         found = b""
     if len(found) != MESSAGE_BYTES:
@@ -114,10 +115,10 @@ def message_of(text: str) -> bytes:
 
 def split(code: str) -> tuple[str, bytes]:
     """The number, which everybody may know, and the secret words, however they were typed. Raises PairingFailed."""
-    number, *words = code.lower().replace("-", " ").split() or [""]
+    number, *words = code[:LONGEST_CODE].lower().replace("-", " ").split() or [""]
     if not number.isdigit() or len(words) != WORDS_IN_CODE:
         raise PairingFailed(
-            f"A code is a number and {WORDS_IN_CODE} words, such as 42-amber-river-piano, not {code!r}."
+            f"A code is a number and {WORDS_IN_CODE} words, such as 42-amber-river-piano, not {code[:LONGEST_CODE]!r}."
         )
     return number, "-".join(words).encode()
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import FailFast, TypeAdapter, ValidationError
 
 from local_swarm.errors import BadRequest
 from local_swarm.intake import TooMuch, taken
@@ -58,7 +58,7 @@ class Report:
     latency_s: float | None = None
     epoch: int = 0
     clock: float = 0.0
-    hints: tuple[Hint, ...] = ()
+    hints: Annotated[tuple[Hint, ...], FailFast()] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +195,12 @@ class Lines:
         self._left -= len(data)
         if self._left < 0:
             raise Malformed("the answer is too long")
-        self._open += data
-        *whole, rest = self._open.split(b"\n")
-        if len(rest) > self._line_bytes or any(len(line) > self._line_bytes for line in whole):
+        first, *others = data.split(b"\n")
+        self._open += first
+        if len(self._open) > self._line_bytes or any(len(line) > self._line_bytes for line in others):
             raise Malformed("a line is too long")
-        self._open = rest
-        return [bytes(line) for line in whole if line]
+        if not others:
+            return []
+        whole = [bytes(self._open), *others[:-1]]
+        self._open = bytearray(others[-1])
+        return [line for line in whole if line]

@@ -26,7 +26,8 @@ MEASURES = (
 # A number is asked for by `asks` alone, or where `measure` comes after `what` before the sentence ends.
 QUANTITY = re.compile(
     r"(?P<asks>\bhow (?:many|much|old|long|far|tall|fast|often|big|large|high|deep|heavy|wide)\b"
-    rf"|\b(?:calculate|compute|evaluate)\b)|(?P<what>\bwhat (?:is|was|will be|are)\b)|(?P<measure>\b(?:{MEASURES})\b)|(?P<end>[.?!])",
+    r"|\b(?:calculate|compute|evaluate)\b)"
+    rf"|(?P<what>\bwhat (?:is|was|will be|are)\b)|(?P<measure>\b(?:{MEASURES})\b)|(?P<end>[.?!])",
     re.IGNORECASE,
 )
 OPTION = re.compile(r"^[^\S\n]*+\(?([A-H])[).:]\s++\S", re.MULTILINE)
