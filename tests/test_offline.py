@@ -19,19 +19,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
 
+from local_swarm.backends.host import Host as Hosted
 from local_swarm.config import load
+from local_swarm.engines import located, mlx_model
 from local_swarm.environment.install import Wish, satisfies
 from local_swarm.environment.venv import Environment
+from local_swarm.errors import WrongUse
 from local_swarm.models.embedding import BUNDLED
+from local_swarm.places import SILENT
 from local_swarm.privacy import KEPT
+from local_swarm.roster import Source
 from tests.dead_networks import Capture, Packet, loopback_only, question, swallowing
+from tests.models.hub_server import serving
 from tests.network.lan import ROOT, Host, unavailable, wait_for
 
-pytestmark = [
-    pytest.mark.skipif(unavailable() is not None, reason=str(unavailable())),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
+namespaces = pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))
 MOST_WAIT_S = 1.0
 LONGEST_S = 100.0  # a request that waits for a network waits for a minute
 PROSE = [{"role": "user", "content": "Hello, who are you?"}]
@@ -156,11 +160,13 @@ def trials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str,
         yield found
 
 
+@namespaces
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_nobody_waits_for_a_dead_network(case: tuple[str, bool, bool], trials: dict[Any, Trial]) -> None:
     assert {name: s for name, s in trials[case].seconds.items() if s > MOST_WAIT_S} == {}
 
 
+@namespaces
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_words_decide_and_that_is_said(case: tuple[str, bool, bool], trials: dict[Any, Trial]) -> None:
     answers = trials[case].answers
@@ -171,6 +177,7 @@ def test_words_decide_and_that_is_said(case: tuple[str, bool, bool], trials: dic
     assert "pooled" in answers["embeddings"]["note"] and answers["embeddings"] == answers["embeddings again"]
 
 
+@namespaces
 @pytest.mark.parametrize("case", [case for case in CASES if case[0] == "swallowing"], ids=str)
 def test_nothing_leaves_but_what_finds_machines_of_the_lan(
     case: tuple[str, bool, bool], trials: dict[Any, Trial]
@@ -183,6 +190,7 @@ def test_nothing_leaves_but_what_finds_machines_of_the_lan(
     assert left and not [packet for packet in left if not packet.discovery(port)]
 
 
+@namespaces
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_start_says_what_leaves(case: tuple[str, bool, bool], trials: dict[Any, Trial]) -> None:
     [line] = [line for line in trials[case].log.splitlines() if "privacy" in line]
@@ -192,6 +200,7 @@ def test_the_start_says_what_leaves(case: tuple[str, bool, bool], trials: dict[A
         assert f"{KEPT}. " in line and "paired" not in line
 
 
+@namespaces
 def test_a_wish_that_is_not_here_is_not_fetched_by_the_start_but_by_download_which_says_that_it_cannot(
     tmp_path: Path,
 ) -> None:
@@ -214,6 +223,7 @@ def test_a_wish_that_is_not_here_is_not_fetched_by_the_start_but_by_download_whi
         assert done.returncode == 1 and "LOCAL_SWARM_OFFLINE" in done.stderr and capture.packets == []
 
 
+@namespaces
 def test_offline_a_server_of_the_world_is_refused_without_looking_for_it(tmp_path: Path) -> None:
     pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
     (tmp_path / "roster.yaml").write_text(ROSTER, encoding="utf-8")
@@ -224,6 +234,50 @@ def test_offline_a_server_of_the_world_is_refused_without_looking_for_it(tmp_pat
         assert max(ask_all(host)[1].values()) < MOST_WAIT_S and capture.packets == []
         [line] = [line for line in Trial(host, capture).log.splitlines() if "privacy" in line]
         assert "api.example.com" in line and KEPT not in line
+
+
+def test_every_engine_is_told_from_its_start_to_ask_nobody() -> None:
+    assert SILENT.items() <= Hosted("some.module", ()).environment.items()
+    assert {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"} <= set(SILENT)
+
+
+def test_what_the_cache_of_the_hub_holds_is_run_without_a_word_to_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the hub could be asked, and huggingface_hub would do so."""
+    monkeypatch.delenv("LOCAL_SWARM_OFFLINE", raising=False)
+    with serving({"a/b/c.gguf": b"x", "a/folder/config.json": b"{}"}) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        for name, value in {"ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": False}.items():
+            monkeypatch.setattr(constants, name, value)
+        for repository, files in (("b", ("c.gguf",)), ("folder", ("config.json", "model.safetensors"))):
+            kept = tmp_path / f"models--a--{repository}"
+            snapshot = kept / "snapshots" / ("a" * 40)
+            snapshot.mkdir(parents=True)
+            (kept / "refs").mkdir()
+            (kept / "refs" / "main").write_text(snapshot.name)
+            for file in files:
+                (snapshot / file).write_bytes(b"{}")
+        assert located("a/b:c.gguf") and located("a/folder") == snapshot and hub.asked == []
+        (snapshot / "model.safetensors").unlink()  # a broken download is no model
+        with pytest.raises(WrongUse, match="not in the hub's cache"):
+            located(Source("huggingface", repository="a/folder", local_files_only=True))
+        assert hub.asked == []
+
+
+def test_mlx_fetches_nothing_that_was_not_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    config = load(None, {"models.engine": "mlx"}, environment={})
+    chosen = mlx_model(config)
+    assert isinstance(chosen, Source) and chosen.local_files_only and chosen.repository
+    kept = tmp_path / "hub" / f"models--{chosen.repository.replace('/', '--')}"
+    (kept / "snapshots" / "x").mkdir(parents=True)
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text("x")
+    for name in ("config.json", "model.safetensors"):
+        (kept / "snapshots" / "x" / name).write_text("{}")
+    assert mlx_model(config) == chosen.repository
 
 
 def test_a_query_is_read_as_the_name_it_asks_for() -> None:

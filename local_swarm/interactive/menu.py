@@ -23,9 +23,11 @@ CONTEXTS = (4_096, 8_192, 16_384, 32_768, 65_536, 131_072)
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """`settings`: by dotted key, as a file or the command line would set them."""
+    """`settings`: by dotted key, as a file or the command line would set them. `embedding`: the repository of an embedding model
+    to fetch as well."""
 
     settings: Mapping[str, Any]
+    embedding: str | None = None
 
     @property
     def command(self) -> str:
@@ -35,10 +37,12 @@ class Picked:
 
 
 class Menu:
-    """Questions and answers on one terminal. `stream`: where answers come from, the terminal if None."""
+    """Questions and answers on one terminal. `stream`: where answers come from, the terminal if None. `embedding`: the repository
+    of an embedding model that is not here and may be had."""
 
-    def __init__(self, advisor: Advisor, console: Console, stream: Any = None) -> None:
-        self.advisor, self.console, self.stream = advisor, console, stream
+    def __init__(self, advisor: Advisor, console: Console, stream: Any = None, embedding: str | None = None) -> None:
+        self.advisor, self.console, self.stream, self.embedding = advisor, console, stream, embedding
+        self.wanted: str | None = None
 
     def run(self) -> Picked:
         """Raises EOFError when nobody answers any more."""
@@ -47,7 +51,7 @@ class Menu:
             picked = self.ask_how()
             if picked:
                 self.console.print(f"The same without this menu:  {picked.command}", style="dim", soft_wrap=True)
-                return picked
+                return replace(picked, embedding=self.wanted)
 
     def ask_how(self) -> Picked | None:
         """One round of the main question; None to ask it again."""
@@ -56,10 +60,15 @@ class Menu:
             offer = f"{best.entry.title} {best.variant.quantization}, {gb(best.variant)} to fetch, {size_of(best.plan)}"
         except DoesNotFit:
             best, offer = None, "nothing real fits this machine"
+        more = ["Fetch the embedding model as well, which compares prose by its meaning"] if self.embedding else []
         number = self.choose("How shall the swarm run?", [
             f"Recommended: {offer}", "Browse what fits", "Put it together: family, size, quantisation, workers, context",
-            "The starter model, at once: a demonstration that comes with the program",
+            "The starter model, at once: a demonstration that comes with the program", *more,
         ])  # fmt: skip
+        if number == 4:
+            self.console.print(f"{self.embedding} will be fetched after the model.", style="dim")
+            self.wanted, self.embedding = self.embedding, None
+            return None
         if number == 0 and best:
             self.console.print(plan_table(best.plan))
             return Picked({"models.model": name_of(best)})

@@ -49,7 +49,7 @@ def prepared(config: Config, console: Console, menu: bool, ask: bool) -> Config:
 def chosen(config: Config, counsel: Advisor, console: Console) -> Config:
     """What the user picks, fetched and kept for the next start. Where it cannot be fetched, the starter runs and that is said."""
     try:
-        picked = Menu(counsel, console).run()
+        picked = Menu(counsel, console, embedding=offered_embedding(config)).run()
     except EOFError:  # nobody answers any more
         picked = Picked({"models.model": starter.NAME})
     wished = with_settings(config, picked)
@@ -59,7 +59,21 @@ def chosen(config: Config, counsel: Advisor, console: Console) -> Config:
         console.print(f"{problem.message} Until then the starter model runs.", style="yellow", soft_wrap=True)
         return replace(config, models=replace(config.models, model=starter.NAME))
     keep(picked, console)
+    if picked.embedding:
+        try:
+            fetched_embedding(picked.embedding, console)
+        except DownloadFailed as problem:
+            console.print(
+                f"{problem.message} Until then prose is compared by its words.", style="yellow", soft_wrap=True
+            )
     return wished
+
+
+def offered_embedding(config: Config) -> str | None:
+    """The repository of the embedding model that this machine could use and has not."""
+    wish = config.models.embedding
+    useful = wish == embedding.AUTO and find_spec("sentence_transformers") and not embedding.on_disk(wish)
+    return embedding.repository_of(wish) if useful else None
 
 
 def fetched(found: Found, config: Config, console: Console) -> Fetched | None:

@@ -159,9 +159,12 @@ def installed() -> Any:
     os.environ.update(UNCOUNTED)
     try:
         import huggingface_hub
+        from huggingface_hub import constants
     except ImportError as problem:
         raise DownloadFailed(
             "Fetching models needs the package huggingface_hub: run python main.py setup, or put a .gguf file into the models' "
             "folder by hand."
         ) from problem
+    # Whoever imported it before may not have said so, and then it asks the hub which program calls it, beside what is wanted.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
     return huggingface_hub
