@@ -22,16 +22,17 @@ PIECE = 64 << 10  # bytes: others get their turn between two
 MOST_DIGITS = 400  # of one number; no float has more before its point
 
 LONE = re.compile("[\ud800-\udfff]")
-SURROGATES = re.compile(
-    rb"(?<!\\)((?:\\\\)*+)\\u(?:[dD][89abAB][0-9a-fA-F]{2}(\\u[dD][c-fC-F][0-9a-fA-F]{2})?|[dD][c-fC-F][0-9a-fA-F]{2})"
+SURROGATES = re.compile(  # a first half without its second, or a second one without its first
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
+BACKSLASH, STANDING_IN = b"\\\\", b"\x00\x01"  # the latter no JSON has
 RAW = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")  # a surrogate as some programs write it, which UTF-8 forbids
 UNFINISHED = re.compile(rb"(?:(?:\\u[dD][89abAB][0-9a-fA-F]{2})?\\(?:u[0-9a-fA-F]{0,4})?|\xed[\x80-\xbf]?)\Z")
 LONGEST_UNFINISHED = 12
 STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 BRACKETS = bytes(1 if byte in b"[{" else 255 for byte in range(256))
 NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
-HALF, REPLACED = b"\\u", b"\\ufffd"
 
 
 class TooMuch(ValueError):
@@ -49,13 +50,10 @@ def whole(text: str) -> str:
 
 def mended(data: bytes) -> bytes:
     """The same in JSON that nobody has read yet, where most are written as escapes. Nothing changes its length."""
-    if b"\\ud" in data or b"\\uD" in data:
-        data = SURROGATES.sub(half, data)
+    if (b"\\ud" in data or b"\\uD" in data) and STANDING_IN not in data:
+        plain = SURROGATES.sub(rb"\\ufffd", data.replace(BACKSLASH, STANDING_IN))
+        data = plain.replace(STANDING_IN, BACKSLASH)
     return RAW.sub("\ufffd".encode(), data) if b"\xed" in data else data
-
-
-def half(found: re.Match[bytes]) -> bytes:
-    return found[0] if found[2] else found[1] + REPLACED
 
 
 class Intake:

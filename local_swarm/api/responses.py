@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from local_swarm.api.replies import LONG_SLICE, SLICE, Reply, slices, usage
-from local_swarm.api.schemas import ChatRequest, Count, Mode, Name, SwarmWire, Wire
+from local_swarm.api.schemas import ChatRequest, Count, Mode, Name, SwarmWire, Wire, mistake
 from local_swarm.api.streams import COMMENT, KEEP_ALIVE_S, with_pauses
 from local_swarm.errors import BadRequest, SwarmError
 from local_swarm.intake import encoded
@@ -55,7 +55,7 @@ class ResponsesRequest(Wire):
         try:
             return ChatRequest.model_validate(wish).model_copy(update={"swarm": self.swarm, "stream": self.stream})
         except ValidationError as problem:
-            first = problem.errors()[0]
+            first = mistake(problem.errors())
             place = ".".join(str(part) for part in first["loc"])
             raise BadRequest(f"input: {place}: {first['msg']}.", param="input") from problem
 

@@ -6,6 +6,7 @@ its place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -253,6 +254,12 @@ class ChatRequest(SampledRequest):
                 "tool_choice must be 'auto', 'none', 'required' or name one of the tools.", param="tool_choice"
             )
         return names, must
+
+
+def mistake(errors: Sequence[Any]) -> Any:
+    """The one of pydantic's errors that says the most: where a value may be of several kinds, the others say only of which it is
+    not."""
+    return next((one for one in errors if not one["type"].endswith("_type")), errors[0])
 
 
 def name_of(choice: Any) -> str:

@@ -28,6 +28,7 @@ from local_swarm.api.middleware import Bounds, Counted, Gate
 from local_swarm.api.page import watching
 from local_swarm.api.replies import error_body
 from local_swarm.api.routes import answering, telling, told
+from local_swarm.api.schemas import mistake
 from local_swarm.api.status import Status
 from local_swarm.errors import BadRequest, SwarmError, Unavailable, WrongUse
 from local_swarm.types import Voice
@@ -86,7 +87,7 @@ async def on_swarm_error(_request: Request, problem: Exception) -> Body:
 async def on_invalid(request: Request, problem: Exception) -> Body:
     """The first mistake in a request, with its place."""
     assert isinstance(problem, RequestValidationError)
-    error = problem.errors()[0]
+    error = mistake(problem.errors())
     if error["type"] == "json_invalid":
         return Body(
             error_body(
