@@ -286,8 +286,10 @@ def fetched(source: Source) -> Path:
     if not source.repository:
         raise WrongUse("A model of the hub needs its repository, like Qwen/Qwen3.5-9B-GGUF.")
     library = hub.installed()
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
     named = f"{source.repository}{f' ({source.filename})' if source.filename else ''}"
-    with contextlib.suppress(library.errors.LocalEntryNotFoundError):
+    with contextlib.suppress(LocalEntryNotFoundError):
         here = brought(source, library, here_only=True)
         if here.is_file() or is_whole(here):
             return here
@@ -297,7 +299,7 @@ def fetched(source: Source) -> Path:
     hub.Hub(environment={**os.environ, "HF_TOKEN": token}).listing(source.repository)
     try:
         return brought(source, library, here_only=False)
-    except (library.errors.HfHubHTTPError, OSError, ValueError) as problem:
+    except (HfHubHTTPError, OSError, ValueError) as problem:
         raise WrongUse(f"{named} cannot be fetched: {str(problem).splitlines()[0]}") from problem
 
 
