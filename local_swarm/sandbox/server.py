@@ -26,7 +26,7 @@ SPARE = 6  # children that wait for a program
 UNWELL_S = 1.0  # after a child ended that had no program, none is forked in advance
 MEMORY_BYTES = 768 << 20  # of all children together; then the largest ends
 TRIES = 3  # children that may fail before they have met their program
-LONGEST_LINE = 4 << 20  # from the daemon
+LONGEST_LINE = 32 << 20  # from the daemon: forty calls of 20,000 letters, twelve bytes each
 CHUNK = 1 << 16
 STARTED_S = 60.0  # for the template, which the daemon does not wait for so long
 MODULES = ("system", "macos", "canonical", "scientific", "calls", "template")
@@ -131,6 +131,14 @@ class Server:
             if not self.owners and now > self.unwell_until:
                 self.restock()
 
+    def template_ended(self) -> bool:
+        try:
+            return not self.control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     # -------------------------------------------------------------------------------------------- the daemon's orders
 
     def read_orders(self) -> bool:
@@ -191,6 +199,8 @@ class Server:
             return
         ready = child.ready
         said = child.hear()
+        if said == turns.DIED and self.template_ended():
+            return  # its end is not its program's doing, and is told as that of this process
         vote, task = self.owners.get(child, (None, None))
         if said is None and child.ready:
             return
@@ -200,13 +210,14 @@ class Server:
                 self.drop(child)
                 self.unwell_until = time.monotonic() + UNWELL_S
             return
-        if not ready and said == turns.DIED:
+        early = not ready or not (task.defined or task in self.failed)
+        if said == turns.DIED and early:
             self.again(vote, task)
         elif said is not None:
             self.settle(vote, task, child, said)
 
     def again(self, vote: Vote, task: Task) -> None:
-        """A child ended before it met its program: that is not the program's doing."""
+        """A child ended before it met its program, or once while it read it: that need not be the program's doing."""
         times = self.failed.get(task, 0) + 1
         self.release(task)
         task.begun = task.at_work = False
