@@ -22,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from hostile_clients import stages
+from hostile_clients.clients import Bout
 from hostile_clients.stages import Wish
 from hostile_clients.verdict import Bounds, broken, figures
 
@@ -66,8 +67,8 @@ def keep(found: dict[str, object], wrong: list[str], wish: Wish) -> None:
     about = {
         "commit": commit(),
         "date": datetime.date.today().isoformat(),
-        "seconds": wish.seconds,
-        "clients": wish.clients,
+        "seconds": wish.bout.seconds,
+        "clients": wish.bout.clients,
     }
     for name, figures_of_stage in found.items():
         known[name] = {
@@ -105,9 +106,8 @@ def main() -> int:
     given = options()
     names = ["federation"] if given.federation else ["users"] if given.url else given.stages.split(",")
     with tempfile.TemporaryDirectory(prefix="hostile", ignore_cleanup_errors=True) as folder:
-        wish = Wish(
-            given.home or Path(folder), given.minutes * 60, given.clients, given.seed, given.workers, not given.no_mcp, given.url
-        )  # fmt: skip
+        bout = Bout(given.clients, given.minutes * 60, given.seed)
+        wish = Wish(given.home or Path(folder), bout, given.workers, not given.no_mcp, given.url)
         found, wrong = asyncio.run(everything(names, wish, Bounds(health_ms=given.health_ms)))
     told = json.dumps({"figures": found, "broken": wrong}, indent=1)
     print(told)

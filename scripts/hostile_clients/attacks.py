@@ -14,12 +14,14 @@ CHAT = "/v1/chat/completions"
 MCP = "/mcp"
 TOKENS = 60  # of an answer, where a request says nothing else
 MEBI = 1 << 20
+LONGEST = 200_000
 Manner = Literal["plain", "leaves", "reads slowly", "half"]
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One request. `tool`: it is a call of this MCP tool, and `body` its arguments. `large`: the door may hang up on it."""
+    """One request. `tool`: it is a call of this MCP tool, and `body` its arguments. `large`: the door may hang up on it. `reads`:
+    characters that a model must read of it, which takes processors their time."""
 
     name: str
     body: bytes
@@ -27,6 +29,7 @@ class Attack:
     manner: Manner = "plain"
     tool: str | None = None
     large: bool = False
+    reads: int = 0
 
 
 def chat(content: Any, /, **more: Any) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def of_prompts(dice: random.Random) -> Attack:
     elif role != "user":
         first = {"role": role, "content": text, **({"tool_call_id": "a"} if role == "tool" else {})}
         body["messages"] = [first, {"role": "user", "content": prompts.QUESTION}]
-    return Attack(f"prompt: {name} as {role}", encoded(body), path)
+    return Attack(f"prompt: {name} as {role}", encoded(body), path, reads=len(text))
 
 
 def of_schemas(dice: random.Random) -> Attack:
@@ -209,7 +212,7 @@ def of_tools(dice: random.Random) -> Attack:
         ("a tool that is not", half, {}),
     ]
     title, called, arguments = dice.choice(made)
-    return Attack(f"mcp: {title}", encoded(arguments), MCP, tool=called)
+    return Attack(f"mcp: {title}", encoded(arguments), MCP, tool=called, reads=len(str(arguments.get("prompt", ""))))
 
 
 KINDS: Sequence[tuple[Callable[[random.Random], Attack], int]] = (
@@ -218,8 +221,10 @@ KINDS: Sequence[tuple[Callable[[random.Random], Attack], int]] = (
 )  # fmt: skip
 
 
-def drawn(dice: random.Random, mcp: bool) -> Attack:
-    """The next request of a hostile client."""
+def drawn(dice: random.Random, mcp: bool = True, longest: int = LONGEST) -> Attack:
+    """The next request of a hostile client, one of which a model reads no more than `longest` characters."""
     kinds, weights = zip(*(one for one in KINDS if mcp or one[0] not in (of_answers, of_tools)), strict=True)
-    made: Attack = dice.choices(kinds, weights)[0](dice)
-    return made
+    while True:
+        made: Attack = dice.choices(kinds, weights)[0](dice)
+        if made.reads <= longest:
+            return made

@@ -13,15 +13,15 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from hostile_clients import attacks
-from hostile_clients.attacks import Attack
+from hostile_clients.attacks import LONGEST, Attack
 
-HUNG_S = 180.0  # a request without an answer for so long is hung
+HUNG_S = 240.0  # a request without an answer for so long is hung: long prompts of eight clients wait for each other
 SLOW_READS = 400
 INSIDE = "Something went wrong inside"
 JSON_ONLY = {"content-type": "application/json"}
@@ -40,15 +40,38 @@ class Sent:
     large: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Bout:
+    """How much is sent: by so many clients, for so long, nothing of which a model reads more than `longest` characters."""
+
+    clients: int = 8
+    seconds: float = 300.0
+    seed: int = 1
+    longest: int = LONGEST
+
+    def words(self) -> list[str]:
+        """For a command line."""
+        return [word for one in fields(self) for word in (f"--{one.name}", str(getattr(self, one.name)))]
+
+
+def bout_options(parser: argparse.ArgumentParser) -> None:
+    for one in fields(Bout):
+        parser.add_argument(f"--{one.name}", type=type(one.default), default=one.default)
+
+
+def bout_of(given: argparse.Namespace) -> Bout:
+    return Bout(given.clients, given.seconds, given.seed, given.longest)
+
+
 class Hostile:
     """One hostile client, with a session of MCP of its own where that is served."""
 
-    def __init__(self, http: aiohttp.ClientSession, url: str, dice: random.Random, mcp: bool) -> None:
-        self.http, self.url, self.dice, self.mcp = http, url, dice, mcp
+    def __init__(self, http: aiohttp.ClientSession, url: str, dice: random.Random, mcp: bool, longest: int) -> None:
+        self.http, self.url, self.dice, self.mcp, self.longest = http, url, dice, mcp, longest
         self._session: str | None = None
 
     async def next(self) -> Sent:
-        attack = attacks.drawn(self.dice, self.mcp)
+        attack = attacks.drawn(self.dice, self.mcp, self.longest)
         began = time.time()
         try:
             async with asyncio.timeout(HUNG_S):
@@ -137,27 +160,25 @@ def told(status: int, text: str) -> str:
     return text[-300:] if '"error"' in text[-2_000:] else ""
 
 
-async def attack(url: str, clients: int, seconds: float, seed: int, mcp: bool, tell: Callable[[Sent], None]) -> None:
+async def attack(url: str, bout: Bout, mcp: bool, tell: Callable[[Sent], None]) -> None:
     """Send hostile requests, one after the other from each client, until the time is over."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + bout.seconds
     connector = aiohttp.TCPConnector(limit=0)
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, read_bufsize=1 << 20) as http:
 
         async def busy(number: int) -> None:
-            one = Hostile(http, url, random.Random(f"{seed} {number}"), mcp)
+            one = Hostile(http, url, random.Random(f"{bout.seed} {number}"), mcp, bout.longest)
             while time.monotonic() < until:
                 tell(await one.next())
 
-        await asyncio.gather(*map(busy, range(clients)))
+        await asyncio.gather(*map(busy, range(bout.clients)))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", required=True)
-    parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=300.0)
-    parser.add_argument("--seed", type=int, default=1)
+    bout_options(parser)
     parser.add_argument("--mcp", action="store_true")
     given = parser.parse_args()
     if urlsplit(given.url).hostname not in ("127.0.0.1", "localhost", "::1"):
@@ -167,7 +188,7 @@ def main() -> None:
         sys.stdout.write(json.dumps(asdict(sent)) + "\n")
         sys.stdout.flush()
 
-    asyncio.run(attack(given.url, given.clients, given.seconds, given.seed, given.mcp, tell))
+    asyncio.run(attack(given.url, bout_of(given), given.mcp, tell))
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ import aiohttp
 from aiohttp import web
 
 from hostile_clients import programs, prompts, schemas
-from hostile_clients.attacks import Attack, encoded
-from hostile_clients.clients import HUNG_S, JSON_ONLY, Sent
+from hostile_clients.attacks import LONGEST, Attack, encoded
+from hostile_clients.clients import HUNG_S, JSON_ONLY, Bout, Sent, bout_of, bout_options
 from hostile_clients.servers import ENDLESS_S
 from local_swarm.network.protocol import VERSION
 
@@ -41,7 +41,7 @@ def prompt(words: str, /, **more: Any) -> dict[str, Any]:
 
 def of_prompts(dice: random.Random) -> Attack:
     name, text = prompts.drawn(dice)
-    return Attack(f"vote: {name}", encoded(prompt(text)), "/vote")
+    return Attack(f"vote: {name}", encoded(prompt(text)), "/vote", reads=len(text))
 
 
 def of_schemas(dice: random.Random) -> Attack:
@@ -84,14 +84,23 @@ def of_odds(dice: random.Random) -> Attack:
     return Attack(f"peer: {name}", body, path, large=len(body) > 1_000_000)
 
 
+def drawn(dice: random.Random, longest: int = LONGEST) -> Attack:
+    while True:
+        made: Attack = dice.choices((of_prompts, of_schemas, of_odds), (3, 4, 2))[0](dice)
+        if made.reads <= longest:
+            return made
+
+
 class Asking:
     """The member's own questions."""
 
-    def __init__(self, http: aiohttp.ClientSession, door: str, context: ssl.SSLContext, dice: random.Random) -> None:
-        self.http, self.door, self.context, self.dice = http, door, context, dice
+    def __init__(
+        self, http: aiohttp.ClientSession, door: str, context: ssl.SSLContext, dice: random.Random, longest: int
+    ) -> None:
+        self.http, self.door, self.context, self.dice, self.longest = http, door, context, dice, longest
 
     async def next(self) -> Sent:
-        attack = self.dice.choices((of_prompts, of_schemas, of_odds), (3, 4, 2))[0](self.dice)
+        attack = drawn(self.dice, self.longest)
         began = time.time()
         try:
             async with asyncio.timeout(HUNG_S):
@@ -99,7 +108,8 @@ class Asking:
         except TimeoutError:
             outcome, said = "hung", ""
         except (aiohttp.ClientError, OSError) as problem:
-            outcome, said = "cut", repr(problem)[:200]
+            # The other's door bounds how many handshakes it does a second, and hangs up on what is beyond that.
+            outcome, said = "turned away", repr(problem)[:200]
             await asyncio.sleep(0.5)
         return Sent(attack.name, began, time.time(), outcome, said, attack.large)
 
@@ -209,9 +219,7 @@ def contexts(pem: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     return asks, answers
 
 
-async def rogue(
-    pem: Path, port: int, door: str, clients: int, seconds: float, seed: int, tell: Callable[[Sent], None]
-) -> None:
+async def rogue(pem: Path, port: int, door: str, bout: Bout, tell: Callable[[Sent], None]) -> None:
     """Answer at `port`, and ask at `door`, until the time is over."""
     asks, answers = contexts(pem)
     made = Answering()
@@ -226,18 +234,18 @@ async def rogue(
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port, ssl_context=answers).start()
-    until = time.monotonic() + seconds
+    until = time.monotonic() + bout.seconds
     connector = aiohttp.TCPConnector(limit=0, local_addr=(SELF, 0))
     async with aiohttp.ClientSession(
         connector=connector, timeout=aiohttp.ClientTimeout(total=None), read_bufsize=1 << 20
     ) as http:
 
         async def busy(number: int) -> None:
-            one = Asking(http, door, asks, random.Random(f"{seed} {number}"))
+            one = Asking(http, door, asks, random.Random(f"{bout.seed} {number}"), bout.longest)
             while time.monotonic() < until:
                 tell(await one.next())
 
-        await asyncio.gather(*map(busy, range(clients)))
+        await asyncio.gather(*map(busy, range(bout.clients)))
     await runner.cleanup()
 
 
@@ -246,9 +254,7 @@ def main() -> None:
     parser.add_argument("--pem", type=Path, required=True, help="The member's key and certificate.")
     parser.add_argument("--port", type=int, required=True, help="Where the member's door was.")
     parser.add_argument("--door", required=True, help="The other's door for peers, as host:port on this machine.")
-    parser.add_argument("--clients", type=int, default=6)
-    parser.add_argument("--seconds", type=float, default=300.0)
-    parser.add_argument("--seed", type=int, default=1)
+    bout_options(parser)
     given = parser.parse_args()
     if given.door.rpartition(":")[0] != "127.0.0.1":
         parser.error("--door: only a daemon on this machine may be attacked")
@@ -257,7 +263,7 @@ def main() -> None:
         sys.stdout.write(json.dumps(asdict(sent)) + "\n")
         sys.stdout.flush()
 
-    asyncio.run(rogue(given.pem, given.port, given.door, given.clients, given.seconds, given.seed, tell))
+    asyncio.run(rogue(given.pem, given.port, given.door, bout_of(given), tell))
 
 
 if __name__ == "__main__":

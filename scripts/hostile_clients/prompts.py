@@ -6,7 +6,13 @@ import random
 from collections.abc import Callable, Mapping
 
 QUESTION = "Write a Python function solve(numbers) that returns the sum of the even numbers."
-SIZES = (40, 200, 2_000, 20_000, 100_000)  # characters of the run
+SIZES = {
+    40: 3,
+    200: 4,
+    2_000: 4,
+    20_000: 1,
+    100_000: 1,
+}  # characters of the run, and how often; a token may be one character
 
 # What is said before a run, and what the run is made of.
 LEADS: Mapping[str, tuple[str, str]] = {
@@ -104,5 +110,5 @@ PLACES: tuple[Callable[[str], str], ...] = (
 
 def drawn(dice: random.Random) -> tuple[str, str]:
     """A name and its text, within a question that is answered with code."""
-    name, size = dice.choice(sorted(LEADS)), dice.choice(SIZES)
+    name, [size] = dice.choice(sorted(LEADS)), dice.choices([*SIZES], [*SIZES.values()])
     return f"{name} * {size}", dice.choice(PLACES)(run(name, size))

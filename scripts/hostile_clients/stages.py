@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 
 from hostile_clients.attacks import CHAT, chat
-from hostile_clients.clients import HUNG_S, Sent
+from hostile_clients.clients import HUNG_S, Bout, Sent
 from hostile_clients.daemons import ROOT, Daemon, DidNotStart, Watch, daemon, free_port, listening
 from hostile_clients.files import TEMPLATES, model_file
 from hostile_clients.honest import Looks, Users
@@ -54,9 +54,7 @@ class Wish:
     """`url`: a daemon that runs already; None starts one. `mcp`: its `/mcp` is attacked too."""
 
     folder: Path
-    seconds: float = 300.0
-    clients: int = 8
-    seed: int = 1
+    bout: Bout = field(default_factory=Bout)
     workers: int = 5
     mcp: bool = True
     url: str | None = None
@@ -127,7 +125,7 @@ async def users(wish: Wish, say: Say) -> Seen:
         return stage.seen(None, [])
     options = ["--starter", "--instances", str(wish.workers), "--no-federation", *(["--mcp"] if wish.mcp else [])]
     async with daemon(wish.folder / "users", *options) as one:
-        say(f"{wish.clients} hostile clients attack {one.url} for {wish.seconds:.0f} s ...")
+        say(f"{wish.bout.clients} hostile clients attack {one.url} for {wish.bout.seconds:.0f} s ...")
         async with busy(one) as stage:
             await attacked(stage.sent, wish, one.url)
             await asyncio.sleep(AFTER_S)
@@ -137,8 +135,8 @@ async def users(wish: Wish, say: Say) -> Seen:
 
 async def attacked(sent: list[Sent], wish: Wish, url: str) -> None:
     """Let a process of hostile clients at it, until that is over."""
-    words = ["--url", url, "--clients", str(wish.clients), "--seconds", str(wish.seconds), "--seed", str(wish.seed)]
-    await told("hostile_clients.clients", [*words, *(["--mcp"] if wish.mcp else [])], wish.seconds, sent)
+    words = ["--url", url, *wish.bout.words()]
+    await told("hostile_clients.clients", [*words, *(["--mcp"] if wish.mcp else [])], wish.bout.seconds, sent)
 
 
 async def told(module: str, words: Sequence[str], seconds: float, sent: list[Sent]) -> None:
@@ -223,7 +221,7 @@ async def servers(wish: Wish, say: Say) -> Seen:
     async with running("hostile_clients.servers", ["--port", str(port)]):
         await listened(port)
         async with daemon(wish.folder / "servers", "--roster", str(roster), "--no-federation") as one:
-            seconds = min(wish.seconds, SERVERS_S)
+            seconds = min(wish.bout.seconds, SERVERS_S)
             say(f"a hostile server votes at {one.url} for {seconds:.0f} s ...")
             async with busy(one, strict=False) as stage:
                 await asyncio.sleep(seconds)
@@ -246,13 +244,13 @@ async def federation(wish: Wish, say: Say) -> Seen:
         async with member(homes[2], MEMBERS[2]) as third:
             await joined(victim, second, third)
             port = await asyncio.to_thread(third.peers_port)
-        seconds = wish.seconds
+        seconds = wish.bout.seconds
         say(f"a hostile member attacks {victim.url} for {seconds:.0f} s ...")
         door = f"127.0.0.1:{await asyncio.to_thread(victim.peers_port)}"
         words = ["--pem", str(homes[2] / "network" / "identity.pem"), "--port", str(port), "--door", door]
-        words += ["--clients", str(wish.clients), "--seconds", str(seconds), "--seed", str(wish.seed)]
+        words += wish.bout.words()
         async with busy(victim, strict=False) as stage:
-            users = replace(wish, clients=SECOND_CLIENTS, mcp=False)
+            users = replace(wish, bout=replace(wish.bout, clients=SECOND_CLIENTS), mcp=False)
             others: list[Sent] = []
             await asyncio.gather(
                 told("hostile_clients.member", words, seconds, stage.sent),

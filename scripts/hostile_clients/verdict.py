@@ -23,8 +23,8 @@ class Bounds:
     health_ms: float = 200.0
     slowest_ms: float = 2_000.0
     stop_s: float = 10.0
-    grown_mib: int = 400
-    memory_mib: Mapping[str, int] = field(default_factory=lambda: {"daemon": 1_536, "engine": 2_048, "": 1_024})
+    grown_mib: int = 256
+    memory_mib: Mapping[str, int] = field(default_factory=lambda: {"daemon": 640, "engine": 1_024, "": 1_024})
 
 
 @dataclass(frozen=True, slots=True)
