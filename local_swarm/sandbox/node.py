@@ -22,7 +22,7 @@ from local_swarm.sandbox.job import Job, Outcomes, Tier
 
 START_S = 5.0  # for Node itself, which is no program's doing
 WALL_S = 1.0  # of one program with all its calls
-VOTE_S = 1.0  # of all programs of one vote, times the width
+VOTE_S = 1.9  # of all programs of one vote, times the width, Node's starts included
 LEAST_S = 0.1  # of one program, however many there are
 MOST_LATE = 2  # calls out of time, after which no more are tried
 MOST_OUTPUT = 100_000  # bytes from one program
@@ -122,8 +122,9 @@ class Share:
     left_s: float
     programs: int
 
-    def of_one(self) -> float:
-        return min(WALL_S, max(LEAST_S, self.left_s / self.programs))
+    def of_one(self, started_s: float) -> float:
+        """What a program has for which Node took so long to start."""
+        return min(WALL_S, max(LEAST_S, self.left_s / self.programs - started_s))
 
     def spend(self, seconds: float) -> None:
         self.left_s -= seconds
@@ -175,12 +176,11 @@ class Guest:
 
     async def outcomes(self, vote: Share) -> Outcomes:
         """One for each call. The time begins once Node is there."""
-        ending, began = DIED, time.monotonic()
+        ending, asked = DIED, time.monotonic()
         try:
             async with asyncio.timeout(START_S):
                 await self._hear()
-            began = time.monotonic()
-            async with asyncio.timeout(vote.of_one()):
+            async with asyncio.timeout(vote.of_one(time.monotonic() - asked)):
                 ending = await self._ask_all()
         except TimeoutError:
             ending = LATE
@@ -189,7 +189,7 @@ class Guest:
         except asyncio.LimitOverrunError:
             ending = TOO_MUCH
         finally:
-            vote.spend(time.monotonic() - began)
+            vote.spend(time.monotonic() - asked)
         return (*self.told, *[ending] * (len(self.job.calls) - len(self.told)))
 
     async def _ask_all(self) -> str:

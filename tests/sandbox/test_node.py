@@ -116,9 +116,9 @@ async def test_whoever_sleeps_costs_a_second_and_votes_share_the_places(node: No
 
 def test_a_program_has_its_share_of_what_its_vote_has_left() -> None:
     vote = Share(2.0, 8)
-    assert vote.of_one() == 0.25
+    assert (vote.of_one(0.0), vote.of_one(0.1)) == (0.25, 0.15)
     vote.spend(0.0)
-    assert vote.of_one() > 0.25
+    assert vote.of_one(0.0) > 0.25
     for _ in range(6):
         vote.spend(0.3)
-    assert LEAST_S <= vote.of_one() <= 0.2
+    assert LEAST_S <= vote.of_one(0.0) <= 0.2 and vote.of_one(9.0) == LEAST_S
