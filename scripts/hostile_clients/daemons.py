@@ -199,7 +199,8 @@ class Watch:
         for child in children:
             name = role(child)
             with contextlib.suppress(psutil.Error):
-                found.setdefault(name, []).append(child.memory_info().rss >> 20)
+                resident = child.memory_info().rss >> 20
+                found.setdefault(name, []).append(resident)
             if name == "engine":
                 engines.add(child.pid)
         self.deaths += [time.time()] * len(self._engines - engines)
