@@ -24,7 +24,7 @@ JOBS_S = 15.0  # all jobs of one vote, after which their server counts as hung; 
 STARTS = 4  # of servers, for the jobs of one vote
 REST_S = 2.0  # after a server could not be started for a passing reason
 LONG_REST_S = 30.0  # after one with libraries could not
-LOAD_S = 8.0  # that a vote waits for libraries; they are loaded on for the next one
+LOAD_S = 5.0  # that a vote waits for libraries; they are loaded on for the next one
 IDLE_S = 300.0  # after which a server with libraries ends
 MOST_SERVERS = 3  # with libraries
 DIED, UNKNOWN = "!Died", "?"
@@ -178,8 +178,8 @@ class Sandbox:
         async with self._one_loads:
             if self.tier is None or self._rests(libraries) or (link := self._fitting(libraries)):
                 return self._fitting(libraries)
-            kept = sorted((link.used, which) for which, link in self._links.items() if which and not link.votes)
-            for _, which in kept[: max(0, len(self._links) - MOST_SERVERS)]:
+            for which in surplus(self._links):
+                libraries |= which  # else votes that want now these and now those would have them loaded for ever
                 await self._links.pop(which).stop()
             link = Link(Setting(self.tier, self.width, modules(libraries), places(), first_uses(libraries)))
             problem = await self._begun(libraries, link)
@@ -208,6 +208,12 @@ class Sandbox:
             await asyncio.sleep(IDLE_S / 10)
             for which in idle(self._links, time.monotonic()):
                 await self._links.pop(which).stop()
+
+
+def surplus(links: Mapping[Libraries, Link]) -> list[Libraries]:
+    """Servers with libraries that make room for one more: those longest unused, of which nobody waits for an answer."""
+    free = sorted((which for which, link in links.items() if which and not link.votes), key=lambda one: links[one].used)
+    return free[: max(0, sum(map(bool, links)) + 1 - MOST_SERVERS)]
 
 
 def joined(groups: Mapping[Libraries, Sequence[Job]]) -> list[tuple[Libraries, list[Job]]]:

@@ -10,7 +10,7 @@ import pytest
 
 from local_swarm.sandbox import host, libraries, scientific
 from local_swarm.sandbox.canonical import canonical
-from local_swarm.sandbox.host import PLAIN, Sandbox, idle, lacking
+from local_swarm.sandbox.host import PLAIN, Sandbox, idle, lacking, surplus
 from local_swarm.sandbox.job import Job
 from local_swarm.sandbox.libraries import wanted
 from local_swarm.sandbox.link import Link, Setting
@@ -144,6 +144,23 @@ def test_what_was_lacking_is_asked_for_only_where_it_can_be_had() -> None:
 def test_a_server_with_libraries_ends_when_nobody_wants_it() -> None:
     links = {which: Link(Setting("landlock", 1), used=100.0) for which in (PLAIN, NUMPY)}
     assert idle(links, 100.0 + host.IDLE_S + 1) == [NUMPY] and idle(links, 200.0) == []
+
+
+def test_the_server_that_was_unused_longest_makes_room_and_the_plain_one_never() -> None:
+    names = [PLAIN, NUMPY, frozenset({"scipy"}), frozenset({"sympy"})]
+    links = {which: Link(Setting("landlock", 1), used=float(at)) for at, which in enumerate(names)}
+    assert surplus(links) == [NUMPY]
+    links[NUMPY].votes[1] = {}
+    assert surplus(links) == [frozenset({"scipy"})]
+    assert surplus({which: links[which] for which in names[:3]}) == []
+
+
+async def test_votes_that_want_different_libraries_in_turn_end_up_with_one_server_for_all(sandbox: Sandbox) -> None:
+    some = ["regex", "sortedcontainers", "networkx", "yaml", "typing_extensions"]
+    here = [name for name in some if wanted([f"import {name}"])]
+    for name in [*here, *here]:
+        assert await sandbox.run([Job(f"import {name}", ("1",))]) == [("=1",)]
+    assert sum(map(bool, sandbox._links)) <= host.MOST_SERVERS
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted on Linux")
