@@ -83,8 +83,12 @@ class Sandbox:
             return None
         known = {job: outcomes for one in told if one for job, outcomes in one.items()}
         hidden = {job: lacking(known[job]) for job in groups.get(PLAIN, ()) if lacking(known[job])}
-        if hidden:  # imports that were not to be seen in their text
-            known |= await self._ran(PLAIN.union(*hidden.values()), list(hidden)) or {}
+        if hidden:  # imports that were not to be seen in their text: nobody waits for libraries on their word
+            libraries = PLAIN.union(*hidden.values())
+            if self._fitting(libraries):
+                known |= await self._ran(libraries, list(hidden)) or {}
+            else:
+                self._load(libraries)
         return [known[job] for job in jobs]
 
     async def close(self) -> None:
@@ -143,13 +147,17 @@ class Sandbox:
         if not libraries:
             async with self._starting:
                 return self._fitting(PLAIN) or await self._proven()
+        loading = self._load(libraries)
+        done, _ = await asyncio.wait({loading}, timeout=LOAD_S)
+        return loading.result() if done and not loading.cancelled() else None
+
+    def _load(self, libraries: Libraries) -> asyncio.Task[Link | None]:
         loading = self._loading.get(libraries)
         if loading is None:
             loading = asyncio.create_task(self._loaded(libraries), name="sandbox-libraries")
             self._loading[libraries] = loading
             loading.add_done_callback(lambda _: self._loading.pop(libraries, None))
-        done, _ = await asyncio.wait({loading}, timeout=LOAD_S)
-        return loading.result() if done and not loading.cancelled() else None
+        return loading
 
     def _fitting(self, libraries: Libraries) -> Link | None:
         """One that is there: with these libraries, or the fewest more."""

@@ -85,7 +85,18 @@ async def test_an_endless_array_is_no_value(sandbox: Sandbox) -> None:
 
 async def test_imports_that_cannot_be_seen_are_found_out(sandbox: Sandbox) -> None:
     job = Job("def f():\n    return __import__('numpy').array([1]) + 1", ("f()",))
+    await sandbox.run([Job("import numpy", ("1",))])
     assert await sandbox.run([job]) == [("=[2,]",)]
+
+
+async def test_nobody_waits_for_libraries_on_the_word_of_an_error() -> None:
+    other = Sandbox()
+    if not await other.start():
+        pytest.skip(f"nothing can be run here: {other.reason}")
+    job = Job("def f():\n    raise ModuleNotFoundError('no', name='numpy')", ("f()",))
+    assert await other.run([job]) == [("?numpy",)]
+    assert set(other._links) == {PLAIN}
+    await other.close()
 
 
 async def test_plain_programs_do_not_wait_for_libraries(sandbox: Sandbox) -> None:
