@@ -92,6 +92,7 @@ async def measured(wish: Wish, tell: Tell) -> list[Row]:
                 rows += table(name, n, ready, wish, embed)
                 await timed(rows, name, n, ready, sandbox, embedder)
     finally:
+        embedder.close()
         await sandbox.close()
     return rows
 
