@@ -131,7 +131,7 @@ def scan(mark):
 )
 NOTHING = "='nothing'"
 
-ATTEMPTS = (
+ATTEMPTS: tuple[Attempt, ...] = (
     Attempt("walks frames and objects", WALK, ("walk()", f"'{LATER}' and 0"), (NOTHING,), marked=True),
     Attempt("walks tracebacks", WALK, ("traced()", f"'{LATER}' and 0"), (NOTHING,), marked=True),
     Attempt("scans memory", SCAN, ("survey() > 500 and 'nothing'", *(f"scan(MARKS[{n}])" for n in range(4)), f"'{LATER}' and 0"), (NOTHING,),
@@ -223,6 +223,31 @@ ATTEMPTS = (
 )  # fmt: skip
 
 BESIDE_IT = Job(f"x = '{BESIDE}'", (f"'{BESIDE}' and len(x)",) * 3)
+FRAMES = "import sys\nframe, held = sys._getframe(), {}\nwhile frame:\n    held |= frame.f_locals\n    frame = frame.f_back\n"
+
+ATTEMPTS = (
+    *ATTEMPTS,
+    Attempt("stops the clock within", FRAMES + "def f():\n    held['watch'].until = 1e9\n    while True:\n        pass", ("f()", "f()"), (LATE,), slow=True),
+    Attempt("takes the harness's tongue", FRAMES + "tell = held['tell']\ndef f():\n    tell('=9')\n    tell('=9')", ("f()",) * 3, ("!TooMuch", "=9")),
+    Attempt("tells several lines", FRAMES + "def f():\n    held['tell']('=9\\n=9\\n{\"vote\": 0}')\n    return 1", ("f()",) * 3, ("=9", "!TooMuch", "=1")),
+    Attempt("takes the harness's ear", FRAMES + "def f():\n    return held['receive']()", ("f()", f"'{LATER}'"), (LATE,), slow=True),
+    Attempt("watches every call of the harness", "import sys\nlog = []\nsys.setprofile(lambda f, e, a: log.append(repr(f.f_locals)))\n"
+            "def f():\n    return any('" + LATER[:9] + "' + '" + LATER[9:] + "' in one for one in log)", ("f()", "f()", f"'{LATER}' and 0"), ("=0", LATE), slow=True),
+    Attempt("names itself like an answer", "def f():\n    raise type('A' + chr(10) + '=1', (Exception,), {})", ("f()", "f()"), (REFUSED,)),
+    Attempt("names a module like an answer", "def f():\n    raise ModuleNotFoundError('no', name='a' + chr(10) + '=1')", ("f()", "f()"), ("?module",)),
+    Attempt("replaces all modules", "import sys, types\nfor name in list(sys.modules):\n    sys.modules[name] = types.ModuleType(name)", ("1", "2"), ("=", REFUSED)),
+    Attempt("takes the builtins away", "import builtins\nfor name in dir(builtins):\n    if not name.startswith('_'):\n        setattr(builtins, name, None)",
+            ("1", "2"), (ENDED, REFUSED, "=")),
+    Attempt("reads nothing for ever", "import os\nos.read = os.write = lambda *given: b''", ("1",), (ENDED, LATE), slow=True),
+    Attempt("sleeps when it is forgotten", "import time\nclass A:\n    def __del__(self):\n        time.sleep(100)\na = A()", ("1", "2"), ("=",)),
+    Attempt("spins when it is forgotten", "class A:\n    def __del__(self):\n        while True:\n            pass\ndef f():\n    A()\n    return 1", ("f()",) * 2,
+            ("=1", LATE), slow=True),
+    Attempt("raises every signal", "import signal\ndef f():\n    for number in range(1, 65):\n        try:\n            signal.raise_signal(number)\n"
+            "        except OSError:\n            pass\n    return 1", ("f()",), ("=1",)),
+    Attempt("closes its half of the socket", "import socket\ndef f():\n    socket.socket(fileno=3).shutdown(2)", ("f()", "1"), (REFUSED, "=1")),
+    Attempt("nests beyond all bounds", "def f():\n    a = []\n    for _ in range(50):\n        a = [a, a]\n    return a", ("f()",), ("!TooLarge", LATE), slow=True),
+)  # fmt: skip
+
 HONEST = Job("def f(x):\n    return x * 2", ("f(2)", "f('a')", "f([1])"))
 LIAR = Job(
     "class Liar(int):\n    def __eq__(self, other): return True\n    def __hash__(self): return 4\n    def __repr__(self): return '4'\n"
