@@ -45,7 +45,7 @@ async def open_door(
     backend = engine or Fake(pace_s=0.001)
     if up:
         await backend.start()
-    embedder = Embedder("/none", offline=True)
+    embedder = Embedder("none", offline=True)
     swarm = Swarm("here", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], embedder)
 
     def status() -> Status:
