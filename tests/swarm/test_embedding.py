@@ -66,7 +66,8 @@ def test_what_is_not_on_this_disk_is_said_with_the_command_that_fetches_it(bare:
 @sentences
 def test_a_model_that_was_fetched_while_the_swarm_runs_is_found(bare: Path) -> None:
     embedder = Embedder("auto")
-    assert not embedder.installed
+    embedder.begin()
+    assert embedder.function() is None and "on this disk" in (embedder.source.missing or "")
     place(CODE).mkdir(parents=True)
     for name in ("config.json", "model.safetensors"):
         (place(CODE) / name).write_text("{}")
@@ -141,11 +142,13 @@ def test_a_gguf_file_embeds_without_torch_and_comes_back_when_its_process_is_los
     assert embedder.function(wait_s=3600) is None  # closed for good
 
 
-def test_its_process_is_told_from_its_start_to_ask_nobody(tmp_path: Path) -> None:
+def test_its_process_is_told_from_its_start_to_ask_nobody() -> None:
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
     if not Path("/proc/self/environ").exists():
         pytest.skip("only Linux shows the environment of another process")
-    companion = Companion(gguf.__name__, str(tmp_path / "none.gguf"))
+    companion = Companion(gguf.__name__, str(starter.PATH))
     try:
+        companion.ready()
         told = Path(f"/proc/{companion._process.pid}/environ").read_bytes().split(b"\0")
         assert {f"{name}={value}".encode() for name, value in SILENT.items()} <= set(told)
     finally:
