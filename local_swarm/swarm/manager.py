@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 ATTEMPTS = 3  # an engine that dies under a request is asked again, by whomever it was ended
 REVIVAL_S = 30.0  # how long a request waits for an engine that is coming back
+USUAL_S, LOOKS_S = 0.1, 0.5  # what a look whether a vote is decided may take, and all looks together beyond that
 WAVE = (
     8  # voices asked at once: in one batch they cost less than two rounds of half as many; the rest is asked if need be
 )
@@ -154,14 +155,20 @@ class Swarm:
                 yield event
 
     async def _decided(self, case: Case) -> bool:
+        """Programs that take long are left to the vote itself: looking whether to stop must not cost more than it can save."""
         missing = case.asked - len(case.candidates)
         if case.strategy == "fastest" and case.candidates:
             return True
-        return (
-            case.early
-            and missing > 0
-            and await self.jury.decided(case.question, case.candidates, missing, case.strategy)
-        )
+        if not case.early or missing <= 0 or case.looks_s <= 0:
+            return False
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(USUAL_S + case.looks_s):
+                return await self.jury.decided(case.question, case.candidates, missing, case.strategy)
+        except TimeoutError:
+            return False
+        finally:
+            case.looks_s -= max(0.0, time.monotonic() - began - USUAL_S)
 
     async def _asked(self, prompt: Prompt) -> list[Worker]:
         """The workers for a prompt, the least busy of the healthy ones; an engine that is coming back is waited for."""
@@ -219,7 +226,8 @@ class Swarm:
 
 @dataclass(slots=True)
 class Case:
-    """One request before the jury: the candidates so far, of `asked` that may come, and whether they settle it."""
+    """One request before the jury: the candidates so far, of `asked` that may come, and whether they settle it. `looks_s`: what
+    is left of the time for looks that take longer than usual."""
 
     question: Question
     strategy: Strategy
@@ -227,6 +235,7 @@ class Case:
     asked: int
     candidates: list[Candidate] = field(default_factory=list)
     settled: bool = False
+    looks_s: float = LOOKS_S
 
 
 @dataclass(slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -103,6 +105,26 @@ async def test_survivors_vote_when_the_engine_dies_later() -> None:
     election = await elected(swarm_of(backend), prompt())
     assert {one.voter for one in election.candidates} == {"w1", "w2"}
     assert election.decided_early
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the clock outside is Linux's")
+async def test_programs_that_sleep_are_waited_for_once_however_many_answer_so() -> None:
+    honest = "```python\ndef solve(x):\n    return x + 1\n```"
+    napping = "```python\nimport time\ndef solve(x):\n    time.sleep(100)\n    return {}\n```"
+    backend = Fake(lambda _prompt, seat: honest if seat.voter == "w1" else napping.format(seat.voter[1:]))
+    await backend.start()
+    sandbox = Sandbox()
+    try:
+        if not await sandbox.start():
+            pytest.skip(f"no sandbox holds here: {sandbox.reason}")
+        workers = [Worker(f"w{n}", n, backend) for n in range(1, 10)]
+        swarm = Swarm("here", workers, NOBODY, sandbox=sandbox)
+        began = time.monotonic()
+        election = await elected(swarm, prompt("Write a function solve(x). For example solve(1) == 2."))
+        assert time.monotonic() - began < 4.5  # two and a half seconds, and what a busy machine adds
+        assert "x + 1" in election.elected.text
+    finally:
+        await sandbox.close()
 
 
 async def test_an_engine_that_dies_again_and_again_is_an_error() -> None:
