@@ -18,6 +18,7 @@ MOST_MESSAGES = 8192
 MOST_PARTS = 1024  # of one message's content
 MOST_CALLS = 256  # of one message
 MOST_TOOLS = 512  # agents with many MCP servers have two hundred
+MOST_NODES = 50_000  # of all JSON schemas of a request: 500 tools have 20,000
 MOST_VALUES = 1000  # of one `enum`, as OpenAI has it
 MOST_STOPS, LONGEST_STOP = 64, 512  # OpenAI takes four
 MOST_BIAS = 1024
@@ -90,10 +91,15 @@ def check_sampling(sampling: Sampling) -> None:
 
 
 def check_values(field: str, schemas: Iterable[Any]) -> None:
-    """No `enum` within JSON schemas may offer more than can be chosen from. Without recursion."""
+    """No `enum` within JSON schemas may offer more than can be chosen from, and all together no more than can be looked through.
+    Without recursion."""
     left: list[Any] = list(schemas)
+    seen = 0
     while left:
         one = left.pop()
+        seen += 1
+        if seen > MOST_NODES:
+            raise BadRequest(f"{field}: there may be at most {MOST_NODES} values in JSON schemas.", param=field)
         if isinstance(one, Mapping):
             if isinstance(values := one.get("enum"), list):
                 few(f"{field}: enum", values, MOST_VALUES, field)

@@ -51,8 +51,12 @@ def identifier() -> str:
 async def begun(voice: Voice, prompt: Prompt) -> AsyncGenerator[Event, None]:
     """The events of an answer after `Accepted`; an error comes while there is still time for a status code."""
     events = voice.answer(prompt)
-    first = await anext(events)
-    assert isinstance(first, Accepted)
+    try:
+        first = await anext(events)
+        assert isinstance(first, Accepted)
+    except BaseException:
+        await events.aclose()
+        raise
     return events
 
 

@@ -91,7 +91,8 @@ class Door:
         if member is None and not open_to_all:
             self.counts["refused"] += 1
             return web.Response(status=403, text="not a member")
-        if member is None and (request.content_length or SMALL_BYTES + 1) > SMALL_BYTES:
+        small = request.method == "GET" or (request.content_length or SMALL_BYTES + 1) <= SMALL_BYTES
+        if not small and (member is None or not request.path.endswith("/federation/vote")):
             self.counts["refused"] += 1
             return web.Response(status=413, text="too long")
         if member and request.headers.get(DOOR, "").isdecimal():

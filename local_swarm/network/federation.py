@@ -102,7 +102,7 @@ class Federation:
             tasks.append(asyncio.create_task(self._listen(prompt, peer, wish, heard), name=f"ask {peer.name}"))
         if prompt.early:
             tasks.append(asyncio.create_task(self._judge(tally, prompt, fresh, heard), name="judge"))
-        accepted = False
+        opening = Opening()
         try:
             while not tally.complete and not (self.rules.across == "latency" and tally.first):
                 try:
@@ -119,13 +119,13 @@ class Federation:
                     raise said
                 if isinstance(said, Candidate):
                     fresh.set()
-                    yield tally.candidates[-1]
-                if isinstance(said, Accepted) and not accepted:
-                    accepted = True
-                    yield said
+                for event in opening.let_through(tally.candidates[-1] if isinstance(said, Candidate) else said):
+                    yield event
         finally:
             await ended(tasks)
-        yield await self._elect(tally, prompt, began)
+        election = await self._elect(tally, prompt, began)
+        for event in opening.last(election):
+            yield event
 
     def _patience(self, tally: Tally) -> float:
         return tally.patience(self.rules.grace_s, self.rules.timeout_s, self.swarm.habits.longest_s)
@@ -247,8 +247,7 @@ class Federation:
         tally = Tally(self.name, 0, {peer.name: ballots})
         heard: asyncio.Queue[Heard] = asyncio.Queue()
         task = asyncio.create_task(self._listen(prompt, peer, wish, heard), name=f"ask {peer.name}")
-        began = time.monotonic()
-        accepted = False
+        began, opening = time.monotonic(), Opening()
         try:
             while peer.name in tally.outstanding:
                 try:
@@ -258,9 +257,8 @@ class Federation:
                     tally.give_up("late")
                     break
                 tally.hear(peer.name, said, time.monotonic() - began)
-                if isinstance(said, Candidate) or (isinstance(said, Accepted) and not accepted):
-                    accepted = accepted or isinstance(said, Accepted)
-                    yield said
+                for event in opening.let_through(said):
+                    yield event
         finally:
             await ended([task])
         try:
@@ -268,10 +266,36 @@ class Federation:
         except SwarmError:
             async with aclosing(self.swarm.answer(prompt)) as events:
                 async for event in events:
-                    if not (isinstance(event, Accepted) and accepted):
+                    if not (isinstance(event, Accepted) and opening.accepted):
                         yield event
             return
-        yield replace(election, nodes=tuple(one for one in election.nodes if one.name != self.name))
+        for event in opening.last(
+            replace(election, nodes=tuple(one for one in election.nodes if one.name != self.name))
+        ):
+            yield event
+
+
+@dataclass(slots=True)
+class Opening:
+    """Puts what nodes say into the order that a Voice promises: one `Accepted` before all else, whoever speaks first."""
+
+    accepted: bool = False
+    held: list[Candidate] = field(default_factory=list)
+
+    def let_through(self, said: Event | SwarmError | str | None) -> list[Event]:
+        if isinstance(said, Candidate):
+            if self.accepted:
+                return [said]
+            self.held.append(said)
+        if not isinstance(said, Accepted) or self.accepted:
+            return []
+        self.accepted = True
+        held, self.held = self.held, []
+        return [said, *held]
+
+    def last(self, election: Election) -> list[Event]:
+        """The outcome, and before it what is owed where no node said that it had accepted."""
+        return [*self.let_through(Accepted(election.elected.usage.prompt_tokens)), election]
 
 
 def capable(peer: Known) -> Capable:

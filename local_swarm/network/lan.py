@@ -21,6 +21,7 @@ ELSEWHERE = re.compile(
     r"|vEthernet|VirtualBox|VMware|Hyper-V|Loopback|Tailscale|WireGuard|TAP-",
     re.IGNORECASE,
 )
+LONGEST_NAME = 256  # characters of an interface's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,9 @@ def chosen(interfaces: Iterable[Interface], wished: Sequence[str] = ()) -> list[
     if wished:
         return [one for one in interfaces if one.name in wished or any(a in wished for a in one.addresses)]
     return [
-        one for one in interfaces if one.up and not one.point_to_point and not ELSEWHERE.search(one.name) and lan(one)
+        one
+        for one in interfaces
+        if one.up and not one.point_to_point and not ELSEWHERE.search(one.name[:LONGEST_NAME]) and lan(one)
     ]
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local_swarm.bench.paced import Pace
+from local_swarm.confined.process import Unconfined
 from local_swarm.errors import SwarmError
 from local_swarm.network.protocol import MOST_BALLOTS, Report
 from local_swarm.types import Accepted, Candidate, Election, Message, Prompt, Sampling, ToolCall
@@ -206,6 +209,31 @@ async def test_a_peers_ballots_are_held_against_the_schema_here(tmp_path: Path) 
         election = await ask(honest, early=False, schema={"type": "object", "required": ["a"]})
         flaws = {one.flaw for one in election.candidates if one.node == "rogue"}
         assert flaws == {"the answer does not obey the schema: 'a' is a required property"}
+
+
+class Slow(Unconfined):
+    """Takes its time for everything, so that others speak before."""
+
+    async def call(self, task: str, *arguments: Any) -> Any:
+        await asyncio.sleep(0.3)
+        return await super().call(task, *arguments)
+
+
+@pytest.mark.parametrize("words", [b"", chunk(ballot("hello")), chunk(ballot("hello")) * 3], ids=["none", "one", "all"])
+async def test_whoever_speaks_first_an_answer_begins_as_it_should(tmp_path: Path, words: bytes) -> None:
+    async def speak(_reader: Reader, writer: Writer) -> None:
+        writer.write(STREAM + words + b"0\r\n\r\n")
+        await writer.drain()
+
+    async with with_rogue(tmp_path, speak) as (honest, _):
+        honest.presence.federation.swarm.workers[0].backend.confined = Slow()  # type: ignore[attr-defined]
+        async with (
+            asyncio.timeout(15.0),
+            aclosing(honest.presence.federation.answer(Prompt((Message("user", "A question."),)))) as events,
+        ):
+            kinds = [type(event).__name__ async for event in events]
+        assert kinds.count("Accepted") == kinds.count("Election") == 1
+        assert kinds[0] == "Accepted" and kinds[-1] == "Election"
 
 
 async def hostile_answers(_reader: Reader, writer: Writer) -> None:
