@@ -51,7 +51,8 @@ def main(load: Callable[[wire.Load, BinaryIO], Any]) -> int:
     prepared: queue.SimpleQueue[Prepared | None] = queue.SimpleQueue()
     threading.Thread(target=prepare, args=(engine, commands, prepared), daemon=True).start()
     serve(engine, prepared, reports)
-    return 0
+    reports.flush()
+    os._exit(0)  # threads may be within a library, which the interpreter's own end would take away from under them
 
 
 def own_standard_output() -> BinaryIO:

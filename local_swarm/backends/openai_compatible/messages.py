@@ -230,8 +230,8 @@ def complaint(body: str) -> tuple[str, Mapping[str, Any]]:
     """(message, the rest) of an error in OpenAI's shape, or the beginning of whatever it is."""
     try:
         error = json.loads(body)["error"]
-    except (ValueError, KeyError, TypeError):
-        return " ".join(body.split())[:200] or "no reason given", {}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return " ".join(body[:2000].split())[:200] or "no reason given", {}
     if not isinstance(error, dict):
         return str(error)[:500], {}
     return str(error.get("message") or "no reason given")[:500], error
