@@ -19,6 +19,7 @@ from local_swarm.errors import WrongUse
 from local_swarm.intake import whole
 from local_swarm.places import data_folder, home
 from local_swarm.types import Strategy
+from local_swarm.yaml_text import read_yaml
 
 PREFIX = "LOCAL_SWARM_"
 
@@ -213,10 +214,10 @@ def settings(
 
 def read(path: Path) -> Mapping[str, Any]:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise WrongUse(f"The configuration {path} cannot be read: {problem.strerror or problem}.") from problem
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise WrongUse(f"The configuration {path} is no valid YAML: {' '.join(str(problem).split())}.") from problem
     if not isinstance(found or {}, dict):
         raise WrongUse(f"The configuration {path} must be a mapping of sections.")
@@ -267,9 +268,9 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         text = environment.get(variable(key))
         if text is not None:
             try:
-                found[key] = yaml.safe_load(text)
+                found[key] = read_yaml(text)
             except yaml.YAMLError as problem:
-                raise WrongUse(f"{variable(key)}: {text!r} is not a value.") from problem
+                raise WrongUse(f"{variable(key)}: {text[:200]!r} is not a value.") from problem
     return found
 
 

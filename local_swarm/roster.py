@@ -16,6 +16,7 @@ import yaml
 
 from local_swarm.errors import WrongUse
 from local_swarm.intake import whole
+from local_swarm.yaml_text import read_yaml
 
 EngineName = Literal["auto", "llamacpp", "mlx", "transformers", "vllm", "openai_compatible"]
 MOST_WORKERS = 32
@@ -135,10 +136,10 @@ Lines.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, with_line)
 def read_roster(path: Path) -> Roster:
     """Raises WrongUse with the line of the mistake."""
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Lines)
+        found = read_yaml(path.read_text(encoding="utf-8"), Lines)
     except OSError as problem:
         raise WrongUse(f"The roster {path} cannot be read: {problem.strerror or problem}.") from problem
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise WrongUse(f"The roster {path} is no valid YAML: {' '.join(str(problem).split())}.") from problem
     roster = made_of(Roster, found or {}, f"{path}", 1)
     if not roster.members and not roster.fallback.providers:

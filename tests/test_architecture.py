@@ -15,7 +15,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # Boot order is import order: a module imports from its own unit and from units to its left.
 ORDER = (
-    "places", "intake", "terminal", "types", "options", "errors", "limits", "screen", "confined", "config",
+    "places", "intake", "terminal", "types", "options", "errors", "yaml_text", "limits", "screen", "confined", "config",
     "roster", "hardware", "models", "chat", "backends", "environment", "sandbox", "voting", "swarm", "engines",
     "network", "api", "daemon", "mcp_server", "node", "privacy", "banner", "client", "conversation", "integrations", "vote",
     "bench", "interactive", "peering", "cli", "__main__",

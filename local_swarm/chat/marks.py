@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+
+LETTERS = sys.maxunicode + 1
+STRETCH = 1 << 16  # characters that are searched in one go
 
 
 def first_mark(text: str, marks: Iterable[str], start: int = 0) -> tuple[int, str] | None:
     """(place, mark) of the first of the marks in a text; of those at one place the longest."""
-    found = any_of(tuple(marks)).search(text, start)
-    return (found.start(), found[0]) if found else None
+    wanted = tuple(marks)
+    search, longest = any_of(wanted), max(map(len, wanted), default=0)
+    for begin in range(start, len(text), STRETCH):  # a search holds the interpreter
+        found = search.search(text, begin, begin + STRETCH + longest)
+        if found and found.start() < begin + STRETCH:
+            return found.start(), found[0]
+    return None
 
 
 @lru_cache(maxsize=256)
@@ -36,7 +45,7 @@ class Finder:
     """
 
     def __init__(self, marks: Iterable[str]) -> None:
-        self._next: dict[tuple[int, str], int] = {}
+        self._next: dict[int, int] = {}  # by state and letter as one number, which is half of what a pair of them takes
         self._depth, self._ends = (
             [0],
             [0],
@@ -57,9 +66,10 @@ class Finder:
             return None
         state, first = self._state, None
         for place, letter in enumerate(text, 1):
-            while state and (state, letter) not in self._next:
+            code = ord(letter)
+            while state and state * LETTERS + code not in self._next:
                 state = self._fall[state]
-            state = self._next.get((state, letter), 0)
+            state = self._next.get(state * LETTERS + code, 0)
             if self._ends[state]:
                 start = place - self._ends[state]
                 first = start if first is None else min(first, start)
@@ -69,7 +79,7 @@ class Finder:
     def _add(self, mark: str) -> None:
         state = 0
         for letter in mark:
-            following = self._next.setdefault((state, letter), len(self._depth))
+            following = self._next.setdefault(state * LETTERS + ord(letter), len(self._depth))
             if following == len(self._depth):
                 self._depth.append(self._depth[state] + 1)
                 self._ends.append(0)
@@ -80,11 +90,12 @@ class Finder:
         """Of each state, the one for the longest proper end of what was read with which a mark begins."""
         falls = [0] * len(self._depth)
         edges = sorted(self._next.items(), key=lambda edge: self._depth[edge[1]])
-        for (state, letter), following in edges:
+        for edge, following in edges:
+            state, code = divmod(edge, LETTERS)
             if state:
                 other = falls[state]
-                while other and (other, letter) not in self._next:
+                while other and other * LETTERS + code not in self._next:
                     other = falls[other]
-                falls[following] = self._next.get((other, letter), 0)
+                falls[following] = self._next.get(other * LETTERS + code, 0)
             self._ends[following] = self._ends[following] or self._ends[falls[following]]
         return falls

@@ -18,25 +18,25 @@ UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError, SystemError)
 MOST_SOURCE = 200_000  # characters; a tree takes up to 400 bytes for each of them
 MOST_TOKENS = 40_000  # of one source: what 140,000 characters of ordinary code have
 MOST_AT_ONCE = 12_000  # tokens that the parser takes in one go: at most 30 ms
-MOST_UNARY = 100  # operators in a row that bind to what follows: each is a level of the parser's own recursion
 DEEPEST = 200  # levels of a tree: `ast.unparse` takes three frames for each, and Python allows a thousand
 
-TOKEN = re.compile(
-    r"""(?P<blank>[ \t\f]++|\\\n|\#[^\n]*+)
+# Between what counts by itself stand names, numbers and operators, which are only counted.
+PART = re.compile(
+    r"""(?P<blank>\\\n|\#[^\n]*+)
     |(?P<line>\n)
     |(?P<open>[(\[{])
     |(?P<close>[)\]}])
-    |(?P<string>[rbuftRBUFT]{0,2}(?:
-        \"{3}(?:[^\"\\]++|\\.|\"(?!\"\"))*+(?:\"{3})?
+    |(?P<string>\"{3}(?:[^\"\\]++|\\.|\"(?!\"\"))*+(?:\"{3})?
         |'{3}(?:[^'\\]++|\\.|'(?!''))*+(?:'{3})?
         |\"(?:[^\"\\\n]++|\\.)*+\"?
-        |'(?:[^'\\\n]++|\\.)*+'?))
-    |(?P<unary>(?:not|lambda|await)\b|[-+~*:])
-    |(?P<goes_on>(?:else|elif|except|finally)\b)
-    |\w++|.""",
+        |'(?:[^'\\\n]++|\\.)*+'?)
+    |(?P<words>[^\n()\[\]{}\"'\#\\]++)
+    |.""",
     re.VERBOSE | re.DOTALL,
 )
-FORMATS = re.compile("[rR]?[fFtT]")
+WORD = re.compile(r"\w++|[^\w\s]")
+GOES_ON = re.compile(r"(?:else|elif|except|finally)\b")
+FORMAT, FORMATTED = re.compile("[fFtT]"), re.compile("[fFtT][rR]?[\"']")
 
 
 @dataclass(slots=True)
@@ -46,7 +46,6 @@ class Scan:
     depth: int = 0
     cost: int = 0
     total: int = 0
-    unary: int = 0
     nested: bool = (
         False  # an f-string ended within a field: from Python 3.12 on quotes may nest, so what follows may be code
     )
@@ -57,11 +56,15 @@ class Scan:
         self.total += tokens
         return self.cost <= MOST_AT_ONCE and self.total <= MOST_TOKENS
 
-    def price(self, string: str) -> int:
-        """What a string costs, in tokens: the parser of 3.11 looks for each field of an f-string from its beginning on."""
-        fields = string.count("{") if FORMATS.match(string) else 0
-        self.nested = self.nested or (fields > 0 and fields != string.count("}"))
-        return 1 + (len(string) // 4 if fields or self.nested else 0) + 6 * fields + fields * len(string) // 10_000
+    def price(self, kind: str | None, part: str, prefix: str) -> int:
+        """What a part costs, in tokens: the parser of 3.11 looks for each field of an f-string from its beginning on."""
+        if kind == "words":
+            return len(WORD.findall(part))
+        if kind != "string":
+            return 1
+        fields = part.count("{") if FORMAT.search(prefix) else 0
+        self.nested = self.nested or (fields > 0 and fields != part.count("}"))
+        return 1 + (len(part) // 4 if fields or self.nested else 0) + 6 * fields + fields * len(part) // 10_000
 
 
 def parse(code: str) -> ast.Module | None:
@@ -95,30 +98,28 @@ def pieces(code: str) -> list[str]:
     none."""
     if len(code) > MOST_SOURCE:
         raise ValueError("too long")
+    fields = code.count("{") if FORMATTED.search(code) else 0
+    if len(code) + fields * (6 + len(code) // 10_000) <= MOST_AT_ONCE:  # no token is shorter than a character
+        return [code]
     cuts, scan, edge = [0], Scan(), 0
-    statement_cost, last, decorated = 0, "line", False
-    for token in TOKEN.finditer(code):
-        kind, at = token.lastgroup, token.start()
+    before, last, decorated = 0, "line", False  # `before`: what the statement's predecessors cost
+    for part in PART.finditer(code):
+        kind, at = part.lastgroup, part.start()
         if kind == "blank":
-            last = last if token[0][0] != "\\" else "joined"
+            last = "joined" if part[0][0] == "\\" else last
             continue
-        starts = (
-            last == "line" and scan.depth == 0 and kind not in ("line", "goes_on") and (not at or code[at - 1] == "\n")
-        )
-        if starts:
+        leftmost = last == "line" and scan.depth == 0 and (not at or code[at - 1] == "\n") and not part[0][0].isspace()
+        if leftmost and not GOES_ON.match(part[0]):
             if not decorated:
-                edge, statement_cost = at, scan.cost
-            decorated = token[0] == "@"
+                edge, before = at, scan.cost
+            decorated = part[0][0] == "@"
         last = kind or ""
         scan.depth += (kind == "open") - (kind == "close")
-        scan.unary = scan.unary + 1 if kind == "unary" else 0
-        if scan.unary > MOST_UNARY:
-            raise ValueError("too many operators")
-        if not scan.spend(scan.price(token[0]) if kind == "string" else 1):
+        if not scan.spend(scan.price(kind, part[0], code[max(0, at - 2) : at])):
             if edge <= cuts[-1] or scan.total > MOST_TOKENS:
                 raise ValueError("too many tokens")
             cuts.append(edge)
-            scan.cost -= statement_cost
+            scan.cost -= before
             if scan.cost > MOST_AT_ONCE:
                 raise ValueError("too many tokens")
     return [code[start:end] for start, end in zip(cuts, [*cuts[1:], len(code)], strict=True)]

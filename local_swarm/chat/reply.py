@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from local_swarm.chat.families import FENCES, Family, State, harmony_state
-from local_swarm.chat.marks import any_of, first_mark, held_back
+from local_swarm.chat.marks import STRETCH, any_of, first_mark, held_back
 from local_swarm.chat.notations import Quotes, Written, read_json
 from local_swarm.chat.tools import Toolbox
 
@@ -91,7 +91,7 @@ class ReplyParser:
         self._held, self._at, self._blank = "", 0, list[str]()  # what is held from that place on, and blanks after it
         self._body, self._opened = Body(), ""
         self._among_thoughts = True
-        self._known: dict[State, tuple[dict[str, State], re.Pattern[str]]] = {}
+        self._known: dict[State, tuple[dict[str, State], re.Pattern[str], re.Pattern[str]]] = {}
 
     @property
     def words(self) -> str:
@@ -102,10 +102,19 @@ class ReplyParser:
         return self._thoughts.text
 
     def push(self, text: str) -> list[Piece]:
+        if len(text) <= STRETCH:
+            return self._push(text)
+        stretches = (text[at : at + STRETCH] for at in range(0, len(text), STRETCH))
+        return [piece for stretch in stretches for piece in self._push(stretch)]
+
+    def _push(self, text: str) -> list[Piece]:
         if self._state == "opening" and not NONBLANK.search(text):  # the same would be found again and again
             self._blank.append(text)
             return []
-        self._held, self._blank = "".join((self._held, *self._blank, text)), []
+        if self._held or self._blank:
+            text = "".join((self._held, *self._blank, text))
+            self._blank.clear()
+        self._held = text
         pieces: list[Piece] = []
         while self._step(pieces):
             pass
@@ -132,11 +141,11 @@ class ReplyParser:
     def _opening(self) -> State:
         return "opening" if self.tools and not self.family.strict else "words"
 
-    def _marks_now(self) -> tuple[dict[str, State], re.Pattern[str]]:
-        """The present marks, and the search for any of them."""
+    def _marks_now(self) -> tuple[dict[str, State], re.Pattern[str], re.Pattern[str]]:
+        """The present marks, the search for any of them, and for what they begin with: most text has nothing of it."""
         if self._state not in self._known:
             marks = self._marks()
-            self._known[self._state] = marks, any_of(tuple(marks))
+            self._known[self._state] = marks, any_of(tuple(marks)), any_of(tuple({mark[0] for mark in marks}))
         return self._known[self._state]
 
     def _marks(self) -> dict[str, State]:
@@ -154,7 +163,11 @@ class ReplyParser:
         """Take in what is held up to the next mark; False when more text is needed."""
         if self._state == "opening":
             return self._open()
-        marks, search = self._marks_now()
+        marks, search, firsts = self._marks_now()
+        if not firsts.search(self._held, self._at):
+            sure, self._at = self._held[self._at :], len(self._held)
+            self._take(sure, pieces)
+            return False
         found = search.search(self._held, self._at)
         if not found:
             end = len(self._held) - held_back(self._held[max(self._at, len(self._held) - LONGEST_MARK) :], list(marks))

@@ -10,6 +10,8 @@ from typing import Any
 from local_swarm.chat.notations import NAME, Written
 from local_swarm.types import JSON, ToolCall
 
+MOST_ARGUMENTS = 200_000  # characters of a call's arguments; longer ones are compared as they are written
+
 
 class Toolbox:
     """Tools as OpenAI's API describes them."""
@@ -86,8 +88,10 @@ def settled(
 
 def canonical(call: ToolCall) -> str:
     """A text that is equal for calls that do the same: order and spacing of arguments do not count."""
+    arguments = call.arguments.strip()
     try:
-        arguments = json.dumps(json.loads(call.arguments), sort_keys=True, ensure_ascii=False)
-    except ValueError:
-        arguments = call.arguments.strip()
+        if len(arguments) <= MOST_ARGUMENTS:
+            arguments = json.dumps(json.loads(arguments), sort_keys=True, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        pass
     return f"{call.name}({arguments})"

@@ -13,6 +13,7 @@ from local_swarm.terminal import printable
 NINJA = re.compile(r"\[(\d+)/(\d+)\]")
 PERCENT = re.compile(r"\[\s*(\d+)%\]")
 WIDTH = 30
+LONGEST_LINE = 1_000  # characters looked at
 PLAIN_EVERY_S = 20.0  # between lines where the output is no terminal
 
 
@@ -51,6 +52,7 @@ class Progress:
 
 def describe(line: str, seconds: float) -> str:
     """A bar for a compiler's count, the package's name for pip's doings, nothing for the rest."""
+    line = line[:LONGEST_LINE]
     if share := fraction(line):
         left = seconds / share - seconds
         bar = "#" * round(share * WIDTH)

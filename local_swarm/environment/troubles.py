@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sys
 
+MOST_OUTPUT = 200_000  # characters looked at, from the end
+
 
 def any_of(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns), re.IGNORECASE)
@@ -28,6 +30,7 @@ NOT_FOUND = any_of(r"No matching distribution found for (\S+)")
 
 def explain(output: str, compiler: str, log: str) -> str:
     """The likeliest cause. `compiler` is the command that installs one, `log` where the whole output stands."""
+    output = output[-MOST_OUTPUT:]
     if NO_SPACE.search(output):
         return "The disk is full. Free some space and run this again; what is installed already stays."
     if NO_VENV.search(output):

@@ -28,6 +28,8 @@ NAMES = {
 SMALL_WINDOW = 1 << 30  # a window onto a card's memory that is no larger shows only a part of it
 UNITS = {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "MB": 1 << 20, "GB": 1 << 30}
 
+LONGEST_LINE = 2_000  # characters
+
 
 def probe(run: Run, cards: Path = CARDS) -> tuple[Accelerator, ...]:
     devices = [one for one in sorted(cards.glob("card[0-9]*/device")) if "-" not in one.parent.name]
@@ -81,7 +83,7 @@ def window(text: str) -> int | None:
 def parse_xpu_smi(text: str) -> list[tuple[str, int | None]]:
     """Name and bytes of every card, from lines like `0,"Intel(R) Arc(TM) A770 Graphics","15473.05 MiB"`; `N/A` is unknown."""
     found = []
-    for row in csv.reader(text.splitlines()):
+    for row in csv.reader(line for line in text.splitlines() if len(line) <= LONGEST_LINE):
         if len(row) == 3 and row[0].strip().isdigit():
             amount = re.fullmatch(r"([\d.]+)\s*([A-Za-z]+)", row[2].strip())
             scale = UNITS.get(amount[2].upper()) if amount else None

@@ -39,7 +39,7 @@ def by_library() -> tuple[int | None, int | None, int | None] | None:
 
 def parse_meminfo(text: str) -> tuple[int | None, int | None, int | None]:
     """(total, available, swap) in bytes, of lines like `MemTotal:       16318452 kB`."""
-    told = {name: int(size) << 10 for name, size in re.findall(r"^(\w+):\s+(\d{1,15}) kB$", text, re.MULTILINE)}
+    told = {one[1]: int(one[2]) << 10 for one in re.finditer(r"^(\w++):\s++(\d{1,15}) kB$", text, re.MULTILINE)}
     return told.get("MemTotal"), told.get("MemAvailable"), told.get("SwapTotal")
 
 

@@ -103,7 +103,7 @@ def parse_cpuinfo(text: str, logical: int | None) -> Processor:
 def parse_sysctl(text: str, logical: int | None, arm: str = "") -> Processor:
     """`machdep.cpu.brand_string: Apple M1` and the like; features as `hw.optional.arm.FEAT_DotProd: 1` on Apple's own chips, else
     as `machdep.cpu.leaf7_features: AVX2 ...`."""
-    found = dict(re.findall(r"^([\w.]+): (.+)$", text, re.MULTILINE))
+    found = {line[1]: line[2] for line in re.finditer(r"^([\w.]++): (.+)$", text, re.MULTILINE)}
     physical = found.get("hw.physicalcpu", "")
     name = found.get("machdep.cpu.brand_string")
     told = {"", *re.findall(r"^hw\.optional\.arm\.FEAT_(\w+): 1$", arm, re.MULTILINE)}

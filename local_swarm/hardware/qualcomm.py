@@ -25,9 +25,9 @@ def probe(run: Run, files: tuple[Path, ...] = FILES, cpuinfo: Path = CPUINFO) ->
 def parse(model: str, cpuinfo: str, maker: str, chip: str) -> tuple[Accelerator, ...]:
     """`Adreno740v2` of the graphics driver, which newer Android hides; else who made the chip, by its properties (`QTI`,
     `SM8550`) or by `Hardware : Qualcomm Technologies, Inc SM8550`."""
-    if found := re.search(r"Adreno\D*(\d{3})", model):
+    if found := re.search(r"Adreno\D{0,40}+(\d{3})", model):
         return (Accelerator("qualcomm", f"Adreno {found[1]}", None, None, "shared"),)
-    hardware = re.search(r"^Hardware\s*:\s*.*(?:Qualcomm|Snapdragon).*$", cpuinfo, re.MULTILINE | re.IGNORECASE)
+    hardware = re.search(r"^Hardware\s*+:\s*+.*(?:Qualcomm|Snapdragon)", cpuinfo, re.MULTILINE | re.IGNORECASE)
     if hardware or maker.strip().upper() in ("QTI", "QUALCOMM"):
         name = f"Adreno of {chip.strip()}" if chip.strip() else "Adreno"
         return (Accelerator("qualcomm", name, None, None, "shared"),)

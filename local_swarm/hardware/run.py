@@ -12,6 +12,7 @@ from typing import TypeVar
 LONGEST_S = 1.5  # of one program
 TOGETHER_S = 1.8  # of all probes, which run at once
 
+MOST_BYTES = 1 << 20  # of what a program prints
 Run = Callable[[Sequence[str]], str | None]
 Found = TypeVar("Found")
 
@@ -27,7 +28,7 @@ def run(command: Sequence[str]) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.decode("utf-8", "replace")
+    return done.stdout[:MOST_BYTES].decode("utf-8", "replace")
 
 
 def together(questions: Sequence[Callable[[], Found]], seconds: float = TOGETHER_S) -> list[Found | None]:

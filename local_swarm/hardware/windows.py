@@ -10,7 +10,7 @@ from local_swarm.hardware.run import Run, together
 
 CLASS = r"HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}"  # display adapters
 ADAPTERS = 8
-VALUE = re.compile(r"^ {4}(\S[^\r\n]*?) {2,}(REG_\w+) {2,}([^\r\n]*?) *\r?$", re.MULTILINE)
+KIND = re.compile(r"(?<! ) {2,}+REG_\w++ {2,}+")
 MAKERS: tuple[tuple[str, Vendor], ...] = (
     ("VEN_1002", "amd"),
     ("VEN_8086", "intel"),
@@ -35,7 +35,7 @@ def probe(run: Run) -> tuple[Accelerator, ...]:
 
 def parse(text: str) -> Accelerator | None:
     """One adapter as `reg query` prints it: lines of name, type and value, the same in every language of Windows."""
-    values = {name: value for name, _, value in VALUE.findall(text)}
+    values = values_of(text)
     name, device = values.get("DriverDesc", ""), values.get("MatchingDeviceId", "").upper()
     vendor = next((vendor for mark, vendor in MAKERS if mark in device), None)
     if not name or vendor is None:
@@ -51,7 +51,16 @@ def parse(text: str) -> Accelerator | None:
 
 def parse_processor(text: str) -> str | None:
     """`ProcessorNameString` of the first processor."""
-    return {name: value for name, _, value in VALUE.findall(text)}.get("ProcessorNameString")
+    return values_of(text).get("ProcessorNameString")
+
+
+def values_of(text: str) -> dict[str, str]:
+    """Four blanks, a name, its type and its value stand in a line, with blanks between them."""
+    found = {}
+    for line in text.split("\n"):
+        if line.startswith("    ") and line[4:5].strip() and (kind := KIND.search(line, 5)):
+            found[line[4 : kind.start()]] = line[kind.end() :].rstrip("\r").rstrip(" ")
+    return found
 
 
 def number(text: str) -> int | None:

@@ -127,7 +127,7 @@ def value_at(text: str, node: Node) -> Any:
 
 def merged(text: str, wish: Mapping[str, Any]) -> str:
     """The text with every value of the wish in its place; objects are merged, all else is replaced. Raises WrongUse."""
-    if not BLANK.sub("", text):
+    if BLANK.fullmatch(text):
         text = text + "{}"
     for path, value in leaves(wish, ()):
         text = with_value(text, path, value)

@@ -13,6 +13,7 @@ import yaml
 
 from local_swarm.errors import UnknownModel, WrongUse
 from local_swarm.models.shape import Model, Shape, kv_values
+from local_swarm.yaml_text import read_yaml
 
 STATUSES = ("verified", "exact", "computed", "rounded", "assumed", "memory", "unverified", "unknown")
 # libyaml reads the catalogue ten times as fast, where it is there.
@@ -184,10 +185,10 @@ def load(data: Path, home: Path) -> Catalogue:
 
 def read(path: Path) -> Mapping[str, Any]:
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+        found = read_yaml(path.read_text(encoding="utf-8"), LOADER)
     except OSError as problem:
         raise WrongUse(f"The catalogue {path} cannot be read: {problem.strerror or problem}.") from problem
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise WrongUse(f"The catalogue {path} is no valid YAML: {' '.join(str(problem).split())}.") from problem
     if not isinstance(found, dict) or not isinstance(found.get("models"), list):
         raise WrongUse(f"The catalogue {path} must be a mapping with a list of models.")

@@ -22,6 +22,8 @@ from local_swarm.places import keep, make_folder, offline
 SIZE = re.compile(r"(?i)(?:^|[-_.])(e?\d+(?:\.\d+)?[bm](?:-a\d+(?:\.\d+)?b)?)(?=[-_.]|$)")
 QUANT = re.compile(r"(?i)(?:^|[-_.])((?:ud-)?(?:i?q\d\w*|mxfp4\w*|bf16|f16|f32))(?=[-_.]|$)")
 
+LONGEST_NAME = 255  # characters of a file's name
+
 
 def added(source: str, folder: Path, home: Path, data: Path, hub: Hub | None = None) -> dict[str, Any]:
     """The entry, once it is in the user's catalogue. Of a model that is known already what is known stays, and the file is put
@@ -110,6 +112,7 @@ def bring(source: Path, target: Path) -> None:
 
 
 def entry_of(name: str, shape: dict[str, Any], file: dict[str, Any]) -> dict[str, Any]:
+    name = name[:LONGEST_NAME]
     stem = found["stem"] if (found := PART.match(name)) else name.removesuffix(".gguf")
     bare = QUANT.sub("", stem).strip("-_.").lower()
     size = SIZE.search(bare)

@@ -28,7 +28,7 @@ from local_swarm.voting.scanner import MOST_TEXT, fences
 
 MOST_BLOCKS = 12
 SHORT_WORDS = 3  # up to which a whole reply is a value: "Yes.", "Paris"
-NUMBER = re.compile(r"[-−+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:\s*/\s*\d+)?(?:[eE][-+]?\d+)?")
+NUMBER = re.compile(r"[-−+]?(?:\d[\d,]*+\.?\d*+|\.\d++)(?:\s*+/\s*+\d++)?(?:[eE][-+]?\d+)?")
 MARKS = (
     re.compile(r"\\boxed\{((?:[^{}]++|\{[^{}]*+\})*+)\}"),
     re.compile(r"^####\s*+(.+)$", re.MULTILINE),

@@ -19,17 +19,16 @@ NAMED = (
     re.compile(r"\b(?:function|method)\s++[`'\"]([A-Za-z_]\w*+)[`'\"]"),
     re.compile(r"`([A-Za-z_]\w*+)\([^`\n]*\)`"),
 )
-MEASURES = (
-    "total|sum|number|average|difference|product|cost|price|value|percent|percentage|age|length|distance|amount|profit|"
-    "probability|area|volume|ratio|result"
-)
-# A number is asked for by `asks` alone, or where `measure` comes after `what` before the sentence ends.
-QUANTITY = re.compile(
-    r"(?P<asks>\bhow (?:many|much|old|long|far|tall|fast|often|big|large|high|deep|heavy|wide)\b"
-    r"|\b(?:calculate|compute|evaluate)\b)"
-    rf"|(?P<what>\bwhat (?:is|was|will be|are)\b)|(?P<measure>\b(?:{MEASURES})\b)|(?P<end>[.?!])",
-    re.IGNORECASE,
-)
+MEASURES = {
+    "total", "sum", "number", "average", "difference", "product", "cost", "price", "value", "percent", "percentage", "age",
+    "length", "distance", "amount", "profit", "probability", "area", "volume", "ratio", "result",
+}  # fmt: skip
+AMOUNTS = {
+    "many", "much", "old", "long", "far", "tall", "fast", "often", "big", "large", "high", "deep", "heavy", "wide",
+}  # fmt: skip
+ORDERS = {"calculate", "compute", "evaluate"}
+WHATS = {"what is", "what was", "what are", "what will be"}
+WORD_OR_END = re.compile(r"\w++|[.?!]")
 OPTION = re.compile(r"^[^\S\n]*+\(?([A-H])[).:]\s++\S", re.MULTILINE)
 MOST_TRIES = 24  # ways to cut a text until it parses
 MOST_TRIED = 400_000  # characters parsed in all of them
@@ -95,12 +94,16 @@ def question_of(prompt: Prompt) -> Question:
 
 
 def asks_for_number(text: str) -> bool:
-    """ "How many ...", "calculate ...", "what is the total ..."."""
-    what = False
-    for found in QUANTITY.finditer(text):
-        if found["asks"] or (what and found["measure"]):
+    """ "How many ...", "calculate ...", and "what is the total ..." in one sentence."""
+    what, end = False, 0
+    run: list[str] = []  # the last words with one blank between them
+    for found in WORD_OR_END.finditer(text):
+        word = found[0].lower()
+        run = [*run[-2:], word] if run and text[end : found.start()] == " " else [word]
+        end = found.end()
+        if word in ORDERS or (what and word in MEASURES) or (run[-2:-1] == ["how"] and word in AMOUNTS):
             return True
-        what = found["what"] is not None or (what and not found["end"])
+        what = word not in ".?!" and (what or " ".join(run[-2:]) in WHATS or " ".join(run) in WHATS)
     return False
 
 

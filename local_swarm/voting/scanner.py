@@ -122,18 +122,22 @@ def labelled(text: str) -> Iterator[tuple[str, str]]:
 
 
 def supposed(text: str) -> Iterator[tuple[str, str]]:
-    """(given, wanted) of "for x = 2 the output should be 4"."""
-    at = hopeless = 0
+    """(given, wanted) of "for x = 2 the output should be 4", where what is given is not too long to be a call."""
+    at = seen = 0  # up to where nothing says what should be
+    lonely = -1  # the end of a line after which nothing does
     while head := FOR.search(text, at):
         start, at = head.start("given"), head.end()
-        if at < hopeless:
-            continue
-        end = hopeless = end_of_line(text, at)
-        places = (one.start() for one in SUBJECT.finditer(text, at + 2, end + 1))
-        found = next(((place, tail) for place in places if (tail := SHOULD_BE.match(text, place))), None)
-        if not found and at < end and (below := COMMA.match(text, end)):
+        end = end_of_line(text, at)
+        limit = min(end, at + 2 * LONGEST_LITERAL)
+        found = None
+        for one in SUBJECT.finditer(text, max(at + 2, seen), limit + 1):
+            if tail := SHOULD_BE.match(text, one.start()):
+                found = one.start(), tail
+                break
+        seen = max(seen, limit)
+        if not found and at < end == limit != lonely and (below := COMMA.match(text, end)):
             tail = SHOULD_BE.match(text, below.end())
-            found = (end, tail) if tail else None
+            found, lonely = ((end, tail), lonely) if tail else (None, end)
         if found:
             stop, tail = found
             at = end_of_line(text, tail.end())

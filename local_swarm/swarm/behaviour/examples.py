@@ -227,7 +227,7 @@ def leading_literal(text: str) -> str | None:
         end = closing(text, 0)
         return literal(text[:end]) if end and not continues(text[end:]) else None
     match = re.match(
-        r"""[rbu]?("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|[-+]?(?:\d[\d_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+)|[A-Za-z]+\b""",
+        r"""[rbu]?("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|[-+]?(?:\d[\d_]*+\.?\d*+(?:[eE][-+]?\d+)?|\.\d+)|[A-Za-z]+\b""",
         text,
     )
     return literal(match[0]) if match and not continues(text[match.end() :]) else None

@@ -70,7 +70,7 @@ def kind_of(argument: ast.arg) -> str:
 
 def kind_of_hint(hint: str) -> str | None:
     """None for types that we cannot make values of."""
-    hint = re.sub(r"\b(?:typing|t|collections\.abc)\.|['\"\s]", "", hint).replace("Optional[", "").lower()
+    hint = re.sub(r"\b(?:typing|t|collections\.abc)\.|['\"\s]", "", hint[:LONGEST_NAME]).replace("Optional[", "").lower()
     hint = hint.split("|")[0].removeprefix("union[")
     outer, _, inner = hint.partition("[")
     inner = inner.split(",")[0].rstrip("]")

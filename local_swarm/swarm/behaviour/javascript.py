@@ -14,15 +14,16 @@ from local_swarm.sandbox.job import Language
 from local_swarm.swarm.behaviour.inputs import Signature
 from local_swarm.swarm.behaviour.values import guessed
 from local_swarm.swarm.parsing import parse_expression
+from local_swarm.voting.scanner import MOST_TEXT
 
 LANGUAGES: dict[str, Language] = {
     "js": "javascript", "javascript": "javascript", "mjs": "javascript", "cjs": "javascript", "node": "javascript",
     "ts": "typescript", "typescript": "typescript",
 }  # fmt: skip
 DEFINED = re.compile(
-    r"^(?:export\s++(?:default\s++)?)?(?:(?:async\s++)?function\s*+\*?\s*+(?P<name>[A-Za-z_$][\w$]*+)\s*+(?:<[^>\n]*+>)?\s*+\((?P<given>[^)]{0,2000}+)\)"
+    r"^(?:export\s++(?:default\s++)?)?(?:(?:async\s++)?function\s*+\*?\s*+(?P<name>[A-Za-z_$][\w$]*+)\s*+(?:<[^>\n]*+>)?\s*+\((?P<given>[^)]{0,500}+)\)"
     r"|(?:const|let|var)\s++(?P<bound>[A-Za-z_$][\w$]*+)\s*+(?::[^=\n]++)?=\s*+(?:async\s++)?(?:function\s*+[\w$]*+\s*+)?"
-    r"(?:\((?P<listed>[^)]{0,2000}+)\)|(?P<single>[A-Za-z_$][\w$]*+)\s*+=>))",
+    r"(?:\((?P<listed>[^)]{0,500}+)\)|(?P<single>[A-Za-z_$][\w$]*+)\s*+=>))",
     re.MULTILINE,
 )
 HINTS = {
@@ -36,7 +37,7 @@ def functions(program: str) -> dict[str, str]:
     """Names of functions at the top of a program with their lists of parameters."""
     return {
         match["name"] or match["bound"]: match["given"] or match["listed"] or match["single"] or ""
-        for match in DEFINED.finditer(program)
+        for match in DEFINED.finditer(program[:MOST_TEXT])
     }
 
 

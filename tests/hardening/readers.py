@@ -1,0 +1,281 @@
+"""Every function that reads what others wrote: prompts, answers, calls, ballots, headers, settings, captured outputs.
+
+To let a new reader join, add one line to `READERS`. It gets hostile texts of growing length, must take linear time, must not hold
+the interpreter, and must raise nothing but what it says it raises.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local_swarm import config, roster
+from local_swarm.api import middleware
+from local_swarm.backends.llamacpp.text import Tail
+from local_swarm.backends.openai_compatible import messages as server_messages
+from local_swarm.chat import families, generic, notations
+from local_swarm.chat.families import Family
+from local_swarm.chat.marks import Finder, first_mark
+from local_swarm.chat.python_source import parse, parse_expression
+from local_swarm.chat.reply import ReplyParser
+from local_swarm.chat.tools import Toolbox, canonical, settled
+from local_swarm.environment import progress, troubles
+from local_swarm.errors import BadModelFile, PairingFailed, WrongUse
+from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
+from local_swarm.integrations import jsonc
+from local_swarm.models import catalogue, extend, gguf
+from local_swarm.network import announcement, lan, pairing, protocol
+from local_swarm.network.trust import Charter
+from local_swarm.swarm import consensus
+from local_swarm.swarm.ballots import in_order
+from local_swarm.swarm.behaviour import examples, inputs, javascript, values
+from local_swarm.swarm.behaviour.evidence import trial
+from local_swarm.swarm.extract import Answer, extract, extract_text
+from local_swarm.swarm.question import Question, function, question
+from local_swarm.swarm.similarity.calls import call_likeness
+from local_swarm.swarm.similarity.structure import structural, tokens
+from local_swarm.types import Candidate, Message, Prompt, ToolCall, Usage
+from local_swarm.vote import file as vote_file
+from local_swarm.voting import scanner
+from local_swarm.yaml_text import LONGEST
+
+MEGABYTE = 1 << 20
+TOOL = {"function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}}}
+TOOLS = Toolbox([TOOL])
+STUB = question("Finish this.\n\ndef f(x):\n    '''Doubles.'''\n")
+CHOICE = Question("Which one?\nA) this\nB) that\nC) none")
+NUMBER = Question("How many are there?")
+CODE = question("Write a function f(x) that doubles a number, like f(2) -> 4.")
+PROGRAM = "def f(x):\n    return x\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """`raises`: what it says it raises. `most`: characters that it may ever be given; `quick`: up to which it is measured where
+    there is little time."""
+
+    read: Callable[[str], object]
+    raises: tuple[type[Exception], ...] = ()
+    most: int = MEGABYTE
+    quick: int = 10_000
+
+    def __call__(self, text: str) -> object:
+        try:
+            return self.read(text)
+        except self.raises:
+            return None
+
+
+def said(text: str, calls: tuple[ToolCall, ...] = ()) -> Candidate:
+    return Candidate(text, "v", "stop", Usage(0, 0), 0.0, tool_calls=calls)
+
+
+def called(text: str) -> tuple[ToolCall, ...]:
+    return (ToolCall("call_0", "f", text),)
+
+
+def in_pieces(family: Family, size: int, thinking: bool = False) -> Callable[[str], object]:
+    def read(text: str) -> object:
+        parser = ReplyParser(family, TOOLS, thinking)
+        for at in range(0, len(text), size):
+            parser.push(text[at : at + size])
+        parser.close()
+        return settled(parser.calls, parser.broken, TOOLS)
+
+    return read
+
+
+def stopped(text: str) -> object:
+    """Stops that nearly come true, all the time."""
+    tail = Tail([text[: len(text) // 2] + "!", "ab", text[:9] + "?"])
+    return [tail.push(letter.encode("utf-8", "replace")) for letter in text]
+
+
+def byte_by_byte(text: str) -> object:
+    lines = protocol.Lines()
+    data = text.encode("utf-8", "replace")
+    return sum(len(lines.feed(data[at : at + 1])) for at in range(len(data)))
+
+
+def in_a_file(read: Callable[[Path], object]) -> Callable[[str], object]:
+    def run(text: str) -> object:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "given"
+            path.write_bytes(text.encode("utf-8", "surrogatepass"))
+            return read(path)
+
+    return run
+
+
+def voted(strategy: str) -> Callable[[str], object]:
+    def read(text: str) -> object:
+        return consensus.elect([said(text), said(text + " x"), said("y")], strategy)  # type: ignore[arg-type]
+
+    return read
+
+
+def described(text: str) -> object:
+    tree = parse(text)
+    return inputs.signature(function(tree, "f"), "f") if tree else None
+
+
+def tried(text: str) -> object:
+    return trial(question(text), [extract_text(PROGRAM), extract_text(text, CODE)])
+
+
+def gguf_header(path: Path) -> object:
+    path.write_bytes(b"GGUF\x03\0\0\0" + b"\x01" + b"\0" * 7 + b"\x01" + b"\0" * 7 + path.read_bytes())
+    return gguf.read_header(path)
+
+
+def texts_of(kind: Callable[[Mapping[str, str]], Any]) -> Callable[[str], object]:
+    """For readers of several files at once."""
+    names = (
+        "vendor",
+        "device",
+        "mem_info_vram_total",
+        "mem_info_gtt_total",
+        "product_name",
+        "resource",
+        "model",
+        "unique_id",
+    )
+    return lambda text: kind(dict.fromkeys(names, text))
+
+
+READERS: dict[str, Reader] = {
+    # what users ask
+    "question": Reader(question),
+    "question: a number": Reader(lambda text: question(text).wants_number),
+    "question: options": Reader(lambda text: question(text).options),
+    "examples": Reader(lambda text: examples.examples(text, "f", ("x", "y"))),
+    "examples: of a long name": Reader(lambda text: examples.examples(text, text[: len(text) // 2])),
+    "examples: a literal": Reader(examples.leading_literal),
+    "examples: a call": Reader(lambda text: examples.called(text, "f", ("x",))),
+    "scanner: fences": Reader(scanner.fences, most=scanner.MOST_TEXT),
+    "scanner: doctests": Reader(lambda text: list(scanner.doctests(text)), most=scanner.MOST_TEXT),
+    "scanner: labelled": Reader(lambda text: list(scanner.labelled(text)), most=scanner.MOST_TEXT),
+    "scanner: supposed": Reader(lambda text: list(scanner.supposed(text)), most=scanner.MOST_TEXT),
+    "inputs: in words": Reader(lambda text: inputs.in_words(text, "f")),
+    "inputs: of a request": Reader(lambda text: inputs.inputs(inputs.Signature("f", ("x",), ("?any",)), "f", [], text)),
+    "inputs: given": Reader(lambda text: inputs.inputs(None, "f", [text, f"f({text})"])),
+    "inputs: a hint": Reader(inputs.kind_of_hint),
+    "values: a name": Reader(values.guessed),
+    # what models answer
+    "answer": Reader(extract_text),
+    "answer: code": Reader(lambda text: extract_text(text, CODE)),
+    "answer: rest of code": Reader(lambda text: extract_text(text, STUB)),
+    "answer: a block": Reader(lambda text: extract_text(f"```python\n{text}\n```", CODE)),
+    "answer: a letter": Reader(lambda text: extract_text(text, CHOICE)),
+    "answer: a number": Reader(lambda text: extract_text(text, NUMBER)),
+    "answer: JSON": Reader(lambda text: extract_text(f"```json\n{text}\n```")),
+    "answer: a call": Reader(lambda text: extract(said("", called(text)))),
+    "Python": Reader(parse),
+    "Python: an expression": Reader(parse_expression),
+    "Python: a signature": Reader(described),
+    "JavaScript: functions": Reader(javascript.functions),
+    "JavaScript: a signature": Reader(lambda text: javascript.javascript_signature(text, "f")),
+    "JavaScript: a call": Reader(lambda text: javascript.javascript_call(text, "f")),
+    "structure: words": Reader(lambda text: tokens(Answer("text", text[: scanner.MOST_TEXT]))),
+    "structure: code": Reader(lambda text: tokens(extract_text(f"```python\n{text}\n```"))),
+    "structure: two": Reader(lambda text: structural([Answer("text", text), Answer("text", text + "x")])),
+    "trial": Reader(tried),
+    "vote: exact": Reader(voted("exact")),
+    "vote: quality": Reader(voted("quality")),
+    "vote: structure": Reader(voted("structure")),
+    "vote: calls": Reader(lambda text: call_likeness([called(text), called(text + " x")])),
+    "vote: order": Reader(lambda text: in_order([said(text), said(text)], [Answer("text", text)] * 2)),
+    "vote: a line of a file": Reader(lambda text: vote_file.case(text, "here"), (WrongUse,)),
+    # replies as they come
+    **{
+        f"reply: {name}": Reader(in_pieces(family, MEGABYTE))
+        for name, family in (
+            ("hermes", families.HERMES),
+            ("xml", families.XML),
+            ("glm", families.GLM),
+            ("mistral", families.MISTRAL),
+            ("llama", families.LLAMA),
+            ("gemma", families.GEMMA),
+            ("harmony", families.HARMONY),
+            ("cohere", families.COHERE),
+        )
+    },
+    "reply: by letters": Reader(in_pieces(families.HERMES, 1), most=50_000, quick=3_000),
+    "reply: by letters, thinking": Reader(in_pieces(families.XML, 1, True), most=50_000, quick=3_000),
+    "reply: by tokens": Reader(in_pieces(families.GENERIC, 4), most=100_000, quick=6_000),
+    "call: JSON": Reader(lambda text: notations.read_json(text, TOOLS.types)),
+    "call: XML": Reader(lambda text: notations.read_xml(f"<function=f>{text}", TOOLS.types)),
+    "call: GLM": Reader(lambda text: notations.read_glm(f"f{text}", TOOLS.types)),
+    "call: Mistral": Reader(lambda text: notations.read_mistral(f"f{text}", TOOLS.types)),
+    "call: Gemma": Reader(lambda text: notations.read_gemma(f"call:f{{{text}", TOOLS.types)),
+    "call: harmony": Reader(lambda text: notations.read_harmony(text, TOOLS.types)),
+    "call: Python": Reader(lambda text: notations.read_python(text, TOOLS.types)),
+    "call: Python's arguments": Reader(lambda text: notations.read_python(f"[f(a={text})]", TOOLS.types)),
+    "call: broken": Reader(lambda text: settled([], [text], TOOLS)),
+    "call: compared": Reader(lambda text: canonical(*called(text))),
+    "marks": Reader(lambda text: first_mark(text, families.XML.kept)),
+    "marks: given": Reader(lambda text: Finder([text, text[1:], text[::2]]).feed(text), quick=4_000, most=64_000),
+    "marks: stops": Reader(stopped, quick=4_000, most=64_000),
+    "template: its family": Reader(families.family_of),
+    "messages in a row": Reader(
+        lambda text: generic.taking_turns([Message("user", one) for one in text.split("\n")]), most=64_000
+    ),
+    # what other machines say
+    "peer: beacon": Reader(lambda text: announcement.from_beacon(text.encode("utf-8", "replace"), "10.0.0.1")),
+    "peer: records": Reader(
+        lambda text: announcement.from_records({b"id": text.encode("utf-8", "replace")}, 1, ("10.0.0.1",))
+    ),
+    "peer: lines": Reader(byte_by_byte, (protocol.Malformed,), quick=4_000),
+    "peer: report": Reader(lambda text: protocol.read_report(text.encode("utf-8", "replace")), (protocol.Malformed,)),
+    "peer: hints": Reader(
+        lambda text: protocol.read(protocol.Report, f'{{"name": "a", "hints": [{text}'), (protocol.Malformed,)
+    ),
+    "peer: prompt": Reader(lambda text: protocol.read(Prompt, text.encode("utf-8", "replace")), (protocol.Malformed,)),
+    "peer: charter": Reader(
+        lambda text: protocol.read(Charter, text.encode("utf-8", "replace")), (protocol.Malformed,)
+    ),
+    "peer: name": Reader(protocol.plain),
+    "peer: address": Reader(lambda text: lan.host_and_port(text, 1), (ValueError,)),
+    "peer: a place to knock": Reader(lan.knockable),
+    "peer: interface": Reader(lambda text: lan.chosen([lan.Interface(text, ("10.0.0.1",))])),
+    "peer: code": Reader(pairing.split, (PairingFailed,)),
+    "peer: pairing": Reader(pairing.message_of, (PairingFailed,)),
+    "client: host": Reader(middleware.host_of),
+    "server: refusal": Reader(lambda text: server_messages.refusal(400, text, text, "it", 1, 1)),
+    # files and settings
+    "settings": Reader(
+        lambda text: config.from_environment({config.variable("server.host"): text}), (WrongUse,), quick=4_000
+    ),
+    "settings: names": Reader(lambda text: config.names("swarm.x", text), (WrongUse,), most=LONGEST),
+    "settings: jsonc": Reader(jsonc.read, (WrongUse,)),
+    "settings: jsonc merged": Reader(lambda text: jsonc.merged(text, {"a": {"b": 1}}), (WrongUse,)),
+    "roster": Reader(in_a_file(roster.read_roster), (WrongUse,), quick=4_000),
+    "roster: source": Reader(roster.source_of),
+    "catalogue": Reader(in_a_file(catalogue.read), (WrongUse,), quick=4_000),
+    "model file: header": Reader(in_a_file(gguf_header), (BadModelFile,)),
+    "model file: name": Reader(lambda text: extend.entry_of(text, {}, {})),
+    # what programs print
+    "installer: progress": Reader(lambda text: progress.describe(text, 1.0)),
+    "installer: troubles": Reader(lambda text: troubles.explain(text, "cc", "log")),
+    "hardware: nvidia": Reader(lambda text: nvidia.with_slices(nvidia.parse(text), text, None)),
+    "hardware: cuda": Reader(nvidia.parse_cuda),
+    "hardware: nvidia's kernel": Reader(lambda text: nvidia.parse_kernel({"a": text})),
+    "hardware: amd": Reader(texts_of(amd.parse)),
+    "hardware: amd-smi": Reader(amd.parse_amd_smi),
+    "hardware: rocm-smi": Reader(amd.parse_rocm_smi),
+    "hardware: intel": Reader(texts_of(intel.parse)),
+    "hardware: xpu-smi": Reader(intel.parse_xpu_smi),
+    "hardware: sycl-ls": Reader(intel.parse_sycl_ls),
+    "hardware: windows": Reader(windows.parse),
+    "hardware: windows' processor": Reader(windows.parse_processor),
+    "hardware: qualcomm": Reader(lambda text: qualcomm.parse(text, text, text, text)),
+    "hardware: meminfo": Reader(memory.parse_meminfo),
+    "hardware: group": Reader(lambda text: memory.parse_group(dict.fromkeys(memory.STATISTICS, text))),
+    "hardware: cpuinfo": Reader(lambda text: processor.parse_cpuinfo(text, 1)),
+    "hardware: sysctl": Reader(lambda text: processor.parse_sysctl(text, 1, text)),
+    "hardware: quota": Reader(lambda text: processor.parse_quota(text, text, text)),
+    "hardware: apple": Reader(lambda text: apple_silicon.parse(text, text, text)),
+}
