@@ -77,12 +77,12 @@ class EngineFailed(SwarmError):
 
 
 class Overrun(SwarmError):
-    """Work on a foreign text went beyond its limits, or ended its process. `why` completes "it ...". Callers turn it into their
-    own error."""
+    """Work on a foreign text went beyond its limits, or ended its process. `why` completes "it ..."; `lasting`: it would do so
+    again. Callers turn it into their own error."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, lasting: bool = False) -> None:
         super().__init__(f"The text could not be worked on: it {why}.")
-        self.why = why
+        self.why, self.lasting = why, lasting
 
 
 class DaemonAbsent(SwarmError):

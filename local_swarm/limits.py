@@ -23,6 +23,7 @@ MOST_VALUES = 1000  # of one `enum`, as OpenAI has it
 MOST_STOPS, LONGEST_STOP = 64, 512  # OpenAI takes four
 MOST_BIAS = 1024
 MOST_TOP = 20  # likeliest tokens beside each
+LONGEST_ID = 8192  # of a call; some clients put a model's signed thoughts into it
 LONGEST_NAME = 512  # of a tool, a model, a call, a conversation
 MOST_NUMBER = (1 << 31) - 1  # of tokens, and of a token
 SEEDS = 1 << 63
@@ -55,9 +56,9 @@ def bounded(prompt: Prompt) -> Prompt:
 def check_message(message: Message, place: str) -> None:
     few(f"{place}.tool_calls", message.tool_calls, MOST_CALLS)
     short(f"{place}.name", message.name or "")
-    short(f"{place}.tool_call_id", message.tool_call_id or "")
+    short(f"{place}.tool_call_id", message.tool_call_id or "", LONGEST_ID)
     for number, call in enumerate(message.tool_calls):
-        short(f"{place}.tool_calls[{number}].id", call.id)
+        short(f"{place}.tool_calls[{number}].id", call.id, LONGEST_ID)
         short(f"{place}.tool_calls[{number}].function.name", call.name)
 
 
@@ -113,9 +114,9 @@ def few(field: str, values: Sequence[Any], most: int, param: str | None = None) 
         raise BadRequest(f"{field}: there may be at most {most}, not {len(values)}.", param=param or field)
 
 
-def short(field: str, text: str) -> None:
-    if len(text) > LONGEST_NAME:
-        raise BadRequest(f"{field} may have at most {LONGEST_NAME} characters.", param=field)
+def short(field: str, text: str, most: int = LONGEST_NAME) -> None:
+    if len(text) > most:
+        raise BadRequest(f"{field} may have at most {most} characters.", param=field)
 
 
 def within(field: str, number: float, low: float, high: float) -> None:

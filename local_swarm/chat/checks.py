@@ -10,18 +10,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from local_swarm.chat.narrowing import loosened, parts
 from local_swarm.chat.tools import Toolbox
-from local_swarm.confined.process import Confined
+from local_swarm.confined.process import Confined, sent
 from local_swarm.errors import Overrun, SchemaUnfit
 from local_swarm.types import JSON, Candidate, Prompt
 
 VIOLATIONS = "local_swarm.chat.schemas:violations"
+PATTERNED = f"{VIOLATIONS}, costly"  # the lane of schemas that may take long
+COSTLY = frozenset({"pattern", "patternProperties", "propertyNames", "uniqueItems", "$ref", "$dynamicRef", "contains"})
+CHECK_S = 0.25  # of processor time; an honest check takes some milliseconds
 
 Check = tuple[JSON, Any, str]  # a schema, a value, and what goes before a complaint of it
 
 
 async def checked(prompt: Prompt, candidate: Candidate, confined: Confined) -> Candidate:
-    """Raises SchemaUnfit where the check takes longer than it may: then nobody can say whether any answer obeys."""
+    """Raises SchemaUnfit where nothing of the check can be done in the time that it may take."""
     if candidate.flaw is not None or candidate.finish_reason == "length" or prompt.text is not None:
         return candidate
     if candidate.tool_calls:
@@ -55,11 +59,29 @@ def calls_of(prompt: Prompt, candidate: Candidate) -> list[Check]:
     return found
 
 
+def costly(schema: JSON) -> bool:
+    """Whether checking it may take long. Most schemas of tools have nothing of it, and shall not wait behind those that have."""
+    return any(part.keys() & COSTLY for part in parts(schema))
+
+
 async def complaints(checks: Sequence[Check], confined: Confined) -> list[str]:
+    """What breaks a schema. Where a pattern takes for ever nobody can say whether it is obeyed, and all else is checked."""
     if not checks:
         return []
     try:
-        said = await confined.call(VIOLATIONS, [[schema, value] for schema, value, _ in checks])
-    except Overrun as problem:
-        raise SchemaUnfit(f"holding an answer against it {problem.why}") from problem
+        said = await held([(schema, value) for schema, value, _ in checks], confined)
+    except Overrun:
+        try:
+            said = await held([(loosened(schema), value) for schema, value, _ in checks], confined)
+        except (Overrun, RecursionError) as problem:
+            raise SchemaUnfit("holding an answer against it takes too long") from problem
     return [f"{before}: {one}" for one, (_, _, before) in zip(said, checks, strict=True) if one]
+
+
+async def held(checks: Sequence[tuple[JSON, Any]], confined: Confined) -> list[str | None]:
+    """Raises Overrun. A schema that took too long once would do so with other answers too."""
+    schemas = [schema for schema, _ in checks]
+    lane = PATTERNED if any(map(costly, schemas)) else VIOLATIONS
+    blame = sent(schemas).decode()
+    found: list[str | None] = await confined.call(VIOLATIONS, checks, cpu_s=CHECK_S, lane=lane, blame=blame)
+    return found

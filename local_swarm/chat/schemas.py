@@ -15,6 +15,8 @@ from jsonschema.exceptions import SchemaError, UnknownType, ValidationError, bes
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from local_swarm.chat.narrowing import parts
+
 LONGEST_REASON = 200  # characters
 # What a schema that is none, or refers to what is not there, makes the library raise.
 UNFIT = (ValueError, TypeError, KeyError, AttributeError, RecursionError, Unresolvable, UnknownType, re.error)
@@ -89,16 +91,3 @@ def resolves(schema: Any, ref: str) -> bool:
         else:
             found = found.get(name) if isinstance(found, dict) else None
     return found is not None
-
-
-def parts(schema: Any) -> list[dict[str, Any]]:
-    """Every object within a schema, itself first. Without recursion."""
-    found, left = [], [schema]
-    while left:
-        one = left.pop()
-        if isinstance(one, dict):
-            found.append(one)
-            left.extend(value for key, value in one.items() if key not in ("enum", "const", "default", "examples"))
-        elif isinstance(one, list):
-            left.extend(one)
-    return found

@@ -1,47 +1,60 @@
 """The process that works on foreign text: lines of JSON in, each a function of ours with its arguments, lines of JSON out.
 
-It bounds its own memory at its start and its own time for each call; the system ends it where it goes beyond. What a function
-raises is told, and what memory's end leaves behind is not used again.
+It bounds its own memory at its start and its own time for each call. A call beyond its time is interrupted, or else the system
+ends the process. What a function raises is told; what the end of memory leaves behind is not used again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 LONGEST_REASON = 300  # characters
+NO_MEMORY = "takes too much memory"
+SPARE_S = 1  # of processor time after the interruption, before the system ends the process
+
+
+class OutOfTime(BaseException):
+    """Beyond `Exception`, so that no library takes it for one of its own."""
 
 
 def main() -> int:
-    cpu_s, wall_s, memory_bytes = json.loads(sys.argv[1])
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is no result
-    bound_memory(int(memory_bytes))
+    bound_memory(int(sys.argv[1]))
     for line in sys.stdin.buffer:
-        start_clocks(cpu_s, wall_s)
         said = answer(line)
-        stop_clocks()
-        results.write(said + b"\n")
+        results.write(json.dumps(said, separators=(",", ":")).encode() + b"\n")
         results.flush()
-        if said.startswith(b'{"overrun"'):
+        if said.get("overrun") == NO_MEMORY:
             return 1
     return 0
 
 
-def answer(line: bytes) -> bytes:
+def answer(line: bytes) -> dict[str, Any]:
+    """`{"value"}`, or `{"failed"}` or `{"overrun"}` with the reason. What is ours to load is not counted."""
     try:
-        task, arguments = json.loads(line)
-        return json.dumps({"value": function_of(task)(*arguments)}, separators=(",", ":")).encode()
+        task, arguments, cpu_s = json.loads(line)
+        function = function_of(task)
+        try:
+            with clock(cpu_s):
+                value = function(*arguments)
+        except OutOfTime:
+            return {"overrun": f"takes more than {cpu_s:g} seconds of processor time"}
+        json.dumps(value)
+        return {"value": value}
     except MemoryError:
-        return b'{"overrun":"takes too much memory"}'
+        return {"overrun": NO_MEMORY}
     except Exception as problem:  # the edge: told to the daemon, where it is that request's error
-        reason = f"{type(problem).__name__}: {problem}"[:LONGEST_REASON]
-        return json.dumps({"failed": reason}).encode("utf-8", "replace")
+        return {"failed": f"{type(problem).__name__}: {problem}".encode("utf-8", "replace").decode()[:LONGEST_REASON]}
 
 
 def function_of(task: str) -> Callable[..., Any]:
@@ -77,17 +90,29 @@ def mapped_bytes() -> int:
         return 512 << 20
 
 
-def start_clocks(cpu_s: float, wall_s: float) -> None:
-    """The default action of both signals is the end of the process: nothing that runs here can be asked to stop."""
-    if sys.platform != "win32":
-        signal.setitimer(signal.ITIMER_PROF, cpu_s)
-        signal.setitimer(signal.ITIMER_REAL, wall_s)
+@contextlib.contextmanager
+def clock(cpu_s: float) -> Iterator[None]:
+    """Raises OutOfTime in the midst of whatever takes longer; what cannot be interrupted ends with the process a little later.
 
+    Python's own matching of patterns looks for signals, so most calls are interrupted. On Windows the daemon's clock is alone."""
+    if sys.platform == "win32":
+        yield
+        return
+    import resource
 
-def stop_clocks() -> None:
-    if sys.platform != "win32":
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    most = int(time.process_time() + cpu_s) + 1 + SPARE_S
+    resource.setrlimit(resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    signal.signal(signal.SIGPROF, interrupt)
+    signal.setitimer(signal.ITIMER_PROF, cpu_s)
+    try:
+        yield
+    finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise OutOfTime
 
 
 if __name__ == "__main__":

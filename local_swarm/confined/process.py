@@ -20,13 +20,16 @@ from typing import Any, Protocol
 
 import psutil
 
+from local_swarm.confined.child import NO_MEMORY
 from local_swarm.errors import Busy, Overrun
 
 CHILD = "local_swarm.confined.child"
 RESULT_BYTES = 64 << 20  # of one result
 ATTEMPTS = 3
-CLOCKS = (-27, -14, -24)  # SIGPROF, SIGALRM, SIGXCPU: a child's own
+OUT_OF_CPU = -24  # SIGXCPU
 KILLED = (-9, -15, -2)  # SIGKILL, SIGTERM, SIGINT
+WALLS = 3.0  # seconds by the clock for each of processor time: others compute too
+MOST_WAIT_S = 20.0  # for a child
 MOST_WAITING = 256  # calls of one task
 REMEMBERED = 256  # calls that ended a child, and are not tried again
 IDLE_S = 300.0  # after which a child without work ends
@@ -40,18 +43,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one call: seconds of processor time, seconds by the clock, and bytes beyond what the idle child has mapped."""
+    """Of one call: seconds of processor time, seconds by the clock beside those, which the child may need to start, and bytes
+    beyond what the idle child has mapped."""
 
     cpu_s: float = 1.0
-    wall_s: float = 6.0
+    wall_s: float = 10.0
     memory_bytes: int = 512 << 20
 
 
 class Confined(Protocol):
-    """Runs `module:function` of ours on arguments that are JSON, and gives its result, which is JSON."""
+    """Runs `module:function` of ours on arguments that are JSON, and gives its result, which is JSON.
 
-    async def call(self, task: str, *arguments: Any) -> Any:
-        """Raises Overrun for a call beyond its limits and Busy when too many wait."""
+    `cpu_s`: processor time, where that is not the usual one. `lane`: calls of different lanes take turns; a task is one, and its
+    costly calls may be another. `blame`: what goes beyond the limits whatever else is asked with it; all of it by default.
+    """
+
+    async def call(
+        self, task: str, *arguments: Any, cpu_s: float | None = None, lane: str | None = None, blame: str | None = None
+    ) -> Any:
+        """Raises Overrun for a call beyond its limits and Busy when too many wait, or this one has waited too long."""
         ...
 
     async def close(self) -> None: ...
@@ -70,18 +80,19 @@ class ConfinedPool:
         self._children: set[Child] = set()
         self._closed = False
 
-    async def call(self, task: str, *arguments: Any) -> Any:
-        order = sent([task, arguments]) + b"\n"
-        key = hashlib.sha256(order).digest()
+    async def call(
+        self, task: str, *arguments: Any, cpu_s: float | None = None, lane: str | None = None, blame: str | None = None
+    ) -> Any:
+        cpu_s = cpu_s or self.limits.cpu_s
+        order = sent([task, arguments, cpu_s]) + b"\n"
+        key = hashlib.sha256(order if blame is None else f"{task} {blame}".encode("utf-8", "replace")).digest()
         if why := self._fatal.get(key):
-            raise Overrun(why)
-        async with self._turn(task):
+            raise Overrun(why, lasting=True)
+        async with self._turn(lane or task):
             try:
-                said = await self._answer(order)
+                said = await self._answer(order, self.limits.wall_s + WALLS * cpu_s)
             except Overrun as problem:
-                self._fatal[key] = problem.why
-                while len(self._fatal) > REMEMBERED:
-                    self._fatal.popitem(last=False)
+                self._remember(key, problem)
                 logger.info("A call of %s %s.", task, problem.why)
                 raise
         if "failed" in said:
@@ -93,21 +104,29 @@ class ConfinedPool:
         await asyncio.gather(*(child.end() for child in list(self._children)))
         self._children.clear()
 
-    async def _answer(self, order: bytes) -> dict[str, Any]:
+    def _remember(self, key: bytes, problem: Overrun) -> None:
+        if problem.lasting:
+            self._fatal[key] = problem.why
+        while len(self._fatal) > REMEMBERED:
+            self._fatal.popitem(last=False)
+
+    async def _answer(self, order: bytes, wall_s: float) -> dict[str, Any]:
         """Whoever ends a child from outside loses nothing by it: the call is made again."""
         for _ in range(ATTEMPTS):
             with contextlib.suppress(ChildKilled):
-                return await self._ask(order)
+                return await self._ask(order, wall_s)
         raise Overrun("found nobody to work on it, as every process was ended")
 
-    async def _ask(self, order: bytes) -> dict[str, Any]:
+    async def _ask(self, order: bytes, wall_s: float) -> dict[str, Any]:
         """By an idle child or a new one, which is idle again afterwards, unless anything went wrong."""
         child = self._idle.pop() if self._idle else Child(self.limits)
         self._children.add(child)
         whole = False
         try:
-            said = await child.ask(order)
-            whole = True
+            said = await child.ask(order, wall_s)
+            whole = said.get("overrun") != NO_MEMORY
+            if "overrun" in said:
+                raise Overrun(said["overrun"], lasting=True)
             return said
         finally:
             if whole and not self._closed:
@@ -136,12 +155,15 @@ class ConfinedPool:
             place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             queue.append(place)
             try:
-                await place
-            except asyncio.CancelledError:
+                async with asyncio.timeout(MOST_WAIT_S):
+                    await place
+            except (asyncio.CancelledError, TimeoutError) as problem:
                 if place in queue:
                     queue.remove(place)
                 elif not place.cancelled():
                     self._leave(task)
+                if isinstance(problem, TimeoutError):
+                    raise Busy("Too many requests wait to be read. Try again in a moment.") from None
                 raise
         try:
             yield
@@ -186,7 +208,7 @@ class Child:
         self._dismissal: asyncio.TimerHandle | None = None
         self._overgrown = False
 
-    async def ask(self, order: bytes) -> dict[str, Any]:
+    async def ask(self, order: bytes, wall_s: float) -> dict[str, Any]:
         """Raises Overrun, ChildKilled."""
         if self._dismissal:
             self._dismissal.cancel()
@@ -194,12 +216,12 @@ class Child:
         assert process.stdin and process.stdout
         watch = None if BOUNDED else asyncio.create_task(self._watch(process.pid), name="confined-memory")
         try:
-            async with asyncio.timeout(self.limits.wall_s):
+            async with asyncio.timeout(wall_s):
                 process.stdin.write(order)
                 await process.stdin.drain()
                 line = await process.stdout.readline()
         except TimeoutError:
-            raise Overrun(f"takes more than {self.limits.wall_s:g} seconds") from None
+            raise Overrun(f"takes more than {wall_s:g} seconds") from None
         except (ConnectionError, ValueError):
             line = b""
         finally:
@@ -208,15 +230,13 @@ class Child:
         if not line:
             raise await self._death(process)
         said: dict[str, Any] = json.loads(line)
-        if "overrun" in said:
-            raise Overrun(said["overrun"])
         return said
 
     async def _started(self) -> asyncio.subprocess.Process:
-        limits = json.dumps([self.limits.cpu_s, self.limits.wall_s, self.limits.memory_bytes])
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-B", "-m", CHILD, limits, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL, limit=RESULT_BYTES, env={**os.environ, **ONE_THREAD},
+            sys.executable, "-B", "-m", CHILD, str(self.limits.memory_bytes), stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=RESULT_BYTES,
+            env={**os.environ, **ONE_THREAD},
         )  # fmt: skip
 
     async def _death(self, process: asyncio.subprocess.Process) -> Exception:
@@ -224,12 +244,12 @@ class Child:
             async with asyncio.timeout(1.0):
                 code = await process.wait()
                 if self._overgrown:
-                    return Overrun("takes too much memory")
+                    return Overrun(NO_MEMORY, lasting=True)
                 if code in KILLED:
                     return ChildKilled()
-                if code in CLOCKS:
-                    return Overrun(f"takes more than {self.limits.cpu_s:g} seconds of processor time")
-                return Overrun(f"ended the process that read it (exit code {code})")
+                if code == OUT_OF_CPU:
+                    return Overrun("takes too much processor time", lasting=True)
+                return Overrun(f"ended the process that read it (exit code {code})", lasting=True)
         return Overrun("silenced the process that read it")
 
     async def _watch(self, pid: int) -> None:
@@ -264,7 +284,9 @@ class Child:
 class Unconfined:
     """See `Confined`: a fake that runs calls in this very process, for text that nobody hostile wrote."""
 
-    async def call(self, task: str, *arguments: Any) -> Any:
+    async def call(
+        self, task: str, *arguments: Any, cpu_s: float | None = None, lane: str | None = None, blame: str | None = None
+    ) -> Any:
         from local_swarm.confined.child import function_of
 
         return json.loads(json.dumps(function_of(task)(*json.loads(sent(arguments)))))

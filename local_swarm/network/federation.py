@@ -15,7 +15,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from local_swarm.chat.checks import checked
-from local_swarm.errors import BadRequest, SwarmError, Unavailable
+from local_swarm.errors import BadRequest, EndsEngine, SwarmError, Unavailable
 from local_swarm.network.client import SILENCE_S, Client, Wish
 from local_swarm.network.directory import Directory, Known
 from local_swarm.network.merits import Merits
@@ -115,7 +115,7 @@ class Federation:
                     tally.give_up("ok")
                     break
                 tally.hear(node, said, time.monotonic() - began)
-                if isinstance(said, BadRequest) and node == self.name:
+                if isinstance(said, BadRequest) and node == self.name and not isinstance(said, EndsEngine):
                     raise said
                 if isinstance(said, Candidate):
                     fresh.set()

@@ -172,9 +172,9 @@ class Swarm:
 
     async def _asked(self, prompt: Prompt) -> list[Worker]:
         """The workers for a prompt, the least busy of the healthy ones; an engine that is coming back is waited for."""
-        for worker in self.workers:
-            if worker.backend.state == "restarting" and not self.health.healthy:
-                await worker.backend.ready(REVIVAL_S)
+        for backend in dict.fromkeys(worker.backend for worker in self.workers):
+            if backend.state == "restarting" and not self.health.healthy:
+                await backend.ready(REVIVAL_S)
         healthy = [worker for worker in self.workers if worker.healthy]
         if self.health.status == "failed":
             raise EngineLost("No worker can answer: the engine keeps ending. The log says why.", retry_after_s=30)
@@ -283,7 +283,7 @@ async def ask_engine(prompt: Prompt, backend: Backend, voices: Sequence[tuple[Wo
                         event = workers[event.voter].record(await checked(prompt, event, hearing.confined))
                     hearing.take(event)
             return
-        except EngineLost:
+        except (EngineLost, Starting):
             for worker in workers.values():
                 worker.failures += 1
             if attempt == ATTEMPTS or said or not await backend.ready(REVIVAL_S):

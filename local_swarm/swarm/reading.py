@@ -23,6 +23,7 @@ from local_swarm.types import Candidate, ToolCall, Usage
 
 READ = "local_swarm.swarm.reading:read"
 QUESTIONS, ANSWERS = 8, 128  # that a child remembers: votes come back with one candidate more
+LEAST_S, MOST_S, PER_S = 1.0, 4.0, 150_000  # of processor time: characters a second, where they are code
 LONGEST_UNREAD = 8_000  # characters of a text that nobody could read, to be compared by
 
 NOT_READ = "Some candidates could not be read in bearable time."
@@ -41,13 +42,19 @@ async def readings(asked: Question, candidates: Sequence[Candidate], runs: bool,
     """`runs`: whether what to run is wanted too."""
     told = question_told(asked)
     try:
-        return taken(await confined.call(READ, told, [candidate_told(one) for one in candidates], runs))
+        cpu_s = reading_s(asked, candidates)
+        return taken(await confined.call(READ, told, [candidate_told(one) for one in candidates], runs, cpu_s=cpu_s))
     except Overrun:
         pass
     answers = [await one_answer(told, one, confined) for one in candidates]
     whole = [place for place, answer in enumerate(answers) if answer.complaint != "unreadable"]
     plan = await trial_of_some(told, candidates, whole, confined) if runs and whole else None
     return Readings(tuple(answers), plan, NOT_READ)
+
+
+def reading_s(asked: Question, candidates: Sequence[Candidate]) -> float:
+    """Reading takes time in proportion to what is read."""
+    return min(MOST_S, LEAST_S + (len(asked.text) + sum(len(one.text) for one in candidates)) / PER_S)
 
 
 async def one_answer(told: Any, candidate: Candidate, confined: Confined) -> Answer:

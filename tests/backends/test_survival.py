@@ -17,7 +17,7 @@ pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 from local_swarm.backends.base import Seat
 from local_swarm.backends.llamacpp.backend import Care, Description, LlamaCpp
 from local_swarm.backends.wire import Load
-from local_swarm.errors import EndsEngine, EngineLost, Starting
+from local_swarm.errors import EndsEngine, EngineLost, Starting, SwarmError
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header
 from local_swarm.swarm.manager import Swarm
@@ -136,6 +136,38 @@ async def test_of_several_requests_at_a_crash_all_that_can_be_answered_are(morta
         os.kill(mortal.pid, signal.SIGSEGV)
         elections = await asyncio.gather(*working)
     assert [len(election.candidates) for election in elections] == [2, 2, 2]
+
+
+async def test_a_request_that_ends_the_engine_each_time_holds_up_nobody_else(mortal: LlamaCpp) -> None:
+    workers = [Worker(f"w{number}", number, mortal) for number in (1, 2)]
+    swarm = Swarm("here", workers, Embedder("none", offline=True))
+
+    async def outcome(name: str) -> str:
+        asked = Prompt((Message("user", f"Write a Python function {name}(numbers) that returns the sum."),))
+        try:
+            async with aclosing(swarm.answer(asked)) as events:
+                return [type(event).__name__ async for event in events][-1]
+        except SwarmError as problem:
+            return type(problem).__name__
+
+    async def open_requests(most: int) -> set[str]:
+        while len(mortal._open) < most:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        return {one.fingerprint for one in mortal._open.values()}
+
+    async with asyncio.timeout(4 * BOUND_S):
+        killer = asyncio.create_task(outcome("killer"))
+        [deadly] = await open_requests(1)
+        honest = asyncio.create_task(outcome("honest"))
+        await open_requests(2)
+        while not killer.done():
+            if mortal.state == "ready" and deadly in {one.fingerprint for one in mortal._open.values()} and mortal.pid:
+                os.kill(mortal.pid, signal.SIGSEGV)
+                while mortal.state == "ready" and not killer.done():  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        bystander = asyncio.create_task(outcome("bystander"))
+        assert [await one for one in (killer, honest, bystander)] == ["EndsEngine", "Election", "Election"]
 
 
 async def test_an_engine_that_outgrows_its_plan_is_ended() -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from local_swarm.chat.narrowing import loosened, modest
+from local_swarm.chat.schemas import violation
 
 NAMED_LIKE_KEYWORDS = {
     "type": "object",
@@ -53,3 +56,65 @@ def test_a_loosened_schema_keeps_kinds_names_and_choices() -> None:
         "$defs": {"pattern": {"type": "string"}},
     }
     assert loosened(NAMED_LIKE_KEYWORDS) == NAMED_LIKE_KEYWORDS
+
+
+X: dict[str, Any] = {"^x-{1,}": {}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"patternProperties": X, "additionalProperties": False}, {"x-a": 1}),
+        ({"patternProperties": X, "unevaluatedProperties": False}, {"x-a": 1}),
+        ({"not": {"minimum": 2000}}, 1),
+        ({"oneOf": [{"maximum": 1}, {"minimum": 2000}]}, 1),
+        ({"if": {"minLength": 2000}, "then": {"const": "b"}}, "a"),
+        ({"contains": {"minimum": 2000}, "maxContains": 0, "minContains": 0}, [1]),
+        ({"not": {"$ref": "#/$defs/d"}, "$defs": {"d": {"minimum": 2000}}}, 1),
+        ({"allOf": [{"type": "integer"}], "oneOf": [{"maximum": 1}, {"minimum": 2000}]}, 1),
+    ],
+)
+def test_a_schema_without_bounds_forbids_nothing_that_it_allowed(schema: Any, value: Any) -> None:
+    assert violation(schema, value) is None
+    assert violation(loosened(schema), value) is None and violation(modest(schema), value) is None
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "b", "x-a", "aaa"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "x-a"]), inner, max_size=3),
+    max_leaves=6,
+)
+SIMPLE = st.sampled_from(
+    [
+        {}, True, False, {"type": "string"}, {"type": "integer"}, {"minimum": 1}, {"maximum": 2000}, {"maxLength": 2000},
+        {"minLength": 2}, {"pattern": "^a{1,2}$"}, {"pattern": "x"}, {"enum": ["a", 1]}, {"const": {"a": 1}}, {"maxItems": 1},
+        {"minProperties": 1}, {"type": "object", "required": ["a"]}, {"$ref": "#/$defs/d"},
+    ]
+)  # fmt: skip
+
+
+def larger(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    one, named = inner, st.dictionaries(st.sampled_from(["a", "b", "x-a"]), inner, max_size=2)
+    keywords = {
+        "not": one, "if": one, "then": one, "else": one, "contains": one, "items": one, "additionalProperties": one,
+        "unevaluatedProperties": one, "properties": named, "patternProperties": st.dictionaries(st.just("^x-{1,}"), inner),
+        "dependentSchemas": named, "oneOf": st.lists(one, min_size=1, max_size=3),
+        "anyOf": st.lists(one, min_size=1, max_size=2), "allOf": st.lists(one, min_size=1, max_size=2), "propertyNames": one,
+        "minContains": st.integers(0, 2), "maxItems": st.integers(0, 3), "minimum": st.integers(-2000, 2),
+    }  # fmt: skip
+    return st.fixed_dictionaries({}, optional=keywords)
+
+
+SCHEMAS = st.recursive(SIMPLE, larger, max_leaves=8)
+
+
+@given(SCHEMAS, SCHEMAS, VALUES)
+@settings(max_examples=400, suppress_health_check=list(HealthCheck), deadline=None)
+def test_what_obeys_a_schema_obeys_the_looser_one(schema: Any, defined: Any, value: Any) -> None:
+    whole = {**schema, "$defs": {"d": defined}} if isinstance(schema, dict) else schema
+    try:
+        if violation(whole, value) is None:
+            assert violation(loosened(whole), value) is None
+            assert violation(modest(whole), value) is None
+    except RecursionError:
+        pass

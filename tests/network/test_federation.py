@@ -214,9 +214,9 @@ async def test_a_peers_ballots_are_held_against_the_schema_here(tmp_path: Path) 
 class Slow(Unconfined):
     """Takes its time for everything, so that others speak before."""
 
-    async def call(self, task: str, *arguments: Any) -> Any:
+    async def call(self, task: str, *arguments: Any, **how: Any) -> Any:
         await asyncio.sleep(0.3)
-        return await super().call(task, *arguments)
+        return await super().call(task, *arguments, **how)
 
 
 @pytest.mark.parametrize("words", [b"", chunk(ballot("hello")), chunk(ballot("hello")) * 3], ids=["none", "one", "all"])

@@ -43,6 +43,7 @@ ENFORCED = "local_swarm.backends.process.enforcement:enforced"
 REMEMBERED = 64  # schemas, with what is enforced of them
 MOST_PER_TOKEN, USUAL_PER_TOKEN = 16, 4  # characters; single tokens have more, texts do not
 SPARE = 4096  # characters, for contexts so small that one long token matters
+BACK_S = 30.0  # that a request waits for an engine that is coming back
 LOOK_S = 1.0  # between looks at the engine's memory
 
 logger = logging.getLogger(__name__)
@@ -96,8 +97,9 @@ class LlamaCpp:
         self, wish: wire.Load, about: Description, care: Care | None = None, confined: Confined | None = None
     ) -> None:
         self.wish, self.about, self.care = wish, about, care or Care()
-        self._own = None if confined else ConfinedPool()
-        self.confined: Confined = confined or self._own or ConfinedPool()
+        own = ConfinedPool()
+        self.confined: Confined = confined or own
+        self._own = None if confined else own
         self._schemas: OrderedDict[tuple[str, str], dict[str, str]] = OrderedDict()
         self._suspects = Suspects()
         self._state: State = "starting"
@@ -282,9 +284,16 @@ class LlamaCpp:
         self._must_be_up()
         begun = order(next(self._numbers), asked, seats, schema)
         request = Open(seats, [asked.reader() for _ in seats], fingerprint(begun))
-        async with self._suspects.turn(request.fingerprint), aclosing(self._work(asked, begun, request)) as events:
-            async for event in events:
-                yield event
+        async with self._suspects.turn(request.fingerprint):
+            await self._back()
+            async with aclosing(self._work(asked, begun, request)) as events:
+                async for event in events:
+                    yield event
+
+    async def _back(self) -> None:
+        """The engine may have ended while others had their turn. Raises EngineLost where it does not come back."""
+        if not await self.ready(BACK_S):
+            raise errors.EngineLost("The engine ended, and is not back yet. Try again in a moment.")
 
     def _refuse_endless(self, characters: int) -> None:
         """Raises ContextExceeded, without counting, for what no tokenizer makes short enough: counting takes long itself."""
@@ -348,15 +357,19 @@ class LlamaCpp:
         self._must_be_up()
         vectors, tokens = [], 0
         for text in texts:
-            number = next(self._numbers)
-            request = self._open[number] = Open((), (), text)
-            self._host.send(wire.Pool(number, text))
-            try:
-                report = await request.inbox.get()
-            finally:
-                del self._open[number]
-            if isinstance(report, errors.SwarmError):
-                raise report
+            self._refuse_endless(len(text))
+            pool = wire.Pool(next(self._numbers), text)
+            request = Open((), (), fingerprint(pool))
+            async with self._suspects.turn(request.fingerprint):
+                await self._back()
+                self._open[pool.job] = request
+                self._host.send(pool)
+                try:
+                    report = await request.inbox.get()
+                finally:
+                    del self._open[pool.job]
+                if isinstance(report, errors.SwarmError):
+                    raise report
             if not isinstance(report, wire.Pooled):
                 raise refusal(report)
             vectors.append(report.vector)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from local_swarm.backends import wire
-from local_swarm.backends.process.engine import failed
+from local_swarm.backends.process.failures import failed
 from local_swarm.confined.child import bound_memory
 from local_swarm.errors import SwarmError
 

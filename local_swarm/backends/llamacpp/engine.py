@@ -20,7 +20,7 @@ from local_swarm.backends.llamacpp.pace import Pace, Share
 from local_swarm.backends.llamacpp.prefixes import common
 from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, divide
 from local_swarm.backends.llamacpp.text import Tail
-from local_swarm.backends.process.engine import told
+from local_swarm.backends.process.failures import told
 from local_swarm.backends.sampling import Draw, Scores
 from local_swarm.types import FinishReason
 
@@ -180,7 +180,7 @@ class Engine:
         for prompt in read:
             number = prompt.job.number
             reports += told(number, self._read(prompt, scores), partial(self.cancel, wire.Cancel(number)))
-        for part in written:
+        for part in [one for one in written if one.branch.writers]:  # one's failure may have ended its job
             number = part.job.number
             reports += told(number, self._write(part, scores), partial(self.cancel, wire.Cancel(number)))
         return reports

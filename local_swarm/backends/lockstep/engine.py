@@ -17,7 +17,7 @@ from local_swarm.backends.llamacpp.text import Tail
 from local_swarm.backends.lockstep.network import Memory, Network
 from local_swarm.backends.lockstep.shelf import Shelf
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
-from local_swarm.backends.process.engine import told
+from local_swarm.backends.process.failures import told
 from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, pick
 from local_swarm.types import FinishReason
 

@@ -42,9 +42,12 @@ def order(number: int, asked: Turn, seats: Sequence[Seat], schema: str | None) -
     )  # fmt: skip
 
 
-def fingerprint(asked: wire.Generate) -> str:
+def fingerprint(asked: wire.Generate | wire.Pool) -> str:
     """Equal for equal orders, whoever gives them and with whatever luck."""
-    told = replace(asked, job=0, client="", seeds=[0] * len(asked.seeds))
+    if isinstance(asked, wire.Pool):
+        told: wire.Command = replace(asked, job=0)
+    else:
+        told = replace(asked, job=0, client="", seeds=[0] * len(asked.seeds))
     return hashlib.sha256(wire.encode(told)).hexdigest()
 
 

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 
 from local_swarm.errors import EndsEngine
 
+ALONE_S = 30.0  # that a suspect waits to have the engine to itself
 REMEMBERED = 256  # fingerprints, of those that ended an engine and of those that may have
 
 
@@ -45,19 +46,25 @@ class Suspects:
             if fingerprint in self._guilty:
                 self._changed.notify_all()
                 raise EndsEngine
-            self._alone = fingerprint in self._suspected
+            self._alone = fingerprint in self._suspected and not self._working
             self._working += 1
+        alone = self._alone
         try:
             yield
             self._suspected.pop(fingerprint, None)  # it came to its end, and the engine lives
         finally:
-            self._working, self._alone = self._working - 1, False
+            self._working, self._alone = self._working - 1, self._alone and not alone
             async with self._changed:
                 self._changed.notify_all()
 
     async def _admitted(self, suspect: bool) -> None:
+        """A suspect waits for a while only: where an answer takes long it goes beside it, or all would wait for that one."""
         self._queued += suspect
+        free = self._changed.wait_for(lambda: not self._alone and not (self._working if suspect else self._queued))
         try:
-            await self._changed.wait_for(lambda: not self._alone and not (self._working if suspect else self._queued))
+            async with asyncio.timeout(ALONE_S if suspect else None):
+                await free
+        except TimeoutError:
+            await self._changed.wait_for(lambda: not self._alone)
         finally:
             self._queued -= suspect

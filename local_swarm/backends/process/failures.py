@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 
 from local_swarm.backends import wire
+from local_swarm.backends.constraint import ConstraintBroken
 
 logger = logging.getLogger(__name__)
 
@@ -14,7 +15,7 @@ def told(number: int, reports: Iterable[wire.Report], drop: Callable[[], None]) 
     """An exception ends this job alone: `drop` frees what it holds."""
     try:
         yield from reports
-    except ValueError as problem:  # a grammar that cannot go on
+    except ConstraintBroken as problem:
         drop()
         yield wire.JobInvalid(number, str(problem))
     except Exception as problem:  # the edge of the engine
