@@ -300,7 +300,7 @@ class Server:
                 self.watch(vote, task, child, now)
         for vote in [one for one in self.votes.values() if one.tasks and one.enough(now, self.width)]:
             for task in list(vote.tasks.values()):
-                task.fill(calls.LATE)
+                task.fill(turns.CUT)
                 self.finish(vote, task)
         self.bound_memory()
 

@@ -28,6 +28,7 @@ MOST = 48  # programs under way at once
 MORE_VOTES = 16  # votes that may have one program under way beyond that
 EXTRA = 2  # votes of which nobody is at work may begin beyond the width
 DIED, TOO_MUCH = "!Died", "!TooMuch"
+CUT = "?"  # nothing is known of a call for which its vote had no time left: that is not the program's doing
 
 
 @dataclass(slots=True, eq=False)

@@ -101,7 +101,11 @@ class Jury:
         prose = brief.answers[candidates[election.winner]].kind == "text"
         if len(candidates) > 1 and (strategy == "similarity" or (strategy == "auto" and prose)):
             self.embedder.begin()  # the next prose will be compared by meaning
-            if brief.embed is None and election.note is None and (strategy == "similarity" or self.embedder.source.expected):
+            if (
+                brief.embed is None
+                and election.note is None
+                and (strategy == "similarity" or self.embedder.source.expected)
+            ):
                 election = replace(election, note=self.embedder.source.lack("their words" if prose else "structure"))
         if self.reliability and strategy == "auto":
             self.reliability.learn(election)
@@ -165,16 +169,17 @@ class Jury:
 
     async def _run(self, plan: Trial) -> dict[str, Outcomes] | None:
         jobs = plan.jobs
-        new = [job for job in jobs.values() if job not in self._known]
+        known = {job: self._known[job] for job in jobs.values() if job in self._known}
+        new = [job for job in jobs.values() if job not in known]
         if new:
             found = await self.sandbox.run(new)
             if found is None:
                 return None
-            self._known.update(zip(new, found, strict=True))
-        told = {program: self._known[job] for program, job in jobs.items()}
-        for job in new:  # what is missing now may be there the next time
-            if any(outcome.startswith(UNKNOWN) for outcome in self._known[job]):
-                del self._known[job]
+            known.update(zip(new, found, strict=True))
+        told = {program: known[job] for program, job in jobs.items()}
+        for job in new:  # what is not known now may be the next time
+            if not any(outcome.startswith(UNKNOWN) for outcome in known[job]):
+                self._known[job] = known[job]
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return told

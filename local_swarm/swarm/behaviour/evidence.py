@@ -15,7 +15,10 @@ from local_swarm.swarm.extract import Answer
 from local_swarm.swarm.question import PYTHON, Question, function, function_names
 
 RUNS: dict[str, Language] = {**dict.fromkeys(PYTHON, "python"), **LANGUAGES}
-UNKNOWN = "?"  # begins the outcome of a call for which a module is not here; its name follows
+UNKNOWN = (
+    "?"  # begins the outcome of a call of which nothing is known; the name of a module that is not here may follow
+)
+OUT_OF_TIME = "Not all programs were run on all inputs: they took more time than a vote has."
 MOST_NAMED = 3  # of such modules
 MOST_GIVEN = 12  # of the inputs that come with a question
 
@@ -82,6 +85,8 @@ def missing(did: Iterable[Behaviour]) -> str | None:
     told = Counter(
         outcome[1:].partition(".")[0] for one in did for outcome in one.outcomes if outcome.startswith(UNKNOWN)
     )
+    if told.pop("", 0) and not told:
+        return OUT_OF_TIME
     if not told:
         return None
     names = sorted(told, key=lambda name: (-told[name], name))[:MOST_NAMED]

@@ -20,6 +20,7 @@ from local_swarm.voting.scanner import EACH, LONGEST_LITERAL, MOST_TEXT, Attenti
 
 MOST_EXAMPLES = 12
 MOST_PARAMETERS = 64
+LONGEST_NAME = 200  # characters of a function's name
 SAFE = frozenset(
     {"True", "False", "None", "float", "int", "str", "set", "list", "tuple", "dict", "frozenset", "range", "round"}
     | {"abs", "sorted", "len", "sum", "min", "max", "bool", "repr"}
@@ -45,6 +46,8 @@ class Example:
 
 def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Example]:
     """Examples of calling `name`, each call once, in the order in which they stand. `parameters`: its names of arguments."""
+    if len(name) > LONGEST_NAME:
+        return []
     text = text[:MOST_TEXT].translate(str.maketrans("“”‘’", "\"\"''"))
     parameters = parameters[:MOST_PARAMETERS]
     ways = (

@@ -70,7 +70,9 @@ def kind_of(argument: ast.arg) -> str:
 
 def kind_of_hint(hint: str) -> str | None:
     """None for types that we cannot make values of."""
-    hint = re.sub(r"\b(?:typing|t|collections\.abc)\.|['\"\s]", "", hint[:LONGEST_NAME]).replace("Optional[", "").lower()
+    hint = (
+        re.sub(r"\b(?:typing|t|collections\.abc)\.|['\"\s]", "", hint[:LONGEST_NAME]).replace("Optional[", "").lower()
+    )
     hint = hint.split("|")[0].removeprefix("union[")
     outer, _, inner = hint.partition("[")
     inner = inner.split(",")[0].rstrip("]")
@@ -93,7 +95,7 @@ def inputs(found: Signature | None, name: str, example_calls: Sequence[str], tex
         rows = [combined([KINDS[kind] for kind in shape], name) for shape in shapes(found.kinds, shown, text)]
         calls += [written(name, arguments) for arguments in in_turn(rows)]
     given = set(example_calls)
-    fresh = [call for call in dict.fromkeys(calls) if call not in given and len(call) <= LONGEST_CALL]
+    fresh = [call for call in dict.fromkeys(calls) if call not in given and 0 < len(call) <= LONGEST_CALL]
     return fresh[:MOST_INPUTS]
 
 
@@ -147,7 +149,11 @@ def literals(call: str, name: str) -> list[Any] | None:
 
 
 def written(name: str, arguments: Iterable[Any]) -> str:
-    return f"{name}({', '.join(map(repr, arguments))})"
+    """Nothing for integers that have more digits than Python writes."""
+    try:
+        return f"{name}({', '.join(map(repr, arguments))})"
+    except ValueError:
+        return ""
 
 
 def kind_of_value(value: Any) -> str:

@@ -62,12 +62,21 @@ def agreed(did: Sequence[Behaviour]) -> bool:
 
 
 def spoke(behaviour: Behaviour) -> bool:
-    return any(outcome.startswith("=") and outcome != SILENT for outcome in behaviour.outcomes)
+    return any(map(value, behaviour.outcomes))
+
+
+def value(outcome: str) -> bool:
+    return outcome.startswith("=") and outcome != SILENT
 
 
 def same(one: Behaviour, other: Behaviour) -> bool:
-    """The same on every input, errors included, and a value on some."""
-    return one.outcomes == other.outcomes and spoke(one)
+    """The same on every input on which both are known, errors included, and a value on some."""
+    known = [
+        pair
+        for pair in zip(one.outcomes, other.outcomes, strict=True)
+        if not any(out.startswith(UNKNOWN) for out in pair)
+    ]
+    return all(mine == theirs for mine, theirs in known) and any(value(mine) for mine, _ in known)
 
 
 def values(did: Sequence[Behaviour]) -> Numbers:
