@@ -14,6 +14,7 @@ BLANK = re.compile(r"(?:\s++|//[^\n]*+|/\*.*?\*/)*+", re.DOTALL)
 STRING = re.compile(r'"(?:[^"\\\n]++|\\.)*+"')
 LITERAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 DEEPEST = 100
+LONGEST = 256 << 10  # characters
 LONGEST_INDENT = 200  # characters
 
 
@@ -33,6 +34,8 @@ class Scan:
 
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
+        if len(text) > LONGEST:
+            raise WrongUse(f"it has more than {LONGEST} characters")
         self.skip()
         self.root = self.value(0)
         self.skip()

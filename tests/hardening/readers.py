@@ -60,7 +60,7 @@ class Reader:
     read: Callable[[str], object]
     raises: tuple[type[Exception], ...] = ()
     most: int = MEGABYTE
-    quick: int = 10_000
+    quick: int = 6_000
 
     def __call__(self, text: str) -> object:
         try:
@@ -181,12 +181,12 @@ READERS: dict[str, Reader] = {
     "JavaScript: a call": Reader(lambda text: javascript.javascript_call(text, "f")),
     "structure: words": Reader(lambda text: tokens(Answer("text", text[: scanner.MOST_TEXT]))),
     "structure: code": Reader(lambda text: tokens(extract_text(f"```python\n{text}\n```"))),
-    "structure: two": Reader(lambda text: structural([Answer("text", text), Answer("text", text + "x")])),
-    "trial": Reader(tried),
-    "vote: exact": Reader(voted("exact")),
-    "vote: quality": Reader(voted("quality")),
-    "vote: structure": Reader(voted("structure")),
-    "vote: calls": Reader(lambda text: call_likeness([called(text), called(text + " x")])),
+    "structure: two": Reader(lambda text: structural([Answer("text", text), Answer("text", text + "x")]), quick=3_000),
+    "trial": Reader(tried, quick=3_000),
+    "vote: exact": Reader(voted("exact"), quick=3_000),
+    "vote: quality": Reader(voted("quality"), quick=3_000),
+    "vote: structure": Reader(voted("structure"), quick=3_000),
+    "vote: calls": Reader(lambda text: call_likeness([called(text), called(text + " x")]), quick=3_000),
     "vote: order": Reader(lambda text: in_order([said(text), said(text)], [Answer("text", text)] * 2)),
     "vote: a line of a file": Reader(lambda text: vote_file.case(text, "here"), (WrongUse,)),
     # replies as they come
@@ -203,9 +203,9 @@ READERS: dict[str, Reader] = {
             ("cohere", families.COHERE),
         )
     },
-    "reply: by letters": Reader(in_pieces(families.HERMES, 1), most=50_000, quick=3_000),
-    "reply: by letters, thinking": Reader(in_pieces(families.XML, 1, True), most=50_000, quick=3_000),
-    "reply: by tokens": Reader(in_pieces(families.GENERIC, 4), most=100_000, quick=6_000),
+    "reply: by letters": Reader(in_pieces(families.HERMES, 1), most=50_000, quick=2_000),
+    "reply: by letters, thinking": Reader(in_pieces(families.XML, 1, True), most=50_000, quick=2_000),
+    "reply: by tokens": Reader(in_pieces(families.GENERIC, 4), most=100_000, quick=3_000),
     "call: JSON": Reader(lambda text: notations.read_json(text, TOOLS.types)),
     "call: XML": Reader(lambda text: notations.read_xml(f"<function=f>{text}", TOOLS.types)),
     "call: GLM": Reader(lambda text: notations.read_glm(f"f{text}", TOOLS.types)),
@@ -217,8 +217,8 @@ READERS: dict[str, Reader] = {
     "call: broken": Reader(lambda text: settled([], [text], TOOLS)),
     "call: compared": Reader(lambda text: canonical(*called(text))),
     "marks": Reader(lambda text: first_mark(text, families.XML.kept)),
-    "marks: given": Reader(lambda text: Finder([text, text[1:], text[::2]]).feed(text), quick=4_000, most=64_000),
-    "marks: stops": Reader(stopped, quick=4_000, most=64_000),
+    "marks: given": Reader(lambda text: Finder([text, text[1:], text[::2]]).feed(text), quick=2_000, most=64_000),
+    "marks: stops": Reader(stopped, quick=2_000, most=64_000),
     "template: its family": Reader(families.family_of),
     "messages in a row": Reader(
         lambda text: generic.taking_turns([Message("user", one) for one in text.split("\n")]), most=64_000
@@ -228,7 +228,7 @@ READERS: dict[str, Reader] = {
     "peer: records": Reader(
         lambda text: announcement.from_records({b"id": text.encode("utf-8", "replace")}, 1, ("10.0.0.1",))
     ),
-    "peer: lines": Reader(byte_by_byte, (protocol.Malformed,), quick=4_000),
+    "peer: lines": Reader(byte_by_byte, (protocol.Malformed,), most=200_000, quick=2_000),
     "peer: report": Reader(lambda text: protocol.read_report(text.encode("utf-8", "replace")), (protocol.Malformed,)),
     "peer: hints": Reader(
         lambda text: protocol.read(protocol.Report, f'{{"name": "a", "hints": [{text}'), (protocol.Malformed,)
@@ -247,14 +247,14 @@ READERS: dict[str, Reader] = {
     "server: refusal": Reader(lambda text: server_messages.refusal(400, text, text, "it", 1, 1)),
     # files and settings
     "settings": Reader(
-        lambda text: config.from_environment({config.variable("server.host"): text}), (WrongUse,), quick=4_000
+        lambda text: config.from_environment({config.variable("server.host"): text}), (WrongUse,), quick=2_000
     ),
     "settings: names": Reader(lambda text: config.names("swarm.x", text), (WrongUse,), most=LONGEST),
     "settings: jsonc": Reader(jsonc.read, (WrongUse,)),
     "settings: jsonc merged": Reader(lambda text: jsonc.merged(text, {"a": {"b": 1}}), (WrongUse,)),
-    "roster": Reader(in_a_file(roster.read_roster), (WrongUse,), quick=4_000),
+    "roster": Reader(in_a_file(roster.read_roster), (WrongUse,), quick=2_000),
     "roster: source": Reader(roster.source_of),
-    "catalogue": Reader(in_a_file(catalogue.read), (WrongUse,), quick=4_000),
+    "catalogue": Reader(in_a_file(catalogue.read), (WrongUse,), quick=2_000),
     "model file: header": Reader(in_a_file(gguf_header), (BadModelFile,)),
     "model file: name": Reader(lambda text: extend.entry_of(text, {}, {})),
     # what programs print

@@ -9,7 +9,7 @@ import pytest
 from tests.hardening.readers import READERS
 from tests.hardening.texts import TEXTS
 
-LENGTH = 6_000
+LENGTH = 4_000
 MOST_PER_CHARACTER = 600  # bytes: a letter may become a node of a syntax tree, or a word with its neighbours
 BESIDE = 8 << 20  # what a reader compiles, imports and remembers the first time
 GREEDY = (
