@@ -34,6 +34,7 @@ SAME_MEANING = 0.85  # cosine from which two embedded texts do
 SURE = 0.95  # that the leading answer would still lead with endless voters: enough to stop
 LOOSE = re.compile(r"\b(?:TODO|FIXME|NotImplementedError)\b")
 NOTHING_SAID = "The candidates were compared by structure: none of them gave a value when it was run."
+OUT_OF_TIME = "Not all programs were run on all inputs: they took more time than a vote has."
 NO_VALID_ANSWER = "There is no valid answer among the candidates."
 
 EARLY: tuple[Strategy, ...] = ("auto", "structure", "behaviour", "exact")  # by which answers are the same or not
@@ -59,6 +60,8 @@ def elect(
     found = chosen(ballots, strategy, embed, evidence)
     unheard = evidence and found.strategy == "structure" and found.winner.answer.kind == "code"
     note = (evidence.note or NOTHING_SAID) if evidence and unheard else None
+    if evidence and evidence.partial and found.strategy == "behaviour":
+        note = OUT_OF_TIME
     return told(candidates, found, note)
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -129,7 +127,8 @@ def test_a_gguf_file_embeds_without_torch_and_comes_back_when_its_process_is_los
 
     companion = embedder.source._companion
     assert companion
-    os.kill(companion._process.pid, signal.SIGTERM)
+    companion._process.terminate()
+    companion._process.wait(LOAD_S)
     with pytest.raises(OSError, match="ended"):
         embed(["something new"])
     assert embedder.function() is None

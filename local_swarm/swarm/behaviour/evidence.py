@@ -18,7 +18,6 @@ RUNS: dict[str, Language] = {**dict.fromkeys(PYTHON, "python"), **LANGUAGES}
 UNKNOWN = (
     "?"  # begins the outcome of a call of which nothing is known; the name of a module that is not here may follow
 )
-OUT_OF_TIME = "Not all programs were run on all inputs: they took more time than a vote has."
 MOST_NAMED = 3  # of such modules
 MOST_GIVEN = 12  # of the inputs that come with a question
 
@@ -43,11 +42,16 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known beyond the candidates' words. `behaviours` by index of the candidate; `note` says what could not be had."""
+    """What is known beyond the candidates' words. `behaviours` by index of the candidate; `note` says what could not be had,
+    `partial` that not all that could be had is."""
 
     examples: int = 0
     behaviours: Mapping[int, Behaviour] = field(default_factory=dict)
     note: str | None = None
+
+    @property
+    def partial(self) -> bool:
+        return any(UNKNOWN in one.outcomes for one in self.behaviours.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,7 @@ def missing(did: Iterable[Behaviour]) -> str | None:
     told = Counter(
         outcome[1:].partition(".")[0] for one in did for outcome in one.outcomes if outcome.startswith(UNKNOWN)
     )
-    if told.pop("", 0) and not told:
-        return OUT_OF_TIME
+    told.pop("", None)  # calls for which there was no time
     if not told:
         return None
     names = sorted(told, key=lambda name: (-told[name], name))[:MOST_NAMED]
