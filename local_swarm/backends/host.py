@@ -139,5 +139,5 @@ class Host:
 def telling(line: str) -> bool:
     """Whether a line says why a process died; what Python adds about where it stood does not."""
     return bool(line.strip()) and not line.startswith(
-        (" ", "Fatal Python error", "Current thread", "Thread 0x", "Extension modules")
+        (" ", "[Inferior ", "Fatal Python error", "Current thread", "Thread 0x", "Extension modules")
     )

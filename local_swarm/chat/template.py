@@ -13,7 +13,7 @@ from typing import Any
 from local_swarm.chat.families import family_of
 from local_swarm.chat.generic import calls_in_words, tools_in_words
 from local_swarm.confined.process import Confined
-from local_swarm.errors import BadModelFile, BadRequest, Overrun
+from local_swarm.errors import BadModelFile, BadRequest, Busy, Overrun
 from local_swarm.types import JSON, Message, Prompt
 
 THOUGHTS_BEGIN = ("<think>", "[THINK]", "<|START_THINKING|>")
@@ -97,6 +97,8 @@ class ChatTemplate:
                 RENDER, self.source, names, told, list(tools), options, self.family.name == "mistral"
             )
         except Overrun as problem:
+            if not problem.lasting:
+                raise Busy("The conversation could not be read in time. Try again in a moment.") from problem
             raise BadRequest(
                 f"This model's chat template {problem.why} on this conversation. Use another file of this model.",
                 param="messages",

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import sys
+import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -24,14 +25,15 @@ from local_swarm.confined.child import NO_MEMORY
 from local_swarm.errors import Busy, Overrun
 
 CHILD = "local_swarm.confined.child"
-RESULT_BYTES = 64 << 20  # of one result
+RESULT_BYTES = 32 << 20  # of one result
 ATTEMPTS = 3
 OUT_OF_CPU = -24  # SIGXCPU
 KILLED = (-9, -15, -2)  # SIGKILL, SIGTERM, SIGINT
 WALLS = 3.0  # seconds by the clock for each of processor time: others compute too
 MOST_WAIT_S = 20.0  # for a child
 MOST_WAITING = 256  # calls of one task
-REMEMBERED = 256  # calls that ended a child, and are not tried again
+REMEMBERED = 256  # calls that went beyond their limits, and are not tried again so soon
+FORGOTTEN_S = 300.0
 IDLE_S = 300.0  # after which a child without work ends
 LOOK_S = 0.05  # between looks at a child's memory, where the system does not bound it
 # Libraries of arithmetic reserve memory for every thread that they might start, beyond what the child may have.
@@ -47,7 +49,7 @@ class Limits:
     beyond what the idle child has mapped."""
 
     cpu_s: float = 1.0
-    wall_s: float = 10.0
+    wall_s: float = 6.0
     memory_bytes: int = 512 << 20
 
 
@@ -76,7 +78,7 @@ class ConfinedPool:
         self._idle: list[Child] = []
         self._at_work: Counter[str] = Counter()
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        self._fatal: OrderedDict[bytes, str] = OrderedDict()
+        self._fatal: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
         self._children: set[Child] = set()
         self._closed = False
 
@@ -86,7 +88,8 @@ class ConfinedPool:
         cpu_s = cpu_s or self.limits.cpu_s
         order = sent([task, arguments, cpu_s]) + b"\n"
         key = hashlib.sha256(order if blame is None else f"{task} {blame}".encode("utf-8", "replace")).digest()
-        if why := self._fatal.get(key):
+        why, until = self._fatal.get(key, ("", 0.0))
+        if time.monotonic() < until:
             raise Overrun(why, lasting=True)
         async with self._turn(lane or task):
             try:
@@ -106,16 +109,20 @@ class ConfinedPool:
 
     def _remember(self, key: bytes, problem: Overrun) -> None:
         if problem.lasting:
-            self._fatal[key] = problem.why
+            self._fatal[key] = problem.why, time.monotonic() + FORGOTTEN_S
         while len(self._fatal) > REMEMBERED:
             self._fatal.popitem(last=False)
 
     async def _answer(self, order: bytes, wall_s: float) -> dict[str, Any]:
-        """Whoever ends a child from outside loses nothing by it: the call is made again."""
+        """Whoever ends or stops a child from outside loses nothing by it: the call is made again. One that ends every child is to
+        blame."""
+        ends: list[ChildLost] = []
         for _ in range(ATTEMPTS):
-            with contextlib.suppress(ChildKilled):
+            try:
                 return await self._ask(order, wall_s)
-        raise Overrun("found nobody to work on it, as every process was ended")
+            except ChildLost as end:
+                ends.append(end)
+        raise Overrun(f"{ends[-1]} each time", lasting=all(end.own for end in ends))
 
     async def _ask(self, order: bytes, wall_s: float) -> dict[str, Any]:
         """By an idle child or a new one, which is idle again afterwards, unless anything went wrong."""
@@ -187,8 +194,12 @@ class ConfinedPool:
         return self._at_work.total() < self.width and self._at_work[task] < max(1, self.width - 1)
 
 
-class ChildKilled(Exception):
-    """Somebody else ended the child; the call has nothing to do with it."""
+class ChildLost(Exception):
+    """The child ended, or did not answer. `own`: not by somebody else's will, as far as can be seen."""
+
+    def __init__(self, how: str, own: bool = False) -> None:
+        super().__init__(how)
+        self.own = own
 
 
 def sent(value: Any) -> bytes:
@@ -209,7 +220,7 @@ class Child:
         self._overgrown = False
 
     async def ask(self, order: bytes, wall_s: float) -> dict[str, Any]:
-        """Raises Overrun, ChildKilled."""
+        """Raises Overrun, ChildLost."""
         if self._dismissal:
             self._dismissal.cancel()
         process = self._process = self._process or await self._started()
@@ -221,7 +232,7 @@ class Child:
                 await process.stdin.drain()
                 line = await process.stdout.readline()
         except TimeoutError:
-            raise Overrun(f"takes more than {wall_s:g} seconds") from None
+            raise ChildLost(f"takes more than {wall_s:g} seconds") from None
         except (ConnectionError, ValueError):
             line = b""
         finally:
@@ -245,12 +256,10 @@ class Child:
                 code = await process.wait()
                 if self._overgrown:
                     return Overrun(NO_MEMORY, lasting=True)
-                if code in KILLED:
-                    return ChildKilled()
                 if code == OUT_OF_CPU:
                     return Overrun("takes too much processor time", lasting=True)
-                return Overrun(f"ended the process that read it (exit code {code})", lasting=True)
-        return Overrun("silenced the process that read it")
+                return ChildLost(f"ended the process that read it (exit code {code})", own=code not in KILLED)
+        return ChildLost("silenced the process that read it")
 
     async def _watch(self, pid: int) -> None:
         """Kill it when it has taken too much memory."""

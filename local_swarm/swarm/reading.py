@@ -7,11 +7,13 @@ ends the child is one candidate's own misfortune: the others are read without it
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
+from local_swarm.confined.child import OutOfTime, clock
 from local_swarm.confined.process import Confined
 from local_swarm.errors import Overrun
 from local_swarm.swarm.behaviour.evidence import Trial, trial
@@ -23,10 +25,12 @@ from local_swarm.types import Candidate, ToolCall, Usage
 
 READ = "local_swarm.swarm.reading:read"
 QUESTIONS, ANSWERS = 8, 128  # that a child remembers: votes come back with one candidate more
-LEAST_S, MOST_S, PER_S = 1.0, 4.0, 150_000  # of processor time: characters a second, where they are code
+LEAST_S, MOST_S, PER_S = 1.0, 4.0, 150_000  # of processor time; characters a second, where they are code
 LONGEST_UNREAD = 8_000  # characters of a text that nobody could read, to be compared by
 
 NOT_READ = "Some candidates could not be read in bearable time."
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +44,20 @@ class Readings:
 
 async def readings(asked: Question, candidates: Sequence[Candidate], runs: bool, confined: Confined) -> Readings:
     """`runs`: whether what to run is wanted too."""
-    told = question_told(asked)
+    told = [candidate_told(one) for one in candidates]
     try:
-        cpu_s = reading_s(asked, candidates)
-        return taken(await confined.call(READ, told, [candidate_told(one) for one in candidates], runs, cpu_s=cpu_s))
-    except Overrun:
-        pass
-    answers = [await one_answer(told, one, confined) for one in candidates]
-    whole = [place for place, answer in enumerate(answers) if answer.complaint != "unreadable"]
-    plan = await trial_of_some(told, candidates, whole, confined) if runs and whole else None
-    return Readings(tuple(answers), plan, NOT_READ)
+        return taken(await confined.call(READ, question_told(asked), told, runs, cpu_s=reading_s(asked, candidates)))
+    except Overrun:  # of which the child could not be interrupted
+        return Readings(tuple(unread(one.text) for one in candidates), None, NOT_READ)
 
 
 def reading_s(asked: Question, candidates: Sequence[Candidate]) -> float:
-    """Reading takes time in proportion to what is read."""
-    return min(MOST_S, LEAST_S + (len(asked.text) + sum(len(one.text) for one in candidates)) / PER_S)
+    """Reading takes time in proportion to what is read. Twice that: for the answers, and for what to run of them."""
+    return 2 * min(MOST_S, LEAST_S + (len(asked.text) + sum(len(one.text) for one in candidates)) / PER_S)
 
 
-async def one_answer(told: Any, candidate: Candidate, confined: Confined) -> Answer:
-    try:
-        return taken(await confined.call(READ, told, [candidate_told(candidate)], False)).answers[0]
-    except Overrun:
-        return Answer("text", candidate.text.strip()[:LONGEST_UNREAD], complaint="unreadable")
-
-
-async def trial_of_some(
-    told: Any, candidates: Sequence[Candidate], places: Sequence[int], confined: Confined
-) -> Trial | None:
-    try:
-        found = taken(await confined.call(READ, told, [candidate_told(candidates[at]) for at in places], True)).trial
-    except Overrun:
-        return None
-    return replace(found, programs={places[at]: one for at, one in found.programs.items()}) if found else None
+def unread(text: str) -> Answer:
+    return Answer("text", text.strip()[:LONGEST_UNREAD], complaint="unreadable")
 
 
 def question_told(asked: Question) -> dict[str, Any]:
@@ -85,28 +71,53 @@ def candidate_told(candidate: Candidate) -> dict[str, Any]:
 
 def taken(said: Mapping[str, Any]) -> Readings:
     answers = tuple(Answer(**{**one, "words": tuple(one["words"])}) for one in said["answers"])
-    plan = said["trial"]
+    plan, note = said["trial"], NOT_READ if any(one.complaint == "unreadable" for one in answers) else None
     if plan is None:
-        return Readings(answers)
+        return Readings(answers, None, note)
     shown = tuple(Example(**one) for one in plan["examples"])
     programs = {int(place): program for place, program in plan["programs"].items()}
-    return Readings(answers, Trial(shown, tuple(plan["inputs"]), programs, plan["language"]))
+    return Readings(answers, Trial(shown, tuple(plan["inputs"]), programs, plan["language"]), note)
 
 
 # ------------------------------------------------------------------------------------------------ in the child
 
 
 def read(asked: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], runs: bool) -> dict[str, Any]:
+    """Each candidate has a time of its own, and the shortest are read first: who takes too long takes it from nobody else."""
     key = json.dumps(asked)
-    answers = [answered(key, one["text"], json.dumps(one["calls"])) for one in candidates]
-    plan = None
-    if runs:
-        usable = [
-            Answer("text", "", complaint="cut") if one["cut"] else answer
-            for one, answer in zip(candidates, answers, strict=True)
-        ]
-        plan = trial(understood(key), usable)
-    return {"answers": [answer_told(one) for one in answers], "trial": asdict(plan) if plan else None}
+    until = time.process_time() + min(MOST_S, LEAST_S + sum(len(one["text"]) for one in candidates) / PER_S)
+    answers: dict[int, Answer] = {}
+    for place in sorted(range(len(candidates)), key=lambda at: len(candidates[at]["text"])):
+        one = candidates[place]
+        share_s = LEAST_S / 4 + LEAST_S / len(candidates) + len(one["text"]) / PER_S
+        answers[place] = in_time(
+            lambda one=one: answered(key, one["text"], json.dumps(one["calls"])),  # type: ignore[misc]
+            min(share_s, until - time.process_time()),
+        ) or unread(one["text"])
+    made = [answers[place] for place in range(len(candidates))]
+    plan = (
+        in_time(lambda: to_run(key, candidates, made), max(LEAST_S / 4, until - time.process_time())) if runs else None
+    )
+    return {"answers": [answer_told(one) for one in made], "trial": asdict(plan) if plan else None}
+
+
+def to_run(key: str, candidates: Sequence[Mapping[str, Any]], answers: Sequence[Answer]) -> Trial | None:
+    usable = [
+        Answer("text", "", complaint="cut") if one["cut"] else answer
+        for one, answer in zip(candidates, answers, strict=True)
+    ]
+    return trial(understood(key), usable)
+
+
+def in_time(work: Callable[[], T | None], within_s: float) -> T | None:
+    """The result, None where it takes longer."""
+    if within_s <= 0:
+        return None
+    try:
+        with clock(within_s):
+            return work()
+    except OutOfTime:
+        return None
 
 
 @lru_cache(maxsize=QUESTIONS)
@@ -124,5 +135,5 @@ def answered(key: str, text: str, calls: str) -> Answer:
 
 
 def answer_told(answer: Answer) -> dict[str, Any]:
-    names = ("kind", "body", "language", "program", "complaint", "words")
-    return {name: getattr(answer, name) for name in names}
+    names = ("kind", "body", "language", "program", "complaint")
+    return {**{name: getattr(answer, name) for name in names}, "words": answer.words or tokens(answer)}

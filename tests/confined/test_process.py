@@ -92,14 +92,13 @@ async def test_what_cannot_be_interrupted_ends_with_its_process(pool: ConfinedPo
 
 
 async def test_what_others_do_to_a_child_is_not_held_against_the_call() -> None:
-    pool = ConfinedPool(1, Limits(cpu_s=0.1, wall_s=1.0))
+    pool = ConfinedPool(1, Limits(cpu_s=0.1, wall_s=2.0))
     try:
         assert await hello(pool) == "hello"
         [child] = children()
         os.kill(child.pid, signal.SIGSTOP)
-        with pytest.raises(Overrun, match=r"more than 1\.3 seconds"):
-            await pool.call(RENDER, *asking("again"))
-        assert await hello(pool, "again") == "again"
+        assert await hello(pool, "again") == "again"  # by another one
+        assert not child.is_running()
     finally:
         await pool.close()
 

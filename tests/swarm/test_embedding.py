@@ -129,7 +129,7 @@ def test_a_gguf_file_embeds_without_torch_and_comes_back_when_its_process_is_los
     assert companion
     companion._process.terminate()
     companion._process.wait(LOAD_S)
-    with pytest.raises(OSError, match="ended"):
+    with pytest.raises(OSError):  # a broken pipe, or the end of what it says
         embed(["something new"])
     assert embedder.function() is None
     embedder.begin()

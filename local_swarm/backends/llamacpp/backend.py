@@ -228,6 +228,9 @@ class LlamaCpp:
                 logger.error("The engine has been silent for %.0f seconds and is ended.", self.care.silence_s)
                 self._hung = True
                 self._host.put_down()
+            if stopped(self._host.pid):
+                logger.error("Somebody has stopped the engine's process, and it is ended.")
+                self._host.kill()
             if self.wish.memory_bytes and (resident_bytes(self._host.pid) or 0) > self.wish.memory_bytes:
                 logger.error("The engine has taken more than %d MiB and is ended.", self.wish.memory_bytes >> 20)
                 self._host.put_down()
@@ -384,6 +387,14 @@ class LlamaCpp:
         if self._state != "ready" or not self._template:
             raise errors.Starting("The engine is starting. Try again in a moment.")
         return self._template
+
+
+def stopped(pid: int | None) -> bool:
+    """Whether a process was told to stop, from which nothing here would wake it."""
+    try:
+        return bool(pid) and psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return False
 
 
 def resident_bytes(pid: int | None) -> int | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from local_swarm.backends import wire
-from local_swarm.backends.process.failures import failed
+from local_swarm.backends.process.failures import Known, failed
 from local_swarm.confined.child import bound_memory
 from local_swarm.errors import SwarmError
 
@@ -33,7 +33,7 @@ ROOM_BYTES = 1 << 30  # of address space beyond what is planned
 SPARE_OUTPUTS = 48  # rows of scores beyond one for each sequence: for drafts
 
 
-Prepared = tuple[wire.Command, "list[int] | Exception"]  # a command and the tokens of its text
+Prepared = tuple[wire.Command, Known | Exception]
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def main(load: Callable[[wire.Load, BinaryIO], Any]) -> int:
         send(reports, [wire.LoadFailed(type(problem).__name__, problem.message)])
         return 1
     prepared: queue.SimpleQueue[Prepared | None] = queue.SimpleQueue()
-    threading.Thread(target=prepare, args=(engine, commands, prepared), daemon=True).start()
+    threading.Thread(target=sort, args=(engine, commands, prepared), daemon=True).start()
     serve(engine, prepared, reports)
     reports.flush()
     os._exit(0)  # threads may be within a library, which the interpreter's own end would take away from under them
@@ -74,17 +74,45 @@ def listen(source: BinaryIO, commands: queue.SimpleQueue[wire.Command | None]) -
     os._exit(0)
 
 
+def sort(
+    engine: Any, commands: queue.SimpleQueue[wire.Command | None], prepared: queue.SimpleQueue[Prepared | None]
+) -> None:
+    """What takes long is done beside the steps: a long text is tokens after a second or two. What makes a grammar has a thread of
+    its own, so that nobody else waits for it."""
+    slow: queue.SimpleQueue[wire.Command | None] = queue.SimpleQueue()
+    threading.Thread(target=prepare, args=(engine, slow, prepared), daemon=True).start()
+    bound = set[int]()  # jobs that went there: what is said of them later must come later
+    while (command := commands.get()) is not None:
+        if isinstance(command, wire.Generate) and command.schema:
+            bound.add(command.job)
+        if isinstance(command, wire.Generate | wire.Cancel) and command.job in bound:
+            slow.put(command)
+        else:
+            prepared.put(ready(engine, command))
+        if isinstance(command, wire.Cancel):
+            bound.discard(command.job)
+    prepared.put(None)
+
+
 def prepare(
     engine: Any, commands: queue.SimpleQueue[wire.Command | None], prepared: queue.SimpleQueue[Prepared | None]
 ) -> None:
-    """Texts become tokens beside the steps, since a long one takes a second or two."""
     while (command := commands.get()) is not None:
-        try:
-            tokens = engine.model.tokenize(command.text) if isinstance(command, wire.Generate | wire.Pool) else []
-            prepared.put((command, tokens))
-        except Exception as problem:  # told where all failures are
-            prepared.put((command, problem))
-    prepared.put(None)
+        prepared.put(ready(engine, command))
+
+
+def ready(engine: Any, command: wire.Command) -> Prepared:
+    """A command with all that can be known before it is carried out; or with what went wrong, which is told where all failures
+    are."""
+    try:
+        if isinstance(command, wire.Pool):
+            return command, Known(engine.model.tokenize(command.text))
+        if not isinstance(command, wire.Generate):
+            return command, Known([])
+        grammar = engine.constraints(command.schema) if command.schema and hasattr(engine, "constraints") else None
+        return command, Known(engine.model.tokenize(command.text), grammar)
+    except Exception as problem:
+        return command, problem
 
 
 def send(reports: BinaryIO, messages: list[wire.Report]) -> None:
@@ -161,24 +189,25 @@ def serve(engine: Engine, orders: queue.SimpleQueue[Prepared | None], reports: B
             send(reports, [engine.beat()])
 
 
-def obey(engine: Engine, command: wire.Command, tokens: list[int] | Exception, reports: BinaryIO) -> None:
+def obey(engine: Engine, command: wire.Command, known: Known | Exception, reports: BinaryIO) -> None:
     """An exception is told as this job's failure: whatever one order holds, the others are not touched."""
     try:
-        if isinstance(tokens, Exception):
-            raise tokens
-        carry_out(engine, command, tokens, reports)
+        if isinstance(known, Exception):
+            raise known
+        carry_out(engine, command, known, reports)
     except Exception as problem:  # the edge of the engine
-        number = command.job if isinstance(command, wire.Generate | wire.Pool | wire.Cancel) else 0
-        send(reports, [failed(number, problem)])
+        number = 0 if isinstance(command, wire.Forget) else command.job
+        unfit = isinstance(known, ValueError) and isinstance(command, wire.Generate) and command.schema
+        send(reports, [wire.JobInvalid(number, str(problem)) if unfit else failed(number, problem)])
 
 
-def carry_out(engine: Engine, command: wire.Command, tokens: list[int], reports: BinaryIO) -> None:
+def carry_out(engine: Engine, command: wire.Command, known: Known, reports: BinaryIO) -> None:
     if isinstance(command, wire.Generate):
-        send(reports, [engine.submit(command, tokens)])
+        send(reports, [engine.submit(command, known)])
     elif isinstance(command, wire.Cancel):
         engine.cancel(command)
     elif isinstance(command, wire.Pool):
-        send(reports, [pooled(engine, command, tokens)])
+        send(reports, [pooled(engine, command, known.tokens)])
     else:
         engine.forget()
 

@@ -20,7 +20,7 @@ from local_swarm.backends.llamacpp.pace import Pace, Share
 from local_swarm.backends.llamacpp.prefixes import common
 from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, divide
 from local_swarm.backends.llamacpp.text import Tail
-from local_swarm.backends.process.failures import told
+from local_swarm.backends.process.failures import Known, told
 from local_swarm.backends.sampling import Draw, Scores
 from local_swarm.types import FinishReason
 
@@ -113,9 +113,9 @@ class Engine:
 
     # -- orders
 
-    def submit(self, order: wire.Generate, tokens: list[int] | None = None) -> wire.Report:
-        """Take a job, or say why not. `tokens` of its text, where they are known already."""
-        tokens = self.model.tokenize(order.text) if tokens is None else tokens
+    def submit(self, order: wire.Generate, known: Known | None = None) -> wire.Report:
+        """Take a job, or say why not. `known`: what has been found out of it already."""
+        tokens = known.tokens if known else self.model.tokenize(order.text)
         seats = len(order.seeds)
         room = self.context - len(tokens)
         if room < 1 or not tokens:
@@ -125,7 +125,7 @@ class Engine:
         limit = min(order.max_tokens or max(self.answer_tokens, 1), room)
         budget = max(1, min(limit, self.answer_tokens, (self.memory.cells - len(tokens)) // seats))
         try:
-            grammar = self.constraints(order.schema) if order.schema else None
+            grammar = known.grammar if known else self.constraints(order.schema) if order.schema else None
         except ValueError as problem:
             return wire.JobInvalid(order.job, str(problem))
         bias = {int(token): weight for token, weight in order.bias}

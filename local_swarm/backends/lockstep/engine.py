@@ -17,7 +17,7 @@ from local_swarm.backends.llamacpp.text import Tail
 from local_swarm.backends.lockstep.network import Memory, Network
 from local_swarm.backends.lockstep.shelf import Shelf
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
-from local_swarm.backends.process.failures import told
+from local_swarm.backends.process.failures import Known, told
 from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, pick
 from local_swarm.types import FinishReason
 
@@ -111,9 +111,9 @@ class Engine:
 
     # -- orders
 
-    def submit(self, order: wire.Generate, tokens: list[int] | None = None) -> wire.Report:
-        """Take a job, or say why not. `tokens` of its text, where they are known already."""
-        tokens, seats = self.model.tokenize(order.text) if tokens is None else tokens, len(order.seeds)
+    def submit(self, order: wire.Generate, known: Known | None = None) -> wire.Report:
+        """Take a job, or say why not. `known`: what has been found out of it already."""
+        tokens, seats = known.tokens if known else self.model.tokenize(order.text), len(order.seeds)
         room = self.context - len(tokens)
         if room < 1 or not tokens:
             return wire.JobRefused(order.job, len(tokens), self.context)
@@ -124,7 +124,7 @@ class Engine:
             most = self.cells // (len(tokens) + 1)
             return wire.JobBusy(order.job, f"So long a prompt leaves room for {most} voices, not {seats}.")
         try:
-            rule = self.constraints(order.schema) if order.schema else None
+            rule = known.grammar if known else self.constraints(order.schema) if order.schema else None
         except ValueError as problem:
             return wire.JobInvalid(order.job, str(problem))
         bias = {int(token): weight for token, weight in order.bias}

@@ -13,7 +13,7 @@ from local_swarm.chat.narrowing import loosened
 from local_swarm.chat.schemas import fault
 
 ANYTHING = "{}"  # as the loosest schema: whoever names a better one is served at least with that
-TRIAL_S = 0.25  # of processor time for building a grammar: an engine's other answers wait for it
+TRIAL_S = 0.1  # of processor time for building a grammar: other answers that are bound to schemas wait for it
 
 
 def enforced(schema: str, loosest: str) -> dict[str, str]:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from local_swarm.backends import wire
-from local_swarm.backends.constraint import ConstraintBroken
+from local_swarm.backends.constraint import Constraint, ConstraintBroken
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What has been found out of an order beside the steps: the tokens of its text, and the grammar that binds its answers."""
+
+    tokens: list[int]
+    grammar: Constraint | None = None
+
 
 logger = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from local_swarm.backends import wire
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
+from local_swarm.backends.process.failures import Known
 from local_swarm.types import FinishReason
 
 FINISHES: Mapping[str, FinishReason] = {"length": "length"}  # all others are a stop
@@ -55,9 +56,9 @@ class Engine:
         """vLLM lets go of old prefixes by itself; here all of them."""
         self.lower.reset_prefix_cache()
 
-    def submit(self, order: wire.Generate, tokens: list[int] | None = None) -> wire.Report:
-        """Take a job, or say why not. `tokens` of its text, where they are known already."""
-        tokens = self.model.tokenize(order.text) if tokens is None else tokens
+    def submit(self, order: wire.Generate, known: Known | None = None) -> wire.Report:
+        """Take a job, or say why not. `known`: what has been found out of it already."""
+        tokens = known.tokens if known else self.model.tokenize(order.text)
         room = self.context - len(tokens)
         if room < 1 or not tokens:
             return wire.JobRefused(order.job, len(tokens), self.context)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise
 from typing import Any
 
@@ -19,7 +20,7 @@ from local_swarm.types import ToolCall
 from local_swarm.voting.scanner import MOST_TEXT
 
 LONG = 80  # characters from which a text argument is prose or code rather than a name
-MOST_WORDS = 20_000  # of one text that are compared
+MOST_WORDS, MOST_IN_ALL = 20_000, 160_000  # of one text that are compared, and of one text of each candidate
 DEEPEST = 60  # arguments that nest deeper are compared as they are written
 WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -27,10 +28,11 @@ WORD = re.compile(r"\w+|[^\w\s]")
 def call_likeness(candidates: Sequence[Sequence[ToolCall]]) -> NDArray[np.float64]:
     """A symmetric matrix (n, n) with ones on its diagonal."""
     read = [[(call.name, arguments_of(call)) for call in calls] for calls in candidates]
+    texts = Texts(min(MOST_WORDS, MOST_IN_ALL // max(1, len(read))))
     alike = np.eye(len(read))
     for row in range(len(read)):
         for column in range(row):
-            alike[row, column] = alike[column, row] = calls_alike(read[row], read[column])
+            alike[row, column] = alike[column, row] = texts.calls_alike(read[row], read[column])
     return alike
 
 
@@ -54,33 +56,41 @@ def shallow(value: Any) -> bool:
     return False
 
 
-def calls_alike(one: Sequence[tuple[str, Any]], other: Sequence[tuple[str, Any]]) -> float:
-    """How alike the least alike of their calls are."""
-    if not one or [name for name, _ in one] != [name for name, _ in other]:
-        return 0.0
-    return min(values_alike(mine, theirs) for (_, mine), (_, theirs) in zip(one, other, strict=True))
+@dataclass(slots=True)
+class Texts:
+    """Compares calls, and remembers the words of the texts in them: each is compared with many others. `most`: words of one."""
 
+    most: int
+    known: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
 
-def values_alike(one: Any, other: Any) -> float:
-    if isinstance(one, dict) and isinstance(other, dict):
-        if one.keys() != other.keys():
+    def calls_alike(self, one: Sequence[tuple[str, Any]], other: Sequence[tuple[str, Any]]) -> float:
+        """How alike the least alike of their calls are."""
+        if not one or [name for name, _ in one] != [name for name, _ in other]:
             return 0.0
-        return min((values_alike(value, other[key]) for key, value in one.items()), default=1.0)
-    if isinstance(one, list) and isinstance(other, list):
-        if len(one) != len(other):
-            return 0.0
-        return min((values_alike(*pair) for pair in zip(one, other, strict=True)), default=1.0)
-    if isinstance(one, str) and isinstance(other, str) and one != other and min(len(one), len(other)) >= LONG:
-        return texts_alike(one, other)
-    return float(type(one) is type(other) and one == other)
+        return min(self.values_alike(mine, theirs) for (_, mine), (_, theirs) in zip(one, other, strict=True))
 
+    def values_alike(self, one: Any, other: Any) -> float:
+        if isinstance(one, dict) and isinstance(other, dict):
+            if one.keys() != other.keys():
+                return 0.0
+            return min((self.values_alike(value, other[key]) for key, value in one.items()), default=1.0)
+        if isinstance(one, list) and isinstance(other, list):
+            if len(one) != len(other):
+                return 0.0
+            return min((self.values_alike(*pair) for pair in zip(one, other, strict=True)), default=1.0)
+        if isinstance(one, str) and isinstance(other, str) and one != other and min(len(one), len(other)) >= LONG:
+            return self.texts_alike(one, other)
+        return float(type(one) is type(other) and one == other)
 
-def texts_alike(one: str, other: str) -> float:
-    """The share of pairs of neighbouring words that both have (Jaccard's index)."""
-    mine, theirs = (
-        set(pairwise(found[0] for found in islice(WORD.finditer(text), MOST_WORDS))) for text in (one, other)
-    )
-    return len(mine & theirs) / max(1, len(mine | theirs))
+    def texts_alike(self, one: str, other: str) -> float:
+        """The share of pairs of neighbouring words that both have (Jaccard's index)."""
+        mine, theirs = self.pairs(one), self.pairs(other)
+        return len(mine & theirs) / max(1, len(mine | theirs))
+
+    def pairs(self, text: str) -> frozenset[tuple[str, str]]:
+        if text not in self.known:
+            self.known[text] = frozenset(pairwise(found[0] for found in islice(WORD.finditer(text), self.most)))
+        return self.known[text]
 
 
 def has_long_text(calls: Sequence[ToolCall]) -> bool:

@@ -19,6 +19,7 @@ from local_swarm.swarm.extract import Answer
 from local_swarm.swarm.similarity.syntax import syntax_words
 
 LONGEST_GRAM = 4
+MOST_IN_ALL = 64_000  # tokens: each answer is compared with each other
 MOST_TOKENS = 4000  # of one answer: bounds the time of a comparison
 WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -27,7 +28,8 @@ Grams = Counter[tuple[str, ...]]
 
 def structural(answers: Sequence[Answer]) -> NDArray[np.float64]:
     """Likeness (n, n) between 0 and 1; 1 on the diagonal."""
-    written = [tuple(tokens(answer)) for answer in answers]
+    most = min(MOST_TOKENS, MOST_IN_ALL // max(1, len(answers)))
+    written = [tuple(tokens(answer)[:most]) for answer in answers]
     different = list(dict.fromkeys(written))
     grams = [ngrams(words) for words in different]
     between = np.eye(len(different))
