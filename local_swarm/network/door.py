@@ -65,6 +65,7 @@ class Door:
     asked: int = 0
     clock: Callable[[], float] = time.monotonic
     _changes: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _reading: dict[str, asyncio.Semaphore] = field(default_factory=dict)  # by fingerprint; members are few
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=PROMPT_BYTES, middlewares=[self._guard])
@@ -134,11 +135,14 @@ class Door:
 
     async def vote(self, request: web.Request) -> web.StreamResponse:
         """Every ballot as soon as it is there. The asking node decides; it hangs up when it has heard enough."""
-        prompt = read_prompt(await body_of(request), seen=True)
         deadline_s = seconds(request.headers.get(DEADLINE))
-        if why := self.declines(deadline_s):
+        prompt: Prompt | None = None
+        if not (why := self.declines(deadline_s)):
+            prompt = await self._question(request)
+            why = self.declines(deadline_s)
+        if why or prompt is None:
             self.counts["declined"] += 1
-            return web.Response(status=503, text=why)
+            return web.Response(status=503, text=why or "busy")
         response = web.StreamResponse(headers={"content-type": "application/x-ndjson"})
         response.enable_chunked_encoding()
         self.asked += 1
@@ -154,6 +158,13 @@ class Door:
         finally:
             self.asked -= 1
         return response
+
+    async def _question(self, request: web.Request) -> Prompt:
+        """One at a time of each member: however many it sends at once, others have their turns between its pieces."""
+        member = self.member(request)
+        reading = self._reading.setdefault(member.fingerprint if member else "", asyncio.Semaphore(1))
+        async with reading:
+            return read_prompt(await body_of(request), seen=True)
 
     async def _lines(self, prompt: Prompt) -> AsyncIterator[Sequence[Line]]:
         """The swarm's events as lines, and a beat whenever there was none for a while. Its own vote is not waited for."""
@@ -230,6 +241,7 @@ async def body_of(request: web.Request) -> bytes:
             if size > PROMPT_BYTES:
                 raise Malformed("it is too long")
             pieces.append(intake.feed(piece))
+            await asyncio.sleep(0)  # what has arrived already would else be read in one go
         return b"".join([*pieces, intake.end()])
     except TooMuch as problem:
         raise Malformed(str(problem)) from None

@@ -20,7 +20,7 @@ from local_swarm.types import Candidate, Prompt, TokenLogprob
 VERSION = 1  # nodes of another version are seen, named and not asked
 LINE_BYTES = 1 << 20  # of one ballot
 ANSWER_BYTES = 8 << 20  # of all that a peer may send for one request
-PROMPT_BYTES = 16 << 20
+PROMPT_BYTES = 8 << 20  # twice what a million tokens have
 SMALL_BYTES = 64 << 10  # of everything that is neither prompt nor ballot
 NAME_CHARACTERS = 63
 LONGEST_FLAW = 500
