@@ -103,7 +103,9 @@ def test_a_whole_pair_stays_a_character() -> None:
         (b'"' + b"[" * 10**6 + b'"', None),
     ],
 )  # fmt: skip
-def test_too_much_is_refused_and_what_stands_in_texts_does_not_count(data: bytes, error: type[Exception] | None) -> None:
+def test_too_much_is_refused_and_what_stands_in_texts_does_not_count(
+    data: bytes, error: type[Exception] | None
+) -> None:
     if error is None:
         assert len(taken(data)) == len(data)
         return

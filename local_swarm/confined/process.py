@@ -205,7 +205,7 @@ class ChildLost(Exception):
 def sent(value: Any) -> bytes:
     """Raises Overrun for what nests too deeply."""
     try:
-        return json.dumps(value, separators=(",", ":")).encode()
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
     except (RecursionError, ValueError) as problem:
         raise Overrun("nests too deeply") from problem
 

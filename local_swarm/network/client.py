@@ -166,6 +166,7 @@ async def told(response: aiohttp.ClientResponse, node: str, wish: Wish) -> Async
     async for chunk in response.content.iter_any():
         for data in lines.feed(chunk):
             line = read(Line, data)
+            await asyncio.sleep(0)  # a peer can send many lines at once
             if line.kind == "accepted":
                 yield Accepted(max(0, line.prompt_tokens))
             elif line.kind == "ballot" and line.candidate and left > 0:

@@ -20,6 +20,7 @@ from local_swarm.types import Candidate, Prompt, TokenLogprob
 VERSION = 1  # nodes of another version are seen, named and not asked
 LINE_BYTES = 1 << 20  # of one ballot
 ANSWER_BYTES = 8 << 20  # of all that a peer may send for one request
+MOST_LINES = 2048  # of it: a beat a second for half an hour, and ballots
 PROMPT_BYTES = 8 << 20  # twice what a million tokens have
 SMALL_BYTES = 64 << 10  # of everything that is neither prompt nor ballot
 NAME_CHARACTERS = 63
@@ -188,12 +189,13 @@ class Lines:
     """Bytes in as they come, whole lines out; what grows beyond its bounds raises Malformed at once."""
 
     def __init__(self, line_bytes: int = LINE_BYTES, total_bytes: int = ANSWER_BYTES) -> None:
-        self._line_bytes, self._left = line_bytes, total_bytes
+        self._line_bytes, self._left, self._lines = line_bytes, total_bytes, MOST_LINES
         self._open = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
         self._left -= len(data)
-        if self._left < 0:
+        self._lines -= data.count(b"\n")
+        if self._left < 0 or self._lines < 0:
             raise Malformed("the answer is too long")
         first, *others = data.split(b"\n")
         self._open += first

@@ -19,7 +19,9 @@ from tests.hardening.readers import READERS
 from tests.hardening.texts import TEXTS
 
 FULL = os.environ.get("HARDENING") == "full"
-LONGEST = 224_000  # characters up to which growth is measured in full: doublings of more than Python's parser takes at once
+LONGEST = (
+    224_000  # characters up to which growth is measured in full: doublings of more than Python's parser takes at once
+)
 CORPUS = Path(__file__).parent / "corpus"
 
 

@@ -86,6 +86,8 @@ def test_too_much_is_malformed_before_it_is_kept() -> None:
     splitter = Lines(line_bytes=100, total_bytes=10)
     with pytest.raises(Malformed, match="answer"):
         [splitter.feed(b"x\n") for _ in range(6)]
+    with pytest.raises(Malformed, match="answer"):
+        Lines().feed(b'{"kind":"beat"}\n' * 50_000)
 
 
 def test_reports_are_clamped() -> None:
