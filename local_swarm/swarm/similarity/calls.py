@@ -89,7 +89,9 @@ class Texts:
 
     def pairs(self, text: str) -> frozenset[tuple[str, str]]:
         if text not in self.known:
-            self.known[text] = frozenset(pairwise(found[0] for found in islice(WORD.finditer(text), self.most)))
+            self.known[text] = frozenset(
+                pairwise(found[0] for found in islice(WORD.finditer(text[:MOST_TEXT]), self.most))
+            )
         return self.known[text]
 
 
