@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -52,15 +51,6 @@ GROUPS = {
     "eaters": ("eats memory", "keeps memory", "prints", "forks"),
     "forgers": ("floods", "forges and goes on", "closes its socket and goes on"),
 }
-
-
-@pytest.fixture(scope="module")
-async def sandbox() -> AsyncIterator[Sandbox]:
-    made = Sandbox()
-    if not await made.start():
-        pytest.skip(f"nothing can be run here: {made.reason}")
-    yield made
-    await made.close()
 
 
 async def timed(sandbox: Sandbox, jobs: list[Job]) -> tuple[list[Outcomes], float]:

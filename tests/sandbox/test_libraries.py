@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -18,15 +17,6 @@ from local_swarm.sandbox.link import Link, Setting
 pytestmark = pytest.mark.anyio
 
 NUMPY = frozenset({"numpy"})
-
-
-@pytest.fixture(scope="module")
-async def sandbox() -> AsyncIterator[Sandbox]:
-    made = Sandbox()
-    if not await made.start():
-        pytest.skip(f"nothing can be run here: {made.reason}")
-    yield made
-    await made.close()
 
 
 @pytest.mark.parametrize(
