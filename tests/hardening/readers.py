@@ -60,7 +60,7 @@ class Reader:
     read: Callable[[str], object]
     raises: tuple[type[Exception], ...] = ()
     most: int = MEGABYTE
-    quick: int = 6_000
+    quick: int = 4_000
 
     def __call__(self, text: str) -> object:
         try:
@@ -181,12 +181,12 @@ READERS: dict[str, Reader] = {
     "JavaScript: a call": Reader(lambda text: javascript.javascript_call(text, "f")),
     "structure: words": Reader(lambda text: tokens(Answer("text", text[: scanner.MOST_TEXT]))),
     "structure: code": Reader(lambda text: tokens(extract_text(f"```python\n{text}\n```"))),
-    "structure: two": Reader(lambda text: structural([Answer("text", text), Answer("text", text + "x")]), quick=3_000),
-    "trial": Reader(tried, quick=3_000),
-    "vote: exact": Reader(voted("exact"), quick=3_000),
-    "vote: quality": Reader(voted("quality"), quick=3_000),
-    "vote: structure": Reader(voted("structure"), quick=3_000),
-    "vote: calls": Reader(lambda text: call_likeness([called(text), called(text + " x")]), quick=3_000),
+    "structure: two": Reader(lambda text: structural([Answer("text", text), Answer("text", text + "x")]), quick=2_500),
+    "trial": Reader(tried, quick=2_500),
+    "vote: exact": Reader(voted("exact"), quick=2_500),
+    "vote: quality": Reader(voted("quality"), quick=2_500),
+    "vote: structure": Reader(voted("structure"), quick=2_500),
+    "vote: calls": Reader(lambda text: call_likeness([called(text), called(text + " x")]), quick=2_500),
     "vote: order": Reader(lambda text: in_order([said(text), said(text)], [Answer("text", text)] * 2)),
     "vote: a line of a file": Reader(lambda text: vote_file.case(text, "here"), (WrongUse,)),
     # replies as they come
@@ -205,7 +205,7 @@ READERS: dict[str, Reader] = {
     },
     "reply: by letters": Reader(in_pieces(families.HERMES, 1), most=50_000, quick=2_000),
     "reply: by letters, thinking": Reader(in_pieces(families.XML, 1, True), most=50_000, quick=2_000),
-    "reply: by tokens": Reader(in_pieces(families.GENERIC, 4), most=100_000, quick=3_000),
+    "reply: by tokens": Reader(in_pieces(families.GENERIC, 4), most=100_000, quick=2_500),
     "call: JSON": Reader(lambda text: notations.read_json(text, TOOLS.types)),
     "call: XML": Reader(lambda text: notations.read_xml(f"<function=f>{text}", TOOLS.types)),
     "call: GLM": Reader(lambda text: notations.read_glm(f"f{text}", TOOLS.types)),
