@@ -22,9 +22,10 @@ from local_swarm.api.providers import providers
 from local_swarm.api.server import Door, create_app, listen, serving
 from local_swarm.api.status import EngineStatus, Status, WorkerStatus
 from local_swarm.backends.base import Backend
-from local_swarm.backends.llamacpp.backend import Description, LlamaCpp, resident_bytes
+from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible
 from local_swarm.backends.openai_compatible.own import PROGRAM, OwnServer
+from local_swarm.backends.process.watched import resident_bytes
 from local_swarm.backends.wire import Load
 from local_swarm.config import Config, ServerConfig
 from local_swarm.confined.process import Confined, ConfinedPool

@@ -118,6 +118,5 @@ def interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    from local_swarm.confined import child  # the one that the functions called here know
-
-    sys.exit(child.main())
+    this = importlib.import_module("local_swarm.confined.child")  # the one that the functions called here know
+    sys.exit(this.main())

@@ -17,8 +17,6 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import psutil
-
 from local_swarm import errors
 from local_swarm.backends import wire
 from local_swarm.backends.base import Facts, Seat, State
@@ -34,6 +32,7 @@ from local_swarm.backends.process.answers import (
     written,
 )
 from local_swarm.backends.process.suspects import Suspects
+from local_swarm.backends.process.watched import resident_bytes, stopped
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.turn import Reader, Turn, turn
 from local_swarm.confined.process import Confined, ConfinedPool
@@ -387,19 +386,3 @@ class LlamaCpp:
         if self._state != "ready" or not self._template:
             raise errors.Starting("The engine is starting. Try again in a moment.")
         return self._template
-
-
-def stopped(pid: int | None) -> bool:
-    """Whether a process was told to stop, from which nothing here would wake it."""
-    try:
-        return bool(pid) and psutil.Process(pid).status() == psutil.STATUS_STOPPED
-    except psutil.Error:
-        return False
-
-
-def resident_bytes(pid: int | None) -> int | None:
-    """Memory that a process uses; None where that cannot be known."""
-    try:
-        return int(psutil.Process(pid).memory_info().rss) if pid else None
-    except psutil.Error:
-        return None
