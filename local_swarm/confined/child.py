@@ -34,14 +34,19 @@ def main() -> int:
         signal.signal(signal.SIGPROF, interrupt)
     for line in sys.stdin.buffer:
         said = answer(line)
-        results.write(json.dumps(said, separators=(",", ":")).encode() + b"\n")
+        results.write(said + b"\n")
         results.flush()
-        if said.get("overrun") == NO_MEMORY:
+        if said == written({"overrun": NO_MEMORY}):
             return 1
     return 0
 
 
-def answer(line: bytes) -> dict[str, Any]:
+def written(value: Any) -> bytes:
+    """As a line of JSON. Raises TypeError, ValueError, RecursionError for what it cannot say."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def answer(line: bytes) -> bytes:
     """`{"value"}`, or `{"failed"}` or `{"overrun"}` with the reason. What is ours to load is not counted."""
     try:
         task, arguments, cpu_s = json.loads(line)
@@ -50,13 +55,13 @@ def answer(line: bytes) -> dict[str, Any]:
             with clock(cpu_s):
                 value = function(*arguments)
         except OutOfTime:
-            return {"overrun": f"takes more than {cpu_s:g} seconds of processor time"}
-        json.dumps(value)
-        return {"value": value}
+            return written({"overrun": f"takes more than {cpu_s:g} seconds of processor time"})
+        return written({"value": value})
     except MemoryError:
-        return {"overrun": NO_MEMORY}
+        return written({"overrun": NO_MEMORY})
     except Exception as problem:  # the edge: told to the daemon, where it is that request's error
-        return {"failed": f"{type(problem).__name__}: {problem}".encode("utf-8", "replace").decode()[:LONGEST_REASON]}
+        reason = f"{type(problem).__name__}: {problem}".encode("utf-8", "replace").decode()
+        return written({"failed": reason[:LONGEST_REASON]})
 
 
 def function_of(task: str) -> Callable[..., Any]:

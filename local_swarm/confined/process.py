@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from local_swarm.confined.child import NO_MEMORY
+from local_swarm.confined.child import NO_MEMORY, written
 from local_swarm.errors import Busy, Overrun
 
 CHILD = "local_swarm.confined.child"
@@ -205,7 +205,7 @@ class ChildLost(Exception):
 def sent(value: Any) -> bytes:
     """Raises Overrun for what nests too deeply."""
     try:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        return written(value)
     except (RecursionError, ValueError) as problem:
         raise Overrun("nests too deeply") from problem
 
