@@ -12,7 +12,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, fields
 from urllib.parse import urlsplit
 
@@ -63,6 +63,19 @@ def bout_of(given: argparse.Namespace) -> Bout:
     return Bout(given.clients, given.seconds, given.seed, given.longest)
 
 
+async def settled(attack: Attack, sending: Awaitable[tuple[str, str]], lost: str) -> Sent:
+    """What became of it. `lost`: the word for a connection that ended without an answer."""
+    began = time.time()
+    try:
+        async with asyncio.timeout(HUNG_S):
+            outcome, said = await sending
+    except TimeoutError:
+        outcome, said = "hung", ""
+    except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as problem:
+        outcome, said = lost, repr(problem)[:200]
+    return Sent(attack.name, began, time.time(), outcome, said, attack.large)
+
+
 class Hostile:
     """One hostile client, with a session of MCP of its own where that is served."""
 
@@ -72,15 +85,7 @@ class Hostile:
 
     async def next(self) -> Sent:
         attack = attacks.drawn(self.dice, self.mcp, self.longest)
-        began = time.time()
-        try:
-            async with asyncio.timeout(HUNG_S):
-                outcome, said = await self._sent(attack)
-        except TimeoutError:
-            outcome, said = "hung", ""
-        except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as problem:
-            outcome, said = "cut", repr(problem)[:200]
-        return Sent(attack.name, began, time.time(), outcome, said, attack.large)
+        return await settled(attack, self._sent(attack), "cut")
 
     async def _sent(self, attack: Attack) -> tuple[str, str]:
         if attack.manner != "plain":

@@ -22,7 +22,7 @@ from aiohttp import web
 
 from hostile_clients import programs, prompts, schemas
 from hostile_clients.attacks import LONGEST, Attack, encoded
-from hostile_clients.clients import HUNG_S, JSON_ONLY, Bout, Sent, bout_of, bout_options
+from hostile_clients.clients import JSON_ONLY, Bout, Sent, bout_of, bout_options, settled
 from hostile_clients.servers import ENDLESS_S
 from local_swarm.network.protocol import VERSION
 
@@ -30,6 +30,7 @@ BASE = "/v1/federation"
 WORKERS = 3
 SELF = "127.0.0.2"  # other members of this machine have limits of their own
 HALF = "\ud83d"
+TURNED_AWAY = "turned away"
 
 
 def prompt(words: str, /, **more: Any) -> dict[str, Any]:
@@ -101,17 +102,11 @@ class Asking:
 
     async def next(self) -> Sent:
         attack = drawn(self.dice, self.longest)
-        began = time.time()
-        try:
-            async with asyncio.timeout(HUNG_S):
-                outcome, said = await self._sent(attack)
-        except TimeoutError:
-            outcome, said = "hung", ""
-        except (aiohttp.ClientError, OSError) as problem:
+        sent = await settled(attack, self._sent(attack), TURNED_AWAY)
+        if sent.outcome == TURNED_AWAY:
             # The other's door bounds how many handshakes it does a second, and hangs up on what is beyond that.
-            outcome, said = "turned away", repr(problem)[:200]
             await asyncio.sleep(0.5)
-        return Sent(attack.name, began, time.time(), outcome, said, attack.large)
+        return sent
 
     async def _sent(self, attack: Attack) -> tuple[str, str]:
         """A declined question's reason counts as its message: the peers' door says one word."""
