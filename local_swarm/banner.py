@@ -13,7 +13,7 @@ from local_swarm.backends.openai_compatible.own import OwnServer
 from local_swarm.config import Config
 from local_swarm.models.embedding import AUTO
 from local_swarm.node import Node
-from local_swarm.places import offline
+from local_swarm.paths import offline
 from local_swarm.privacy import Reach, told
 
 GIB, MIB = 2**30, 2**20

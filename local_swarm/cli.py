@@ -31,7 +31,7 @@ from local_swarm.interactive.overview import Overview
 from local_swarm.mcp_server.command import mcp as mcp_command
 from local_swarm.models import starter
 from local_swarm.options import HELP, FileOption, JsonOption, PortOption
-from local_swarm.places import checkout, home, keep
+from local_swarm.paths import checkout, home, keep
 from local_swarm.screen import Screen, marked
 from local_swarm.terminal import json_text, log_to_stderr
 from local_swarm.vote.command import vote

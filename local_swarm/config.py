@@ -17,7 +17,7 @@ import yaml
 
 from local_swarm.errors import WrongUse
 from local_swarm.intake import whole
-from local_swarm.places import data_folder, home
+from local_swarm.paths import data_folder, home
 from local_swarm.types import Strategy
 from local_swarm.yaml_text import read_yaml
 

@@ -32,7 +32,7 @@ from local_swarm.models.folder import Folder, is_whole, read_folder
 from local_swarm.models.selector import MemoryNeed, Plan, Wishes, number_of_workers
 from local_swarm.models.storage import cached
 from local_swarm.models.twins import best_twin, twin
-from local_swarm.places import data_folder, home, offline
+from local_swarm.paths import data_folder, home, offline
 from local_swarm.roster import EngineName, Member, Provider, Roster, Source, read_roster, source_of
 from local_swarm.swarm.fallback import Chain, Step
 from local_swarm.swarm.ledger import Ledger, Limits

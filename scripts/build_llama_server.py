@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from local_swarm.environment.recipe import CMAKE_FILE
 from local_swarm.environment.venv import Environment
 from local_swarm.hardware.processor import usable_cores
-from local_swarm.places import home
+from local_swarm.paths import home
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ("llama-server", "llama-bench")

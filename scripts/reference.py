@@ -23,7 +23,7 @@ from local_swarm.backends.fake import Fake
 from local_swarm.cli import app
 from local_swarm.interactive.overview import FAMILIES
 from local_swarm.mcp_server.tools import TOOLS
-from local_swarm.places import data_folder
+from local_swarm.paths import data_folder
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors

@@ -28,7 +28,7 @@ from local_swarm.environment.install import Wish, satisfies
 from local_swarm.environment.venv import Environment
 from local_swarm.errors import WrongUse
 from local_swarm.models.embedding import BUNDLED
-from local_swarm.places import SILENT
+from local_swarm.paths import SILENT
 from local_swarm.privacy import KEPT
 from local_swarm.roster import Source
 from tests.dead_networks import Capture, Packet, loopback_only, question, swallowing

@@ -12,7 +12,7 @@ import pytest
 
 from local_swarm.banner import without_token
 from local_swarm.mcp_server.proxy import written_anew
-from local_swarm.places import PRIVATE, home, keep, make_folder, tighten
+from local_swarm.paths import PRIVATE, home, keep, make_folder, tighten
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no such modes and lets few make links.")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from local_swarm.api.middleware import is_loopback
 from local_swarm.config import ServerConfig
 from local_swarm.errors import WrongUse
-from local_swarm.places import PRIVATE, home, keep
+from local_swarm.paths import PRIVATE, home, keep
 
 CONTROL = "x-swarm-control"  # the header that carries the token of this user's commands
 CONTROL_FILE = "control.token"

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from local_swarm.backends import wire
-from local_swarm.places import SILENT
+from local_swarm.paths import SILENT
 
 LINE_LIMIT = 1 << 24  # bytes of one report: a long delta is some kilobytes
 CLOSE_S = 3.0  # how long a child may take to end when its input closes

@@ -7,7 +7,7 @@ from pathlib import Path
 from local_swarm.bench.shapes import SHAPES, write
 from local_swarm.errors import WrongUse
 from local_swarm.models.selector import QUANTIZATIONS
-from local_swarm.places import home, make_folder
+from local_swarm.paths import home, make_folder
 
 
 def model_file(name: str, quantization: str) -> Path:

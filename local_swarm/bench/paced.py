@@ -25,7 +25,7 @@ from local_swarm.backends.base import Seat
 from local_swarm.backends.fake import Fake
 from local_swarm.config import Config, load
 from local_swarm.network.presence import Presence
-from local_swarm.places import PRIVATE, keep
+from local_swarm.paths import PRIVATE, keep
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors

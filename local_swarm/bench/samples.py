@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.errors import WrongUse
-from local_swarm.places import checkout
+from local_swarm.paths import checkout
 from local_swarm.swarm.question import Question, question
 from local_swarm.types import Candidate, Usage
 

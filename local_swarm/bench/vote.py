@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from local_swarm.bench.samples import Problem, problems
-from local_swarm.places import offline
+from local_swarm.paths import offline
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.sandbox.job import Outcomes
 from local_swarm.swarm.ballots import Embed

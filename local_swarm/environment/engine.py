@@ -21,7 +21,7 @@ from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor
 from local_swarm.hardware.run import run
 from local_swarm.models import starter
-from local_swarm.places import home, make_folder
+from local_swarm.paths import home, make_folder
 
 PACKAGE = "llama-cpp-python"
 

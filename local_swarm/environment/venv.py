@@ -15,7 +15,7 @@ from typing import Any
 from local_swarm.environment.progress import Progress
 from local_swarm.environment.troubles import explain
 from local_swarm.errors import SetupFailed
-from local_swarm.places import keep
+from local_swarm.paths import keep
 
 CHECK_S = 120
 

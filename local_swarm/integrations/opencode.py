@@ -16,7 +16,7 @@ from local_swarm.api.answers import FAST, VOTE
 from local_swarm.errors import WrongUse
 from local_swarm.integrations import jsonc
 from local_swarm.integrations.running import Running
-from local_swarm.places import PRIVATE, keep
+from local_swarm.paths import PRIVATE, keep
 
 PROVIDER = "local-swarm"
 SMALLEST_CONTEXT = 16_384  # opencode's own instructions and tools take half of that

@@ -17,7 +17,7 @@ from local_swarm.hardware.profile import Hardware, hardware_from
 from local_swarm.interactive.watching import status
 from local_swarm.models import starter
 from local_swarm.options import HELP, FileOption, JsonOption
-from local_swarm.places import checkout, data_folder, home
+from local_swarm.paths import checkout, data_folder, home
 from local_swarm.screen import Screen
 
 out = Screen(soft_wrap=True)

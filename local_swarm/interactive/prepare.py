@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from local_swarm import places
+from local_swarm import paths
 from local_swarm.config import Config
 from local_swarm.engines import roster_of
 from local_swarm.environment.venv import engine_for_graphics
@@ -24,7 +24,7 @@ from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.downloader import Downloader, Fetched
 from local_swarm.models.hub import Hub
 from local_swarm.models.registry import Found
-from local_swarm.places import checkout, home, offline
+from local_swarm.paths import checkout, home, offline
 
 FREE = ("apache-2.0", "mit", "unknown")  # licences that need no word; of an unknown one there is nothing to say
 
@@ -119,7 +119,7 @@ def keep(picked: Picked, console: Console) -> None:
     for key, value in picked.settings.items():
         section, name = key.split(".")
         sections.setdefault(section, {})[name] = value
-    places.keep(path, yaml.safe_dump(sections, sort_keys=False))
+    paths.keep(path, yaml.safe_dump(sections, sort_keys=False))
     console.print(f"Kept in {path}; to choose again: python main.py --menu", style="dim", soft_wrap=True)
 
 

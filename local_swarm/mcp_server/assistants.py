@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from local_swarm.places import checkout
+from local_swarm.paths import checkout
 
 NAME = "local-swarm"
 

@@ -30,7 +30,7 @@ from local_swarm.errors import SwarmError
 from local_swarm.intake import mended
 from local_swarm.mcp_server.server import PATH, Tell, failed, given, server
 from local_swarm.mcp_server.tools import SwarmFound
-from local_swarm.places import PRIVATE, checkout, home, make_folder
+from local_swarm.paths import PRIVATE, checkout, home, make_folder
 
 SILENCE_S = 60.0  # the daemon reports every few seconds, so a longer silence is a death
 KNOCK_S = 3.0

@@ -18,7 +18,7 @@ from local_swarm.models.gguf import read_header
 from local_swarm.models.registry import Found, find, model_of
 from local_swarm.models.selector import Plan, Wishes, plan
 from local_swarm.models.storage import Storage, storage
-from local_swarm.places import data_folder, home
+from local_swarm.paths import data_folder, home
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from local_swarm.models.downloader import Downloader, Fetched, Meter, Show, note
 from local_swarm.models.folder import is_whole
 from local_swarm.models.hub import Hub, Remote
 from local_swarm.models.storage import cached
-from local_swarm.places import home
+from local_swarm.paths import home
 
 # Best for telling programs apart at its size, on public results over eleven code tasks (66.8 against MiniLM's 49.6).
 CODE = "codefuse-ai/F2LLM-v2-80M"

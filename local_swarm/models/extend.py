@@ -17,7 +17,7 @@ from local_swarm.models.gguf import PART, Header, parts_of, read_header
 from local_swarm.models.hub import Hub
 from local_swarm.models.registry import is_path
 from local_swarm.models.selector import QUANTIZATIONS
-from local_swarm.places import keep, make_folder, offline
+from local_swarm.paths import keep, make_folder, offline
 
 SIZE = re.compile(r"(?i)(?:^|[-_.])(e?\d+(?:\.\d+)?[bm](?:-a\d+(?:\.\d+)?b)?)(?=[-_.]|$)")
 QUANT = re.compile(r"(?i)(?:^|[-_.])((?:ud-)?(?:i?q\d\w*|mxfp4\w*|bf16|f16|f32))(?=[-_.]|$)")

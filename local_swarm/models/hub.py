@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from local_swarm.errors import DownloadFailed
-from local_swarm.places import UNCOUNTED
+from local_swarm.paths import UNCOUNTED
 
 HUB = "https://huggingface.co"
 PATIENCE_S = 10.0  # for an answer to begin, and between two pieces of it

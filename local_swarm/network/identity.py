@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from local_swarm.network.announcement import ID_CHARACTERS
-from local_swarm.places import PRIVATE, keep
+from local_swarm.paths import PRIVATE, keep
 
 MACHINE_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 # Clocks of machines at home may be years off: the certificate is pinned, so its dates need say nothing.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local_swarm.network.protocol import Malformed, read, written
-from local_swarm.places import PRIVATE, keep
+from local_swarm.paths import PRIVATE, keep
 from local_swarm.swarm.cross_consensus import Reliability, learned
 from local_swarm.types import Election
 

@@ -18,7 +18,7 @@ from local_swarm.errors import WrongUse
 from local_swarm.network.identity import Certified
 from local_swarm.network.protocol import plain, read, written
 from local_swarm.network.strength import weakness
-from local_swarm.places import PRIVATE, keep
+from local_swarm.paths import PRIVATE, keep
 
 MOST_MEMBERS = 64
 STEP = 16  # changes of the key at once: one is made by a person, and who was off for longer catches up in several steps

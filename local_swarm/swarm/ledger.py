@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local_swarm.places import keep
+from local_swarm.paths import keep
 
 REMEMBERED = 200  # latencies
 FIRST_REST_S, LONGEST_REST_S = 15.0, 600.0  # how long a provider that failed is left alone; twice as long each time

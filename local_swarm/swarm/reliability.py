@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_swarm.places import keep
+from local_swarm.paths import keep
 from local_swarm.types import Election
 
 ROUNDS = 30  # of estimating; it settles after a few

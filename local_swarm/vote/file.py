@@ -19,7 +19,7 @@ from local_swarm.config import load
 from local_swarm.confined.process import ConfinedPool
 from local_swarm.errors import WrongUse
 from local_swarm.intake import mended
-from local_swarm.places import offline
+from local_swarm.paths import offline
 from local_swarm.sandbox.host import Sandbox, sandbox_of
 from local_swarm.swarm.jury import Jury
 from local_swarm.swarm.question import Question

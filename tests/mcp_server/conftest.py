@@ -19,7 +19,7 @@ from local_swarm.mcp_server.desk import Desk
 from local_swarm.mcp_server.http import IDLE_S, MOST_SESSIONS, Place, mounted
 from local_swarm.mcp_server.server import server
 from local_swarm.models.advice import Advisor, advisor
-from local_swarm.places import home
+from local_swarm.paths import home
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.jury import Jury
 from local_swarm.swarm.manager import Swarm

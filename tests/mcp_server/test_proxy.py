@@ -19,7 +19,7 @@ from mcp_types import CallToolResult, TextContent
 
 from local_swarm.backends.openai_compatible.own import free_port
 from local_swarm.mcp_server.assistants import ASSISTANTS
-from local_swarm.places import home
+from local_swarm.paths import home
 from tests.mcp_server.conftest import Open
 from tests.test_main_job import program
 

@@ -7,7 +7,7 @@ import pytest
 from local_swarm.errors import DoesNotFit, UnknownModel
 from local_swarm.models.catalogue import Catalogue, load
 from local_swarm.models.twins import best_twin, twin, twins
-from local_swarm.places import data_folder
+from local_swarm.paths import data_folder
 
 GB = 10**9
 

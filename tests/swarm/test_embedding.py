@@ -10,7 +10,7 @@ import pytest
 
 from local_swarm.models import starter
 from local_swarm.models.embedding import BUNDLED, CODE, SMALL, place
-from local_swarm.places import SILENT
+from local_swarm.paths import SILENT
 from local_swarm.swarm.similarity import gguf
 from local_swarm.swarm.similarity.companion import Companion
 from local_swarm.swarm.similarity.embedding import Embedder

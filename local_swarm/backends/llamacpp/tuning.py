@@ -14,7 +14,7 @@ from pathlib import Path
 
 from local_swarm.backends.llamacpp.governor import candidates, fastest
 from local_swarm.backends.llamacpp.library import Context
-from local_swarm.places import keep
+from local_swarm.paths import keep
 
 STEPS = 4  # of which the quickest counts
 

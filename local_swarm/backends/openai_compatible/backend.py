@@ -27,7 +27,7 @@ from local_swarm.backends.openai_compatible.messages import Said, estimated_toke
 from local_swarm.backends.openai_compatible.probe import Found, asked, bounded, look
 from local_swarm.errors import BadRequest, EngineLost, Forbidden, Starting, SwarmError, WrongUse
 from local_swarm.intake import mended
-from local_swarm.places import offline
+from local_swarm.paths import offline
 from local_swarm.types import Accepted, Delta, Embedded, Event, Prompt
 
 AUTO = "auto"  # instead of an address: the first server that is found on this machine

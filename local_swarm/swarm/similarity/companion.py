@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from local_swarm.places import SILENT
+from local_swarm.paths import SILENT
 
 START_S = 120.0  # PyTorch from a slow disk
 ANSWER_S = 30.0  # for as many texts as are sent at once
