@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.backends.base import Backend
-from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
 from local_swarm.backends.openai_compatible.backend import AUTO, USUAL_CONTEXT, OpenAICompatible, Server, tidy
-from local_swarm.backends.wire import Load
+from local_swarm.backends.process.backend import Description, LlamaCpp
+from local_swarm.backends.process.messages import Load
 from local_swarm.config import Config
 from local_swarm.confined.process import Confined
 from local_swarm.errors import DoesNotFit, WrongUse

@@ -22,11 +22,11 @@ from local_swarm.api.providers import providers
 from local_swarm.api.server import Door, create_app, listen, serving
 from local_swarm.api.status import EngineStatus, Status, WorkerStatus
 from local_swarm.backends.base import Backend
-from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible
 from local_swarm.backends.openai_compatible.own import PROGRAM, OwnServer
+from local_swarm.backends.process.backend import Description, LlamaCpp
+from local_swarm.backends.process.messages import Load
 from local_swarm.backends.process.watched import resident_bytes
-from local_swarm.backends.wire import Load
 from local_swarm.config import Config, ServerConfig
 from local_swarm.confined.process import Confined, ConfinedPool
 from local_swarm.engines import adapters_of, chain_of, crew, installed, most_memory, roster_of

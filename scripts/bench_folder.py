@@ -24,9 +24,9 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from local_swarm.backends.base import Seat
-from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
+from local_swarm.backends.process.backend import Description, LlamaCpp
+from local_swarm.backends.process.messages import Load
 from local_swarm.backends.process.watched import resident_bytes
-from local_swarm.backends.wire import Load
 from local_swarm.models import starter
 from local_swarm.types import Candidate, Message, Prompt, Sampling
 from starter.folder import convert

@@ -19,7 +19,6 @@ from pydantic import BaseModel
 from local_swarm.api.schemas import ChatRequest, SwarmWire
 from local_swarm.api.server import create_app
 from local_swarm.api.status import Status
-from local_swarm.backends.fake import Fake
 from local_swarm.cli import app
 from local_swarm.interactive.overview import FAMILIES
 from local_swarm.mcp_server.tools import TOOLS
@@ -27,6 +26,7 @@ from local_swarm.paths import data_folder
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors
+from local_swarm.testing.fake_backend import Fake
 
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "GUIDE.md"
 BLOCK = re.compile(r"(<!-- (\w+) start -->\n).*?(<!-- \2 end -->)", re.DOTALL)

@@ -10,11 +10,11 @@ import pytest
 
 from local_swarm import Chat
 from local_swarm.backends.base import Seat
-from local_swarm.backends.fake import Fake
 from local_swarm.errors import SwarmError
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
+from local_swarm.testing.fake_backend import Fake
 from local_swarm.types import Delta, Event, Prompt
 from tests.api.conftest import open_door
 

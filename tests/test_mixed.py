@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 pytest.importorskip("mlx_lm", reason="mlx-lm is not installed; on Linux it is mlx-lm[cpu]")
 
-from local_swarm.backends.llamacpp.backend import LlamaCpp
+from local_swarm.backends.process.backend import LlamaCpp
 from local_swarm.config import Config, load
 from local_swarm.node import Node, assembled, running
 from local_swarm.types import Candidate, Election, Message, Prompt

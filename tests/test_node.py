@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local_swarm.backends.wire import Load
+from local_swarm.backends.process.messages import Load
 from local_swarm.config import Config, load
 from local_swarm.errors import DoesNotFit
 from local_swarm.models import starter

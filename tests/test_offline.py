@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from local_swarm.backends.host import Host as Hosted
+from local_swarm.backends.process.supervisor import Host as Hosted
 from local_swarm.config import load
 from local_swarm.engines import located, mlx_model
 from local_swarm.environment.install import Wish, satisfies

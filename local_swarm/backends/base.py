@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from local_swarm.backends import wire
+from local_swarm.backends.process import messages
 from local_swarm.types import Embedded, Event, Prompt
 
 State = Literal["starting", "ready", "restarting", "failed", "closed"]
@@ -65,7 +65,7 @@ class Backend(Protocol):
         ...
 
     @property
-    def beat(self) -> wire.Beat | None:
+    def beat(self) -> messages.Beat | None:
         """Its last sign of life; None where it gives none."""
         ...
 

@@ -7,11 +7,11 @@ import sys
 
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status
-from local_swarm.backends.fake import Fake
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
+from local_swarm.testing.fake_backend import Fake
 
 CONTEXT = 32_768
 

@@ -22,7 +22,6 @@ from local_swarm.api.key import CONTROL_FILE
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status
 from local_swarm.backends.base import Seat
-from local_swarm.backends.fake import Fake
 from local_swarm.config import Config, load
 from local_swarm.network.presence import Presence
 from local_swarm.paths import PRIVATE, keep
@@ -30,6 +29,7 @@ from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
+from local_swarm.testing.fake_backend import Fake
 from local_swarm.types import Prompt
 
 

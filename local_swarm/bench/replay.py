@@ -9,11 +9,11 @@ from functools import cached_property
 from statistics import median
 from typing import Any
 
-from local_swarm.backends import wire
 from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.drawer import Drawer
 from local_swarm.backends.llamacpp.job import Job, Writer
 from local_swarm.backends.llamacpp.pace import Pace
+from local_swarm.backends.process import messages
 from local_swarm.backends.sampling import Row
 from local_swarm.bench.rig import Bench, Order, letters
 from local_swarm.swarm.consensus import decided, elect
@@ -61,7 +61,9 @@ def siblings(order: Order) -> dict[str, Any]:
             began = time.perf_counter()
             bench.submit(text, order.n, order.new_tokens)
             job = bench.engine.waiting[-1]
-            done = [report for _, reports in bench.steps() for report in reports if isinstance(report, wire.SeatDone)]
+            done = [
+                report for _, reports in bench.steps() for report in reports if isinstance(report, messages.SeatDone)
+            ]
             seconds = time.perf_counter() - began
             steps[place] += bench.engine.steps - before
             longest[place] += max(report.completion_tokens for report in done)
@@ -117,7 +119,7 @@ def following(said: Said, place: int, length: int) -> list[list[int]]:
     return [[token for answers in in_turn for token in answers[seat]][:length] for seat in range(len(said[0]))]
 
 
-def candidate(report: wire.SeatDone, text: str) -> Candidate:
+def candidate(report: messages.SeatDone, text: str) -> Candidate:
     usage = Usage(0, report.completion_tokens)
     return Candidate(text, f"w{report.seat}", report.finish, usage, report.seconds, anchor=report.seat == 0)
 
@@ -133,12 +135,12 @@ def replay(
     job = bench.submit(letters(bench.order.prompt_tokens, 0), seats, bench.order.new_tokens)
     candidates: list[Candidate] = []
     while not bench.engine.idle:
-        done = [report for report in bench.engine.step() if isinstance(report, wire.SeatDone)]
+        done = [report for report in bench.engine.step() if isinstance(report, messages.SeatDone)]
         assert all(report.cached_tokens == bench.order.prompt_tokens - 1 for report in done)
         if words and done:
             candidates += (candidate(one, "".join(words[token] for token in script[one.seat])) for one in done)
             if decided(candidates, seats - len(candidates)):
-                bench.engine.cancel(wire.Cancel(job))
+                bench.engine.cancel(messages.Cancel(job))
     if candidates:
         elect(candidates)
     return time.perf_counter() - began

@@ -15,11 +15,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from local_swarm.backends import wire
-from local_swarm.backends.host import calm
 from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.child import SPARE_OUTPUTS
 from local_swarm.backends.llamacpp.engine import LONGEST_DRAFT, Engine
+from local_swarm.backends.process import messages
+from local_swarm.backends.process.supervisor import calm
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +74,16 @@ class Bench:
     def submit(self, text: str, seats: int, limit: int, temperature: float | None = None) -> int:
         self.jobs += 1
         warm = self.order.temperature if temperature is None else temperature
-        job = wire.Generate(
+        job = messages.Generate(
             self.jobs, str(self.jobs), text, [0.0] + [warm] * (seats - 1), list(range(1, seats + 1)), limit, [], {}
         )
         report = self.engine.submit(job)
-        assert isinstance(report, wire.JobAccepted), report
+        assert isinstance(report, messages.JobAccepted), report
         return self.jobs
 
     def steps(
-        self, until: Callable[[list[wire.Report]], bool] = lambda _: False
-    ) -> list[tuple[float, list[wire.Report]]]:
+        self, until: Callable[[list[messages.Report]], bool] = lambda _: False
+    ) -> list[tuple[float, list[messages.Report]]]:
         """Step until all is done, or `until` says so; each step with the time of its end."""
         found = []
         while not self.engine.idle:
@@ -117,11 +117,11 @@ def letters(count: int, seed: int) -> str:
     return "".join(drawn.choice(string.ascii_uppercase) for _ in range(count))
 
 
-def of(job: int) -> Callable[[list[wire.Report]], bool]:
+def of(job: int) -> Callable[[list[messages.Report]], bool]:
     """Whether a step wrote for a job."""
 
-    def seen(reports: list[wire.Report]) -> bool:
-        return any(isinstance(one, (wire.SeatText, wire.SeatDone)) and one.job == job for one in reports)
+    def seen(reports: list[messages.Report]) -> bool:
+        return any(isinstance(one, (messages.SeatText, messages.SeatDone)) and one.job == job for one in reports)
 
     return seen
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from local_swarm.backends import wire
+from local_swarm.backends.process import messages
 from local_swarm.bench.replay import replayed
 from local_swarm.bench.rig import Bench, Order, between, letters, of
 
@@ -112,9 +112,9 @@ def gap(order: Order) -> dict[str, Any]:
     job = bench.submit(letters(8000, 3), 1, 1)
     steps = bench.steps(until=of(job))
     beside = time.perf_counter() - began
-    bench.engine.cancel(wire.Cancel(stream))
+    bench.engine.cancel(messages.Cancel(stream))
     alone = (before + bench.reading(letters(8000, 4))) / 2  # machines get slower and faster meanwhile
-    bench.engine.cancel(wire.Cancel(streaming()))
+    bench.engine.cancel(messages.Cancel(streaming()))
     normal = (normal + median(between(ends))) / 2
     gaps = between([last, *(at for at, reports in steps if of(stream)(reports))])
     return {

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from local_swarm.backends.wire import Load, Loaded, decode_report
+from local_swarm.backends.process.messages import Load, Loaded, decode_report
 from local_swarm.environment.recipe import CMAKE_FILE, SERVER, EngineBuild, has_compiler
 from local_swarm.environment.venv import Environment
 from local_swarm.errors import SetupFailed

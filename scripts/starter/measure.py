@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from local_swarm.backends import wire
 from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.engine import Engine
+from local_swarm.backends.process import messages
 from starter.corpus import render
 from starter.questions import Conversation, ask, coding
 from starter.tasks import DOMAIN_WEIGHTS, Task, task
@@ -80,10 +80,10 @@ def answers(
     }
     for job, text in enumerate(prompts):
         seeds = [seed + job * 1000 + seat for seat in range(len(temperatures))]
-        engine.submit(wire.Generate(job, "", text, list(temperatures), seeds, ANSWER_TOKENS, [], sampling))
+        engine.submit(messages.Generate(job, "", text, list(temperatures), seeds, ANSWER_TOKENS, [], sampling))
         while len(engine.waiting) > 16 or (job == len(prompts) - 1 and not engine.idle):
             for report in engine.step():
-                if isinstance(report, wire.SeatText):
+                if isinstance(report, messages.SeatText):
                     texts[report.job, report.seat] += report.text
     return [[texts[job, seat] for seat in range(len(temperatures))] for job in range(len(prompts))]
 

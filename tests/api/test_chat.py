@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local_swarm.backends.fake import Fake
+from local_swarm.testing.fake_backend import Fake
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from local_swarm.api.server import Door
 from local_swarm.backends.base import Seat
-from local_swarm.backends.fake import Fake
+from local_swarm.testing.fake_backend import Fake
 from local_swarm.types import Prompt
 from tests.api.conftest import open_door
 from tests.chat.samples import HERMES, READ, TOOLS

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local_swarm.backends.fake import Fake
+from local_swarm.testing.fake_backend import Fake
 from tests.api.test_chat import HELLO
 from tests.api.test_tools import call, saying
 from tests.chat.samples import READ

@@ -15,8 +15,8 @@ from local_swarm.api.schemas import ChatRequest
 from local_swarm.api.streams import KEEP_ALIVE_S
 from local_swarm.api.streams import stream as stream_of
 from local_swarm.backends.base import Seat
-from local_swarm.backends.fake import Fake
 from local_swarm.errors import Busy, EngineLost
+from local_swarm.testing.fake_backend import Fake
 from local_swarm.types import Accepted, Event, Prompt
 from tests.api.test_chat import HELLO, post, stream, text_of
 from tests.api.test_tools import ASK, call, saying

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local_swarm import limits
-from local_swarm.backends.fake import Fake
+from local_swarm.testing.fake_backend import Fake
 from tests.api.test_chat import HELLO, post
 from tests.chat.samples import TOOLS
 

@@ -15,7 +15,6 @@ from local_swarm.api.key import demanded, made
 from local_swarm.api.middleware import Bounds
 from local_swarm.api.server import Door, create_app
 from local_swarm.api.status import Status
-from local_swarm.backends.fake import Fake
 from local_swarm.config import ServerConfig
 from local_swarm.errors import WrongUse
 from local_swarm.node import door as door_of
@@ -23,6 +22,7 @@ from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
+from local_swarm.testing.fake_backend import Fake
 from tests.api.test_chat import HELLO, post
 
 pytestmark = pytest.mark.anyio

@@ -19,7 +19,7 @@ from local_swarm.api import page
 from local_swarm.api.page import TOKEN
 from local_swarm.api.server import Door as Entrance
 from local_swarm.backends.base import Seat
-from local_swarm.backends.fake import Fake
+from local_swarm.testing.fake_backend import Fake
 from local_swarm.types import Prompt
 from tests.api.browser import Browser, browser, program
 from tests.api.conftest import Door, Open

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local_swarm.backends.base import Seat
-from local_swarm.backends.fake import Fake
+from local_swarm.testing.fake_backend import Fake
 from local_swarm.types import Prompt
 from tests.api.test_chat import post, stream, text_of
 from tests.chat.samples import HERMES, READ, TOOLS, WRITE

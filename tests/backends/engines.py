@@ -17,13 +17,13 @@ import pytest
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status
 from local_swarm.backends.base import Backend
-from local_swarm.backends.fake import Fake
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible, Server
 from local_swarm.backends.openai_compatible.own import PROGRAM, free_port
 from local_swarm.models import starter
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
+from local_swarm.testing.fake_backend import Fake
 
 CONTEXT = 2048
 UP_S = 30.0
@@ -46,8 +46,8 @@ async def fake(_scratch: Path) -> AsyncIterator[Backend]:
 @asynccontextmanager
 async def llamacpp(_scratch: Path) -> AsyncIterator[Backend]:
     pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
-    from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
-    from local_swarm.backends.wire import Load
+    from local_swarm.backends.process.backend import Description, LlamaCpp
+    from local_swarm.backends.process.messages import Load
     from local_swarm.models.gguf import read_header
 
     header = read_header(starter.PATH)
@@ -112,8 +112,8 @@ def starter_folder(scratch: Path) -> Path:
 
 def hosted(engine: str, folder: Path, threads: int = 1) -> Backend:
     """An engine in a process of its own, with room for 12 voices of the whole context."""
-    from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
-    from local_swarm.backends.wire import Load
+    from local_swarm.backends.process.backend import Description, LlamaCpp
+    from local_swarm.backends.process.messages import Load
     from local_swarm.models.folder import read_folder
 
     about = read_folder(folder)

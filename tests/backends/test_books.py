@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 pytest.importorskip("gguf", reason="the package gguf is not installed")
 
-from local_swarm.backends import wire
 from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.engine import Engine
+from local_swarm.backends.process import messages
 from local_swarm.bench.shapes import SHAPES, write
 
 CELLS, SEQUENCES, CONTEXT = 1000, 7, 450
@@ -29,12 +29,12 @@ def prompt(random: Random) -> str:
 def disturb(engine: Engine, random: Random, job: int) -> None:
     seats = random.randint(1, SEQUENCES)
     engine.submit(
-        wire.Generate(
+        messages.Generate(
             job, str(job % 3), prompt(random), [0.8] * seats, list(range(seats)), random.randint(1, 20), [], {}
         )
     )
     if random.random() < 0.3:
-        engine.cancel(wire.Cancel(random.randint(1, job), random.choice((None, [0, 2]))))
+        engine.cancel(messages.Cancel(random.randint(1, job), random.choice((None, [0, 2]))))
     for _ in range(random.randint(0, 12)):
         engine.step()
         cache = engine.cache

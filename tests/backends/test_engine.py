@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from local_swarm.backends import wire
+from local_swarm.backends.process import messages
 from local_swarm.bench.replay import Free
 from local_swarm.models import starter
 
@@ -40,12 +40,12 @@ def engine(model: library.Model) -> Iterator[Engine]:
     memory.close()
 
 
-def order(job: int, seats: int = 4, text: str = QUESTION, max_tokens: int | None = None) -> wire.Generate:
-    return wire.Generate(job, "", text, [0.0] + [0.8] * (seats - 1), list(range(seats)), max_tokens, [], {})
+def order(job: int, seats: int = 4, text: str = QUESTION, max_tokens: int | None = None) -> messages.Generate:
+    return messages.Generate(job, "", text, [0.0] + [0.8] * (seats - 1), list(range(seats)), max_tokens, [], {})
 
 
-def run(engine: Engine) -> list[wire.Report]:
-    reports: list[wire.Report] = []
+def run(engine: Engine) -> list[messages.Report]:
+    reports: list[messages.Report] = []
     for _ in range(5000):
         if engine.idle:
             return reports
@@ -53,10 +53,10 @@ def run(engine: Engine) -> list[wire.Report]:
     raise AssertionError("the engine does not come to rest")
 
 
-def texts(reports: list[wire.Report], job: int) -> dict[int, str]:
+def texts(reports: list[messages.Report], job: int) -> dict[int, str]:
     found: dict[int, str] = {}
     for report in reports:
-        if isinstance(report, wire.SeatText) and report.job == job:
+        if isinstance(report, messages.SeatText) and report.job == job:
             found[report.seat] = found.get(report.seat, "") + report.text
     return found
 
@@ -77,7 +77,7 @@ def test_reads_a_prompt_once_for_all_seats(engine: Engine) -> None:
     engine.submit(order(1, seats=8))
     engine.step()
     assert [writer.written for writer in engine.writing[0].writers] == [1] * 8
-    longest = max(done.completion_tokens for done in run(engine) if isinstance(done, wire.SeatDone))
+    longest = max(done.completion_tokens for done in run(engine) if isinstance(done, messages.SeatDone))
     assert engine.steps <= longest
     assert at_rest(engine)
 
@@ -85,13 +85,13 @@ def test_reads_a_prompt_once_for_all_seats(engine: Engine) -> None:
 def test_a_forked_answer_equals_one_that_read_the_prompt_itself(engine: Engine) -> None:
     engine.submit(order(1, seats=1))
     alone = texts(run(engine), 1)[0]
-    engine.submit(wire.Generate(2, "", QUESTION, [0.8, 0.0, 0.8, 0.0], [1, 2, 3, 4], None, [], {}))
+    engine.submit(messages.Generate(2, "", QUESTION, [0.8, 0.0, 0.8, 0.0], [1, 2, 3, 4], None, [], {}))
     forked = texts(run(engine), 2)
     assert forked[1] == forked[3] == alone
 
 
 def test_seats_are_one_sequence_for_as_long_as_they_say_the_same(engine: Engine) -> None:
-    engine.submit(wire.Generate(1, "", QUESTION, [0.0] * 8, list(range(8)), 30, [], {}))
+    engine.submit(messages.Generate(1, "", QUESTION, [0.0] * 8, list(range(8)), 30, [], {}))
     engine.step()
     engine.step()
     assert [len(branch.writers) for branch in engine.writing[0].branches] == [8]
@@ -106,10 +106,10 @@ def test_whoever_says_something_else_goes_on_alone(engine: Engine) -> None:
     seeds = list(range(20, 28))
     alone = []
     for seed in seeds:
-        engine.submit(wire.Generate(seed, "", QUESTION, [0.8], [seed], 60, [], {}))
+        engine.submit(messages.Generate(seed, "", QUESTION, [0.8], [seed], 60, [], {}))
         alone.append(texts(run(engine), seed)[0])
-    engine.submit(wire.Generate(1, "", QUESTION, [0.8] * 8, seeds, 60, [], {}))
-    branches, reports = [], list[wire.Report]()
+    engine.submit(messages.Generate(1, "", QUESTION, [0.8] * 8, seeds, 60, [], {}))
+    branches, reports = [], list[messages.Report]()
     while not engine.idle:
         reports += engine.step()
         branches += [len(job.branches) for job in engine.writing]
@@ -121,12 +121,12 @@ def test_whoever_says_something_else_goes_on_alone(engine: Engine) -> None:
 
 
 def test_who_leaves_a_shared_sequence_leaves_it_to_the_others(engine: Engine) -> None:
-    greedy = wire.Generate(1, "", QUESTION, [0.0] * 3, [1, 2, 3], 40, [], {})
+    greedy = messages.Generate(1, "", QUESTION, [0.0] * 3, [1, 2, 3], 40, [], {})
     engine.submit(replace(greedy, job=2))
     expected = texts(run(engine), 2)[1]
     engine.submit(greedy)
     reports = [report for _ in range(3) for report in engine.step()]
-    engine.cancel(wire.Cancel(1, [0, 2]))
+    engine.cancel(messages.Cancel(1, [0, 2]))
     reports += run(engine)
     assert texts(reports, 1)[1] == expected and at_rest(engine)
 
@@ -136,7 +136,7 @@ def test_jobs_join_and_leave_a_running_batch(engine: Engine) -> None:
     engine.step()
     engine.submit(order(2))
     reports = run(engine)
-    assert {report.job for report in reports if isinstance(report, wire.SeatDone)} == {1, 2}
+    assert {report.job for report in reports if isinstance(report, messages.SeatDone)} == {1, 2}
     assert at_rest(engine)
 
 
@@ -145,16 +145,16 @@ def test_cancelling_frees_at_once_whatever_the_stage(engine: Engine) -> None:
         engine.submit(order(1, text=TURN.format("word " * 700)))
         for _ in range(steps):
             engine.step()
-        engine.cancel(wire.Cancel(1))
+        engine.cancel(messages.Cancel(1))
         assert at_rest(engine)
 
 
 def test_cancelling_some_seats_leaves_the_others(engine: Engine) -> None:
     engine.submit(order(1, seats=4))
-    engine.cancel(wire.Cancel(1, [0, 2]))
+    engine.cancel(messages.Cancel(1, [0, 2]))
     engine.step()
-    engine.cancel(wire.Cancel(1, [3]))
-    done = [report for report in run(engine) if isinstance(report, wire.SeatDone)]
+    engine.cancel(messages.Cancel(1, [3]))
+    done = [report for report in run(engine) if isinstance(report, messages.SeatDone)]
     assert [report.seat for report in done] == [1]
     assert at_rest(engine)
 
@@ -163,17 +163,17 @@ def test_what_does_not_fit_yet_waits_its_turn(engine: Engine) -> None:
     """Each job takes more than half of the cells: they cannot be in memory together, yet both are answered."""
     text = TURN.format("word " * 800)
     for job in (1, 2, 3):
-        assert isinstance(engine.submit(order(job, seats=8, text=text)), wire.JobAccepted)
+        assert isinstance(engine.submit(order(job, seats=8, text=text)), messages.JobAccepted)
     reports = run(engine)
-    assert {report.job for report in reports if isinstance(report, wire.SeatDone)} == {1, 2, 3}
+    assert {report.job for report in reports if isinstance(report, messages.SeatDone)} == {1, 2, 3}
     assert at_rest(engine)
 
 
 def test_refuses_what_can_never_fit(engine: Engine) -> None:
-    assert engine.submit(order(1, text="word " * 2000)) == wire.JobRefused(
+    assert engine.submit(order(1, text="word " * 2000)) == messages.JobRefused(
         1, len(engine.model.tokenize("word " * 2000)), 1000
     )
-    assert isinstance(engine.submit(order(2, seats=SEQUENCES + 1)), wire.JobBusy)
+    assert isinstance(engine.submit(order(2, seats=SEQUENCES + 1)), messages.JobBusy)
     assert at_rest(engine)
 
 
@@ -182,7 +182,7 @@ def test_the_next_turn_of_a_talk_reads_only_what_is_new(engine: Engine) -> None:
     engine.submit(order(1, seats=4, text=first))
     said = texts(run(engine), 1)[0]
     engine.submit(order(2, seats=4, text=first + said + "<|im_end|>\n" + TURN.format("And now?")))
-    [cached] = {report.cached_tokens for report in run(engine) if isinstance(report, wire.SeatDone)}
+    [cached] = {report.cached_tokens for report in run(engine) if isinstance(report, messages.SeatDone)}
     assert cached >= len(engine.model.tokenize(first)) - 2
     assert at_rest(engine)
 
@@ -191,7 +191,7 @@ def test_one_of_two_equal_prompts_waits_for_the_other_to_be_read(engine: Engine)
     text = TURN.format("word " * 600)
     for job in (1, 2):
         engine.submit(order(job, seats=2, text=text))
-    cached = {report.job: report.cached_tokens for report in run(engine) if isinstance(report, wire.SeatDone)}
+    cached = {report.job: report.cached_tokens for report in run(engine) if isinstance(report, messages.SeatDone)}
     assert cached[1] == 0 and cached[2] >= len(engine.model.tokenize(text)) - WORTH_KEEPING
     assert at_rest(engine)
 
@@ -250,7 +250,7 @@ def test_drafts_do_not_change_the_distribution(model: library.Model) -> None:
         engine.pace = Free()
         seeds = list(range(64)) if longest else list(range(1000, 1064))
         engine.submit(
-            wire.Generate(
+            messages.Generate(
                 1, "", QUESTION, [1.0] * 64, seeds, 60, [], {"min_p": 0.0, "top_p": 1.0, "top_k": 0}, [], None, None
             )
         )
@@ -263,12 +263,12 @@ def test_drafts_do_not_change_the_distribution(model: library.Model) -> None:
 
 def test_a_queue_has_an_end(engine: Engine) -> None:
     answers = [engine.submit(order(job)) for job in range(400)]
-    assert isinstance(answers[0], wire.JobAccepted) and isinstance(answers[-1], wire.JobBusy)
+    assert isinstance(answers[0], messages.JobAccepted) and isinstance(answers[-1], messages.JobBusy)
 
 
 def test_logprobs_are_those_of_the_chosen_tokens(engine: Engine) -> None:
     engine.submit(order(1, seats=1, max_tokens=1))
-    [done] = [report for report in run(engine) if isinstance(report, wire.SeatDone)]
+    [done] = [report for report in run(engine) if isinstance(report, messages.SeatDone)]
     assert -20 < done.logprob_sum <= 0
 
 
@@ -294,14 +294,14 @@ def test_a_schema_that_cannot_be_enforced_is_refused(engine: Engine) -> None:
         '{"type": "string", "pattern": "("}',
         "[]",
     ):
-        assert isinstance(engine.submit(replace(order(1), schema=schema)), wire.JobInvalid)
+        assert isinstance(engine.submit(replace(order(1), schema=schema)), messages.JobInvalid)
     assert at_rest(engine)
 
 
 def test_logprobs_are_told_where_they_are_asked_for(engine: Engine) -> None:
     engine.submit(replace(order(1, seats=1), logprobs=3))
     reports = run(engine)
-    told = [fact for report in reports if isinstance(report, wire.SeatText) for fact in report.logprobs]
+    told = [fact for report in reports if isinstance(report, messages.SeatText) for fact in report.logprobs]
     assert "".join(text for text, _, _ in told) == texts(reports, 1)[0]
     for text, logprob, top in told:  # the anchor takes the likeliest token
         assert len(top) == 3 and top[0] == (text, logprob) and top[0][1] >= top[1][1] >= top[2][1]

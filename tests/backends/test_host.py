@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local_swarm.backends.host import WAITING, calm
+from local_swarm.backends.process.supervisor import WAITING, calm
 
 
 def test_threads_spin_for_a_moment_and_then_sleep() -> None:

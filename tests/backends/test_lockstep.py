@@ -11,9 +11,9 @@ import pytest
 
 pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 
-from local_swarm.backends import wire
 from local_swarm.backends.constraint import Constraints
 from local_swarm.backends.lockstep.engine import Engine
+from local_swarm.backends.process import messages
 from local_swarm.backends.sampling import Scores
 
 LETTERS = 'abcdefghijklmnopqrstuvwxyz .{}"0123456789:'
@@ -85,27 +85,27 @@ def scores_after(row: Sequence[int]) -> Scores:
 
 
 def engine(network: Recorder | None = None, cells: int = 2000, sequences: int = 12, batch: int = 8) -> Engine:
-    wish = wire.Load("", context=200, answer_tokens=20, cells=cells, sequences=sequences, threads=1, batch=batch)
+    wish = messages.Load("", context=200, answer_tokens=20, cells=cells, sequences=sequences, threads=1, batch=batch)
     return Engine(network or Recorder(), Words(), wish)  # type: ignore[arg-type]
 
 
-def order(job: int, text: str, seats: int = 3, client: str = "", **wish: Any) -> wire.Generate:
+def order(job: int, text: str, seats: int = 3, client: str = "", **wish: Any) -> messages.Generate:
     warmths = [0.0, *[1.0] * (seats - 1)]
     told = {"max_tokens": 12, "stop": [], "sampling": {}, **wish}
-    return wire.Generate(job, client, text, warmths, list(range(seats)), **told)
+    return messages.Generate(job, client, text, warmths, list(range(seats)), **told)
 
 
-def run(made: Engine, *orders: wire.Generate) -> dict[int, dict[int, str]]:
+def run(made: Engine, *orders: messages.Generate) -> dict[int, dict[int, str]]:
     """Answers by job and seat; every seat must end."""
     done: dict[int, dict[int, str]] = {one.job: {} for one in orders}
     for one in orders:
-        assert isinstance(made.submit(one), wire.JobAccepted)
+        assert isinstance(made.submit(one), messages.JobAccepted)
     ended = 0
     for _ in range(2000):
         for report in made.step():
-            if isinstance(report, wire.SeatText):
+            if isinstance(report, messages.SeatText):
                 done[report.job][report.seat] = done[report.job].get(report.seat, "") + report.text
-            elif isinstance(report, wire.SeatDone):
+            elif isinstance(report, messages.SeatDone):
                 done[report.job].setdefault(report.seat, "")
                 ended += 1
         if made.idle:
@@ -171,22 +171,22 @@ def test_what_is_remembered_is_told() -> None:
     made = engine()
     run(made, order(1, "y" * 50))
     made.submit(order(2, "y" * 50))
-    done = [report for _ in range(40) for report in made.step() if isinstance(report, wire.SeatDone)]
+    done = [report for _ in range(40) for report in made.step() if isinstance(report, messages.SeatDone)]
     assert {report.cached_tokens for report in done} == {49}
 
 
 def test_a_seat_that_is_cancelled_leaves_the_others_their_memory() -> None:
     made = engine()
     made.submit(order(1, PROMPTS[0], 4, max_tokens=12))
-    heard: list[wire.Report] = []
+    heard: list[messages.Report] = []
     for _ in range(6):
         heard += made.step()
-    made.cancel(wire.Cancel(1, [1, 2]))
+    made.cancel(messages.Cancel(1, [1, 2]))
     while not made.idle:
         heard += made.step()
-    text = "".join(report.text for report in heard if isinstance(report, wire.SeatText) and report.seat == 0)
+    text = "".join(report.text for report in heard if isinstance(report, messages.SeatText) and report.seat == 0)
     assert text == greedy(PROMPTS[0])
-    assert {report.seat for report in heard if isinstance(report, wire.SeatDone)} >= {0, 3}
+    assert {report.seat for report in heard if isinstance(report, messages.SeatDone)} >= {0, 3}
 
 
 def test_a_job_that_is_cancelled_frees_everything_at_any_time() -> None:
@@ -195,7 +195,7 @@ def test_a_job_that_is_cancelled_frees_everything_at_any_time() -> None:
         made.submit(order(1, PROMPTS[0], 3))
         for _ in range(steps):
             made.step()
-        made.cancel(wire.Cancel(1))
+        made.cancel(messages.Cancel(1))
         assert made.idle and made.step() == []
 
 
@@ -212,14 +212,14 @@ def test_copies_are_counted_and_who_does_not_fit_waits() -> None:
 
 def test_a_prompt_too_long_for_so_many_copies_is_told_with_numbers() -> None:
     report = engine(cells=100).submit(order(1, "z" * 30, 6))
-    assert isinstance(report, wire.JobBusy) and "room for 3 voices, not 6" in report.message
+    assert isinstance(report, messages.JobBusy) and "room for 3 voices, not 6" in report.message
 
 
 def test_clients_take_turns() -> None:
     made = engine(cells=120)
     for number, client in enumerate(["greedy"] * 3 + ["modest"], start=1):
         made.submit(order(number, PROMPTS[0], 2, client))
-    ended = [r.job for _ in range(300) for r in made.step() if isinstance(r, wire.SeatDone)]
+    ended = [r.job for _ in range(300) for r in made.step() if isinstance(r, messages.SeatDone)]
     assert ended.index(4) < ended.index(2)
 
 
@@ -234,8 +234,8 @@ def test_what_is_told_of_tokens_adds_up() -> None:
     made.submit(order(1, PROMPTS[0], 2, logprobs=3))
     reports = [report for _ in range(40) for report in made.step()]
     for seat in (0, 1):
-        told = [one for r in reports if isinstance(r, wire.SeatText) and r.seat == seat for one in r.logprobs]
-        done = next(r for r in reports if isinstance(r, wire.SeatDone) and r.seat == seat)
+        told = [one for r in reports if isinstance(r, messages.SeatText) and r.seat == seat for one in r.logprobs]
+        done = next(r for r in reports if isinstance(r, messages.SeatDone) and r.seat == seat)
         assert all(len(top) == 3 and top[0][1] >= nats for _, nats, top in told if nats is not None)
         assert (
             sum(nats or 0.0 for _, nats, _ in told) == pytest.approx(done.logprob_sum, abs=1e-3)
@@ -244,10 +244,10 @@ def test_what_is_told_of_tokens_adds_up() -> None:
 
 
 def test_a_prompt_longer_than_the_context_is_refused() -> None:
-    assert isinstance(engine().submit(order(1, "z" * 300)), wire.JobRefused)
+    assert isinstance(engine().submit(order(1, "z" * 300)), messages.JobRefused)
 
 
 def test_reports_can_be_sent() -> None:
     made = engine()
     report = made.submit(order(1, "a b", 2))
-    assert json.loads(wire.encode(report))["job"] == 1
+    assert json.loads(messages.encode(report))["job"] == 1

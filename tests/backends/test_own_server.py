@@ -15,7 +15,7 @@ import pytest
 
 from local_swarm.backends.base import Seat
 from local_swarm.backends.openai_compatible.own import GUARD, OwnServer, arguments
-from local_swarm.backends.wire import Load
+from local_swarm.backends.process.messages import Load
 from local_swarm.errors import BadModelFile, SwarmError
 from local_swarm.models import starter
 from local_swarm.types import Candidate, Message, Prompt, Sampling

@@ -15,8 +15,8 @@ import pytest
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 
 from local_swarm.backends.base import Seat
-from local_swarm.backends.llamacpp.backend import Care, Description, LlamaCpp
-from local_swarm.backends.wire import Load
+from local_swarm.backends.process.backend import Care, Description, LlamaCpp
+from local_swarm.backends.process.messages import Load
 from local_swarm.errors import EndsEngine, EngineLost, Starting, SwarmError
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.backends.llamacpp.text import Tail
+from local_swarm.backends.process.stop_strings import Tail
 from local_swarm.chat.marks import held_back
 
 

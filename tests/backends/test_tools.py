@@ -12,10 +12,10 @@ import pytest
 
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 
-from local_swarm.backends import wire
 from local_swarm.backends.base import Seat
-from local_swarm.backends.llamacpp.backend import Description, LlamaCpp
-from local_swarm.backends.wire import Load
+from local_swarm.backends.process import messages
+from local_swarm.backends.process.backend import Description, LlamaCpp
+from local_swarm.backends.process.messages import Load
 from local_swarm.errors import BadRequest, ContextExceeded
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header
@@ -128,6 +128,9 @@ def test_control_tokens_are_shown_only_where_they_are_kept() -> None:
 
 
 def test_the_wire_carries_vectors_and_scores() -> None:
-    for report in (wire.Pooled(1, [0.5, -0.5], 3), wire.Scored(1, [("a", None, []), ("b", -0.5, [("c", -1.0)])])):
-        assert wire.decode_report(wire.encode(report)).job == 1  # type: ignore[union-attr]
-    assert wire.decode_command(wire.encode(wire.Pool(7, "text"))) == wire.Pool(7, "text")
+    for report in (
+        messages.Pooled(1, [0.5, -0.5], 3),
+        messages.Scored(1, [("a", None, []), ("b", -0.5, [("c", -1.0)])]),
+    ):
+        assert messages.decode_report(messages.encode(report)).job == 1  # type: ignore[union-attr]
+    assert messages.decode_command(messages.encode(messages.Pool(7, "text"))) == messages.Pool(7, "text")

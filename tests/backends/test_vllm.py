@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from local_swarm.backends import wire
+from local_swarm.backends.process import messages
 from local_swarm.backends.vllm.engine import Engine
 
 
@@ -72,18 +72,18 @@ def engine() -> Engine:
     return Engine(Lower(), Words(), 50, 10, lambda order, seat, limit: (order.seeds[seat], limit))  # type: ignore[arg-type]
 
 
-def order(text: str = "abc", **wish: Any) -> wire.Generate:
+def order(text: str = "abc", **wish: Any) -> messages.Generate:
     told = {"max_tokens": None, "stop": [], "sampling": {}, **wish}
-    return wire.Generate(1, "", text, [0.0, 1.0], [7, 8], **told)
+    return messages.Generate(1, "", text, [0.0, 1.0], [7, 8], **told)
 
 
 def test_every_seat_is_a_request_whose_words_come_as_they_are_written() -> None:
     made = engine()
-    assert made.submit(order()) == wire.JobAccepted(1, 3)
+    assert made.submit(order()) == messages.JobAccepted(1, 3)
     assert made.lower.wishes == {"1-0": (7, 10), "1-1": (8, 10)}
     reports = [report for _ in range(5) for report in made.step()]
-    words = [report.text for report in reports if isinstance(report, wire.SeatText) and report.seat == 1]
-    done = [report for report in reports if isinstance(report, wire.SeatDone)]
+    words = [report.text for report in reports if isinstance(report, messages.SeatText) and report.seat == 1]
+    done = [report for report in reports if isinstance(report, messages.SeatDone)]
     assert words == list("hello") and made.idle
     assert [(one.finish, one.completion_tokens, one.logprob_sum, one.cached_tokens) for one in done] == [
         ("stop", 5, -5.0, 3)
@@ -93,18 +93,18 @@ def test_every_seat_is_a_request_whose_words_come_as_they_are_written() -> None:
 def test_what_is_likely_is_told_where_it_is_wanted() -> None:
     made = engine()
     made.submit(order(logprobs=1))
-    first = next(report for report in made.step() if isinstance(report, wire.SeatText))
+    first = next(report for report in made.step() if isinstance(report, messages.SeatText))
     assert first.logprobs == [("0", -1.0, [("0", -1.0)])]
 
 
 def test_cancelling_ends_the_seats_that_are_meant() -> None:
     made = engine()
     made.submit(order())
-    made.cancel(wire.Cancel(1, [1]))
+    made.cancel(messages.Cancel(1, [1]))
     assert list(made.lower.requests) == ["1-0"]
-    made.cancel(wire.Cancel(1))
+    made.cancel(messages.Cancel(1))
     assert made.idle and not made.lower.requests and made.step() == []
 
 
 def test_a_prompt_that_is_too_long_is_refused() -> None:
-    assert engine().submit(order("x" * 60)) == wire.JobRefused(1, 60, 50)
+    assert engine().submit(order("x" * 60)) == messages.JobRefused(1, 60, 50)

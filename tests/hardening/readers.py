@@ -14,8 +14,8 @@ from typing import Any
 
 from local_swarm import config, roster
 from local_swarm.api import middleware
-from local_swarm.backends.llamacpp.text import Tail
 from local_swarm.backends.openai_compatible import messages as server_messages
+from local_swarm.backends.process.stop_strings import Tail
 from local_swarm.chat import families, generic, notations
 from local_swarm.chat.families import Family
 from local_swarm.chat.marks import Finder, first_mark

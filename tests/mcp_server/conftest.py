@@ -11,7 +11,6 @@ import pytest
 from local_swarm.api.key import CONTROL_FILE
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status, WorkerStatus
-from local_swarm.backends.fake import Fake, parrot
 from local_swarm.config import load
 from local_swarm.hardware.profile import Hardware, Memory, Processor
 from local_swarm.mcp_server.calls import at
@@ -26,6 +25,7 @@ from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
+from local_swarm.testing.fake_backend import Fake, parrot
 
 TOKEN = "token-of-this-user"
 

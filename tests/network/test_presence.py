@@ -10,7 +10,6 @@ import aiohttp
 import pytest
 
 from local_swarm.api.key import CONTROL, CONTROL_FILE
-from local_swarm.backends.fake import Fake
 from local_swarm.bench.federation import Wish, measured
 from local_swarm.bench.paced import node
 from local_swarm.config import load
@@ -21,6 +20,7 @@ from local_swarm.swarm.consensus import elect
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
+from local_swarm.testing.fake_backend import Fake
 from local_swarm.types import Candidate, Usage
 from tests.network.conftest import QUICK, until
 

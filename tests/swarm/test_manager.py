@@ -12,7 +12,6 @@ from dataclasses import replace
 import pytest
 
 from local_swarm.backends.base import Seat, State
-from local_swarm.backends.fake import Fake
 from local_swarm.errors import Busy, ContextExceeded, EngineLost, Starting, Unavailable
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.manager import WAVE, Habits, Swarm, seats_for
@@ -20,6 +19,7 @@ from local_swarm.swarm.pressure import Level
 from local_swarm.swarm.reliability import Reliability
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
+from local_swarm.testing.fake_backend import Fake
 from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Message, Prompt, Sampling
 
 pytestmark = pytest.mark.anyio

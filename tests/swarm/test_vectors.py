@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from local_swarm.backends.fake import Fake
 from local_swarm.models import starter
 from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import POOLED, Vectors
+from local_swarm.testing.fake_backend import Fake
 
 pytestmark = pytest.mark.anyio
 TEXTS = ["The cat sits on the mat.", "Interest rates rose again."]

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from local_swarm.backends import wire
+from local_swarm.backends.process import messages
 from local_swarm.backends.process.failures import Known, failed
 from local_swarm.confined.child import bound_memory
 from local_swarm.errors import SwarmError
@@ -33,20 +33,20 @@ ROOM_BYTES = 1 << 30  # of address space beyond what is planned
 SPARE_OUTPUTS = 48  # rows of scores beyond one for each sequence: for drafts
 
 
-Prepared = tuple[wire.Command, Known | Exception]
+Prepared = tuple[messages.Command, Known | Exception]
 
 logger = logging.getLogger(__name__)
 
 
-def main(load: Callable[[wire.Load, BinaryIO], Any]) -> int:
+def main(load: Callable[[messages.Load, BinaryIO], Any]) -> int:
     """`load` makes the engine and says that it is loaded; engines of other kinds bring their own."""
     reports = own_standard_output()
-    commands: queue.SimpleQueue[wire.Command | None] = queue.SimpleQueue()
+    commands: queue.SimpleQueue[messages.Command | None] = queue.SimpleQueue()
     threading.Thread(target=listen, args=(sys.stdin.buffer, commands), daemon=True).start()
     try:
-        engine = load(wire.Load(**json.loads(sys.argv[1])), reports)
+        engine = load(messages.Load(**json.loads(sys.argv[1])), reports)
     except SwarmError as problem:
-        send(reports, [wire.LoadFailed(type(problem).__name__, problem.message)])
+        send(reports, [messages.LoadFailed(type(problem).__name__, problem.message)])
         return 1
     prepared: queue.SimpleQueue[Prepared | None] = queue.SimpleQueue()
     threading.Thread(target=sort, args=(engine, commands, prepared), daemon=True).start()
@@ -62,11 +62,11 @@ def own_standard_output() -> BinaryIO:
     return private
 
 
-def listen(source: BinaryIO, commands: queue.SimpleQueue[wire.Command | None]) -> None:
+def listen(source: BinaryIO, commands: queue.SimpleQueue[messages.Command | None]) -> None:
     """Until the input closes, which means that the daemon is gone: then nothing that happens here may outlive it for long."""
     for line in source:
         try:
-            commands.put(wire.decode_command(line))
+            commands.put(messages.decode_command(line))
         except ValueError as problem:
             logger.error("An order that nobody understands: %s", problem)
     commands.put(None)
@@ -75,39 +75,39 @@ def listen(source: BinaryIO, commands: queue.SimpleQueue[wire.Command | None]) -
 
 
 def sort(
-    engine: Any, commands: queue.SimpleQueue[wire.Command | None], prepared: queue.SimpleQueue[Prepared | None]
+    engine: Any, commands: queue.SimpleQueue[messages.Command | None], prepared: queue.SimpleQueue[Prepared | None]
 ) -> None:
     """What takes long is done beside the steps: a long text is tokens after a second or two. What makes a grammar has a thread of
     its own, so that nobody else waits for it."""
-    slow: queue.SimpleQueue[wire.Command | None] = queue.SimpleQueue()
+    slow: queue.SimpleQueue[messages.Command | None] = queue.SimpleQueue()
     threading.Thread(target=prepare, args=(engine, slow, prepared), daemon=True).start()
     bound = set[int]()  # jobs that went there: what is said of them later must come later
     while (command := commands.get()) is not None:
-        if isinstance(command, wire.Generate) and command.schema:
+        if isinstance(command, messages.Generate) and command.schema:
             bound.add(command.job)
-        if isinstance(command, wire.Generate | wire.Cancel) and command.job in bound:
+        if isinstance(command, messages.Generate | messages.Cancel) and command.job in bound:
             slow.put(command)
         else:
             prepared.put(ready(engine, command))
-        if isinstance(command, wire.Cancel):
+        if isinstance(command, messages.Cancel):
             bound.discard(command.job)
     prepared.put(None)
 
 
 def prepare(
-    engine: Any, commands: queue.SimpleQueue[wire.Command | None], prepared: queue.SimpleQueue[Prepared | None]
+    engine: Any, commands: queue.SimpleQueue[messages.Command | None], prepared: queue.SimpleQueue[Prepared | None]
 ) -> None:
     while (command := commands.get()) is not None:
         prepared.put(ready(engine, command))
 
 
-def ready(engine: Any, command: wire.Command) -> Prepared:
+def ready(engine: Any, command: messages.Command) -> Prepared:
     """A command with all that can be known before it is carried out; or with what went wrong, which is told where all failures
     are."""
     try:
-        if isinstance(command, wire.Pool):
+        if isinstance(command, messages.Pool):
             return command, Known(engine.model.tokenize(command.text))
-        if not isinstance(command, wire.Generate):
+        if not isinstance(command, messages.Generate):
             return command, Known([])
         grammar = engine.constraints(command.schema) if command.schema and hasattr(engine, "constraints") else None
         return command, Known(engine.model.tokenize(command.text), grammar)
@@ -115,13 +115,13 @@ def ready(engine: Any, command: wire.Command) -> Prepared:
         return command, problem
 
 
-def send(reports: BinaryIO, messages: list[wire.Report]) -> None:
+def send(reports: BinaryIO, messages: list[messages.Report]) -> None:
     if messages:
-        reports.write(b"".join(wire.encode(message) for message in messages))
+        reports.write(b"".join(messages.encode(message) for message in messages))
         reports.flush()
 
 
-def load(wish: wire.Load, reports: BinaryIO) -> Engine:
+def load(wish: messages.Load, reports: BinaryIO) -> Engine:
     from local_swarm.backends.llamacpp import library
     from local_swarm.backends.llamacpp.engine import Engine
     from local_swarm.backends.llamacpp.tuning import threads_for
@@ -136,21 +136,21 @@ def load(wish: wire.Load, reports: BinaryIO) -> Engine:
     engine = Engine(model, memory, wish.context, wish.answer_tokens, wish.shelf_bytes, wish.longest_draft)
     engine.warm_up()
     engine.constraints.begin()
-    send(reports, [wire.Loaded(
+    send(reports, [messages.Loaded(
         wish.context, wish.answer_tokens, model.parameters, model.special_text("bos"), model.special_text("eos"), model.on_gpu,
         note, model.fill,
     )])  # fmt: skip
     return engine
 
 
-def weights_bytes(wish: wire.Load) -> int:
+def weights_bytes(wish: messages.Load) -> int:
     """They are mapped from the file, and copied where kernels want them in another order."""
     path = Path(wish.path)
     parts = path.parent.glob(f"{path.stem.partition('-of-')[0][:-6]}*") if "-of-" in path.stem else [path]
     return sum(part.stat().st_size for part in parts if part.exists())
 
 
-def opened(wish: wire.Load) -> tuple[Model, Context, str | None]:
+def opened(wish: messages.Load) -> tuple[Model, Context, str | None]:
     """The model and its memory, on the processor where the graphics card cannot take them, and what to tell the user."""
     from local_swarm.backends.llamacpp.library import Context, Model
 
@@ -189,38 +189,38 @@ def serve(engine: Engine, orders: queue.SimpleQueue[Prepared | None], reports: B
             send(reports, [engine.beat()])
 
 
-def obey(engine: Engine, command: wire.Command, known: Known | Exception, reports: BinaryIO) -> None:
+def obey(engine: Engine, command: messages.Command, known: Known | Exception, reports: BinaryIO) -> None:
     """An exception is told as this job's failure: whatever one order holds, the others are not touched."""
     try:
         if isinstance(known, Exception):
             raise known
         carry_out(engine, command, known, reports)
     except Exception as problem:  # the edge of the engine
-        number = 0 if isinstance(command, wire.Forget) else command.job
-        unfit = isinstance(known, ValueError) and isinstance(command, wire.Generate) and command.schema
-        send(reports, [wire.JobInvalid(number, str(problem)) if unfit else failed(number, problem)])
+        number = 0 if isinstance(command, messages.Forget) else command.job
+        unfit = isinstance(known, ValueError) and isinstance(command, messages.Generate) and command.schema
+        send(reports, [messages.JobInvalid(number, str(problem)) if unfit else failed(number, problem)])
 
 
-def carry_out(engine: Engine, command: wire.Command, known: Known, reports: BinaryIO) -> None:
-    if isinstance(command, wire.Generate):
+def carry_out(engine: Engine, command: messages.Command, known: Known, reports: BinaryIO) -> None:
+    if isinstance(command, messages.Generate):
         send(reports, [engine.submit(command, known)])
-    elif isinstance(command, wire.Cancel):
+    elif isinstance(command, messages.Cancel):
         engine.cancel(command)
-    elif isinstance(command, wire.Pool):
+    elif isinstance(command, messages.Pool):
         send(reports, [pooled(engine, command, known.tokens)])
     else:
         engine.forget()
 
 
-def pooled(engine: Any, command: wire.Pool, tokens: list[int]) -> wire.Report:
+def pooled(engine: Any, command: messages.Pool, tokens: list[int]) -> messages.Report:
     """A text's vector, between two steps. Daemons ask for one at a time, so that answers go on in between. Whether an engine has
     a pool is its own business; vLLM's has none."""
     pool = engine.pool
     if pool is None:
-        return wire.JobInvalid(command.job, "This engine makes no vectors.")
+        return messages.JobInvalid(command.job, "This engine makes no vectors.")
     if len(tokens) > pool.room:
-        return wire.JobRefused(command.job, len(tokens), pool.room)
-    return wire.Pooled(command.job, pool.vector(tokens), len(tokens))
+        return messages.JobRefused(command.job, len(tokens), pool.room)
+    return messages.Pooled(command.job, pool.vector(tokens), len(tokens))
 
 
 if __name__ == "__main__":

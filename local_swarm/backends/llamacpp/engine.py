@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 
-from local_swarm.backends import wire
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
 from local_swarm.backends.llamacpp.draft import Draft, Lookup, Trust, values_of, worth
 from local_swarm.backends.llamacpp.drawer import Drawer
@@ -19,8 +18,9 @@ from local_swarm.backends.llamacpp.library import Batch, Context, Model, Pool, W
 from local_swarm.backends.llamacpp.pace import Pace, Share
 from local_swarm.backends.llamacpp.prefixes import common
 from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, divide
-from local_swarm.backends.llamacpp.text import Tail
+from local_swarm.backends.process import messages
 from local_swarm.backends.process.failures import Known, told
+from local_swarm.backends.process.stop_strings import Tail
 from local_swarm.backends.sampling import Draw, Scores
 from local_swarm.types import FinishReason
 
@@ -90,9 +90,9 @@ class Engine:
         """Cells that may lie idle while others work."""
         return int(IDLE_SHARE * self.model.cells_worth)
 
-    def beat(self) -> wire.Beat:
+    def beat(self) -> messages.Beat:
         jobs = len(self.waiting) + len(self.reading) + len(self.writing)
-        return wire.Beat(self.steps, jobs, self.cache.cells_used, len(self.cache.unused), self.written)
+        return messages.Beat(self.steps, jobs, self.cache.cells_used, len(self.cache.unused), self.written)
 
     def warm_up(self) -> None:
         """Read a piece of prompt: the first request shall not pay for lazily made graphs and cold weights, and a build that does
@@ -113,21 +113,21 @@ class Engine:
 
     # -- orders
 
-    def submit(self, order: wire.Generate, known: Known | None = None) -> wire.Report:
+    def submit(self, order: messages.Generate, known: Known | None = None) -> messages.Report:
         """Take a job, or say why not. `known`: what has been found out of it already."""
         tokens = known.tokens if known else self.model.tokenize(order.text)
         seats = len(order.seeds)
         room = self.context - len(tokens)
         if room < 1 or not tokens:
-            return wire.JobRefused(order.job, len(tokens), self.context)
+            return messages.JobRefused(order.job, len(tokens), self.context)
         if seats > self.memory.sequences or len(self.waiting) >= WAITING_LIMIT:
-            return wire.JobBusy(order.job, "The engine's queue is full.")
+            return messages.JobBusy(order.job, "The engine's queue is full.")
         limit = min(order.max_tokens or max(self.answer_tokens, 1), room)
         budget = max(1, min(limit, self.answer_tokens, (self.memory.cells - len(tokens)) // seats))
         try:
             grammar = known.grammar if known else self.constraints(order.schema) if order.schema else None
         except ValueError as problem:
-            return wire.JobInvalid(order.job, str(problem))
+            return messages.JobInvalid(order.job, str(problem))
         bias = {int(token): weight for token, weight in order.bias}
         draws = [
             Draw(temperature, seed, bias=bias, **order.sampling)  # type: ignore[arg-type]
@@ -138,9 +138,9 @@ class Engine:
             order.job, order.client, tokens, draws, order.stop, limit, budget, self.clock(), lookup, grammar, order.logprobs,
             frozenset(order.kept), [] if order.scored else None,
         ))  # fmt: skip
-        return wire.JobAccepted(order.job, len(tokens))
+        return messages.JobAccepted(order.job, len(tokens))
 
-    def cancel(self, order: wire.Cancel) -> None:
+    def cancel(self, order: messages.Cancel) -> None:
         """Forget a job or some of its seats; their sequences are free from the next step on."""
         for job in [*self.waiting, *self.reading, *self.writing]:
             if job.number == order.job:
@@ -152,7 +152,7 @@ class Engine:
 
     # -- a step
 
-    def step(self) -> list[wire.Report]:
+    def step(self) -> list[messages.Report]:
         """Admit, decode one batch, draw what follows. Returns what happened, in order."""
         self._admit()
         batch = self.memory.batch
@@ -176,13 +176,13 @@ class Engine:
         # Behind a prompt that is just being read a step is longer, whoever else computes.
         if rows == len(batch) and not self.reading and not self.model.on_gpu:
             self.governor.saw(rows, seconds, self.clock())
-        reports: list[wire.Report] = []
+        reports: list[messages.Report] = []
         for prompt in read:
             number = prompt.job.number
-            reports += told(number, self._read(prompt, scores), partial(self.cancel, wire.Cancel(number)))
+            reports += told(number, self._read(prompt, scores), partial(self.cancel, messages.Cancel(number)))
         for part in [one for one in written if one.branch.writers]:  # one's failure may have ended its job
             number = part.job.number
-            reports += told(number, self._write(part, scores), partial(self.cancel, wire.Cancel(number)))
+            reports += told(number, self._write(part, scores), partial(self.cancel, messages.Cancel(number)))
         return reports
 
     def _use_threads(self, reading: bool) -> None:
@@ -272,7 +272,7 @@ class Engine:
 
     # -- after a step
 
-    def _read(self, part: Read, scores: Scores) -> Iterator[wire.Report]:
+    def _read(self, part: Read, scores: Scores) -> Iterator[messages.Report]:
         """A piece of prompt is in memory. When it was the last, draw each seat's first token."""
         job = part.job
         self.cache.extend(job.sequence, job.tokens[job.read : job.read + part.count])
@@ -285,7 +285,7 @@ class Engine:
         if not part.ends:
             return
         if job.scored is not None:
-            yield wire.Scored(job.number, job.scored)
+            yield messages.Scored(job.number, job.scored)
         self.reading.remove(job)
         self.writing.append(job)
         writers = [
@@ -297,7 +297,7 @@ class Engine:
         job.sequence, job.branches = -1, [branch]
         yield from self._go_on(job, branch, Draft(), (), scores[part.first + part.rows - 1 :])
 
-    def _write(self, part: Written, scores: Scores) -> Iterator[wire.Report]:
+    def _write(self, part: Written, scores: Scores) -> Iterator[messages.Report]:
         """What was pending and a draft are in memory: draw what follows."""
         branch, tried = part.branch, part.draft.tokens[: part.tried]
         self.cache.extend(branch.sequence, (branch.first.pending, *tried))
@@ -305,7 +305,7 @@ class Engine:
 
     def _go_on(
         self, job: Job, branch: Branch, draft: Draft, tried: Sequence[int], scores: Scores
-    ) -> Iterator[wire.Report]:
+    ) -> Iterator[messages.Report]:
         """Each seat draws what follows the last token before the draft, and on for as long as its draws agree with it."""
         drawn = self.drawer.along(job, branch.writers, tried, scores)
         for _, said in drawn:
@@ -328,7 +328,7 @@ class Engine:
             job.branches.append(Branch(self.cache.branch(branch.sequence, known + len(way)), writers))
         self.cache.trim(branch.sequence, known + len(kept))
 
-    def _say(self, job: Job, writer: Writer, drawn: Sequence[Drawn]) -> Iterator[wire.Report]:
+    def _say(self, job: Job, writer: Writer, drawn: Sequence[Drawn]) -> Iterator[messages.Report]:
         """Tokens were drawn: hand on what may be shown of their text, and see whether the answer ends with them."""
         shown, finish, facts = "", None, list[TokenFacts]()
         for one in drawn:
@@ -344,10 +344,10 @@ class Engine:
                 shown += writer.tail.close()
                 break
         if shown or facts:
-            yield wire.SeatText(job.number, writer.seat, shown, facts)
+            yield messages.SeatText(job.number, writer.seat, shown, facts)
         if finish:
             seconds = self.clock() - job.came
-            yield wire.SeatDone(
+            yield messages.SeatDone(
                 job.number, writer.seat, finish, writer.written, writer.logprob_sum, seconds, job.reused
             )
             self._leave(job, writer)
@@ -390,11 +390,11 @@ class Engine:
         if self.writing:
             self.cache.tidy(self.most_idle)
 
-    def _shed(self) -> list[wire.Report]:
+    def _shed(self) -> list[messages.Report]:
         """llama.cpp finds no cells where the books say there are: let idle ones go, or the youngest job, and try again."""
         if self.cache.idle:
             self.cache.make_room(self.memory.cells, 0)
             return []
         youngest = max([*self.reading, *self.writing], key=lambda job: job.came)
-        self.cancel(wire.Cancel(youngest.number))
-        return [wire.JobBusy(youngest.number, "The engine ran out of cache memory.")]
+        self.cancel(messages.Cancel(youngest.number))
+        return [messages.JobBusy(youngest.number, "The engine ran out of cache memory.")]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from local_swarm.backends.constraint import Constraint
 from local_swarm.backends.llamacpp.draft import Draft, Lookup
-from local_swarm.backends.llamacpp.text import Tail
+from local_swarm.backends.process.stop_strings import Tail
 from local_swarm.backends.sampling import Draw
 
 TokenFacts = tuple[str, float | None, list[tuple[str, float]]]  # as in `wire.Scores`

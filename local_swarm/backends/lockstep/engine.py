@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from local_swarm.backends import wire
 from local_swarm.backends.constraint import Constraint
-from local_swarm.backends.llamacpp.text import Tail
 from local_swarm.backends.lockstep.network import Memory, Network
 from local_swarm.backends.lockstep.shelf import Shelf
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
+from local_swarm.backends.process import messages
 from local_swarm.backends.process.failures import Known, told
+from local_swarm.backends.process.stop_strings import Tail
 from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, pick
 from local_swarm.types import FinishReason
 
-TokenFacts = tuple[str, float | None, list[tuple[str, float]]]  # as in `wire.SeatText`
+TokenFacts = tuple[str, float | None, list[tuple[str, float]]]  # as in `messages.SeatText`
 
 WAITING_LIMIT = 256  # jobs; beyond it clients are told to come back
 
@@ -43,7 +43,7 @@ class Writer:
 class Job:
     """A prompt with its seats. Once its memory is `forked` the writers stand in the order of its rows; before, it has one."""
 
-    order: wire.Generate
+    order: messages.Generate
     tokens: list[int]
     limit: int
     came: float
@@ -68,7 +68,7 @@ class Engine:
         self,
         network: Network,
         vocabulary: Vocabulary,
-        wish: wire.Load,
+        wish: messages.Load,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.network, self.model, self.clock = network, vocabulary, clock
@@ -96,9 +96,9 @@ class Engine:
         """What makes vectors of texts."""
         return self.network
 
-    def beat(self) -> wire.Beat:
+    def beat(self) -> messages.Beat:
         jobs, used = len(self.waiting) + len(self.at_work), sum(job.cells for job in self.at_work) + self.shelf.used
-        return wire.Beat(self.steps, jobs, used, self.sequences - self._rows(), self.written)
+        return messages.Beat(self.steps, jobs, used, self.sequences - self._rows(), self.written)
 
     def forget(self) -> None:
         self.shelf.forget()
@@ -111,22 +111,22 @@ class Engine:
 
     # -- orders
 
-    def submit(self, order: wire.Generate, known: Known | None = None) -> wire.Report:
+    def submit(self, order: messages.Generate, known: Known | None = None) -> messages.Report:
         """Take a job, or say why not. `known`: what has been found out of it already."""
         tokens, seats = known.tokens if known else self.model.tokenize(order.text), len(order.seeds)
         room = self.context - len(tokens)
         if room < 1 or not tokens:
-            return wire.JobRefused(order.job, len(tokens), self.context)
+            return messages.JobRefused(order.job, len(tokens), self.context)
         if seats > self.sequences or len(self.waiting) >= WAITING_LIMIT:
-            return wire.JobBusy(order.job, "The engine's queue is full.")
+            return messages.JobBusy(order.job, "The engine's queue is full.")
         limit = min(order.max_tokens or self.answer_tokens, room, self.cells // seats - len(tokens))
         if limit < 1:
             most = self.cells // (len(tokens) + 1)
-            return wire.JobBusy(order.job, f"So long a prompt leaves room for {most} voices, not {seats}.")
+            return messages.JobBusy(order.job, f"So long a prompt leaves room for {most} voices, not {seats}.")
         try:
             rule = known.grammar if known else self.constraints(order.schema) if order.schema else None
         except ValueError as problem:
-            return wire.JobInvalid(order.job, str(problem))
+            return messages.JobInvalid(order.job, str(problem))
         bias = {int(token): weight for token, weight in order.bias}
         writers = [
             Writer(
@@ -138,9 +138,9 @@ class Engine:
             for seat, (warmth, seed) in enumerate(zip(order.temperatures, order.seeds, strict=True))
         ]
         self.waiting.append(Job(order, tokens, limit, self.clock(), writers))
-        return wire.JobAccepted(order.job, len(tokens))
+        return messages.JobAccepted(order.job, len(tokens))
 
-    def cancel(self, order: wire.Cancel) -> None:
+    def cancel(self, order: messages.Cancel) -> None:
         """Free what the seats of a job hold; unknown jobs and seats are ignored, since they may just have ended."""
         for place in (self.waiting, self.reading, self.writing):
             for job in [one for one in place if one.order.job == order.job]:
@@ -151,10 +151,10 @@ class Engine:
 
     # -- the work
 
-    def step(self) -> list[wire.Report]:
+    def step(self) -> list[messages.Report]:
         """Let one prompt be read a piece further, and every job write a token for each seat."""
         self._admit()
-        reports: list[wire.Report] = []
+        reports: list[messages.Report] = []
         for job in self.writing:
             self.steps += 1
             reports += told(job.order.job, self._go_on(job), partial(self._leave, job, job.writers))
@@ -166,7 +166,7 @@ class Engine:
         self.writing = [job for job in self.writing if job.writers]
         return reports
 
-    def _go_on(self, job: Job) -> Iterator[wire.Report]:
+    def _go_on(self, job: Job) -> Iterator[messages.Report]:
         yield from self._write(job, self.network.step(job.memory, [writer.pending for writer in job.writers]))
 
     def _rows(self) -> int:
@@ -192,7 +192,7 @@ class Engine:
             job.reused = job.read
             self.reading.append(job)
 
-    def _read(self, job: Job) -> Iterator[wire.Report]:
+    def _read(self, job: Job) -> Iterator[messages.Report]:
         """A piece of the prompt. Its last token is read by itself, so that what came before can be kept for others."""
         last = len(job.tokens) - 1
         if job.read < last:
@@ -205,7 +205,7 @@ class Engine:
             if upto < last:
                 return
         if job.order.scored:
-            yield wire.Scored(job.order.job, [(self.model.text(job.tokens[0]), None, []), *job.scored])
+            yield messages.Scored(job.order.job, [(self.model.text(job.tokens[0]), None, []), *job.scored])
         self.shelf.put(job.tokens[:last], job.memory)
         scores = self.network.step(job.memory, job.tokens[last:])
         job.read += 1
@@ -223,7 +223,7 @@ class Engine:
         top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row, count)]
         return self.model.text(token), self.logprobs.of(row, token), top
 
-    def _write(self, job: Job, scores: Scores) -> Iterator[wire.Report]:
+    def _write(self, job: Job, scores: Scores) -> Iterator[messages.Report]:
         """Draw every seat's next token and say what it adds; those who end with it leave."""
         done = []
         for writer, row in zip(job.writers, scores, strict=True):
@@ -246,7 +246,7 @@ class Engine:
             writer.constraint.accept(token)
         return token
 
-    def _say(self, job: Job, writer: Writer, row: Scores) -> Iterator[wire.Report]:
+    def _say(self, job: Job, writer: Writer, row: Scores) -> Iterator[messages.Report]:
         """What the new token lets be shown, and what is told of it where that is wanted."""
         token, shown, facts = writer.pending, "", list[TokenFacts]()
         if not self.model.ends(token):
@@ -256,16 +256,16 @@ class Engine:
         if self._finish(job, writer):
             shown += writer.tail.close()
         if shown or facts:
-            yield wire.SeatText(job.order.job, writer.seat, shown, facts)
+            yield messages.SeatText(job.order.job, writer.seat, shown, facts)
 
     def _finish(self, job: Job, writer: Writer) -> FinishReason | None:
         if self.model.ends(writer.pending) or writer.tail.stopped:
             return "stop"
         return "length" if len(writer.tokens) >= job.limit else None
 
-    def _done(self, job: Job, writer: Writer, finish: FinishReason) -> wire.Report:
+    def _done(self, job: Job, writer: Writer, finish: FinishReason) -> messages.Report:
         seconds, written = self.clock() - job.came, len(writer.tokens)
-        return wire.SeatDone(job.order.job, writer.seat, finish, written, writer.logprob_sum, seconds, job.reused)
+        return messages.SeatDone(job.order.job, writer.seat, finish, written, writer.logprob_sum, seconds, job.reused)
 
     def _leave(self, job: Job, gone: list[Writer]) -> None:
         """Seats are done: their rows are freed."""

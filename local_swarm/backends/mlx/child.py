@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from local_swarm.backends import wire
 from local_swarm.backends.llamacpp.child import main, send
 from local_swarm.backends.lockstep.engine import Engine
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
+from local_swarm.backends.process import messages
 
 
-def load(wish: wire.Load, reports: BinaryIO) -> Engine:
+def load(wish: messages.Load, reports: BinaryIO) -> Engine:
     from local_swarm.backends.mlx.network import Mlx, hold_in_memory
 
     hold_in_memory()
@@ -25,7 +25,7 @@ def load(wish: wire.Load, reports: BinaryIO) -> Engine:
     engine = Engine(network, vocabulary, wish)
     engine.warm_up()
     note = None if network.on_gpu else "MLX computes on the processor here, which is slow."
-    send(reports, [wire.Loaded(
+    send(reports, [messages.Loaded(
         wish.context, wish.answer_tokens, network.parameters, vocabulary.bos, vocabulary.eos, network.on_gpu, note,
     )])  # fmt: skip
     return engine

@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from local_swarm.backends import wire
 from local_swarm.backends.base import Facts, Seat, State
 from local_swarm.backends.openai_compatible.find import first
 from local_swarm.backends.openai_compatible.messages import Said, estimated_tokens, refusal, request, usages
 from local_swarm.backends.openai_compatible.probe import Found, asked, bounded, look
+from local_swarm.backends.process import messages
 from local_swarm.errors import BadRequest, EngineLost, Forbidden, Starting, SwarmError, WrongUse
 from local_swarm.intake import mended
 from local_swarm.paths import offline
@@ -87,7 +87,7 @@ class OpenAICompatible:
     """A `Backend`. The server's process and its steps are its own business."""
 
     pid: int | None = None
-    beat: wire.Beat | None = None
+    beat: messages.Beat | None = None
 
     def __init__(self, server: Server, care: Care | None = None) -> None:
         self.server, self.care = server, care or Care()

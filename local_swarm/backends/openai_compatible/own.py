@@ -17,10 +17,10 @@ import aiohttp
 import psutil
 
 from local_swarm.backends.base import Facts
-from local_swarm.backends.host import Host
 from local_swarm.backends.openai_compatible.backend import Care, OpenAICompatible, Server
 from local_swarm.backends.openai_compatible.probe import Found
-from local_swarm.backends.wire import Load
+from local_swarm.backends.process.messages import Load
+from local_swarm.backends.process.supervisor import Host
 from local_swarm.errors import BadModelFile, EngineLost, SwarmError
 from local_swarm.models.shape import PIECE, fused
 

@@ -10,45 +10,45 @@ from dataclasses import replace
 from typing import Any
 
 from local_swarm import errors
-from local_swarm.backends import wire
 from local_swarm.backends.base import Seat
+from local_swarm.backends.process import messages
 from local_swarm.chat.turn import Settled, Turn
 from local_swarm.types import Candidate, Prompt, TokenLogprob, Usage
 
 logger = logging.getLogger(__name__)
 
 
-def refusal(report: wire.Report) -> errors.SwarmError:
-    if isinstance(report, wire.JobRefused):
+def refusal(report: messages.Report) -> errors.SwarmError:
+    if isinstance(report, messages.JobRefused):
         return errors.ContextExceeded(report.prompt_tokens, report.context)
-    if isinstance(report, wire.JobInvalid):
+    if isinstance(report, messages.JobInvalid):
         return errors.SchemaUnfit(report.message)
-    if isinstance(report, wire.JobBusy):
+    if isinstance(report, messages.JobBusy):
         return errors.Busy(report.message, retry_after_s=2)
-    if isinstance(report, wire.JobFailed):
+    if isinstance(report, messages.JobFailed):
         logger.error("The engine failed on one request: %s", report.message)
         return errors.EngineFailed("The engine failed on this request; its log says why.")
     return errors.EngineLost("The engine answered out of turn.")
 
 
-def order(number: int, asked: Turn, seats: Sequence[Seat], schema: str | None) -> wire.Generate:
+def order(number: int, asked: Turn, seats: Sequence[Seat], schema: str | None) -> messages.Generate:
     prompt, sampling = asked.prompt, asked.prompt.sampling
     names = ("top_k", "top_p", "min_p", "repeat_penalty", "frequency_penalty", "presence_penalty")
     given = {name: getattr(sampling, name) for name in names if getattr(sampling, name) is not None}
     temperatures, seeds = [seat.temperature for seat in seats], [seat.seed for seat in seats]
-    return wire.Generate(
+    return messages.Generate(
         number, prompt.session or "", asked.text, temperatures, seeds, sampling.max_tokens, list(sampling.stop), given,
         list(sampling.bias), sampling.logprobs, schema, asked.kept, prompt.scored,
     )  # fmt: skip
 
 
-def fingerprint(asked: wire.Generate | wire.Pool) -> str:
+def fingerprint(asked: messages.Generate | messages.Pool) -> str:
     """Equal for equal orders, whoever gives them and with whatever luck."""
-    if isinstance(asked, wire.Pool):
-        told: wire.Command = replace(asked, job=0)
+    if isinstance(asked, messages.Pool):
+        told: messages.Command = replace(asked, job=0)
     else:
         told = replace(asked, job=0, client="", seeds=[0] * len(asked.seeds))
-    return hashlib.sha256(wire.encode(told)).hexdigest()
+    return hashlib.sha256(messages.encode(told)).hexdigest()
 
 
 def to_fill(prompt: Prompt, marks: Sequence[str] | None) -> Prompt:
@@ -64,7 +64,7 @@ def to_fill(prompt: Prompt, marks: Sequence[str] | None) -> Prompt:
 
 
 def candidate(
-    report: wire.SeatDone,
+    report: messages.SeatDone,
     seat: Seat,
     said: Settled,
     prompt_tokens: int,
@@ -97,7 +97,7 @@ def without_start(tokens: Sequence[Any], asked: Turn) -> tuple[TokenLogprob, ...
 
 
 def token_logprob(sent: Sequence[Any]) -> TokenLogprob:
-    """As `wire.SeatText` carries it."""
+    """As `messages.SeatText` carries it."""
     text, logprob, top = sent
     return TokenLogprob(text, logprob, tuple((other, nats) for other, nats in top))
 

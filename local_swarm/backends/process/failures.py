@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from local_swarm.backends import wire
 from local_swarm.backends.constraint import Constraint, ConstraintBroken
+from local_swarm.backends.process import messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +21,18 @@ class Known:
 logger = logging.getLogger(__name__)
 
 
-def told(number: int, reports: Iterable[wire.Report], drop: Callable[[], None]) -> Iterator[wire.Report]:
+def told(number: int, reports: Iterable[messages.Report], drop: Callable[[], None]) -> Iterator[messages.Report]:
     """An exception ends this job alone: `drop` frees what it holds."""
     try:
         yield from reports
     except ConstraintBroken as problem:
         drop()
-        yield wire.JobInvalid(number, str(problem))
+        yield messages.JobInvalid(number, str(problem))
     except Exception as problem:  # the edge of the engine
         drop()
         yield failed(number, problem)
 
 
-def failed(number: int, problem: Exception) -> wire.JobFailed:
+def failed(number: int, problem: Exception) -> messages.JobFailed:
     logger.error("Job %d failed.", number, exc_info=problem)
-    return wire.JobFailed(number, f"{type(problem).__name__}: {problem}"[:300])
+    return messages.JobFailed(number, f"{type(problem).__name__}: {problem}"[:300])

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from local_swarm.backends import wire
 from local_swarm.backends.llamacpp.child import main, send
 from local_swarm.backends.lockstep.engine import Engine
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
+from local_swarm.backends.process import messages
 
 
-def load(wish: wire.Load, reports: BinaryIO) -> Engine:
+def load(wish: messages.Load, reports: BinaryIO) -> Engine:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # what is to be fetched was fetched by the daemon
     import torch
 
@@ -31,7 +31,7 @@ def load(wish: wire.Load, reports: BinaryIO) -> Engine:
     )  # fmt: skip
     engine = Engine(network, vocabulary, wish)
     engine.warm_up()
-    send(reports, [wire.Loaded(
+    send(reports, [messages.Loaded(
         wish.context, wish.answer_tokens, network.parameters, vocabulary.bos, vocabulary.eos, network.on_gpu,
     )])  # fmt: skip
     return engine

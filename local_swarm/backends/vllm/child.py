@@ -10,16 +10,16 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from local_swarm.backends import wire
 from local_swarm.backends.llamacpp.child import main, send
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
+from local_swarm.backends.process import messages
 from local_swarm.backends.vllm.engine import Engine
 from local_swarm.errors import BadModelFile
 
 NAMES = {"repeat_penalty": "repetition_penalty"}  # ours to vLLM's, where they differ
 
 
-def load(wish: wire.Load, reports: BinaryIO) -> Engine:
+def load(wish: messages.Load, reports: BinaryIO) -> Engine:
     from vllm import EngineArgs, LLMEngine
 
     folder, options = Path(wish.path), wish.options
@@ -34,11 +34,11 @@ def load(wish: wire.Load, reports: BinaryIO) -> Engine:
         )  # fmt: skip
     except (ValueError, RuntimeError, OSError) as problem:
         raise BadModelFile(f"vLLM cannot load {folder}: {' '.join(str(problem).split())[:300]}") from problem
-    send(reports, [wire.Loaded(wish.context, wish.answer_tokens, 0, vocabulary.bos, vocabulary.eos, True)])
+    send(reports, [messages.Loaded(wish.context, wish.answer_tokens, 0, vocabulary.bos, vocabulary.eos, True)])
     return Engine(lower, vocabulary, wish.context, wish.answer_tokens, sampling)
 
 
-def sampling(order: wire.Generate, seat: int, limit: int) -> Any:
+def sampling(order: messages.Generate, seat: int, limit: int) -> Any:
     """vLLM's parameters for one seat. Raises ValueError for a schema it does not take."""
     from vllm import SamplingParams
     from vllm.sampling_params import StructuredOutputsParams

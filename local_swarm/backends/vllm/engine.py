@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local_swarm.backends import wire
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
+from local_swarm.backends.process import messages
 from local_swarm.backends.process.failures import Known
 from local_swarm.types import FinishReason
 
@@ -23,7 +23,7 @@ FINISHES: Mapping[str, FinishReason] = {"length": "length"}  # all others are a 
 class Open:
     """A seat in the works: how much of its text has been told."""
 
-    order: wire.Generate
+    order: messages.Generate
     seat: int
     came: float
     told: int = 0
@@ -38,7 +38,7 @@ class Engine:
     model: Vocabulary
     context: int
     answer_tokens: int
-    sampling: Callable[[wire.Generate, int, int], Any]
+    sampling: Callable[[messages.Generate, int, int], Any]
     clock: Callable[[], float] = time.monotonic
     steps: int = 0
     written: int = 0
@@ -49,31 +49,31 @@ class Engine:
     def idle(self) -> bool:
         return not self.open
 
-    def beat(self) -> wire.Beat:
-        return wire.Beat(self.steps, len({one.order.job for one in self.open.values()}), 0, 0, self.written)
+    def beat(self) -> messages.Beat:
+        return messages.Beat(self.steps, len({one.order.job for one in self.open.values()}), 0, 0, self.written)
 
     def forget(self) -> None:
         """vLLM lets go of old prefixes by itself; here all of them."""
         self.lower.reset_prefix_cache()
 
-    def submit(self, order: wire.Generate, known: Known | None = None) -> wire.Report:
+    def submit(self, order: messages.Generate, known: Known | None = None) -> messages.Report:
         """Take a job, or say why not. `known`: what has been found out of it already."""
         tokens = known.tokens if known else self.model.tokenize(order.text)
         room = self.context - len(tokens)
         if room < 1 or not tokens:
-            return wire.JobRefused(order.job, len(tokens), self.context)
+            return messages.JobRefused(order.job, len(tokens), self.context)
         limit = min(order.max_tokens or self.answer_tokens, room)
         for seat in range(len(order.seeds)):
             try:
                 wish = self.sampling(order, seat, limit)
             except ValueError as problem:
-                return wire.JobInvalid(order.job, str(problem))
+                return messages.JobInvalid(order.job, str(problem))
             name = f"{order.job}-{seat}"
             self.open[name] = Open(order, seat, self.clock())
             self.lower.add_request(name, {"prompt_token_ids": tokens}, wish)
-        return wire.JobAccepted(order.job, len(tokens))
+        return messages.JobAccepted(order.job, len(tokens))
 
-    def cancel(self, order: wire.Cancel) -> None:
+    def cancel(self, order: messages.Cancel) -> None:
         gone = [
             name
             for name, one in self.open.items()
@@ -84,13 +84,13 @@ class Engine:
         for name in gone:
             del self.open[name]
 
-    def step(self) -> list[wire.Report]:
+    def step(self) -> list[messages.Report]:
         if self.idle:
             return []
         self.steps += 1
         return [report for output in self.lower.step() for report in self._reports(output)]
 
-    def _reports(self, output: Any) -> Iterator[wire.Report]:
+    def _reports(self, output: Any) -> Iterator[messages.Report]:
         """What a request's output, which holds its whole text so far, adds."""
         one = self.open.get(output.request_id)
         if one is None:
@@ -101,11 +101,11 @@ class Engine:
         one.told, one.tokens = len(said.text), len(said.token_ids)
         self.written += len(ids)
         if text or facts:
-            yield wire.SeatText(one.order.job, one.seat, text, facts)
+            yield messages.SeatText(one.order.job, one.seat, text, facts)
         if output.finished:
             del self.open[output.request_id]
             finish = FINISHES.get(said.finish_reason or "", "stop")
-            yield wire.SeatDone(
+            yield messages.SeatDone(
                 one.order.job, one.seat, finish, one.tokens, float(said.cumulative_logprob or 0.0), self.clock() - one.came,
                 output.num_cached_tokens or 0,
             )  # fmt: skip

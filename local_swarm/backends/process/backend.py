@@ -18,9 +18,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from local_swarm import errors
-from local_swarm.backends import wire
 from local_swarm.backends.base import Facts, Seat, State
-from local_swarm.backends.host import Host
+from local_swarm.backends.process import messages
 from local_swarm.backends.process.answers import (
     candidate,
     fingerprint,
@@ -31,6 +30,7 @@ from local_swarm.backends.process.answers import (
     without_start,
     written,
 )
+from local_swarm.backends.process.supervisor import Host
 from local_swarm.backends.process.suspects import Suspects
 from local_swarm.backends.process.watched import resident_bytes, stopped
 from local_swarm.chat.template import ChatTemplate
@@ -47,7 +47,7 @@ LOOK_S = 1.0  # between looks at the engine's memory
 
 logger = logging.getLogger(__name__)
 
-Inbox = asyncio.Queue[wire.Report | errors.SwarmError]
+Inbox = asyncio.Queue[messages.Report | errors.SwarmError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class LlamaCpp:
     given, children of its own."""
 
     def __init__(
-        self, wish: wire.Load, about: Description, care: Care | None = None, confined: Confined | None = None
+        self, wish: messages.Load, about: Description, care: Care | None = None, confined: Confined | None = None
     ) -> None:
         self.wish, self.about, self.care = wish, about, care or Care()
         own = ConfinedPool()
@@ -111,7 +111,7 @@ class LlamaCpp:
         self._numbers = itertools.count(1)
         self._keeper: asyncio.Task[None] | None = None
         self._heard, self._hung = 0.0, False
-        self.beat: wire.Beat | None = None
+        self.beat: messages.Beat | None = None
 
     @property
     def state(self) -> State:
@@ -138,7 +138,7 @@ class LlamaCpp:
             await self.close()
             raise errors.EngineLost(f"{self.about.model} did not load within {self.care.load_s:.0f} seconds.") from None
 
-    def reload(self, wish: wire.Load) -> None:
+    def reload(self, wish: messages.Load) -> None:
         """Before another `start`: load in another way than the one that failed."""
         self.wish, self._state, self._host = wish, "starting", self._new_host(wish)
 
@@ -149,7 +149,7 @@ class LlamaCpp:
 
     def forget(self) -> None:
         """Let go of everything that is remembered for later requests: memory is needed elsewhere."""
-        self._host.send(wire.Forget())
+        self._host.send(messages.Forget())
 
     async def close(self) -> None:
         self._state = "closed"
@@ -161,7 +161,7 @@ class LlamaCpp:
         if self._own:
             await self._own.close()
 
-    def _new_host(self, wish: wire.Load | None = None) -> Host:
+    def _new_host(self, wish: messages.Load | None = None) -> Host:
         return Host(f"local_swarm.backends.{self.about.engine}.child", [json.dumps(asdict(wish or self.wish))])
 
     async def _keep(self, loading: asyncio.Future[Facts]) -> None:
@@ -238,19 +238,19 @@ class LlamaCpp:
         """Hand out reports until the engine's output ends."""
         async for report in self._host.reports():
             self._heard = time.monotonic()
-            if isinstance(report, wire.Loaded):
+            if isinstance(report, messages.Loaded):
                 try:
                     await self._loaded(report, loading)
                 except errors.BadModelFile as problem:
                     self._failed(problem, loading)
-            elif isinstance(report, wire.LoadFailed):
+            elif isinstance(report, messages.LoadFailed):
                 self._failed(getattr(errors, report.error, errors.BadModelFile)(report.message), loading)
-            elif isinstance(report, wire.Beat):
+            elif isinstance(report, messages.Beat):
                 self.beat = report
             elif report.job in self._open:
                 self._open[report.job].inbox.put_nowait(report)
 
-    async def _loaded(self, report: wire.Loaded, loading: asyncio.Future[Facts]) -> None:
+    async def _loaded(self, report: messages.Loaded, loading: asyncio.Future[Facts]) -> None:
         about = self.about
         self._template = ChatTemplate(about.template, report.bos, report.eos)
         await self._template.check(self.confined)
@@ -321,27 +321,27 @@ class LlamaCpp:
             raise errors.SchemaUnfit(known["problem"])
         return known["schema"]
 
-    async def _work(self, asked: Turn, begun: wire.Generate, request: Open) -> AsyncGenerator[Event, None]:
+    async def _work(self, asked: Turn, begun: messages.Generate, request: Open) -> AsyncGenerator[Event, None]:
         seats, readers = request.seats, request.readers
         self._open[begun.job] = request
         self._host.send(begun)
         try:
             left = len(seats)
-            accepted: wire.JobAccepted | None = None
+            accepted: messages.JobAccepted | None = None
             while left:
                 report = await request.inbox.get()
                 if isinstance(report, errors.SwarmError):
                     raise report
-                if isinstance(report, wire.JobAccepted):
+                if isinstance(report, messages.JobAccepted):
                     accepted = report
                     yield Accepted(report.prompt_tokens)
-                elif isinstance(report, wire.Scored):
+                elif isinstance(report, messages.Scored):
                     request.scored = without_start(report.tokens, asked)
-                elif isinstance(report, wire.SeatText):
+                elif isinstance(report, messages.SeatText):
                     request.logprobs.setdefault(report.seat, []).extend(map(token_logprob, report.logprobs))
                     for piece in readers[report.seat].push(report.text):
                         yield Delta(seats[report.seat].voter, piece.text, piece.thought)
-                elif isinstance(report, wire.SeatDone) and accepted:
+                elif isinstance(report, messages.SeatDone) and accepted:
                     left -= 1
                     said = readers[report.seat].close()
                     for piece in said.last:
@@ -352,7 +352,7 @@ class LlamaCpp:
                     raise refusal(report)
         finally:
             del self._open[begun.job]
-            self._host.send(wire.Cancel(begun.job))
+            self._host.send(messages.Cancel(begun.job))
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """See `Backend`. One text at a time, so that answers in the works go on between them."""
@@ -360,7 +360,7 @@ class LlamaCpp:
         vectors, tokens = [], 0
         for text in texts:
             self._refuse_endless(len(text))
-            pool = wire.Pool(next(self._numbers), text)
+            pool = messages.Pool(next(self._numbers), text)
             request = Open((), (), fingerprint(pool))
             async with self._suspects.turn(request.fingerprint):
                 await self._back()
@@ -372,7 +372,7 @@ class LlamaCpp:
                     del self._open[pool.job]
                 if isinstance(report, errors.SwarmError):
                     raise report
-            if not isinstance(report, wire.Pooled):
+            if not isinstance(report, messages.Pooled):
                 raise refusal(report)
             vectors.append(report.vector)
             tokens += report.tokens

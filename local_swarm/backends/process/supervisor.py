@@ -13,7 +13,7 @@ import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from local_swarm.backends import wire
+from local_swarm.backends.process import messages
 from local_swarm.paths import SILENT
 
 LINE_LIMIT = 1 << 24  # bytes of one report: a long delta is some kilobytes
@@ -66,18 +66,18 @@ class Host:
             self.last_words.append(text)
             logger.debug("engine: %s", text)
 
-    def send(self, command: wire.Command) -> None:
+    def send(self, command: messages.Command) -> None:
         """Write a command; the pipe's buffer is the queue. A child that has just died gets nothing and no error is raised:
         its end shows in `reports`."""
         if self._process and self._process.stdin and not self._process.stdin.is_closing():
             with contextlib.suppress(ConnectionError, RuntimeError):
-                self._process.stdin.write(wire.encode(command))
+                self._process.stdin.write(messages.encode(command))
 
-    async def reports(self) -> AsyncIterator[wire.Report]:
+    async def reports(self) -> AsyncIterator[messages.Report]:
         """Reports until the child closes its output, which is until it ends."""
         assert self._process and self._process.stdout
         while line := await self._process.stdout.readline():
-            yield wire.decode_report(line)
+            yield messages.decode_report(line)
 
     async def ended(self) -> str:
         """Wait for the end; how it came, as words."""

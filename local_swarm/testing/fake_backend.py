@@ -13,8 +13,8 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from local_swarm.backends import wire
 from local_swarm.backends.base import Facts, Seat, State
+from local_swarm.backends.process import messages
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.turn import Reader, Settled, turn
 from local_swarm.confined.process import Unconfined
@@ -81,7 +81,7 @@ class Fake:
     """
 
     pid: int | None = None
-    beat: wire.Beat | None = None
+    beat: messages.Beat | None = None
 
     def __init__(
         self, script: Script = parrot, pace_s: float = 0.0, context: int = 1000, template: str | None = None
