@@ -189,7 +189,7 @@ async def test_an_engine_that_outgrows_its_plan_is_ended() -> None:
 def test_a_process_whose_daemon_is_gone_ends_soon_whatever_it_does() -> None:
     script = (
         "import queue, sys, threading, time\n"
-        "from local_swarm.backends.llamacpp.child import listen\n"
+        "from local_swarm.backends.process.child import listen\n"
         "threading.Thread(target=listen, args=(sys.stdin.buffer, queue.SimpleQueue()), daemon=True).start()\n"
         "print('up', flush=True)\n"
         "time.sleep(60)"

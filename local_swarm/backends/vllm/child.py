@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from local_swarm.backends.llamacpp.child import main, send
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
+from local_swarm.backends.process.child import main, send
 from local_swarm.backends.vllm.engine import Engine
 from local_swarm.errors import BadModelFile
 
