@@ -9,7 +9,7 @@ from rich.text import Text
 
 from local_swarm import __version__
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible
-from local_swarm.backends.openai_compatible.own import OwnServer
+from local_swarm.backends.openai_compatible.managed_server import OwnServer
 from local_swarm.config import Config
 from local_swarm.models.embedding import AUTO
 from local_swarm.node import Node

@@ -23,7 +23,7 @@ from local_swarm.api.server import Door, create_app, listen, serving
 from local_swarm.api.status import EngineStatus, Status, WorkerStatus
 from local_swarm.backends.base import Backend
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible
-from local_swarm.backends.openai_compatible.own import PROGRAM, OwnServer
+from local_swarm.backends.openai_compatible.managed_server import PROGRAM, OwnServer
 from local_swarm.backends.process.backend import Description, LlamaCpp
 from local_swarm.backends.process.messages import Load
 from local_swarm.backends.process.watched import resident_bytes

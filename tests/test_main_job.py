@@ -22,7 +22,7 @@ import openai
 import psutil
 import pytest
 
-from local_swarm.backends.openai_compatible.own import free_port
+from local_swarm.backends.openai_compatible.managed_server import free_port
 from local_swarm.models import starter
 
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")

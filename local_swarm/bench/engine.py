@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from local_swarm.backends.openai_compatible.own import free_port
+from local_swarm.backends.openai_compatible.managed_server import free_port
 from local_swarm.bench.chart import chart
 from local_swarm.bench.files import model_file
 from local_swarm.bench.rig import Order, letters

@@ -10,9 +10,9 @@ from statistics import median
 from typing import Any
 
 from local_swarm.backends.llamacpp import library
-from local_swarm.backends.llamacpp.drawer import Drawer
-from local_swarm.backends.llamacpp.job import Job, Writer
-from local_swarm.backends.llamacpp.pace import Pace
+from local_swarm.backends.llamacpp.request import Job, Writer
+from local_swarm.backends.llamacpp.sampler import Drawer
+from local_swarm.backends.llamacpp.step_cost import Pace
 from local_swarm.backends.process import messages
 from local_swarm.backends.sampling import Row
 from local_swarm.bench.rig import Bench, Order, letters

@@ -18,7 +18,7 @@ from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status
 from local_swarm.backends.base import Backend
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible, Server
-from local_swarm.backends.openai_compatible.own import PROGRAM, free_port
+from local_swarm.backends.openai_compatible.managed_server import PROGRAM, free_port
 from local_swarm.models import starter
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.similarity.embedding import Embedder

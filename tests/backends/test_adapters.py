@@ -99,7 +99,7 @@ def by_llamacpp(_folder: Path) -> Measure:
 
 def by_mlx(folder: Path) -> Measure:
     pytest.importorskip("mlx_lm", reason="mlx-lm is not installed; on Linux it is mlx-lm[cpu]")
-    from local_swarm.backends.mlx.network import Mlx
+    from local_swarm.backends.mlx.model import Mlx
 
     def measure(adapters: Sequence[tuple[str, float]]) -> Scores:
         network = Mlx(folder, [(Path(path), weight) for path, weight in adapters])
@@ -113,7 +113,7 @@ def by_mlx(folder: Path) -> Measure:
 
 def by_transformers(folder: Path) -> Measure:
     pytest.importorskip("peft", reason="peft is not installed")
-    from local_swarm.backends.transformers.network import Transformers
+    from local_swarm.backends.transformers.model import Transformers
 
     def measure(adapters: Sequence[tuple[str, float]]) -> Scores:
         network = Transformers(folder, "cpu", adapters=[(Path(path), weight) for path, weight in adapters])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local_swarm.backends.llamacpp.draft import MIXED, OFTEN, ONCE, PROMPT, Lookup, Trust, values_of, worth
+from local_swarm.backends.llamacpp.speculation import MIXED, OFTEN, ONCE, PROMPT, Lookup, Trust, values_of, worth
 
 
 def lookup(prompt: str, *answers: str) -> Lookup:

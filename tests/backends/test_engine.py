@@ -14,7 +14,7 @@ from local_swarm.models import starter
 
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 
-from local_swarm.backends.llamacpp import library, pace
+from local_swarm.backends.llamacpp import library, step_cost
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING
 from local_swarm.backends.llamacpp.engine import Engine
 
@@ -217,8 +217,8 @@ def test_a_long_prompt_does_not_stop_those_that_write(model: library.Model) -> N
         engine.step()
         stall = 0.0 if writer.written > before else stall + passed - at
         read += [engine.reading[0].read] if engine.reading else []
-        assert stall < 2 * pace.TURN * 0.01 + 1  # the clock is asked twice a step
-    assert read[-1] > 100 and writer.written > 2 * pace.BETWEEN
+        assert stall < 2 * step_cost.TURN * 0.01 + 1  # the clock is asked twice a step
+    assert read[-1] > 100 and writer.written > 2 * step_cost.BETWEEN
     run(engine)
     memory.close()
 

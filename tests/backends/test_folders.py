@@ -137,7 +137,7 @@ def test_what_is_no_model_folder_is_said(tmp_path: Path) -> None:
 
 def test_a_folder_that_wants_to_run_code_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("mlx_lm", reason="mlx-lm is not installed; on Linux it is mlx-lm[cpu]")
-    from local_swarm.backends.mlx.network import Mlx
+    from local_swarm.backends.mlx.model import Mlx
 
     (tmp_path / "config.json").write_text('{"model_file": "evil.py", "model_type": "llama"}')
     (tmp_path / "evil.py").write_text("raise SystemExit('run')")

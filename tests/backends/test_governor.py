@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local_swarm.backends.llamacpp.governor import Governor, candidates, fastest
+from local_swarm.backends.llamacpp.thread_tuner import Governor, candidates, fastest
 
 
 def run(governor: Governor, seconds: Callable[[int], float], steps: int, now: float = 0.0) -> float:

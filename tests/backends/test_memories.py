@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from local_swarm.backends.lockstep.network import Network
+from local_swarm.backends.lockstep.model import Network
 from local_swarm.backends.sampling import Scores
 from tests.backends.engines import starter_folder
 
@@ -43,7 +43,7 @@ def by_mlx(kind: str, folder: Path) -> Network:
     from mlx.utils import tree_flatten
     from mlx_lm.utils import _get_classes
 
-    from local_swarm.backends.mlx.network import Mlx
+    from local_swarm.backends.mlx.model import Mlx
 
     network, arguments = _get_classes(KINDS[kind])
     mx.random.seed(1)
@@ -55,7 +55,7 @@ def by_mlx(kind: str, folder: Path) -> Network:
 
 def by_transformers(_kind: str, folder: Path) -> Network:
     pytest.importorskip("transformers", reason="transformers is not installed")
-    from local_swarm.backends.transformers.network import Transformers
+    from local_swarm.backends.transformers.model import Transformers
 
     return Transformers(starter_folder(folder), "cpu")
 

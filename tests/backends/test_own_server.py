@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from local_swarm.backends.base import Seat
-from local_swarm.backends.openai_compatible.own import GUARD, OwnServer, arguments
+from local_swarm.backends.openai_compatible.managed_server import GUARD, OwnServer, arguments
 from local_swarm.backends.process.messages import Load
 from local_swarm.errors import BadModelFile, SwarmError
 from local_swarm.models import starter

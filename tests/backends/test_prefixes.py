@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from local_swarm.backends.llamacpp.prefixes import Match, Prefixes, common
+from local_swarm.backends.llamacpp.prefix_tree import Match, Prefixes, common
 
 
 def prefixes(*texts: str) -> Prefixes:

@@ -6,8 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.backends.llamacpp.pace import BETWEEN, BLOCK, GAP, LONGEST_STEP_S, LONGEST_TURN_S, TURN, Pace, Share
 from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, divide
+from local_swarm.backends.llamacpp.step_cost import (
+    BETWEEN,
+    BLOCK,
+    GAP,
+    LONGEST_STEP_S,
+    LONGEST_TURN_S,
+    TURN,
+    Pace,
+    Share,
+)
 
 clients = st.sampled_from(["a", "b", "c"])
 needs = st.lists(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.backends.openai_compatible.own import free_port
+from local_swarm.backends.openai_compatible.managed_server import free_port
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
 

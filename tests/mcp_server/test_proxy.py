@@ -17,7 +17,7 @@ from mcp import MCPError, StdioServerParameters
 from mcp.client import Client
 from mcp_types import CallToolResult, TextContent
 
-from local_swarm.backends.openai_compatible.own import free_port
+from local_swarm.backends.openai_compatible.managed_server import free_port
 from local_swarm.mcp_server.assistants import ASSISTANTS
 from local_swarm.paths import home
 from tests.mcp_server.conftest import Open

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local_swarm.backends.llamacpp.library import Context
-from local_swarm.backends.llamacpp.prefixes import Match, Prefixes, common
+from local_swarm.backends.llamacpp.prefix_tree import Match, Prefixes, common
 
 WORTH_KEEPING = 128  # tokens: what is shorter is read again sooner than it is copied
 

@@ -26,7 +26,7 @@ SPARE_OUTPUTS = 48  # rows of scores beyond one for each sequence: for drafts
 def load(wish: messages.Load, reports: BinaryIO) -> Engine:
     from local_swarm.backends.llamacpp import library
     from local_swarm.backends.llamacpp.engine import Engine
-    from local_swarm.backends.llamacpp.tuning import threads_for
+    from local_swarm.backends.llamacpp.thread_calibration import threads_for
 
     library.open_library()
     if wish.memory_bytes and not (wish.gpu_layers and library.has_graphics()):

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
-from local_swarm.backends.llamacpp.draft import Draft, Lookup, Trust, values_of, worth
-from local_swarm.backends.llamacpp.drawer import Drawer
-from local_swarm.backends.llamacpp.governor import Governor
-from local_swarm.backends.llamacpp.job import Branch, Drawn, Job, Read, TokenFacts, Writer, Written
 from local_swarm.backends.llamacpp.library import Batch, Context, Model, Pool, Wanted
-from local_swarm.backends.llamacpp.pace import Pace, Share
-from local_swarm.backends.llamacpp.prefixes import common
+from local_swarm.backends.llamacpp.prefix_tree import common
+from local_swarm.backends.llamacpp.request import Branch, Drawn, Job, Read, TokenFacts, Writer, Written
+from local_swarm.backends.llamacpp.sampler import Drawer
 from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, divide
+from local_swarm.backends.llamacpp.speculation import Draft, Lookup, Trust, values_of, worth
+from local_swarm.backends.llamacpp.step_cost import Pace, Share
+from local_swarm.backends.llamacpp.thread_tuner import Governor
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.failures import Known, told
 from local_swarm.backends.process.stop_strings import Tail

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from local_swarm.backends.constraint import Constraint
-from local_swarm.backends.lockstep.network import Memory, Network
-from local_swarm.backends.lockstep.shelf import Shelf
+from local_swarm.backends.lockstep.host_cache import Shelf
+from local_swarm.backends.lockstep.model import Memory, Network
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.failures import Known, told

@@ -16,7 +16,7 @@ from local_swarm.backends.process.child import main, send
 
 
 def load(wish: messages.Load, reports: BinaryIO) -> Engine:
-    from local_swarm.backends.mlx.network import Mlx, hold_in_memory
+    from local_swarm.backends.mlx.model import Mlx, hold_in_memory
 
     hold_in_memory()
     folder = Path(wish.path)

@@ -20,7 +20,7 @@ def load(wish: messages.Load, reports: BinaryIO) -> Engine:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # what is to be fetched was fetched by the daemon
     import torch
 
-    from local_swarm.backends.transformers.network import Transformers
+    from local_swarm.backends.transformers.model import Transformers
 
     torch.set_num_threads(max(1, wish.threads))
     folder, options = Path(wish.path), wish.options

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from local_swarm.backends.llamacpp.job import Drawn, Job, Read, TokenFacts, Writer
 from local_swarm.backends.llamacpp.library import Model
+from local_swarm.backends.llamacpp.request import Drawn, Job, Read, TokenFacts, Writer
 from local_swarm.backends.sampling import Logprobs, Row, Scores, adjusted, pick
 
 

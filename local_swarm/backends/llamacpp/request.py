@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from local_swarm.backends.constraint import Constraint
-from local_swarm.backends.llamacpp.draft import Draft, Lookup
+from local_swarm.backends.llamacpp.speculation import Draft, Lookup
 from local_swarm.backends.process.stop_strings import Tail
 from local_swarm.backends.sampling import Draw
 

@@ -25,7 +25,7 @@ from local_swarm.errors import BadModelFile, EngineLost, SwarmError
 from local_swarm.models.shape import PIECE, fused
 
 PROGRAM = "llama-server"
-GUARD = "local_swarm.backends.openai_compatible.guard"
+GUARD = "local_swarm.backends.openai_compatible.reaper"
 LOAD_S = 600.0  # a large model from a slow disk
 KNOCK_S = 0.3  # between looks at a server that is loading
 FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_S = 0.5, 30.0, 60.0

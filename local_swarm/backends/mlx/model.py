@@ -16,7 +16,7 @@ from mlx.utils import tree_flatten, tree_map
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import load_adapters, load_model
 
-from local_swarm.backends.lockstep.network import Memory
+from local_swarm.backends.lockstep.model import Memory
 from local_swarm.backends.lockstep.vocabulary import settings
 from local_swarm.backends.sampling import Scores
 from local_swarm.errors import BadModelFile

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, DynamicCache
 
-from local_swarm.backends.lockstep.network import Memory
+from local_swarm.backends.lockstep.model import Memory
 from local_swarm.backends.sampling import Scores
 from local_swarm.errors import BadModelFile, DoesNotFit, WrongUse
 

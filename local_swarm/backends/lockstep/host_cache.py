@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from local_swarm.backends.llamacpp.prefixes import common
-from local_swarm.backends.lockstep.network import Memory, Network
+from local_swarm.backends.llamacpp.prefix_tree import common
+from local_swarm.backends.lockstep.model import Memory, Network
 
 WORTH_KEEPING = 16  # tokens: a shorter beginning is read again faster than it is looked for
 

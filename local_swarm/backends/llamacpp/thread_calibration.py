@@ -12,8 +12,8 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from local_swarm.backends.llamacpp.governor import candidates, fastest
 from local_swarm.backends.llamacpp.library import Context
+from local_swarm.backends.llamacpp.thread_tuner import candidates, fastest
 from local_swarm.paths import keep
 
 STEPS = 4  # of which the quickest counts
