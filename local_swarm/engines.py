@@ -26,12 +26,12 @@ from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import hub
 from local_swarm.models.budget import Rules, places
-from local_swarm.models.catalogue import load
-from local_swarm.models.copies import copies
 from local_swarm.models.folder import Folder, is_whole, read_folder
-from local_swarm.models.selector import MemoryNeed, Plan, Wishes, number_of_workers
+from local_swarm.models.folder_plan import copies
+from local_swarm.models.mlx_repos import best_twin, twin
+from local_swarm.models.planner import MemoryNeed, Plan, Wishes, number_of_workers
+from local_swarm.models.registry import load
 from local_swarm.models.storage import cached
-from local_swarm.models.twins import best_twin, twin
 from local_swarm.paths import data_folder, home, offline
 from local_swarm.roster import EngineName, Member, Provider, Roster, Source, read_roster, source_of
 from local_swarm.swarm.fallback import Chain, Step

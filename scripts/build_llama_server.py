@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from local_swarm.environment.recipe import CMAKE_FILE
+from local_swarm.environment.install_plan import CMAKE_FILE
 from local_swarm.environment.venv import Environment
 from local_swarm.hardware.processor import usable_cores
 from local_swarm.paths import home

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from local_swarm.bench.shapes import SHAPES, write
 from local_swarm.errors import WrongUse
-from local_swarm.models.selector import QUANTIZATIONS
+from local_swarm.models.planner import QUANTIZATIONS
 from local_swarm.paths import home, make_folder
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from local_swarm.backends.process.messages import Load, Loaded, decode_report
-from local_swarm.environment.recipe import CMAKE_FILE, SERVER, EngineBuild, has_compiler
+from local_swarm.environment.install_plan import CMAKE_FILE, SERVER, EngineBuild, has_compiler
 from local_swarm.environment.venv import Environment
 from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor

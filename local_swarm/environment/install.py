@@ -9,8 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local_swarm.environment.engine import computes, install_engine
+from local_swarm.environment.install_plan import (
+    FROM_SYSTEM,
+    HUB_NEEDS,
+    NEED_TORCH,
+    SERVER,
+    Recipe,
+    compiler_hint,
+    recipe,
+)
 from local_swarm.environment.progress import Progress
-from local_swarm.environment.recipe import FROM_SYSTEM, HUB_NEEDS, NEED_TORCH, SERVER, Recipe, compiler_hint, recipe
 from local_swarm.environment.venv import Environment
 from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from local_swarm.environment.pip_errors import explain
 from local_swarm.environment.progress import Progress
-from local_swarm.environment.troubles import explain
 from local_swarm.errors import SetupFailed
 from local_swarm.paths import keep
 

@@ -14,8 +14,8 @@ from local_swarm.errors import DoesNotFit, SwarmError
 from local_swarm.interactive.show import hardware_table, plan_table
 from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, name_of, size_of
-from local_swarm.models.catalogue import Entry, Variant
-from local_swarm.models.selector import SMALLEST_CONTEXT, Plan, Wishes
+from local_swarm.models.planner import SMALLEST_CONTEXT, Plan, Wishes
+from local_swarm.models.registry import Entry, Variant
 from local_swarm.roster import MOST_WORKERS
 
 CONTEXTS = (4_096, 8_192, 16_384, 32_768, 65_536, 131_072)

@@ -23,7 +23,7 @@ from local_swarm.models import embedding, starter
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.downloader import Downloader, Fetched
 from local_swarm.models.hub import Hub
-from local_swarm.models.registry import Found
+from local_swarm.models.resolve import Found
 from local_swarm.paths import checkout, home, offline
 
 FREE = ("apache-2.0", "mit", "unknown")  # licences that need no word; of an unknown one there is nothing to say

@@ -14,11 +14,11 @@ from local_swarm.config import Setting
 from local_swarm.hardware.profile import Accelerator, Hardware
 from local_swarm.models.advice import Advisor, size_of
 from local_swarm.models.budget import GIB, Rules, places
-from local_swarm.models.catalogue import Entry
-from local_swarm.models.choice import usual_file
 from local_swarm.models.downloader import Progress as Told
 from local_swarm.models.downloader import Show
-from local_swarm.models.selector import Plan
+from local_swarm.models.planner import Plan
+from local_swarm.models.registry import Entry
+from local_swarm.models.selector import usual_file
 
 PLAIN_EVERY_S = 15.0  # between lines where the output is no terminal
 

@@ -12,11 +12,11 @@ from local_swarm.errors import BadModelFile, DoesNotFit, UnknownModel, WrongUse
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import starter
 from local_swarm.models.budget import GIB, Rules
-from local_swarm.models.catalogue import Catalogue, Entry, Variant, load
-from local_swarm.models.choice import GB, Choice, choose
 from local_swarm.models.gguf import read_header
-from local_swarm.models.registry import Found, find, model_of
-from local_swarm.models.selector import Plan, Wishes, plan
+from local_swarm.models.planner import Plan, Wishes, plan
+from local_swarm.models.registry import Catalogue, Entry, Variant, load
+from local_swarm.models.resolve import Found, find, model_of
+from local_swarm.models.selector import GB, Choice, choose
 from local_swarm.models.storage import Storage, storage
 from local_swarm.paths import data_folder, home
 

@@ -20,9 +20,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from local_swarm.errors import DownloadFailed
-from local_swarm.models.catalogue import Variant
 from local_swarm.models.gguf import PART, parts_of
 from local_swarm.models.hub import Hub, Remote
+from local_swarm.models.registry import Variant
 from local_swarm.paths import make_folder
 
 AT_ONCE = 3  # parts of a split file

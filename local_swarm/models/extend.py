@@ -12,11 +12,11 @@ from typing import Any
 import yaml
 
 from local_swarm.errors import WrongUse
-from local_swarm.models.catalogue import OWN, parsed, read
 from local_swarm.models.gguf import PART, Header, parts_of, read_header
 from local_swarm.models.hub import Hub
-from local_swarm.models.registry import is_path
-from local_swarm.models.selector import QUANTIZATIONS
+from local_swarm.models.planner import QUANTIZATIONS
+from local_swarm.models.registry import OWN, parsed, read
+from local_swarm.models.resolve import is_path
 from local_swarm.paths import keep, make_folder, offline
 
 SIZE = re.compile(r"(?i)(?:^|[-_.])(e?\d+(?:\.\d+)?[bm](?:-a\d+(?:\.\d+)?b)?)(?=[-_.]|$)")

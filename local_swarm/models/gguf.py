@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from local_swarm.errors import BadModelFile
-from local_swarm.models.shape import Shape, kv_values
+from local_swarm.models.memory_shape import Shape, kv_values
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)

@@ -1,288 +1,197 @@
-"""Hardware, one model and wishes in, a plan with its memory arithmetic and its reasons out. Pure.
+"""Hardware, the catalogue and wishes in, the best model for this machine and why out. Pure.
 
-weights once + cache of the context once + (workers - 1) answers + recurrent state of every sequence + scratch <= budget
-
-Scratch is what a batch is computed in. On a processor, whose attention is not fused, most of it grows with the cells.
+The catalogue's order says which model is better; the first one that fits is taken, at the finest quantisation that still leaves
+room for all workers. What a worse quantisation, fewer workers and a shorter context may cost before a smaller model is better
+is decided by `accepted`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from local_swarm.errors import DoesNotFit, WrongUse
+from local_swarm.errors import DoesNotFit
 from local_swarm.hardware.profile import Hardware
-from local_swarm.models import starter
-from local_swarm.models.budget import GIB, Place, Rules, computing, main_memory, places
-from local_swarm.models.shape import Model, fused
-from local_swarm.roster import MOST_WORKERS
+from local_swarm.models.budget import GIB, Place, Rules, places
+from local_swarm.models.memory_shape import Model
+from local_swarm.models.planner import (
+    MAJORITY,
+    Plan,
+    Setting,
+    Wishes,
+    comfortable,
+    least_workers,
+    need_of,
+    number_of_workers,
+    plan_of,
+    settings,
+    why_context,
+    why_place,
+    why_workers,
+)
+from local_swarm.models.registry import Catalogue, Entry, Variant
 
-COMFORTABLE_CONTEXT = 32_768  # what a coding agent works well with
-PHONE_CONTEXT = 8_192
-SMALLEST_CONTEXT = 2_048
-LONGEST_ANSWER = 4_096
-MAJORITY = 3  # workers from which two that agree can outvote one
-MOST_SHELF = 8 << 30
-KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}  # of one key or value, by how they are kept
-MOST_SEQUENCES = 256  # llama.cpp's own bound
-SEQUENCES_PER_WORKER = 4  # so that a few requests can be in the batch at once
-DEAR_STATE = 1 << 20  # bytes of recurrent state from which a sequence is dear, and there are half as many
-COMPUTE_BYTES = 160 << 20  # scratch of a batch but for its scores; measured 30 to 165 MiB on models of 0.5B to 14B
-COMPUTE_PART = 48  # of the weights, where that is more: an estimate for larger models, not measured
-QUANTIZATIONS = {
-    0: "f32",
-    1: "f16",
-    2: "q4_0",
-    7: "q8_0",
-    8: "q5_0",
-    10: "q2_k",
-    11: "q3_k_s",
-    12: "q3_k_m",
-    13: "q3_k_l",
-    14: "q4_k_s",
-    15: "q4_k_m",
-    16: "q5_k_s",
-    17: "q5_k_m",
-    18: "q6_k",
-    30: "iq4_xs",
-    32: "bf16",
-    38: "mxfp4",
-}
+USUAL_BITS = 4  # finer is only worth it where nothing else is given up for it
+FEWEST_BITS = 3
+MOST_READ = 8_000_000_000  # bytes a token on a processor: at 40 GB/s of memory about five tokens a second
+PHONE_BILLIONS = 3.1
+FLOORS = (16_384, 8_192, 2_048)  # contexts below which the next smaller model is tried first
+MOST_CONTEXT = 1 << 30
+GB = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user asked for; None leaves it to the selector. `at_most`: a context that turned out to be too large, halved."""
+class Choice:
+    """What was chosen. `plan.why` says why, and why nothing better."""
 
-    instances: int | None = None
-    context: int | None = None
-    at_most: int | None = None
+    entry: Entry
+    variant: Variant
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryNeed:
-    weights_bytes: int
-    kv_context_bytes: int
-    kv_answers_bytes: int
-    state_bytes: int
-    compute_bytes: int
-    budget_bytes: int | None
+class Question:
+    """All that a choice depends on."""
+
+    hardware: Hardware
+    wishes: Wishes
+    rules: Rules
+    path_of: Callable[[Variant], Path]
+    place: Place
 
     @property
-    def total_bytes(self) -> int:
-        return (
-            self.weights_bytes + self.kv_context_bytes + self.kv_answers_bytes + self.state_bytes + self.compute_bytes
-        )
+    def phone(self) -> bool:
+        return self.hardware.os == "android"
 
     @property
-    def fits(self) -> bool:
-        return self.budget_bytes is None or self.total_bytes <= self.budget_bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What will run. `path`: where the file lies, or will lie once downloaded. `cells` is the room of the whole cache,
-    `sequences` how many answers may be in the works at once, `shelf_bytes` what idle prefixes may take of main memory."""
-
-    model: str
-    path: Path
-    quantization: str | None
-    architecture: str
-    engine: str
-    workers: int
-    context: int
-    answer_tokens: int
-    cells: int
-    sequences: int
-    threads: int
-    gpu: bool
-    kv_type: str
-    memory: MemoryNeed
-    shelf_bytes: int
-    why: tuple[str, ...]
+    def workers(self) -> tuple[int, str]:
+        return number_of_workers(self.hardware, self.wishes, self.rules, self.place.gpu)
 
     @property
-    def starter(self) -> bool:
-        return self.path == starter.PATH
+    def least(self) -> int:
+        return least_workers(self.wishes, self.rules, self.workers[0])
 
-    def because(self, *reasons: str) -> Plan:
-        return replace(self, why=(*self.why, *reasons))
-
-    def as_json(self) -> dict[str, Any]:
-        memory = {name: getattr(self.memory, name) for name in (*MemoryNeed.__dataclass_fields__, "total_bytes")}
-        fields = ("model", "quantization", "engine", "workers", "context")
-        return {**{name: getattr(self, name) for name in fields}, "memory": memory, "why": list(self.why)}
+    def longest(self, model: Model) -> int:
+        """The context that is wanted of a model."""
+        wanted = self.wishes.context or min(comfortable(self.hardware), self.wishes.at_most or MOST_CONTEXT)
+        return min(wanted, model.shape.context or FLOORS[-1])
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One way of running a model."""
+def choose(
+    hardware: Hardware,
+    catalogue: Catalogue,
+    wishes: Wishes,
+    rules: Rules,
+    preferred: Sequence[str],
+    path_of: Callable[[Variant], Path],
+    allowed: Callable[[Variant], bool] = lambda _: True,
+) -> Choice:
+    """The best model of those preferred. `path_of`: where a file lies or would lie; `allowed`: e.g. whether it is on disk.
 
-    context: int
-    kv_type: str
-    workers: int
-
-
-def plan(hardware: Hardware, model: Model, wishes: Wishes, rules: Rules) -> Plan:
-    """The best setting for a model that was chosen already, wherever it fits.
-
-    Raises DoesNotFit when no allowed setting fits the memory, WrongUse for wishes that cannot be."""
-    longest = longest_context(hardware, model, wishes)
-    contexts = [longest]
-    while wishes.context is None and contexts[-1] // 2 >= SMALLEST_CONTEXT:
-        contexts.append(contexts[-1] // 2)
+    Raises DoesNotFit where none fits, WrongUse for a preference or wish that cannot be."""
+    order = catalogue.order(preferred)
     found = places(hardware, rules)
     for place in found:
-        workers, reason = number_of_workers(hardware, wishes, rules, place.gpu)
-        for setting in settings(contexts, workers, least_workers(wishes, rules, workers), rules):
-            if need_of(model, setting, place).fits:
-                made = plan_of(hardware, model, setting, place, rules)
-                return made.because(
-                    why_workers(setting, workers, reason),
-                    why_context(setting, longest, model, wishes),
-                    *why_place(hardware, place, found, rules),
-                )
-    closest = Setting(contexts[-1], "q8_0" if rules.kv_type != "f16" else "f16", least_workers(wishes, rules, workers))
-    need = need_of(model, closest, found[-1])
-    raise DoesNotFit(too_large(model, closest, need, found[-1].rule))
-
-
-def settings(contexts: Sequence[int], workers: int, least: int, rules: Rules) -> Iterator[Setting]:
-    """Ways of running a model, the most wanted first: a long context before many workers, enough workers for a majority before
-    keys and values in 16 bits."""
-    kv_types = ("f16", "q8_0") if rules.kv_type == "auto" else (rules.kv_type,)
-    for context in contexts:
-        for fewest in dict.fromkeys((max(least, min(MAJORITY, workers)), least)):
-            for kv_type in kv_types:
-                for count in range(workers, fewest - 1, -1):
-                    yield Setting(context, kv_type, count)
-
-
-def plan_of(hardware: Hardware, model: Model, setting: Setting, place: Place, rules: Rules) -> Plan:
-    need = need_of(model, setting, place)
-    name = starter.NAME if model.path == starter.PATH else model.name
-    return Plan(
-        name, model.path, model.quantization, model.architecture, "llamacpp", setting.workers, setting.context,
-        answer_tokens(setting.context), cells(setting.workers, setting.context), sequences(model, setting.workers),
-        threads(hardware, model), place.gpu, setting.kv_type, need, shelf_bytes(hardware, rules, need, place), (),
-    )  # fmt: skip
-
-
-def longest_context(hardware: Hardware, model: Model, wishes: Wishes) -> int:
-    """Raises WrongUse for more than the model reads."""
-    trained = model.shape.context or SMALLEST_CONTEXT
-    if wishes.context is not None:
-        if not 1 <= wishes.context <= trained:
-            raise WrongUse(f"{model.name} reads at most {trained} tokens. Ask for --context {trained} or less.")
-        return wishes.context
-    return min(trained, comfortable(hardware), wishes.at_most or trained)
-
-
-def comfortable(hardware: Hardware) -> int:
-    return PHONE_CONTEXT if hardware.os == "android" else COMFORTABLE_CONTEXT
-
-
-def number_of_workers(hardware: Hardware, wishes: Wishes, rules: Rules, gpu: bool) -> tuple[int, str]:
-    """How many should vote, and why. Raises WrongUse."""
-    if wishes.instances is not None:
-        if not 1 <= wishes.instances <= MOST_WORKERS:
-            raise WrongUse(f"--instances is between 1 and {MOST_WORKERS}, not {wishes.instances}.")
-        return wishes.instances, "as you asked"
-    if gpu:
-        usual, reason = 8, "decoding on a graphics chip is bound by memory, so more voices are nearly free"
-    elif hardware.os == "android":
-        usual, reason = 2, "a phone has little to spare"
-    else:
-        usual, reason = 5, "on a processor each voice costs time, and five carry most of the gain"
-    return max(rules.min_instances, min(usual, rules.max_instances)), reason
-
-
-def least_workers(wishes: Wishes, rules: Rules, workers: int) -> int:
-    return workers if wishes.instances is not None else min(workers, rules.min_instances)
-
-
-def why_workers(setting: Setting, wanted: int, reason: str) -> str:
-    if setting.workers < wanted:
-        return f"{setting.workers} workers: as many as fit; {wanted} would be better"
-    return f"{setting.workers} workers: {reason}"
-
-
-def why_context(setting: Setting, longest: int, model: Model, wishes: Wishes) -> str:
-    kept = "" if setting.kv_type == "f16" else ", kept in 8 bits"
-    if wishes.context:
-        return f"context {setting.context}: as you asked{kept}"
-    if setting.context == model.shape.context:
-        return f"context {setting.context}: all that this model reads{kept}"
-    if setting.context == longest == PHONE_CONTEXT:
-        return f"context {setting.context}: what a phone reads in bearable time{kept}"
-    if setting.context == COMFORTABLE_CONTEXT:
-        return f"context {setting.context}: comfortable for coding agents{kept}"
-    return (
-        f"context {setting.context}: the largest that fits{kept}; coding agents work better with {COMFORTABLE_CONTEXT}"
+        question = Question(hardware, wishes, rules, path_of, place)
+        blind = place.budget_bytes is None  # then everything would fit: the smallest is the best guess
+        for floor in FLOORS:
+            for entry in reversed(order) if blind else order:
+                for variant in [usual_file(entry) or entry.variants[0]] if blind else entry.finest_first():
+                    if allowed(variant) and (setting := accepted(question, entry, variant, floor)):
+                        return explained(question, order, entry, variant, setting, found)
+    raise DoesNotFit(
+        "None of the preferred models fits this machine"
+        + (f" ({found[-1].rule} may be used)." if found[-1].budget_bytes is not None else ".")
+        + " Run the small one that comes with the program: python main.py --starter"
     )
 
 
-def why_place(hardware: Hardware, place: Place, found: Sequence[Place], rules: Rules) -> Iterator[str]:
-    yield f"memory: {place.rule}" + (" may be used" if place.budget_bytes is not None else "")
-    if not place.gpu and found[0].gpu:
-        yield f"on the processor: too large for the graphics card ({found[0].rule})"
-    if not rules.gpu and computing(hardware):
-        yield "the graphics card is not used: gpu_layers is 0, or this engine was built without it (python main.py setup)"
-    free = hardware.memory.available_bytes
-    if not place.gpu and place.budget_bytes and free is not None and free < place.budget_bytes:
-        yield f"only {free / GIB:.1f} GiB are free at the moment: close other programs if it runs short"
+def accepted(question: Question, entry: Entry, variant: Variant, floor: int) -> Setting | None:
+    """The setting in which a file may be chosen, None where it may not: too coarse, too slow or too large here."""
+    model = entry.model(variant, question.path_of(variant))
+    if model is None or variant.bits < FEWEST_BITS or hindrance(question, entry, model):
+        return None
+    if question.phone and variant.bits > USUAL_BITS:
+        return None
+    workers, longest = question.workers[0], question.longest(model)
+    if question.wishes.context and longest < question.wishes.context:
+        return None
+    if variant.bits >= USUAL_BITS and variant != usual_file(entry):
+        roomy = Setting(longest, "q8_0" if question.rules.kv_type == "q8_0" else "f16", workers)
+        return roomy if need_of(model, roomy, question.place).fits else None
+    least = question.least
+    if variant.bits < USUAL_BITS:  # such a coarse file must not cost the context or the vote as well
+        floor, least = longest, max(least, min(MAJORITY, workers))
+    for setting in settings(contexts(longest, floor, question), workers, least, question.rules):
+        if need_of(model, setting, question.place).fits:
+            return setting
+    return None
 
 
-def answer_tokens(context: int) -> int:
-    return min(LONGEST_ANSWER, max(1, context // 4))
+def usual_file(entry: Entry) -> Variant | None:
+    """The smallest file of four bits or more: whatever is larger is taken only where nothing is given up for it."""
+    good = [one for one in entry.finest_first() if one.bits >= USUAL_BITS and one.bytes]
+    return min(good, key=lambda one: one.bytes or 0) if good else None
 
 
-def cells(workers: int, context: int) -> int:
-    """The prompt is shared, so only answers multiply."""
-    return context + (workers - 1) * answer_tokens(context)
+def contexts(longest: int, floor: int, question: Question) -> list[int]:
+    lengths = [longest]
+    while question.wishes.context is None and lengths[-1] // 2 >= floor:
+        lengths.append(lengths[-1] // 2)
+    return lengths
 
 
-def sequences(model: Model, workers: int) -> int:
-    """How many answers may be in the works at once, idle prefixes counted."""
-    each = SEQUENCES_PER_WORKER // 2 if model.shape.state_bytes > DEAR_STATE else SEQUENCES_PER_WORKER
-    return min(MOST_SEQUENCES, max(4 * each, each * workers))
+def hindrance(question: Question, entry: Entry, model: Model) -> str | None:
+    """Why a model is not for this machine though it may fit."""
+    if question.phone and (entry.params_b or 0) > PHONE_BILLIONS:
+        return "too large for a phone"
+    if not question.place.gpu and (model.read_bytes or model.weights_bytes) > MOST_READ:
+        return f"a processor would read {(model.read_bytes or model.weights_bytes) / GB:.0f} GB for every token, which is slow"
+    return None
 
 
-def shelf_bytes(hardware: Hardware, rules: Rules, need: MemoryNeed, place: Place) -> int:
-    """A quarter of what models may take of main memory, as far as the model leaves it."""
-    budget = main_memory(hardware, rules).budget_bytes or 0
-    card = computing(hardware)
-    elsewhere = place.gpu and card is not None and card.memory_kind == "dedicated"
-    return max(0, min(MOST_SHELF, budget // 4, budget - (0 if elsewhere else need.total_bytes)))
-
-
-def need_of(model: Model, setting: Setting, place: Place) -> MemoryNeed:
-    per_token = model.shape.kv_values * KV_BYTES[setting.kv_type]
-    answers = (setting.workers - 1) * answer_tokens(setting.context)
-    usual = COMPUTE_BYTES if model.weights_bytes > COMPUTE_BYTES else COMPUTE_BYTES // 8
-    all_cells = cells(setting.workers, setting.context)
-    scores = 0 if fused(place.gpu, setting.kv_type) else model.shape.scores_bytes(all_cells)
-    return MemoryNeed(
-        model.weights_bytes,
-        int(setting.context * per_token),
-        int(answers * per_token),
-        model.shape.state_bytes * sequences(model, setting.workers),
-        max(usual, model.weights_bytes // COMPUTE_PART) + scores,
-        place.budget_bytes,
+def explained(
+    question: Question, order: Sequence[Entry], entry: Entry, variant: Variant, setting: Setting, found: Sequence[Place]
+) -> Choice:
+    model = entry.model(variant, question.path_of(variant))
+    assert model
+    workers, reason = question.workers
+    longest = question.longest(model)
+    made = plan_of(question.hardware, model, setting, question.place, question.rules).because(
+        f"model: {entry.title} {variant.quantization}, {(variant.bytes or 0) / GB:.1f} GB, the best that fits",
+        *why_not(question, order, entry, variant),
+        why_workers(setting, workers, reason),
+        why_context(setting, longest, model, question.wishes),
+        *why_place(question.hardware, question.place, found, question.rules),
     )
+    return Choice(entry, variant, made)
 
 
-def threads(hardware: Hardware, model: Model) -> int:
-    """One per physical core; of a network this small a single core is done before a second one has woken up."""
-    cores = hardware.cpu.physical_cores or 1
-    return 1 if model.weights_bytes < 32 << 20 else cores
+def why_not(question: Question, order: Sequence[Entry], entry: Entry, variant: Variant) -> Iterator[str]:
+    """Why not the next better model and the next finer quantisation, and what would change it."""
+    if question.place.budget_bytes is None:
+        return
+    better = order[: order.index(entry)]
+    if better:
+        usual = usual_file(better[-1])
+        if usual and (model := better[-1].model(usual, question.path_of(usual))):
+            stopped = hindrance(question, better[-1], model)
+            yield f"not {better[-1].title}: " + (stopped or missing(question, model))
+    finer = [one for one in entry.finest_first() if one.bits > variant.bits and one.bytes]
+    if finer and (model := entry.model(finer[-1], question.path_of(finer[-1]))):
+        stopped = hindrance(question, entry, model)
+        coarse = "a phone reads coarse files faster" if question.phone else None
+        yield f"not {finer[-1].quantization}: " + (stopped or coarse or missing(question, model, all_workers=True))
 
 
-def too_large(model: Model, setting: Setting, need: MemoryNeed, rule: str) -> str:
+def missing(question: Question, model: Model, all_workers: bool = False) -> str:
+    count, context = question.workers[0] if all_workers else question.least, question.longest(model)
+    need = need_of(model, Setting(context, "f16" if all_workers else "q8_0", count), question.place)
+    have = question.place.budget_bytes or 0
+    if need.fits:
+        return "it would fit, but is not on this disk"
     return (
-        f"{model.name} with {setting.workers} workers and a context of {setting.context} tokens needs "
-        f"{need.total_bytes / GIB:.1f} GiB; {(need.budget_bytes or 0) / GIB:.1f} GiB may be used ({rule}). "
-        "Ask for a smaller --context, fewer --instances or a smaller model."
+        f"with {count} workers and a context of {context} it needs {need.total_bytes / GIB:.1f} GiB of the "
+        f"{have / GIB:.1f} that may be used; {(need.total_bytes - have) / GIB:.1f} GiB more would do"
     )

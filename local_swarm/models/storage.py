@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local_swarm.errors import BadModelFile
-from local_swarm.models.catalogue import Entry, Variant
 from local_swarm.models.gguf import PART, parts_of, read_header
-from local_swarm.models.selector import QUANTIZATIONS
+from local_swarm.models.planner import QUANTIZATIONS
+from local_swarm.models.registry import Entry, Variant
 
 ROUNDING = 0.02  # by how much a size may be off that its source gave in GB
 MOST_MANIFEST = 1 << 20  # bytes; real ones have some hundreds

@@ -13,8 +13,8 @@ pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 from local_swarm.backends.lockstep.vocabulary import LETTERS, Vocabulary
 from local_swarm.errors import BadModelFile, DoesNotFit
 from local_swarm.models import starter
-from local_swarm.models.copies import copies
 from local_swarm.models.folder import Folder, read_folder, template_of
+from local_swarm.models.folder_plan import copies
 from tests.backends.engines import starter_folder
 
 SCHEMA = {

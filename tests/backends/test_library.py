@@ -15,8 +15,8 @@ pytest.importorskip("gguf", reason="the package gguf is not installed")
 from local_swarm.backends.llamacpp import library
 from local_swarm.bench.shapes import SHAPES, write
 from local_swarm.models.gguf import Header, read_header
-from local_swarm.models.selector import KV_BYTES
-from local_swarm.models.shape import PIECE
+from local_swarm.models.memory_shape import PIECE
+from local_swarm.models.planner import KV_BYTES
 
 FEW, MANY = 8_192, 262_144  # cells
 KINDS = ("tiny-dense", "tiny-experts", "tiny-window", "tiny-hybrid")

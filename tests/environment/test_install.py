@@ -11,7 +11,7 @@ import pytest
 
 from local_swarm.environment.engine import computes, install_engine, wheel_shelf
 from local_swarm.environment.install import Environment, Installer, Wish, satisfies
-from local_swarm.environment.recipe import CPU, HIP, SERVER, EngineBuild, Recipe
+from local_swarm.environment.install_plan import CPU, HIP, SERVER, EngineBuild, Recipe
 from local_swarm.errors import SetupFailed
 
 ROOT = Path(__file__).parent.parent.parent

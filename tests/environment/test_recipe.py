@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.environment.recipe import (
+from local_swarm.environment.install_plan import (
     CPU,
     FROM_SYSTEM,
     HUB_NEEDS,

@@ -6,8 +6,8 @@ import io
 
 import pytest
 
+from local_swarm.environment.pip_errors import explain
 from local_swarm.environment.progress import Progress, describe
-from local_swarm.environment.troubles import explain
 
 
 @pytest.mark.parametrize(

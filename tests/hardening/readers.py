@@ -22,11 +22,11 @@ from local_swarm.chat.marks import Finder, first_mark
 from local_swarm.chat.python_source import parse, parse_expression
 from local_swarm.chat.reply import ReplyParser
 from local_swarm.chat.tools import Toolbox, canonical, settled
-from local_swarm.environment import progress, troubles
+from local_swarm.environment import pip_errors, progress
 from local_swarm.errors import BadModelFile, PairingFailed, WrongUse
 from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
 from local_swarm.integrations import jsonc
-from local_swarm.models import catalogue, extend, gguf
+from local_swarm.models import extend, gguf, registry
 from local_swarm.network import announcement, lan, pairing, protocol
 from local_swarm.network.trust import Charter
 from local_swarm.swarm import consensus
@@ -254,12 +254,12 @@ READERS: dict[str, Reader] = {
     "settings: jsonc merged": Reader(lambda text: jsonc.merged(text, {"a": {"b": 1}}), (WrongUse,)),
     "roster": Reader(in_a_file(roster.read_roster), (WrongUse,), quick=2_000),
     "roster: source": Reader(roster.source_of),
-    "catalogue": Reader(in_a_file(catalogue.read), (WrongUse,), quick=2_000),
+    "catalogue": Reader(in_a_file(registry.read), (WrongUse,), quick=2_000),
     "model file: header": Reader(in_a_file(gguf_header), (BadModelFile,)),
     "model file: name": Reader(lambda text: extend.entry_of(text, {}, {})),
     # what programs print
     "installer: progress": Reader(lambda text: progress.describe(text, 1.0)),
-    "installer: troubles": Reader(lambda text: troubles.explain(text, "cc", "log")),
+    "installer: troubles": Reader(lambda text: pip_errors.explain(text, "cc", "log")),
     "hardware: nvidia": Reader(lambda text: nvidia.with_slices(nvidia.parse(text), text, None)),
     "hardware: cuda": Reader(nvidia.parse_cuda),
     "hardware: nvidia's kernel": Reader(lambda text: nvidia.parse_kernel({"a": text})),

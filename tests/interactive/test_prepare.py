@@ -23,8 +23,8 @@ from local_swarm.interactive.prepare import keep, with_settings
 from local_swarm.models import starter
 from local_swarm.models.advice import Advisor
 from local_swarm.models.budget import Rules
-from local_swarm.models.catalogue import load as load_catalogue
-from local_swarm.models.selector import Wishes
+from local_swarm.models.planner import Wishes
+from local_swarm.models.registry import load as load_catalogue
 from local_swarm.models.storage import Storage
 from tests.models.hub_server import HubServer, serving
 

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from local_swarm.errors import UnknownModel, WrongUse
-from local_swarm.models.catalogue import load
 from local_swarm.models.gguf import Header
-from local_swarm.models.shape import Shape
+from local_swarm.models.memory_shape import Shape
+from local_swarm.models.registry import load
 
 ROOT = Path(__file__).parent.parent.parent
 CATALOGUE = load(ROOT / "config", ROOT / "none")

@@ -9,9 +9,9 @@ import pytest
 from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware.profile import hardware_from
 from local_swarm.models.budget import Rules
-from local_swarm.models.catalogue import Variant, load
-from local_swarm.models.choice import Choice, choose
-from local_swarm.models.selector import Wishes
+from local_swarm.models.planner import Wishes
+from local_swarm.models.registry import Variant, load
+from local_swarm.models.selector import Choice, choose
 from tests.models.machines import MACHINES, RESEARCH, Machine, apple, machine, nvidia, phone
 
 ROOT = Path(__file__).parent.parent.parent

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local_swarm.errors import DownloadFailed
-from local_swarm.models.catalogue import Variant
 from local_swarm.models.downloader import Downloader, Progress
 from local_swarm.models.hub import Hub
+from local_swarm.models.registry import Variant
 from tests.models.hub_server import COMMIT, HubServer, serving
 
 REPO = "maker/model-GGUF"

@@ -8,10 +8,10 @@ import pytest
 
 from local_swarm.errors import BadModelFile, DownloadFailed, WrongUse
 from local_swarm.models import starter
-from local_swarm.models.catalogue import load
 from local_swarm.models.extend import added, entry_of, quantization
 from local_swarm.models.gguf import read_header
 from local_swarm.models.hub import Hub
+from local_swarm.models.registry import load
 from tests.models.hub_server import COMMIT, serving
 
 DATA = Path(__file__).parent.parent.parent / "config"

@@ -8,10 +8,10 @@ from local_swarm.errors import DoesNotFit, UnknownModel, WrongUse
 from local_swarm.hardware.profile import Accelerator, Hardware, Memory, MemoryKind, Processor, System, Vendor
 from local_swarm.models import starter
 from local_swarm.models.budget import Rules, places
-from local_swarm.models.catalogue import Catalogue
 from local_swarm.models.gguf import Header, read_header
-from local_swarm.models.registry import find, is_path, model_of
-from local_swarm.models.selector import Plan, Wishes, plan
+from local_swarm.models.planner import Plan, Wishes, plan
+from local_swarm.models.registry import Catalogue
+from local_swarm.models.resolve import find, is_path, model_of
 from local_swarm.models.storage import Storage
 
 GIB = 1 << 30

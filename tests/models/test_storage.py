@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from local_swarm.models import starter
-from local_swarm.models.catalogue import Entry, Variant
 from local_swarm.models.gguf import read_header
+from local_swarm.models.registry import Entry, Variant
 from local_swarm.models.storage import Storage, storage
 
 DATA = starter.PATH.read_bytes()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from local_swarm.errors import DoesNotFit, UnknownModel
-from local_swarm.models.catalogue import Catalogue, load
-from local_swarm.models.twins import best_twin, twin, twins
+from local_swarm.models.mlx_repos import best_twin, twin, twins
+from local_swarm.models.registry import Catalogue, load
 from local_swarm.paths import data_folder
 
 GB = 10**9

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from local_swarm.backends.constraint import Constraints
 from local_swarm.backends.sampling import Scores
 from local_swarm.errors import BadModelFile, DoesNotFit
-from local_swarm.models.shape import PIECE, fused
+from local_swarm.models.memory_shape import PIECE, fused
 
 KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml's numbers of the types a cache may have
 FLASH_ATTENTION_AUTO, FLASH_ATTENTION_OFF = -1, 0

@@ -22,7 +22,7 @@ from local_swarm.backends.openai_compatible.probe import Found
 from local_swarm.backends.process.messages import Load
 from local_swarm.backends.process.supervisor import Host
 from local_swarm.errors import BadModelFile, EngineLost, SwarmError
-from local_swarm.models.shape import PIECE, fused
+from local_swarm.models.memory_shape import PIECE, fused
 
 PROGRAM = "llama-server"
 GUARD = "local_swarm.backends.openai_compatible.reaper"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from local_swarm.errors import DoesNotFit, UnknownModel
-from local_swarm.models.catalogue import Catalogue, Entry
+from local_swarm.models.registry import Catalogue, Entry
 
 ROOM = 1.25  # times its weights is what a model needs at least: keys and values, and what computing takes
 

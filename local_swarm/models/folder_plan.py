@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from local_swarm.errors import DoesNotFit
 from local_swarm.models.folder import Folder
-from local_swarm.models.selector import COMFORTABLE_CONTEXT, COMPUTE_BYTES, SMALLEST_CONTEXT, MemoryNeed, answer_tokens
+from local_swarm.models.planner import COMFORTABLE_CONTEXT, COMPUTE_BYTES, SMALLEST_CONTEXT, MemoryNeed, answer_tokens
 
 MANY_AT_ONCE = 2  # requests' worth of voices that may be in the works
 GIB = 2**30
