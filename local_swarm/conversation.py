@@ -26,9 +26,9 @@ from local_swarm.confined.process import ConfinedPool
 from local_swarm.errors import WrongUse
 from local_swarm.node import running
 from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Delta, Election, FinishReason, Message, Prompt, Sampling, ToolCall, Usage, Voice
+from local_swarm.voting.similarity.embedding import Embedder
 
 LOCAL = "local"
 REMEMBERED = 40  # messages, the oldest are forgotten first

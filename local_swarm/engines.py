@@ -22,6 +22,8 @@ from local_swarm.backends.process.messages import Load
 from local_swarm.config import Config
 from local_swarm.confined.process import Confined
 from local_swarm.errors import DoesNotFit, WrongUse
+from local_swarm.fallback.chain import Chain, Step
+from local_swarm.fallback.ledger import Ledger, Limits
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import hub
@@ -34,11 +36,9 @@ from local_swarm.models.registry import load
 from local_swarm.models.storage import cached
 from local_swarm.paths import data_folder, home, offline
 from local_swarm.roster import EngineName, Member, Provider, Roster, Source, read_roster, source_of
-from local_swarm.swarm.fallback import Chain, Step
-from local_swarm.swarm.ledger import Ledger, Limits
 from local_swarm.swarm.manager import Habits, Swarm
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
+from local_swarm.voting.similarity.embedding import Embedder
 
 NEEDS = {
     "llamacpp": ("llama_cpp", "llamacpp"),

@@ -32,6 +32,8 @@ from local_swarm.confined.process import Confined, ConfinedPool
 from local_swarm.engines import adapters_of, chain_of, crew, installed, most_memory, roster_of
 from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import DoesNotFit, SwarmError, WrongUse
+from local_swarm.fallback.chain import Chain
+from local_swarm.fallback.ledger import Ledger
 from local_swarm.hardware import memory
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
@@ -47,16 +49,14 @@ from local_swarm.network.presence import Presence
 from local_swarm.paths import PRIVATE, checkout, home, keep, make_folder, offline, tighten
 from local_swarm.roster import Member
 from local_swarm.sandbox.host import sandbox_of
-from local_swarm.swarm.fallback import Chain
-from local_swarm.swarm.jury import Jury
-from local_swarm.swarm.ledger import Ledger
 from local_swarm.swarm.manager import Habits, Swarm
 from local_swarm.swarm.pressure import pressure
-from local_swarm.swarm.reliability import Reliability
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Voice
+from local_swarm.voting.jury import Jury
+from local_swarm.voting.reliability import Reliability
+from local_swarm.voting.similarity.embedding import Embedder
 
 ALL_LAYERS = 999
 WATCH_S = 2.0  # between looks at the memory that is left

@@ -24,9 +24,9 @@ from local_swarm.interactive.overview import FAMILIES
 from local_swarm.mcp_server.tools import TOOLS
 from local_swarm.paths import data_folder
 from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.testing.fake_backend import Fake
+from local_swarm.voting.similarity.embedding import Embedder
 
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "GUIDE.md"
 BLOCK = re.compile(r"(<!-- (\w+) start -->\n).*?(<!-- \2 end -->)", re.DOTALL)

@@ -12,10 +12,10 @@ from local_swarm import Chat
 from local_swarm.backends.base import Seat
 from local_swarm.errors import SwarmError
 from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import Fake
 from local_swarm.types import Delta, Event, Prompt
+from local_swarm.voting.similarity.embedding import Embedder
 from tests.api.conftest import open_door
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from local_swarm.errors import WrongUse
-from local_swarm.vote.file import lines, read
+from local_swarm.voting.file import lines, read
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = "def f(xs):\n    return {}"

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from local_swarm.bench.samples import problems
 from local_swarm.bench.vote import Prepared, Row, Tell, Wish, paired, prepared
 from local_swarm.sandbox.host import Sandbox
-from local_swarm.swarm.consensus import elect
-from local_swarm.swarm.cross_consensus import Reliability, Vote, counted, learned
 from local_swarm.types import Candidate, Election
+from local_swarm.voting.consensus import elect
+from local_swarm.voting.cross_consensus import Reliability, Vote, counted, learned
 
 BALLOTS = 3  # of each machine
 WRONG = 0.8  # of a weak machine's ballots

@@ -26,11 +26,11 @@ from local_swarm.config import Config, load
 from local_swarm.network.presence import Presence
 from local_swarm.paths import PRIVATE, keep
 from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import Fake
 from local_swarm.types import Prompt
+from local_swarm.voting.similarity.embedding import Embedder
 
 
 @dataclass(frozen=True, slots=True)

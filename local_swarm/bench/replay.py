@@ -16,8 +16,8 @@ from local_swarm.backends.llamacpp.step_cost import Pace
 from local_swarm.backends.process import messages
 from local_swarm.backends.sampling import Row
 from local_swarm.bench.rig import Bench, Order, letters
-from local_swarm.swarm.consensus import decided, elect
 from local_swarm.types import Candidate, Usage
+from local_swarm.voting.consensus import decided, elect
 
 Said = list[list[list[int]]]  # tokens by question and seat
 Script = Sequence[Sequence[int]]  # tokens by seat

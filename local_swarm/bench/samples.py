@@ -12,8 +12,8 @@ from typing import Any
 
 from local_swarm.errors import WrongUse
 from local_swarm.paths import checkout
-from local_swarm.swarm.question import Question, question
 from local_swarm.types import Candidate, Usage
+from local_swarm.voting.question import Question, question
 
 MOST_SAMPLES = 48  # of one problem
 SETS = ("codegen16b", "codegen16b-no-examples", "localzoo", "openai4")

@@ -20,14 +20,14 @@ from local_swarm.bench.samples import Problem, problems
 from local_swarm.paths import offline
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.sandbox.job import Outcomes
-from local_swarm.swarm.ballots import Embed
-from local_swarm.swarm.behaviour.evidence import Evidence, trial
-from local_swarm.swarm.consensus import decided, elect
-from local_swarm.swarm.extract import Answer, extract
-from local_swarm.swarm.jury import Jury
-from local_swarm.swarm.reliability import ballots_of, estimated
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.types import Candidate, Election, Strategy
+from local_swarm.voting.ballots import Embed
+from local_swarm.voting.behaviour.evidence import Evidence, trial
+from local_swarm.voting.consensus import decided, elect
+from local_swarm.voting.extract import Answer, extract
+from local_swarm.voting.jury import Jury
+from local_swarm.voting.reliability import ballots_of, estimated
+from local_swarm.voting.similarity.embedding import Embedder
 
 STRATEGIES: tuple[Strategy, ...] = ("auto", "structure", "similarity", "exact", "quality", "fastest")
 BATCH = 8  # programs given to the sandbox at once, which share the time of one vote

@@ -33,9 +33,9 @@ from local_swarm.mcp_server.tools import (
     WorkersFound,
 )
 from local_swarm.models.advice import Advisor
-from local_swarm.swarm.jury import Jury
-from local_swarm.swarm.question import question_of
 from local_swarm.types import Candidate, Election, Message, Prompt, Sampling, Usage, Voice
+from local_swarm.voting.jury import Jury
+from local_swarm.voting.question import question_of
 
 BRIEF = 600  # characters of a losing answer
 MOST_ALTERNATIVES = 4

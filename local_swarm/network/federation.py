@@ -22,11 +22,11 @@ from local_swarm.network.merits import Merits
 from local_swarm.network.protocol import MOST_BALLOTS, written
 from local_swarm.network.routing import Capable, Route, key_of, node_for, seeds, shares, spreads
 from local_swarm.network.tally import Tally
-from local_swarm.swarm.cross_consensus import Across, across, counted
-from local_swarm.swarm.jury import Brief
 from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.question import question_of
 from local_swarm.types import Accepted, Candidate, Election, Event, Prompt
+from local_swarm.voting.cross_consensus import Across, across, counted
+from local_swarm.voting.jury import Brief
+from local_swarm.voting.question import question_of
 
 CHECK_SHARE = 10  # a look whether the vote is decided may take one part in so many of the time
 DECIDED, LOCALLY_DECIDED = "decided", "locally decided"

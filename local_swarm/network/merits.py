@@ -10,8 +10,8 @@ from pathlib import Path
 
 from local_swarm.network.protocol import Malformed, read, written
 from local_swarm.paths import PRIVATE, keep
-from local_swarm.swarm.cross_consensus import Reliability, learned
 from local_swarm.types import Election
+from local_swarm.voting.cross_consensus import Reliability, learned
 
 MOST = 256  # machines remembered
 

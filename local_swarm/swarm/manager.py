@@ -17,13 +17,13 @@ from local_swarm.chat.turn import again
 from local_swarm.confined.process import Confined
 from local_swarm.errors import Busy, EngineLost, Starting, SwarmError
 from local_swarm.sandbox.host import Sandbox
-from local_swarm.swarm.jury import Jury
 from local_swarm.swarm.pressure import FEW, Level
-from local_swarm.swarm.question import Question, question_of
-from local_swarm.swarm.reliability import Reliability
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Prompt, Sampling, Strategy
+from local_swarm.voting.jury import Jury
+from local_swarm.voting.question import Question, question_of
+from local_swarm.voting.reliability import Reliability
+from local_swarm.voting.similarity.embedding import Embedder
 
 logger = logging.getLogger(__name__)
 

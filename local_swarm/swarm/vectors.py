@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from local_swarm.backends.base import Backend
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.types import Embedded
+from local_swarm.voting.similarity.embedding import Embedder
 
 POOLED = "no embedding model is installed, so these vectors are pooled from the model that answers"
 

@@ -19,7 +19,7 @@ def vote(
     _json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else, as it does anyway.")] = False,
 ) -> None:
     """Hold the votes of a file of given answers; no model is needed."""
-    from local_swarm.vote.file import lines
+    from local_swarm.voting.file import lines
 
     for line in lines(path, strategy, file):
         typer.echo(line)

@@ -14,10 +14,10 @@ from local_swarm.api.server import Door as Entrance
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status, WorkerStatus
 from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import Fake
+from local_swarm.voting.similarity.embedding import Embedder
 
 
 @dataclass

@@ -19,10 +19,10 @@ from local_swarm.config import ServerConfig
 from local_swarm.errors import WrongUse
 from local_swarm.node import door as door_of
 from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import Fake
+from local_swarm.voting.similarity.embedding import Embedder
 from tests.api.test_chat import HELLO, post
 
 pytestmark = pytest.mark.anyio

@@ -21,9 +21,9 @@ from local_swarm.backends.openai_compatible.backend import OpenAICompatible, Ser
 from local_swarm.backends.openai_compatible.managed_server import PROGRAM, free_port
 from local_swarm.models import starter
 from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import Fake
+from local_swarm.voting.similarity.embedding import Embedder
 
 CONTEXT = 2048
 UP_S = 30.0

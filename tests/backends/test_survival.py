@@ -21,9 +21,9 @@ from local_swarm.errors import EndsEngine, EngineLost, Starting, SwarmError
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header
 from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Accepted, Candidate, Election, Message, Prompt
+from local_swarm.voting.similarity.embedding import Embedder
 
 pytestmark = [
     pytest.mark.anyio,

@@ -16,7 +16,7 @@ from local_swarm.bench.curves import drawn, gains, reliability, ticks
 from local_swarm.bench.samples import default_folder, problems
 from local_swarm.bench.vote import Prepared, Wish, auroc, measure
 from local_swarm.errors import WrongUse
-from local_swarm.swarm.extract import extract
+from local_swarm.voting.extract import extract
 
 PROMPT = 'def f{n}(xs):\n    """Add up.\n{shown}    """\n'
 RIGHT, WRONG = "    return sum(xs)\n", "    return xs[0] + {}\n"

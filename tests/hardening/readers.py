@@ -29,17 +29,16 @@ from local_swarm.integrations import jsonc
 from local_swarm.models import extend, gguf, registry
 from local_swarm.network import announcement, lan, pairing, protocol
 from local_swarm.network.trust import Charter
-from local_swarm.swarm import consensus
-from local_swarm.swarm.ballots import in_order
-from local_swarm.swarm.behaviour import examples, inputs, javascript, values
-from local_swarm.swarm.behaviour.evidence import trial
-from local_swarm.swarm.extract import Answer, extract, extract_text
-from local_swarm.swarm.question import Question, function, question
-from local_swarm.swarm.similarity.calls import call_likeness
-from local_swarm.swarm.similarity.structure import structural, tokens
 from local_swarm.types import Candidate, Message, Prompt, ToolCall, Usage
-from local_swarm.vote import file as vote_file
-from local_swarm.voting import scanner
+from local_swarm.voting import consensus, scanner
+from local_swarm.voting import file as vote_file
+from local_swarm.voting.ballots import in_order
+from local_swarm.voting.behaviour import examples, inputs, javascript, values
+from local_swarm.voting.behaviour.evidence import trial
+from local_swarm.voting.extract import Answer, extract, extract_text
+from local_swarm.voting.question import Question, function, question
+from local_swarm.voting.similarity.calls import call_likeness
+from local_swarm.voting.similarity.structure import structural, tokens
 from local_swarm.yaml_text import LONGEST
 
 MEGABYTE = 1 << 20

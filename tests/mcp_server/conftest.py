@@ -20,12 +20,12 @@ from local_swarm.mcp_server.server import server
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.paths import home
 from local_swarm.sandbox.host import Sandbox
-from local_swarm.swarm.jury import Jury
 from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import Fake, parrot
+from local_swarm.voting.jury import Jury
+from local_swarm.voting.similarity.embedding import Embedder
 
 TOKEN = "token-of-this-user"
 

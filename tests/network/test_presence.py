@@ -16,12 +16,12 @@ from local_swarm.config import load
 from local_swarm.errors import PairingFailed, WrongUse
 from local_swarm.network.condition import Condition
 from local_swarm.network.merits import Merits
-from local_swarm.swarm.consensus import elect
 from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import Fake
 from local_swarm.types import Candidate, Usage
+from local_swarm.voting.consensus import elect
+from local_swarm.voting.similarity.embedding import Embedder
 from tests.network.conftest import QUICK, until
 
 pytestmark = pytest.mark.anyio

@@ -12,10 +12,10 @@ import pytest
 
 from local_swarm.sandbox.host import PLAIN, Sandbox
 from local_swarm.sandbox.job import Job, Outcomes
-from local_swarm.swarm.jury import Jury
-from local_swarm.swarm.question import question
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.types import Candidate, Usage
+from local_swarm.voting.jury import Jury
+from local_swarm.voting.question import question
+from local_swarm.voting.similarity.embedding import Embedder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="the clock outside is Linux's")]
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_swarm.sandbox.host import PLAIN, Sandbox
-from local_swarm.swarm.behaviour.evidence import Behaviour, Evidence
-from local_swarm.swarm.consensus import decided, elect
-from local_swarm.swarm.jury import Jury
-from local_swarm.swarm.question import Question, question
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.types import Candidate, Election, Strategy, Usage
+from local_swarm.voting.behaviour.evidence import Behaviour, Evidence
+from local_swarm.voting.consensus import decided, elect
+from local_swarm.voting.jury import Jury
+from local_swarm.voting.question import Question, question
+from local_swarm.voting.similarity.embedding import Embedder
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.swarm.calibration import VALUES, band, between, calibrated
+from local_swarm.voting.calibration import VALUES, band, between, calibrated
 
 shares = st.floats(0, 1)
 

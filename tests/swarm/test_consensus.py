@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.swarm.ballots import Matrix
-from local_swarm.swarm.consensus import decided, elect
 from local_swarm.types import Candidate, FinishReason, Strategy, ToolCall, Usage
+from local_swarm.voting.ballots import Matrix
+from local_swarm.voting.consensus import decided, elect
 
 EVEN = "```python\ndef f(numbers):\n    return sum(n for n in numbers if n % 2 == 0)\n```"
 EVEN_TOO = "Keep the even ones.\n```python\ndef f(xs):\n    return sum(x for x in xs if x % 2 == 0)\n```"

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from local_swarm.swarm.consensus import elect
-from local_swarm.swarm.cross_consensus import Reliability, across, counted, learned, standing
 from local_swarm.types import Candidate, Election, ToolCall, Usage
+from local_swarm.voting.consensus import elect
+from local_swarm.voting.cross_consensus import Reliability, across, counted, learned, standing
 
 NAME = Path("shared/data/consensus/humaneval_codegen16b_dev.jsonl.gz")  # beside the checkout, never in it
 SAMPLES = next((above / NAME for above in Path(__file__).parents if (above / NAME).exists()), NAME)

@@ -11,10 +11,10 @@ import pytest
 from local_swarm.models import starter
 from local_swarm.models.embedding import BUNDLED, CODE, SMALL, place
 from local_swarm.paths import SILENT
-from local_swarm.swarm.similarity import gguf
-from local_swarm.swarm.similarity.companion import Companion
-from local_swarm.swarm.similarity.embedding import Embedder
-from local_swarm.swarm.similarity.source import is_small
+from local_swarm.voting.similarity import gguf
+from local_swarm.voting.similarity.companion import Companion
+from local_swarm.voting.similarity.embedding import Embedder
+from local_swarm.voting.similarity.source import is_small
 
 LOAD_S = 120.0
 sentences = pytest.mark.skipif(

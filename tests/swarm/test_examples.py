@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.swarm.behaviour.examples import examples
-from local_swarm.swarm.behaviour.inputs import inputs, signature
-from local_swarm.swarm.question import function, question
+from local_swarm.voting.behaviour.examples import examples
+from local_swarm.voting.behaviour.inputs import inputs, signature
+from local_swarm.voting.question import function, question
 
 WAYS = [
     (">>> f(2)\n4", "f(2)", "4"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.swarm.extract import extract_text
+from local_swarm.voting.extract import extract_text
 
 PROGRAM = "def f(x):\n    return x + 1"
 

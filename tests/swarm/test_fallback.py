@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from local_swarm.errors import BadRequest, Busy, EngineLost, SwarmError, Unavailable
-from local_swarm.swarm.fallback import Chain, Step
-from local_swarm.swarm.ledger import FIRST_REST_S, Account, Ledger, Limits
+from local_swarm.fallback.chain import Chain, Step
+from local_swarm.fallback.ledger import FIRST_REST_S, Account, Ledger, Limits
 from local_swarm.types import (
     Accepted,
     Candidate,

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from local_swarm.sandbox.host import Sandbox
-from local_swarm.swarm.jury import Jury
-from local_swarm.swarm.question import question
-from local_swarm.swarm.reliability import Reliability
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.types import Candidate, Usage
+from local_swarm.voting.jury import Jury
+from local_swarm.voting.question import question
+from local_swarm.voting.reliability import Reliability
+from local_swarm.voting.similarity.embedding import Embedder
 
 pytestmark = pytest.mark.anyio
 

@@ -16,11 +16,11 @@ from local_swarm.errors import Busy, ContextExceeded, EngineLost, Starting, Unav
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.manager import WAVE, Habits, Swarm, seats_for
 from local_swarm.swarm.pressure import Level
-from local_swarm.swarm.reliability import Reliability
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import Fake
 from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Message, Prompt, Sampling
+from local_swarm.voting.reliability import Reliability
+from local_swarm.voting.similarity.embedding import Embedder
 
 pytestmark = pytest.mark.anyio
 

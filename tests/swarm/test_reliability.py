@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.swarm.consensus import elect
-from local_swarm.swarm.reliability import Reliability, ballots_of, estimated, likelihoods
 from local_swarm.types import Candidate, Election, Usage
+from local_swarm.voting.consensus import elect
+from local_swarm.voting.reliability import Reliability, ballots_of, estimated, likelihoods
 
 ACCURACY = {"weak": 0.2, "fair": 0.45, "good": 0.6, "best": 0.8}
 

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.swarm.extract import extract_text
-from local_swarm.swarm.similarity.structure import structural
+from local_swarm.voting.extract import extract_text
+from local_swarm.voting.similarity.structure import structural
 
 
 def alike(one: str, other: str) -> float:

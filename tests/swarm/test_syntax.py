@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from local_swarm.swarm.extract import extract_text
-from local_swarm.swarm.similarity.structure import structural
-from local_swarm.swarm.similarity.syntax import GRAMMARS, parser, syntax_words
+from local_swarm.voting.extract import extract_text
+from local_swarm.voting.similarity.structure import structural
+from local_swarm.voting.similarity.syntax import GRAMMARS, parser, syntax_words
 
 pytest.importorskip("tree_sitter", reason="tree-sitter is not installed")
 

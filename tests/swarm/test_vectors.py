@@ -8,9 +8,9 @@ import time
 import pytest
 
 from local_swarm.models import starter
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.swarm.vectors import POOLED, Vectors
 from local_swarm.testing.fake_backend import Fake
+from local_swarm.voting.similarity.embedding import Embedder
 
 pytestmark = pytest.mark.anyio
 TEXTS = ["The cat sits on the mat.", "Interest rates rose again."]

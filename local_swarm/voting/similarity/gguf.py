@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from local_swarm.swarm.similarity.companion import Encode, Matrix, serve
+from local_swarm.voting.similarity.companion import Encode, Matrix, serve
 
 CONTEXT = 512  # tokens that are read of a text
 

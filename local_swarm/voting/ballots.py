@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from local_swarm.swarm.extract import Answer
 from local_swarm.types import Candidate
+from local_swarm.voting.extract import Answer
 
 Matrix = NDArray[np.float64]
 Embed = Callable[[Sequence[str]], Matrix]  # texts to unit vectors (n, dimensions)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from local_swarm.errors import BadRequest, Busy, Starting, SwarmError, Unavailable
-from local_swarm.swarm.ledger import Account, Ledger
+from local_swarm.fallback.ledger import Account, Ledger
 from local_swarm.types import Accepted, Delta, Election, Event, Prompt, Voice
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any
 
-from local_swarm.swarm.behaviour.values import KINDS, USUAL, guessed, kinds_in
-from local_swarm.swarm.parsing import parse_expression, unparsed
+from local_swarm.voting.behaviour.values import KINDS, USUAL, guessed, kinds_in
+from local_swarm.voting.parsing import parse_expression, unparsed
 from local_swarm.voting.scanner import calls
 
 MOST_INPUTS = 24

@@ -16,14 +16,14 @@ from typing import Any, TypeVar
 from local_swarm.confined.child import OutOfTime, clock
 from local_swarm.confined.process import Confined
 from local_swarm.errors import Overrun
-from local_swarm.swarm.behaviour.evidence import Trial, trial
-from local_swarm.swarm.behaviour.examples import Example
-from local_swarm.swarm.extract import Answer, extract
-from local_swarm.swarm.question import Question, question
-from local_swarm.swarm.similarity.structure import tokens
 from local_swarm.types import Candidate, ToolCall, Usage
+from local_swarm.voting.behaviour.evidence import Trial, trial
+from local_swarm.voting.behaviour.examples import Example
+from local_swarm.voting.extract import Answer, extract
+from local_swarm.voting.question import Question, question
+from local_swarm.voting.similarity.structure import tokens
 
-READ = "local_swarm.swarm.reading:read"
+READ = "local_swarm.voting.reading:read"
 QUESTIONS, ANSWERS = 8, 128  # that a child remembers: votes come back with one candidate more
 LEAST_S, MOST_S, PER_S = 1.0, 4.0, 150_000  # of processor time; characters a second, where they are code
 LONGEST_UNREAD = 8_000  # characters of a text that nobody could read, to be compared by

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from local_swarm.models.embedding import AUTO, NONE, SMALL, copies_of, is_repository, on_disk
-from local_swarm.swarm.similarity import gguf, sentences
-from local_swarm.swarm.similarity.companion import Companion, Matrix
+from local_swarm.voting.similarity import gguf, sentences
+from local_swarm.voting.similarity.companion import Companion, Matrix
 
 MOST_LOST = 3  # processes that ended by themselves; then no further one is started
 FETCH = "local-swarm download embedding"

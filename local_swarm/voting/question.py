@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from local_swarm.swarm.parsing import parse
 from local_swarm.types import JSON, Prompt
+from local_swarm.voting.parsing import parse
 from local_swarm.voting.scanner import MOST_TEXT, fences
 
 PYTHON = {"python", "py", "python3"}  # as fences call it

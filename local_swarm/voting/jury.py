@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from local_swarm.confined.process import Confined, Unconfined
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.sandbox.job import Job, Outcomes
-from local_swarm.swarm.ballots import Embed
-from local_swarm.swarm.behaviour.evidence import UNKNOWN, Evidence, Trial
-from local_swarm.swarm.consensus import EARLY, decided, elect
-from local_swarm.swarm.extract import Answer
-from local_swarm.swarm.question import Question
-from local_swarm.swarm.reading import readings
-from local_swarm.swarm.reliability import Reliability
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.types import Candidate, Election, Strategy
+from local_swarm.voting.ballots import Embed
+from local_swarm.voting.behaviour.evidence import UNKNOWN, Evidence, Trial
+from local_swarm.voting.consensus import EARLY, decided, elect
+from local_swarm.voting.extract import Answer
+from local_swarm.voting.question import Question
+from local_swarm.voting.reading import readings
+from local_swarm.voting.reliability import Reliability
+from local_swarm.voting.similarity.embedding import Embedder
 
 SHORT = 1000  # characters of all answers together that are compared in about a millisecond
 REMEMBERED = 512  # programs with their calls

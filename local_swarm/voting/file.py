@@ -21,13 +21,13 @@ from local_swarm.errors import WrongUse
 from local_swarm.intake import mended
 from local_swarm.paths import offline
 from local_swarm.sandbox.host import Sandbox, sandbox_of
-from local_swarm.swarm.jury import Jury
-from local_swarm.swarm.question import Question
-from local_swarm.swarm.reliability import ballots_of, estimated
-from local_swarm.swarm.similarity.embedding import Embedder
 from local_swarm.terminal import json_text
 from local_swarm.types import Candidate, Election, Strategy, ToolCall, Usage
+from local_swarm.voting.jury import Jury
+from local_swarm.voting.question import Question
+from local_swarm.voting.reliability import ballots_of, estimated
 from local_swarm.voting.scanner import MOST_TEXT
+from local_swarm.voting.similarity.embedding import Embedder
 
 MOST_CANDIDATES = 128  # of one line: bounds the time of a vote
 FEWEST_LINES = 8  # from which voters are judged by what they said

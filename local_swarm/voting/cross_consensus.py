@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from local_swarm.swarm.extract import extract
 from local_swarm.types import Candidate, Election
+from local_swarm.voting.extract import extract
 
 Across = Literal["vote", "weighted", "best_of_n", "latency"]
 Vote = Callable[[Sequence[Candidate]], Election]

@@ -15,8 +15,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from local_swarm.swarm.extract import Answer
-from local_swarm.swarm.similarity.syntax import syntax_words
+from local_swarm.voting.extract import Answer
+from local_swarm.voting.similarity.syntax import syntax_words
 
 LONGEST_GRAM = 4
 MOST_IN_ALL = 64_000  # tokens: each answer is compared with each other

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from local_swarm.swarm.ballots import Embed, Matrix
-from local_swarm.swarm.similarity.source import EmbeddingModel
+from local_swarm.voting.ballots import Embed, Matrix
+from local_swarm.voting.similarity.source import EmbeddingModel
 
 REMEMBERED = 2_000  # texts
 LONGEST = 8_000  # characters of a text that are looked at; models read fewer

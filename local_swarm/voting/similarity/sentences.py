@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from local_swarm.swarm.similarity.companion import Encode, Matrix, serve
+from local_swarm.voting.similarity.companion import Encode, Matrix, serve
 
 LIBRARY = "sentence_transformers"
 MOST_TOKENS = 128  # of a text; MiniLM was trained on no more, and time grows with them

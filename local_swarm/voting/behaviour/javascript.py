@@ -11,9 +11,9 @@ import json
 import re
 
 from local_swarm.sandbox.job import Language
-from local_swarm.swarm.behaviour.inputs import Signature
-from local_swarm.swarm.behaviour.values import guessed
-from local_swarm.swarm.parsing import parse_expression
+from local_swarm.voting.behaviour.inputs import Signature
+from local_swarm.voting.behaviour.values import guessed
+from local_swarm.voting.parsing import parse_expression
 from local_swarm.voting.scanner import MOST_TEXT
 
 LANGUAGES: dict[str, Language] = {

@@ -13,16 +13,25 @@ from math import comb
 
 import numpy as np
 
-from local_swarm.swarm.ballots import Ballot, Embed, Matrix, Outcome, around_leaders, electable, in_order, majority_kind
-from local_swarm.swarm.behaviour.evidence import Evidence
-from local_swarm.swarm.behaviour.vote import RELIABLE, by_behaviour
-from local_swarm.swarm.calibration import band, calibrated
-from local_swarm.swarm.extract import Answer, extract
-from local_swarm.swarm.question import Question
-from local_swarm.swarm.similarity.calls import call_likeness, has_long_text
-from local_swarm.swarm.similarity.structure import structural
 from local_swarm.types import Candidate, Election, Strategy
+from local_swarm.voting.ballots import (
+    Ballot,
+    Embed,
+    Matrix,
+    Outcome,
+    around_leaders,
+    electable,
+    in_order,
+    majority_kind,
+)
+from local_swarm.voting.behaviour.evidence import Evidence
+from local_swarm.voting.behaviour.vote import RELIABLE, by_behaviour
+from local_swarm.voting.calibration import band, calibrated
+from local_swarm.voting.extract import Answer, extract
+from local_swarm.voting.question import Question
 from local_swarm.voting.scanner import MOST_TEXT
+from local_swarm.voting.similarity.calls import call_likeness, has_long_text
+from local_swarm.voting.similarity.structure import structural
 
 HEAD_START = 0.05  # of the anchor
 # Structural likeness from which two programs count as the same: one wrong operator is another program.

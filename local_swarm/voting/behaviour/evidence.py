@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from local_swarm.sandbox.job import Job, Language, Outcomes
-from local_swarm.swarm.behaviour.examples import Example, examples
-from local_swarm.swarm.behaviour.inputs import Signature, in_words, inputs, signature
-from local_swarm.swarm.behaviour.javascript import LANGUAGES, functions, javascript_call, javascript_signature
-from local_swarm.swarm.extract import Answer
-from local_swarm.swarm.question import PYTHON, Question, function, function_names
+from local_swarm.voting.behaviour.examples import Example, examples
+from local_swarm.voting.behaviour.inputs import Signature, in_words, inputs, signature
+from local_swarm.voting.behaviour.javascript import LANGUAGES, functions, javascript_call, javascript_signature
+from local_swarm.voting.extract import Answer
+from local_swarm.voting.question import PYTHON, Question, function, function_names
 
 RUNS: dict[str, Language] = {**dict.fromkeys(PYTHON, "python"), **LANGUAGES}
 UNKNOWN = (

@@ -14,8 +14,8 @@ from itertools import chain
 from typing import Any
 
 from local_swarm.sandbox.canonical import TooLarge, canonical
-from local_swarm.swarm.parsing import parse_expression, unparsed
 from local_swarm.voting import scanner
+from local_swarm.voting.parsing import parse_expression, unparsed
 from local_swarm.voting.scanner import EACH, LONGEST_LITERAL, MOST_TEXT, Attention, closing
 
 MOST_EXAMPLES = 12

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from local_swarm.swarm.ballots import Ballot, Matrix, Outcome, around_leaders, electable
-from local_swarm.swarm.behaviour.evidence import UNKNOWN, Behaviour, Evidence
-from local_swarm.swarm.similarity.structure import structural
+from local_swarm.voting.ballots import Ballot, Matrix, Outcome, around_leaders, electable
+from local_swarm.voting.behaviour.evidence import UNKNOWN, Behaviour, Evidence
+from local_swarm.voting.similarity.structure import structural
 
 HEAD_START = 0.05  # of the anchor, where there are no examples
 CONSTANT = 0.1  # taken from programs that always say the same

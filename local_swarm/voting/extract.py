@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from local_swarm.chat.schemas import violation
 from local_swarm.chat.tools import canonical
-from local_swarm.swarm.parsing import parse, unparsed
-from local_swarm.swarm.question import (
+from local_swarm.types import JSON, Candidate
+from local_swarm.voting.parsing import parse, unparsed
+from local_swarm.voting.question import (
     PYTHON,
     STATEMENT,
     Question,
@@ -23,7 +24,6 @@ from local_swarm.swarm.question import (
     does_nothing,
     function,
 )
-from local_swarm.types import JSON, Candidate
 from local_swarm.voting.scanner import MOST_TEXT, fences
 
 MOST_BLOCKS = 12
