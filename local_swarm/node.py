@@ -45,7 +45,7 @@ from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.planner import SMALLEST_CONTEXT, Plan
-from local_swarm.network.presence import Presence
+from local_swarm.network.service import Presence
 from local_swarm.paths import PRIVATE, checkout, home, keep, make_folder, offline, tighten
 from local_swarm.roster import Member
 from local_swarm.sandbox.host import sandbox_of

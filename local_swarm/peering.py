@@ -116,9 +116,9 @@ def forget(
 
 def without_daemon(file: Path | None, problem: str) -> list[dict[str, Any]]:
     """What can be said of this machine alone."""
-    from local_swarm.network import lan
-    from local_swarm.network.doctor import Facts, Finding, diagnosis
-    from local_swarm.network.presence import listed
+    from local_swarm.network.discovery import lan
+    from local_swarm.network.discovery.doctor import Facts, Finding, diagnosis
+    from local_swarm.network.service import listed
 
     config = load(file)
     network = config.network

@@ -23,7 +23,7 @@ from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status
 from local_swarm.backends.base import Seat
 from local_swarm.config import Config, load
-from local_swarm.network.presence import Presence
+from local_swarm.network.service import Presence
 from local_swarm.paths import PRIVATE, keep
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors

@@ -27,8 +27,10 @@ from local_swarm.errors import BadModelFile, PairingFailed, WrongUse
 from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
 from local_swarm.integrations import jsonc
 from local_swarm.models import extend, gguf, registry
-from local_swarm.network import announcement, lan, pairing, protocol
-from local_swarm.network.trust import Charter
+from local_swarm.network import protocol
+from local_swarm.network.discovery import announcement, lan
+from local_swarm.network.trust import pairing
+from local_swarm.network.trust.store import Charter
 from local_swarm.types import Candidate, Message, Prompt, ToolCall, Usage
 from local_swarm.voting import consensus, scanner
 from local_swarm.voting import file as vote_file

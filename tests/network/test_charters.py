@@ -11,9 +11,20 @@ import pytest
 
 from local_swarm.bench.paced import PacedNode, node
 from local_swarm.errors import PeerFault
-from local_swarm.network.identity import identity
 from local_swarm.network.protocol import Malformed, read, written
-from local_swarm.network.trust import MOST_REVOKED, STEP, WORN, Charter, Kept, Member, Trust, ahead, merged, open_trust
+from local_swarm.network.trust.identity import identity
+from local_swarm.network.trust.store import (
+    MOST_REVOKED,
+    STEP,
+    WORN,
+    Charter,
+    Kept,
+    Member,
+    Trust,
+    ahead,
+    merged,
+    open_trust,
+)
 from tests.network.conftest import QUICK, ask, until
 
 pytestmark = pytest.mark.anyio

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.network.announcement import Announcement
-from local_swarm.network.directory import GONE_AFTER_S, MOST_PLACES, MOST_STRANGERS, POLL_S, Directory, Known
-from local_swarm.network.identity import identity
+from local_swarm.network.discovery.announcement import Announcement
+from local_swarm.network.discovery.directory import GONE_AFTER_S, MOST_PLACES, MOST_STRANGERS, POLL_S, Directory, Known
 from local_swarm.network.protocol import Hint, Report
-from local_swarm.network.trust import Member
+from local_swarm.network.trust.identity import identity
+from local_swarm.network.trust.store import Member
 
 TAG = "tag"
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from local_swarm.config import NetworkConfig, load
-from local_swarm.network.directory import Known, PeerState, Stranger
-from local_swarm.network.doctor import Facts, Finding, diagnosis
-from local_swarm.network.lan import Interface
+from local_swarm.network.discovery.directory import Known, PeerState, Stranger
+from local_swarm.network.discovery.doctor import Facts, Finding, diagnosis
+from local_swarm.network.discovery.lan import Interface
 from local_swarm.network.protocol import Report
 
 ETH = Interface("eth0", ("192.168.1.5", "fe80::1"))

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from local_swarm.network.lan import Interface, addresses, chosen, host_and_port, joined, multicast_addresses, probe
+from local_swarm.network.discovery.lan import (
+    Interface,
+    addresses,
+    chosen,
+    host_and_port,
+    joined,
+    multicast_addresses,
+    probe,
+)
 
 ETH = Interface("eth0", ("192.168.1.5", "fe80::1", "fd00::5"))
 OTHERS = [

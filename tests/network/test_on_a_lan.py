@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from zeroconf import ServiceInfo, Zeroconf
 
-from local_swarm.network.discovery import SERVICE
-from local_swarm.network.trust import Charter, from_token
+from local_swarm.network.discovery.mdns import SERVICE
+from local_swarm.network.trust.store import Charter, from_token
 from tests.network.lan import Host, ip, lan, unavailable, wait_for
 
 pytestmark = pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))

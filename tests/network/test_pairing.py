@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from local_swarm.errors import PairingFailed
-from local_swarm.network.identity import Identity, identity
-from local_swarm.network.pairing import GUESSES, LIFE_S, Finish, Invitations, Newcomer, Start, split
-from local_swarm.network.trust import Charter, open_trust
-from local_swarm.network.words import WORDS
+from local_swarm.network.trust.identity import Identity, identity
+from local_swarm.network.trust.pairing import GUESSES, LIFE_S, Finish, Invitations, Newcomer, Start, split
+from local_swarm.network.trust.store import Charter, open_trust
+from local_swarm.network.trust.words import WORDS
 
 
 class Clock:

@@ -14,8 +14,8 @@ from local_swarm.bench.federation import Wish, measured
 from local_swarm.bench.paced import node
 from local_swarm.config import load
 from local_swarm.errors import PairingFailed, WrongUse
-from local_swarm.network.condition import Condition
-from local_swarm.network.merits import Merits
+from local_swarm.network.federation.availability import Condition
+from local_swarm.network.federation.peer_reliability import Merits
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import Fake

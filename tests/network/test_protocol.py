@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.network.announcement import Announcement, from_beacon, from_records
+from local_swarm.network.discovery.announcement import Announcement, from_beacon, from_records
 from local_swarm.network.protocol import (
     MOST_BALLOTS,
     MOST_HINTS,

@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections import Counter
 
 from local_swarm.errors import Busy, PeerFault
-from local_swarm.network.routing import Capable, key_of, node_for, seeds, shares, spreads
-from local_swarm.network.tally import Tally
+from local_swarm.network.federation.routing import Capable, key_of, node_for, seeds, shares, spreads
+from local_swarm.network.federation.tally import Tally
 from local_swarm.types import Candidate, Message, Prompt, Sampling, Usage
 
 PROMPT = Prompt((Message("system", "s"), Message("user", "u")))

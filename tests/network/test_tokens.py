@@ -10,11 +10,11 @@ import pytest
 
 from local_swarm.bench.paced import node
 from local_swarm.errors import PairingFailed, PeerFault, WrongUse
-from local_swarm.network.identity import fingerprint
-from local_swarm.network.pairing import BURST, TOKEN, Invitations, Newcomer, Start
 from local_swarm.network.protocol import Hello, Welcome
-from local_swarm.network.strength import weakness
-from local_swarm.network.trust import from_token, open_trust
+from local_swarm.network.trust.identity import fingerprint
+from local_swarm.network.trust.pairing import BURST, TOKEN, Invitations, Newcomer, Start
+from local_swarm.network.trust.store import from_token, open_trust
+from local_swarm.network.trust.strength import weakness
 from tests.network.conftest import QUICK, nodes, until
 
 pytestmark = pytest.mark.anyio

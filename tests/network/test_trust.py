@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from local_swarm.errors import WrongUse
-from local_swarm.network.identity import fingerprint, identity
 from local_swarm.network.protocol import Malformed, read
-from local_swarm.network.trust import MOST_MEMBERS, Charter, Member, merged, open_trust
+from local_swarm.network.trust.identity import fingerprint, identity
+from local_swarm.network.trust.store import MOST_MEMBERS, Charter, Member, merged, open_trust
 
 A, B = (Charter(letter * 64, 1) for letter in "ab")
 

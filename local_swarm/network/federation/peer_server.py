@@ -20,9 +20,6 @@ from aiohttp import web
 
 from local_swarm.errors import BadRequest, PairingFailed, SwarmError, Unavailable
 from local_swarm.intake import PIECE, Intake, TooMuch
-from local_swarm.network.gate import Gate
-from local_swarm.network.identity import Identity, fingerprint
-from local_swarm.network.pairing import Finish, Invitations, Start
 from local_swarm.network.protocol import (
     DEADLINE,
     DOOR,
@@ -37,7 +34,10 @@ from local_swarm.network.protocol import (
     read_prompt,
     written,
 )
-from local_swarm.network.trust import Charter, Member, Trust
+from local_swarm.network.trust.identity import Identity, fingerprint
+from local_swarm.network.trust.pairing import Finish, Invitations, Start
+from local_swarm.network.trust.store import Charter, Member, Trust
+from local_swarm.network.trust.tls_listener import Gate
 from local_swarm.types import Accepted, Candidate, Election, Prompt, Voice
 
 CHANGES, CHANGE_S = 4.0, 5.0  # charters of one member that are followed at once, and then one every so many seconds

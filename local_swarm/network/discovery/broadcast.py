@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import cast
 
-from local_swarm.network.announcement import from_beacon
-from local_swarm.network.directory import Directory
-from local_swarm.network.lan import joined
+from local_swarm.network.discovery.announcement import from_beacon
+from local_swarm.network.discovery.directory import Directory
+from local_swarm.network.discovery.lan import joined
 
 EVERYBODY = "255.255.255.255"
 MOST_PER_SECOND = 50  # packets that are looked at

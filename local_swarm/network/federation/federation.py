@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 
 from local_swarm.chat.checks import checked
 from local_swarm.errors import BadRequest, EndsEngine, SwarmError, Unavailable
-from local_swarm.network.client import SILENCE_S, Client, Wish
-from local_swarm.network.directory import Directory, Known
-from local_swarm.network.merits import Merits
+from local_swarm.network.discovery.directory import Directory, Known
+from local_swarm.network.federation.client import SILENCE_S, Client, Wish
+from local_swarm.network.federation.peer_reliability import Merits
+from local_swarm.network.federation.routing import Capable, Route, key_of, node_for, seeds, shares, spreads
+from local_swarm.network.federation.tally import Tally
 from local_swarm.network.protocol import MOST_BALLOTS, written
-from local_swarm.network.routing import Capable, Route, key_of, node_for, seeds, shares, spreads
-from local_swarm.network.tally import Tally
 from local_swarm.swarm.manager import Swarm
 from local_swarm.types import Accepted, Candidate, Election, Event, Prompt
 from local_swarm.voting.cross_consensus import Across, across, counted

@@ -15,9 +15,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from local_swarm.errors import WrongUse
-from local_swarm.network.identity import Certified
 from local_swarm.network.protocol import plain, read, written
-from local_swarm.network.strength import weakness
+from local_swarm.network.trust.identity import Certified
+from local_swarm.network.trust.strength import weakness
 from local_swarm.paths import PRIVATE, keep
 
 MOST_MEMBERS = 64

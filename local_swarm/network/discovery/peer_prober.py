@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from local_swarm.errors import PairingFailed, PeerFault
-from local_swarm.network.client import Client
-from local_swarm.network.directory import Directory, Known, PeerState, Stranger
-from local_swarm.network.identity import Identity, fingerprint
-from local_swarm.network.pairing import TOKEN, Finished, Newcomer, Started, split
+from local_swarm.network.discovery.directory import Directory, Known, PeerState, Stranger
+from local_swarm.network.federation.client import Client
 from local_swarm.network.protocol import Hello, Report, Welcome
-from local_swarm.network.trust import Charter, Member, Trust, ahead
+from local_swarm.network.trust.identity import Identity, fingerprint
+from local_swarm.network.trust.pairing import TOKEN, Finished, Newcomer, Started, split
+from local_swarm.network.trust.store import Charter, Member, Trust, ahead
 
 TICK_S = 0.25
 PATIENCE_S = 0.5  # with the place where a peer was last

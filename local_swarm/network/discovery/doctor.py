@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from local_swarm.config import NetworkConfig
-from local_swarm.network.directory import Known, Stranger
-from local_swarm.network.lan import Interface
+from local_swarm.network.discovery.directory import Known, Stranger
+from local_swarm.network.discovery.lan import Interface
 from local_swarm.network.protocol import VERSION
 
 CLOCK_S = 60.0  # apart, from which it is said

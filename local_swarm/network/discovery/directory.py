@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from local_swarm.network.announcement import Announcement
-from local_swarm.network.lan import knockable
+from local_swarm.network.discovery.announcement import Announcement
+from local_swarm.network.discovery.lan import knockable
 from local_swarm.network.protocol import VERSION, Hint, Report
-from local_swarm.network.trust import Member
+from local_swarm.network.trust.store import Member
 
 POLL_S = 2.0  # between looks at a peer
 GONE_AFTER_S = 8.0  # of silence

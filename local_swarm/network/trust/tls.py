@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable
 
-from local_swarm.network.identity import Identity
+from local_swarm.network.trust.identity import Identity
 
 
 def for_door(mine: Identity, members: Iterable[str]) -> ssl.SSLContext:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from local_swarm.network.lan import knockable
+from local_swarm.network.discovery.lan import knockable
 from local_swarm.network.protocol import VERSION, plain
 
 ID_CHARACTERS = 32  # of a fingerprint, enough to tell nodes apart

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from local_swarm.network.announcement import ID_CHARACTERS
+from local_swarm.network.discovery.announcement import ID_CHARACTERS
 from local_swarm.paths import PRIVATE, keep
 
 MACHINE_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))

@@ -19,22 +19,24 @@ from typing import Any
 
 from local_swarm.config import Config
 from local_swarm.errors import PairingFailed, WrongUse
-from local_swarm.network import door, lan, tls
-from local_swarm.network.announcement import ID_CHARACTERS, Announcement
-from local_swarm.network.broadcast import Broadcast
-from local_swarm.network.client import Client
-from local_swarm.network.condition import Condition
-from local_swarm.network.directory import Directory
-from local_swarm.network.discovery import Discovery
-from local_swarm.network.doctor import Facts, Finding, diagnosis
-from local_swarm.network.federation import Federation, Rules
-from local_swarm.network.identity import identity
-from local_swarm.network.lan import Interface
-from local_swarm.network.merits import Merits
-from local_swarm.network.neighbours import Neighbours
-from local_swarm.network.pairing import LIFE_S, Invitations
+from local_swarm.network.discovery import lan
+from local_swarm.network.discovery.announcement import ID_CHARACTERS, Announcement
+from local_swarm.network.discovery.broadcast import Broadcast
+from local_swarm.network.discovery.directory import Directory
+from local_swarm.network.discovery.doctor import Facts, Finding, diagnosis
+from local_swarm.network.discovery.lan import Interface
+from local_swarm.network.discovery.mdns import Discovery
+from local_swarm.network.discovery.peer_prober import Neighbours
+from local_swarm.network.federation import peer_server
+from local_swarm.network.federation.availability import Condition
+from local_swarm.network.federation.client import Client
+from local_swarm.network.federation.federation import Federation, Rules
+from local_swarm.network.federation.peer_reliability import Merits
 from local_swarm.network.protocol import Report, plain
-from local_swarm.network.trust import Member, open_trust
+from local_swarm.network.trust import tls
+from local_swarm.network.trust.identity import identity
+from local_swarm.network.trust.pairing import LIFE_S, Invitations
+from local_swarm.network.trust.store import Member, open_trust
 from local_swarm.swarm.manager import Swarm
 
 FOLLOW_S = 2.0  # between looks at the interfaces
@@ -94,11 +96,11 @@ class Presence:
                 stack.callback(made.close)
             self.client.port = self.port
             await stack.enter_async_context(self.client)
-            self._open_door = door.Door(
+            self._open_door = peer_server.Door(
                 self.mine, self.trust, self.invitations, self._swarm, self.report, self._declines, self._changed.set,
                 self._seen, self.counts
             )  # fmt: skip
-            await stack.enter_async_context(door.serving(self._open_door, sockets, self._tls))
+            await stack.enter_async_context(peer_server.serving(self._open_door, sockets, self._tls))
             self._neighbours = Neighbours(self.mine, self.trust, self.directory, self.client, self.name, self.port)
             self._discovery = await stack.enter_async_context(Discovery(self.directory, time.monotonic))
             self._broadcast = await stack.enter_async_context(self._broadcasting())

@@ -27,10 +27,10 @@ from spake2 import SPAKE2_A, SPAKE2_B, SPAKEError
 from spake2.ed25519_basic import NotOnCurve
 
 from local_swarm.errors import PairingFailed
-from local_swarm.network.identity import fingerprint
 from local_swarm.network.protocol import read, written
-from local_swarm.network.trust import Charter, Member, Trust
-from local_swarm.network.words import WORDS
+from local_swarm.network.trust.identity import fingerprint
+from local_swarm.network.trust.store import Charter, Member, Trust
+from local_swarm.network.trust.words import WORDS
 
 LIFE_S = 600.0  # of an invitation
 GUESSES = 5  # wrong or unfinished tries before an invitation is void

@@ -14,9 +14,9 @@ from types import TracebackType
 from zeroconf import Error, IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
-from local_swarm.network.announcement import Announcement, from_records
-from local_swarm.network.directory import Directory
-from local_swarm.network.lan import joined
+from local_swarm.network.discovery.announcement import Announcement, from_records
+from local_swarm.network.discovery.directory import Directory
+from local_swarm.network.discovery.lan import joined
 
 SERVICE = "_local-swarm._tcp.local."
 RESOLVE_MS = 3000

@@ -15,10 +15,8 @@ from typing import TypeVar
 import aiohttp
 
 from local_swarm.errors import PairingFailed, PeerFault
-from local_swarm.network import tls
-from local_swarm.network.directory import Known
-from local_swarm.network.identity import Identity
-from local_swarm.network.lan import host_and_port
+from local_swarm.network.discovery.directory import Known
+from local_swarm.network.discovery.lan import host_and_port
 from local_swarm.network.protocol import (
     DEADLINE,
     DOOR,
@@ -32,6 +30,8 @@ from local_swarm.network.protocol import (
     read_report,
     written,
 )
+from local_swarm.network.trust import tls
+from local_swarm.network.trust.identity import Identity
 from local_swarm.types import Accepted, Candidate
 
 CONNECT_S = 2.0
