@@ -1,0 +1,1 @@
+"""How machines of a local network find each other: mDNS, broadcast and addresses that were given."""
