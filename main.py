@@ -37,7 +37,7 @@ def main() -> int:
 def hand_over(environment: Environment) -> int:
     """Run the program in the environment: in this process if it is that one already, in its place where that can be done."""
     if environment.active:
-        from local_swarm.cli import run
+        from local_swarm.cli.main import run
 
         run()
         return 0

@@ -1,5 +1,5 @@
 """`python -m local_swarm`."""
 
-from local_swarm.cli import run
+from local_swarm.cli.main import run
 
 run()

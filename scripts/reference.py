@@ -19,8 +19,8 @@ from pydantic import BaseModel
 from local_swarm.api.schemas import ChatRequest, SwarmWire
 from local_swarm.api.server import create_app
 from local_swarm.api.status import Status
-from local_swarm.cli import app
-from local_swarm.interactive.overview import FAMILIES
+from local_swarm.cli.main import app
+from local_swarm.cli.overview import FAMILIES
 from local_swarm.mcp_server.tools import TOOLS
 from local_swarm.paths import data_folder
 from local_swarm.swarm.manager import Swarm

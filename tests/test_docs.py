@@ -12,7 +12,7 @@ import typer.main
 import yaml
 
 from local_swarm.api.schemas import SwarmWire
-from local_swarm.cli import app
+from local_swarm.cli.main import app
 from local_swarm.config import flat, keys
 from reference import brought_up_to_date
 from tests.test_architecture import ORDER

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from local_swarm.cli import app
+from local_swarm.cli.main import app
 from tests.test_docs import DOCUMENTS, program_calls, text_of
 from tests.test_main_job import Daemon, daemon_of, program
 

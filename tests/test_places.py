@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.banner import without_token
+from local_swarm.cli.banner import without_token
 from local_swarm.mcp_server.proxy import written_anew
 from local_swarm.paths import PRIVATE, home, keep, make_folder, tighten
 

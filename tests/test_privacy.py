@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local_swarm.api.server import Door
-from local_swarm.banner import reach_of
+from local_swarm.cli.banner import reach_of
 from local_swarm.config import load
 from local_swarm.models import starter
 from local_swarm.node import assembled, doors

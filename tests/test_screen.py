@@ -18,7 +18,7 @@ from rich.progress import Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from local_swarm.screen import Screen, marked
+from local_swarm.cli.screen import Screen, marked
 from local_swarm.terminal import Formatter, json_text, line, printable
 from tests.test_daemon import serving
 

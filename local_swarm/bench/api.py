@@ -15,9 +15,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from local_swarm.cli.options import JsonOption
+from local_swarm.cli.screen import Screen
 from local_swarm.errors import SwarmError
-from local_swarm.options import JsonOption
-from local_swarm.screen import Screen
 
 RATE = 300.0  # requests a second at which the first byte of streams is timed
 PATIENCE_S = 30.0

@@ -71,7 +71,7 @@ def run(folder: Path, program: str, port: str, driver: int, local: bool) -> int:
     home, project, settings = folder / "home", folder / "project", folder / "opencode.json"
     home.mkdir()
     project.mkdir()
-    program_of_ours = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from local_swarm.cli import run; run()"
+    program_of_ours = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from local_swarm.cli.main import run; run()"
     door = (
         {"type": "local", "command": [sys.executable, "-c", program_of_ours, "mcp", "--port", port], "enabled": True}
         if local

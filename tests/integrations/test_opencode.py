@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from local_swarm.cli import app
+from local_swarm.cli.main import app
 from local_swarm.errors import WrongUse
 from local_swarm.integrations import opencode
 from local_swarm.integrations.jsonc import read

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from local_swarm.cli import app
-from local_swarm.interactive.console import safe
+from local_swarm.cli.console import safe
+from local_swarm.cli.main import app
 from tests.test_main_job import program
 
 ROOT = Path(__file__).parent.parent.parent
-PROGRAM = "import sys; sys.argv[0] = 'local-swarm'; from local_swarm.cli import run; run()"
+PROGRAM = "import sys; sys.argv[0] = 'local-swarm'; from local_swarm.cli.main import run; run()"
 
 
 def test_help_fits_one_screen_and_names_every_command(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local_swarm.interactive.menu import Menu
+from local_swarm.cli.menu import Menu
 from local_swarm.models import starter
 from local_swarm.models.embedding import CODE
 from tests.interactive.test_prepare import ROOT, advisor

@@ -15,11 +15,11 @@ import pytest
 import yaml
 from rich.console import Console
 
+from local_swarm.cli.menu import Menu, Picked
+from local_swarm.cli.prepare import keep, with_settings
 from local_swarm.config import load, settings
 from local_swarm.errors import UnknownModel
 from local_swarm.hardware.profile import Hardware, Memory, Processor
-from local_swarm.interactive.menu import Menu, Picked
-from local_swarm.interactive.prepare import keep, with_settings
 from local_swarm.models import starter
 from local_swarm.models.advice import Advisor
 from local_swarm.models.budget import Rules

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from local_swarm.interactive.status import screen
-from local_swarm.interactive.watching import Speed
+from local_swarm.cli.status import Speed
+from local_swarm.cli.status_screen import screen
 
 
 def swarm(workers: int = 5, peers: int = 0, elections: int = 0, **more: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from local_swarm.options import JsonOption
+from local_swarm.cli.options import JsonOption
 
 
 def bench_vote(

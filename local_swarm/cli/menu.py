@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.prompt import IntPrompt
 from rich.table import Table
 
+from local_swarm.cli.tables import hardware_table, plan_table
 from local_swarm.errors import DoesNotFit, SwarmError
-from local_swarm.interactive.show import hardware_table, plan_table
 from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, name_of, size_of
 from local_swarm.models.planner import SMALLEST_CONTEXT, Plan, Wishes

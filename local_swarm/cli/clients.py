@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from local_swarm.cli.options import FileOption, JsonOption, PortOption, RunningPortOption
+from local_swarm.cli.screen import Screen
 from local_swarm.config import load
 from local_swarm.errors import DaemonAbsent, WrongUse
-from local_swarm.options import FileOption, JsonOption, PortOption, RunningPortOption
-from local_swarm.screen import Screen
 
 out = Screen(soft_wrap=True)
 err = Screen(stderr=True, soft_wrap=True)

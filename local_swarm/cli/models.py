@@ -10,15 +10,15 @@ from typing import Annotated
 import typer
 
 from local_swarm import config as settings
+from local_swarm.cli.options import HELP, FileOption, JsonOption
+from local_swarm.cli.screen import Screen
+from local_swarm.cli.status import status
 from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import BadModelFile, WrongUse
 from local_swarm.hardware.detector import detect as look
 from local_swarm.hardware.profile import Hardware, hardware_from
-from local_swarm.interactive.watching import status
 from local_swarm.models import starter
-from local_swarm.options import HELP, FileOption, JsonOption
 from local_swarm.paths import checkout, data_folder, home
-from local_swarm.screen import Screen
 
 out = Screen(soft_wrap=True)
 err = Screen(stderr=True)
@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 def detect(json_wanted: JsonOption = False) -> None:
     """Show what this machine has to compute with."""
-    from local_swarm.interactive.show import hardware_table
+    from local_swarm.cli.tables import hardware_table
 
     hardware = looked()
     if json_wanted:
@@ -62,7 +62,7 @@ def plan(
     json_wanted: JsonOption = False,
 ) -> None:
     """Show what should run here and why, loading nothing."""
-    from local_swarm.interactive.show import plan_table
+    from local_swarm.cli.tables import plan_table
     from local_swarm.models.advice import advisor, name_of
 
     wish = starter.NAME if use_starter else model
@@ -110,7 +110,7 @@ def download(
     json_wanted: JsonOption = False,
 ) -> None:
     """Fetch a model, verify it and stop; goes on where it was broken off."""
-    from local_swarm.interactive.prepare import fetched, fetched_embedding
+    from local_swarm.cli.prepare import fetched, fetched_embedding
     from local_swarm.models.advice import advisor, name_of
     from local_swarm.models.embedding import wanted_repository
 
@@ -163,7 +163,7 @@ def list_models(
     """List the catalogue: what fits, what is here."""
     if context.invoked_subcommand:
         return
-    from local_swarm.interactive.show import models_table
+    from local_swarm.cli.tables import models_table
     from local_swarm.models.advice import advisor
 
     counsel = advisor(settings.load(file), looked(), graphics=engine_for_graphics(checkout()))
@@ -195,7 +195,7 @@ def add(
 @config.command("show")
 def show(file: FileOption = None, json_wanted: JsonOption = False) -> None:
     """Print every setting with its value and where it comes from."""
-    from local_swarm.interactive.show import settings_table
+    from local_swarm.cli.tables import settings_table
 
     settings.load(file)  # a mistake in them is told instead
     found = settings.settings(file)

@@ -18,23 +18,24 @@ from typing import Annotated, Any
 
 import typer
 
-from local_swarm import __version__, peering
+from local_swarm import __version__
 from local_swarm.bench.api import bench_api
-from local_swarm.bench.commands import bench_vote
+from local_swarm.cli import clients as integrations
+from local_swarm.cli import models as interactive
+from local_swarm.cli import peers
+from local_swarm.cli.bench import bench_vote
+from local_swarm.cli.console import safe
+from local_swarm.cli.mcp import mcp as mcp_command
+from local_swarm.cli.options import HELP, FileOption, JsonOption, PortOption
+from local_swarm.cli.overview import Overview
+from local_swarm.cli.screen import Screen, marked
+from local_swarm.cli.vote import vote
 from local_swarm.config import Config, load
 from local_swarm.errors import SwarmError, WrongUse
 from local_swarm.intake import whole
-from local_swarm.integrations import commands as integrations
-from local_swarm.interactive import commands as interactive
-from local_swarm.interactive.console import safe
-from local_swarm.interactive.overview import Overview
-from local_swarm.mcp_server.command import mcp as mcp_command
 from local_swarm.models import starter
-from local_swarm.options import HELP, FileOption, JsonOption, PortOption
 from local_swarm.paths import checkout, home, keep
-from local_swarm.screen import Screen, marked
 from local_swarm.terminal import json_text, log_to_stderr
-from local_swarm.vote.command import vote
 
 out = Screen(soft_wrap=True)
 err = Screen(stderr=True)
@@ -153,7 +154,7 @@ def start(
     yes: YesOption = False,
 ) -> None:
     """Start the swarm and serve its API until Ctrl-C."""
-    from local_swarm.interactive.prepare import prepared
+    from local_swarm.cli.prepare import prepared
 
     log_to_stderr(logging.DEBUG if verbose else logging.WARNING)
     wishes = {"model": model, "instances": instances, "context": context, "host": host, "port": port, "engine": engine}
@@ -170,7 +171,7 @@ def start(
 
 async def serve(config: Config) -> None:
     """Run a node until a signal comes, be it still booting or not."""
-    from local_swarm.banner import banner
+    from local_swarm.cli.banner import banner
     from local_swarm.node import running
 
     task = asyncio.current_task()
@@ -225,7 +226,7 @@ def ask(
     json_wanted: JsonOption = False,
 ) -> None:
     """Get one answer, from the swarm that runs or from one of its own."""
-    from local_swarm.client import answer_to
+    from local_swarm.cli.answers import answer_to
 
     config = configured(file, use_starter, model=model, instances=instances, port=port)
     wish = {
@@ -268,7 +269,7 @@ def setup(
     err.print(f"Local Swarm is set up in {environment.folder}. Start it: python main.py")
 
 
-app.add_typer(peering.app)
+app.add_typer(peers.app)
 
 # ----------------------------------------------------------------------------------------------- bench
 
@@ -281,7 +282,7 @@ def benches() -> None:
     pass
 
 
-bench.command("federation")(peering.bench_federation)
+bench.command("federation")(peers.bench_federation)
 
 
 @bench.command("engine")

@@ -12,13 +12,13 @@ import yaml
 from rich.console import Console
 
 from local_swarm import paths
+from local_swarm.cli.menu import Menu, Picked
+from local_swarm.cli.tables import progress
 from local_swarm.config import Config
 from local_swarm.engines import roster_of
 from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import DownloadFailed, SetupFailed
 from local_swarm.hardware.detector import detect
-from local_swarm.interactive.menu import Menu, Picked
-from local_swarm.interactive.show import progress
 from local_swarm.models import embedding, starter
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.downloader import Downloader, Fetched

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from local_swarm import config as settings
+from local_swarm.cli.options import FileOption, JsonOption, RunningPortOption
+from local_swarm.cli.screen import Screen
 from local_swarm.daemon import Daemon
 from local_swarm.errors import SwarmError
-from local_swarm.options import FileOption, JsonOption, RunningPortOption
-from local_swarm.screen import Screen
 
 SWARM = "/v1/swarm"
 LOOK_S = 1.0
@@ -29,7 +29,7 @@ def status(
     json_wanted: JsonOption = False,
 ) -> None:
     """Watch the running swarm: workers, votes, peers, memory. Ctrl-C ends it."""
-    from local_swarm.interactive.status import screen
+    from local_swarm.cli.status_screen import screen
 
     daemon = Daemon(settings.load(file, {"server.port": port}).server)
     told: dict[str, Any] = daemon.ask(SWARM)
@@ -46,7 +46,7 @@ def watch(daemon: Daemon, told: dict[str, Any]) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    from local_swarm.interactive.status import screen
+    from local_swarm.cli.status_screen import screen
 
     speed = Speed()
     with Live(screen=True, auto_refresh=False, console=out, vertical_overflow="crop") as live:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from local_swarm.options import FileOption
+from local_swarm.cli.options import FileOption
 
 
 def vote(

@@ -15,11 +15,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from local_swarm.cli.options import FileOption, JsonOption, RunningPortOption
+from local_swarm.cli.screen import Screen, marked
 from local_swarm.config import load
 from local_swarm.daemon import CONTROLS, Daemon
 from local_swarm.errors import DaemonRefused, SwarmError, WrongUse
-from local_swarm.options import FileOption, JsonOption, RunningPortOption
-from local_swarm.screen import Screen, marked
 
 WAIT_S = 60.0
 

@@ -1,1 +1,0 @@
-"""Answers that somebody already has in, elections out."""
