@@ -27,12 +27,12 @@ def bench_vote(
     json_wanted: JsonOption = False,
 ) -> None:
     """What each way of voting is worth, on published samples of real models."""
-    from local_swarm.bench import nodes
-    from local_swarm.bench.curves import gains, reliability
-    from local_swarm.bench.samples import SETS, default_folder
-    from local_swarm.bench.vote import Wish, measure
     from local_swarm.config import load
     from local_swarm.errors import WrongUse
+    from local_swarm_benchmarks import nodes
+    from local_swarm_benchmarks.curves import gains, reliability
+    from local_swarm_benchmarks.samples import SETS, default_folder
+    from local_swarm_benchmarks.vote import Wish, measure
 
     if machines and (n or plot):
         raise WrongUse("--machines compares three machines of three answers: there is no --n and nothing to --plot.")

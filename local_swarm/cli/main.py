@@ -19,7 +19,6 @@ from typing import Annotated, Any
 import typer
 
 from local_swarm import __version__
-from local_swarm.bench.api import bench_api
 from local_swarm.cli import clients as integrations
 from local_swarm.cli import models as interactive
 from local_swarm.cli import peers
@@ -36,6 +35,7 @@ from local_swarm.intake import whole
 from local_swarm.models import starter
 from local_swarm.paths import checkout, home, keep
 from local_swarm.terminal import json_text, log_to_stderr
+from local_swarm_benchmarks.api import bench_api
 
 out = Screen(soft_wrap=True)
 err = Screen(stderr=True)
@@ -302,8 +302,8 @@ def bench_engine(
     json_wanted: JsonOption = False,
 ) -> None:
     """N answers of this engine against one, against llama.cpp's own ways, and at any load."""
-    from local_swarm.bench.engine import Wish, drawn, measure
     from local_swarm.hardware.detector import detect as look
+    from local_swarm_benchmarks.engine import Wish, drawn, measure
 
     hardware = look()
     cores = threads or hardware.cpu.physical_cores or 1

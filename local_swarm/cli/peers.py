@@ -166,7 +166,7 @@ def bench_federation(
     json_wanted: JsonOption = False,
 ) -> None:
     """What voting with other machines adds, over scripted engines: time, a frozen machine, processor and memory."""
-    from local_swarm.bench.federation import Wish, measure
+    from local_swarm_benchmarks.federation import Wish, measure
 
     with err.status("Measuring ...") as status:
         found = measure(Wish(nodes, workers, repeats=repeats), status.update)

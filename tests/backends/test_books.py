@@ -13,7 +13,7 @@ pytest.importorskip("gguf", reason="the package gguf is not installed")
 from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.engine import Engine
 from local_swarm.backends.process import messages
-from local_swarm.bench.shapes import SHAPES, write
+from local_swarm_benchmarks.shapes import SHAPES, write
 
 CELLS, SEQUENCES, CONTEXT = 1000, 7, 450
 ROUNDS = 40

@@ -19,9 +19,9 @@ pytest.importorskip("gguf", reason="the package gguf is not installed")
 from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Begun, Cache
 from local_swarm.backends.sampling import Scores
-from local_swarm.bench.shapes import SHAPES, write
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header
+from local_swarm_benchmarks.shapes import SHAPES, write
 
 KINDS = ("starter", "tiny-dense", "tiny-experts", "tiny-window", "tiny-hybrid")
 CELLS, SEQUENCES = 2048, 6

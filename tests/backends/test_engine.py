@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from local_swarm.backends.process import messages
-from local_swarm.bench.replay import Free
 from local_swarm.models import starter
+from local_swarm_benchmarks.replay import Free
 
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 

@@ -13,10 +13,10 @@ pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 pytest.importorskip("gguf", reason="the package gguf is not installed")
 
 from local_swarm.backends.llamacpp import library
-from local_swarm.bench.shapes import SHAPES, write
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.memory_shape import PIECE
 from local_swarm.models.planner import KV_BYTES
+from local_swarm_benchmarks.shapes import SHAPES, write
 
 FEW, MANY = 8_192, 262_144  # cells
 KINDS = ("tiny-dense", "tiny-experts", "tiny-window", "tiny-hybrid")

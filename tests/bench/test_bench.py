@@ -14,12 +14,12 @@ import pytest
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 pytest.importorskip("gguf", reason="the package gguf is not installed")
 
-from local_swarm.bench.chart import chart
-from local_swarm.bench.engine import questions
-from local_swarm.bench.files import model_file
-from local_swarm.bench.shapes import SHAPES, tensors
 from local_swarm.errors import WrongUse
 from local_swarm.models.gguf import read_header
+from local_swarm_benchmarks.chart import chart
+from local_swarm_benchmarks.engine import questions
+from local_swarm_benchmarks.model_files import model_file
+from local_swarm_benchmarks.shapes import SHAPES, tensors
 
 ROOT = Path(__file__).parents[2]
 KEYS = {

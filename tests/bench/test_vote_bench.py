@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from local_swarm.bench import nodes
-from local_swarm.bench.curves import drawn, gains, reliability, ticks
-from local_swarm.bench.samples import default_folder, problems
-from local_swarm.bench.vote import Prepared, Wish, auroc, measure
 from local_swarm.errors import WrongUse
 from local_swarm.voting.extract import extract
+from local_swarm_benchmarks import nodes
+from local_swarm_benchmarks.curves import drawn, gains, reliability, ticks
+from local_swarm_benchmarks.samples import default_folder, problems
+from local_swarm_benchmarks.vote import Prepared, Wish, auroc, measure
 
 PROMPT = 'def f{n}(xs):\n    """Add up.\n{shown}    """\n'
 RIGHT, WRONG = "    return sum(xs)\n", "    return xs[0] + {}\n"

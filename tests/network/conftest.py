@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 import pytest
 
 from local_swarm.api.answers import last
-from local_swarm.bench.paced import Pace, PacedNode, node
 from local_swarm.network.protocol import Line, Report, written
 from local_swarm.network.trust import tls
 from local_swarm.network.trust.identity import Identity, identity
 from local_swarm.network.trust.store import Member
+from local_swarm.testing.scripted_node import Pace, PacedNode, node
 from local_swarm.types import Candidate, Election, Message, Prompt, Usage
 
 BOUND_S = 5.0

@@ -93,7 +93,7 @@ class Host:
     def begin(self, pace_s: float = 0.05, workers: int = 3, **settings: Any) -> None:
         """A node over a scripted engine, not waited for."""
         self.run(
-            "local_swarm.bench.paced", self.name, "--home", str(self.home.parent), "--workers", str(workers),
+            "local_swarm.testing.scripted_node", self.name, "--home", str(self.home.parent), "--workers", str(workers),
             "--pace-s", str(pace_s), "--settings", json.dumps({"federation_port": 8766, **settings}),
         )  # fmt: skip
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.bench.paced import PacedNode, node
 from local_swarm.errors import PeerFault
 from local_swarm.network.protocol import Malformed, read, written
 from local_swarm.network.trust.identity import identity
@@ -25,6 +24,7 @@ from local_swarm.network.trust.store import (
     merged,
     open_trust,
 )
+from local_swarm.testing.scripted_node import PacedNode, node
 from tests.network.conftest import QUICK, ask, until
 
 pytestmark = pytest.mark.anyio

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from local_swarm.bench.paced import Pace
 from local_swarm.confined.process import Unconfined
 from local_swarm.errors import SwarmError
 from local_swarm.network.protocol import MOST_BALLOTS, Report
+from local_swarm.testing.scripted_node import Pace
 from local_swarm.types import Accepted, Candidate, Election, Message, Prompt, Sampling, ToolCall
 from tests.network.conftest import (
     STREAM,

@@ -10,8 +10,6 @@ import aiohttp
 import pytest
 
 from local_swarm.api.key import CONTROL, CONTROL_FILE
-from local_swarm.bench.federation import Wish, measured
-from local_swarm.bench.paced import node
 from local_swarm.config import load
 from local_swarm.errors import PairingFailed, WrongUse
 from local_swarm.network.federation.availability import Condition
@@ -19,9 +17,11 @@ from local_swarm.network.federation.peer_reliability import Merits
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.scripted_node import node
 from local_swarm.types import Candidate, Usage
 from local_swarm.voting.consensus import elect
 from local_swarm.voting.similarity.embedding import Embedder
+from local_swarm_benchmarks.federation import Wish, measured
 from tests.network.conftest import QUICK, until
 
 pytestmark = pytest.mark.anyio

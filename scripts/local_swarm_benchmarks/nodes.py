@@ -12,12 +12,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from local_swarm.bench.samples import problems
-from local_swarm.bench.vote import Prepared, Row, Tell, Wish, paired, prepared
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.types import Candidate, Election
 from local_swarm.voting.consensus import elect
 from local_swarm.voting.cross_consensus import Reliability, Vote, counted, learned
+from local_swarm_benchmarks.samples import problems
+from local_swarm_benchmarks.vote import Prepared, Row, Tell, Wish, paired, prepared
 
 BALLOTS = 3  # of each machine
 WRONG = 0.8  # of a weak machine's ballots

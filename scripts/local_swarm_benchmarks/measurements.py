@@ -1,5 +1,5 @@
 """One order as JSON on the command line in, what was measured as JSON out: a process of its own for every set-up that is
-compared, so that none has another's memory, threads or warm caches. Run as `python -m local_swarm.bench.trial '{"kind": ...}'`.
+compared, so that none has another's memory, threads or warm caches. Run as `python -m local_swarm_benchmarks.measurements '{"kind": ...}'`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 import psutil
 
 from local_swarm.backends.process import messages
-from local_swarm.bench.replay import replayed
-from local_swarm.bench.rig import Bench, Order, between, letters, of
+from local_swarm_benchmarks.engine_harness import Bench, Order, between, letters, of
+from local_swarm_benchmarks.replay import replayed
 
 BUSY = (sys.executable, "-c", "while True: pass")
 

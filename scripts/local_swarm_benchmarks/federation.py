@@ -19,8 +19,8 @@ from typing import Any
 import psutil
 
 from local_swarm.api.answers import last
-from local_swarm.bench.paced import Pace, PacedNode, node
 from local_swarm.errors import SwarmError
+from local_swarm.testing.scripted_node import Pace, PacedNode, node
 from local_swarm.types import Election, Message, Prompt
 
 MEET_S = 30.0
@@ -136,7 +136,7 @@ def started(
 ) -> Iterator[subprocess.Popen[str]]:
     """One process with several nodes."""
     command = [
-        sys.executable, "-m", "local_swarm.bench.paced", *names, "--home", str(folder), "--workers", str(pace.workers),
+        sys.executable, "-m", "local_swarm.testing.scripted_node", *names, "--home", str(folder), "--workers", str(pace.workers),
         "--pace-s", str(pace.pace_s), "--characters", str(pace.characters), "--settings", json.dumps(settings),
     ]  # fmt: skip
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

@@ -69,7 +69,7 @@ async def server(workers: int) -> AsyncIterator[int]:
     """The port of a server in a process of its own."""
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "local_swarm.bench.door", str(workers), stdin=pipe, stdout=pipe
+        sys.executable, "-m", "local_swarm_benchmarks.api_server", str(workers), stdin=pipe, stdout=pipe
     )
     assert child.stdout and child.stdin
     try:

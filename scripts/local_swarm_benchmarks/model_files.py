@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from local_swarm.bench.shapes import SHAPES, write
 from local_swarm.errors import WrongUse
 from local_swarm.models.planner import QUANTIZATIONS
 from local_swarm.paths import home, make_folder
+from local_swarm_benchmarks.shapes import SHAPES, write
 
 
 def model_file(name: str, quantization: str) -> Path:

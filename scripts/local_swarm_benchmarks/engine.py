@@ -16,10 +16,10 @@ from statistics import median
 from typing import Any
 
 from local_swarm.backends.openai_compatible.managed_server import free_port
-from local_swarm.bench.chart import chart
-from local_swarm.bench.files import model_file
-from local_swarm.bench.rig import Order, letters
 from local_swarm.models import starter
+from local_swarm_benchmarks.chart import chart
+from local_swarm_benchmarks.engine_harness import Order, letters
+from local_swarm_benchmarks.model_files import model_file
 
 PREFERRED = "q4_0"  # the quantisation whose products llama.cpp has its fastest kernels for on processors
 STARTER_TASKS, QUICK_TASKS = 50, 5

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from local_swarm.bench.samples import Problem, problems
 from local_swarm.paths import offline
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.sandbox.job import Outcomes
@@ -28,6 +27,7 @@ from local_swarm.voting.extract import Answer, extract
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.reliability import ballots_of, estimated
 from local_swarm.voting.similarity.embedding import Embedder
+from local_swarm_benchmarks.samples import Problem, problems
 
 STRATEGIES: tuple[Strategy, ...] = ("auto", "structure", "similarity", "exact", "quality", "fastest")
 BATCH = 8  # programs given to the sandbox at once, which share the time of one vote

@@ -15,9 +15,9 @@ from local_swarm.backends.llamacpp.sampler import Drawer
 from local_swarm.backends.llamacpp.step_cost import Pace
 from local_swarm.backends.process import messages
 from local_swarm.backends.sampling import Row
-from local_swarm.bench.rig import Bench, Order, letters
 from local_swarm.types import Candidate, Usage
 from local_swarm.voting.consensus import decided, elect
+from local_swarm_benchmarks.engine_harness import Bench, Order, letters
 
 Said = list[list[list[int]]]  # tokens by question and seat
 Script = Sequence[Sequence[int]]  # tokens by seat

@@ -47,7 +47,7 @@ class Order:
 
     def run(self) -> dict[str, Any]:
         """In a process of its own. Raises RuntimeError with what it said when that fails."""
-        command = [sys.executable, "-m", "local_swarm.bench.trial", json.dumps(asdict(self))]
+        command = [sys.executable, "-m", "local_swarm_benchmarks.measurements", json.dumps(asdict(self))]
         done = subprocess.run(command, capture_output=True, text=True, env=self.environment, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr.strip()[-2000:] or f"exit code {done.returncode}")
