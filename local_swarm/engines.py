@@ -17,7 +17,7 @@ from typing import Any
 
 from local_swarm.backends.base import Backend
 from local_swarm.backends.openai_compatible.backend import AUTO, USUAL_CONTEXT, OpenAICompatible, Server, tidy
-from local_swarm.backends.process.backend import Description, LlamaCpp
+from local_swarm.backends.process.backend import Description, ProcessBackend
 from local_swarm.backends.process.messages import Load
 from local_swarm.config import Config
 from local_swarm.confined.process import Confined
@@ -236,7 +236,7 @@ def folder_engine(
         how.cells, how.sequences, load.threads, place.gpu, "f16", how.memory, 0, reasons,
     )  # fmt: skip
     about = Description(folder.name, folder.architecture, folder.chat_template, engine=kind)
-    return LlamaCpp(load, about, confined=confined), plan
+    return ProcessBackend(load, about, confined=confined), plan
 
 
 def most_memory(need: MemoryNeed, beside_bytes: int = 0) -> int:

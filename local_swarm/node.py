@@ -24,7 +24,7 @@ from local_swarm.api.status import EngineStatus, Status, WorkerStatus
 from local_swarm.backends.base import Backend
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible
 from local_swarm.backends.openai_compatible.managed_server import PROGRAM, OwnServer
-from local_swarm.backends.process.backend import Description, LlamaCpp
+from local_swarm.backends.process.backend import Description, ProcessBackend
 from local_swarm.backends.process.messages import Load
 from local_swarm.backends.process.watched import resident_bytes
 from local_swarm.config import Config, ServerConfig
@@ -45,7 +45,7 @@ from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.planner import SMALLEST_CONTEXT, Plan
-from local_swarm.network.service import Presence
+from local_swarm.network.service import FederationService
 from local_swarm.paths import PRIVATE, checkout, home, keep, make_folder, offline, tighten
 from local_swarm.roster import Member
 from local_swarm.sandbox.host import sandbox_of
@@ -73,12 +73,12 @@ class Node:
     hardware: Hardware
     plan: Plan
     swarm: Swarm
-    backend: LlamaCpp | OpenAICompatible
+    backend: ProcessBackend | OpenAICompatible
     vectors: Vectors
     voice: Voice
     servers: tuple[Backend, ...] = ()
     mixed: bool = False
-    presence: Presence | None = None
+    presence: FederationService | None = None
     url: str | None = None
     page: str | None = None
     stopping: bool = field(default=False)
@@ -166,7 +166,7 @@ def split(shares: str | None) -> list[float]:
 
 def gguf_engine(
     config: Config, confined: Confined, member: Member | None = None, at_most: int | None = None
-) -> tuple[LlamaCpp | OwnServer, Plan]:
+) -> tuple[ProcessBackend | OwnServer, Plan]:
     """A llama.cpp engine for the configured model and its plan, with a member's adapters. Raises WrongUse."""
     _, header, what = planned(config, at_most)
     if program := own_server(config.models.engine):
@@ -177,7 +177,7 @@ def gguf_engine(
         what.model, what.architecture, header.chat_template, header.metadata.get("general.description"), what.starter
     )
     load = replace(load_of(what, config), adapters=adapters_of(member) if member else [])
-    return LlamaCpp(load, description, confined=confined), what
+    return ProcessBackend(load, description, confined=confined), what
 
 
 def own_server(wish: str) -> str | None:
@@ -205,7 +205,7 @@ def assembled(config: Config, at_most: int | None = None) -> Node:
         workers = [Worker(f"w{number}", number, backend) for number in range(1, what.workers + 1)]
     swarm = swarm_of(config, workers, confined)
     first = workers[0].backend
-    assert isinstance(first, LlamaCpp | OpenAICompatible)
+    assert isinstance(first, ProcessBackend | OpenAICompatible)
     vectors = Vectors(swarm.embedder.publishing(), first)
     node = Node(hardware, what, swarm, first, vectors, swarm, mixed=roster is not None)
     if roster and roster.fallback.providers:
@@ -281,7 +281,7 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
 def doors(node: Node, config: Config, entrance: Door, token: str) -> FastAPI:
     """The users' door: on the swarm, or on the federation where other machines may be asked, which can then be commanded."""
     if config.network.enabled:
-        node.presence = Presence(config, node.swarm, node.plan.model, node.hardware.line, home() / "network")
+        node.presence = FederationService(config, node.swarm, node.plan.model, node.hardware.line, home() / "network")
         if isinstance(node.voice, Chain):
             node.voice.instead(node.swarm, node.presence.federation)
         else:

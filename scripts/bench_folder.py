@@ -24,7 +24,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from local_swarm.backends.base import Seat
-from local_swarm.backends.process.backend import Description, LlamaCpp
+from local_swarm.backends.process.backend import Description, ProcessBackend
 from local_swarm.backends.process.messages import Load
 from local_swarm.backends.process.watched import resident_bytes
 from local_swarm.models import starter
@@ -83,7 +83,7 @@ def question(tokens: int, number: int) -> Prompt:
     return Prompt((Message("user", text),), sampling=Sampling())
 
 
-async def answered(engine: LlamaCpp, prompt: Prompt, seats: int) -> tuple[float, list[Candidate], int]:
+async def answered(engine: ProcessBackend, prompt: Prompt, seats: int) -> tuple[float, list[Candidate], int]:
     """(seconds, answers, tokens of the prompt)."""
     asked = [Seat(f"w{n}", 0.0 if n == 0 else 0.8, n) for n in range(seats)]
     began = time.monotonic()
@@ -95,7 +95,7 @@ async def answered(engine: LlamaCpp, prompt: Prompt, seats: int) -> tuple[float,
 async def measure(wish: argparse.Namespace, folder: Path, parameters: int) -> dict[str, object]:
     context = 2 * wish.prompt_tokens + wish.new_tokens + 64
     load = Load(str(folder), context, wish.new_tokens, (wish.n + 1) * context, wish.n, wish.threads)
-    engine = LlamaCpp(load, Description("random", "llama", None, engine=wish.engine))
+    engine = ProcessBackend(load, Description("random", "llama", None, engine=wish.engine))
     await engine.start()
     try:
         empty = resident_bytes(engine.pid) or 0

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 pytest.importorskip("mlx_lm", reason="mlx-lm is not installed; on Linux it is mlx-lm[cpu]")
 
-from local_swarm.backends.process.backend import LlamaCpp
+from local_swarm.backends.process.backend import ProcessBackend
 from local_swarm.config import Config, load
 from local_swarm.node import Node, assembled, running
 from local_swarm.types import Candidate, Election, Message, Prompt
@@ -57,7 +57,7 @@ async def test_three_engines_vote_together_and_outlive_one_of_them(tmp_path: Pat
             assert "def solve" in election.elected.text
             assert {one.weight for one in election.candidates if one.voter.startswith("mlx")} == {0.7}
             mlx = next(
-                backend for backend in node.backends if isinstance(backend, LlamaCpp) and backend.about.engine == "mlx"
+                backend for backend in node.backends if isinstance(backend, ProcessBackend) and backend.about.engine == "mlx"
             )
             assert mlx.facts and mlx.facts.note and mlx.pid
             os.kill(mlx.pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)

@@ -48,7 +48,7 @@ INSECURE = "--insecure-lan: ANY machine on this network that has it too becomes 
 logger = logging.getLogger(__name__)
 
 
-class Presence:
+class FederationService:
     """Everything about other machines, in one place. `federation` is the voice that asks them along."""
 
     def __init__(self, config: Config, swarm: Swarm, model: str | None, hardware: str, folder: Path) -> None:
@@ -86,7 +86,7 @@ class Presence:
     # ------------------------------------------------------------------------------------------------- start
 
     @asynccontextmanager
-    async def started(self) -> AsyncIterator[Presence]:
+    async def started(self) -> AsyncIterator[FederationService]:
         """The door is open and others are looked for while the context lasts."""
         if self._insecure:
             logger.warning("%s", INSECURE)

@@ -23,7 +23,7 @@ from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status
 from local_swarm.backends.base import Seat
 from local_swarm.config import Config, load
-from local_swarm.network.service import Presence
+from local_swarm.network.service import FederationService
 from local_swarm.paths import PRIVATE, keep
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
@@ -53,7 +53,7 @@ class Pace:
 class PacedNode:
     name: str
     url: str
-    presence: Presence
+    presence: FederationService
 
 
 @asynccontextmanager
@@ -66,7 +66,7 @@ async def node(name: str, folder: Path, pace: Pace, **settings: Any) -> AsyncIte
     await backend.start()
     workers = [Worker(f"w{number}", number, backend) for number in range(1, pace.workers + 1)]
     swarm = Swarm(name, workers, Embedder("/none", offline=True))
-    presence = Presence(config, swarm, "paced", "scripted", folder / "network")
+    presence = FederationService(config, swarm, "paced", "scripted", folder / "network")
     async with AsyncExitStack() as stack:
         stack.push_async_callback(backend.close)
         url = await stack.enter_async_context(served(config, swarm, presence, folder))
@@ -74,7 +74,7 @@ async def node(name: str, folder: Path, pace: Pace, **settings: Any) -> AsyncIte
 
 
 @asynccontextmanager
-async def served(config: Config, swarm: Swarm, presence: Presence, folder: Path) -> AsyncIterator[str]:
+async def served(config: Config, swarm: Swarm, presence: FederationService, folder: Path) -> AsyncIterator[str]:
     def status() -> Status:
         health = swarm.health
         return Status(health.status, health.healthy, health.total, "paced", 100_000)

@@ -46,13 +46,13 @@ async def fake(_scratch: Path) -> AsyncIterator[Backend]:
 @asynccontextmanager
 async def llamacpp(_scratch: Path) -> AsyncIterator[Backend]:
     pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
-    from local_swarm.backends.process.backend import Description, LlamaCpp
+    from local_swarm.backends.process.backend import Description, ProcessBackend
     from local_swarm.backends.process.messages import Load
     from local_swarm.models.gguf import read_header
 
     header = read_header(starter.PATH)
     load = Load(str(starter.PATH), CONTEXT, answer_tokens=256, cells=CONTEXT + 7 * 256, sequences=16, threads=1)
-    yield LlamaCpp(load, Description(starter.NAME, header.architecture, header.chat_template, starter=True))
+    yield ProcessBackend(load, Description(starter.NAME, header.architecture, header.chat_template, starter=True))
 
 
 @asynccontextmanager
@@ -112,13 +112,13 @@ def starter_folder(scratch: Path) -> Path:
 
 def hosted(engine: str, folder: Path, threads: int = 1) -> Backend:
     """An engine in a process of its own, with room for 12 voices of the whole context."""
-    from local_swarm.backends.process.backend import Description, LlamaCpp
+    from local_swarm.backends.process.backend import Description, ProcessBackend
     from local_swarm.backends.process.messages import Load
     from local_swarm.models.folder import read_folder
 
     about = read_folder(folder)
     load = Load(str(folder), CONTEXT, answer_tokens=256, cells=12 * CONTEXT, sequences=24, threads=threads)
-    return LlamaCpp(load, Description(starter.NAME, about.architecture, about.chat_template, engine=engine))
+    return ProcessBackend(load, Description(starter.NAME, about.architecture, about.chat_template, engine=engine))
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 
 from local_swarm.backends.base import Seat
-from local_swarm.backends.process.backend import Care, Description, LlamaCpp
+from local_swarm.backends.process.backend import Care, Description, ProcessBackend
 from local_swarm.backends.process.messages import Load
 from local_swarm.errors import EndsEngine, EngineLost, Starting, SwarmError
 from local_swarm.models import starter
@@ -33,35 +33,35 @@ PROMPT = Prompt((Message("user", "Write a Python function solve(numbers) that re
 BOUND_S = 20.0
 
 
-async def engine(care: Care) -> LlamaCpp:
+async def engine(care: Care) -> ProcessBackend:
     header = read_header(starter.PATH)
     load = Load(str(starter.PATH), context=1024, answer_tokens=128, cells=2048, sequences=8, threads=1)
-    made = LlamaCpp(load, Description(starter.NAME, header.architecture, header.chat_template, starter=True), care)
+    made = ProcessBackend(load, Description(starter.NAME, header.architecture, header.chat_template, starter=True), care)
     await made.start()
     return made
 
 
 @pytest.fixture
-async def mortal() -> AsyncIterator[LlamaCpp]:
+async def mortal() -> AsyncIterator[ProcessBackend]:
     """An engine that is brought back almost at once, and counts as failed after its third death."""
     made = await engine(Care(first_pause_s=0.05, longest_pause_s=0.2, most_deaths=2, silence_s=1.0))
     yield made
     await made.close()
 
 
-async def answers(made: LlamaCpp, prompt: Prompt = PROMPT) -> list[Candidate]:
+async def answers(made: ProcessBackend, prompt: Prompt = PROMPT) -> list[Candidate]:
     seats = [Seat("w1", 0.0, 1), Seat("w2", 0.8, 2)]
     async with asyncio.timeout(BOUND_S), aclosing(made.generate(prompt, seats)) as events:
         return [event async for event in events if isinstance(event, Candidate)]
 
 
-async def listen_to(made: LlamaCpp, prompt: Prompt) -> None:
+async def listen_to(made: ProcessBackend, prompt: Prompt) -> None:
     async with asyncio.timeout(BOUND_S), aclosing(made.generate(prompt, [Seat("w1", 0.0, 1)])) as events:
         async for _ in events:
             pass
 
 
-async def killed_at_work(made: LlamaCpp, number: int, prompt: Prompt = PROMPT) -> None:
+async def killed_at_work(made: ProcessBackend, number: int, prompt: Prompt = PROMPT) -> None:
     """Send a signal to the engine while it answers; the request ends with a reason."""
     async with asyncio.timeout(BOUND_S), aclosing(made.generate(prompt, [Seat("w1", 0.0, 1)])) as events:
         await anext(events)
@@ -72,7 +72,7 @@ async def killed_at_work(made: LlamaCpp, number: int, prompt: Prompt = PROMPT) -
                 pass
 
 
-async def test_an_engine_that_keeps_dying_counts_as_failed_and_still_comes_back(mortal: LlamaCpp) -> None:
+async def test_an_engine_that_keeps_dying_counts_as_failed_and_still_comes_back(mortal: ProcessBackend) -> None:
     for _ in range(3):
         assert await mortal.ready(BOUND_S)
         await killed_at_work(mortal, signal.SIGKILL)
@@ -82,21 +82,21 @@ async def test_an_engine_that_keeps_dying_counts_as_failed_and_still_comes_back(
     assert await mortal.ready(BOUND_S) and len(await answers(mortal)) == 2
 
 
-async def test_an_engine_that_hangs_is_ended_and_replaced(mortal: LlamaCpp) -> None:
+async def test_an_engine_that_hangs_is_ended_and_replaced(mortal: ProcessBackend) -> None:
     stopped = mortal.pid
     await killed_at_work(mortal, signal.SIGSTOP)
     assert await mortal.ready(BOUND_S) and mortal.pid != stopped
     assert len(await answers(mortal)) == 2
 
 
-async def test_what_is_remembered_can_be_let_go(mortal: LlamaCpp) -> None:
+async def test_what_is_remembered_can_be_let_go(mortal: ProcessBackend) -> None:
     long = Prompt((Message("user", "word " * 300),))
     assert [(await answers(mortal, long))[0].usage.cached_tokens > 0 for _ in range(2)] == [False, True]
     mortal.forget()
     assert (await answers(mortal, long))[0].usage.cached_tokens == 0
 
 
-async def test_a_request_that_crashed_the_engine_is_not_asked_again_and_others_are_answered(mortal: LlamaCpp) -> None:
+async def test_a_request_that_crashed_the_engine_is_not_asked_again_and_others_are_answered(mortal: ProcessBackend) -> None:
     await killed_at_work(mortal, signal.SIGSEGV)
     assert await mortal.ready(BOUND_S)
     with pytest.raises(EndsEngine):
@@ -104,7 +104,7 @@ async def test_a_request_that_crashed_the_engine_is_not_asked_again_and_others_a
     assert len(await answers(mortal)) == 2 and mortal.state == "ready"
 
 
-async def test_crashes_that_requests_are_to_blame_for_do_not_make_the_engine_count_as_failed(mortal: LlamaCpp) -> None:
+async def test_crashes_that_requests_are_to_blame_for_do_not_make_the_engine_count_as_failed(mortal: ProcessBackend) -> None:
     for number in range(4):
         asked = Prompt((Message("user", f"Count to {number}."),))
         assert await mortal.ready(BOUND_S)
@@ -113,7 +113,7 @@ async def test_crashes_that_requests_are_to_blame_for_do_not_make_the_engine_cou
     assert await mortal.ready(BOUND_S) and len(await answers(mortal)) == 2
 
 
-async def test_of_several_requests_at_a_crash_all_that_can_be_answered_are(mortal: LlamaCpp) -> None:
+async def test_of_several_requests_at_a_crash_all_that_can_be_answered_are(mortal: ProcessBackend) -> None:
     workers = [Worker(f"w{number}", number, mortal) for number in (1, 2)]
     swarm = Swarm("here", workers, Embedder("none", offline=True))
     asked = [Prompt((Message("user", f"Count from {number} to one hundred."),)) for number in range(3)]
@@ -138,7 +138,7 @@ async def test_of_several_requests_at_a_crash_all_that_can_be_answered_are(morta
     assert [len(election.candidates) for election in elections] == [2, 2, 2]
 
 
-async def test_a_request_that_ends_the_engine_each_time_holds_up_nobody_else(mortal: LlamaCpp) -> None:
+async def test_a_request_that_ends_the_engine_each_time_holds_up_nobody_else(mortal: ProcessBackend) -> None:
     workers = [Worker(f"w{number}", number, mortal) for number in (1, 2)]
     swarm = Swarm("here", workers, Embedder("none", offline=True))
 
@@ -176,7 +176,7 @@ async def test_an_engine_that_outgrows_its_plan_is_ended() -> None:
         str(starter.PATH), context=1024, answer_tokens=128, cells=2048, sequences=8, threads=1, memory_bytes=8 << 20
     )
     about = Description(starter.NAME, header.architecture, header.chat_template, starter=True)
-    made = LlamaCpp(load, about, Care(first_pause_s=0.05))
+    made = ProcessBackend(load, about, Care(first_pause_s=0.05))
     try:
         await made.start()
         with pytest.raises((EngineLost, EndsEngine, Starting)):

@@ -14,7 +14,7 @@ pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 
 from local_swarm.backends.base import Seat
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.backend import Description, LlamaCpp
+from local_swarm.backends.process.backend import Description, ProcessBackend
 from local_swarm.backends.process.messages import Load
 from local_swarm.errors import BadRequest, ContextExceeded
 from local_swarm.models import starter
@@ -27,22 +27,22 @@ ASK = Prompt((Message("user", "Read the file notes.txt and tell me the secret wo
 
 
 @pytest.fixture(scope="module")
-async def engine() -> AsyncIterator[LlamaCpp]:
+async def engine() -> AsyncIterator[ProcessBackend]:
     header = read_header(starter.PATH)
     load = Load(str(starter.PATH), context=2048, answer_tokens=256, cells=4096, sequences=16, threads=1)
-    made = LlamaCpp(load, Description(starter.NAME, header.architecture, header.chat_template, starter=True))
+    made = ProcessBackend(load, Description(starter.NAME, header.architecture, header.chat_template, starter=True))
     await made.start()
     yield made
     await made.close()
 
 
-async def answer(engine: LlamaCpp, prompt: Prompt) -> Candidate:
+async def answer(engine: ProcessBackend, prompt: Prompt) -> Candidate:
     async with asyncio.timeout(30), aclosing(engine.generate(prompt, [Seat("w1", 0.0, 1)])) as events:
         [found] = [event async for event in events if isinstance(event, Candidate)]
         return found
 
 
-async def test_a_call_that_the_model_writes_is_one(engine: LlamaCpp) -> None:
+async def test_a_call_that_the_model_writes_is_one(engine: ProcessBackend) -> None:
     made = await answer(engine, ASK)
     [call] = made.tool_calls
     assert (call.name, json.loads(call.arguments), made.flaw) == ("read", {"filePath": "notes.txt"}, None)
@@ -50,7 +50,7 @@ async def test_a_call_that_the_model_writes_is_one(engine: LlamaCpp) -> None:
 
 
 @pytest.mark.parametrize("must", [("read",), ("write",), ("read", "write")])
-async def test_a_call_can_be_forced_and_then_fits_its_schema(engine: LlamaCpp, must: tuple[str, ...]) -> None:
+async def test_a_call_can_be_forced_and_then_fits_its_schema(engine: ProcessBackend, must: tuple[str, ...]) -> None:
     asked = Prompt((Message("user", "Say hello."),), TOOLS, must_call=must, sampling=Sampling(max_tokens=200))
     made = await answer(engine, asked)
     assert made.tool_calls[0].name in must
@@ -72,7 +72,7 @@ ODD: dict[str, Any] = {
 }
 
 
-async def test_schemas_as_clients_send_them_can_be_enforced(engine: LlamaCpp) -> None:
+async def test_schemas_as_clients_send_them_can_be_enforced(engine: ProcessBackend) -> None:
     tool = {"type": "function", "function": {"name": "odd", "parameters": ODD}}
     made = await answer(
         engine, Prompt(ASK.messages, (tool, READ, WRITE), must_call=("odd",), sampling=Sampling(max_tokens=200))
@@ -80,7 +80,7 @@ async def test_schemas_as_clients_send_them_can_be_enforced(engine: LlamaCpp) ->
     assert made.tool_calls[0].name == "odd"
 
 
-async def test_a_schema_that_no_grammar_expresses_falls_back_to_any_object(engine: LlamaCpp) -> None:
+async def test_a_schema_that_no_grammar_expresses_falls_back_to_any_object(engine: ProcessBackend) -> None:
     strange = {"type": "object", "properties": {"a": {"$ref": "#/nowhere/at/all"}}, "required": ["a"]}
     tool = {"type": "function", "function": {"name": "odd", "parameters": strange}}
     made = await answer(engine, Prompt(ASK.messages, (tool,), must_call=("odd",), sampling=Sampling(max_tokens=200)))
@@ -89,12 +89,12 @@ async def test_a_schema_that_no_grammar_expresses_falls_back_to_any_object(engin
         await answer(engine, Prompt(ASK.messages, schema=strange))
 
 
-async def test_a_gap_is_not_filled_by_a_model_that_has_not_learned_it(engine: LlamaCpp) -> None:
+async def test_a_gap_is_not_filled_by_a_model_that_has_not_learned_it(engine: ProcessBackend) -> None:
     with pytest.raises(BadRequest, match="fill in the middle"):
         await answer(engine, Prompt((), text="def f(", suffix="return x"))
 
 
-async def test_a_text_too_long_for_a_vector_is_refused_with_numbers(engine: LlamaCpp) -> None:
+async def test_a_text_too_long_for_a_vector_is_refused_with_numbers(engine: ProcessBackend) -> None:
     with pytest.raises(ContextExceeded):
         await engine.embed(["word " * 5000])
 
@@ -103,7 +103,7 @@ QUESTION = "Write a Python function solve(numbers) that returns the sum.\n"
 TEXT = QUESTION + "```python\ndef solve(numbers):\n    return sum(numbers)\n```\n"
 
 
-async def test_a_prompt_is_scored_alike_in_one_step_and_in_many(engine: LlamaCpp) -> None:
+async def test_a_prompt_is_scored_alike_in_one_step_and_in_many(engine: ProcessBackend) -> None:
     def asked(text: str) -> Prompt:
         return Prompt((), text=text, scored=True, sampling=Sampling(max_tokens=1, logprobs=1))
 

@@ -88,7 +88,7 @@ class Open:
     scored: tuple[TokenLogprob, ...] = ()
 
 
-class LlamaCpp:
+class ProcessBackend:
     """A `Backend`. `wish` says what to load and how, `about` what it is, `confined` who works on foreign text: where nobody is
     given, children of its own."""
 
