@@ -37,10 +37,10 @@ from local_swarm.fallback.ledger import Ledger
 from local_swarm.hardware import memory
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
-from local_swarm.mcp_server.calls import at
-from local_swarm.mcp_server.desk import Desk
 from local_swarm.mcp_server.http import Place, mounted
+from local_swarm.mcp_server.local_caller import at
 from local_swarm.mcp_server.server import server
+from local_swarm.mcp_server.tool_handlers import Desk
 from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.gguf import Header, read_header

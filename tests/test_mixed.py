@@ -57,7 +57,9 @@ async def test_three_engines_vote_together_and_outlive_one_of_them(tmp_path: Pat
             assert "def solve" in election.elected.text
             assert {one.weight for one in election.candidates if one.voter.startswith("mlx")} == {0.7}
             mlx = next(
-                backend for backend in node.backends if isinstance(backend, ProcessBackend) and backend.about.engine == "mlx"
+                backend
+                for backend in node.backends
+                if isinstance(backend, ProcessBackend) and backend.about.engine == "mlx"
             )
             assert mlx.facts and mlx.facts.note and mlx.pid
             os.kill(mlx.pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from local_swarm.api.answers import begun, last
 from local_swarm.api.replies import SLICE, Reply, Sent, by_agreement, error_body, slices, usage
 from local_swarm.api.schemas import SampledRequest
-from local_swarm.api.streams import COMMENT, DONE, KEEP_ALIVE_S, line, with_pauses
+from local_swarm.api.sse import COMMENT, DONE, KEEP_ALIVE_S, line, with_pauses
+from local_swarm.api.waiting import begun, last
 from local_swarm.errors import BadRequest, SwarmError
 from local_swarm.limits import MOST_NUMBER, MOST_TOP, bounded
 from local_swarm.types import Candidate, Delta, Election, Event, Prompt, TokenLogprob, Voice

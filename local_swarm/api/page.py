@@ -20,10 +20,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
-from local_swarm.api.answers import SSE, SSE_HEADERS
-from local_swarm.api.journal import Journal
+from local_swarm.api.election_log import Journal
 from local_swarm.api.middleware import host_of, is_loopback
-from local_swarm.api.streams import line
+from local_swarm.api.sse import line
+from local_swarm.api.waiting import SSE, SSE_HEADERS
 from local_swarm.errors import Busy, Forbidden, ModelNotFound
 
 TOKEN = "x-swarm-page"  # the header

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from local_swarm.api.replies import LONG_SLICE, SLICE, Reply, slices, usage
 from local_swarm.api.schemas import ChatRequest, Count, Mode, Name, SwarmWire, Wire, mistake
-from local_swarm.api.streams import COMMENT, KEEP_ALIVE_S, with_pauses
+from local_swarm.api.sse import COMMENT, KEEP_ALIVE_S, with_pauses
 from local_swarm.errors import BadRequest, SwarmError
 from local_swarm.intake import encoded
 from local_swarm.limits import MOST_MESSAGES, MOST_TOOLS

@@ -11,7 +11,17 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from local_swarm import __version__
-from local_swarm.api.answers import (
+from local_swarm.api.bodies import Body, Route
+from local_swarm.api.completions import Completion, CompletionRequest, all_begun, all_last
+from local_swarm.api.election_log import Journal
+from local_swarm.api.embeddings import EmbeddingsRequest, Embeds
+from local_swarm.api.metrics import Metrics
+from local_swarm.api.replies import Reply
+from local_swarm.api.responses import Answer, ResponsesRequest
+from local_swarm.api.schemas import ChatRequest, Mode, SampledRequest
+from local_swarm.api.sse import stream
+from local_swarm.api.status import Status
+from local_swarm.api.waiting import (
     FAST,
     SSE,
     SSE_HEADERS,
@@ -25,16 +35,6 @@ from local_swarm.api.answers import (
     unless_gone,
     vote_headers,
 )  # fmt: skip
-from local_swarm.api.bodies import Body, Route
-from local_swarm.api.completions import Completion, CompletionRequest, all_begun, all_last
-from local_swarm.api.embeddings import EmbeddingsRequest, Embeds
-from local_swarm.api.journal import Journal
-from local_swarm.api.metrics import Metrics
-from local_swarm.api.replies import Reply
-from local_swarm.api.responses import Answer, ResponsesRequest
-from local_swarm.api.schemas import ChatRequest, Mode, SampledRequest
-from local_swarm.api.status import Status
-from local_swarm.api.streams import stream
 
 
 def telling(journal: Journal, metrics: Metrics, status: Callable[[], Status]) -> APIRouter:

@@ -21,8 +21,8 @@ from starlette.exceptions import HTTPException
 from local_swarm import __version__
 from local_swarm.api.bodies import Body
 from local_swarm.api.connection import Impatient
+from local_swarm.api.election_log import Journal
 from local_swarm.api.embeddings import Embeds
-from local_swarm.api.journal import Journal
 from local_swarm.api.metrics import Metrics
 from local_swarm.api.middleware import Bounds, Counted, Gate
 from local_swarm.api.page import watching

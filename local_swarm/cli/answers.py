@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from local_swarm.api.answers import identifier, last
 from local_swarm.api.replies import Reply
 from local_swarm.api.schemas import ChatRequest
+from local_swarm.api.waiting import identifier, last
 from local_swarm.config import Config
 from local_swarm.daemon import Daemon
 from local_swarm.errors import WrongUse

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from local_swarm.api.answers import last
+from local_swarm.api.waiting import last
 from local_swarm.errors import SwarmError
 from local_swarm.testing.scripted_node import Pace, PacedNode, node
 from local_swarm.types import Election, Message, Prompt

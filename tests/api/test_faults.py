@@ -12,8 +12,8 @@ import pytest
 
 from local_swarm.api.replies import Reply
 from local_swarm.api.schemas import ChatRequest
-from local_swarm.api.streams import KEEP_ALIVE_S
-from local_swarm.api.streams import stream as stream_of
+from local_swarm.api.sse import KEEP_ALIVE_S
+from local_swarm.api.sse import stream as stream_of
 from local_swarm.backends.base import Seat
 from local_swarm.errors import Busy, EngineLost
 from local_swarm.testing.fake_backend import Fake

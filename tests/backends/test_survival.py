@@ -36,7 +36,9 @@ BOUND_S = 20.0
 async def engine(care: Care) -> ProcessBackend:
     header = read_header(starter.PATH)
     load = Load(str(starter.PATH), context=1024, answer_tokens=128, cells=2048, sequences=8, threads=1)
-    made = ProcessBackend(load, Description(starter.NAME, header.architecture, header.chat_template, starter=True), care)
+    made = ProcessBackend(
+        load, Description(starter.NAME, header.architecture, header.chat_template, starter=True), care
+    )
     await made.start()
     return made
 
@@ -96,7 +98,9 @@ async def test_what_is_remembered_can_be_let_go(mortal: ProcessBackend) -> None:
     assert (await answers(mortal, long))[0].usage.cached_tokens == 0
 
 
-async def test_a_request_that_crashed_the_engine_is_not_asked_again_and_others_are_answered(mortal: ProcessBackend) -> None:
+async def test_a_request_that_crashed_the_engine_is_not_asked_again_and_others_are_answered(
+    mortal: ProcessBackend,
+) -> None:
     await killed_at_work(mortal, signal.SIGSEGV)
     assert await mortal.ready(BOUND_S)
     with pytest.raises(EndsEngine):
@@ -104,7 +108,9 @@ async def test_a_request_that_crashed_the_engine_is_not_asked_again_and_others_a
     assert len(await answers(mortal)) == 2 and mortal.state == "ready"
 
 
-async def test_crashes_that_requests_are_to_blame_for_do_not_make_the_engine_count_as_failed(mortal: ProcessBackend) -> None:
+async def test_crashes_that_requests_are_to_blame_for_do_not_make_the_engine_count_as_failed(
+    mortal: ProcessBackend,
+) -> None:
     for number in range(4):
         asked = Prompt((Message("user", f"Count to {number}."),))
         assert await mortal.ready(BOUND_S)

@@ -13,10 +13,10 @@ from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status, WorkerStatus
 from local_swarm.config import load
 from local_swarm.hardware.profile import Hardware, Memory, Processor
-from local_swarm.mcp_server.calls import at
-from local_swarm.mcp_server.desk import Desk
 from local_swarm.mcp_server.http import IDLE_S, MOST_SESSIONS, Place, mounted
+from local_swarm.mcp_server.local_caller import at
 from local_swarm.mcp_server.server import server
+from local_swarm.mcp_server.tool_handlers import Desk
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.paths import home
 from local_swarm.sandbox.host import Sandbox

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from local_swarm.api.answers import last
+from local_swarm.api.waiting import last
 from local_swarm.network.protocol import Line, Report, written
 from local_swarm.network.trust import tls
 from local_swarm.network.trust.identity import Identity, identity

@@ -16,8 +16,8 @@ import anyio
 import mcp_types
 
 from local_swarm.errors import SwarmError
-from local_swarm.mcp_server.desk import Course, Desk
 from local_swarm.mcp_server.server import Caller, Tell, failed, given
+from local_swarm.mcp_server.tool_handlers import Course, Desk
 
 PAUSE_S = 8.0
 
