@@ -15,7 +15,7 @@ if sys.version_info < (3, 11):
 
 from pathlib import Path
 
-from local_swarm.environment.install import Environment, Wish, ensure
+from local_swarm.environment.install import Environment, SetupOptions, ensure
 from local_swarm.errors import SwarmError
 from local_swarm.terminal import printable
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent
 def main() -> int:
     setting_up = sys.argv[1:2] == ["setup"]
     try:
-        environment = ensure(ROOT, Wish(minimal="--minimal" in sys.argv, keep=not setting_up))
+        environment = ensure(ROOT, SetupOptions(minimal="--minimal" in sys.argv, keep=not setting_up))
     except SwarmError as problem:
         print(f"error: {printable(problem.message)}", file=sys.stderr)
         return problem.exit_code

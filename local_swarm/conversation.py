@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from local_swarm.api.key import base_url, known
-from local_swarm.backends.openai_compatible.backend import OpenAICompatible, Server, tidy
+from local_swarm.backends.openai_compatible.backend import OpenAICompatible, ServerTarget, tidy
 from local_swarm.config import Config, load
 from local_swarm.confined.process import ConfinedPool
 from local_swarm.errors import WrongUse
@@ -51,7 +51,7 @@ class Answer:
         return self.text
 
 
-class Line:
+class ChatSource:
     """Where the answers come from. Opened at first use, in the event loop of its first user, and closed by `close`."""
 
     def __init__(self, source: str | Voice | None, model: str | None, key: str | None, config: Config | None) -> None:
@@ -77,7 +77,7 @@ class Line:
             node = await self._stack.enter_async_context(running(self.config or load(), serve=False))
             return node.voice
         key = self.key if self.source else self.key or known((self.config or load()).server)
-        server = OpenAICompatible(Server(self._url(), self.model or (None if self.source else "swarm"), key))
+        server = OpenAICompatible(ServerTarget(self._url(), self.model or (None if self.source else "swarm"), key))
         self._stack.push_async_callback(server.close)
         await server.start()
         confined = ConfinedPool()
@@ -135,7 +135,7 @@ class Chat:
         self.system, self.remembered = system, remembered
         self.messages: list[Message] = []
         self.usage = Usage(0, 0)
-        self._line, self._background = Line(source, model, key, config), Background()
+        self._line, self._background = ChatSource(source, model, key, config), Background()
 
     def another(self, system: str | None = None) -> Chat:
         """A new conversation over the same models."""

@@ -20,7 +20,7 @@ WAIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Daemon:
+class DaemonClient:
     """What runs at the address that `server` tells, if anything does."""
 
     server: ServerConfig

@@ -16,27 +16,27 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.backends.base import Backend
-from local_swarm.backends.openai_compatible.backend import AUTO, USUAL_CONTEXT, OpenAICompatible, Server, tidy
+from local_swarm.backends.openai_compatible.backend import AUTO, USUAL_CONTEXT, OpenAICompatible, ServerTarget, tidy
 from local_swarm.backends.process.backend import Description, ProcessBackend
 from local_swarm.backends.process.messages import Load
 from local_swarm.config import Config
 from local_swarm.confined.process import Confined
 from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.fallback.chain import Chain, Step
-from local_swarm.fallback.ledger import Ledger, Limits
+from local_swarm.fallback.ledger import Ledger, SpendingLimits
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import hub
-from local_swarm.models.budget import Rules, places
+from local_swarm.models.budget import MemoryRules, memory_pools
 from local_swarm.models.folder import Folder, is_whole, read_folder
 from local_swarm.models.folder_plan import copies
 from local_swarm.models.mlx_repos import best_twin, twin
-from local_swarm.models.planner import MemoryNeed, Plan, Wishes, number_of_workers
+from local_swarm.models.planner import MemoryNeed, Plan, RunOptions, number_of_workers
 from local_swarm.models.registry import load
 from local_swarm.models.storage import cached
 from local_swarm.paths import data_folder, home, offline
 from local_swarm.roster import EngineName, Member, Provider, Roster, Source, read_roster, source_of
-from local_swarm.swarm.manager import Habits, Swarm
+from local_swarm.swarm.manager import Swarm, VoteSettings
 from local_swarm.swarm.worker import Worker
 from local_swarm.voting.similarity.embedding import Embedder
 
@@ -87,7 +87,9 @@ def mlx_model(config: Config) -> str | Source:
     catalogue = load(data_folder(), home())
     if wish:
         return twin(catalogue, wish)
-    budget = places(detect(), Rules(config.hardware.ram_fraction, config.hardware.gpu_memory_fraction))[0].budget_bytes
+    budget = memory_pools(detect(), MemoryRules(config.hardware.ram_fraction, config.hardware.gpu_memory_fraction))[
+        0
+    ].budget_bytes
     preferred = config.models.preferred_models
     with contextlib.suppress(DoesNotFit):
         return best_twin(catalogue, preferred, budget, lambda repository: any(map(is_whole, cached(repository))))
@@ -208,15 +210,15 @@ def folder_engine(
     if kind == "vllm" and member.adapters:
         raise WrongUse("vLLM members take no adapters here. Use engine: transformers for them.")
     vote, share = config.swarm, config.hardware
-    rules = Rules(
+    rules = MemoryRules(
         share.ram_fraction,
         share.gpu_memory_fraction,
         vote.min_instances,
         vote.max_instances,
         gpu=member.device != "cpu",
     )
-    place = places(hardware, rules)[0]
-    workers, why = number_of_workers(hardware, Wishes(member.workers or vote.instances), rules, place.gpu)
+    place = memory_pools(hardware, rules)[0]
+    workers, why = number_of_workers(hardware, RunOptions(member.workers or vote.instances), rules, place.gpu)
     bytes_per_value = 2.0 if place.gpu or kind == "mlx" else 4.0
     how = copies(folder, workers, member.context or config.models.context, place.budget_bytes, bytes_per_value)
     wishes = {"device": member.device, "dtype": member.dtype, "quantization": member.quantization}
@@ -317,7 +319,7 @@ def server_of(member: Member) -> OpenAICompatible:
     model = member.model if isinstance(member.model, str) else None
     url = AUTO if member.url == AUTO else tidy(member.url)
     key = secret(member.key_env, member.keyring)
-    return OpenAICompatible(Server(url, model, key, member.context, member.several))
+    return OpenAICompatible(ServerTarget(url, model, key, member.context, member.several))
 
 
 def secret(variable: str | None, keyring: str | None) -> str | None:
@@ -339,13 +341,13 @@ def secret(variable: str | None, keyring: str | None) -> str | None:
 
 
 def chain_of(
-    roster: Roster, swarm: Swarm, embedder: Embedder, habits: Habits, ledger: Ledger
+    roster: Roster, swarm: Swarm, embedder: Embedder, habits: VoteSettings, ledger: Ledger
 ) -> tuple[Chain, list[Backend]]:
     """The fallback chain and the servers that it may ask. Offline there are only those of this network. Raises WrongUse."""
     steps: list[Step] = []
     servers: list[Backend] = []
     for one in roster.fallback.providers:
-        limits = Limits(one.requests_per_minute, one.tokens_per_day, one.budget, one.price_in, one.price_out)
+        limits = SpendingLimits(one.requests_per_minute, one.tokens_per_day, one.budget, one.price_in, one.price_out)
         voice, voices = swarm, MOST_VOICES
         if not one.swarm:
             backend, voices = provider_server(one), one.workers
@@ -359,4 +361,4 @@ def chain_of(
 
 def provider_server(one: Provider) -> OpenAICompatible:
     key = secret(one.key_env, one.keyring)
-    return OpenAICompatible(Server(tidy(one.url or ""), one.model, key, one.context))
+    return OpenAICompatible(ServerTarget(tidy(one.url or ""), one.model, key, one.context))

@@ -19,11 +19,11 @@ from local_swarm.api.control import control
 from local_swarm.api.key import CONTROL_FILE, base_url, demanded, page_token
 from local_swarm.api.middleware import host_of, is_loopback
 from local_swarm.api.providers import providers
-from local_swarm.api.server import Door, create_app, listen, serving
+from local_swarm.api.server import AccessPolicy, create_app, listen, serving
 from local_swarm.api.status import EngineStatus, Status, WorkerStatus
 from local_swarm.backends.base import Backend
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible
-from local_swarm.backends.openai_compatible.managed_server import PROGRAM, OwnServer
+from local_swarm.backends.openai_compatible.managed_server import PROGRAM, ManagedLlamaServer
 from local_swarm.backends.process.backend import Description, ProcessBackend
 from local_swarm.backends.process.messages import Load
 from local_swarm.backends.process.watched import resident_bytes
@@ -37,10 +37,10 @@ from local_swarm.fallback.ledger import Ledger
 from local_swarm.hardware import memory
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
-from local_swarm.mcp_server.http import Place, mounted
+from local_swarm.mcp_server.http import McpMount, mounted
 from local_swarm.mcp_server.local_caller import at
 from local_swarm.mcp_server.server import server
-from local_swarm.mcp_server.tool_handlers import Desk
+from local_swarm.mcp_server.tool_handlers import ToolHandlers
 from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.gguf import Header, read_header
@@ -49,13 +49,13 @@ from local_swarm.network.service import FederationService
 from local_swarm.paths import PRIVATE, checkout, home, keep, make_folder, offline, tighten
 from local_swarm.roster import Member
 from local_swarm.sandbox.host import sandbox_of
-from local_swarm.swarm.manager import Habits, Swarm
+from local_swarm.swarm.manager import Swarm, VoteSettings
 from local_swarm.swarm.pressure import pressure
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Voice
 from local_swarm.voting.jury import Jury
-from local_swarm.voting.reliability import Reliability
+from local_swarm.voting.reliability import VoterReliability
 from local_swarm.voting.similarity.embedding import Embedder
 
 ALL_LAYERS = 999
@@ -166,13 +166,13 @@ def split(shares: str | None) -> list[float]:
 
 def gguf_engine(
     config: Config, confined: Confined, member: Member | None = None, at_most: int | None = None
-) -> tuple[ProcessBackend | OwnServer, Plan]:
+) -> tuple[ProcessBackend | ManagedLlamaServer, Plan]:
     """A llama.cpp engine for the configured model and its plan, with a member's adapters. Raises WrongUse."""
     _, header, what = planned(config, at_most)
     if program := own_server(config.models.engine):
         if member and member.adapters:
             raise WrongUse(f"Adapters need llama-cpp-python, which is not used here: {PROGRAM} runs {what.model}.")
-        return OwnServer(program, load_of(what, config), what.model), replace(what, engine=PROGRAM)
+        return ManagedLlamaServer(program, load_of(what, config), what.model), replace(what, engine=PROGRAM)
     description = Description(
         what.model, what.architecture, header.chat_template, header.metadata.get("general.description"), what.starter
     )
@@ -217,18 +217,18 @@ def assembled(config: Config, at_most: int | None = None) -> Node:
 
 def swarm_of(config: Config, workers: list[Worker], confined: Confined) -> Swarm:
     vote = config.swarm
-    habits = Habits(vote.consensus_strategy, vote.coolest, vote.warmest, vote.timeout)
-    reliability = Reliability(home() / "reliability.json")
+    habits = VoteSettings(vote.consensus_strategy, vote.coolest, vote.warmest, vote.timeout)
+    reliability = VoterReliability(home() / "reliability.json")
     reliability.load()
     embedder = Embedder(config.models.embedding, offline())
     name = config.network.name or platform.node() or "this machine"
     return Swarm(name, workers, embedder, habits, sandbox_of(vote.sandbox), reliability, confined)
 
 
-def door(server: ServerConfig) -> Door:
+def door(server: ServerConfig) -> AccessPolicy:
     """Who may call. Beyond this machine it goes by any name, and the key keeps strangers out. Raises WrongUse."""
     origins = tuple(origin.strip() for origin in (server.origins or "").split(",") if origin.strip())
-    return Door(demanded(server), origins, () if is_loopback(server.host) else None)
+    return AccessPolicy(demanded(server), origins, () if is_loopback(server.host) else None)
 
 
 @asynccontextmanager
@@ -278,7 +278,7 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
             await asyncio.gather(watching, return_exceptions=True)
 
 
-def doors(node: Node, config: Config, entrance: Door, token: str) -> FastAPI:
+def doors(node: Node, config: Config, entrance: AccessPolicy, token: str) -> FastAPI:
     """The users' door: on the swarm, or on the federation where other machines may be asked, which can then be commanded."""
     if config.network.enabled:
         node.presence = FederationService(config, node.swarm, node.plan.model, node.hardware.line, home() / "network")
@@ -294,15 +294,15 @@ def doors(node: Node, config: Config, entrance: Door, token: str) -> FastAPI:
     return app
 
 
-def tools(node: Node, config: Config, voice: Voice, token: str) -> Place:
+def tools(node: Node, config: Config, voice: Voice, token: str) -> McpMount:
     """The tools of assistants, which ask whom the API asks."""
 
     def counsel() -> Advisor:
         return advisor(config, detect(), graphics=engine_for_graphics(checkout()))
 
     jury = Jury(node.swarm.jury.sandbox, node.swarm.embedder, confined=node.swarm.jury.confined)
-    desk = Desk(voice, node.status, node.vectors, jury, counsel)
-    return Place(server(at(desk)), config.server.mcp, token)
+    desk = ToolHandlers(voice, node.status, node.vectors, jury, counsel)
+    return McpMount(server(at(desk)), config.server.mcp, token)
 
 
 async def start(node: Node, config: Config) -> None:

@@ -117,7 +117,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-class Lines(yaml.SafeLoader):
+class LineLoader(yaml.SafeLoader):
     """Keeps the line of every mapping under a key that no file can have."""
 
 
@@ -130,13 +130,13 @@ def with_line(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]
     return made
 
 
-Lines.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, with_line)
+LineLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, with_line)
 
 
 def read_roster(path: Path) -> Roster:
     """Raises WrongUse with the line of the mistake."""
     try:
-        found = read_yaml(path.read_text(encoding="utf-8"), Lines)
+        found = read_yaml(path.read_text(encoding="utf-8"), LineLoader)
     except OSError as problem:
         raise WrongUse(f"The roster {path} cannot be read: {problem.strerror or problem}.") from problem
     except (yaml.YAMLError, UnicodeDecodeError) as problem:

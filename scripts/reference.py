@@ -25,7 +25,7 @@ from local_swarm.mcp_server.tools import TOOLS
 from local_swarm.paths import data_folder
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.voting.similarity.embedding import Embedder
 
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "GUIDE.md"
@@ -46,7 +46,7 @@ def commands() -> str:
 
 def endpoints() -> str:
     embedder = Embedder("none", offline=True)
-    made = create_app(Swarm("", [], embedder), lambda: Status("ok", 0, 0, None, None), Vectors(embedder, Fake()))
+    made = create_app(Swarm("", [], embedder), lambda: Status("ok", 0, 0, None, None), Vectors(embedder, FakeBackend()))
     found = made.openapi()["paths"]
     rows = (
         (f"`{verb.upper()} {path}`", first_line(about.get("description", "")))

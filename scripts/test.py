@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from local_swarm.environment.install import Wish, ensure
+from local_swarm.environment.install import SetupOptions, ensure
 from local_swarm.errors import SwarmError
 
 CHECKS = (
@@ -22,7 +22,7 @@ CHECKS = (
 
 def main() -> int:
     try:
-        environment = ensure(ROOT, Wish(dev=True, keep=False))
+        environment = ensure(ROOT, SetupOptions(dev=True, keep=False))
     except SwarmError as problem:
         print(f"error: {problem.message}", file=sys.stderr)
         return problem.exit_code

@@ -13,7 +13,7 @@ from local_swarm.backends.base import Seat
 from local_swarm.errors import SwarmError
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.types import Delta, Event, Prompt
 from local_swarm.voting.similarity.embedding import Embedder
 from tests.api.conftest import open_door
@@ -27,7 +27,7 @@ def recite(prompt: Prompt, _seat: Seat) -> str:
 
 
 async def voice(workers: int = 1) -> Swarm:
-    engine = Fake(recite)
+    engine = FakeBackend(recite)
     await engine.start()
     return Swarm("here", [Worker(f"w{n}", n, engine) for n in range(1, workers + 1)], Embedder("", offline=True))
 
@@ -72,7 +72,7 @@ async def test_several_voices_tell_their_agreement() -> None:
 
 
 async def test_the_daemon_is_asked_by_the_same_words() -> None:
-    async with open_door(Fake(recite)) as door, Chat(door.url, model="swarm") as chat:
+    async with open_door(FakeBackend(recite)) as door, Chat(door.url, model="swarm") as chat:
         assert str(await chat.ask("one")) == "user: one"
         assert "".join([piece async for piece in chat.stream("two")]).endswith("user: two")
 
@@ -86,7 +86,7 @@ async def test_what_failed_is_not_remembered() -> None:
 
 
 async def test_a_program_without_a_loop_asks_as_well() -> None:
-    async with open_door(Fake(recite)) as door:
+    async with open_door(FakeBackend(recite)) as door:
 
         def program() -> tuple[str, str]:
             chat = Chat(door.url, model="swarm")

@@ -16,7 +16,7 @@ import pytest
 
 from local_swarm import config
 from local_swarm.api.key import CONTROL, CONTROL_FILE
-from local_swarm.daemon import CONTROLS, Daemon
+from local_swarm.daemon import CONTROLS, DaemonClient
 from local_swarm.errors import DaemonAbsent, DaemonRefused
 
 HEALTHY = (200, {"workers": 3})
@@ -24,7 +24,7 @@ Answers = dict[str, tuple[int, Any]]
 
 
 @contextmanager
-def serving(answers: Answers) -> Iterator[tuple[Daemon, list[dict[str, Any]]]]:
+def serving(answers: Answers) -> Iterator[tuple[DaemonClient, list[dict[str, Any]]]]:
     """Something that says so to such paths, and what it was sent."""
     heard: list[dict[str, Any]] = []
 
@@ -53,11 +53,11 @@ def serving(answers: Answers) -> Iterator[tuple[Daemon, list[dict[str, Any]]]]:
             thread.join()
 
 
-def at(port: int) -> Daemon:
-    return Daemon(replace(config.load(None, {}).server, port=port, key="ls-k"))
+def at(port: int) -> DaemonClient:
+    return DaemonClient(replace(config.load(None, {}).server, port=port, key="ls-k"))
 
 
-def nobody() -> Daemon:
+def nobody() -> DaemonClient:
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         port = server.server_port
     return at(port)

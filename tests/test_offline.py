@@ -21,10 +21,10 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from local_swarm.backends.process.supervisor import Host as Hosted
+from local_swarm.backends.process.supervisor import Supervisor as Hosted
 from local_swarm.config import load
 from local_swarm.engines import located, mlx_model
-from local_swarm.environment.install import Wish, satisfies
+from local_swarm.environment.install import SetupOptions, satisfies
 from local_swarm.environment.venv import Environment
 from local_swarm.errors import WrongUse
 from local_swarm.models.embedding import BUNDLED
@@ -107,7 +107,7 @@ def environment(folder: Path, name: str, offline: bool, **settings: str) -> dict
 
 def program() -> list[str]:
     """As users type it, where that finds everything set up."""
-    ready = satisfies(Environment(ROOT), Wish())
+    ready = satisfies(Environment(ROOT), SetupOptions())
     return [sys.executable, *(["main.py"] if ready else ["-m", "local_swarm"])]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local_swarm.api.server import Door
+from local_swarm.api.server import AccessPolicy
 from local_swarm.cli.banner import reach_of
 from local_swarm.config import load
 from local_swarm.models import starter
@@ -61,7 +61,7 @@ def reach(folder: Path, monkeypatch: pytest.MonkeyPatch, **flags: Any) -> Reach:
     monkeypatch.delenv("LOCAL_SWARM_OFFLINE", raising=False)
     config = load(None, {"models.model": starter.NAME, **flags}, environment={})
     node = assembled(config)
-    doors(node, config, Door(None, (), None), "token")
+    doors(node, config, AccessPolicy(None, (), None), "token")
     return reach_of(node, config)
 
 

@@ -35,6 +35,6 @@ class Route(APIRoute):
         return strict
 
 
-class Body(JSONResponse):
+class SafeJsonRequest(JSONResponse):
     def render(self, content: Any) -> bytes:
         return encoded(content)

@@ -20,7 +20,7 @@ MOST_LISTENERS = 200
 MOST_UNHEARD = 256  # events that a slow listener may be behind; it misses those after that
 
 
-class Journal:
+class LoggedVoice:
     """See `Voice`. `elections` are the last ones, the newest last, and what listeners are told: no word of what was asked or
     answered is in them. `texts` holds the words, by the election's number, for this user alone."""
 

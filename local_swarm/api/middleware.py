@@ -44,7 +44,7 @@ async def refuse(problem: SwarmError, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-class Gate:
+class AuthMiddleware:
     """Turns away who may not call. `hosts`: further names, beside every loopback one, under which clients may call, None for any;
     `origins`: web pages that may; `key`: what everybody must know, where there is one."""
 

@@ -20,7 +20,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
-from local_swarm.api.election_log import Journal
+from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.middleware import host_of, is_loopback
 from local_swarm.api.sse import line
 from local_swarm.api.waiting import SSE, SSE_HEADERS
@@ -47,7 +47,7 @@ def page() -> tuple[bytes, str]:
     return html.encode(), policy
 
 
-def watching(journal: Journal, told: Callable[[], dict[str, Any]], token: str | None) -> APIRouter:
+def watching(journal: LoggedVoice, told: Callable[[], dict[str, Any]], token: str | None) -> APIRouter:
     router = APIRouter()
     glance = Glance(told)
 
@@ -97,7 +97,7 @@ class Glance:
         return self.line
 
 
-async def stream(journal: Journal, glance: Glance) -> AsyncGenerator[bytes, None]:
+async def stream(journal: LoggedVoice, glance: Glance) -> AsyncGenerator[bytes, None]:
     """Events as they happen and the state every second, until the swarm stops."""
     with journal.listening() as heard:
         due = 0.0

@@ -116,7 +116,7 @@ def add(told: list[dict[str, Any]], item: Mapping[str, Any], place: int) -> None
 
 
 @dataclass(slots=True)
-class Answer:
+class ResponsesAnswer:
     """One response as it comes to be. Events are numbered in the order in which they are sent."""
 
     reply: Reply

@@ -11,13 +11,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from local_swarm import __version__
-from local_swarm.api.bodies import Body, Route
+from local_swarm.api.bodies import Route, SafeJsonRequest
 from local_swarm.api.completions import Completion, CompletionRequest, all_begun, all_last
-from local_swarm.api.election_log import Journal
+from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.embeddings import EmbeddingsRequest, Embeds
 from local_swarm.api.metrics import Metrics
 from local_swarm.api.replies import Reply
-from local_swarm.api.responses import Answer, ResponsesRequest
+from local_swarm.api.responses import ResponsesAnswer, ResponsesRequest
 from local_swarm.api.schemas import ChatRequest, Mode, SampledRequest
 from local_swarm.api.sse import stream
 from local_swarm.api.status import Status
@@ -37,13 +37,13 @@ from local_swarm.api.waiting import (
 )  # fmt: skip
 
 
-def telling(journal: Journal, metrics: Metrics, status: Callable[[], Status]) -> APIRouter:
+def telling(journal: LoggedVoice, metrics: Metrics, status: Callable[[], Status]) -> APIRouter:
     """What the door tells about itself."""
     router = APIRouter(route_class=Route)
     born = int(time.time())
 
     @router.get("/health")
-    async def health() -> Body:
+    async def health() -> SafeJsonRequest:
         """Whether answers can be given: 200 while they can, 503 while it starts or stops. Needs no key."""
         now = status()
         body = {
@@ -52,7 +52,7 @@ def telling(journal: Journal, metrics: Metrics, status: Callable[[], Status]) ->
             "model": now.model,
             "version": __version__,
         }
-        return Body(body, 200 if now.health in ("ok", "degraded") else 503)
+        return SafeJsonRequest(body, 200 if now.health in ("ok", "degraded") else 503)
 
     @router.get("/metrics")
     async def measures() -> Response:
@@ -80,7 +80,7 @@ def telling(journal: Journal, metrics: Metrics, status: Callable[[], Status]) ->
     return router
 
 
-def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) -> APIRouter:
+def answering(journal: LoggedVoice, embeds: Embeds, status: Callable[[], Status]) -> APIRouter:
     """What the door is there for."""
     router = APIRouter(route_class=Route)
 
@@ -100,7 +100,7 @@ def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) ->
         election = await unless_gone(last(events), request)
         if election is None:
             return gone()
-        return Body(reply.completion(election, wish.choices, wish.ballots), headers=vote_headers(election))
+        return SafeJsonRequest(reply.completion(election, wish.choices, wish.ballots), headers=vote_headers(election))
 
     @router.post("/v1/completions")
     async def completions(wish: CompletionRequest, request: Request) -> Response:
@@ -114,7 +114,7 @@ def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) ->
         if wish.stream:
             return streamed(made.stream(answers, mode == "fastest"))
         elections = await unless_gone(all_last(answers), request)
-        return Body(made.body(elections), headers=vote_headers(elections[0])) if elections else gone()
+        return SafeJsonRequest(made.body(elections), headers=vote_headers(elections[0])) if elections else gone()
 
     @router.post("/v1/responses")
     async def responses(wish: ResponsesRequest, request: Request) -> Response:
@@ -124,17 +124,17 @@ def answering(journal: Journal, embeds: Embeds, status: Callable[[], Status]) ->
         older = wish.chat()
         mode = mode_of(older)
         events = await begun(journal, older.prompt(mode == "fastest", session(request)))
-        answer = Answer(reply_to(wish.model, now), wish)
+        answer = ResponsesAnswer(reply_to(wish.model, now), wish)
         if wish.stream:
             return streamed(answer.stream(events, mode))
         election = await unless_gone(last(events), request)
-        return Body(answer.whole(election), headers=vote_headers(election)) if election else gone()
+        return SafeJsonRequest(answer.whole(election), headers=vote_headers(election)) if election else gone()
 
     @router.post("/v1/embeddings")
     async def embeddings(wish: EmbeddingsRequest, request: Request) -> Response:
         """Vectors of length 1, as numbers or base64."""
         made = await unless_gone(embeds(wish.texts()), request)
-        return Body(wish.body(made)) if made else gone()
+        return SafeJsonRequest(wish.body(made)) if made else gone()
 
     return router
 
@@ -159,7 +159,7 @@ def entry(name: str, now: Status, born: int) -> dict[str, Any]:
     return made
 
 
-def told(journal: Journal, now: Status) -> dict[str, Any]:
+def told(journal: LoggedVoice, now: Status) -> dict[str, Any]:
     """The node, its engines, workers and peers, and the last elections."""
     return {
         "node": journal.name,

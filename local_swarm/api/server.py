@@ -19,12 +19,12 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from local_swarm import __version__
-from local_swarm.api.bodies import Body
+from local_swarm.api.bodies import SafeJsonRequest
 from local_swarm.api.connection import Impatient
-from local_swarm.api.election_log import Journal
+from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.embeddings import Embeds
 from local_swarm.api.metrics import Metrics
-from local_swarm.api.middleware import Bounds, Counted, Gate
+from local_swarm.api.middleware import AuthMiddleware, Bounds, Counted
 from local_swarm.api.page import watching
 from local_swarm.api.replies import error_body
 from local_swarm.api.routes import answering, telling, told
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class AccessPolicy:
     """Who may come in: the key, where one is demanded; web pages that may call, beside those of this machine; under which
     names of this machine, None for any. `page`: the token for the words of votes, None to tell them to nobody."""
 
@@ -50,18 +50,18 @@ class Door:
     page: str | None = None
 
 
-def create_app(voice: Voice, status: Callable[[], Status], embeds: Embeds, door: Door | None = None) -> FastAPI:
-    door = door or Door()
+def create_app(voice: Voice, status: Callable[[], Status], embeds: Embeds, door: AccessPolicy | None = None) -> FastAPI:
+    door = door or AccessPolicy()
     app = FastAPI(
         title="Local Swarm",
         version=__version__,
         docs_url=None,
         redoc_url=None,
         strict_content_type=False,
-        default_response_class=Body,
+        default_response_class=SafeJsonRequest,
     )
     metrics = Metrics(status)
-    journal = Journal(voice, metrics)
+    journal = LoggedVoice(voice, metrics)
     app.state.journal = journal  # for whoever else answers questions through this door
     app.include_router(telling(journal, metrics, status))
     app.include_router(answering(journal, embeds, status))
@@ -69,7 +69,7 @@ def create_app(voice: Voice, status: Callable[[], Status], embeds: Embeds, door:
     if door.origins:
         app.add_middleware(CORSMiddleware, allow_origins=door.origins, allow_methods=["*"], allow_headers=["*"])
     app.add_middleware(Bounds)
-    app.add_middleware(Gate, hosts=door.hosts, origins=door.origins, key=door.key)
+    app.add_middleware(AuthMiddleware, hosts=door.hosts, origins=door.origins, key=door.key)
     app.add_middleware(Counted, saw=metrics.saw_request)
     app.add_exception_handler(SwarmError, on_swarm_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
@@ -78,30 +78,30 @@ def create_app(voice: Voice, status: Callable[[], Status], embeds: Embeds, door:
     return app
 
 
-async def on_swarm_error(_request: Request, problem: Exception) -> Body:
+async def on_swarm_error(_request: Request, problem: Exception) -> SafeJsonRequest:
     assert isinstance(problem, SwarmError)
     headers = {"retry-after": str(problem.retry_after_s)} if isinstance(problem, Unavailable) else None
-    return Body(error_body(problem), problem.status, headers=headers)
+    return SafeJsonRequest(error_body(problem), problem.status, headers=headers)
 
 
-async def on_invalid(request: Request, problem: Exception) -> Body:
+async def on_invalid(request: Request, problem: Exception) -> SafeJsonRequest:
     """The first mistake in a request, with its place."""
     assert isinstance(problem, RequestValidationError)
     error = mistake(problem.errors())
     if error["type"] == "json_invalid":
-        return Body(
+        return SafeJsonRequest(
             error_body(
                 BadRequest(f"The request body is no valid JSON: {error.get('ctx', {}).get('error', error['msg'])}.")
             ),
             400,
         )
     if len(error["loc"]) == 1 and "json" not in request.headers.get("content-type", "json"):
-        return Body(
+        return SafeJsonRequest(
             error_body(BadRequest("The request body must be sent as JSON, with content-type: application/json.")), 400
         )
     place = place_of(error["loc"])
     message = f"{place}: {error['msg']}." if place else f"The request body: {error['msg']}."
-    return Body(error_body(BadRequest(message, param=place or None)), 400)
+    return SafeJsonRequest(error_body(BadRequest(message, param=place or None)), 400)
 
 
 def place_of(location: Sequence[Any]) -> str:
@@ -115,18 +115,18 @@ def place_of(location: Sequence[Any]) -> str:
     return text
 
 
-async def on_http_error(request: Request, problem: Exception) -> Body:
+async def on_http_error(request: Request, problem: Exception) -> SafeJsonRequest:
     assert isinstance(problem, HTTPException)
     if isinstance(problem.__cause__, SwarmError):  # raised while the body was read, and wrapped on its way
         return await on_swarm_error(request, problem.__cause__)
     body = {"message": str(problem.detail), "type": "invalid_request_error", "param": None, "code": None}
-    return Body({"error": body}, problem.status_code, headers=problem.headers)
+    return SafeJsonRequest({"error": body}, problem.status_code, headers=problem.headers)
 
 
-async def on_surprise(_request: Request, problem: Exception) -> Body:
+async def on_surprise(_request: Request, problem: Exception) -> SafeJsonRequest:
     """The edge: whatever nobody foresaw is logged here with its trace, and told in one sentence."""
     logger.error("A request failed unexpectedly.", exc_info=problem)
-    return Body(error_body(SwarmError("The swarm failed on this request; its log says why.")), 500)
+    return SafeJsonRequest(error_body(SwarmError("The swarm failed on this request; its log says why.")), 500)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -151,7 +151,7 @@ def listen(host: str, port: int) -> socket.socket:
     return made
 
 
-class Server(uvicorn.Server):
+class UvicornServer(uvicorn.Server):
     """uvicorn, but the node decides when to stop: two servers in one process would fight over signals."""
 
     @contextlib.contextmanager
@@ -166,7 +166,7 @@ async def serving(app: FastAPI, made: socket.socket, connection: type[Impatient]
         app, http=connection, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S,
         server_header=False, limit_concurrency=MOST_CONNECTIONS,
     )  # fmt: skip
-    server = Server(config)
+    server = UvicornServer(config)
     task = asyncio.create_task(server.serve([made]), name="http-server")
     try:
         yield

@@ -26,7 +26,7 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ModelFacts:
     """What a loaded model is. `context`: most tokens of prompt and answer together. `answer_tokens`: what every answer
     is sure to get. `memory_bytes`: what the engine's process uses for weights, cache and buffers. `note`: what its user should
     know, such as that the graphics card could not be used. `thinks`: whether it thinks before it answers."""
@@ -57,7 +57,7 @@ class Backend(Protocol):
     def state(self) -> State: ...
 
     @property
-    def facts(self) -> Facts | None: ...
+    def facts(self) -> ModelFacts | None: ...
 
     @property
     def pid(self) -> int | None:
@@ -69,7 +69,7 @@ class Backend(Protocol):
         """Its last sign of life; None where it gives none."""
         ...
 
-    async def start(self) -> Facts: ...
+    async def start(self) -> ModelFacts: ...
 
     async def close(self) -> None: ...
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_swarm.chat.families import Family
-from local_swarm.chat.notations import Written, object_of, read_json
+from local_swarm.chat.notations import WrittenCall, object_of, read_json
 from local_swarm.chat.tools import Toolbox
 
 DEFINITIONS = ("$defs", "definitions")  # that references point to from the root of a schema
@@ -29,9 +29,9 @@ class Force:
     loose: Mapping[str, Any]
     name: str | None
 
-    def read(self, reply: str, tools: Toolbox) -> list[Written] | None:
+    def read(self, reply: str, tools: Toolbox) -> list[WrittenCall] | None:
         if self.name:
-            return [Written(self.name, object_of(reply.strip()))]
+            return [WrittenCall(self.name, object_of(reply.strip()))]
         return read_json(reply, tools.types)
 
 

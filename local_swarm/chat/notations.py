@@ -16,7 +16,7 @@ from local_swarm.chat.python_source import parse_expression, unparsed
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenCall:
     """A call as it was written. `arguments` is an object, or text where that could not be read."""
 
     name: str
@@ -26,7 +26,7 @@ class Written:
 Types = Callable[
     [str, str], frozenset[str]
 ]  # the JSON types that a tool's parameter may have; none where it is unknown
-Reader = Callable[[str, Types], "list[Written] | None"]
+Reader = Callable[[str, Types], "list[WrittenCall] | None"]
 
 QUOTE, SPECIAL = re.compile('"'), re.compile(r'["\\]')
 NAME = re.compile(r'"(?:name|tool_name)"\s*+:\s*+"([^"]+)"')
@@ -56,7 +56,7 @@ class Quotes:
 # ------------------------------------------------------------------------------------------------ JSON
 
 
-def read_json(body: str, _types: Types) -> list[Written] | None:
+def read_json(body: str, _types: Types) -> list[WrittenCall] | None:
     """`{"name": ..., "arguments": {...}}`, a list of them, or several in a row; `parameters` says the same."""
     values = values_of(body)
     if values is None:
@@ -96,7 +96,7 @@ def decoded(text: str) -> Iterator[Any]:
         yield value
 
 
-def call_of(value: Any) -> Written | None:
+def call_of(value: Any) -> WrittenCall | None:
     if not isinstance(value, dict):
         return None
     if isinstance(value.get("function"), dict):
@@ -105,7 +105,9 @@ def call_of(value: Any) -> Written | None:
     if not isinstance(name, str) or not name:
         return None
     arguments = value.get("arguments", value.get("parameters"))
-    return Written(name, object_of(arguments) if isinstance(arguments, str) else {} if arguments is None else arguments)
+    return WrittenCall(
+        name, object_of(arguments) if isinstance(arguments, str) else {} if arguments is None else arguments
+    )
 
 
 def object_of(text: str) -> Any:
@@ -129,7 +131,7 @@ PARAMETER = re.compile(
 )
 
 
-def read_xml(body: str, types: Types) -> list[Written] | None:
+def read_xml(body: str, types: Types) -> list[WrittenCall] | None:
     """`<function=NAME><parameter=KEY>value</parameter></function>` (Qwen3-Coder), or with `name="NAME"` (MiniCPM). Values
     are text for parameters that take text, else JSON."""
     if body.lstrip().startswith("{"):  # some fall back to JSON
@@ -137,21 +139,21 @@ def read_xml(body: str, types: Types) -> list[Written] | None:
     calls = []
     for name, inside in FUNCTION.findall(body):
         arguments = {key: typed(unframed(value), types(name, key)) for key, value in PARAMETER.findall(inside)}
-        calls.append(Written(name, object_of(inside.strip()) if inside.lstrip().startswith("{") else arguments))
+        calls.append(WrittenCall(name, object_of(inside.strip()) if inside.lstrip().startswith("{") else arguments))
     return calls or None
 
 
 GLM_VALUE = re.compile(r"</arg_key>\s*+<arg_value>")
 
 
-def read_glm(body: str, types: Types) -> list[Written] | None:
+def read_glm(body: str, types: Types) -> list[WrittenCall] | None:
     """`NAME`, then `<arg_key>k</arg_key><arg_value>v</arg_value>` for each argument."""
     if body.lstrip().startswith("{"):
         return read_json(body, types)
     name = body.split("<arg_key>", 1)[0].strip()
     if not re.fullmatch(r"[\w.:-]+", name):
         return None
-    return [Written(name, {key: typed(value, types(name, key)) for key, value in glm_arguments(body)})]
+    return [WrittenCall(name, {key: typed(value, types(name, key)) for key, value in glm_arguments(body)})]
 
 
 def glm_arguments(body: str) -> Iterator[tuple[str, str]]:
@@ -193,25 +195,25 @@ def kind_of(value: Any) -> str:
 MISTRAL = re.compile(r"\s*+([\w.:-]++)\s*+(?:\[CALL_ID\]\w*+)?\s*+(?:\[ARGS\])?\s*+(?=\{)")
 
 
-def read_mistral(body: str, types: Types) -> list[Written] | None:
+def read_mistral(body: str, types: Types) -> list[WrittenCall] | None:
     """`NAME[ARGS]{...}`, with `[CALL_ID]...` before the arguments perhaps; older models write a JSON list."""
     if body.lstrip().startswith(("[", "{")):
         return read_json(body, types)
     head = MISTRAL.match(body)
-    return [Written(head[1], object_of(body[head.end() :].strip()))] if head else None
+    return [WrittenCall(head[1], object_of(body[head.end() :].strip()))] if head else None
 
 
 HARMONY = re.compile(r"to=(?:functions\.)?([\w.:-]+)")
 
 
-def read_harmony(body: str, _types: Types) -> list[Written] | None:
+def read_harmony(body: str, _types: Types) -> list[WrittenCall] | None:
     """A message's head, which names the tool, `<|message|>`, and the arguments as JSON."""
     head, _, text = body.partition("<|message|>")
     name = HARMONY.search(head)
-    return [Written(name[1], object_of(text.strip() or "{}"))] if name else None
+    return [WrittenCall(name[1], object_of(text.strip() or "{}"))] if name else None
 
 
-def read_python(body: str, types: Types) -> list[Written] | None:
+def read_python(body: str, types: Types) -> list[WrittenCall] | None:
     """`[f(a=1), g(b="x")]` (LFM2), or `f.call(a=1)` (Llama's built-in tools); else JSON."""
     tree = parse_expression(body)
     if tree is None:
@@ -221,20 +223,20 @@ def read_python(body: str, types: Types) -> list[Written] | None:
     return [call for call in calls if call] if calls and all(calls) else read_json(body, types)
 
 
-def python_call(part: ast.expr) -> Written | None:
+def python_call(part: ast.expr) -> WrittenCall | None:
     if not isinstance(part, ast.Call) or part.args:
         return None
     name = unparsed(part.func)
     arguments = {one.arg: python_value(one.value) for one in part.keywords if one.arg}
     known = name and not any(value is Ellipsis for value in arguments.values())
-    return Written(name.removesuffix(".call"), arguments) if name and known else None
+    return WrittenCall(name.removesuffix(".call"), arguments) if name and known else None
 
 
 GEMMA = re.compile(r"\s*+(?:call:)?([\w.:-]++)\s*+(?=\{)")
 GEMMA_KEY = re.compile(r"([{,]\s*+)([A-Za-z_][\w.-]*+)\s*+:")
 
 
-def read_gemma(body: str, types: Types) -> list[Written] | None:
+def read_gemma(body: str, types: Types) -> list[WrittenCall] | None:
     """`call:NAME{key:value}`, where texts stand between `<|"|>` marks (Gemma 4)."""
     head = GEMMA.match(body)
     if not head:
@@ -243,4 +245,4 @@ def read_gemma(body: str, types: Types) -> list[Written] | None:
     text = "".join(
         json.dumps(part) if place % 2 else GEMMA_KEY.sub(r'\1"\2":', part) for place, part in enumerate(parts)
     )
-    return [Written(head[1], object_of(text))]
+    return [WrittenCall(head[1], object_of(text))]

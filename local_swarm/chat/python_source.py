@@ -40,7 +40,7 @@ FORMAT, FORMATTED = re.compile("[fFtT]"), re.compile("[fFtT][rR]?[\"']")
 
 
 @dataclass(slots=True)
-class Scan:
+class SourceScan:
     """What is known of a source at one place of it: open brackets, and what it will cost to parse since the last cut."""
 
     depth: int = 0
@@ -101,7 +101,7 @@ def pieces(code: str) -> list[str]:
     fields = code.count("{") if FORMATTED.search(code) else 0
     if len(code) + fields * (6 + len(code) // 10_000) <= MOST_AT_ONCE:  # no token is shorter than a character
         return [code]
-    cuts, scan, edge = [0], Scan(), 0
+    cuts, scan, edge = [0], SourceScan(), 0
     before, last, decorated = 0, "line", False  # `before`: what the statement's predecessors cost
     for part in PART.finditer(code):
         kind, at = part.lastgroup, part.start()

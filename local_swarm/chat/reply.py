@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from local_swarm.chat.families import FENCES, Family, State, harmony_state
 from local_swarm.chat.marks import STRETCH, any_of, first_mark, held_back
-from local_swarm.chat.notations import Quotes, Written, read_json
+from local_swarm.chat.notations import Quotes, WrittenCall, read_json
 from local_swarm.chat.tools import Toolbox
 
 
@@ -61,7 +61,7 @@ NONBLANK = re.compile(r"\S")
 
 
 @dataclass(slots=True)
-class Body:
+class CallBody:
     """What a call, or what may be one, consists of so far. It comes in many small pieces."""
 
     parts: list[str] = field(default_factory=list)
@@ -84,12 +84,12 @@ class ReplyParser:
 
     def __init__(self, family: Family, tools: Toolbox | None = None, thinking: bool = False) -> None:
         self.family, self.tools = family, tools or Toolbox(())
-        self.calls: list[Written] = []
+        self.calls: list[WrittenCall] = []
         self.broken: list[str] = []
         self._words, self._thoughts = Flow(trims=thinking), Flow(trims=True)
         self._state: State = "head" if family.name == "harmony" else "thought" if thinking else self._opening()
         self._held, self._at, self._blank = "", 0, list[str]()  # what is held from that place on, and blanks after it
-        self._body, self._opened = Body(), ""
+        self._body, self._opened = CallBody(), ""
         self._among_thoughts = True
         self._known: dict[State, tuple[dict[str, State], re.Pattern[str], re.Pattern[str]]] = {}
 
@@ -209,7 +209,7 @@ class ReplyParser:
             self._end_body(mark, pieces)
         if self._state == "thought":
             self._words.trims = not self._words.said
-        self._body = Body()
+        self._body = CallBody()
         if head:
             following = harmony_state(head)
             following = "words" if following == "call" and not self.tools else following
@@ -225,7 +225,7 @@ class ReplyParser:
 
     def _end_body(self, mark: str, pieces: list[Piece]) -> None:
         """A call is whole, or what looked like one is."""
-        body, self._body = self._body.text, Body()
+        body, self._body = self._body.text, CallBody()
         if self._state == "call":
             calls = self.family.read(body, self.tools.types) or read_json(body, self.tools.types)
             if calls:

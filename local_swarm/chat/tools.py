@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from local_swarm.chat.notations import NAME, Written
+from local_swarm.chat.notations import NAME, WrittenCall
 from local_swarm.types import JSON, ToolCall
 
 MOST_ARGUMENTS = 200_000  # characters of a call's arguments; longer ones are compared as they are written
@@ -65,7 +65,7 @@ def types_of(schema: Any) -> frozenset[str]:
 
 
 def settled(
-    written: Sequence[Written], broken: Sequence[str], tools: Toolbox
+    written: Sequence[WrittenCall], broken: Sequence[str], tools: Toolbox
 ) -> tuple[tuple[ToolCall, ...], str | None]:
     """(calls, flaw): what a client gets, and what is wrong with the first that cannot be carried out.
 

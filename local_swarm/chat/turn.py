@@ -61,7 +61,7 @@ class Obedient:
 
 
 @dataclass(slots=True)
-class Free:
+class UnforcedReader:
     """Reads a reply in which the model may think, speak and call as it likes."""
 
     parser: ReplyParser
@@ -89,7 +89,7 @@ class Free:
         return None
 
 
-Reader = Plain | Obedient | Free
+Reader = Plain | Obedient | UnforcedReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Turn:
         if self.schema is not None or self.prompt.text is not None:
             return Plain()
         parser = ReplyParser(self.template.family, self.tools, self.thinking)
-        return Free(parser, self.prompt.one_call)
+        return UnforcedReader(parser, self.prompt.one_call)
 
 
 async def turn(prompt: Prompt, template: ChatTemplate, confined: Confined) -> Turn:

@@ -12,7 +12,7 @@ from local_swarm.api.replies import Reply
 from local_swarm.api.schemas import ChatRequest
 from local_swarm.api.waiting import identifier, last
 from local_swarm.config import Config
-from local_swarm.daemon import Daemon
+from local_swarm.daemon import DaemonClient
 from local_swarm.errors import WrongUse
 from local_swarm.node import running
 
@@ -26,7 +26,7 @@ def answer_to(wish: dict[str, Any], config: Config, own: bool) -> dict[str, Any]
     except ValidationError as problem:
         first = problem.errors()[0]
         raise WrongUse(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from problem
-    daemon = Daemon(config.server)
+    daemon = DaemonClient(config.server)
     if not own and daemon.runs():
         completion: dict[str, Any] = daemon.ask("/v1/chat/completions", wish, LONGEST_S)
         return completion

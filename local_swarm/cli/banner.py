@@ -9,7 +9,7 @@ from rich.text import Text
 
 from local_swarm import __version__
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible
-from local_swarm.backends.openai_compatible.managed_server import OwnServer
+from local_swarm.backends.openai_compatible.managed_server import ManagedLlamaServer
 from local_swarm.config import Config
 from local_swarm.models.embedding import AUTO
 from local_swarm.node import Node
@@ -28,7 +28,7 @@ def size(count: int | None) -> str:
 
 def reach_of(node: Node, config: Config) -> Reach:
     backends = (*node.backends, *node.servers)
-    theirs = [one for one in backends if isinstance(one, OpenAICompatible) and not isinstance(one, OwnServer)]
+    theirs = [one for one in backends if isinstance(one, OpenAICompatible) and not isinstance(one, ManagedLlamaServer)]
     paired = node.presence is not None
     static = config.federation.discovery.method == "static"
     anybody = config.network.insecure_lan or not config.federation.auth.enabled

@@ -32,11 +32,13 @@ def bench_vote(
     from local_swarm_benchmarks import nodes
     from local_swarm_benchmarks.curves import gains, reliability
     from local_swarm_benchmarks.samples import SETS, default_folder
-    from local_swarm_benchmarks.vote import Wish, measure
+    from local_swarm_benchmarks.vote import VoteBenchOptions, measure
 
     if machines and (n or plot):
         raise WrongUse("--machines compares three machines of three answers: there is no --n and nothing to --plot.")
-    wish = Wish(tuple(sets or SETS), tuple(n or (3, 5, 8)), repeats, data or default_folder(), load().models.embedding)
+    wish = VoteBenchOptions(
+        tuple(sets or SETS), tuple(n or (3, 5, 8)), repeats, data or default_folder(), load().models.embedding
+    )
     found = (nodes.measure if machines else measure)(wish, lambda line: typer.echo(f"{line} ...", err=True))
     if plot:
         plot.write_text(gains(found), encoding="utf-8")

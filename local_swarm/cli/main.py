@@ -258,14 +258,14 @@ def setup(
     _yes: YesOption = False,
 ) -> None:
     """Install what this machine needs into .venv, and stop."""
-    from local_swarm.environment.install import Wish, ensure
+    from local_swarm.environment.install import SetupOptions, ensure
 
     root = checkout()
     if root is None:
         raise WrongUse(
             "This copy was installed by pip, which has set it up already. In a checkout: python main.py setup"
         )
-    environment = ensure(root, Wish(minimal=minimal, keep=False))
+    environment = ensure(root, SetupOptions(minimal=minimal, keep=False))
     err.print(f"Local Swarm is set up in {environment.folder}. Start it: python main.py")
 
 
@@ -303,12 +303,12 @@ def bench_engine(
 ) -> None:
     """N answers of this engine against one, against llama.cpp's own ways, and at any load."""
     from local_swarm.hardware.detector import detect as look
-    from local_swarm_benchmarks.engine import Wish, drawn, measure
+    from local_swarm_benchmarks.engine import EngineBenchOptions, drawn, measure
 
     hardware = look()
     cores = threads or hardware.cpu.physical_cores or 1
     gpu = any(one.memory_kind != "shared" for one in hardware.accelerators)
-    wish = Wish(shape, quantization, n, prompt_tokens, new_tokens, repeats, cores, gpu, server, quick)
+    wish = EngineBenchOptions(shape, quantization, n, prompt_tokens, new_tokens, repeats, cores, gpu, server, quick)
     with err.status("Measuring ...") as status:
         found = measure(wish, lambda line: status.update(line))
     if plot:

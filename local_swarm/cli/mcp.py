@@ -22,7 +22,7 @@ def mcp(
     import asyncio
 
     from local_swarm.config import load
-    from local_swarm.mcp_server.proxy import Daemon, serve
+    from local_swarm.mcp_server.proxy import ProxiedDaemon, serve
 
     if show:
         from local_swarm.mcp_server.assistants import own_command, settings
@@ -32,4 +32,6 @@ def mcp(
         return
     config = load(file, {"server.port": port})
     own = [sys.executable, "-m", "local_swarm", "start", "--yes", "--port", str(config.server.port)]
-    asyncio.run(serve(Daemon(config, [*own, *(["--config", str(file.absolute())] if file else [])] if start else None)))
+    asyncio.run(
+        serve(ProxiedDaemon(config, [*own, *(["--config", str(file.absolute())] if file else [])] if start else None))
+    )

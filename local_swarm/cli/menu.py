@@ -14,7 +14,7 @@ from local_swarm.cli.tables import hardware_table, plan_table
 from local_swarm.errors import DoesNotFit, SwarmError
 from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, name_of, size_of
-from local_swarm.models.planner import SMALLEST_CONTEXT, Plan, Wishes
+from local_swarm.models.planner import SMALLEST_CONTEXT, Plan, RunOptions
 from local_swarm.models.registry import Entry, Variant
 from local_swarm.roster import MOST_WORKERS
 
@@ -114,14 +114,14 @@ class Menu:
         """The length of the context, with what each would take."""
         longest = (entry.shape.context if entry.shape else None) or CONTEXTS[-1]
         lengths = [one for one in CONTEXTS if SMALLEST_CONTEXT <= one <= longest] or [longest]
-        lines = [f"{one:7} {self.need(entry, variant, Wishes(workers, one))}" for one in lengths]
+        lines = [f"{one:7} {self.need(entry, variant, RunOptions(workers, one))}" for one in lengths]
         return lengths[self.choose("Context, in tokens of prompt and answer together:", lines)]
 
-    def need(self, entry: Entry, variant: Variant, wishes: Wishes | None = None) -> str:
+    def need(self, entry: Entry, variant: Variant, wishes: RunOptions | None = None) -> str:
         plan = self.planned(entry, variant, wishes)
         return size_of(plan) if plan else "unknown" if entry.shape is None else "does not fit"
 
-    def planned(self, entry: Entry, variant: Variant, wishes: Wishes | None = None) -> Plan | None:
+    def planned(self, entry: Entry, variant: Variant, wishes: RunOptions | None = None) -> Plan | None:
         asking = replace(self.advisor, wishes=wishes) if wishes else self.advisor
         try:
             return asking.fits(entry, variant)

@@ -18,7 +18,7 @@ from rich.text import Text
 from local_swarm.cli.options import FileOption, JsonOption, RunningPortOption
 from local_swarm.cli.screen import Screen, marked
 from local_swarm.config import load
-from local_swarm.daemon import CONTROLS, Daemon
+from local_swarm.daemon import CONTROLS, DaemonClient
 from local_swarm.errors import DaemonRefused, SwarmError, WrongUse
 
 WAIT_S = 60.0
@@ -32,7 +32,7 @@ def ask(name: str, port: int | None, file: Path | None, wish: dict[str, Any] | N
     """What the running daemon answers. Raises WrongUse for a wrong wish, SwarmError where there is no daemon or it refuses."""
     server = load(file, {"server.port": port}).server
     try:
-        return Daemon(server).ask(CONTROLS + name, wish, WAIT_S)
+        return DaemonClient(server).ask(CONTROLS + name, wish, WAIT_S)
     except DaemonRefused as problem:
         if problem.answered == 404:
             raise SwarmError(
@@ -117,14 +117,14 @@ def forget(
 def without_daemon(file: Path | None, problem: str) -> list[dict[str, Any]]:
     """What can be said of this machine alone."""
     from local_swarm.network.discovery import lan
-    from local_swarm.network.discovery.doctor import Facts, Finding, diagnosis
+    from local_swarm.network.discovery.doctor import Finding, NetworkFacts, diagnosis
     from local_swarm.network.service import listed
 
     config = load(file)
     network = config.network
     found = tuple(lan.probe())
     chosen = tuple(lan.chosen(found, listed(network.interfaces)))
-    facts = Facts(
+    facts = NetworkFacts(
         network,
         config.federation.discovery.method,
         config.peers_port,
@@ -166,10 +166,10 @@ def bench_federation(
     json_wanted: JsonOption = False,
 ) -> None:
     """What voting with other machines adds, over scripted engines: time, a frozen machine, processor and memory."""
-    from local_swarm_benchmarks.federation import Wish, measure
+    from local_swarm_benchmarks.federation import FederationBenchOptions, measure
 
     with err.status("Measuring ...") as status:
-        found = measure(Wish(nodes, workers, repeats=repeats), status.update)
+        found = measure(FederationBenchOptions(nodes, workers, repeats=repeats), status.update)
     if json_wanted:
         print(json.dumps(found))
         return

@@ -23,7 +23,7 @@ from local_swarm.models import embedding, starter
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.downloader import Downloader, Fetched
 from local_swarm.models.hub import Hub
-from local_swarm.models.resolve import Found
+from local_swarm.models.resolve import ResolvedModel
 from local_swarm.paths import checkout, home, offline
 
 FREE = ("apache-2.0", "mit", "unknown")  # licences that need no word; of an unknown one there is nothing to say
@@ -76,7 +76,7 @@ def offered_embedding(config: Config) -> str | None:
     return embedding.repository_of(wish) if useful else None
 
 
-def fetched(found: Found, config: Config, console: Console) -> Fetched | None:
+def fetched(found: ResolvedModel, config: Config, console: Console) -> Fetched | None:
     """The file, fetched where it is not here; None where it was. Raises DownloadFailed."""
     if found.on_disk or found.variant is None:
         return None

@@ -11,7 +11,7 @@ import typer
 from local_swarm import config as settings
 from local_swarm.cli.options import FileOption, JsonOption, RunningPortOption
 from local_swarm.cli.screen import Screen
-from local_swarm.daemon import Daemon
+from local_swarm.daemon import DaemonClient
 from local_swarm.errors import SwarmError
 
 SWARM = "/v1/swarm"
@@ -31,7 +31,7 @@ def status(
     """Watch the running swarm: workers, votes, peers, memory. Ctrl-C ends it."""
     from local_swarm.cli.status_screen import screen
 
-    daemon = Daemon(settings.load(file, {"server.port": port}).server)
+    daemon = DaemonClient(settings.load(file, {"server.port": port}).server)
     told: dict[str, Any] = daemon.ask(SWARM)
     if json_wanted:
         print(json.dumps(told))
@@ -41,7 +41,7 @@ def status(
         watch(daemon, told)
 
 
-def watch(daemon: Daemon, told: dict[str, Any]) -> None:
+def watch(daemon: DaemonClient, told: dict[str, Any]) -> None:
     """Until Ctrl-C; a daemon that goes away is waited for."""
     from rich.live import Live
     from rich.text import Text

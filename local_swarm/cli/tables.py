@@ -13,8 +13,8 @@ from rich.table import Table
 from local_swarm.config import Setting
 from local_swarm.hardware.profile import Accelerator, Hardware
 from local_swarm.models.advice import Advisor, size_of
-from local_swarm.models.budget import GIB, Rules, places
-from local_swarm.models.downloader import Progress as Told
+from local_swarm.models.budget import GIB, MemoryRules, memory_pools
+from local_swarm.models.downloader import DownloadProgress as Told
 from local_swarm.models.downloader import Show
 from local_swarm.models.planner import Plan
 from local_swarm.models.registry import Entry
@@ -41,8 +41,8 @@ def hardware_table(hardware: Hardware) -> Table:
         rows.add_row("graphics", graphics(one))
     if not hardware.accelerators:
         rows.add_row("graphics", "none that models could use")
-    for place in places(hardware, Rules()):
-        where = "models" if place.gpu or len(places(hardware, Rules())) == 1 else "or, slower"
+    for place in memory_pools(hardware, MemoryRules()):
+        where = "models" if place.gpu or len(memory_pools(hardware, MemoryRules())) == 1 else "or, slower"
         rows.add_row(where, f"{gib(place.budget_bytes)}: {place.rule}")
     return rows
 

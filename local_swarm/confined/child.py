@@ -22,7 +22,7 @@ NO_MEMORY = "takes too much memory"
 SPARE_S = 1  # of processor time after the interruption, before the system ends the process
 
 
-class OutOfTime(BaseException):
+class ChildOutOfTime(BaseException):
     """Beyond `Exception`, so that no library takes it for one of its own."""
 
 
@@ -54,7 +54,7 @@ def answer(line: bytes) -> bytes:
         try:
             with clock(cpu_s):
                 value = function(*arguments)
-        except OutOfTime:
+        except ChildOutOfTime:
             return written({"overrun": f"takes more than {cpu_s:g} seconds of processor time"})
         return written({"value": value})
     except MemoryError:
@@ -119,7 +119,7 @@ def clock(cpu_s: float) -> Iterator[None]:
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise OutOfTime
+    raise ChildOutOfTime
 
 
 if __name__ == "__main__":

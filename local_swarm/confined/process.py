@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CallLimits:
     """Of one call: seconds of processor time, seconds by the clock beside those, which the child may need to start, and bytes
     beyond what the idle child has mapped."""
 
@@ -73,13 +73,13 @@ class ConfinedPool:
     """See `Confined`. At most `width` children, started when they are needed; tasks of different names take turns, and none takes
     all children while there are two or more."""
 
-    def __init__(self, width: int | None = None, limits: Limits | None = None) -> None:
-        self.width, self.limits = width or max(2, min(4, os.cpu_count() or 1)), limits or Limits()
-        self._idle: list[Child] = []
+    def __init__(self, width: int | None = None, limits: CallLimits | None = None) -> None:
+        self.width, self.limits = width or max(2, min(4, os.cpu_count() or 1)), limits or CallLimits()
+        self._idle: list[ConfinedChild] = []
         self._at_work: Counter[str] = Counter()
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._fatal: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
-        self._children: set[Child] = set()
+        self._children: set[ConfinedChild] = set()
         self._closed = False
 
     async def call(
@@ -126,7 +126,7 @@ class ConfinedPool:
 
     async def _ask(self, order: bytes, wall_s: float) -> dict[str, Any]:
         """By an idle child or a new one, which is idle again afterwards, unless anything went wrong."""
-        child = self._idle.pop() if self._idle else Child(self.limits)
+        child = self._idle.pop() if self._idle else ConfinedChild(self.limits)
         self._children.add(child)
         whole = False
         try:
@@ -143,7 +143,7 @@ class ConfinedPool:
                 self._children.discard(child)
                 await asyncio.shield(asyncio.ensure_future(child.end()))
 
-    def _dismiss(self, child: Child) -> None:
+    def _dismiss(self, child: ConfinedChild) -> None:
         """An idle child has been idle for too long."""
         if child in self._idle:
             self._idle.remove(child)
@@ -210,10 +210,10 @@ def sent(value: Any) -> bytes:
         raise Overrun("nests too deeply") from problem
 
 
-class Child:
+class ConfinedChild:
     """One child process, started at its first order."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: CallLimits) -> None:
         self.limits = limits
         self._process: asyncio.subprocess.Process | None = None
         self._dismissal: asyncio.TimerHandle | None = None

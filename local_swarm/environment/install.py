@@ -14,20 +14,20 @@ from local_swarm.environment.install_plan import (
     HUB_NEEDS,
     NEED_TORCH,
     SERVER,
-    Recipe,
+    InstallPlan,
     compiler_hint,
     recipe,
 )
-from local_swarm.environment.progress import Progress
+from local_swarm.environment.progress import SetupProgress
 from local_swarm.environment.venv import Environment
 from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor
 
-__all__ = ["Environment", "Installer", "Wish", "ensure"]
+__all__ = ["Environment", "Installer", "SetupOptions", "ensure"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SetupOptions:
     """`keep`: be content with whatever is installed already, as a plain start is; else the engine is tried out as well."""
 
     minimal: bool = False
@@ -35,10 +35,10 @@ class Wish:
     keep: bool = True
 
 
-def ensure(root: Path, wish: Wish) -> Environment:
+def ensure(root: Path, wish: SetupOptions) -> Environment:
     """The environment, made or brought up to date first where it must be. Does nothing, in milliseconds, where it is current."""
     os_name = detector.system()
-    environment = Environment(root, Progress(), compiler_hint(os_name, shutil.which))
+    environment = Environment(root, SetupProgress(), compiler_hint(os_name, shutil.which))
     current = satisfies(environment, wish)
     if current and (wish.keep or computes(environment, str(environment.installed().get("engine")))):
         return environment
@@ -51,7 +51,7 @@ def ensure(root: Path, wish: Wish) -> Environment:
     return environment
 
 
-def satisfies(environment: Environment, wish: Wish) -> bool:
+def satisfies(environment: Environment, wish: SetupOptions) -> bool:
     now = environment.installed()
     extras = now.get("extras")
     if now.get("fingerprint") != environment.fingerprint() or not isinstance(extras, list):
@@ -60,7 +60,7 @@ def satisfies(environment: Environment, wish: Wish) -> bool:
 
 
 class Installer:
-    def __init__(self, environment: Environment, what: Recipe, pins: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, environment: Environment, what: InstallPlan, pins: Mapping[str, Sequence[str]]) -> None:
         self.environment, self.what, self.pins = environment, what, pins
         self.progress = environment.progress
 

@@ -77,7 +77,7 @@ def engine_builds(os_name: System, accelerators: Sequence[Accelerator], which: W
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class InstallPlan:
     """All that setting up does. `torch` is the requirement and the index for PyTorch, None where it is left out."""
 
     extras: tuple[str, ...]
@@ -94,13 +94,13 @@ def recipe(
     minimal: bool,
     dev: bool,
     which: Which,
-) -> Recipe:
+) -> InstallPlan:
     """`pins`: the optional dependencies of pyproject.toml, by extra."""
     phone = os_name == "android"
     small = (minimal or phone) and not dev
     extras = ("llamacpp", *(() if small else ("embeddings",)), *(("transformers", "dev") if dev else ()))
     torch = None if small else torch_source(os_name, accelerators, pins)
-    return Recipe(
+    return InstallPlan(
         extras, engine_builds(os_name, accelerators, which), torch, phone, MINIMAL_BYTES if small else FULL_BYTES
     )
 

@@ -17,7 +17,7 @@ LONGEST_LINE = 1_000  # characters looked at
 PLAIN_EVERY_S = 20.0  # between lines where the output is no terminal
 
 
-class Progress:
+class SetupProgress:
     """Shows what a step is doing. On a terminal one line is rewritten; elsewhere a line comes now and then."""
 
     def __init__(self, out: TextIO = sys.stderr) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.environment.pip_errors import explain
-from local_swarm.environment.progress import Progress
+from local_swarm.environment.progress import SetupProgress
 from local_swarm.errors import SetupFailed
 from local_swarm.paths import keep
 
@@ -28,11 +28,11 @@ def engine_for_graphics(root: Path | None) -> bool:
 class Environment:
     """The `.venv` of a checkout. `compiler`: the command that installs a C++ compiler on this machine."""
 
-    def __init__(self, root: Path, progress: Progress | None = None, compiler: str = "") -> None:
+    def __init__(self, root: Path, progress: SetupProgress | None = None, compiler: str = "") -> None:
         self.root, self.folder = root, root / ".venv"
         self.stamp = self.folder / "local-swarm.json"
         self.log = self.folder / "setup.log"
-        self.progress = progress or Progress()
+        self.progress = progress or SetupProgress()
         self.compiler = compiler
 
     @property

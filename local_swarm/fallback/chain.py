@@ -86,7 +86,7 @@ class Chain:
         tried: list[tuple[str, str]] = []
         doubtful: list[Event] = []
         problem: SwarmError | None = None
-        state = Said()
+        state = HeardSoFar()
         for place, step in enumerate(self.steps):
             asked = step.bounded(prompt)
             if reason := step.account.refusal(*step.most(asked)):
@@ -125,12 +125,12 @@ class Chain:
             return
         raise problem or Unavailable(f"No provider may be asked now: {told(tried)}.", retry_after_s=15)
 
-    def _settled(self, held: Sequence[Event], place: int, state: Said) -> bool:
+    def _settled(self, held: Sequence[Event], place: int, state: HeardSoFar) -> bool:
         last = held[-1]
         sure = not isinstance(last, Election) or self.escalate_below is None or last.agreement >= self.escalate_below
         return sure or state.words or place == len(self.steps) - 1
 
-    async def _ask(self, step: Step, prompt: Prompt, state: Said) -> AsyncGenerator[Event, None]:
+    async def _ask(self, step: Step, prompt: Prompt, state: HeardSoFar) -> AsyncGenerator[Event, None]:
         """One provider's events; `Accepted` only where nobody was accepted before. What it took is booked whatever happens."""
         account, began = step.account, self.clock()
         held = account.open(*step.most(prompt))
@@ -161,7 +161,7 @@ class Chain:
 
 
 @dataclass(slots=True)
-class Said:
+class HeardSoFar:
     """What the client has heard already."""
 
     accepted: bool = False

@@ -28,7 +28,7 @@ def date() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SpendingLimits:
     """None is no limit. Prices in dollars for a million tokens, `budget` in dollars a month."""
 
     requests_per_minute: int | None = None
@@ -46,7 +46,7 @@ class Account:
     """One provider's. `clock` is in seconds and may start anywhere; `today` is a date. Amounts set aside are in `held`."""
 
     name: str
-    limits: Limits
+    limits: SpendingLimits
     clock: Callable[[], float]
     today: Callable[[], str]
     day: str = ""
@@ -143,7 +143,7 @@ class Ledger:
         self.kept: Mapping[str, Any] = read(file)
 
     def account(
-        self, name: str, limits: Limits, clock: Callable[[], float], today: Callable[[], str] = date
+        self, name: str, limits: SpendingLimits, clock: Callable[[], float], today: Callable[[], str] = date
     ) -> Account:
         kept = self.kept.get(name)
         made = Account(name, limits, clock, today)

@@ -19,17 +19,17 @@ LONGEST_INDENT = 200  # characters
 
 
 @dataclass(slots=True)
-class Node:
+class JsonNode:
     """A value's place in the text. `members` are those of an object, by name; None for all other values."""
 
     start: int
     end: int = 0
-    members: dict[str, Node] | None = None
+    members: dict[str, JsonNode] | None = None
     indent: str = ""
     trailing_comma: bool = False
 
 
-class Scan:
+class JsonScan:
     """One pass over the text. Raises WrongUse where it is no JSON, comments and trailing commas aside."""
 
     def __init__(self, text: str) -> None:
@@ -58,8 +58,8 @@ class Scan:
         self.skip()
         return True
 
-    def value(self, depth: int) -> Node:
-        node = Node(self.at)
+    def value(self, depth: int) -> JsonNode:
+        node = JsonNode(self.at)
         if depth > DEEPEST:
             self.fail()
         if self.text.startswith("{", self.at):
@@ -81,7 +81,7 @@ class Scan:
         node.end = self.at
         return node
 
-    def members(self, node: Node, depth: int) -> None:
+    def members(self, node: JsonNode, depth: int) -> None:
         node.members = {}
         self.at += 1
         self.skip()
@@ -115,10 +115,10 @@ def loaded(text: str) -> Any:
 
 def read(text: str) -> Any:
     """The value of the whole text. Raises WrongUse."""
-    return value_at(text, Scan(text).root)
+    return value_at(text, JsonScan(text).root)
 
 
-def value_at(text: str, node: Node) -> Any:
+def value_at(text: str, node: JsonNode) -> Any:
     if node.members is not None:
         return {name: value_at(text, member) for name, member in node.members.items()}
     source = text[node.start : node.end]
@@ -146,7 +146,7 @@ def leaves(wish: Mapping[str, Any], path: tuple[str, ...]) -> list[tuple[tuple[s
 
 
 def with_value(text: str, path: tuple[str, ...], value: Any) -> str:
-    node = Scan(text).root
+    node = JsonScan(text).root
     for depth, name in enumerate(path):
         if node.members is None:
             raise WrongUse(f"{'.'.join(path[:depth]) or 'it'} is no object")
@@ -161,7 +161,7 @@ def with_value(text: str, path: tuple[str, ...], value: Any) -> str:
     return text[: node.start] + shown(value, line_indent(text, node.start)) + text[node.end :]
 
 
-def inserted(text: str, node: Node, name: str, value: Any) -> str:
+def inserted(text: str, node: JsonNode, name: str, value: Any) -> str:
     """A new member at the end of an object, in the manner of those before it."""
     outer = line_indent(text, node.start)
     indent = node.indent or outer + "  "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from local_swarm.api.key import known
 from local_swarm.config import Config
-from local_swarm.daemon import Daemon
+from local_swarm.daemon import DaemonClient
 from local_swarm.errors import DaemonAbsent, DaemonRefused
 
 
@@ -24,7 +24,7 @@ class Running:
 
 def running(config: Config) -> Running:
     """Raises WrongUse where neither a daemon runs nor a plan can be made."""
-    daemon, key = Daemon(config.server), known(config.server) or "none"
+    daemon, key = DaemonClient(config.server), known(config.server) or "none"
     try:
         told = daemon.ask("/v1/swarm")
         return Running(f"{daemon.url}/v1", int(told["context"]), int(told["answer_tokens"]), bool(told["thinks"]), key)

@@ -75,7 +75,7 @@ class Sessions:
         return min(idle)[2] if idle else None
 
 
-class Place:
+class McpMount:
     """Where MCP's HTTP transport is in an application: a client's requests in, the server's answers out."""
 
     def __init__(
@@ -155,7 +155,7 @@ class Place:
 
 
 @asynccontextmanager
-async def mounted(app: FastAPI, place: Place) -> AsyncIterator[None]:
+async def mounted(app: FastAPI, place: McpMount) -> AsyncIterator[None]:
     """`/mcp` answers while the context lasts. The sessions live in a task of their own, since the SDK's group of tasks would wrap
     whatever error ends the context."""
     app.router.routes.append(Route(PATH, endpoint=place))

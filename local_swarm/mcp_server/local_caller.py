@@ -17,14 +17,14 @@ import mcp_types
 
 from local_swarm.errors import SwarmError
 from local_swarm.mcp_server.server import Caller, Tell, failed, given
-from local_swarm.mcp_server.tool_handlers import Course, Desk
+from local_swarm.mcp_server.tool_handlers import Course, ToolHandlers
 
 PAUSE_S = 8.0
 
 logger = logging.getLogger(__name__)
 
 
-def at(desk: Desk, pause_s: float = PAUSE_S) -> Caller:
+def at(desk: ToolHandlers, pause_s: float = PAUSE_S) -> Caller:
     """The tools of this process. Errors become results that a model can read and act on."""
 
     async def call(name: str, arguments: Mapping[str, Any], tell: Tell) -> mcp_types.CallToolResult:

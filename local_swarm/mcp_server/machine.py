@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from local_swarm.mcp_server.tools import HardwareFound, ModelFound, ModelsFound, SizeFound
 from local_swarm.models.advice import Advisor
-from local_swarm.models.budget import places
+from local_swarm.models.budget import memory_pools
 
 
 async def hardware_found(advisor: Callable[[], Advisor]) -> HardwareFound:
     """Looking takes up to two seconds, so it is done in a thread."""
     counsel = await asyncio.to_thread(advisor)
-    room = places(counsel.hardware, counsel.rules)[0].budget_bytes
+    room = memory_pools(counsel.hardware, counsel.rules)[0].budget_bytes
     return HardwareFound(**counsel.hardware.as_json(), available_for_models_bytes=room)
 
 

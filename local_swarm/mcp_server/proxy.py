@@ -40,7 +40,7 @@ ASKING = ("generate_code", "ask_swarm", "embed")  # these need the model; the ot
 
 
 @dataclass(frozen=True, slots=True)
-class Daemon:
+class ProxiedDaemon:
     """The daemon on this machine's port. `command` starts it where that is allowed, None where it is not."""
 
     config: Config
@@ -161,7 +161,7 @@ class Mended(io.TextIOWrapper):
         return mended(line.encode("utf-8", "replace")).decode() if "\\u" in line else line
 
 
-async def serve(daemon: Daemon) -> None:
+async def serve(daemon: ProxiedDaemon) -> None:
     """Until the assistant closes our input."""
     made = server(daemon.call)
     asked = anyio.wrap_file(Mended(sys.stdin.buffer, encoding="utf-8", errors="replace"))

@@ -21,12 +21,12 @@ from local_swarm.mcp_server.tools import (
     AnswerFound,
     CodeFound,
     CodeWish,
+    CompareArguments,
     ComparisonFound,
     EmbedWish,
+    GenerateArguments,
     Nothing,
-    Question,
     SwarmFound,
-    Texts,
     Value,
     VectorsFound,
     WorkerFound,
@@ -57,7 +57,7 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ToolHandlers:
     """What the tools do. `voice` answers questions, `jury` judges answers that are brought and learns nothing from them,
     `advisor` looks at machine and disk anew whenever it is called."""
 
@@ -98,12 +98,12 @@ class Desk:
             alternatives=alternatives(election, lambda candidate: code(candidate) or candidate.text),
         )  # fmt: skip
 
-    async def ask_swarm(self, wish: Question, course: Course) -> AnswerFound:
+    async def ask_swarm(self, wish: GenerateArguments, course: Course) -> AnswerFound:
         election = await self._ask(prompt_of(wish, wish.system), course)
         others = alternatives(election, lambda candidate: candidate.text)
         return AnswerFound(**self._verdict(election), text=election.elected.text, alternatives=others)
 
-    async def compare_answers(self, wish: Texts, _course: Course) -> ComparisonFound:
+    async def compare_answers(self, wish: CompareArguments, _course: Course) -> ComparisonFound:
         candidates = [
             Candidate(text, f"answer {number}", "stop", Usage(0, 0), 0.0) for number, text in enumerate(wish.answers)
         ]
@@ -159,7 +159,7 @@ class Desk:
         }  # fmt: skip
 
 
-def prompt_of(wish: CodeWish | Question, system: str | None = None) -> Prompt:
+def prompt_of(wish: CodeWish | GenerateArguments, system: str | None = None) -> Prompt:
     before = (Message("system", system),) if system else ()
     return bounded(Prompt(
         (*before, Message("user", wish.prompt)),

@@ -62,7 +62,7 @@ class CodeWish(Value):
     workers: Voices = None
 
 
-class Question(Value):
+class GenerateArguments(Value):
     prompt: Annotated[str, Field(min_length=1, description="The question, complete in itself.")]
     system: Annotated[str | None, Field(description="Instructions that go before it.")] = None
     max_tokens: Length = None
@@ -71,7 +71,7 @@ class Question(Value):
     workers: Voices = None
 
 
-class Texts(Value):
+class CompareArguments(Value):
     answers: Annotated[list[str], Field(min_length=1, max_length=MOST_ANSWERS, description="The answers to compare.")]
     prompt: Annotated[str, Field(description="The question that they answer; examples in it are used as tests.")] = ""
     strategy: Way = None
@@ -219,13 +219,13 @@ TOOLS: Mapping[str, Tool] = {
             "ask_swarm", "Ask the swarm",
             "Several local models answer any question and vote. Gives the winner, the agreement (0 to 1) and what the "
             "dissenters said. Nothing leaves the local network. May take minutes.",
-            Question, AnswerFound,
+            GenerateArguments, AnswerFound,
         ),
         Tool(
             "compare_answers", "Compare answers",
             "Holds the vote over answers that you bring, without asking any model: which of them say the same, and which is "
             "best supported. Code is run in a sandbox and compared by what it does.",
-            Texts, ComparisonFound,
+            CompareArguments, ComparisonFound,
         ),
         Tool("embed", "Embed texts", "Vectors of length 1 for texts.", EmbedWish, VectorsFound),
         Tool(

@@ -11,11 +11,11 @@ from local_swarm.config import Config
 from local_swarm.errors import BadModelFile, DoesNotFit, UnknownModel, WrongUse
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import starter
-from local_swarm.models.budget import GIB, Rules
+from local_swarm.models.budget import GIB, MemoryRules
 from local_swarm.models.gguf import read_header
-from local_swarm.models.planner import Plan, Wishes, plan
+from local_swarm.models.planner import Plan, RunOptions, plan
 from local_swarm.models.registry import Catalogue, Entry, Variant, load
-from local_swarm.models.resolve import Found, find, model_of
+from local_swarm.models.resolve import ResolvedModel, find, model_of
 from local_swarm.models.selector import GB, Choice, choose
 from local_swarm.models.storage import Storage, storage
 from local_swarm.paths import data_folder, home
@@ -29,8 +29,8 @@ class Advisor:
     catalogue: Catalogue
     storage: Storage
     preferred: tuple[str, ...]
-    wishes: Wishes
-    rules: Rules
+    wishes: RunOptions
+    rules: MemoryRules
 
     def recommended(self) -> Choice:
         """The best model for this machine, be it here or not. Raises DoesNotFit."""
@@ -65,11 +65,11 @@ class Advisor:
             return None
         return replace(made, why=(f"model: {path.name}, the largest in {path.parent} that fits", *made.why))
 
-    def find(self, wish: str) -> Found:
+    def find(self, wish: str) -> ResolvedModel:
         """Raises UnknownModel and BadModelFile."""
         return find(wish, self.catalogue, self.storage)
 
-    def plan_for(self, found: Found) -> Plan:
+    def plan_for(self, found: ResolvedModel) -> Plan:
         """Raises DoesNotFit, WrongUse, and UnknownModel where nothing is known of the model before it is here."""
         if found.model is None:
             raise UnknownModel(
@@ -143,7 +143,7 @@ def advisor(config: Config, hardware: Hardware, at_most: int | None = None, grap
     """`at_most` bounds the context where the settings leave it free; `graphics`: whether the engine that is here can use a card.
 
     Raises WrongUse for a mistake in the catalogue."""
-    rules = Rules(
+    rules = MemoryRules(
         config.hardware.ram_fraction,
         config.hardware.gpu_memory_fraction,
         config.swarm.min_instances,
@@ -153,5 +153,5 @@ def advisor(config: Config, hardware: Hardware, at_most: int | None = None, grap
     )
     return Advisor(
         hardware, load(data_folder(), home()), storage(config.models_folder), config.models.preferred_models,
-        Wishes(config.swarm.instances, config.models.context, at_most), rules,
+        RunOptions(config.swarm.instances, config.models.context, at_most), rules,
     )  # fmt: skip

@@ -14,7 +14,7 @@ GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class MemoryRules:
     """Shares of memory that models may take, the bounds of the number of workers, how keys and values are kept (`auto`: in 16
     bits, or in 8 where that lets a better model fit), and whether graphics chips may be used."""
 
@@ -27,7 +27,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MemoryPool:
     """Memory that a model may lie in. `budget_bytes` None: unknown, so everything fits. `rule`: where the number comes from."""
 
     gpu: bool
@@ -40,7 +40,7 @@ def computing(hardware: Hardware) -> Accelerator | None:
     return next((one for one in hardware.accelerators if one.memory_kind in ("dedicated", "unified")), None)
 
 
-def places(hardware: Hardware, rules: Rules) -> tuple[Place, ...]:
+def memory_pools(hardware: Hardware, rules: MemoryRules) -> tuple[MemoryPool, ...]:
     """Where a model may lie, the fastest place first; the last one always is main memory."""
     card = computing(hardware) if rules.gpu else None
     if card is None:
@@ -53,34 +53,36 @@ def places(hardware: Hardware, rules: Rules) -> tuple[Place, ...]:
     return cards, main_memory(hardware, rules)
 
 
-def on_cards(hardware: Hardware, rules: Rules, card: Accelerator) -> Place:
+def on_cards(hardware: Hardware, rules: MemoryRules, card: Accelerator) -> MemoryPool:
     """All cards of one maker together, since an engine is built for one of them and splits a model over its cards."""
     alike = [one for one in hardware.accelerators if one.memory_kind == "dedicated" and one.vendor == card.vendor]
     sizes = [one.free_bytes if one.free_bytes is not None else one.memory_bytes for one in alike]
     known = [size for size in sizes if size is not None]
     if not known:
-        return Place(
+        return MemoryPool(
             True, int(ASSUMED_CARD * CARD_SHARE), f"{card.name} tells no size, {ASSUMED_CARD / GIB:.0f} GiB are assumed"
         )
     names = card.name if len(known) == 1 else f"{len(known)} cards like {card.name}"
     share = CARD_SHARE * rules.gpu_memory_fraction
-    return Place(True, int(sum(known) * share), f"{share:.0%} of the {sum(known) / GIB:.1f} GiB free on {names}")
+    return MemoryPool(True, int(sum(known) * share), f"{share:.0%} of the {sum(known) / GIB:.1f} GiB free on {names}")
 
 
-def unified(hardware: Hardware, rules: Rules, card: Accelerator) -> Place:
+def unified(hardware: Hardware, rules: MemoryRules, card: Accelerator) -> MemoryPool:
     """Main memory by its usual share, and never more than the chip lets its graphics cores hold."""
     place = main_memory(hardware, rules)
     if card.limit_bytes is not None and (place.budget_bytes is None or card.limit_bytes < place.budget_bytes):
-        return Place(True, card.limit_bytes, f"the {card.limit_bytes / GIB:.1f} GiB that {card.name} may hold at once")
-    return Place(True, place.budget_bytes, place.rule)
+        return MemoryPool(
+            True, card.limit_bytes, f"the {card.limit_bytes / GIB:.1f} GiB that {card.name} may hold at once"
+        )
+    return MemoryPool(True, place.budget_bytes, place.rule)
 
 
-def main_memory(hardware: Hardware, rules: Rules) -> Place:
+def main_memory(hardware: Hardware, rules: MemoryRules) -> MemoryPool:
     size, share = hardware.memory.usable_bytes, share_of(hardware, rules)
     if size is None:
-        return Place(False, None, "unknown, so nothing is known to fit")
-    return Place(False, int(size * share), f"{share:.0%} of {size / GIB:.1f} GiB memory")
+        return MemoryPool(False, None, "unknown, so nothing is known to fit")
+    return MemoryPool(False, int(size * share), f"{share:.0%} of {size / GIB:.1f} GiB memory")
 
 
-def share_of(hardware: Hardware, rules: Rules) -> float:
+def share_of(hardware: Hardware, rules: MemoryRules) -> float:
     return min(rules.ram_fraction, PHONE_SHARE) if hardware.os == "android" else rules.ram_fraction

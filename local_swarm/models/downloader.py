@@ -32,11 +32,11 @@ PAUSES_S = (1.0, 2.0, 4.0, 8.0)  # between attempts that brought nothing; then i
 LOCK_LOOK_S = 1.0
 LOCK_STUCK_S = 120.0  # without a byte of the other process's, which then is taken for dead
 
-Show = Callable[["Progress"], None]
+Show = Callable[["DownloadProgress"], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class DownloadProgress:
     """`note`: what is being done where no bytes come, e.g. waiting for another process. `rate`: bytes a second of late."""
 
     done: int
@@ -259,7 +259,7 @@ class Lock:
                 size = sum(part.stat().st_size for part in self.work.glob(f"{self.stem}*.part"))
             except OSError as problem:
                 raise unwritable(problem, self.work) from problem
-            self.show(Progress(size, 0, note="another process is fetching this file; waiting for it"))
+            self.show(DownloadProgress(size, 0, note="another process is fetching this file; waiting for it"))
             if size != seen:
                 seen, since = size, time.monotonic()
             if time.monotonic() - since > LOCK_STUCK_S:
@@ -297,7 +297,7 @@ class Meter:
                 weight = min(1.0, passed / self.AVERAGED_S) if self.rate else 1.0
                 self.rate += weight * (self.fresh / passed - self.rate)
             self.shown, self.fresh = now, 0
-            told = Progress(self.done, self.total, self.rate or None)
+            told = DownloadProgress(self.done, self.total, self.rate or None)
         self.show(told)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from local_swarm.errors import BadModelFile
-from local_swarm.models.memory_shape import Shape, kv_values
+from local_swarm.models.memory_shape import MemoryShape, kv_values
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -146,8 +146,10 @@ class Header:
         return None if values is None else int(values * bytes_per_value)
 
     @property
-    def shape(self) -> Shape:
-        return Shape(self.context, self.kv_values or 0, self.state_bytes, self.number("attention.head_count") or 0)
+    def shape(self) -> MemoryShape:
+        return MemoryShape(
+            self.context, self.kv_values or 0, self.state_bytes, self.number("attention.head_count") or 0
+        )
 
     @property
     def state_bytes(self) -> int:

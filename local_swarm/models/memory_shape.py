@@ -17,7 +17,7 @@ def fused(gpu: bool, kv_type: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class MemoryShape:
     """`kv_values`: keys and values of one position, over all layers that keep them; layers with a sliding window count in full,
     since forks need all of it. `state_bytes`: recurrent state of one sequence. `context`: longest that was trained, if known.
     `heads`: of the questions that a layer's attention asks, where it has most."""
@@ -35,7 +35,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ModelFile:
     """One file of weights. `path`: where it lies, or will lie once downloaded. `read_bytes`: weights read for one token, which
     are fewer than all in a mixture of experts."""
 
@@ -44,7 +44,7 @@ class Model:
     quantization: str | None
     architecture: str
     weights_bytes: int
-    shape: Shape
+    shape: MemoryShape
     read_bytes: int | None = None
 
     def at(self, path: Path) -> Self:

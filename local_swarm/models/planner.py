@@ -15,8 +15,8 @@ from typing import Any
 from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import starter
-from local_swarm.models.budget import GIB, Place, Rules, computing, main_memory, places
-from local_swarm.models.memory_shape import Model, fused
+from local_swarm.models.budget import GIB, MemoryPool, MemoryRules, computing, main_memory, memory_pools
+from local_swarm.models.memory_shape import ModelFile, fused
 from local_swarm.roster import MOST_WORKERS
 
 COMFORTABLE_CONTEXT = 32_768  # what a coding agent works well with
@@ -53,7 +53,7 @@ QUANTIZATIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RunOptions:
     """What the user asked for; None leaves it to the selector. `at_most`: a context that turned out to be too large, halved."""
 
     instances: int | None = None
@@ -117,7 +117,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class RunSetting:
     """One way of running a model."""
 
     context: int
@@ -125,7 +125,7 @@ class Setting:
     workers: int
 
 
-def plan(hardware: Hardware, model: Model, wishes: Wishes, rules: Rules) -> Plan:
+def plan(hardware: Hardware, model: ModelFile, wishes: RunOptions, rules: MemoryRules) -> Plan:
     """The best setting for a model that was chosen already, wherever it fits.
 
     Raises DoesNotFit when no allowed setting fits the memory, WrongUse for wishes that cannot be."""
@@ -133,7 +133,7 @@ def plan(hardware: Hardware, model: Model, wishes: Wishes, rules: Rules) -> Plan
     contexts = [longest]
     while wishes.context is None and contexts[-1] // 2 >= SMALLEST_CONTEXT:
         contexts.append(contexts[-1] // 2)
-    found = places(hardware, rules)
+    found = memory_pools(hardware, rules)
     for place in found:
         workers, reason = number_of_workers(hardware, wishes, rules, place.gpu)
         for setting in settings(contexts, workers, least_workers(wishes, rules, workers), rules):
@@ -144,12 +144,14 @@ def plan(hardware: Hardware, model: Model, wishes: Wishes, rules: Rules) -> Plan
                     why_context(setting, longest, model, wishes),
                     *why_place(hardware, place, found, rules),
                 )
-    closest = Setting(contexts[-1], "q8_0" if rules.kv_type != "f16" else "f16", least_workers(wishes, rules, workers))
+    closest = RunSetting(
+        contexts[-1], "q8_0" if rules.kv_type != "f16" else "f16", least_workers(wishes, rules, workers)
+    )
     need = need_of(model, closest, found[-1])
     raise DoesNotFit(too_large(model, closest, need, found[-1].rule))
 
 
-def settings(contexts: Sequence[int], workers: int, least: int, rules: Rules) -> Iterator[Setting]:
+def settings(contexts: Sequence[int], workers: int, least: int, rules: MemoryRules) -> Iterator[RunSetting]:
     """Ways of running a model, the most wanted first: a long context before many workers, enough workers for a majority before
     keys and values in 16 bits."""
     kv_types = ("f16", "q8_0") if rules.kv_type == "auto" else (rules.kv_type,)
@@ -157,10 +159,10 @@ def settings(contexts: Sequence[int], workers: int, least: int, rules: Rules) ->
         for fewest in dict.fromkeys((max(least, min(MAJORITY, workers)), least)):
             for kv_type in kv_types:
                 for count in range(workers, fewest - 1, -1):
-                    yield Setting(context, kv_type, count)
+                    yield RunSetting(context, kv_type, count)
 
 
-def plan_of(hardware: Hardware, model: Model, setting: Setting, place: Place, rules: Rules) -> Plan:
+def plan_of(hardware: Hardware, model: ModelFile, setting: RunSetting, place: MemoryPool, rules: MemoryRules) -> Plan:
     need = need_of(model, setting, place)
     name = starter.NAME if model.path == starter.PATH else model.name
     return Plan(
@@ -170,7 +172,7 @@ def plan_of(hardware: Hardware, model: Model, setting: Setting, place: Place, ru
     )  # fmt: skip
 
 
-def longest_context(hardware: Hardware, model: Model, wishes: Wishes) -> int:
+def longest_context(hardware: Hardware, model: ModelFile, wishes: RunOptions) -> int:
     """Raises WrongUse for more than the model reads."""
     trained = model.shape.context or SMALLEST_CONTEXT
     if wishes.context is not None:
@@ -184,7 +186,7 @@ def comfortable(hardware: Hardware) -> int:
     return PHONE_CONTEXT if hardware.os == "android" else COMFORTABLE_CONTEXT
 
 
-def number_of_workers(hardware: Hardware, wishes: Wishes, rules: Rules, gpu: bool) -> tuple[int, str]:
+def number_of_workers(hardware: Hardware, wishes: RunOptions, rules: MemoryRules, gpu: bool) -> tuple[int, str]:
     """How many should vote, and why. Raises WrongUse."""
     if wishes.instances is not None:
         if not 1 <= wishes.instances <= MOST_WORKERS:
@@ -199,17 +201,17 @@ def number_of_workers(hardware: Hardware, wishes: Wishes, rules: Rules, gpu: boo
     return max(rules.min_instances, min(usual, rules.max_instances)), reason
 
 
-def least_workers(wishes: Wishes, rules: Rules, workers: int) -> int:
+def least_workers(wishes: RunOptions, rules: MemoryRules, workers: int) -> int:
     return workers if wishes.instances is not None else min(workers, rules.min_instances)
 
 
-def why_workers(setting: Setting, wanted: int, reason: str) -> str:
+def why_workers(setting: RunSetting, wanted: int, reason: str) -> str:
     if setting.workers < wanted:
         return f"{setting.workers} workers: as many as fit; {wanted} would be better"
     return f"{setting.workers} workers: {reason}"
 
 
-def why_context(setting: Setting, longest: int, model: Model, wishes: Wishes) -> str:
+def why_context(setting: RunSetting, longest: int, model: ModelFile, wishes: RunOptions) -> str:
     kept = "" if setting.kv_type == "f16" else ", kept in 8 bits"
     if wishes.context:
         return f"context {setting.context}: as you asked{kept}"
@@ -224,7 +226,7 @@ def why_context(setting: Setting, longest: int, model: Model, wishes: Wishes) ->
     )
 
 
-def why_place(hardware: Hardware, place: Place, found: Sequence[Place], rules: Rules) -> Iterator[str]:
+def why_place(hardware: Hardware, place: MemoryPool, found: Sequence[MemoryPool], rules: MemoryRules) -> Iterator[str]:
     yield f"memory: {place.rule}" + (" may be used" if place.budget_bytes is not None else "")
     if not place.gpu and found[0].gpu:
         yield f"on the processor: too large for the graphics card ({found[0].rule})"
@@ -244,13 +246,13 @@ def cells(workers: int, context: int) -> int:
     return context + (workers - 1) * answer_tokens(context)
 
 
-def sequences(model: Model, workers: int) -> int:
+def sequences(model: ModelFile, workers: int) -> int:
     """How many answers may be in the works at once, idle prefixes counted."""
     each = SEQUENCES_PER_WORKER // 2 if model.shape.state_bytes > DEAR_STATE else SEQUENCES_PER_WORKER
     return min(MOST_SEQUENCES, max(4 * each, each * workers))
 
 
-def shelf_bytes(hardware: Hardware, rules: Rules, need: MemoryNeed, place: Place) -> int:
+def shelf_bytes(hardware: Hardware, rules: MemoryRules, need: MemoryNeed, place: MemoryPool) -> int:
     """A quarter of what models may take of main memory, as far as the model leaves it."""
     budget = main_memory(hardware, rules).budget_bytes or 0
     card = computing(hardware)
@@ -258,7 +260,7 @@ def shelf_bytes(hardware: Hardware, rules: Rules, need: MemoryNeed, place: Place
     return max(0, min(MOST_SHELF, budget // 4, budget - (0 if elsewhere else need.total_bytes)))
 
 
-def need_of(model: Model, setting: Setting, place: Place) -> MemoryNeed:
+def need_of(model: ModelFile, setting: RunSetting, place: MemoryPool) -> MemoryNeed:
     per_token = model.shape.kv_values * KV_BYTES[setting.kv_type]
     answers = (setting.workers - 1) * answer_tokens(setting.context)
     usual = COMPUTE_BYTES if model.weights_bytes > COMPUTE_BYTES else COMPUTE_BYTES // 8
@@ -274,13 +276,13 @@ def need_of(model: Model, setting: Setting, place: Place) -> MemoryNeed:
     )
 
 
-def threads(hardware: Hardware, model: Model) -> int:
+def threads(hardware: Hardware, model: ModelFile) -> int:
     """One per physical core; of a network this small a single core is done before a second one has woken up."""
     cores = hardware.cpu.physical_cores or 1
     return 1 if model.weights_bytes < 32 << 20 else cores
 
 
-def too_large(model: Model, setting: Setting, need: MemoryNeed, rule: str) -> str:
+def too_large(model: ModelFile, setting: RunSetting, need: MemoryNeed, rule: str) -> str:
     return (
         f"{model.name} with {setting.workers} workers and a context of {setting.context} tokens needs "
         f"{need.total_bytes / GIB:.1f} GiB; {(need.budget_bytes or 0) / GIB:.1f} GiB may be used ({rule}). "

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from local_swarm.errors import UnknownModel, WrongUse
-from local_swarm.models.memory_shape import Model, Shape, kv_values
+from local_swarm.models.memory_shape import MemoryShape, ModelFile, kv_values
 from local_swarm.yaml_text import read_yaml
 
 STATUSES = ("verified", "exact", "computed", "rounded", "assumed", "memory", "unverified", "unknown")
@@ -56,7 +56,7 @@ class Entry:
     architecture: str
     params_b: float | None
     active_b: float | None
-    shape: Shape | None
+    shape: MemoryShape | None
     shape_status: str
     variants: tuple[Variant, ...]
     facts: Mapping[str, Any]
@@ -66,12 +66,12 @@ class Entry:
         """As `--model` takes it."""
         return f"{self.family}:{self.size}"
 
-    def model(self, variant: Variant, path: Path) -> Model | None:
+    def model(self, variant: Variant, path: Path) -> ModelFile | None:
         """What the selector needs to know of a file, None where size or shape is unknown."""
         if self.shape is None or variant.bytes is None:
             return None
         share = self.active_b / self.params_b if self.active_b and self.params_b else 1.0
-        return Model(
+        return ModelFile(
             self.id,
             path,
             variant.quantization,
@@ -213,7 +213,7 @@ def parsed(raw: Any, path: Path) -> Entry:
     )  # fmt: skip
 
 
-def shape_of(raw: Mapping[str, Any], where: str) -> Shape | None:
+def shape_of(raw: Mapping[str, Any], where: str) -> MemoryShape | None:
     """What the cache costs, by the kinds of layers; None where a part of it is not known."""
     counts = {
         key: whole(raw, key, where)
@@ -232,7 +232,7 @@ def shape_of(raw: Mapping[str, Any], where: str) -> Shape | None:
         near = {key: whole(window, key, where) or 0 for key in ("layers", "kv_heads", "head")}
         values += kv_values(near["layers"], near["kv_heads"], near["head"])
     heads = USUAL_HEADS if counts["heads"] is None else counts["heads"]
-    return Shape(counts["context"], values, state, heads)
+    return MemoryShape(counts["context"], values, state, heads)
 
 
 def variant_of(raw: Any, where: str) -> Variant:

@@ -8,17 +8,17 @@ from pathlib import Path
 from local_swarm.errors import UnknownModel
 from local_swarm.models import starter
 from local_swarm.models.gguf import Header, read_header
-from local_swarm.models.memory_shape import Model
+from local_swarm.models.memory_shape import ModelFile
 from local_swarm.models.planner import QUANTIZATIONS
 from local_swarm.models.registry import Catalogue, Entry, Variant
 from local_swarm.models.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ResolvedModel:
     """A model that was asked for. `model` None: neither is its file here nor does the catalogue know what it would need."""
 
-    model: Model | None
+    model: ModelFile | None
     path: Path
     on_disk: bool
     entry: Entry | None = None
@@ -32,7 +32,7 @@ class Found:
         return str(self.path)
 
 
-def find(wish: str, catalogue: Catalogue, storage: Storage) -> Found:
+def find(wish: str, catalogue: Catalogue, storage: Storage) -> ResolvedModel:
     """The starter, a path, a file in the models' folder by its name, or `NAME[:SIZE[:QUANT]]` of the catalogue.
 
     Raises UnknownModel and BadModelFile."""
@@ -53,23 +53,25 @@ def find(wish: str, catalogue: Catalogue, storage: Storage) -> Found:
     return of_entry(entry, variant, storage)
 
 
-def of_file(path: Path) -> Found:
-    return Found(model_of(read_header(path)), path, True)
+def of_file(path: Path) -> ResolvedModel:
+    return ResolvedModel(model_of(read_header(path)), path, True)
 
 
-def of_entry(entry: Entry, variant: Variant, storage: Storage) -> Found:
+def of_entry(entry: Entry, variant: Variant, storage: Storage) -> ResolvedModel:
     """A file of the catalogue: as its header says where it is here already, else as the catalogue says."""
     path = storage.find(entry, variant)
     if path is None:
         where = storage.path_of(variant)
-        return Found(entry.model(variant, where), where, False, entry, variant)
+        return ResolvedModel(entry.model(variant, where), where, False, entry, variant)
     model = model_of(read_header(path), entry.id, variant.quantization)
-    return Found(model, path, True, entry, variant)
+    return ResolvedModel(model, path, True, entry, variant)
 
 
-def model_of(header: Header, name: str | None = None, quantization: str | None = None) -> Model:
+def model_of(header: Header, name: str | None = None, quantization: str | None = None) -> ModelFile:
     kind = quantization or QUANTIZATIONS.get(header.file_type)
-    return Model(name or header.path.stem, header.path, kind, header.architecture, header.weights_bytes, header.shape)
+    return ModelFile(
+        name or header.path.stem, header.path, kind, header.architecture, header.weights_bytes, header.shape
+    )
 
 
 def is_path(name: str) -> bool:

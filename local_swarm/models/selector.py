@@ -13,13 +13,13 @@ from pathlib import Path
 
 from local_swarm.errors import DoesNotFit
 from local_swarm.hardware.profile import Hardware
-from local_swarm.models.budget import GIB, Place, Rules, places
-from local_swarm.models.memory_shape import Model
+from local_swarm.models.budget import GIB, MemoryPool, MemoryRules, memory_pools
+from local_swarm.models.memory_shape import ModelFile
 from local_swarm.models.planner import (
     MAJORITY,
     Plan,
-    Setting,
-    Wishes,
+    RunOptions,
+    RunSetting,
     comfortable,
     least_workers,
     need_of,
@@ -51,14 +51,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SelectionInput:
     """All that a choice depends on."""
 
     hardware: Hardware
-    wishes: Wishes
-    rules: Rules
+    wishes: RunOptions
+    rules: MemoryRules
     path_of: Callable[[Variant], Path]
-    place: Place
+    place: MemoryPool
 
     @property
     def phone(self) -> bool:
@@ -72,7 +72,7 @@ class Question:
     def least(self) -> int:
         return least_workers(self.wishes, self.rules, self.workers[0])
 
-    def longest(self, model: Model) -> int:
+    def longest(self, model: ModelFile) -> int:
         """The context that is wanted of a model."""
         wanted = self.wishes.context or min(comfortable(self.hardware), self.wishes.at_most or MOST_CONTEXT)
         return min(wanted, model.shape.context or FLOORS[-1])
@@ -81,8 +81,8 @@ class Question:
 def choose(
     hardware: Hardware,
     catalogue: Catalogue,
-    wishes: Wishes,
-    rules: Rules,
+    wishes: RunOptions,
+    rules: MemoryRules,
     preferred: Sequence[str],
     path_of: Callable[[Variant], Path],
     allowed: Callable[[Variant], bool] = lambda _: True,
@@ -91,9 +91,9 @@ def choose(
 
     Raises DoesNotFit where none fits, WrongUse for a preference or wish that cannot be."""
     order = catalogue.order(preferred)
-    found = places(hardware, rules)
+    found = memory_pools(hardware, rules)
     for place in found:
-        question = Question(hardware, wishes, rules, path_of, place)
+        question = SelectionInput(hardware, wishes, rules, path_of, place)
         blind = place.budget_bytes is None  # then everything would fit: the smallest is the best guess
         for floor in FLOORS:
             for entry in reversed(order) if blind else order:
@@ -107,7 +107,7 @@ def choose(
     )
 
 
-def accepted(question: Question, entry: Entry, variant: Variant, floor: int) -> Setting | None:
+def accepted(question: SelectionInput, entry: Entry, variant: Variant, floor: int) -> RunSetting | None:
     """The setting in which a file may be chosen, None where it may not: too coarse, too slow or too large here."""
     model = entry.model(variant, question.path_of(variant))
     if model is None or variant.bits < FEWEST_BITS or hindrance(question, entry, model):
@@ -118,7 +118,7 @@ def accepted(question: Question, entry: Entry, variant: Variant, floor: int) -> 
     if question.wishes.context and longest < question.wishes.context:
         return None
     if variant.bits >= USUAL_BITS and variant != usual_file(entry):
-        roomy = Setting(longest, "q8_0" if question.rules.kv_type == "q8_0" else "f16", workers)
+        roomy = RunSetting(longest, "q8_0" if question.rules.kv_type == "q8_0" else "f16", workers)
         return roomy if need_of(model, roomy, question.place).fits else None
     least = question.least
     if variant.bits < USUAL_BITS:  # such a coarse file must not cost the context or the vote as well
@@ -135,14 +135,14 @@ def usual_file(entry: Entry) -> Variant | None:
     return min(good, key=lambda one: one.bytes or 0) if good else None
 
 
-def contexts(longest: int, floor: int, question: Question) -> list[int]:
+def contexts(longest: int, floor: int, question: SelectionInput) -> list[int]:
     lengths = [longest]
     while question.wishes.context is None and lengths[-1] // 2 >= floor:
         lengths.append(lengths[-1] // 2)
     return lengths
 
 
-def hindrance(question: Question, entry: Entry, model: Model) -> str | None:
+def hindrance(question: SelectionInput, entry: Entry, model: ModelFile) -> str | None:
     """Why a model is not for this machine though it may fit."""
     if question.phone and (entry.params_b or 0) > PHONE_BILLIONS:
         return "too large for a phone"
@@ -152,7 +152,12 @@ def hindrance(question: Question, entry: Entry, model: Model) -> str | None:
 
 
 def explained(
-    question: Question, order: Sequence[Entry], entry: Entry, variant: Variant, setting: Setting, found: Sequence[Place]
+    question: SelectionInput,
+    order: Sequence[Entry],
+    entry: Entry,
+    variant: Variant,
+    setting: RunSetting,
+    found: Sequence[MemoryPool],
 ) -> Choice:
     model = entry.model(variant, question.path_of(variant))
     assert model
@@ -168,7 +173,7 @@ def explained(
     return Choice(entry, variant, made)
 
 
-def why_not(question: Question, order: Sequence[Entry], entry: Entry, variant: Variant) -> Iterator[str]:
+def why_not(question: SelectionInput, order: Sequence[Entry], entry: Entry, variant: Variant) -> Iterator[str]:
     """Why not the next better model and the next finer quantisation, and what would change it."""
     if question.place.budget_bytes is None:
         return
@@ -185,9 +190,9 @@ def why_not(question: Question, order: Sequence[Entry], entry: Entry, variant: V
         yield f"not {finer[-1].quantization}: " + (stopped or coarse or missing(question, model, all_workers=True))
 
 
-def missing(question: Question, model: Model, all_workers: bool = False) -> str:
+def missing(question: SelectionInput, model: ModelFile, all_workers: bool = False) -> str:
     count, context = question.workers[0] if all_workers else question.least, question.longest(model)
-    need = need_of(model, Setting(context, "f16" if all_workers else "q8_0", count), question.place)
+    need = need_of(model, RunSetting(context, "f16" if all_workers else "q8_0", count), question.place)
     have = question.place.budget_bytes or 0
     if need.fits:
         return "it would fit, but is not on this disk"

@@ -63,7 +63,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class VoteMessage:
     """One line of an answer: a ballot, a beat (still at work), or how it ended."""
 
     kind: Literal["accepted", "ballot", "beat", "failed", "end"]
@@ -185,7 +185,7 @@ def likelihoods(tokens: Iterable[TokenLogprob]) -> Iterator[float]:
         yield from (nats for _, nats in token.top)
 
 
-class Lines:
+class LineDecoder:
     """Bytes in as they come, whole lines out; what grows beyond its bounds raises Malformed at once."""
 
     def __init__(self, line_bytes: int = LINE_BYTES, total_bytes: int = ANSWER_BYTES) -> None:

@@ -23,20 +23,20 @@ from local_swarm.network.discovery import lan
 from local_swarm.network.discovery.announcement import ID_CHARACTERS, Announcement
 from local_swarm.network.discovery.broadcast import Broadcast
 from local_swarm.network.discovery.directory import Directory
-from local_swarm.network.discovery.doctor import Facts, Finding, diagnosis
+from local_swarm.network.discovery.doctor import Finding, NetworkFacts, diagnosis
 from local_swarm.network.discovery.lan import Interface
 from local_swarm.network.discovery.mdns import Discovery
-from local_swarm.network.discovery.peer_prober import Neighbours
+from local_swarm.network.discovery.peer_prober import PeerProber
 from local_swarm.network.federation import peer_server
-from local_swarm.network.federation.availability import Condition
+from local_swarm.network.federation.availability import Availability
 from local_swarm.network.federation.client import Client
-from local_swarm.network.federation.federation import Federation, Rules
-from local_swarm.network.federation.peer_reliability import Merits
+from local_swarm.network.federation.federation import Federation, WaitPolicy
+from local_swarm.network.federation.peer_reliability import PeerReliabilities
 from local_swarm.network.protocol import Report, plain
 from local_swarm.network.trust import tls
 from local_swarm.network.trust.identity import identity
 from local_swarm.network.trust.pairing import LIFE_S, Invitations
-from local_swarm.network.trust.store import Member, open_trust
+from local_swarm.network.trust.store import PairedMember, open_trust
 from local_swarm.swarm.manager import Swarm
 
 FOLLOW_S = 2.0  # between looks at the interfaces
@@ -64,16 +64,16 @@ class FederationService:
         self.directory = Directory(self.mine.id, self.name, run=self.run)
         self.invitations = Invitations(self.trust, self.mine.fingerprint, self.name)
         self.client = Client(self.mine)
-        self.merits = Merits(self._remembered_as, folder / "merits.json")
+        self.merits = PeerReliabilities(self._remembered_as, folder / "merits.json")
         self.federation = Federation(swarm, self.directory, self.client, self.merits, rules_of(config), model)
-        self.condition = Condition(swarm, self.federation, config.federation)
+        self.condition = Availability(swarm, self.federation, config.federation)
         self.counts: Counter[str] = Counter()
         self.model = model
         self.port = config.peers_port
         self.interfaces: list[Interface] = []
         self._context: tuple[int, ssl.SSLContext] | None = None
         self._changed = asyncio.Event()
-        self._neighbours: Neighbours | None = None
+        self._neighbours: PeerProber | None = None
         self._discovery: Discovery | None = None
         self._broadcast: Broadcast | None = None
 
@@ -96,12 +96,12 @@ class FederationService:
                 stack.callback(made.close)
             self.client.port = self.port
             await stack.enter_async_context(self.client)
-            self._open_door = peer_server.Door(
+            self._open_door = peer_server.PeerServer(
                 self.mine, self.trust, self.invitations, self._swarm, self.report, self._declines, self._changed.set,
                 self._seen, self.counts
             )  # fmt: skip
             await stack.enter_async_context(peer_server.serving(self._open_door, sockets, self._tls))
-            self._neighbours = Neighbours(self.mine, self.trust, self.directory, self.client, self.name, self.port)
+            self._neighbours = PeerProber(self.mine, self.trust, self.directory, self.client, self.name, self.port)
             self._discovery = await stack.enter_async_context(Discovery(self.directory, time.monotonic))
             self._broadcast = await stack.enter_async_context(self._broadcasting())
             for place in listed(self._config.network.peers):
@@ -114,7 +114,7 @@ class FederationService:
             finally:
                 self.merits.save()
 
-    def _seen(self, member: Member, place: str) -> None:
+    def _seen(self, member: PairedMember, place: str) -> None:
         self.directory.seen(member.id, place, time.monotonic())
 
     def _broadcasting(self) -> Broadcast:
@@ -253,7 +253,7 @@ class FederationService:
         self._changed.set()
         return {"forgotten": member.name}
 
-    def _by_words(self, name: str) -> Member | None:
+    def _by_words(self, name: str) -> PairedMember | None:
         """By a piece of the fingerprint, for members with the same name."""
         long_enough = len(name) >= 6 and all(letter in "0123456789abcdef" for letter in name)
         return self.trust.by_id(name[:ID_CHARACTERS]) if long_enough else None
@@ -262,7 +262,7 @@ class FederationService:
         found = await asyncio.to_thread(lan.probe)
         chosen = lan.chosen(found, listed(self._config.network.interfaces))
         assert self._discovery and self._broadcast
-        facts = Facts(
+        facts = NetworkFacts(
             self._config.network, self._config.federation.discovery.method, self._config.peers_port, self.port, tuple(found),
             tuple(chosen), platform.release(), self._discovery.problem,
             self._broadcast.problem, self.trust.tag, tuple(self.directory.peers.values()),
@@ -281,10 +281,10 @@ class FederationService:
         }
 
 
-def rules_of(config: Config) -> Rules:
+def rules_of(config: Config) -> WaitPolicy:
     wish, across, times = config.federation, config.federation.consensus, config.federation.communication
     most = config.network.max_peers if across.max_peers is None else across.max_peers
-    return Rules(
+    return WaitPolicy(
         across.strategy,
         wish.route,
         across.min_peers,

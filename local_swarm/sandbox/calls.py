@@ -27,7 +27,7 @@ LONGEST_NAME = 60  # of an exception or a module
 LATE, DEFINED, UNKNOWN = "~", "=", "?"
 
 
-class OutOfTime(BaseException):
+class CallOutOfTime(BaseException):
     """Beyond `Exception`, so that a bare `except Exception` lets it pass."""
 
 
@@ -47,7 +47,7 @@ class Watch:
 
     def look(self, _number: int, _frame: FrameType | None) -> None:
         if time.process_time() >= self.until:
-            raise OutOfTime
+            raise CallOutOfTime
 
     def within(self, work: Callable[[], str]) -> str:
         """The result of `work`, or the name of what it raised, within the time of one call."""
@@ -57,7 +57,7 @@ class Watch:
                 return work()
             finally:
                 self.until = float("inf")
-        except OutOfTime:
+        except CallOutOfTime:
             return LATE
         except BaseException as problem:
             return raised(problem)

@@ -23,7 +23,7 @@ LONGEST = 400  # characters of a text; longer ones are told by their digest
 DIGITS = 9  # of a float: sums in another order are still the same
 
 
-class TooLarge(Exception):
+class ValueTooLarge(Exception):
     """The value has more parts, or nests deeper, than is looked at."""
 
 
@@ -46,13 +46,13 @@ class Budget:
     def spend(self) -> None:
         self.left -= 1
         if self.left < 0:
-            raise TooLarge
+            raise ValueTooLarge
 
 
 def parts(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     budget.spend()
     if depth > DEEPEST:
-        raise TooLarge
+        raise ValueTooLarge
     for kind, write in WRITERS:
         if issubclass(type(value), kind):
             yield from write(value, depth, budget)

@@ -35,7 +35,7 @@ class Spent:
     loafing: bool
 
 
-class Child:
+class SandboxChild:
     """`ready` once it is sealed and can be sent its program; `idle_s`: how much of the call at work it has slept."""
 
     def __init__(self, number: int, control: socket.socket) -> None:

@@ -15,17 +15,17 @@ NANOSECOND = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockReading:
     """Seconds since the process began: `worked` on a processor, `waited` for one to be free."""
 
     worked: float
     waited: float
 
-    def since(self, earlier: Reading) -> Reading:
-        return Reading(self.worked - earlier.worked, self.waited - earlier.waited)
+    def since(self, earlier: ClockReading) -> ClockReading:
+        return ClockReading(self.worked - earlier.worked, self.waited - earlier.waited)
 
 
-NOTHING = Reading(0.0, 0.0)
+NOTHING = ClockReading(0.0, 0.0)
 
 
 class Clock:
@@ -37,7 +37,7 @@ class Clock:
         self.times = opened(f"/proc/{process}/schedstat")
         self.memory = opened(f"/proc/{process}/statm")
 
-    def read(self) -> Reading | None:
+    def read(self) -> ClockReading | None:
         """None where it cannot be known, also of a process that has ended."""
         if self.times is None:
             return None
@@ -45,7 +45,7 @@ class Clock:
             worked, waited, *_ = os.pread(self.times, 100, 0).split()
         except (OSError, ValueError):
             return None
-        return Reading(int(worked) * NANOSECOND, int(waited) * NANOSECOND)
+        return ClockReading(int(worked) * NANOSECOND, int(waited) * NANOSECOND)
 
     def memory_bytes(self) -> int:
         """Of its own, what it shares with others aside; 0 where that cannot be known."""

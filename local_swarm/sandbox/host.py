@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from local_swarm.sandbox.job import Job, Outcomes, Tier
 from local_swarm.sandbox.libraries import first_uses, modules, places, wanted
-from local_swarm.sandbox.link import Fate, Link, Problem, Setting
-from local_swarm.sandbox.node import Node
+from local_swarm.sandbox.link import Fate, Link, ServerProblem, ServerSetting
+from local_swarm.sandbox.node import JavaScriptRunner
 
 TIERS: tuple[Tier, ...] = ("bubblewrap", "namespaces", "landlock", "seatbelt")
 
@@ -58,7 +58,7 @@ class Sandbox:
         self._alone = asyncio.Lock()  # for jobs that were at work when a server died
         self._resting: dict[Libraries, float] = {}  # until when
         self._ending: asyncio.Task[None] | None = None
-        self._node = Node(self.width)
+        self._node = JavaScriptRunner(self.width)
 
     async def start(self) -> bool:
         """Bring the server up if it is not; whether it is. Tiers that do not hold are not tried again."""
@@ -169,7 +169,7 @@ class Sandbox:
     async def _proven(self) -> Link | None:
         """The plain server, behind the best walls that hold."""
         while self.tiers and not self._rests(PLAIN):
-            link = Link(Setting(self.tiers[0], self.width))
+            link = Link(ServerSetting(self.tiers[0], self.width))
             problem = await self._begun(PLAIN, link)
             if problem is None:
                 self.tier, self.reason = self.tiers[0], None
@@ -189,7 +189,7 @@ class Sandbox:
             for which in surplus(self._links):
                 libraries |= which  # else votes that want now these and now those would have them loaded for ever
                 await self._links.pop(which).stop()
-            link = Link(Setting(self.tier, self.width, modules(libraries), places(), first_uses(libraries)))
+            link = Link(ServerSetting(self.tier, self.width, modules(libraries), places(), first_uses(libraries)))
             problem = await self._begun(libraries, link)
             if problem:
                 logger.warning("The sandbox with %s: %s", ", ".join(sorted(libraries)), problem.words)
@@ -200,7 +200,7 @@ class Sandbox:
     def _rests(self, libraries: Libraries) -> bool:
         return time.monotonic() < self._resting.get(libraries, 0.0)
 
-    async def _begun(self, libraries: Libraries, link: Link) -> Problem | None:
+    async def _begun(self, libraries: Libraries, link: Link) -> ServerProblem | None:
         if old := self._links.pop(libraries, None):
             await old.stop()
         problem = await link.start()

@@ -30,7 +30,7 @@ PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class ServerSetting:
     """What a server is started with. `libraries`: modules that it loads, from `places`; `first_uses`: lines that it runs then."""
 
     tier: Tier
@@ -41,7 +41,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ServerProblem:
     """Why there is no server. A `lasting` one is the system's, and would come again; any other may be gone the next time."""
 
     words: str
@@ -49,7 +49,7 @@ class Problem:
 
 
 @dataclass(slots=True, eq=False)
-class Open:
+class OpenJob:
     """A job that has no outcomes yet."""
 
     outcomes: asyncio.Future[Outcomes | None]
@@ -68,9 +68,9 @@ class Fate:
 class Link:
     """One server process. `alive` until it ends; it is not started again."""
 
-    setting: Setting
+    setting: ServerSetting
     used: float = 0.0  # when it was last asked, by the clock of whoever keeps it
-    votes: dict[int, dict[int, Open]] = field(default_factory=dict)
+    votes: dict[int, dict[int, OpenJob]] = field(default_factory=dict)
     _numbers: count[int] = field(default_factory=count)
     _process: asyncio.subprocess.Process | None = None
     _reader: asyncio.Task[None] | None = None
@@ -83,11 +83,11 @@ class Link:
     def process(self) -> asyncio.subprocess.Process | None:
         return self._process
 
-    async def start(self) -> Problem | None:
+    async def start(self) -> ServerProblem | None:
         """Start it; None where its walls hold, else why not."""
         command = command_for(self.setting)
         if isinstance(command, str):
-            return Problem(command, lasting=True)
+            return ServerProblem(command, lasting=True)
         wait_s = LIBRARIES_START_S if self.setting.libraries else START_S
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -99,13 +99,13 @@ class Link:
                 said = json.loads(await self._process.stdout.readline() or b"{}")
         except (OSError, TimeoutError, ValueError) as problem:
             await self.stop()
-            return Problem(str(problem) or "no answer in time")
+            return ServerProblem(str(problem) or "no answer in time")
         except BaseException:
             await self.stop()
             raise
         if said.get("tier") != self.setting.tier:
             await self.stop()
-            return Problem(str(said.get("problem", "it ended at once")), bool(said.get("lasting")))
+            return ServerProblem(str(said.get("problem", "it ended at once")), bool(said.get("lasting")))
         self._reader = asyncio.create_task(self._read(self._process.stdout), name="sandbox-reader")
         return None
 
@@ -113,7 +113,7 @@ class Link:
         """What became of these jobs, in order; they share the time of one vote."""
         number = next(self._numbers)
         loop = asyncio.get_running_loop()
-        jobs_open = self.votes[number] = {place: Open(loop.create_future()) for place in range(len(jobs))}
+        jobs_open = self.votes[number] = {place: OpenJob(loop.create_future()) for place in range(len(jobs))}
         try:
             for place, job in enumerate(jobs):
                 await self._order({"vote": number, "job": place, **shortened(job)})
@@ -179,7 +179,7 @@ def shortened(job: Job) -> dict[str, Any]:
 
 
 def command_for(
-    setting: Setting, platform: str = sys.platform, environment: Mapping[str, str] = os.environ
+    setting: ServerSetting, platform: str = sys.platform, environment: Mapping[str, str] = os.environ
 ) -> list[str] | str:
     """What to start for a tier, or why it cannot be had here."""
     tier = setting.tier

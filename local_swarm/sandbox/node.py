@@ -49,7 +49,7 @@ PROBE = Job(
 )
 
 
-class Node:
+class JavaScriptRunner:
     """`tier` is what holds, None while it is off or has not been tried; `reason` says why it is off."""
 
     def __init__(self, width: int) -> None:
@@ -67,7 +67,7 @@ class Node:
             if self.tier is None and self.reason is None:
                 await self._prove()
         tier = self.tier
-        vote = Share(VOTE_S * self._places.width, len(jobs))
+        vote = VoteBudget(VOTE_S * self._places.width, len(jobs))
         return list(await asyncio.gather(*(self._one(job, tier, vote) for job in jobs))) if tier else None
 
     async def _prove(self) -> None:
@@ -82,13 +82,13 @@ class Node:
         self._libraries = await linked(self._program or "")
         tiers: tuple[Tier, ...] = ("namespaces", "landlock")
         for tier in tiers:
-            computed, *forbidden = await self._one(PROBE, tier, Share(WALL_S, 1))
+            computed, *forbidden = await self._one(PROBE, tier, VoteBudget(WALL_S, 1))
             if computed == "=2" and all(outcome.startswith("!") for outcome in forbidden):
                 self.tier = tier
                 return
         self.reason = "no sandbox for JavaScript holds on this system"
 
-    async def _one(self, job: Job, tier: Tier, vote: Share) -> Outcomes:
+    async def _one(self, job: Job, tier: Tier, vote: VoteBudget) -> Outcomes:
         package = Path(__file__).parents[2]
         start = f"import sys; sys.path.insert(0, {str(package)!r}); from local_swarm.sandbox.launch import main; main()"
         interpreter = getattr(sys, "_base_executable", "") or sys.executable
@@ -116,7 +116,7 @@ class Node:
 
 
 @dataclass(slots=True, eq=False)
-class Share:
+class VoteBudget:
     """What a vote has of time, and how many of its programs have not been run."""
 
     left_s: float
@@ -136,10 +136,10 @@ class Places:
 
     def __init__(self, width: int) -> None:
         self.width = self._free = width
-        self._waiting: list[tuple[Share, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[VoteBudget, asyncio.Future[None]]] = []
 
     @contextlib.asynccontextmanager
-    async def taken_for(self, vote: Share) -> AsyncIterator[None]:
+    async def taken_for(self, vote: VoteBudget) -> AsyncIterator[None]:
         self._free -= 1
         if self._free < 0:
             waiting = (vote, asyncio.get_running_loop().create_future())
@@ -174,7 +174,7 @@ class Guest:
         self.told: list[str] = []
         self.said = 0  # bytes
 
-    async def outcomes(self, vote: Share) -> Outcomes:
+    async def outcomes(self, vote: VoteBudget) -> Outcomes:
         """One for each call. The time begins once Node is there."""
         ending, asked = DIED, time.monotonic()
         try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.sandbox import calls, turns
-from local_swarm.sandbox.child import Child
+from local_swarm.sandbox.child import SandboxChild
 from local_swarm.sandbox.turns import Task, Vote
 
 TICK_S = 0.01  # between two looks at the clock while somebody is at work
@@ -54,7 +54,7 @@ def main() -> None:
     control, problem = template(settings)
     say({"problem": problem.get("problem", "it ended at once"), **problem} if "tier" not in problem else problem)
     if control and "tier" in problem:
-        Server(control, settings["width"]).serve()
+        SandboxServer(control, settings["width"]).serve()
 
 
 def say(told: dict[str, Any]) -> None:
@@ -95,15 +95,15 @@ def template(settings: dict[str, Any]) -> tuple[socket.socket | None, dict[str, 
     return control, json.loads(said or b"{}")
 
 
-class Server:
+class SandboxServer:
     """At most `width` calls at once, the others wait for their turns. Ends when its input does, or the template."""
 
     def __init__(self, control: socket.socket, width: int) -> None:
         self.control, self.width = control, width
         self.votes: dict[int, Vote] = {}
-        self.owners: dict[Child, tuple[Vote, Task]] = {}  # the children that have a program
-        self.children: dict[Task, Child] = {}
-        self.spare: list[Child] = []
+        self.owners: dict[SandboxChild, tuple[Vote, Task]] = {}  # the children that have a program
+        self.children: dict[Task, SandboxChild] = {}
+        self.spare: list[SandboxChild] = []
         self.failed: dict[Task, int] = {}
         self.numbers = 0
         self.unwell_until = 0.0
@@ -122,7 +122,7 @@ class Server:
             for key, events in found:
                 if key.fileobj is self.control or (key.fd == 0 and not self.read_orders()):
                     return  # nobody listens any more, or nobody forks
-                if isinstance(key.data, Child) and not key.data.closed:
+                if isinstance(key.data, SandboxChild) and not key.data.closed:
                     self.attend(key.data, events)
             if (now := time.monotonic()) - looked >= TICK_S:
                 self.look(now)
@@ -174,9 +174,9 @@ class Server:
         while len(self.spare) < SPARE:
             self.spare.append(self.forked())
 
-    def forked(self) -> Child:
+    def forked(self) -> SandboxChild:
         self.numbers += 1
-        child = Child(self.numbers, self.control)
+        child = SandboxChild(self.numbers, self.control)
         self.selector.register(child.socket, selectors.EVENT_READ, child)
         return child
 
@@ -186,12 +186,12 @@ class Server:
         if child := self.children.pop(task, None):
             self.drop(child)
 
-    def drop(self, child: Child) -> None:
+    def drop(self, child: SandboxChild) -> None:
         self.owners.pop(child, None)
         self.selector.unregister(child.socket)
         child.end()
 
-    def attend(self, child: Child, events: int) -> None:
+    def attend(self, child: SandboxChild, events: int) -> None:
         """Send a child what is still to be sent, and hear it."""
         if events & selectors.EVENT_WRITE:
             self.send(child, b"")
@@ -248,20 +248,20 @@ class Server:
         else:
             self.hand(task, child, now)
 
-    def hand(self, task: Task, child: Child, now: float) -> None:
+    def hand(self, task: Task, child: SandboxChild, now: float) -> None:
         """The next call, or the program itself."""
         task.at_work, task.asleep = True, False
         child.began(now)
         self.send(child, child.framed(task.next_text))
 
-    def send(self, child: Child, data: bytes) -> None:
+    def send(self, child: SandboxChild, data: bytes) -> None:
         left, before = child.send(data), child.full
         if left != before:
             child.full = left
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if left else 0)
             self.selector.modify(child.socket, events, child)
 
-    def settle(self, vote: Vote, task: Task, child: Child, outcome: str) -> None:
+    def settle(self, vote: Vote, task: Task, child: SandboxChild, outcome: str) -> None:
         """A call has its outcome; the next follows at once while the turn lasts."""
         now = time.monotonic()
         if task.holding:
@@ -280,7 +280,7 @@ class Server:
         else:
             child.rests()
 
-    def charge(self, vote: Vote, task: Task, child: Child, now: float) -> None:
+    def charge(self, vote: Vote, task: Task, child: SandboxChild, now: float) -> None:
         """The time since it was last charged, if it has its turn."""
         passed = child.passed(now)
         if not task.asleep:
@@ -304,7 +304,7 @@ class Server:
                 self.finish(vote, task)
         self.bound_memory()
 
-    def watch(self, vote: Vote, task: Task, child: Child, now: float) -> None:
+    def watch(self, vote: Vote, task: Task, child: SandboxChild, now: float) -> None:
         """What a program does with its time, and whether that was enough of it."""
         spent = child.look(now)
         if not task.at_work:

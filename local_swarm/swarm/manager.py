@@ -22,7 +22,7 @@ from local_swarm.swarm.worker import Worker
 from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Prompt, Sampling, Strategy
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.question import Question, question_of
-from local_swarm.voting.reliability import Reliability
+from local_swarm.voting.reliability import VoterReliability
 from local_swarm.voting.similarity.embedding import Embedder
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ WAVE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
+class VoteSettings:
     """How a swarm votes. The workers beside the anchor spread their temperatures from `coolest` to `warmest`.
 
     `patience_s`: once one has answered the vote waits so long for the others; then those that have decide. `longest_s` bounds
@@ -65,12 +65,12 @@ class Swarm:
     """The workers of one node. See `Voice`. `confined`: who works on foreign text, see `Jury`."""
 
     def __init__(
-        self, name: str, workers: Sequence[Worker], embedder: Embedder, habits: Habits | None = None,
-        sandbox: Sandbox | None = None, reliability: Reliability | None = None, confined: Confined | None = None,
+        self, name: str, workers: Sequence[Worker], embedder: Embedder, habits: VoteSettings | None = None,
+        sandbox: Sandbox | None = None, reliability: VoterReliability | None = None, confined: Confined | None = None,
     ) -> None:  # fmt: skip
         self._name = name
         self.workers = tuple(workers)
-        self.habits = habits or Habits()
+        self.habits = habits or VoteSettings()
         self.jury = Jury(sandbox or Sandbox(()), embedder, reliability, self.habits.embedding_wait_s, confined)
         self.pressure: Level = "none"
 
@@ -100,7 +100,7 @@ class Swarm:
         began = time.monotonic()
         asked = await self._asked(prompt)
         seats = seats_for(asked, prompt.sampling, self.habits, prompt.anchored)
-        case = Case(question_of(prompt), prompt.strategy or self.habits.strategy, prompt.early, len(seats))
+        case = VoteInProgress(question_of(prompt), prompt.strategy or self.habits.strategy, prompt.early, len(seats))
         waves = [(asked[at : at + WAVE], seats[at : at + WAVE]) for at in range(0, len(seats), WAVE)]
         for number, (workers, sitting) in enumerate(waves):
             async with aclosing(self._wave(prompt, case, workers, sitting)) as events:
@@ -117,7 +117,7 @@ class Swarm:
         yield replace(election, seconds=time.monotonic() - began, decided_early=few, asked=len(seats))
 
     async def _wave(
-        self, prompt: Prompt, case: Case, asked: Sequence[Worker], seats: Sequence[Seat]
+        self, prompt: Prompt, case: VoteInProgress, asked: Sequence[Worker], seats: Sequence[Seat]
     ) -> AsyncGenerator[Event, None]:
         """Some voices at once, until all have spoken or the case is decided. Raises what kept all of them from answering."""
         heard: asyncio.Queue[Event | None] = asyncio.Queue()  # bounded by what the seats may write
@@ -154,7 +154,7 @@ class Swarm:
             if isinstance(event := heard.get_nowait(), Candidate) and event.flaw is None:
                 yield event
 
-    async def _decided(self, case: Case) -> bool:
+    async def _decided(self, case: VoteInProgress) -> bool:
         """Programs that take long are left to the vote itself: looking whether to stop must not cost more than it can save."""
         missing = case.asked - len(case.candidates)
         if case.strategy == "fastest" and case.candidates:
@@ -204,7 +204,7 @@ class Swarm:
         for worker, seat in zip(asked, seats, strict=True):
             engines.setdefault(worker.backend, []).append((worker, seat))
             worker.busy += 1
-        hearing = Hearing(heard, alone, prompt.draft, self.jury.confined)
+        hearing = Collector(heard, alone, prompt.draft, self.jury.confined)
         try:
             async with asyncio.timeout(self.habits.longest_s) as limit:
                 hearing.limit, hearing.patience_s = limit, self.habits.patience_s
@@ -225,7 +225,7 @@ class Swarm:
 
 
 @dataclass(slots=True)
-class Case:
+class VoteInProgress:
     """One request before the jury: the candidates so far, of `asked` that may come, and whether they settle it. `looks_s`: what
     is left of the time for looks that take longer than usual."""
 
@@ -239,7 +239,7 @@ class Case:
 
 
 @dataclass(slots=True)
-class Hearing:
+class Collector:
     """What one request has heard so far from all its engines. `alone`: one voice is asked, whose words go out as they come;
     `draft`: so do those of the `leader`, the first of several to speak."""
 
@@ -270,7 +270,9 @@ class Hearing:
         return self.alone or delta.voter == self.leader
 
 
-async def ask_engine(prompt: Prompt, backend: Backend, voices: Sequence[tuple[Worker, Seat]], hearing: Hearing) -> None:
+async def ask_engine(
+    prompt: Prompt, backend: Backend, voices: Sequence[tuple[Worker, Seat]], hearing: Collector
+) -> None:
     """Every voice of one engine. A lost engine is asked once more if it had said nothing yet."""
     workers = {worker.name: worker for worker, _ in voices}
     said = False
@@ -290,7 +292,7 @@ async def ask_engine(prompt: Prompt, backend: Backend, voices: Sequence[tuple[Wo
                 raise
 
 
-def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: Habits, anchored: bool = True) -> list[Seat]:
+def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: VoteSettings, anchored: bool = True) -> list[Seat]:
     """The anchor, if there shall be one, at temperature 0 and the others around it, each with a seed of its own.
 
     A single worker samples as the client wishes, and greedily where it has no wish. With a `seed` worker i uses seed + i.

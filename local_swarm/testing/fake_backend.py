@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from local_swarm.backends.base import Facts, Seat, State
+from local_swarm.backends.base import ModelFacts, Seat, State
 from local_swarm.backends.process import messages
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.turn import Reader, Settled, turn
@@ -74,7 +74,7 @@ class Speaker:
         )  # fmt: skip
 
 
-class Fake:
+class FakeBackend:
     """A `Backend`. `pace_s`: seconds per word; all seats write side by side, as in one batch.
 
     `busy` and `idle` are set while there are requests in the works and while there are none any more.
@@ -88,7 +88,7 @@ class Fake:
     ) -> None:
         self.script, self.pace_s, self.template = script, pace_s, ChatTemplate(template)
         self.confined = Unconfined()
-        self._facts = Facts("fake", "fake", context, context // 4, "none")
+        self._facts = ModelFacts("fake", "fake", context, context // 4, "none")
         self._state: State = "starting"
         self._up = asyncio.Event()
         self._lost = asyncio.Event()
@@ -100,10 +100,10 @@ class Fake:
         return self._state
 
     @property
-    def facts(self) -> Facts | None:
+    def facts(self) -> ModelFacts | None:
         return self._facts if self._state == "ready" else None
 
-    async def start(self) -> Facts:
+    async def start(self) -> ModelFacts:
         self.revive()
         return self._facts
 

@@ -28,13 +28,13 @@ from local_swarm.paths import PRIVATE, keep
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.types import Prompt
 from local_swarm.voting.similarity.embedding import Embedder
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ScriptedPace:
     """What the scripted engine does: one word after `pace_s`, of so many characters. `says` overrules the words."""
 
     workers: int = 5
@@ -50,19 +50,19 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class PacedNode:
+class ScriptedNode:
     name: str
     url: str
     presence: FederationService
 
 
 @asynccontextmanager
-async def node(name: str, folder: Path, pace: Pace, **settings: Any) -> AsyncIterator[PacedNode]:
+async def node(name: str, folder: Path, pace: ScriptedPace, **settings: Any) -> AsyncIterator[ScriptedNode]:
     """A node in this process. `settings` are those of the network, e.g. `peers="127.0.0.1:8766"`, and `discovery`, its method."""
     method = settings.pop("discovery", None)
     given = {f"network.{key}": value for key, value in settings.items()}
     config = load(None, {"server.port": 0, "federation.discovery.method": method, **given}, {})
-    backend = Fake(pace.script, pace.pace_s)
+    backend = FakeBackend(pace.script, pace.pace_s)
     await backend.start()
     workers = [Worker(f"w{number}", number, backend) for number in range(1, pace.workers + 1)]
     swarm = Swarm(name, workers, Embedder("/none", offline=True))
@@ -70,7 +70,7 @@ async def node(name: str, folder: Path, pace: Pace, **settings: Any) -> AsyncIte
     async with AsyncExitStack() as stack:
         stack.push_async_callback(backend.close)
         url = await stack.enter_async_context(served(config, swarm, presence, folder))
-        yield PacedNode(name, url, await stack.enter_async_context(presence.started()))
+        yield ScriptedNode(name, url, await stack.enter_async_context(presence.started()))
 
 
 @asynccontextmanager
@@ -88,7 +88,7 @@ async def served(config: Config, swarm: Swarm, presence: FederationService, fold
         yield f"http://127.0.0.1:{made.getsockname()[1]}"
 
 
-async def run(names: Sequence[str], folder: Path, pace: Pace, settings: dict[str, Any]) -> None:
+async def run(names: Sequence[str], folder: Path, pace: ScriptedPace, settings: dict[str, Any]) -> None:
     async with AsyncExitStack() as stack:
         for name in names:
             made = await stack.enter_async_context(node(name, folder / name, pace, **settings))
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--says")
     parser.add_argument("--settings", type=json.loads, default={}, help="Of the network, as JSON.")
     given = parser.parse_args()
-    pace = Pace(given.workers, given.pace_s, given.characters, given.says)
+    pace = ScriptedPace(given.workers, given.pace_s, given.characters, given.says)
     asyncio.run(run(given.names, given.home, pace, {"federation_port": 0, **given.settings}))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local_swarm.types import Candidate
-from local_swarm.voting.extract import Answer
+from local_swarm.voting.extract import ExtractedAnswer
 
 Matrix = NDArray[np.float64]
 Embed = Callable[[Sequence[str]], Matrix]  # texts to unit vectors (n, dimensions)
@@ -25,7 +25,7 @@ class Ballot:
 
     index: int
     candidate: Candidate
-    answer: Answer
+    answer: ExtractedAnswer
 
     @property
     def valid(self) -> bool:
@@ -50,7 +50,7 @@ class Outcome:
     passed: float | None = None
 
 
-def in_order(candidates: Sequence[Candidate], answers: Sequence[Answer]) -> list[Ballot]:
+def in_order(candidates: Sequence[Candidate], answers: Sequence[ExtractedAnswer]) -> list[Ballot]:
     """Anchor first, then the more reliable, then by text: the order of arrival decides nothing."""
     ballots = [Ballot(index, *pair) for index, pair in enumerate(zip(candidates, answers, strict=True))]
     return sorted(

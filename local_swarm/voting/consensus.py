@@ -27,7 +27,7 @@ from local_swarm.voting.ballots import (
 from local_swarm.voting.behaviour.evidence import Evidence
 from local_swarm.voting.behaviour.vote import RELIABLE, by_behaviour
 from local_swarm.voting.calibration import band, calibrated
-from local_swarm.voting.extract import Answer, extract
+from local_swarm.voting.extract import ExtractedAnswer, extract
 from local_swarm.voting.question import Question
 from local_swarm.voting.scanner import MOST_TEXT
 from local_swarm.voting.similarity.calls import call_likeness, has_long_text
@@ -57,7 +57,7 @@ def elect(
     *,
     question: Question = NOTHING_KNOWN,
     evidence: Evidence | None = None,
-    answers: Sequence[Answer] | None = None,
+    answers: Sequence[ExtractedAnswer] | None = None,
 ) -> Election:
     """Choose one of at least one candidates.
 
@@ -103,7 +103,7 @@ def decided(
     *,
     question: Question = NOTHING_KNOWN,
     evidence: Evidence | None = None,
-    answers: Sequence[Answer] | None = None,
+    answers: Sequence[ExtractedAnswer] | None = None,
 ) -> bool:
     """Whether to stop asking, where answers are the same or not; prose is never quite the same, so it is never decided.
 

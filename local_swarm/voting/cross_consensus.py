@@ -23,7 +23,7 @@ ALL_FROM, NONE_FROM = 0.95, 0.88  # of the best machine's record: from here on a
 
 
 @dataclass(frozen=True, slots=True)
-class Reliability:
+class PeerReliability:
     """How often a machine's ballots said the same as those of other machines, as decaying sums over votes of several machines.
 
     How hard the questions are shows in this as much as how good the machine is, so it is only ever compared with the records of
@@ -33,15 +33,15 @@ class Reliability:
     agreed: float = 0.0
     total: float = 0.0
 
-    def after(self, share: float) -> Reliability:
+    def after(self, share: float) -> PeerReliability:
         """After one more vote, in which this share of the comparisons with others' ballots agreed."""
         keep = 0.5 ** (1.0 / HALF_LIFE)
-        return Reliability(self.agreed * keep + share, self.total * keep + 1.0)
+        return PeerReliability(self.agreed * keep + share, self.total * keep + 1.0)
 
 
 def learned(
-    known: Mapping[str, Reliability], election: Election, models: Mapping[str, str | None] | None = None
-) -> dict[str, Reliability]:
+    known: Mapping[str, PeerReliability], election: Election, models: Mapping[str, str | None] | None = None
+) -> dict[str, PeerReliability]:
     """What an election over all ballots, not only those that counted, teaches of each machine that took part.
 
     Agreeing with oneself proves nothing, so every ballot is compared with those of the other machines; of two machines this says
@@ -59,13 +59,13 @@ def learned(
         others = [counts[one] for one in nodes if one != node and not (several and model_of[one] == model_of[node])]
         agreeing = sum(count * other[group] for other in others for group, count in own.items())
         pairs = own.total() * sum(other.total() for other in others)
-        updated[node] = updated.get(node, Reliability()).after(agreeing / pairs)
+        updated[node] = updated.get(node, PeerReliability()).after(agreeing / pairs)
     return updated
 
 
-def standing(nodes: Iterable[str], known: Mapping[str, Reliability]) -> dict[str, float]:
+def standing(nodes: Iterable[str], known: Mapping[str, PeerReliability]) -> dict[str, float]:
     """Each machine's record as a share (0 to 1) of the best one's. Machines with few votes are taken for average ones."""
-    records = {node: known.get(node, Reliability()) for node in nodes}
+    records = {node: known.get(node, PeerReliability()) for node in nodes}
     total = sum(record.total for record in records.values())
     average = sum(record.agreed for record in records.values()) / total if total else 0.0
     values = {node: (one.agreed + NEW_VOTES * average) / (one.total + NEW_VOTES) for node, one in records.items()}
@@ -85,7 +85,7 @@ def counted(
     candidates: Sequence[Candidate],
     local: str,
     announced: Mapping[str, int],
-    known: Mapping[str, Reliability],
+    known: Mapping[str, PeerReliability],
     vote: Vote,
 ) -> list[Candidate]:
     """The ballots that count, in the order given.
@@ -127,7 +127,7 @@ def supported(one: Candidate, candidates: Sequence[Candidate], local: str) -> bo
 def across(
     strategy: Across,
     candidates: Sequence[Candidate],
-    known: Mapping[str, Reliability],
+    known: Mapping[str, PeerReliability],
     vote: Vote,
     first: str | None = None,
 ) -> Election:

@@ -40,7 +40,7 @@ Kind = Literal["calls", "value", "code", "text"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ExtractedAnswer:
     """`body`: what is compared as text; of a value its normal form. Of Python, `tree` is what the answer defines and `program`
     what can be run: the prompt's own code, then the answer's, without what merely uses it. `complaint`: why it cannot win.
     `words`: what its structure is compared by, where that is known already."""
@@ -58,18 +58,18 @@ class Answer:
         return self.complaint is None
 
 
-def extract(candidate: Candidate, question: Question = Question()) -> Answer:  # noqa: B008  frozen
+def extract(candidate: Candidate, question: Question = Question()) -> ExtractedAnswer:  # noqa: B008  frozen
     """Tool calls before all else, in a form that is equal for equal calls; then what the text holds."""
     if candidate.tool_calls:
-        return Answer("calls", "\n".join(canonical(call) for call in candidate.tool_calls))
+        return ExtractedAnswer("calls", "\n".join(canonical(call) for call in candidate.tool_calls))
     return extract_text(candidate.text, question)
 
 
-def extract_text(reply: str, question: Question = Question()) -> Answer:  # noqa: B008
+def extract_text(reply: str, question: Question = Question()) -> ExtractedAnswer:  # noqa: B008
     """In this order: JSON where it is asked for, fenced code, bare Python, a value, words."""
     reply = reply[:MOST_TEXT]
     if not reply.strip():
-        return Answer("text", "", complaint="empty")
+        return ExtractedAnswer("text", "", complaint="empty")
     blocks = [(language.lower(), body) for language, body in fences(reply)[:MOST_BLOCKS]]
     if found := json_answer(reply, blocks, question.schema):
         return found
@@ -78,25 +78,25 @@ def extract_text(reply: str, question: Question = Question()) -> Answer:  # noqa
     if found := bare_code(reply, question):
         return found
     value = value_of(reply, question)
-    return Answer("value", value) if value is not None else Answer("text", reply.strip())
+    return ExtractedAnswer("value", value) if value is not None else ExtractedAnswer("text", reply.strip())
 
 
 # ---------------------------------------------------------------------------------------------------- code
 
 
-def from_blocks(blocks: list[tuple[str, str]], question: Question) -> Answer:
+def from_blocks(blocks: list[tuple[str, str]], question: Question) -> ExtractedAnswer:
     """The first block's language decides. Python: its blocks together if they parse so, else the one that has what is asked."""
     language = blocks[0][0] or ("python" if parse(blocks[0][1]) else "")
     bodies = [body for tag, body in blocks if tag in (language, "")]
     if language not in PYTHON and not (question.stub and not language):
         body = "\n".join(bodies)
-        return Answer("code", body, language, program=body, complaint=None if body.strip() else "empty")
+        return ExtractedAnswer("code", body, language, program=body, complaint=None if body.strip() else "empty")
     whole = "\n".join(bodies)
     tries = [python_answer(code, question) for code in dict.fromkeys((whole, *sorted(bodies, key=len, reverse=True)))]
     return next((answer for answer in tries if answer.valid), tries[0])
 
 
-def bare_code(reply: str, question: Question) -> Answer | None:
+def bare_code(reply: str, question: Question) -> ExtractedAnswer | None:
     """A reply that is code without a fence, words around it or not, or goes on where the prompt's code ends."""
     stub = question.stub
     if stub and stub.unfinished and (reply[0].isspace() or not STATEMENT.search(reply)) and looks_like_body(reply):
@@ -117,7 +117,7 @@ def looks_like_body(reply: str) -> bool:
     return first[0].isspace() or bool(re.match(r"(return|if|for|while|try|with|[A-Za-z_]\w*\s*=)\b", first))
 
 
-def python_answer(code: str, question: Question) -> Answer:
+def python_answer(code: str, question: Question) -> ExtractedAnswer:
     tree, entry = parse(code), question.entry_point
     stub = question.stub
     if stub and stub.unfinished and stub.name and (tree is None or not function(tree, stub.name)):
@@ -125,16 +125,16 @@ def python_answer(code: str, question: Question) -> Answer:
         last = function(tree, stub.name) if tree else None
         tree = ast.Module([last] if last else [], []) if tree else None
     if tree is None:
-        return Answer("code", code, "python", complaint="does not parse")
+        return ExtractedAnswer("code", code, "python", complaint="does not parse")
     own = definitions(tree)
     if not tree.body:
-        return Answer("code", code, "python", complaint="empty")
+        return ExtractedAnswer("code", code, "python", complaint="empty")
     wanted = function(tree, entry) if entry else None
     complaint = "does nothing" if wanted and does_nothing(wanted) else None
     if entry and not wanted and not assigned(own, entry):
         complaint = f"does not define {entry}"
     compared = [node for node in own if not isinstance(node, (ast.Import, ast.ImportFrom))] or tree.body
-    return Answer("code", code, "python", ast.Module(compared, []), program_of(own, question), complaint)
+    return ExtractedAnswer("code", code, "python", ast.Module(compared, []), program_of(own, question), complaint)
 
 
 def assigned(own: list[ast.stmt], name: str) -> bool:
@@ -168,7 +168,7 @@ def program_of(own: list[ast.stmt], question: Question) -> str | None:
 # -------------------------------------------------------------------------------------------------- values
 
 
-def json_answer(reply: str, blocks: list[tuple[str, str]], schema: JSON | None) -> Answer | None:
+def json_answer(reply: str, blocks: list[tuple[str, str]], schema: JSON | None) -> ExtractedAnswer | None:
     """JSON as a whole reply or in a block of its own, in a form that is equal for equal data."""
     text = next((body for tag, body in blocks if tag in ("json", "")), reply) if schema or json_block(blocks) else reply
     if not schema and not text.strip().startswith(("{", "[")):
@@ -177,8 +177,8 @@ def json_answer(reply: str, blocks: list[tuple[str, str]], schema: JSON | None) 
         data = json.loads(text)
         form = json.dumps(data, sort_keys=True, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return Answer("value", reply.strip(), "json", complaint="no valid JSON") if schema else None
-    return Answer("value", form, "json", complaint=breach(data, schema) if schema else None)
+        return ExtractedAnswer("value", reply.strip(), "json", complaint="no valid JSON") if schema else None
+    return ExtractedAnswer("value", form, "json", complaint=breach(data, schema) if schema else None)
 
 
 def json_block(blocks: list[tuple[str, str]]) -> bool:

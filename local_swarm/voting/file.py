@@ -80,7 +80,7 @@ class LineWire(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class VoteLine:
     """One line of the file."""
 
     id: str | int | None
@@ -88,7 +88,7 @@ class Case:
     candidates: tuple[Candidate, ...]
 
 
-def read(path: Path) -> list[Case]:
+def read(path: Path) -> list[VoteLine]:
     """Raises WrongUse, which names the line, for what is no such file."""
     try:
         data = mended(path.read_bytes())
@@ -98,7 +98,7 @@ def read(path: Path) -> list[Case]:
     return [case(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def case(line: str, place: str) -> Case:
+def case(line: str, place: str) -> VoteLine:
     try:
         wire = LineWire.model_validate(json.loads(line, strict=False))
     except ValidationError as problem:
@@ -107,10 +107,10 @@ def case(line: str, place: str) -> Case:
     except (ValueError, RecursionError) as problem:
         raise WrongUse(f"{place} is no valid JSON.") from problem
     asked = Question(wire.prompt[:MOST_TEXT], wire.entry_point, tuple(wire.inputs or ()), wire.schema_)
-    return Case(wire.id, asked, tuple(one.candidate() for one in wire.candidates))
+    return VoteLine(wire.id, asked, tuple(one.candidate() for one in wire.candidates))
 
 
-async def elections(cases: Sequence[Case], strategy: Strategy, jury: Jury) -> list[tuple[Election | None, float]]:
+async def elections(cases: Sequence[VoteLine], strategy: Strategy, jury: Jury) -> list[tuple[Election | None, float]]:
     """The election of every case, None where nobody stands, with the seconds it took."""
     held = [await timed(case, strategy, jury, {}) for case in cases]
     named = [ballots for election, _ in held if election and (ballots := ballots_of(election))]
@@ -122,7 +122,7 @@ async def elections(cases: Sequence[Case], strategy: Strategy, jury: Jury) -> li
 
 
 async def timed(
-    case: Case, strategy: Strategy, jury: Jury, weights: Mapping[str, float]
+    case: VoteLine, strategy: Strategy, jury: Jury, weights: Mapping[str, float]
 ) -> tuple[Election | None, float]:
     candidates = [
         replace(one, weight=weights.get(one.voter)) if one.weight is None and one.voter in weights else one
@@ -133,7 +133,7 @@ async def timed(
     return election, time.perf_counter() - began
 
 
-def told(case: Case, election: Election | None, seconds: float) -> dict[str, Any]:
+def told(case: VoteLine, election: Election | None, seconds: float) -> dict[str, Any]:
     if election is None:
         return {"id": case.id, "winner": None, "agreement": 0.0, "clusters": [], "strategy": "none", "seconds": seconds,
                 "note": "There are no candidates."}  # fmt: skip
@@ -145,7 +145,9 @@ def told(case: Case, election: Election | None, seconds: float) -> dict[str, Any
     return made | ({"note": election.note} if election.note else {})
 
 
-async def voted(cases: Sequence[Case], strategy: Strategy, embedding: str, sandbox: Sandbox) -> list[dict[str, Any]]:
+async def voted(
+    cases: Sequence[VoteLine], strategy: Strategy, embedding: str, sandbox: Sandbox
+) -> list[dict[str, Any]]:
     """What the command says of every case."""
     confined = ConfinedPool()
     jury = Jury(sandbox, Embedder(embedding, offline()), confined=confined)

@@ -17,10 +17,10 @@ from local_swarm.types import Candidate, Election, Strategy
 from local_swarm.voting.ballots import Embed
 from local_swarm.voting.behaviour.evidence import UNKNOWN, Evidence, Trial
 from local_swarm.voting.consensus import EARLY, decided, elect
-from local_swarm.voting.extract import Answer
+from local_swarm.voting.extract import ExtractedAnswer
 from local_swarm.voting.question import Question
 from local_swarm.voting.reading import readings
-from local_swarm.voting.reliability import Reliability
+from local_swarm.voting.reliability import VoterReliability
 from local_swarm.voting.similarity.embedding import Embedder
 
 SHORT = 1000  # characters of all answers together that are compared in about a millisecond
@@ -37,7 +37,7 @@ class Brief:
     strategy: Strategy
     embed: Embed | None
     candidates: Sequence[Candidate]
-    answers: Mapping[Candidate, Answer]
+    answers: Mapping[Candidate, ExtractedAnswer]
     evidence: Evidence | None
     weights: Mapping[str, float | None]
 
@@ -84,7 +84,7 @@ class Jury:
         self,
         sandbox: Sandbox,
         embedder: Embedder,
-        reliability: Reliability | None = None,
+        reliability: VoterReliability | None = None,
         embedding_wait_s: float = 30.0,
         confined: Confined | None = None,
     ) -> None:
@@ -143,18 +143,18 @@ class Jury:
         """What is known of the voters."""
         return {one.voter: self.reliability.weight(one.voter) for one in candidates} if self.reliability else {}
 
-    async def answers(self, question: Question, candidates: Sequence[Candidate]) -> Sequence[Answer]:
+    async def answers(self, question: Question, candidates: Sequence[Candidate]) -> Sequence[ExtractedAnswer]:
         """What each of them really answers."""
         return (await readings(question, candidates, False, self.confined)).answers
 
     async def _read(
         self, question: Question, candidates: Sequence[Candidate], strategy: Strategy
-    ) -> tuple[Sequence[Answer], Evidence | None]:
+    ) -> tuple[Sequence[ExtractedAnswer], Evidence | None]:
         """What the candidates answer, and what their programs do, where they are programs and that can be found out."""
         if len(candidates) == 1:  # there is nothing to compare it with
             text = candidates[0].text.strip()
             said = bool(text or candidates[0].tool_calls)
-            return [Answer("text", text, complaint=None if said else "empty")], None
+            return [ExtractedAnswer("text", text, complaint=None if said else "empty")], None
         runs = strategy in ("auto", "behaviour")
         read = await readings(question, candidates, runs, self.confined)
         if not runs:

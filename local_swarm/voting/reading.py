@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from local_swarm.confined.child import OutOfTime, clock
+from local_swarm.confined.child import ChildOutOfTime, clock
 from local_swarm.confined.process import Confined
 from local_swarm.errors import Overrun
 from local_swarm.types import Candidate, ToolCall, Usage
 from local_swarm.voting.behaviour.evidence import Trial, trial
 from local_swarm.voting.behaviour.examples import Example
-from local_swarm.voting.extract import Answer, extract
+from local_swarm.voting.extract import ExtractedAnswer, extract
 from local_swarm.voting.question import Question, question
 from local_swarm.voting.similarity.structure import tokens
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 class Readings:
     """`answers` in the order of the candidates; `trial` None where there is nothing to run; `note` tells what was left out."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[ExtractedAnswer, ...]
     trial: Trial | None = None
     note: str | None = None
 
@@ -56,8 +56,8 @@ def reading_s(asked: Question, candidates: Sequence[Candidate]) -> float:
     return 2 * min(MOST_S, LEAST_S + (len(asked.text) + sum(len(one.text) for one in candidates)) / PER_S)
 
 
-def unread(text: str) -> Answer:
-    return Answer("text", text.strip()[:LONGEST_UNREAD], complaint="unreadable")
+def unread(text: str) -> ExtractedAnswer:
+    return ExtractedAnswer("text", text.strip()[:LONGEST_UNREAD], complaint="unreadable")
 
 
 def question_told(asked: Question) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def candidate_told(candidate: Candidate) -> dict[str, Any]:
 
 
 def taken(said: Mapping[str, Any]) -> Readings:
-    answers = tuple(Answer(**{**one, "words": tuple(one["words"])}) for one in said["answers"])
+    answers = tuple(ExtractedAnswer(**{**one, "words": tuple(one["words"])}) for one in said["answers"])
     plan, note = said["trial"], NOT_READ if any(one.complaint == "unreadable" for one in answers) else None
     if plan is None:
         return Readings(answers, None, note)
@@ -86,7 +86,7 @@ def read(asked: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], runs
     """Each candidate has a time of its own, and the shortest are read first: who takes too long takes it from nobody else."""
     key = json.dumps(asked)
     until = time.process_time() + min(MOST_S, LEAST_S + sum(len(one["text"]) for one in candidates) / PER_S)
-    answers: dict[int, Answer] = {}
+    answers: dict[int, ExtractedAnswer] = {}
     for place in sorted(range(len(candidates)), key=lambda at: len(candidates[at]["text"])):
         one = candidates[place]
         share_s = LEAST_S / 4 + LEAST_S / len(candidates) + len(one["text"]) / PER_S
@@ -101,9 +101,9 @@ def read(asked: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], runs
     return {"answers": [answer_told(one) for one in made], "trial": asdict(plan) if plan else None}
 
 
-def to_run(key: str, candidates: Sequence[Mapping[str, Any]], answers: Sequence[Answer]) -> Trial | None:
+def to_run(key: str, candidates: Sequence[Mapping[str, Any]], answers: Sequence[ExtractedAnswer]) -> Trial | None:
     usable = [
-        Answer("text", "", complaint="cut") if one["cut"] else answer
+        ExtractedAnswer("text", "", complaint="cut") if one["cut"] else answer
         for one, answer in zip(candidates, answers, strict=True)
     ]
     return trial(understood(key), usable)
@@ -116,7 +116,7 @@ def in_time(work: Callable[[], T | None], within_s: float) -> T | None:
     try:
         with clock(within_s):
             return work()
-    except OutOfTime:
+    except ChildOutOfTime:
         return None
 
 
@@ -127,13 +127,13 @@ def understood(key: str) -> Question:
 
 
 @lru_cache(maxsize=ANSWERS)
-def answered(key: str, text: str, calls: str) -> Answer:
+def answered(key: str, text: str, calls: str) -> ExtractedAnswer:
     """With the words of its structure, since trees do not travel."""
     made = tuple(ToolCall(**call) for call in json.loads(calls))
     answer = extract(Candidate(text, "", "stop", Usage(0, 0), 0.0, tool_calls=made), understood(key))
     return replace(answer, words=tuple(tokens(answer)))
 
 
-def answer_told(answer: Answer) -> dict[str, Any]:
+def answer_told(answer: ExtractedAnswer) -> dict[str, Any]:
     names = ("kind", "body", "language", "program", "complaint")
     return {**{name: getattr(answer, name) for name in names}, "words": answer.words or tokens(answer)}

@@ -63,7 +63,7 @@ def likelihoods(ballots: Ballots, right: Mapping[str, float]) -> dict[int, float
 
 
 @dataclass(slots=True)
-class Reliability:
+class VoterReliability:
     """What a running swarm has learned, kept in a file from one start to the next. `seen`: (votes won, votes cast) by voter."""
 
     path: Path | None = None

@@ -29,13 +29,13 @@ err = Screen(stderr=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ApiBenchOptions:
     workers: int = 5
     clients: int = 32
     requests: int = 2000
 
 
-class Line:
+class RawConnection:
     """One connection of a client that costs as little as can be: what is measured is the server."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
@@ -79,8 +79,8 @@ async def server(workers: int) -> AsyncIterator[int]:
         await child.wait()
 
 
-async def connect(port: int) -> Line:
-    return Line(*await asyncio.open_connection("127.0.0.1", port), port)
+async def connect(port: int) -> RawConnection:
+    return RawConnection(*await asyncio.open_connection("127.0.0.1", port), port)
 
 
 def body(stream: bool = False) -> bytes:
@@ -95,11 +95,11 @@ async def alone(port: int, count: int) -> list[float]:
     return [await line.ask(body()) for _ in range(count)]
 
 
-async def crowd(port: int, wish: Wish) -> float:
+async def crowd(port: int, wish: ApiBenchOptions) -> float:
     """Requests a second of so many clients, each of which asks again as soon as it has its answer."""
     lines = [await connect(port) for _ in range(wish.clients)]
 
-    async def client(line: Line) -> None:
+    async def client(line: RawConnection) -> None:
         for _ in range(wish.requests // wish.clients):
             await line.ask(body())
 
@@ -108,12 +108,12 @@ async def crowd(port: int, wish: Wish) -> float:
     return wish.requests // wish.clients * wish.clients / (time.perf_counter() - began)
 
 
-async def streams(port: int, wish: Wish) -> list[float]:
+async def streams(port: int, wish: ApiBenchOptions) -> list[float]:
     """How long streams take to say something, at a steady rate of requests."""
     lines = [await connect(port) for _ in range(wish.clients)]
     pause, times = wish.clients / RATE, list[float]()
 
-    async def client(place: int, line: Line) -> None:
+    async def client(place: int, line: RawConnection) -> None:
         due = time.perf_counter() + place * pause / wish.clients
         for _ in range(wish.requests // wish.clients):
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
@@ -124,7 +124,7 @@ async def streams(port: int, wish: Wish) -> list[float]:
     return times
 
 
-async def measured(wish: Wish, tell: Callable[[str], object]) -> dict[str, float]:
+async def measured(wish: ApiBenchOptions, tell: Callable[[str], object]) -> dict[str, float]:
     async with server(wish.workers) as port:
         await alone(port, 100)  # warm
         tell("One client ...")
@@ -144,7 +144,7 @@ async def bounded(work: Awaitable[Result]) -> Result:
     return await asyncio.wait_for(work, 10 * PATIENCE_S)
 
 
-def measure(wish: Wish, tell: Callable[[str], object]) -> dict[str, float]:
+def measure(wish: ApiBenchOptions, tell: Callable[[str], object]) -> dict[str, float]:
     """Raises SwarmError."""
     return asyncio.run(measured(wish, tell))
 
@@ -157,7 +157,7 @@ def bench_api(
 ) -> None:
     """What HTTP, the vote and HTTP again cost, with workers that answer at once."""
     with err.status("Measuring ...") as status:
-        found = measure(Wish(workers, clients, requests), lambda line: status.update(line))
+        found = measure(ApiBenchOptions(workers, clients, requests), lambda line: status.update(line))
     if json_wanted:
         print(json.dumps(found))
         return

@@ -10,14 +10,14 @@ from local_swarm.api.status import Status
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.voting.similarity.embedding import Embedder
 
 CONTEXT = 32_768
 
 
 async def main(workers: int) -> None:
-    backend = Fake(context=CONTEXT)
+    backend = FakeBackend(context=CONTEXT)
     await backend.start()
     embedder = Embedder("none", offline=True)  # loading a model beside it is not what is measured
     swarm = Swarm("bench", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], embedder)

@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class EngineBenchOptions:
     """What to measure. `server`: the path of a llama-server binary to compare with. `quick` leaves out what takes minutes."""
 
     shape: str = "0.5b"
@@ -47,7 +47,7 @@ class Wish:
     quick: bool = False
 
 
-def measure(wish: Wish, say: Say) -> dict[str, Any]:
+def measure(wish: EngineBenchOptions, say: Say) -> dict[str, Any]:
     """Everything, as `bench engine --json` prints it; None for what was left out."""
     say(f"making the model file {wish.shape} {wish.quantization} ...")
     order = Order(
@@ -96,7 +96,7 @@ def ratio(answers: dict[str, list[float]]) -> float:
     return median(many / one for one, many in zip(answers["one_s"], answers["n_s"], strict=True))
 
 
-def preferred(order: Order, wish: Wish, found: dict[str, Any]) -> dict[str, Any]:
+def preferred(order: Order, wish: EngineBenchOptions, found: dict[str, Any]) -> dict[str, Any]:
     if wish.quantization == PREFERRED:
         return {"quantization": PREFERRED, "n_over_one": found["n_over_one"]}
     other = replace(order, path=str(model_file(wish.shape, PREFERRED))).run()
@@ -165,7 +165,7 @@ def beside_separate(order: Order) -> dict[str, float]:
     return {"separate_s": theirs, "over_separate": ours / theirs}
 
 
-def beside_server(order: Order, wish: Wish) -> dict[str, float]:
+def beside_server(order: Order, wish: EngineBenchOptions) -> dict[str, float]:
     """Seconds of llama.cpp's own server for n answers to one prompt, and ours over them, one after the other: as it comes, with
     room for n prompts, and told to do what our engine does by itself."""
     room = wish.prompt_tokens + wish.new_tokens + 32
@@ -186,7 +186,7 @@ def beside_server(order: Order, wish: Wish) -> dict[str, float]:
     }  # fmt: skip
 
 
-def llama_server(order: Order, wish: Wish, text: str, told: Sequence[str]) -> float:
+def llama_server(order: Order, wish: EngineBenchOptions, text: str, told: Sequence[str]) -> float:
     """A server is started for each prompt: it keeps what it has read, which would be in the way of the next one."""
     assert wish.server
     port = free_port()
@@ -203,7 +203,7 @@ def llama_server(order: Order, wish: Wish, text: str, told: Sequence[str]) -> fl
             process.kill()
 
 
-def of_llama_bench(order: Order, wish: Wish, answers: dict[str, Any]) -> dict[str, float] | None:
+def of_llama_bench(order: Order, wish: EngineBenchOptions, answers: dict[str, Any]) -> dict[str, float] | None:
     """Our rates of reading and writing over those of llama.cpp's own benchmark, which are what this machine can do at
     most. None where that program does not lie beside the server."""
     assert wish.server
@@ -231,7 +231,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("llama-server did not come up")
 
 
-def ask_server(port: int, text: str, wish: Wish) -> float:
+def ask_server(port: int, text: str, wish: EngineBenchOptions) -> float:
     body = {
         "prompt": text,
         "n": wish.n,

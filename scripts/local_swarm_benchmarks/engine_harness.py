@@ -17,7 +17,7 @@ from typing import Any
 
 from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.child import SPARE_OUTPUTS
-from local_swarm.backends.llamacpp.engine import LONGEST_DRAFT, Engine
+from local_swarm.backends.llamacpp.engine import LONGEST_DRAFT, LlamaCppEngine
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.supervisor import calm
 
@@ -61,12 +61,12 @@ class Bench:
     def __init__(self, order: Order, cells: int, workers: int) -> None:
         library.open_library()
         self.order = order
-        self.model = library.Model(Path(order.path), order.gpu_layers)
+        self.model = library.LoadedModel(Path(order.path), order.gpu_layers)
         sequences = max(2 * workers, 4)
         outputs = sequences + SPARE_OUTPUTS
         self.memory = library.Context(self.model, cells, sequences, 512, order.threads, outputs=outputs)
         draft = LONGEST_DRAFT if order.drafts else 0
-        self.engine = Engine(self.model, self.memory, cells, order.new_tokens, 1 << 33, draft)
+        self.engine = LlamaCppEngine(self.model, self.memory, cells, order.new_tokens, 1 << 33, draft)
         self.longest_draft = self.engine.longest_draft  # none where memory cannot be cut, whatever was ordered
         self.engine.warm_up()
         self.jobs = 0

@@ -20,7 +20,7 @@ import psutil
 
 from local_swarm.api.waiting import last
 from local_swarm.errors import SwarmError
-from local_swarm.testing.scripted_node import Pace, PacedNode, node
+from local_swarm.testing.scripted_node import ScriptedNode, ScriptedPace, node
 from local_swarm.types import Election, Message, Prompt
 
 MEET_S = 30.0
@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class FederationBenchOptions:
     """`nodes` of `workers` each, whose answers take `pace_s`; for processor time and memory `many` nodes with `ballots` ballots
     of `characters` each."""
 
@@ -41,14 +41,14 @@ class Wish:
     repeats: int = 5
 
 
-def measure(wish: Wish, say: Say) -> dict[str, Any]:
+def measure(wish: FederationBenchOptions, say: Say) -> dict[str, Any]:
     """Everything, as `bench federation --json` prints it. Times are medians."""
     return asyncio.run(measured(wish, say))
 
 
-async def measured(wish: Wish, say: Say) -> dict[str, Any]:
+async def measured(wish: FederationBenchOptions, say: Say) -> dict[str, Any]:
     say("starting nodes ...")
-    pace = Pace(wish.workers, wish.pace_s)
+    pace = ScriptedPace(wish.workers, wish.pace_s)
     async with gathered([wish.nodes - 2, 1], pace) as (asking, groups):
         say("one vote over all of them ...")
         alone = [await timed(asking, federate=False) for _ in range(wish.repeats)]
@@ -70,9 +70,9 @@ async def measured(wish: Wish, say: Say) -> dict[str, Any]:
     return found | await costs(wish)
 
 
-async def costs(wish: Wish) -> dict[str, Any]:
+async def costs(wish: FederationBenchOptions) -> dict[str, Any]:
     """What one request takes on the asking node beside the vote itself: time of the thread that talks, growth of the process."""
-    async with gathered([wish.many - 1], Pace(wish.ballots, 0.1, wish.characters)) as (asking, _):
+    async with gathered([wish.many - 1], ScriptedPace(wish.ballots, 0.1, wish.characters)) as (asking, _):
         await timed(asking)
         process = psutil.Process()
         before = process.memory_info().rss
@@ -90,7 +90,7 @@ async def costs(wish: Wish) -> dict[str, Any]:
         }
 
 
-async def timed(asking: PacedNode, federate: bool = True) -> tuple[float, Election]:
+async def timed(asking: ScriptedNode, federate: bool = True) -> tuple[float, Election]:
     prompt = Prompt((Message("user", "A question."),), early=False, federate=federate, strategy="exact")
     began = time.monotonic()
     election = await last(asking.presence.federation.answer(prompt))
@@ -98,7 +98,9 @@ async def timed(asking: PacedNode, federate: bool = True) -> tuple[float, Electi
 
 
 @asynccontextmanager
-async def gathered(sizes: Sequence[int], pace: Pace) -> AsyncIterator[tuple[PacedNode, list[psutil.Process]]]:
+async def gathered(
+    sizes: Sequence[int], pace: ScriptedPace
+) -> AsyncIterator[tuple[ScriptedNode, list[psutil.Process]]]:
     """A node in this process and processes with so many more nodes each, which have met. Raises SwarmError if they do not."""
     token = secrets.token_hex(16)
     async with AsyncExitStack() as stack:
@@ -122,7 +124,7 @@ async def gathered(sizes: Sequence[int], pace: Pace) -> AsyncIterator[tuple[Pace
         yield asking, [psutil.Process(group.pid) for group in groups]
 
 
-async def met(asking: PacedNode, peers: int) -> None:
+async def met(asking: ScriptedNode, peers: int) -> None:
     deadline = time.monotonic() + MEET_S
     while len(asking.presence.directory.askable(peers)) < peers:
         if time.monotonic() > deadline:
@@ -132,7 +134,7 @@ async def met(asking: PacedNode, peers: int) -> None:
 
 @contextmanager
 def started(
-    names: Sequence[str], folder: Path, pace: Pace, settings: dict[str, Any]
+    names: Sequence[str], folder: Path, pace: ScriptedPace, settings: dict[str, Any]
 ) -> Iterator[subprocess.Popen[str]]:
     """One process with several nodes."""
     command = [

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.types import Candidate, Election
 from local_swarm.voting.consensus import elect
-from local_swarm.voting.cross_consensus import Reliability, Vote, counted, learned
+from local_swarm.voting.cross_consensus import PeerReliability, Vote, counted, learned
 from local_swarm_benchmarks.samples import problems
-from local_swarm_benchmarks.vote import Prepared, Row, Tell, Wish, paired, prepared
+from local_swarm_benchmarks.vote import Prepared, Row, Tell, VoteBenchOptions, paired, prepared
 
 BALLOTS = 3  # of each machine
 WRONG = 0.8  # of a weak machine's ballots
@@ -40,13 +40,13 @@ class Round:
         return float(self.one.problem.right[self.places[election.elected.voter]])
 
 
-def measure(wish: Wish, tell: Tell) -> list[Row]:
+def measure(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
     """For each set and team: percent right together, percent right of a good machine's own vote, the difference and its standard
     error, paired by problem. Raises WrongUse where the samples are missing."""
     return asyncio.run(measured(wish, tell))
 
 
-async def measured(wish: Wish, tell: Tell) -> list[Row]:
+async def measured(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
     sandbox = Sandbox()
     rows: list[Row] = []
     try:
@@ -62,7 +62,7 @@ async def measured(wish: Wish, tell: Tell) -> list[Row]:
 
 
 def compared(ready: Sequence[Prepared], nodes: Sequence[str], repeats: int) -> Row:
-    known: dict[str, Reliability] = {}
+    known: dict[str, PeerReliability] = {}
     together: dict[int, list[float]] = {at: [] for at in range(len(ready))}
     alone: dict[int, list[float]] = {at: [] for at in range(len(ready))}
     for number in range(repeats):  # all problems in turn, as they come in life, not one of them again and again

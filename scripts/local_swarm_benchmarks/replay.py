@@ -10,9 +10,9 @@ from statistics import median
 from typing import Any
 
 from local_swarm.backends.llamacpp import library
-from local_swarm.backends.llamacpp.request import Job, Writer
-from local_swarm.backends.llamacpp.sampler import Drawer
-from local_swarm.backends.llamacpp.step_cost import Pace
+from local_swarm.backends.llamacpp.request import Request, SeatState
+from local_swarm.backends.llamacpp.sampler import Sampler
+from local_swarm.backends.llamacpp.step_cost import StepCost
 from local_swarm.backends.process import messages
 from local_swarm.backends.sampling import Row
 from local_swarm.types import Candidate, Usage
@@ -23,7 +23,7 @@ Said = list[list[list[int]]]  # tokens by question and seat
 Script = Sequence[Sequence[int]]  # tokens by seat
 
 
-class Reciter(Drawer):
+class Reciter(Sampler):
     """Draws as ever and then says what was written down: the speed of one model at the words of another. `script`: the tokens of
     each seat."""
 
@@ -33,13 +33,13 @@ class Reciter(Drawer):
     def end(self) -> int:
         return next(filter(self.model.ends, range(self.model.vocabulary)))
 
-    def pick(self, job: Job, writer: Writer, row: Row) -> int:
+    def pick(self, job: Request, writer: SeatState, row: Row) -> int:
         super().pick(job, writer, row)
         said, place = self.script[writer.seat], job.lookup.length(writer.seat)
         return said[place] % self.model.vocabulary if place < len(said) else self.end
 
 
-class Free(Pace):
+class FreeSteps(StepCost):
     """A machine on which further tokens of a step cost nothing, so that drafts are as long as they may be."""
 
     def seconds(self, writing: int) -> float:
@@ -54,7 +54,7 @@ def siblings(order: Order) -> dict[str, Any]:
     steps, longest, one, many, said = [0, 0], [0, 0], [], [], []
     for text in order.texts:
         one.append(bench.answers(text, 1))
-        for place, pace in enumerate((Free(), own)):
+        for place, pace in enumerate((FreeSteps(), own)):
             bench.engine.pace = pace
             before = bench.engine.steps
             bench.engine.cache.clear()
@@ -76,7 +76,7 @@ def siblings(order: Order) -> dict[str, Any]:
             "writer_n_over_one": sum(many) / sum(one), "said": said, "pieces": pieces(bench.model, said)}  # fmt: skip
 
 
-def pieces(model: library.Model, said: Said) -> dict[int, str]:
+def pieces(model: library.LoadedModel, said: Said) -> dict[int, str]:
     return {token: model.text(token) for token in {token for answers in said for answer in answers for token in answer}}
 
 

@@ -17,7 +17,7 @@ Tensor = tuple[str, tuple[int, ...]]  # name and dimensions, the fastest first a
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class BenchShape:
     """`metadata` holds what an architecture needs beyond the rest, by the last part of its key."""
 
     name: str
@@ -43,22 +43,22 @@ STATE = {"ssm.conv_kernel": 4, "full_attention_interval": 4}
 SHAPES = {
     shape.name: shape
     for shape in (
-        Shape("0.5b", "qwen2", 151_936, 896, 24, 14, 2, 4864, 64),
-        Shape("1.5b", "qwen2", 151_936, 1536, 28, 12, 2, 8960, 128),
-        Shape("3b", "qwen2", 151_936, 2048, 36, 16, 2, 11_008, 128),
-        Shape("7b", "qwen2", 152_064, 3584, 28, 28, 4, 18_944, 128),
-        Shape("0.8b-hybrid", "qwen35", 248_320, 1024, 24, 8, 2, 3584, 256, metadata={
+        BenchShape("0.5b", "qwen2", 151_936, 896, 24, 14, 2, 4864, 64),
+        BenchShape("1.5b", "qwen2", 151_936, 1536, 28, 12, 2, 8960, 128),
+        BenchShape("3b", "qwen2", 151_936, 2048, 36, 16, 2, 11_008, 128),
+        BenchShape("7b", "qwen2", 152_064, 3584, 28, 28, 4, 18_944, 128),
+        BenchShape("0.8b-hybrid", "qwen35", 248_320, 1024, 24, 8, 2, 3584, 256, metadata={
             **STATE, "ssm.state_size": 128, "ssm.group_count": 16, "ssm.time_step_rank": 16, "ssm.inner_size": 2048}),
-        Shape("tiny-dense", "qwen2", 512, 64, 2, 4, 2, 128, 16),
-        Shape("tiny-experts", "qwen3moe", 512, 64, 2, 4, 2, 128, 16, metadata=EXPERTS),
-        Shape("tiny-window", "gemma3", 512, 64, 6, 4, 2, 128, 16, metadata={"attention.sliding_window": 64}),
-        Shape("tiny-hybrid", "qwen35", 512, 64, 4, 4, 2, 128, 32, metadata={
+        BenchShape("tiny-dense", "qwen2", 512, 64, 2, 4, 2, 128, 16),
+        BenchShape("tiny-experts", "qwen3moe", 512, 64, 2, 4, 2, 128, 16, metadata=EXPERTS),
+        BenchShape("tiny-window", "gemma3", 512, 64, 6, 4, 2, 128, 16, metadata={"attention.sliding_window": 64}),
+        BenchShape("tiny-hybrid", "qwen35", 512, 64, 4, 4, 2, 128, 32, metadata={
             **STATE, "ssm.state_size": 16, "ssm.group_count": 2, "ssm.time_step_rank": 4, "ssm.inner_size": 64}),
     )
 }  # fmt: skip
 
 
-def tensors(shape: Shape) -> Iterator[Tensor]:
+def tensors(shape: BenchShape) -> Iterator[Tensor]:
     yield "token_embd.weight", (shape.width, shape.vocabulary)
     yield "output_norm.weight", (shape.width,)
     for number in range(shape.layers):
@@ -66,7 +66,7 @@ def tensors(shape: Shape) -> Iterator[Tensor]:
             yield f"blk.{number}.{name}", size
 
 
-def layer(shape: Shape, number: int) -> Iterator[Tensor]:
+def layer(shape: BenchShape, number: int) -> Iterator[Tensor]:
     yield "attn_norm.weight", (shape.width,)
     if shape.architecture == "qwen35" and shape.linear(number):
         yield from delta_net(shape)
@@ -86,7 +86,7 @@ def layer(shape: Shape, number: int) -> Iterator[Tensor]:
         yield "ffn_down.weight", (shape.inner, shape.width)
 
 
-def attention(shape: Shape) -> Iterator[Tensor]:
+def attention(shape: BenchShape) -> Iterator[Tensor]:
     mine, shared = shape.heads * shape.head_size, shape.shared * shape.head_size
     gated = 2 if shape.architecture == "qwen35" else 1
     for name, size in (("attn_q", mine * gated), ("attn_k", shared), ("attn_v", shared)):
@@ -99,7 +99,7 @@ def attention(shape: Shape) -> Iterator[Tensor]:
         yield "attn_k_norm.weight", (shape.head_size,)
 
 
-def delta_net(shape: Shape) -> Iterator[Tensor]:
+def delta_net(shape: BenchShape) -> Iterator[Tensor]:
     """Gated DeltaNet (Yang et al. 2024), the recurrent layer of Qwen3.5."""
     of = shape.metadata
     heads, values = of["ssm.time_step_rank"], of["ssm.inner_size"]
@@ -115,7 +115,7 @@ def delta_net(shape: Shape) -> Iterator[Tensor]:
     yield "ssm_out.weight", (values, shape.width)
 
 
-def experts(shape: Shape) -> Iterator[Tensor]:
+def experts(shape: BenchShape) -> Iterator[Tensor]:
     count, inner = shape.metadata["expert_count"], shape.metadata["expert_feed_forward_length"]
     yield "ffn_gate_inp.weight", (shape.width, count)
     yield "ffn_gate_exps.weight", (shape.width, inner, count)
@@ -133,7 +133,7 @@ def values(name: str, size: tuple[int, ...], random: np.random.Generator) -> np.
     return drawn if len(size) == 1 or "conv" in name else drawn.astype(np.float16)
 
 
-def write(shape: Shape, path: Path, seed: int = 1) -> None:
+def write(shape: BenchShape, path: Path, seed: int = 1) -> None:
     """A GGUF file, matrices in half precision. Raises WrongUse where the package `gguf` is missing."""
     try:
         import gguf

@@ -23,7 +23,7 @@ from local_swarm.types import Candidate, Election, Strategy
 from local_swarm.voting.ballots import Embed
 from local_swarm.voting.behaviour.evidence import Evidence, trial
 from local_swarm.voting.consensus import decided, elect
-from local_swarm.voting.extract import Answer, extract
+from local_swarm.voting.extract import ExtractedAnswer, extract
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.reliability import ballots_of, estimated
 from local_swarm.voting.similarity.embedding import Embedder
@@ -40,7 +40,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class VoteBenchOptions:
     """`n`: how many voters; `repeats`: how many subsets of each problem's samples."""
 
     sets: tuple[str, ...]
@@ -56,12 +56,12 @@ class Prepared:
     """A problem with all that a vote on any subset of its samples needs."""
 
     problem: Problem
-    answers: tuple[Answer, ...]
+    answers: tuple[ExtractedAnswer, ...]
     evidence: Evidence | None
 
     def subset(
         self, chosen: Sequence[int], weights: Mapping[str, float]
-    ) -> tuple[list[Candidate], Evidence | None, list[Answer]]:
+    ) -> tuple[list[Candidate], Evidence | None, list[ExtractedAnswer]]:
         samples = self.problem.samples
         candidates = [replace(samples[at], weight=weights.get(samples[at].voter)) for at in chosen]
         did = self.evidence.behaviours if self.evidence else {}
@@ -71,12 +71,12 @@ class Prepared:
         return candidates, evidence, [self.answers[at] for at in chosen]
 
 
-def measure(wish: Wish, tell: Tell) -> list[Row]:
+def measure(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
     """Raises WrongUse where the samples are missing."""
     return asyncio.run(measured(wish, tell))
 
 
-async def measured(wish: Wish, tell: Tell) -> list[Row]:
+async def measured(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
     rows: list[Row] = []
     sandbox = Sandbox()
     embedder = Embedder(wish.embedding, offline())
@@ -132,7 +132,7 @@ def subsets(one: Prepared, n: int, repeats: int) -> list[list[int]]:
     return [draw.sample(range(count), n) for _ in range(repeats)]
 
 
-def table(name: str, n: int, ready: Sequence[Prepared], wish: Wish, embed: Embed | None) -> list[Row]:
+def table(name: str, n: int, ready: Sequence[Prepared], wish: VoteBenchOptions, embed: Embed | None) -> list[Row]:
     drawn = [subsets(one, n, wish.repeats) for one in ready]
     weights = learned(ready, drawn)
     rows = []

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 from local_swarm.backends.llamacpp import library
-from local_swarm.backends.llamacpp.engine import Engine
+from local_swarm.backends.llamacpp.engine import LlamaCppEngine
 from local_swarm.backends.process import messages
 from starter.corpus import render
 from starter.questions import Conversation, ask, coding
@@ -65,14 +65,18 @@ def behaviours(programs: Iterable[tuple[str, Sequence[str]]]) -> list[tuple[str,
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
-def open_engine(model: Path, threads: int = 1) -> Engine:
+def open_engine(model: Path, threads: int = 1) -> LlamaCppEngine:
     library.open_library()
-    loaded = library.Model(model, gpu_layers=0)
-    return Engine(loaded, library.Context(loaded, 32768, 64, 512, threads, outputs=160), 4096, ANSWER_TOKENS)
+    loaded = library.LoadedModel(model, gpu_layers=0)
+    return LlamaCppEngine(loaded, library.Context(loaded, 32768, 64, 512, threads, outputs=160), 4096, ANSWER_TOKENS)
 
 
 def answers(
-    engine: Engine, prompts: Sequence[str], temperatures: Sequence[float], seed: int, sampling: dict[str, float] = PLAIN
+    engine: LlamaCppEngine,
+    prompts: Sequence[str],
+    temperatures: Sequence[float],
+    seed: int,
+    sampling: dict[str, float] = PLAIN,
 ) -> list[list[str]]:
     """Every prompt answered once per temperature."""
     texts: dict[tuple[int, int], str] = {
@@ -109,7 +113,10 @@ def extract(answer: str) -> str:
 
 
 def score_coding(
-    engine: Engine, questions: Sequence[tuple[Conversation, Task, str]], seed: int, sampling: dict[str, float] = PLAIN
+    engine: LlamaCppEngine,
+    questions: Sequence[tuple[Conversation, Task, str]],
+    seed: int,
+    sampling: dict[str, float] = PLAIN,
 ) -> Score:
     prompts = [render(messages[:-1]) for messages, _, _ in questions]
     given = answers(engine, prompts, [0.0] + [TEMPERATURE] * VOICES, seed, sampling)
@@ -132,7 +139,7 @@ def score_coding(
     return Score(count, single / count, vote / count, greedy / count, any_right / count)
 
 
-def score_tools(engine: Engine, count: int, seed: int) -> tuple[float, float]:
+def score_tools(engine: LlamaCppEngine, count: int, seed: int) -> tuple[float, float]:
     """(greedy tool calls that are right, greedy answers after the tool's result that are right), on unseen files and words."""
     random = Random(seed)
     made = [reading(random) for _ in range(count)]

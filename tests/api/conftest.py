@@ -10,13 +10,13 @@ import aiohttp
 import pytest
 
 from local_swarm.api.connection import Impatient
-from local_swarm.api.server import Door as Entrance
+from local_swarm.api.server import AccessPolicy as Entrance
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status, WorkerStatus
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.voting.similarity.embedding import Embedder
 
 
@@ -25,7 +25,7 @@ class Door:
     """A running server, the engine behind it, and a client in front of it."""
 
     url: str
-    engine: Fake
+    engine: FakeBackend
     swarm: Swarm
     http: aiohttp.ClientSession
     note: list[str] = field(default_factory=list)
@@ -36,13 +36,13 @@ Open = Callable[..., AbstractAsyncContextManager[Door]]
 
 @asynccontextmanager
 async def open_door(
-    engine: Fake | None = None,
+    engine: FakeBackend | None = None,
     workers: int = 5,
     up: bool = True,
     who: Entrance | None = None,
     connection: type[Impatient] = Impatient,
 ) -> AsyncIterator[Door]:
-    backend = engine or Fake(pace_s=0.001)
+    backend = engine or FakeBackend(pace_s=0.001)
     if up:
         await backend.start()
     embedder = Embedder("none", offline=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.anyio
 
@@ -104,7 +104,7 @@ async def test_several_choices_stream_one_after_the_other(door: Any) -> None:
 
 
 async def test_swarm_fast_streams_words_as_they_come(open_a_door: Any) -> None:
-    async with open_a_door(Fake(pace_s=0.02)) as door:
+    async with open_a_door(FakeBackend(pace_s=0.02)) as door:
         chunks, _ = await stream(door, {"model": "swarm-fast", **HELLO})
     assert [chunk["choices"][0]["delta"].get("content") for chunk in chunks[1:-1]] == [
         "say",
@@ -115,7 +115,7 @@ async def test_swarm_fast_streams_words_as_they_come(open_a_door: Any) -> None:
 
 
 async def test_hanging_up_frees_the_engine(open_a_door: Any) -> None:
-    async with open_a_door(Fake(pace_s=60.0)) as door:
+    async with open_a_door(FakeBackend(pace_s=60.0)) as door:
         for streamed in (True, False):
             asked = asyncio.create_task(post(door, {**HELLO, "stream": streamed}))
             async with asyncio.timeout(5):
@@ -127,7 +127,7 @@ async def test_hanging_up_frees_the_engine(open_a_door: Any) -> None:
 async def test_an_engine_lost_under_a_stream_is_an_error_event_and_no_clean_end(open_a_door: Any) -> None:
     body = {**HELLO, "model": "swarm-fast", "stream": True}
     async with (
-        open_a_door(Fake(pace_s=0.5)) as door,
+        open_a_door(FakeBackend(pace_s=0.5)) as door,
         door.http.post(f"{door.url}/v1/chat/completions", json=body) as response,
     ):
         said = [await response.content.readline() for _ in range(3)]  # the role, a blank line, the first word
@@ -138,7 +138,7 @@ async def test_an_engine_lost_under_a_stream_is_an_error_event_and_no_clean_end(
 
 
 async def test_an_engine_lost_before_any_answer_is_asked_again(open_a_door: Any) -> None:
-    async with open_a_door(Fake(pace_s=0.05)) as door:
+    async with open_a_door(FakeBackend(pace_s=0.05)) as door:
         asked = asyncio.create_task(post(door, HELLO))
         await door.engine.busy.wait()
         door.engine.crash()

@@ -11,9 +11,9 @@ import pytest
 from openai import AsyncOpenAI, AuthenticationError, BadRequestError, NotFoundError
 from pydantic import BaseModel
 
-from local_swarm.api.server import Door
+from local_swarm.api.server import AccessPolicy
 from local_swarm.backends.base import Seat
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.types import Prompt
 from tests.api.conftest import open_door
 from tests.chat.samples import HERMES, READ, TOOLS
@@ -41,7 +41,7 @@ def script(prompt: Prompt, _seat: Seat) -> str:
 @pytest.fixture
 async def client() -> AsyncIterator[AsyncOpenAI]:
     async with (
-        open_door(Fake(script, template=HERMES)) as door,
+        open_door(FakeBackend(script, template=HERMES)) as door,
         AsyncOpenAI(base_url=f"{door.url}/v1", api_key="none", max_retries=0, timeout=10) as made,
     ):
         yield made
@@ -149,7 +149,7 @@ async def test_models_and_mistakes(client: AsyncOpenAI) -> None:
 
 async def test_a_wrong_key() -> None:
     async with (
-        open_door(who=Door("right")) as door,
+        open_door(who=AccessPolicy("right")) as door,
         AsyncOpenAI(base_url=f"{door.url}/v1", api_key="wrong", max_retries=0) as client,
     ):
         with pytest.raises(AuthenticationError):
@@ -157,7 +157,7 @@ async def test_a_wrong_key() -> None:
 
 
 async def test_a_stream_that_is_closed_frees_the_engine() -> None:
-    engine = Fake(pace_s=30)
+    engine = FakeBackend(pace_s=30)
     async with open_door(engine) as door, AsyncOpenAI(base_url=f"{door.url}/v1", api_key="x", max_retries=0) as client:
         parts = await client.chat.completions.create(model="swarm", messages=HELLO, stream=True)
         async for _ in parts:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local_swarm.api.middleware import Gate, host_of
+from local_swarm.api.middleware import AuthMiddleware, host_of
 from local_swarm.api.server import listen, place_of
 from local_swarm.errors import WrongUse
 
@@ -92,14 +92,14 @@ STRANGE_HOSTS = [
 
 @pytest.mark.parametrize("host", STRANGE_HOSTS)
 def test_a_host_that_nobody_writes_is_turned_away(host: str) -> None:
-    for gate in (Gate(nothing), Gate(nothing, hosts=None)):
+    for gate in (AuthMiddleware(nothing), AuthMiddleware(nothing, hosts=None)):
         named = gate.hosts is not None or host_of(host) is None
         assert not named or refused(gate, (b"host", host.encode("latin-1")))
 
 
 def test_two_hosts_are_one_too_many() -> None:
-    assert refused(Gate(nothing), (b"host", b"localhost"), (b"host", b"localhost"))
-    assert refused(Gate(nothing)) and not refused(Gate(nothing), (b"host", b"LocalHost:8000"))
+    assert refused(AuthMiddleware(nothing), (b"host", b"localhost"), (b"host", b"localhost"))
+    assert refused(AuthMiddleware(nothing)) and not refused(AuthMiddleware(nothing), (b"host", b"LocalHost:8000"))
 
 
 STRANGE_ORIGINS = [
@@ -114,7 +114,7 @@ STRANGE_ORIGINS = [
 
 @pytest.mark.parametrize("origin", STRANGE_ORIGINS)
 def test_an_origin_that_is_no_page_of_this_machine_is_turned_away(origin: str) -> None:
-    for gate in (Gate(nothing), Gate(nothing, hosts=None, origins=["https://app.example", "null"])):
+    for gate in (AuthMiddleware(nothing), AuthMiddleware(nothing, hosts=None, origins=["https://app.example", "null"])):
         assert refused(gate, (b"host", b"localhost"), (b"origin", origin.encode()))
 
 
@@ -123,14 +123,14 @@ def test_an_origin_that_is_no_page_of_this_machine_is_turned_away(origin: str) -
     ["http://localhost:3000", "HTTPS://LOCALHOST", "http://127.0.0.1", "http://[::1]:1", "https://app.example"],
 )
 def test_pages_of_this_machine_and_those_that_were_named_may_call(origin: str) -> None:
-    gate = Gate(nothing, origins=["https://app.example/"])
+    gate = AuthMiddleware(nothing, origins=["https://app.example/"])
     assert not refused(gate, (b"host", b"localhost"), (b"origin", origin.encode()))
     assert refused(gate, (b"host", b"localhost"), (b"origin", origin.encode()), (b"origin", origin.encode()))
     named = origin == "https://app.example"
     assert refused(gate, (b"host", b"localhost"), (b"origin", origin.encode()), path="/mcp") != named
 
 
-def refused(gate: Gate, *headers: tuple[bytes, bytes], path: str = "/health") -> bool:
+def refused(gate: AuthMiddleware, *headers: tuple[bytes, bytes], path: str = "/health") -> bool:
     return gate.judge({"type": "http", "method": "GET", "path": path, "headers": list(headers)}) is not None
 
 
@@ -152,7 +152,7 @@ async def test_web_pages_of_this_machine_are_not(door: Any) -> None:
 
 
 def test_a_broken_host_header_is_no_crash() -> None:
-    assert refused(Gate(nothing), (b"host", b"[::1"))
+    assert refused(AuthMiddleware(nothing), (b"host", b"[::1"))
 
 
 def test_a_port_in_use_is_told_in_a_sentence() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from tests.api.test_chat import HELLO
 from tests.api.test_tools import call, saying
 from tests.chat.samples import READ
@@ -154,7 +154,7 @@ async def test_responses_call_tools_and_read_their_results(open_a_door: Any) -> 
 
 async def test_responses_obey_a_schema(open_a_door: Any) -> None:
     form = {"type": "json_schema", "name": "A", "strict": True, "schema": {"type": "object"}}
-    async with open_a_door(Fake(lambda prompt, _: '{"a":1}' if prompt.schema else "no")) as door:
+    async with open_a_door(FakeBackend(lambda prompt, _: '{"a":1}' if prompt.schema else "no")) as door:
         _, body = await post(door, "/v1/responses", {"input": "x", "text": {"format": form}})
     assert body["output"][0]["content"][0]["text"] == '{"a":1}'
 

@@ -16,7 +16,7 @@ from local_swarm.api.sse import KEEP_ALIVE_S
 from local_swarm.api.sse import stream as stream_of
 from local_swarm.backends.base import Seat
 from local_swarm.errors import Busy, EngineLost
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.types import Accepted, Event, Prompt
 from tests.api.test_chat import HELLO, post, stream, text_of
 from tests.api.test_tools import ASK, call, saying
@@ -63,7 +63,7 @@ async def test_point_2_headers_and_role_come_at_once_and_comments_while_nothing_
 
 
 async def test_point_2_a_client_that_leaves_frees_the_workers_while_nothing_is_written(open_a_door: Any) -> None:
-    async with open_a_door(Fake(pace_s=60.0)) as door:
+    async with open_a_door(FakeBackend(pace_s=60.0)) as door:
         for path, body in (
             ("chat/completions", HELLO),
             ("completions", {"prompt": "a b"}),
@@ -96,14 +96,14 @@ async def test_point_3_every_stream_ends_with_a_legal_reason_usage_and_done(open
 
 
 async def test_point_3_nothing_but_chunks_and_errors_is_sent_as_data(open_a_door: Any) -> None:
-    async with open_a_door(Fake(pace_s=0.01)) as door:
+    async with open_a_door(FakeBackend(pace_s=0.01)) as door:
         for mode in ("vote", "draft", "fastest"):
             chunks, raw = await stream(door, {**HELLO, "swarm": {"stream": mode}})
             assert all("choices" in chunk for chunk in chunks) and "event:" not in raw
 
 
 async def test_point_4_thoughts_are_split_from_words_and_taken_back(open_a_door: Any) -> None:
-    async with open_a_door(Fake(lambda *_: "<think>\nhm hm\n</think>\n\nIt is 4.", template=HERMES)) as door:
+    async with open_a_door(FakeBackend(lambda *_: "<think>\nhm hm\n</think>\n\nIt is 4.", template=HERMES)) as door:
         _, body, _ = await post(door, HELLO)
         assert body["choices"][0]["message"]["reasoning_content"] == "hm hm"
         assert body["choices"][0]["message"]["content"] == "It is 4."
@@ -112,7 +112,7 @@ async def test_point_4_thoughts_are_split_from_words_and_taken_back(open_a_door:
             thoughts = "".join(c["delta"].get("reasoning_content") or "" for k in chunks for c in k["choices"])
             assert (thoughts, text_of(chunks)) == ("hm hm", "It is 4.") and "think>" not in raw
     seen: list[Prompt] = []
-    async with open_a_door(Fake(hearing(seen))) as door:
+    async with open_a_door(FakeBackend(hearing(seen))) as door:
         past = [{"role": "assistant", "content": "4", "reasoning_content": "hm hm"}]
         await post(door, {"messages": [*HELLO["messages"], *past, *HELLO["messages"]]})
     assert seen[0].messages[1].reasoning == "hm hm"
@@ -140,13 +140,13 @@ async def test_point_4_arguments_are_never_complete_before_they_are(open_a_door:
 
 
 async def test_point_6_many_at_once_wait_their_turn(open_a_door: Any) -> None:
-    async with open_a_door(Fake(pace_s=0.002)) as door:
+    async with open_a_door(FakeBackend(pace_s=0.002)) as door:
         wishes = [{**HELLO, "model": model} for model in ("swarm", "swarm-fast", "swarm", "swarm")]
         done = await asyncio.gather(*(post(door, wish) for wish in wishes * 5))
         assert {status for status, _, _ in done} == {200}
 
 
-class Refusing(Fake):
+class Refusing(FakeBackend):
     """An engine that takes nothing more in."""
 
     async def generate(self, prompt: Prompt, seats: Sequence[Seat]) -> AsyncGenerator[Event, None]:
@@ -163,7 +163,7 @@ async def test_point_6_a_full_queue_says_when_to_come_back(open_a_door: Any) -> 
 
 async def test_point_7_a_conversation_keeps_its_name(open_a_door: Any) -> None:
     seen: list[Prompt] = []
-    async with open_a_door(Fake(hearing(seen)), workers=1) as door:
+    async with open_a_door(FakeBackend(hearing(seen)), workers=1) as door:
         await post(door, HELLO, **{"x-session-id": "ses_1"})
         await post(door, HELLO, **{"x-session-affinity": "ses_2"})
         await post(door, {**HELLO, "prompt_cache_key": "ses_3"})
@@ -174,7 +174,7 @@ async def test_point_7_a_conversation_keeps_its_name(open_a_door: Any) -> None:
 
 
 async def test_an_engine_killed_while_a_request_waits_is_not_noticed_by_the_client(open_a_door: Any) -> None:
-    async with open_a_door(Fake(pace_s=0.05)) as door:
+    async with open_a_door(FakeBackend(pace_s=0.05)) as door:
         asked = asyncio.create_task(stream(door, HELLO))
         await door.engine.busy.wait()
         door.engine.crash()
@@ -183,7 +183,7 @@ async def test_an_engine_killed_while_a_request_waits_is_not_noticed_by_the_clie
 
 
 async def test_an_engine_killed_under_a_stream_that_has_said_something_is_an_error_and_no_end(open_a_door: Any) -> None:
-    async with open_a_door(Fake(pace_s=0.05)) as door:
+    async with open_a_door(FakeBackend(pace_s=0.05)) as door:
         for path, body in (("completions", {"prompt": "a b c d e f", "model": "swarm-fast"}),):
             async with door.http.post(f"{door.url}/v1/{path}", json={**body, "stream": True}) as response:
                 await response.content.readline()
@@ -200,7 +200,7 @@ async def test_an_engine_killed_under_a_stream_that_has_said_something_is_an_err
         assert "response.failed" in rest and "response.completed" not in rest
 
 
-class Dying(Fake):
+class Dying(FakeBackend):
     """An engine that dies for good with the first answer that is done."""
 
     async def generate(self, prompt: Prompt, seats: Sequence[Seat]) -> AsyncGenerator[Event, None]:
@@ -221,7 +221,7 @@ async def test_workers_that_only_think_are_asked_again_without_thinking(open_a_d
     def script(prompt: Prompt, _seat: Seat) -> str:
         return "It is 4." if prompt.thinking is False else "<think> I wonder and wonder"
 
-    async with open_a_door(Fake(script, template=HERMES)) as door:
+    async with open_a_door(FakeBackend(script, template=HERMES)) as door:
         _, body, _ = await post(door, HELLO)
         assert body["choices"][0]["message"]["content"] == "It is 4."
         chunks, _ = await stream(door, {**HELLO, "model": "swarm-fast"})
@@ -229,7 +229,7 @@ async def test_workers_that_only_think_are_asked_again_without_thinking(open_a_d
 
 
 async def test_workers_that_never_answer_end_with_what_they_thought(open_a_door: Any) -> None:
-    async with open_a_door(Fake(lambda *_: "<think> hm", template=HERMES)) as door:
+    async with open_a_door(FakeBackend(lambda *_: "<think> hm", template=HERMES)) as door:
         status, body, _ = await post(door, HELLO)
     assert status == 200 and body["choices"][0]["message"]["reasoning_content"] == "hm" and body["swarm"]["flaw"]
 
@@ -257,7 +257,7 @@ async def test_tools_may_be_odd_without_harm(door: Any) -> None:
 
 
 async def test_a_draft_is_shown_as_thoughts_before_the_answer(open_a_door: Any) -> None:
-    async with open_a_door(Fake(pace_s=0.01)) as door:
+    async with open_a_door(FakeBackend(pace_s=0.01)) as door:
         chunks, _ = await stream(door, {**HELLO, "swarm": {"stream": "draft"}})
     drafted = "".join(c["delta"].get("reasoning_content") or "" for k in chunks for c in k["choices"])
     assert drafted.startswith("say these four") and text_of(chunks).startswith("say these four words")
@@ -265,6 +265,6 @@ async def test_a_draft_is_shown_as_thoughts_before_the_answer(open_a_door: Any) 
 
 
 async def test_the_fastest_alone_may_be_streamed_of_any_model(open_a_door: Any) -> None:
-    async with open_a_door(Fake(pace_s=0.01)) as door:
+    async with open_a_door(FakeBackend(pace_s=0.01)) as door:
         chunks, _ = await stream(door, {**HELLO, "swarm": {"stream": "fastest"}})
     assert chunks[-1]["swarm"]["candidates"] == 1 and len(chunks) > 5

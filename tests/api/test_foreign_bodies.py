@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local_swarm import limits
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from tests.api.test_chat import HELLO, post
 from tests.chat.samples import TOOLS
 
@@ -57,7 +57,7 @@ async def test_half_characters_are_replaced_wherever_they_stand(open_a_door: Any
         seen.extend(message.content for message in prompt.messages)
         return "fine"
 
-    async with open_a_door(Fake(script)) as door:
+    async with open_a_door(FakeBackend(script)) as door:
         for half in (HALF, HALF.replace("d800", "D83D"), '"\xed\xa0\x80"'):
             async with door.http.post(
                 f"{door.url}/v1/{path}", data=body.replace("%s", half).encode("latin-1"), headers=JSON
@@ -77,7 +77,7 @@ async def test_a_whole_character_in_two_escapes_stays_one(open_a_door: Any) -> N
 
 
 async def test_answers_with_half_characters_reach_their_client(open_a_door: Any) -> None:
-    async with open_a_door(Fake(lambda *_: "a\ud800b")) as door:
+    async with open_a_door(FakeBackend(lambda *_: "a\ud800b")) as door:
         for path, wish in (
             ("chat/completions", HELLO),
             ("completions", {"prompt": "a"}),

@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from local_swarm.api.connection import Impatient
 from local_swarm.api.key import demanded, made
 from local_swarm.api.middleware import Bounds
-from local_swarm.api.server import Door, create_app
+from local_swarm.api.server import AccessPolicy, create_app
 from local_swarm.api.status import Status
 from local_swarm.config import ServerConfig
 from local_swarm.errors import WrongUse
@@ -21,13 +21,13 @@ from local_swarm.node import door as door_of
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.voting.similarity.embedding import Embedder
 from tests.api.test_chat import HELLO, post
 
 pytestmark = pytest.mark.anyio
 
-LOCKED = Door("ls-secret", ("https://chat.example",), None)
+LOCKED = AccessPolicy("ls-secret", ("https://chat.example",), None)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_beyond_this_machine_a_key_is_demanded(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(WrongUse, match="local-swarm key"):
         door_of(server(host="0.0.0.0"))
     key = made()
-    assert door_of(server(host="0.0.0.0", origins="https://a, https://b")) == Door(
+    assert door_of(server(host="0.0.0.0", origins="https://a, https://b")) == AccessPolicy(
         key, ("https://a", "https://b"), None
     )
-    assert door_of(server()) == Door(None, (), ())
+    assert door_of(server()) == AccessPolicy(None, (), ())
 
 
 class Peer:
@@ -152,7 +152,7 @@ async def test_waiting_for_a_client_to_leave_is_not_bound() -> None:
 
 
 async def test_the_application_refuses_a_large_body_as_such() -> None:
-    backend = Fake()
+    backend = FakeBackend()
     await backend.start()
     embedder = Embedder("/none", offline=True)
     swarm = Swarm("here", [Worker("w1", 1, backend)], embedder)

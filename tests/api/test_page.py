@@ -17,9 +17,9 @@ import pytest
 
 from local_swarm.api import page
 from local_swarm.api.page import TOKEN
-from local_swarm.api.server import Door as Entrance
+from local_swarm.api.server import AccessPolicy as Entrance
 from local_swarm.backends.base import Seat
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.types import Prompt
 from tests.api.browser import Browser, browser, program
 from tests.api.conftest import Door, Open
@@ -71,7 +71,7 @@ async def test_the_page_is_for_this_machine_alone(open_a_door: Open) -> None:
 
 
 async def test_events_tell_of_every_ballot_and_of_no_word(open_a_door: Open) -> None:
-    async with open_a_door(Fake(divided, 0.005)) as door, door.http.get(f"{door.url}/v1/swarm/events") as reply:
+    async with open_a_door(FakeBackend(divided, 0.005)) as door, door.http.get(f"{door.url}/v1/swarm/events") as reply:
         events = told(reply)
         assert (await anext(events))["type"] == "swarm"
         asking = asyncio.create_task(ask(door, early=False))
@@ -93,7 +93,7 @@ async def test_events_tell_of_every_ballot_and_of_no_word(open_a_door: Open) -> 
 
 
 async def test_who_gives_up_is_told_too(open_a_door: Open) -> None:
-    async with open_a_door(Fake(pace_s=0.05)) as door, door.http.get(f"{door.url}/v1/swarm/events") as reply:
+    async with open_a_door(FakeBackend(pace_s=0.05)) as door, door.http.get(f"{door.url}/v1/swarm/events") as reply:
         events = told(reply)
         await anext(events)
         asking = asyncio.create_task(ask(door))
@@ -108,7 +108,7 @@ async def test_who_gives_up_is_told_too(open_a_door: Open) -> None:
 
 
 async def test_words_are_for_who_has_the_token(open_a_door: Open) -> None:
-    async with open_a_door(Fake(divided), who=Entrance(page=WORDS)) as door:
+    async with open_a_door(FakeBackend(divided), who=Entrance(page=WORDS)) as door:
         await ask(door, early=False)
         place = f"{door.url}/v1/swarm/elections/1"
         for shown in ({}, {TOKEN: "another"}):
@@ -122,7 +122,7 @@ async def test_words_are_for_who_has_the_token(open_a_door: Open) -> None:
 
 
 async def test_only_the_last_votes_are_kept(open_a_door: Open) -> None:
-    async with open_a_door(Fake(), who=Entrance(page=WORDS)) as door:
+    async with open_a_door(FakeBackend(), who=Entrance(page=WORDS)) as door:
         for _ in range(22):
             await ask(door)
         async with door.http.get(f"{door.url}/v1/swarm") as reply:
@@ -178,7 +178,7 @@ async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
 
 async def test_a_question_is_asked_on_the_page_and_its_vote_seen(open_a_door: Open, chromium: Browser) -> None:
     async with (
-        open_a_door(Fake(divided, 0.05), who=Entrance(page=WORDS)) as door,
+        open_a_door(FakeBackend(divided, 0.05), who=Entrance(page=WORDS)) as door,
         chromium.tab(f"{door.url}/#{WORDS}") as tab,
     ):
         await tab.until("document.getElementById('state').textContent === 'ok'")
@@ -201,7 +201,7 @@ async def test_a_question_is_asked_on_the_page_and_its_vote_seen(open_a_door: Op
 
 
 async def test_a_question_can_be_taken_back(open_a_door: Open, chromium: Browser) -> None:
-    async with open_a_door(Fake(lambda _p, _s: "word " * 200, 0.05)) as door, chromium.tab(door.url) as tab:
+    async with open_a_door(FakeBackend(lambda _p, _s: "word " * 200, 0.05)) as door, chromium.tab(door.url) as tab:
         await tab.until("document.getElementById('state').textContent === 'ok'")
         await tab.value("document.getElementById('send').click()")
         await asyncio.wait_for(door.engine.busy.wait(), 5)
@@ -221,7 +221,7 @@ async def test_where_a_key_is_wanted_the_page_asks_for_it(open_a_door: Open, chr
 
 async def test_what_models_write_stays_text(open_a_door: Open, chromium: Browser) -> None:
     evil = "<img src=x onerror='window.taken = 1'><script>window.taken = 1</script>"
-    async with open_a_door(Fake(lambda _p, _s: evil)) as door, chromium.tab(door.url) as tab:
+    async with open_a_door(FakeBackend(lambda _p, _s: evil)) as door, chromium.tab(door.url) as tab:
         await tab.until("document.getElementById('state').textContent === 'ok'")
         await tab.value("document.getElementById('send').click()")
         await tab.until("document.querySelector('#result strong') !== null")
@@ -229,7 +229,7 @@ async def test_what_models_write_stays_text(open_a_door: Open, chromium: Browser
 
 
 async def test_it_can_be_used_by_keyboard_by_ear_and_on_a_phone(open_a_door: Open, chromium: Browser) -> None:
-    async with open_a_door(Fake(divided)) as door, chromium.tab(door.url) as tab:
+    async with open_a_door(FakeBackend(divided)) as door, chromium.tab(door.url) as tab:
         await tab.until("document.getElementById('state').textContent === 'ok'")
         await ask(door, early=False)
         await tab.until("document.querySelector('.vote') !== null")
@@ -248,7 +248,7 @@ async def test_it_can_be_used_by_keyboard_by_ear_and_on_a_phone(open_a_door: Ope
 
 
 async def test_fifty_tabs_live_on_one_stream(open_a_door: Open, chromium: Browser) -> None:
-    async with open_a_door(Fake(divided, 0.01)) as door, AsyncExitStack() as stack:
+    async with open_a_door(FakeBackend(divided, 0.01)) as door, AsyncExitStack() as stack:
         tabs = [await stack.enter_async_context(chromium.tab(door.url)) for _ in range(TABS)]
         for tab in tabs:
             await tab.until("document.getElementById('state').textContent === 'ok'")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local_swarm.backends.base import Seat
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.types import Prompt
 from tests.api.test_chat import post, stream, text_of
 from tests.chat.samples import HERMES, READ, TOOLS, WRITE
@@ -23,13 +23,13 @@ def call(name: str = "read", **arguments: Any) -> str:
     return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>"
 
 
-def saying(*replies: str, forced: str = "") -> Fake:
+def saying(*replies: str, forced: str = "") -> FakeBackend:
     """An engine whose workers say these, one each; asked to call a tool, they all say `forced`."""
 
     def script(prompt: Prompt, seat: Seat) -> str:
         return forced if prompt.must_call else replies[(int(seat.voter[1:]) - 1) % len(replies)]
 
-    return Fake(script, template=HERMES)
+    return FakeBackend(script, template=HERMES)
 
 
 def calls_of(body: Any) -> list[tuple[str, Any]]:
@@ -137,7 +137,7 @@ async def test_one_call_at_a_time_where_the_client_wants_it_so(open_a_door: Any)
 )
 async def test_the_choice_of_tools_reaches_the_engine(open_a_door: Any, choice: Any, must: tuple[str, ...]) -> None:
     seen: list[Prompt] = []
-    async with open_a_door(Fake(heard(seen), template=HERMES)) as door:
+    async with open_a_door(FakeBackend(heard(seen), template=HERMES)) as door:
         assert (await post(door, {**ASK, "tool_choice": choice}))[0] == 200
     assert seen[0].must_call == must
     assert [tool["function"]["name"] for tool in seen[0].tools] == (

@@ -17,12 +17,12 @@ import pytest
 from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status
 from local_swarm.backends.base import Backend
-from local_swarm.backends.openai_compatible.backend import OpenAICompatible, Server
+from local_swarm.backends.openai_compatible.backend import OpenAICompatible, ServerTarget
 from local_swarm.backends.openai_compatible.managed_server import PROGRAM, free_port
 from local_swarm.models import starter
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.voting.similarity.embedding import Embedder
 
 CONTEXT = 2048
@@ -40,7 +40,7 @@ Engine = Callable[[Path], AbstractAsyncContextManager[Backend]]
 
 @asynccontextmanager
 async def fake(_scratch: Path) -> AsyncIterator[Backend]:
-    yield Fake(pace_s=0.001)
+    yield FakeBackend(pace_s=0.001)
 
 
 @asynccontextmanager
@@ -64,7 +64,7 @@ async def own_daemon(scratch: Path) -> AsyncIterator[Backend]:
         made = listen("127.0.0.1", 0)
         app = create_app(swarm, lambda: Status("ok", 1, 1, facts.model, facts.context), engine.embed)
         async with serving(app, made):
-            yield OpenAICompatible(Server(f"http://127.0.0.1:{made.getsockname()[1]}/v1"))
+            yield OpenAICompatible(ServerTarget(f"http://127.0.0.1:{made.getsockname()[1]}/v1"))
         await engine.close()
 
 
@@ -82,7 +82,7 @@ async def llama_server(_scratch: Path) -> AsyncIterator[Backend]:
     )  # fmt: skip
     try:
         await healthy(f"http://127.0.0.1:{port}/health")
-        yield OpenAICompatible(Server(f"http://127.0.0.1:{port}/v1"))
+        yield OpenAICompatible(ServerTarget(f"http://127.0.0.1:{port}/v1"))
     finally:
         process.kill()
         await process.wait()

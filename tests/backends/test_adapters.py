@@ -83,7 +83,7 @@ def by_llamacpp(_folder: Path) -> Measure:
 
     def measure(adapters: Sequence[tuple[str, float]]) -> Scores:
         library.open_library()
-        model = library.Model(starter.PATH, 0)
+        model = library.LoadedModel(starter.PATH, 0)
         for path, scale in adapters:
             model.adapt(path, scale)
         context = library.Context(model, 256, 2, 256, 1, outputs=8)

@@ -11,7 +11,7 @@ pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 pytest.importorskip("gguf", reason="the package gguf is not installed")
 
 from local_swarm.backends.llamacpp import library
-from local_swarm.backends.llamacpp.engine import Engine
+from local_swarm.backends.llamacpp.engine import LlamaCppEngine
 from local_swarm.backends.process import messages
 from local_swarm_benchmarks.shapes import SHAPES, write
 
@@ -26,7 +26,7 @@ def prompt(random: Random) -> str:
     return text + "".join(random.choice("abcdefgh") for _ in range(random.choice((0, 0, 20))))
 
 
-def disturb(engine: Engine, random: Random, job: int) -> None:
+def disturb(engine: LlamaCppEngine, random: Random, job: int) -> None:
     seats = random.randint(1, SEQUENCES)
     engine.submit(
         messages.Generate(
@@ -48,9 +48,9 @@ def test_the_books_balance_whatever_comes(shape: str, seed: int, tmp_path: Path)
     path = tmp_path / f"{shape}.gguf"
     write(SHAPES[shape], path)
     library.open_library()
-    model = library.Model(path, gpu_layers=0)
+    model = library.LoadedModel(path, gpu_layers=0)
     memory = library.Context(model, CELLS, SEQUENCES, 256, threads=1, outputs=SEQUENCES + 24)
-    engine = Engine(model, memory, CONTEXT, answer_tokens=50, shelf_bytes=1 << 22)
+    engine = LlamaCppEngine(model, memory, CONTEXT, answer_tokens=50, shelf_bytes=1 << 22)
     random = Random(seed)
     for job in range(1, ROUNDS + 1):
         disturb(engine, random, job)

@@ -32,7 +32,7 @@ SHELF_BYTES = 1 << 24
 class Bench:
     """A model with a fresh cache."""
 
-    model: library.Model
+    model: library.LoadedModel
     memory: library.Context
     cache: Cache
 
@@ -74,19 +74,19 @@ class Bench:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[library.Model]:
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[library.LoadedModel]:
     path = starter.PATH
     if request.param != "starter":
         path = tmp_path_factory.mktemp("shapes") / f"{request.param}.gguf"
         write(SHAPES[request.param], Path(path))
     library.open_library()
-    made = library.Model(path, gpu_layers=0)
+    made = library.LoadedModel(path, gpu_layers=0)
     yield made
     made.close()
 
 
 @pytest.fixture
-def bench(model: library.Model) -> Iterator[Bench]:
+def bench(model: library.LoadedModel) -> Iterator[Bench]:
     memory = library.Context(model, CELLS, SEQUENCES, 512, threads=1)
     yield Bench(model, memory, Cache(memory, SHELF_BYTES))
     memory.close()
@@ -250,7 +250,7 @@ def test_a_partial_fork_of_recurrent_state_would_be_wrong(bench: Bench) -> None:
     assert far(bench.decode(5, rest, len(shared)), right) > 10 * bound
 
 
-def test_memory_is_priced_from_the_header_as_llama_cpp_takes_it(bench: Bench, model: library.Model) -> None:
+def test_memory_is_priced_from_the_header_as_llama_cpp_takes_it(bench: Bench, model: library.LoadedModel) -> None:
     header = read_header(model.path)
     begun, _ = bench.read(bench.tokens(1000, 1))
     state, whole = bench.memory.save(begun.sequence, partial=True), bench.memory.save(begun.sequence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local_swarm.backends.llamacpp.speculation import MIXED, OFTEN, ONCE, PROMPT, Lookup, Trust, values_of, worth
+from local_swarm.backends.llamacpp.speculation import MIXED, OFTEN, ONCE, PROMPT, DraftTrust, Lookup, values_of, worth
 
 
 def lookup(prompt: str, *answers: str) -> Lookup:
@@ -14,11 +14,11 @@ def lookup(prompt: str, *answers: str) -> Lookup:
 
 
 def guess(said: Lookup, seat: int, limit: int) -> str:
-    return bytes(said.draft(seat, limit, Trust()).tokens).decode()
+    return bytes(said.draft(seat, limit, DraftTrust()).tokens).decode()
 
 
 def chances(said: Lookup, seat: int, limit: int) -> list[float]:
-    return said.draft(seat, limit, Trust()).chances
+    return said.draft(seat, limit, DraftTrust()).chances
 
 
 def test_what_a_sibling_wrote_after_the_same_words_is_the_guess() -> None:
@@ -68,12 +68,12 @@ def test_what_more_answers_agree_on_is_surer_and_what_they_differ_in_least_sure(
 
 def test_a_draft_is_as_sure_as_all_its_tokens_together() -> None:
     first, second = chances(lookup("?", "abcdef", "abc"), 1, 2)
-    assert first == Trust().rates[ONCE] and abs(second - first**2) < 1e-9
-    assert chances(lookup("abcdef", "abc"), 0, 1) == [Trust().rates[PROMPT]]
+    assert first == DraftTrust().rates[ONCE] and abs(second - first**2) < 1e-9
+    assert chances(lookup("abcdef", "abc"), 0, 1) == [DraftTrust().rates[PROMPT]]
 
 
 def test_how_sure_a_source_is_is_learned_from_every_guess_as_far_as_it_was_tried() -> None:
-    trust, first = Trust(), Trust().rates
+    trust, first = DraftTrust(), DraftTrust().rates
     draft = lookup("?", "abcdef", "abc").draft(1, 3, trust)
     trust.saw(draft, [ord("d")])
     assert trust.rates[ONCE] > first[ONCE]
@@ -86,8 +86,8 @@ def test_how_sure_a_source_is_is_learned_from_every_guess_as_far_as_it_was_tried
 
 
 def test_who_once_differed_is_never_sure_again() -> None:
-    assert lookup("?", "abcd", "abce", "abcd", "abcd", "abcd", "abc").draft(5, 1, Trust()).sources == [MIXED]
-    assert lookup("?", *["abcd"] * 6, "abc").draft(6, 1, Trust()).sources == [OFTEN]
+    assert lookup("?", "abcd", "abce", "abcd", "abcd", "abcd", "abc").draft(5, 1, DraftTrust()).sources == [MIXED]
+    assert lookup("?", *["abcd"] * 6, "abc").draft(6, 1, DraftTrust()).sources == [OFTEN]
 
 
 def test_tokens_are_tried_where_they_bring_more_than_they_cost() -> None:

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("llguidance", reason="llguidance is not installed")
 
 from local_swarm.backends.process.enforcement import ANYTHING, enforced
-from local_swarm.confined.process import Confined, ConfinedPool, Limits
+from local_swarm.confined.process import CallLimits, Confined, ConfinedPool
 from local_swarm.errors import Overrun
 
 TASK = "local_swarm.backends.process.enforcement:enforced"
@@ -86,7 +86,7 @@ def test_a_tool_whose_schema_is_none_is_bound_to_the_loosest_one() -> None:
 
 @pytest.fixture(scope="module")
 async def confined() -> AsyncIterator[Confined]:
-    pool = ConfinedPool(2, Limits(cpu_s=1.0))
+    pool = ConfinedPool(2, CallLimits(cpu_s=1.0))
     yield pool
     await pool.close()
 

@@ -10,13 +10,13 @@ import pytest
 
 from local_swarm.backends.process import messages
 from local_swarm.models import starter
-from local_swarm_benchmarks.replay import Free
+from local_swarm_benchmarks.replay import FreeSteps
 
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 
 from local_swarm.backends.llamacpp import library, step_cost
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING
-from local_swarm.backends.llamacpp.engine import Engine
+from local_swarm.backends.llamacpp.engine import LlamaCppEngine
 
 TURN = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 QUESTION = TURN.format(
@@ -26,17 +26,17 @@ CELLS, SEQUENCES = 3000, 24
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[library.Model]:
+def model() -> Iterator[library.LoadedModel]:
     library.open_library()
-    made = library.Model(starter.PATH, gpu_layers=0)
+    made = library.LoadedModel(starter.PATH, gpu_layers=0)
     yield made
     made.close()
 
 
 @pytest.fixture
-def engine(model: library.Model) -> Iterator[Engine]:
+def engine(model: library.LoadedModel) -> Iterator[LlamaCppEngine]:
     memory = library.Context(model, CELLS, SEQUENCES, 512, threads=1, outputs=64)
-    yield Engine(model, memory, context=1000, answer_tokens=100)
+    yield LlamaCppEngine(model, memory, context=1000, answer_tokens=100)
     memory.close()
 
 
@@ -44,7 +44,7 @@ def order(job: int, seats: int = 4, text: str = QUESTION, max_tokens: int | None
     return messages.Generate(job, "", text, [0.0] + [0.8] * (seats - 1), list(range(seats)), max_tokens, [], {})
 
 
-def run(engine: Engine) -> list[messages.Report]:
+def run(engine: LlamaCppEngine) -> list[messages.Report]:
     reports: list[messages.Report] = []
     for _ in range(5000):
         if engine.idle:
@@ -61,7 +61,7 @@ def texts(reports: list[messages.Report], job: int) -> dict[int, str]:
     return found
 
 
-def at_rest(engine: Engine) -> bool:
+def at_rest(engine: LlamaCppEngine) -> bool:
     """Nothing is in the works, every sequence is unused or idle, and the books agree with llama.cpp."""
     cache = engine.cache
     return (
@@ -73,7 +73,7 @@ def at_rest(engine: Engine) -> bool:
     )
 
 
-def test_reads_a_prompt_once_for_all_seats(engine: Engine) -> None:
+def test_reads_a_prompt_once_for_all_seats(engine: LlamaCppEngine) -> None:
     engine.submit(order(1, seats=8))
     engine.step()
     assert [writer.written for writer in engine.writing[0].writers] == [1] * 8
@@ -82,7 +82,7 @@ def test_reads_a_prompt_once_for_all_seats(engine: Engine) -> None:
     assert at_rest(engine)
 
 
-def test_a_forked_answer_equals_one_that_read_the_prompt_itself(engine: Engine) -> None:
+def test_a_forked_answer_equals_one_that_read_the_prompt_itself(engine: LlamaCppEngine) -> None:
     engine.submit(order(1, seats=1))
     alone = texts(run(engine), 1)[0]
     engine.submit(messages.Generate(2, "", QUESTION, [0.8, 0.0, 0.8, 0.0], [1, 2, 3, 4], None, [], {}))
@@ -90,7 +90,7 @@ def test_a_forked_answer_equals_one_that_read_the_prompt_itself(engine: Engine) 
     assert forked[1] == forked[3] == alone
 
 
-def test_seats_are_one_sequence_for_as_long_as_they_say_the_same(engine: Engine) -> None:
+def test_seats_are_one_sequence_for_as_long_as_they_say_the_same(engine: LlamaCppEngine) -> None:
     engine.submit(messages.Generate(1, "", QUESTION, [0.0] * 8, list(range(8)), 30, [], {}))
     engine.step()
     engine.step()
@@ -101,7 +101,7 @@ def test_seats_are_one_sequence_for_as_long_as_they_say_the_same(engine: Engine)
     assert len(same) == 8 and len(set(same.values())) == 1 and at_rest(engine)
 
 
-def test_whoever_says_something_else_goes_on_alone(engine: Engine) -> None:
+def test_whoever_says_something_else_goes_on_alone(engine: LlamaCppEngine) -> None:
     engine.longest_draft = 0
     seeds = list(range(20, 28))
     alone = []
@@ -120,7 +120,7 @@ def test_whoever_says_something_else_goes_on_alone(engine: Engine) -> None:
     assert at_rest(engine)
 
 
-def test_who_leaves_a_shared_sequence_leaves_it_to_the_others(engine: Engine) -> None:
+def test_who_leaves_a_shared_sequence_leaves_it_to_the_others(engine: LlamaCppEngine) -> None:
     greedy = messages.Generate(1, "", QUESTION, [0.0] * 3, [1, 2, 3], 40, [], {})
     engine.submit(replace(greedy, job=2))
     expected = texts(run(engine), 2)[1]
@@ -131,7 +131,7 @@ def test_who_leaves_a_shared_sequence_leaves_it_to_the_others(engine: Engine) ->
     assert texts(reports, 1)[1] == expected and at_rest(engine)
 
 
-def test_jobs_join_and_leave_a_running_batch(engine: Engine) -> None:
+def test_jobs_join_and_leave_a_running_batch(engine: LlamaCppEngine) -> None:
     engine.submit(order(1))
     engine.step()
     engine.submit(order(2))
@@ -140,7 +140,7 @@ def test_jobs_join_and_leave_a_running_batch(engine: Engine) -> None:
     assert at_rest(engine)
 
 
-def test_cancelling_frees_at_once_whatever_the_stage(engine: Engine) -> None:
+def test_cancelling_frees_at_once_whatever_the_stage(engine: LlamaCppEngine) -> None:
     for steps in (0, 1, 5):
         engine.submit(order(1, text=TURN.format("word " * 700)))
         for _ in range(steps):
@@ -149,7 +149,7 @@ def test_cancelling_frees_at_once_whatever_the_stage(engine: Engine) -> None:
         assert at_rest(engine)
 
 
-def test_cancelling_some_seats_leaves_the_others(engine: Engine) -> None:
+def test_cancelling_some_seats_leaves_the_others(engine: LlamaCppEngine) -> None:
     engine.submit(order(1, seats=4))
     engine.cancel(messages.Cancel(1, [0, 2]))
     engine.step()
@@ -159,7 +159,7 @@ def test_cancelling_some_seats_leaves_the_others(engine: Engine) -> None:
     assert at_rest(engine)
 
 
-def test_what_does_not_fit_yet_waits_its_turn(engine: Engine) -> None:
+def test_what_does_not_fit_yet_waits_its_turn(engine: LlamaCppEngine) -> None:
     """Each job takes more than half of the cells: they cannot be in memory together, yet both are answered."""
     text = TURN.format("word " * 800)
     for job in (1, 2, 3):
@@ -169,7 +169,7 @@ def test_what_does_not_fit_yet_waits_its_turn(engine: Engine) -> None:
     assert at_rest(engine)
 
 
-def test_refuses_what_can_never_fit(engine: Engine) -> None:
+def test_refuses_what_can_never_fit(engine: LlamaCppEngine) -> None:
     assert engine.submit(order(1, text="word " * 2000)) == messages.JobRefused(
         1, len(engine.model.tokenize("word " * 2000)), 1000
     )
@@ -177,7 +177,7 @@ def test_refuses_what_can_never_fit(engine: Engine) -> None:
     assert at_rest(engine)
 
 
-def test_the_next_turn_of_a_talk_reads_only_what_is_new(engine: Engine) -> None:
+def test_the_next_turn_of_a_talk_reads_only_what_is_new(engine: LlamaCppEngine) -> None:
     first = TURN.format("word " * 300)
     engine.submit(order(1, seats=4, text=first))
     said = texts(run(engine), 1)[0]
@@ -187,7 +187,7 @@ def test_the_next_turn_of_a_talk_reads_only_what_is_new(engine: Engine) -> None:
     assert at_rest(engine)
 
 
-def test_one_of_two_equal_prompts_waits_for_the_other_to_be_read(engine: Engine) -> None:
+def test_one_of_two_equal_prompts_waits_for_the_other_to_be_read(engine: LlamaCppEngine) -> None:
     text = TURN.format("word " * 600)
     for job in (1, 2):
         engine.submit(order(job, seats=2, text=text))
@@ -196,7 +196,7 @@ def test_one_of_two_equal_prompts_waits_for_the_other_to_be_read(engine: Engine)
     assert at_rest(engine)
 
 
-def test_a_long_prompt_does_not_stop_those_that_write(model: library.Model) -> None:
+def test_a_long_prompt_does_not_stop_those_that_write(model: library.LoadedModel) -> None:
     """Where each token takes as long as any other, read or written."""
     memory = library.Context(model, CELLS, SEQUENCES, 512, threads=1, outputs=64)
     passed = 0.0
@@ -206,7 +206,7 @@ def test_a_long_prompt_does_not_stop_those_that_write(model: library.Model) -> N
         passed += 0.01 * len(memory.batch)
         return passed
 
-    engine = Engine(model, memory, 1000, 100, longest_draft=0, clock=clock)
+    engine = LlamaCppEngine(model, memory, 1000, 100, longest_draft=0, clock=clock)
     engine.warm_up()
     engine.submit(order(1, seats=1, max_tokens=90))
     engine.step()
@@ -223,13 +223,13 @@ def test_a_long_prompt_does_not_stop_those_that_write(model: library.Model) -> N
     memory.close()
 
 
-def test_drafts_change_how_fast_is_written_and_not_what(model: library.Model) -> None:
+def test_drafts_change_how_fast_is_written_and_not_what(model: library.LoadedModel) -> None:
     """Equal but where two scores nearly tie: batches of other shapes round in other ways."""
     said, steps = [], []
     for longest in (0, 8):
         memory = library.Context(model, CELLS, SEQUENCES, 512, threads=1, outputs=128)
-        engine = Engine(model, memory, 1000, 100, longest_draft=longest)
-        engine.pace = Free()
+        engine = LlamaCppEngine(model, memory, 1000, 100, longest_draft=longest)
+        engine.pace = FreeSteps()
         for job in range(6):
             engine.submit(order(job, seats=4, text=QUESTION.replace("odd", f"odd or {job}")))
         reports = run(engine)
@@ -241,13 +241,13 @@ def test_drafts_change_how_fast_is_written_and_not_what(model: library.Model) ->
     assert steps[1] < 0.9 * steps[0]
 
 
-def test_drafts_do_not_change_the_distribution(model: library.Model) -> None:
+def test_drafts_do_not_change_the_distribution(model: library.LoadedModel) -> None:
     """The same question under many seeds: first words and lengths of answers are as frequent with drafts as without."""
     counts = []
     for longest in (0, 8):
         memory = library.Context(model, 6000, 64, 512, threads=1, outputs=256)
-        engine = Engine(model, memory, 1000, 60, longest_draft=longest)
-        engine.pace = Free()
+        engine = LlamaCppEngine(model, memory, 1000, 60, longest_draft=longest)
+        engine.pace = FreeSteps()
         seeds = list(range(64)) if longest else list(range(1000, 1064))
         engine.submit(
             messages.Generate(
@@ -261,18 +261,18 @@ def test_drafts_do_not_change_the_distribution(model: library.Model) -> None:
     assert abs(plain - drafted) <= 4 * (64 * 0.25) ** 0.5 and abs(length - drafted_length) < 0.25 * length
 
 
-def test_a_queue_has_an_end(engine: Engine) -> None:
+def test_a_queue_has_an_end(engine: LlamaCppEngine) -> None:
     answers = [engine.submit(order(job)) for job in range(400)]
     assert isinstance(answers[0], messages.JobAccepted) and isinstance(answers[-1], messages.JobBusy)
 
 
-def test_logprobs_are_those_of_the_chosen_tokens(engine: Engine) -> None:
+def test_logprobs_are_those_of_the_chosen_tokens(engine: LlamaCppEngine) -> None:
     engine.submit(order(1, seats=1, max_tokens=1))
     [done] = [report for report in run(engine) if isinstance(report, messages.SeatDone)]
     assert -20 < done.logprob_sum <= 0
 
 
-def test_an_answer_can_be_bound_to_a_json_schema(engine: Engine) -> None:
+def test_an_answer_can_be_bound_to_a_json_schema(engine: LlamaCppEngine) -> None:
     """The starter model would never write this by itself."""
     schema = {
         "type": "object", "required": ["name", "count"], "additionalProperties": False,
@@ -287,7 +287,7 @@ def test_an_answer_can_be_bound_to_a_json_schema(engine: Engine) -> None:
     assert at_rest(engine)
 
 
-def test_a_schema_that_cannot_be_enforced_is_refused(engine: Engine) -> None:
+def test_a_schema_that_cannot_be_enforced_is_refused(engine: LlamaCppEngine) -> None:
     for schema in (
         '{"type": "nonsense"}',
         '{"$ref": "http://elsewhere/schema"}',
@@ -298,7 +298,7 @@ def test_a_schema_that_cannot_be_enforced_is_refused(engine: Engine) -> None:
     assert at_rest(engine)
 
 
-def test_logprobs_are_told_where_they_are_asked_for(engine: Engine) -> None:
+def test_logprobs_are_told_where_they_are_asked_for(engine: LlamaCppEngine) -> None:
     engine.submit(replace(order(1, seats=1), logprobs=3))
     reports = run(engine)
     told = [fact for report in reports if isinstance(report, messages.SeatText) for fact in report.logprobs]
@@ -307,7 +307,7 @@ def test_logprobs_are_told_where_they_are_asked_for(engine: Engine) -> None:
         assert len(top) == 3 and top[0] == (text, logprob) and top[0][1] >= top[1][1] >= top[2][1]
 
 
-def test_bias_keeps_a_token_out(engine: Engine) -> None:
+def test_bias_keeps_a_token_out(engine: LlamaCppEngine) -> None:
     engine.submit(order(1, seats=1))
     free = texts(run(engine), 1)[0]
     banned = {engine.model.tokenize(word)[-1] for word in ("return", " return")}

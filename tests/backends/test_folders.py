@@ -52,7 +52,7 @@ def test_tokens_and_their_bytes_are_llama_cpps(folder: Path, text: str) -> None:
     from local_swarm.backends.llamacpp import library
 
     library.open_library()
-    vocabulary, model = Vocabulary(folder), library.Model(starter.PATH, 0)
+    vocabulary, model = Vocabulary(folder), library.LoadedModel(starter.PATH, 0)
     tokens = vocabulary.tokenize(text)
     assert tokens == model.tokenize(text)[1:]  # llama.cpp adds a beginning
     assert [vocabulary.piece(token) for token in tokens] == [model.piece(token) for token in tokens]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local_swarm.backends.llamacpp.thread_tuner import Governor, candidates, fastest
+from local_swarm.backends.llamacpp.thread_tuner import ThreadTuner, candidates, fastest
 
 
-def run(governor: Governor, seconds: Callable[[int], float], steps: int, now: float = 0.0) -> float:
+def run(governor: ThreadTuner, seconds: Callable[[int], float], steps: int, now: float = 0.0) -> float:
     """So many steps on a machine where a step takes so long by number of threads; the time afterwards."""
     for _ in range(steps):
         took = seconds(governor.threads)
@@ -26,13 +26,13 @@ def shared(threads: int) -> float:
 
 
 def test_on_a_quiet_machine_nothing_changes() -> None:
-    governor = Governor(2)
+    governor = ThreadTuner(2)
     run(governor, quiet, 200)
     assert governor.threads == 2
 
 
 def test_beside_a_busy_process_one_thread_less_is_found() -> None:
-    governor = Governor(2)
+    governor = ThreadTuner(2)
     now = run(governor, quiet, 20)
     used = []
     for _ in range(200):
@@ -42,7 +42,7 @@ def test_beside_a_busy_process_one_thread_less_is_found() -> None:
 
 
 def test_when_the_neighbour_is_gone_all_threads_come_back() -> None:
-    governor = Governor(2)
+    governor = ThreadTuner(2)
     now = run(governor, quiet, 20)
     now = run(governor, shared, 40, now)
     run(governor, quiet, 200, now)
@@ -50,7 +50,7 @@ def test_when_the_neighbour_is_gone_all_threads_come_back() -> None:
 
 
 def test_what_does_not_help_is_taken_back_and_not_tried_all_the_time() -> None:
-    governor = Governor(4)
+    governor = ThreadTuner(4)
     now = run(governor, quiet, 20)
     used = []
     for _ in range(300):
@@ -62,7 +62,7 @@ def test_what_does_not_help_is_taken_back_and_not_tried_all_the_time() -> None:
 
 
 def test_slow_for_long_is_no_reason_to_try_again_and_again_but_after_it_a_busy_process_is_found() -> None:
-    governor = Governor(2)
+    governor = ThreadTuner(2)
     now = run(governor, quiet, 20)
     used = []
     for _ in range(1000):  # 200 s behind a long prompt
@@ -75,7 +75,7 @@ def test_slow_for_long_is_no_reason_to_try_again_and_again_but_after_it_a_busy_p
 
 
 def test_one_thread_stays_one() -> None:
-    governor = Governor(1)
+    governor = ThreadTuner(1)
     now = run(governor, lambda _: 0.1, 20)
     run(governor, lambda _: 1.0, 50, now)
     assert governor.threads == 1

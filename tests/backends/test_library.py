@@ -32,7 +32,7 @@ def header(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def reserved(path: Path, cells: int) -> int:
     """Address space that a memory of so many cells takes."""
-    model = library.Model(path, gpu_layers=0)
+    model = library.LoadedModel(path, gpu_layers=0)
     before = psutil.Process().memory_info().vms
     memory = library.Context(model, cells, 4, 512, 1)
     taken = psutil.Process().memory_info().vms - before

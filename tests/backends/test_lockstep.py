@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 
 from local_swarm.backends.constraint import Constraints
-from local_swarm.backends.lockstep.engine import Engine
+from local_swarm.backends.lockstep.engine import LockstepEngine
 from local_swarm.backends.process import messages
 from local_swarm.backends.sampling import Scores
 
@@ -84,9 +84,9 @@ def scores_after(row: Sequence[int]) -> Scores:
     return np.random.default_rng(list(row)).normal(size=Recorder.vocabulary).astype(np.float32)
 
 
-def engine(network: Recorder | None = None, cells: int = 2000, sequences: int = 12, batch: int = 8) -> Engine:
+def engine(network: Recorder | None = None, cells: int = 2000, sequences: int = 12, batch: int = 8) -> LockstepEngine:
     wish = messages.Load("", context=200, answer_tokens=20, cells=cells, sequences=sequences, threads=1, batch=batch)
-    return Engine(network or Recorder(), Words(), wish)  # type: ignore[arg-type]
+    return LockstepEngine(network or Recorder(), Words(), wish)  # type: ignore[arg-type]
 
 
 def order(job: int, text: str, seats: int = 3, client: str = "", **wish: Any) -> messages.Generate:
@@ -95,7 +95,7 @@ def order(job: int, text: str, seats: int = 3, client: str = "", **wish: Any) ->
     return messages.Generate(job, client, text, warmths, list(range(seats)), **told)
 
 
-def run(made: Engine, *orders: messages.Generate) -> dict[int, dict[int, str]]:
+def run(made: LockstepEngine, *orders: messages.Generate) -> dict[int, dict[int, str]]:
     """Answers by job and seat; every seat must end."""
     done: dict[int, dict[int, str]] = {one.job: {} for one in orders}
     for one in orders:

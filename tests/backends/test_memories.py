@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from local_swarm.backends.lockstep.model import Network
+from local_swarm.backends.lockstep.model import RowModel
 from local_swarm.backends.sampling import Scores
 from tests.backends.engines import starter_folder
 
@@ -36,7 +36,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def by_mlx(kind: str, folder: Path) -> Network:
+def by_mlx(kind: str, folder: Path) -> RowModel:
     """A network of random weights, saved and loaded as any other."""
     pytest.importorskip("mlx_lm", reason="mlx-lm is not installed; on Linux it is mlx-lm[cpu]")
     import mlx.core as mx
@@ -53,14 +53,14 @@ def by_mlx(kind: str, folder: Path) -> Network:
     return Mlx(folder)
 
 
-def by_transformers(_kind: str, folder: Path) -> Network:
+def by_transformers(_kind: str, folder: Path) -> RowModel:
     pytest.importorskip("transformers", reason="transformers is not installed")
     from local_swarm.backends.transformers.model import Transformers
 
     return Transformers(starter_folder(folder), "cpu")
 
 
-NETWORKS: dict[str, tuple[Callable[[str, Path], Network], str]] = {
+NETWORKS: dict[str, tuple[Callable[[str, Path], RowModel], str]] = {
     "mlx-plain": (by_mlx, "plain"),
     "mlx-windows": (by_mlx, "windows"),
     "mlx-recurrent": (by_mlx, "recurrent"),
@@ -69,12 +69,12 @@ NETWORKS: dict[str, tuple[Callable[[str, Path], Network], str]] = {
 
 
 @pytest.fixture(scope="module", params=list(NETWORKS))
-def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Network:
+def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RowModel:
     make, kind = NETWORKS[request.param]
     return make(kind, tmp_path_factory.mktemp(kind))
 
 
-def fresh(network: Network, tokens: list[int]) -> Scores:
+def fresh(network: RowModel, tokens: list[int]) -> Scores:
     """Scores after tokens that one row has read from the start."""
     memory = network.blank()
     network.read(memory, tokens[:-1])
@@ -86,7 +86,7 @@ def some(count: int, seed: int) -> list[int]:
     return [int(token) for token in np.random.default_rng(seed).integers(3, 290, count)]
 
 
-def test_rows_that_part_are_each_as_if_they_were_alone(network: Network) -> None:
+def test_rows_that_part_are_each_as_if_they_were_alone(network: RowModel) -> None:
     prompt, tails = some(50, 1), [some(25, seed) for seed in (2, 3, 4)]
     memory = network.blank()
     network.read(memory, prompt[:30])
@@ -101,14 +101,14 @@ def test_rows_that_part_are_each_as_if_they_were_alone(network: Network) -> None
             rows, alive = network.kept(rows, [0, 2]), [0, 2]
 
 
-def test_a_wrong_memory_would_show(network: Network) -> None:
+def test_a_wrong_memory_would_show(network: RowModel) -> None:
     """One other token, ten places back, moves scores by more than any tolerance here."""
     prompt = some(50, 1)
     other = [*prompt[:40], 299 if prompt[40] != 299 else 298, *prompt[41:]]
     assert np.abs(fresh(network, prompt) - fresh(network, other)).max() > 5 * TOLERANCE
 
 
-def test_a_memory_outlives_its_copies(network: Network) -> None:
+def test_a_memory_outlives_its_copies(network: RowModel) -> None:
     prompt = some(40, 5)
     memory = network.blank()
     network.read(memory, prompt)
@@ -118,7 +118,7 @@ def test_a_memory_outlives_its_copies(network: Network) -> None:
     assert np.abs(network.step(memory, [7])[0] - fresh(network, [*prompt, 7])).max() < TOLERANCE
 
 
-def test_a_memory_that_can_be_cut_is_right_where_it_was_cut(network: Network) -> None:
+def test_a_memory_that_can_be_cut_is_right_where_it_was_cut(network: RowModel) -> None:
     if not network.cuttable:
         pytest.skip("windows and recurrent states cannot be cut, and are not")
     prompt = some(40, 8)
@@ -128,6 +128,6 @@ def test_a_memory_that_can_be_cut_is_right_where_it_was_cut(network: Network) ->
     assert np.abs(network.step(memory, [9])[0] - fresh(network, [*prompt[:25], 9])).max() < TOLERANCE
 
 
-def test_what_cannot_be_cut_is_known(network: Network, request: pytest.FixtureRequest) -> None:
+def test_what_cannot_be_cut_is_known(network: RowModel, request: pytest.FixtureRequest) -> None:
     kind = request.node.callspec.params["network"]
     assert network.cuttable == kind.endswith("plain")

@@ -13,8 +13,15 @@ import pytest
 from aiohttp import web
 
 from local_swarm.backends.base import Seat
-from local_swarm.backends.openai_compatible.backend import Care, OpenAICompatible, Server, is_near, parties_of, tidy
-from local_swarm.backends.openai_compatible.messages import Said, refusal, request, seconds_of, usages
+from local_swarm.backends.openai_compatible.backend import (
+    OpenAICompatible,
+    ServerCare,
+    ServerTarget,
+    is_near,
+    parties_of,
+    tidy,
+)
+from local_swarm.backends.openai_compatible.messages import ChoiceSoFar, refusal, request, seconds_of, usages
 from local_swarm.errors import (
     BadRequest,
     Busy,
@@ -30,7 +37,7 @@ from local_swarm.types import Accepted, Candidate, Message, Prompt, Sampling
 pytestmark = pytest.mark.anyio
 
 PROMPT = Prompt((Message("user", "Say hello."),))
-CARE = Care(knock_s=2.0, look_s=30.0, silence_s=0.3, first_pause_s=0.02, longest_pause_s=0.05)
+CARE = ServerCare(knock_s=2.0, look_s=30.0, silence_s=0.3, first_pause_s=0.02, longest_pause_s=0.05)
 BOUND_S = 5.0
 
 Behaviour = Callable[[dict[str, Any]], Awaitable[web.StreamResponse] | web.StreamResponse]
@@ -88,7 +95,7 @@ async def listening(stand: Stand, port: int = 0) -> AsyncIterator[str]:
 @asynccontextmanager
 async def engine(stand: Stand, look_s: float = 30.0, **wish: Any) -> AsyncIterator[OpenAICompatible]:
     async with listening(stand) as url:
-        made = OpenAICompatible(Server(url, **wish), replace(CARE, look_s=look_s))
+        made = OpenAICompatible(ServerTarget(url, **wish), replace(CARE, look_s=look_s))
         await made.start()
         yield made
         await made.close()
@@ -195,7 +202,7 @@ async def test_a_server_that_leaves_is_waited_for_and_found_again() -> None:
     stand = Stand()
     async with listening(stand) as url:
         port = int(url.split(":")[2].split("/")[0])
-        made = OpenAICompatible(Server(url), CARE)
+        made = OpenAICompatible(ServerTarget(url), CARE)
         await made.start()
     _, problem = await ask(made)
     assert isinstance(problem, EngineLost) and made.state == "restarting"
@@ -208,7 +215,7 @@ async def test_a_server_that_leaves_is_waited_for_and_found_again() -> None:
 async def test_a_server_that_is_not_there_yet_is_found_when_it_comes() -> None:
     async with listening(Stand()) as url:
         port = int(url.split(":")[2].split("/")[0])
-    made = OpenAICompatible(Server(url), CARE)
+    made = OpenAICompatible(ServerTarget(url), CARE)
     with pytest.raises(EngineLost, match="cannot be reached"):
         await made.start()
     async with listening(Stand(), port):
@@ -235,7 +242,7 @@ async def test_a_model_that_was_asked_for_and_is_gone_is_a_failure_until_it_is_b
 
 async def test_a_model_that_is_not_there_is_told_with_the_nearest() -> None:
     async with listening(Stand(models=[{"id": "qwen3.5:9b"}])) as url:
-        made = OpenAICompatible(Server(url, "qwen3:9b"), CARE)
+        made = OpenAICompatible(ServerTarget(url, "qwen3:9b"), CARE)
         with pytest.raises(WrongUse, match=r"Did you mean qwen3\.5:9b"):
             await made.start()
         await made.close()
@@ -286,7 +293,7 @@ async def test_leaving_ends_the_requests() -> None:
 async def test_offline_nothing_leaves_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_SWARM_OFFLINE", "1")
     with pytest.raises(Forbidden):
-        await OpenAICompatible(Server("http://93.184.215.14/v1"), CARE).start()
+        await OpenAICompatible(ServerTarget("http://93.184.215.14/v1"), CARE).start()
     assert await is_near("http://192.168.1.4/v1") and await is_near("http://localhost/v1")
 
 
@@ -304,7 +311,7 @@ def test_seats_of_one_warmth_go_together() -> None:
 
 
 def test_a_count_for_all_choices_is_shared_and_one_for_each_is_kept() -> None:
-    said = {0: Said(pieces=1), 1: Said(pieces=3)}
+    said = {0: ChoiceSoFar(pieces=1), 1: ChoiceSoFar(pieces=3)}
     shared = usages({1: {"completion_tokens": 8, "prompt_tokens": 5}}, said, 1)
     assert [shared[at].completion_tokens for at in (0, 1)] == [2, 6]
     own = usages({1: {"completion_tokens": 3}, 0: {"completion_tokens": 4}}, said, 9)

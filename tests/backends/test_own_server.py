@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from local_swarm.backends.base import Seat
-from local_swarm.backends.openai_compatible.managed_server import GUARD, OwnServer, arguments
+from local_swarm.backends.openai_compatible.managed_server import GUARD, ManagedLlamaServer, arguments
 from local_swarm.backends.process.messages import Load
 from local_swarm.errors import BadModelFile, SwarmError
 from local_swarm.models import starter
@@ -41,21 +41,21 @@ def test_attention_is_fused_on_graphics_cards_alone() -> None:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[OwnServer]:
+async def server() -> AsyncIterator[ManagedLlamaServer]:
     assert PROGRAM
-    made = OwnServer(PROGRAM, LOAD, "starter")
+    made = ManagedLlamaServer(PROGRAM, LOAD, "starter")
     await made.start()
     yield made
     await made.close()
 
 
-async def candidates(server: OwnServer) -> list[Candidate]:
+async def candidates(server: ManagedLlamaServer) -> list[Candidate]:
     return [event async for event in server.generate(PROMPT, SEATS) if isinstance(event, Candidate)]
 
 
 @pytest.mark.anyio
 @needs_server
-async def test_it_answers_as_often_as_it_is_asked(server: OwnServer) -> None:
+async def test_it_answers_as_often_as_it_is_asked(server: ManagedLlamaServer) -> None:
     found = await candidates(server)
     assert sorted(one.voter for one in found) == ["w1", "w2", "w3"]
     assert all("def solve" in one.text for one in found) and server.facts and server.facts.model == "starter"
@@ -64,7 +64,7 @@ async def test_it_answers_as_often_as_it_is_asked(server: OwnServer) -> None:
 
 @pytest.mark.anyio
 @needs_server
-async def test_a_killed_server_comes_back(server: OwnServer) -> None:
+async def test_a_killed_server_comes_back(server: ManagedLlamaServer) -> None:
     victim = psutil.Process(server.pid)
     victim.kill()
     victim.wait(5)
@@ -87,7 +87,7 @@ async def test_a_damaged_file_is_a_sentence(tmp_path: Path) -> None:
     assert PROGRAM
     damaged = tmp_path / "damaged.gguf"
     damaged.write_bytes(starter.PATH.read_bytes()[:20_000])
-    made = OwnServer(PROGRAM, Load(str(damaged), 2048, 256, 4096, 8, 1), "damaged")
+    made = ManagedLlamaServer(PROGRAM, Load(str(damaged), 2048, 256, 4096, 8, 1), "damaged")
     with pytest.raises(BadModelFile, match="llama-server cannot load damaged"):
         await made.start()
     await made.close()

@@ -7,12 +7,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from local_swarm.backends.llamacpp.prefix_tree import Match, Prefixes, common
+from local_swarm.backends.llamacpp.prefix_tree import Match, PrefixTree, common
 
 
-def prefixes(*texts: str) -> Prefixes:
+def prefixes(*texts: str) -> PrefixTree:
     """Sequences 0, 1, ... that read these letters, each forked from the one with the longest common beginning."""
-    made = Prefixes()
+    made = PrefixTree()
     for number, text in enumerate(texts):
         tokens = list(text.encode())
         if match := made.longest(tokens):
@@ -21,7 +21,7 @@ def prefixes(*texts: str) -> Prefixes:
     return made
 
 
-def longest(made: Prefixes, text: str, whole: bool = False) -> Match | None:
+def longest(made: PrefixTree, text: str, whole: bool = False) -> Match | None:
     return made.longest(list(text.encode()), whole)
 
 
@@ -33,7 +33,7 @@ def test_a_prompt_finds_the_sequence_that_has_most_of_it() -> None:
     made = prefixes("abcdef", "abcxyz")
     assert longest(made, "abcxyzzz") == Match(1, 6, True)
     assert longest(made, "abcdzzz") == Match(0, 4, False)
-    assert longest(made, "zzz") is None and longest(Prefixes(), "a") is None
+    assert longest(made, "zzz") is None and longest(PrefixTree(), "a") is None
 
 
 def test_where_only_whole_sequences_can_be_used_a_part_is_none() -> None:
@@ -63,7 +63,7 @@ class Cells(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.tree = Prefixes()
+        self.tree = PrefixTree()
         self.cells: list[tuple[int, set[int]]] = []  # token, and who has read it there
 
     def of(self, sequence: int) -> list[tuple[int, set[int]]]:

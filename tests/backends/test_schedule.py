@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, divide
+from local_swarm.backends.llamacpp.schedule import Need, Prefill, admit, divide
 from local_swarm.backends.llamacpp.step_cost import (
     BETWEEN,
     BLOCK,
@@ -14,8 +14,8 @@ from local_swarm.backends.llamacpp.step_cost import (
     LONGEST_STEP_S,
     LONGEST_TURN_S,
     TURN,
-    Pace,
-    Share,
+    StepCost,
+    StepShare,
 )
 
 clients = st.sampled_from(["a", "b", "c"])
@@ -24,7 +24,7 @@ needs = st.lists(
     max_size=20,
     unique_by=lambda n: n.job,
 )
-readings = st.lists(st.builds(Reading, st.integers(), st.integers(0, 5000)), max_size=8, unique_by=lambda r: r.job)
+readings = st.lists(st.builds(Prefill, st.integers(), st.integers(0, 5000)), max_size=8, unique_by=lambda r: r.job)
 
 
 @given(needs, st.lists(clients), st.integers(0, 2000), st.integers(0, 64))
@@ -49,7 +49,7 @@ def test_clients_take_turns() -> None:
 
 
 @given(readings, st.integers(0, 512))
-def test_a_batch_is_filled_and_never_overfull(prompts: list[Reading], room: int) -> None:
+def test_a_batch_is_filled_and_never_overfull(prompts: list[Prefill], room: int) -> None:
     parts = divide(prompts, room)
     assert sum(count for _, count in parts) == min(room, sum(reading.left for reading in prompts))
     left = {reading.job: reading.left for reading in prompts}
@@ -57,13 +57,13 @@ def test_a_batch_is_filled_and_never_overfull(prompts: list[Reading], room: int)
 
 
 def test_a_small_question_does_not_wait_for_a_large_document() -> None:
-    assert divide([Reading(1, 5000), Reading(2, 40)], 512) == [(2, 40), (1, 472)]
-    assert dict(divide([Reading(1, 5000), Reading(2, 5000)], 512)) == {1: 256, 2: 256}
+    assert divide([Prefill(1, 5000), Prefill(2, 40)], 512) == [(2, 40), (1, 472)]
+    assert dict(divide([Prefill(1, 5000), Prefill(2, 5000)], 512)) == {1: 256, 2: 256}
 
 
-def paced(**seconds: float) -> Pace:
+def paced(**seconds: float) -> StepCost:
     """What was seen of writing: `n8=0.5` says that a step of 8 tokens took half a second."""
-    made = Pace()
+    made = StepCost()
     for name, value in seconds.items():
         made.saw(int(name.removeprefix("n")), 0, value)
     return made
@@ -72,7 +72,7 @@ def paced(**seconds: float) -> Pace:
 def test_the_time_of_a_step_is_guessed_between_and_beyond_what_was_seen() -> None:
     pace = paced(n1=0.1, n9=0.5, n100=5.05)
     assert [pace.seconds(tokens) for tokens in (1, 5, 200)] == pytest.approx([0.1, 0.3, 10.05], rel=0.02)
-    assert Pace().seconds(7) == 1.0
+    assert StepCost().seconds(7) == 1.0
     assert paced(n8=0.8).seconds(16) == pytest.approx(1.6)  # nothing known of other sizes: more is not free
     free = paced(n1=0.5, n3=0.5, n4=0.5, n8=0.5, n16=0.5)
     assert free.seconds(64) == pytest.approx(0.5, rel=0.2)
@@ -114,10 +114,10 @@ def test_old_steps_are_forgotten() -> None:
 
 
 def test_a_prompt_alone_is_read_in_steps_that_end_soon() -> None:
-    pace = Pace()
-    assert pace.share(0, 512) == Share(False, 512)  # nothing known
+    pace = StepCost()
+    assert pace.share(0, 512) == StepShare(False, 512)  # nothing known
     pace.saw(0, 100, 0.5)
-    assert pace.share(0, 512) == Share(False, int(LONGEST_STEP_S / 0.005))
+    assert pace.share(0, 512) == StepShare(False, int(LONGEST_STEP_S / 0.005))
 
 
 def test_a_quick_device_reads_beside_those_that_write_and_keeps_the_gap() -> None:
@@ -129,7 +129,7 @@ def test_a_quick_device_reads_beside_those_that_write_and_keeps_the_gap() -> Non
         pace.saw(1, share.reads, 0.1 + share.reads * 0.0005)
 
 
-def read_beside_a_writer(pace: Pace, tokens: int, writes_s: float, token_s: float) -> list[tuple[Share, float]]:
+def read_beside_a_writer(pace: StepCost, tokens: int, writes_s: float, token_s: float) -> list[tuple[StepShare, float]]:
     """The steps in which a prompt of so many tokens is read beside one that writes, each with its seconds."""
     steps = []
     while tokens > 0:
@@ -145,7 +145,7 @@ def read_beside_a_writer(pace: Pace, tokens: int, writes_s: float, token_s: floa
     ("writes_s", "token_s"), [(0.01, 0.001), (0.04, 0.006), (0.08, 0.018), (0.2, 0.05), (0.05, 0.2)]
 )
 def test_a_slow_device_takes_turns_so_that_both_go_on(writes_s: float, token_s: float) -> None:
-    pace = Pace()
+    pace = StepCost()
     pace.saw(0, 64, 64 * token_s)
     for _ in range(50):
         pace.saw(1, 0, writes_s)
@@ -179,15 +179,15 @@ def test_a_short_prompt_is_read_at_once_beside_a_stream() -> None:
 def test_what_was_only_read_beside_others_is_known_too() -> None:
     pace = paced(n1=0.1)
     pace.saw(1, 10, 1.1)
-    assert pace.share(1, 511) == Share(False, 18)  # two seconds of it at a time
+    assert pace.share(1, 511) == StepShare(False, 18)  # two seconds of it at a time
 
 
 def test_where_no_token_fits_the_gap_both_go_on_by_turns() -> None:
-    pace = Pace()
+    pace = StepCost()
     pace.saw(0, 1, 9.0)
     for _ in range(3):
         for _ in range(BETWEEN):
-            assert pace.share(1, 511) == Share(True, 0)
+            assert pace.share(1, 511) == StepShare(True, 0)
             pace.saw(1, 0, 0.01)
-        assert pace.share(1, 511) == Share(False, BLOCK)
+        assert pace.share(1, 511) == StepShare(False, BLOCK)
         pace.saw(0, BLOCK, 36.0)

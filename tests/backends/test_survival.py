@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 
 from local_swarm.backends.base import Seat
-from local_swarm.backends.process.backend import Care, Description, ProcessBackend
+from local_swarm.backends.process.backend import Description, ProcessBackend, RestartPolicy
 from local_swarm.backends.process.messages import Load
 from local_swarm.errors import EndsEngine, EngineLost, Starting, SwarmError
 from local_swarm.models import starter
@@ -33,7 +33,7 @@ PROMPT = Prompt((Message("user", "Write a Python function solve(numbers) that re
 BOUND_S = 20.0
 
 
-async def engine(care: Care) -> ProcessBackend:
+async def engine(care: RestartPolicy) -> ProcessBackend:
     header = read_header(starter.PATH)
     load = Load(str(starter.PATH), context=1024, answer_tokens=128, cells=2048, sequences=8, threads=1)
     made = ProcessBackend(
@@ -46,7 +46,7 @@ async def engine(care: Care) -> ProcessBackend:
 @pytest.fixture
 async def mortal() -> AsyncIterator[ProcessBackend]:
     """An engine that is brought back almost at once, and counts as failed after its third death."""
-    made = await engine(Care(first_pause_s=0.05, longest_pause_s=0.2, most_deaths=2, silence_s=1.0))
+    made = await engine(RestartPolicy(first_pause_s=0.05, longest_pause_s=0.2, most_deaths=2, silence_s=1.0))
     yield made
     await made.close()
 
@@ -182,7 +182,7 @@ async def test_an_engine_that_outgrows_its_plan_is_ended() -> None:
         str(starter.PATH), context=1024, answer_tokens=128, cells=2048, sequences=8, threads=1, memory_bytes=8 << 20
     )
     about = Description(starter.NAME, header.architecture, header.chat_template, starter=True)
-    made = ProcessBackend(load, about, Care(first_pause_s=0.05))
+    made = ProcessBackend(load, about, RestartPolicy(first_pause_s=0.05))
     try:
         await made.start()
         with pytest.raises((EngineLost, EndsEngine, Starting)):

@@ -3,12 +3,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.backends.process.stop_strings import Tail
+from local_swarm.backends.process.stop_strings import StopStringFilter
 from local_swarm.chat.marks import held_back
 
 
-def write(pieces: list[bytes], stops: list[str]) -> tuple[list[str], Tail]:
-    tail = Tail(stops)
+def write(pieces: list[bytes], stops: list[str]) -> tuple[list[str], StopStringFilter]:
+    tail = StopStringFilter(stops)
     shown = [tail.push(piece) for piece in pieces]
     return [*shown, tail.close()], tail
 
@@ -28,7 +28,7 @@ def test_nothing_of_a_stop_string_is_ever_shown(text: str, stop: str, size: int)
 
 
 def test_a_character_is_shown_only_when_it_is_whole() -> None:
-    tail = Tail()
+    tail = StopStringFilter()
     assert [tail.push(b"\xe2"), tail.push(b"\x82"), tail.push(b"\xac")] == ["", "", "€"]
 
 

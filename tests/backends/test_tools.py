@@ -120,7 +120,7 @@ def test_control_tokens_are_shown_only_where_they_are_kept() -> None:
     from local_swarm.backends.llamacpp import library
 
     library.open_library()
-    model = library.Model(starter.PATH, gpu_layers=0)
+    model = library.LoadedModel(starter.PATH, gpu_layers=0)
     [token] = [one for one in model.tokenize("<|im_end|>") if model.text(one) == "<|im_end|>"]
     assert model.piece(token) == b"" and model.piece(token, frozenset({"<|im_end|>"})) == b"<|im_end|>"
     assert model.piece(token) == b"" and model.fill is None
@@ -133,4 +133,4 @@ def test_the_wire_carries_vectors_and_scores() -> None:
         messages.Scored(1, [("a", None, []), ("b", -0.5, [("c", -1.0)])]),
     ):
         assert messages.decode_report(messages.encode(report)).job == 1  # type: ignore[union-attr]
-    assert messages.decode_command(messages.encode(messages.Pool(7, "text"))) == messages.Pool(7, "text")
+    assert messages.decode_command(messages.encode(messages.EmbedText(7, "text"))) == messages.EmbedText(7, "text")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_swarm.backends.process import messages
-from local_swarm.backends.vllm.engine import Engine
+from local_swarm.backends.vllm.engine import VllmEngine
 
 
 @dataclass
@@ -68,8 +68,8 @@ class Words:
         return str(token)
 
 
-def engine() -> Engine:
-    return Engine(Lower(), Words(), 50, 10, lambda order, seat, limit: (order.seeds[seat], limit))  # type: ignore[arg-type]
+def engine() -> VllmEngine:
+    return VllmEngine(Lower(), Words(), 50, 10, lambda order, seat, limit: (order.seeds[seat], limit))  # type: ignore[arg-type]
 
 
 def order(text: str = "abc", **wish: Any) -> messages.Generate:

@@ -16,7 +16,7 @@ from local_swarm.voting.extract import extract
 from local_swarm_benchmarks import nodes
 from local_swarm_benchmarks.curves import drawn, gains, reliability, ticks
 from local_swarm_benchmarks.samples import default_folder, problems
-from local_swarm_benchmarks.vote import Prepared, Wish, auroc, measure
+from local_swarm_benchmarks.vote import Prepared, VoteBenchOptions, auroc, measure
 
 PROMPT = 'def f{n}(xs):\n    """Add up.\n{shown}    """\n'
 RIGHT, WRONG = "    return sum(xs)\n", "    return xs[0] + {}\n"
@@ -60,7 +60,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_it_says_everything_it_promises(folder: Path) -> None:
     rows = measure(
-        Wish(("codegen16b", "codegen16b-no-examples", "openai4"), (3,), 4, folder, "none"), lambda _line: None
+        VoteBenchOptions(("codegen16b", "codegen16b-no-examples", "openai4"), (3,), 4, folder, "none"),
+        lambda _line: None,
     )
     found = {(row["set"], row["strategy"]): row for row in rows}
     assert all(set(row) >= KEYS for row in rows)
@@ -111,7 +112,7 @@ def test_real_samples_are_read_where_they_are() -> None:
 
 
 def test_machines_vote_together_and_alone_on_the_same_answers(folder: Path) -> None:
-    rows = nodes.measure(Wish(("codegen16b",), (3,), 2, folder, "none"), lambda _: None)
+    rows = nodes.measure(VoteBenchOptions(("codegen16b",), (3,), 2, folder, "none"), lambda _: None)
     assert [row["strategy"] for row in rows] == list(nodes.TEAMS)
     for row in rows:
         assert row["n"] == 9 and row.keys() >= KEYS

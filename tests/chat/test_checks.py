@@ -10,7 +10,7 @@ import pytest
 
 from local_swarm.chat.checks import checked
 from local_swarm.chat.schemas import fault, violation
-from local_swarm.confined.process import Confined, ConfinedPool, Limits
+from local_swarm.confined.process import CallLimits, Confined, ConfinedPool
 from local_swarm.errors import SchemaUnfit
 from local_swarm.types import Candidate, Message, Prompt, ToolCall, Usage
 from tests.chat.samples import TOOLS
@@ -22,7 +22,7 @@ ASKED = Prompt((Message("user", "go"),), TOOLS)
 
 @pytest.fixture(scope="module")
 async def confined() -> AsyncIterator[Confined]:
-    pool = ConfinedPool(2, Limits(cpu_s=0.5))
+    pool = ConfinedPool(2, CallLimits(cpu_s=0.5))
     yield pool
     await pool.close()
 

@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from local_swarm.chat.template import CHATML, ChatTemplate
-from local_swarm.confined.process import ConfinedPool, Limits, Unconfined
+from local_swarm.confined.process import CallLimits, ConfinedPool, Unconfined
 from local_swarm.errors import BadModelFile, BadRequest
 from local_swarm.types import Message, Prompt, ToolCall
 
@@ -100,7 +100,7 @@ def test_a_hostile_template_gets_nowhere(source: str) -> None:
 )
 def test_a_template_without_an_end_costs_its_own_conversation_only(source: str) -> None:
     async def both() -> str:
-        pool = ConfinedPool(1, Limits(cpu_s=0.3, memory_bytes=64 << 20))
+        pool = ConfinedPool(1, CallLimits(cpu_s=0.3, memory_bytes=64 << 20))
         try:
             with pytest.raises(BadRequest, match="template"):
                 await ChatTemplate(source).render(Prompt((Message("user", "x"),)), pool)

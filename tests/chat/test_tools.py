@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.chat.notations import Written
+from local_swarm.chat.notations import WrittenCall
 from local_swarm.chat.tools import Toolbox, canonical, settled
 from local_swarm.types import ToolCall
 from tests.chat.samples import TOOLS
@@ -18,15 +18,15 @@ BOX = Toolbox(TOOLS)
 @pytest.mark.parametrize(
     ("call", "flaw"),
     [
-        (Written("read", {"filePath": "a"}), None),
-        (Written("READ", {"filePath": "a"}), None),
-        (Written("functions.read", {"filePath": "a"}), None),
-        (Written("reed", {}), "no tool 'reed'"),
-        (Written("read", "{cut"), "no JSON object"),
-        (Written("read", [1]), "no JSON object"),
+        (WrittenCall("read", {"filePath": "a"}), None),
+        (WrittenCall("READ", {"filePath": "a"}), None),
+        (WrittenCall("functions.read", {"filePath": "a"}), None),
+        (WrittenCall("reed", {}), "no tool 'reed'"),
+        (WrittenCall("read", "{cut"), "no JSON object"),
+        (WrittenCall("read", [1]), "no JSON object"),
     ],
 )
-def test_a_call_must_be_of_a_tool_and_an_object(call: Written, flaw: str | None) -> None:
+def test_a_call_must_be_of_a_tool_and_an_object(call: WrittenCall, flaw: str | None) -> None:
     calls, found = settled([call], [], BOX)
     assert len(calls) == 1 and (flaw is None) == (found is None)
     assert flaw is None or flaw in (found or "")
@@ -45,7 +45,7 @@ def test_a_broken_call_of_a_known_tool_is_handed_on_as_it_is() -> None:
     )
 )
 def test_any_arguments_can_be_judged(arguments: Any) -> None:
-    calls, _ = settled([Written("read", arguments)], [], BOX)
+    calls, _ = settled([WrittenCall("read", arguments)], [], BOX)
     assert isinstance(calls[0].arguments, str)
 
 

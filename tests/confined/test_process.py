@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from local_swarm.confined.process import ConfinedPool, Limits, Unconfined
+from local_swarm.confined.process import CallLimits, ConfinedPool, Unconfined
 from local_swarm.errors import Busy, Overrun
 
 pytestmark = [
@@ -32,7 +32,7 @@ def asking(source: str) -> tuple[str, Any, Any, Any, Any, bool]:
 
 @pytest.fixture
 async def pool() -> AsyncIterator[ConfinedPool]:
-    made = ConfinedPool(2, Limits(cpu_s=0.4, memory_bytes=128 << 20))
+    made = ConfinedPool(2, CallLimits(cpu_s=0.4, memory_bytes=128 << 20))
     yield made
     await made.close()
 
@@ -92,7 +92,7 @@ async def test_what_cannot_be_interrupted_ends_with_its_process(pool: ConfinedPo
 
 
 async def test_what_others_do_to_a_child_is_not_held_against_the_call() -> None:
-    pool = ConfinedPool(1, Limits(cpu_s=0.1, wall_s=2.0))
+    pool = ConfinedPool(1, CallLimits(cpu_s=0.1, wall_s=2.0))
     try:
         assert await hello(pool) == "hello"
         [child] = children()
@@ -157,7 +157,7 @@ async def test_whoever_kills_a_child_loses_no_call_by_it(pool: ConfinedPool) -> 
 
 
 async def test_too_many_waiting_calls_are_told_to_come_back() -> None:
-    pool = ConfinedPool(1, Limits(cpu_s=0.4))
+    pool = ConfinedPool(1, CallLimits(cpu_s=0.4))
     tasks = [asyncio.create_task(pool.call(RENDER, *asking(f"{ENDLESS}{number}"))) for number in range(300)]
     try:
         await asyncio.sleep(0)

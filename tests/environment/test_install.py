@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from local_swarm.environment.engine import computes, install_engine, wheel_shelf
-from local_swarm.environment.install import Environment, Installer, Wish, satisfies
-from local_swarm.environment.install_plan import CPU, HIP, SERVER, EngineBuild, Recipe
+from local_swarm.environment.install import Environment, Installer, SetupOptions, satisfies
+from local_swarm.environment.install_plan import CPU, HIP, SERVER, EngineBuild, InstallPlan
 from local_swarm.errors import SetupFailed
 
 ROOT = Path(__file__).parent.parent.parent
@@ -25,7 +25,7 @@ def checkout(tmp_path: Path) -> Environment:
 
 
 def installer(environment: Environment, needs: int = 1) -> Installer:
-    return Installer(environment, Recipe(("llamacpp",), (CPU,), None, False, needs), PINS)
+    return Installer(environment, InstallPlan(("llamacpp",), (CPU,), None, False, needs), PINS)
 
 
 def stamp(environment: Environment, *extras: str) -> None:
@@ -37,29 +37,29 @@ def stamp(environment: Environment, *extras: str) -> None:
 
 
 def test_nothing_is_satisfied_before_the_first_time(checkout: Environment) -> None:
-    assert not satisfies(checkout, Wish())
+    assert not satisfies(checkout, SetupOptions())
 
 
 def test_a_plain_start_is_content_with_what_is_there(checkout: Environment) -> None:
     stamp(checkout, "llamacpp")
-    assert satisfies(checkout, Wish()) and satisfies(checkout, Wish(minimal=True, keep=False))
-    assert not satisfies(checkout, Wish(keep=False)) and not satisfies(checkout, Wish(dev=True))
+    assert satisfies(checkout, SetupOptions()) and satisfies(checkout, SetupOptions(minimal=True, keep=False))
+    assert not satisfies(checkout, SetupOptions(keep=False)) and not satisfies(checkout, SetupOptions(dev=True))
 
 
 def test_new_requirements_are_noticed(checkout: Environment) -> None:
     stamp(checkout, "llamacpp", "embeddings", "dev")
-    assert satisfies(checkout, Wish(dev=True, keep=False))
+    assert satisfies(checkout, SetupOptions(dev=True, keep=False))
     (checkout.root / "pyproject.toml").write_text('[project]\nname = "x"\n[tool.x]\ny = 1\n', encoding="utf-8")
-    assert satisfies(checkout, Wish())
+    assert satisfies(checkout, SetupOptions())
     (checkout.root / "pyproject.toml").write_text('[project]\nname = "x"\ndependencies = ["a"]\n', encoding="utf-8")
-    assert not satisfies(checkout, Wish())
+    assert not satisfies(checkout, SetupOptions())
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{broken", '{"extras": "llamacpp"}'])
 def test_a_damaged_stamp_is_none(checkout: Environment, text: str) -> None:
     stamp(checkout, "llamacpp")
     checkout.stamp.write_text(text, encoding="utf-8")
-    assert not satisfies(checkout, Wish())
+    assert not satisfies(checkout, SetupOptions())
 
 
 def test_a_full_disk_is_noticed_before_anything_is_made(checkout: Environment) -> None:

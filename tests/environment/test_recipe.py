@@ -12,7 +12,7 @@ from local_swarm.environment.install_plan import (
     FROM_SYSTEM,
     HUB_NEEDS,
     TORCH_CPU,
-    Recipe,
+    InstallPlan,
     compiler_hint,
     cuda,
     engine_builds,
@@ -42,7 +42,7 @@ def kinds(os: System, *cards: Accelerator, tools: bool = True) -> list[str]:
     return [build.kind for build in engine_builds(os, cards, all_tools if tools else no_tools)]
 
 
-def of(os: System, *cards: Accelerator, minimal: bool = False, dev: bool = False) -> Recipe:
+def of(os: System, *cards: Accelerator, minimal: bool = False, dev: bool = False) -> InstallPlan:
     return recipe(os, cards, PINS, minimal, dev, no_tools)
 
 

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from local_swarm.environment.pip_errors import explain
-from local_swarm.environment.progress import Progress, describe
+from local_swarm.environment.progress import SetupProgress, describe
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_other_lines_say_what_is_done_or_nothing(line: str, text: str) -> None:
 
 def test_without_a_terminal_lines_are_few_and_whole() -> None:
     out = io.StringIO()
-    progress = Progress(out)
+    progress = SetupProgress(out)
     progress.step("[1/3] Begin")
     for done in range(1, 80):
         progress.feed(f"[{done}/80] Building")

@@ -15,7 +15,7 @@ from typing import Any
 from local_swarm import config, roster
 from local_swarm.api import middleware
 from local_swarm.backends.openai_compatible import messages as server_messages
-from local_swarm.backends.process.stop_strings import Tail
+from local_swarm.backends.process.stop_strings import StopStringFilter
 from local_swarm.chat import families, generic, notations
 from local_swarm.chat.families import Family
 from local_swarm.chat.marks import Finder, first_mark
@@ -37,7 +37,7 @@ from local_swarm.voting import file as vote_file
 from local_swarm.voting.ballots import in_order
 from local_swarm.voting.behaviour import examples, inputs, javascript, values
 from local_swarm.voting.behaviour.evidence import trial
-from local_swarm.voting.extract import Answer, extract, extract_text
+from local_swarm.voting.extract import ExtractedAnswer, extract, extract_text
 from local_swarm.voting.question import Question, function, question
 from local_swarm.voting.similarity.calls import call_likeness
 from local_swarm.voting.similarity.structure import structural, tokens
@@ -91,12 +91,12 @@ def in_pieces(family: Family, size: int, thinking: bool = False) -> Callable[[st
 
 def stopped(text: str) -> object:
     """Stops that nearly come true, all the time."""
-    tail = Tail([text[: len(text) // 2] + "!", "ab", text[:9] + "?"])
+    tail = StopStringFilter([text[: len(text) // 2] + "!", "ab", text[:9] + "?"])
     return [tail.push(letter.encode("utf-8", "replace")) for letter in text]
 
 
 def byte_by_byte(text: str) -> object:
-    lines = protocol.Lines()
+    lines = protocol.LineDecoder()
     data = text.encode("utf-8", "replace")
     return sum(len(lines.feed(data[at : at + 1])) for at in range(len(data)))
 
@@ -180,15 +180,17 @@ READERS: dict[str, Reader] = {
     "JavaScript: functions": Reader(javascript.functions),
     "JavaScript: a signature": Reader(lambda text: javascript.javascript_signature(text, "f")),
     "JavaScript: a call": Reader(lambda text: javascript.javascript_call(text, "f")),
-    "structure: words": Reader(lambda text: tokens(Answer("text", text[: scanner.MOST_TEXT]))),
+    "structure: words": Reader(lambda text: tokens(ExtractedAnswer("text", text[: scanner.MOST_TEXT]))),
     "structure: code": Reader(lambda text: tokens(extract_text(f"```python\n{text}\n```"))),
-    "structure: two": Reader(lambda text: structural([Answer("text", text), Answer("text", text + "x")]), quick=2_500),
+    "structure: two": Reader(
+        lambda text: structural([ExtractedAnswer("text", text), ExtractedAnswer("text", text + "x")]), quick=2_500
+    ),
     "trial": Reader(tried, quick=2_500),
     "vote: exact": Reader(voted("exact"), quick=2_500),
     "vote: quality": Reader(voted("quality"), quick=2_500),
     "vote: structure": Reader(voted("structure"), quick=2_500),
     "vote: calls": Reader(lambda text: call_likeness([called(text), called(text + " x")]), quick=2_500),
-    "vote: order": Reader(lambda text: in_order([said(text), said(text)], [Answer("text", text)] * 2)),
+    "vote: order": Reader(lambda text: in_order([said(text), said(text)], [ExtractedAnswer("text", text)] * 2)),
     "vote: a line of a file": Reader(lambda text: vote_file.case(text, "here"), (WrongUse,)),
     # replies as they come
     **{

@@ -22,8 +22,8 @@ from local_swarm.errors import UnknownModel
 from local_swarm.hardware.profile import Hardware, Memory, Processor
 from local_swarm.models import starter
 from local_swarm.models.advice import Advisor
-from local_swarm.models.budget import Rules
-from local_swarm.models.planner import Wishes
+from local_swarm.models.budget import MemoryRules
+from local_swarm.models.planner import RunOptions
 from local_swarm.models.registry import load as load_catalogue
 from local_swarm.models.storage import Storage
 from tests.models.hub_server import HubServer, serving
@@ -36,7 +36,7 @@ def advisor(folder: Path, memory_gib: float = 16) -> Advisor:
     size = int(memory_gib * GIB)
     hardware = Hardware("linux", "x86_64", Processor("a processor", 4, 8), Memory(size, size))
     catalogue = load_catalogue(ROOT / "config", folder)
-    return Advisor(hardware, catalogue, Storage(folder / "models"), ("auto",), Wishes(), Rules())
+    return Advisor(hardware, catalogue, Storage(folder / "models"), ("auto",), RunOptions(), MemoryRules())
 
 
 def answering(folder: Path, *answers: str, memory_gib: float = 16) -> tuple[Picked, str]:

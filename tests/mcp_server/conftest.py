@@ -13,17 +13,17 @@ from local_swarm.api.server import create_app, listen, serving
 from local_swarm.api.status import Status, WorkerStatus
 from local_swarm.config import load
 from local_swarm.hardware.profile import Hardware, Memory, Processor
-from local_swarm.mcp_server.http import IDLE_S, MOST_SESSIONS, Place, mounted
+from local_swarm.mcp_server.http import IDLE_S, MOST_SESSIONS, McpMount, mounted
 from local_swarm.mcp_server.local_caller import at
 from local_swarm.mcp_server.server import server
-from local_swarm.mcp_server.tool_handlers import Desk
+from local_swarm.mcp_server.tool_handlers import ToolHandlers
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.paths import home
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
-from local_swarm.testing.fake_backend import Fake, parrot
+from local_swarm.testing.fake_backend import FakeBackend, parrot
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.similarity.embedding import Embedder
 
@@ -34,7 +34,7 @@ TOKEN = "token-of-this-user"
 class House:
     url: str
     port: int
-    engine: Fake
+    engine: FakeBackend
 
 
 Open = Callable[..., AbstractAsyncContextManager[House]]
@@ -50,7 +50,7 @@ async def open_house(
     idle_s: float = IDLE_S,
     most: int = MOST_SESSIONS,
 ) -> AsyncIterator[House]:
-    engine = Fake(script, pace_s)
+    engine = FakeBackend(script, pace_s)
     await engine.start()
     embedder = Embedder("/none", offline=True)
     swarm = Swarm("here", [Worker(f"w{n}", n, engine) for n in range(1, 6)], embedder)
@@ -66,10 +66,10 @@ async def open_house(
         return advisor(load(environment={}), machine)
 
     app = create_app(swarm, status, Vectors(embedder, engine))
-    desk = Desk(app.state.journal, status, Vectors(embedder, engine), Jury(Sandbox(()), embedder), counsel)
+    desk = ToolHandlers(app.state.journal, status, Vectors(embedder, engine), Jury(Sandbox(()), embedder), counsel)
     made = listen("127.0.0.1", port)
     (home() / CONTROL_FILE).write_text(TOKEN, encoding="ascii")
-    async with serving(app, made), mounted(app, Place(server(at(desk, pause_s)), public, TOKEN, idle_s, most)):
+    async with serving(app, made), mounted(app, McpMount(server(at(desk, pause_s)), public, TOKEN, idle_s, most)):
         taken = made.getsockname()[1]
         yield House(f"http://127.0.0.1:{taken}/mcp", taken, engine)
     await engine.close()

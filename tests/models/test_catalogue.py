@@ -11,7 +11,7 @@ import yaml
 
 from local_swarm.errors import UnknownModel, WrongUse
 from local_swarm.models.gguf import Header
-from local_swarm.models.memory_shape import Shape
+from local_swarm.models.memory_shape import MemoryShape
 from local_swarm.models.registry import load
 
 ROOT = Path(__file__).parent.parent.parent
@@ -96,7 +96,7 @@ def test_a_name_that_is_none_gets_the_nearest(wish: str, words: str) -> None:
 def test_what_the_user_added_comes_first_and_replaces_its_namesake(tmp_path: Path) -> None:
     mine = load(ROOT / "config", edited(tmp_path))
     assert mine.entries[0].id == "mine-7b" and len(mine.entries) == len(CATALOGUE.entries) + 1
-    assert mine.entries[0].shape == Shape(4096, 2 * 2 * (8 + 8), 0, 32)
+    assert mine.entries[0].shape == MemoryShape(4096, 2 * 2 * (8 + 8), 0, 32)
     replaced = load(ROOT / "config", edited(tmp_path, id="qwen3.5-9b", family="qwen3.5", size="9b"))
     assert len(replaced.entries) == len(CATALOGUE.entries) and replaced.find("qwen3.5:9b")[1].file == "mine.gguf"
 

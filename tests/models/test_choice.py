@@ -8,8 +8,8 @@ import pytest
 
 from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware.profile import hardware_from
-from local_swarm.models.budget import Rules
-from local_swarm.models.planner import Wishes
+from local_swarm.models.budget import MemoryRules
+from local_swarm.models.planner import RunOptions
 from local_swarm.models.registry import Variant, load
 from local_swarm.models.selector import Choice, choose
 from tests.models.machines import MACHINES, RESEARCH, Machine, apple, machine, nvidia, phone
@@ -23,9 +23,9 @@ def where(variant: Variant) -> Path:
 
 
 def chosen(
-    one: Machine, preferred: tuple[str, ...] = ("auto",), rules: Rules | None = None, **wishes: int
+    one: Machine, preferred: tuple[str, ...] = ("auto",), rules: MemoryRules | None = None, **wishes: int
 ) -> Choice:  # fmt: skip
-    return choose(one.hardware, CATALOGUE, Wishes(**wishes), rules or Rules(), preferred, where)
+    return choose(one.hardware, CATALOGUE, RunOptions(**wishes), rules or MemoryRules(), preferred, where)
 
 
 def described(choice: Choice) -> str:
@@ -99,7 +99,7 @@ def test_wishes_bind_the_choice() -> None:
     long = chosen(desktop, context=131_072)
     assert long.plan.context == 131_072 and long.plan.memory.fits
     assert chosen(desktop, instances=3).plan.workers == 3
-    assert chosen(desktop, rules=Rules(max_instances=4)).plan.workers == 4
+    assert chosen(desktop, rules=MemoryRules(max_instances=4)).plan.workers == 4
 
 
 def test_a_machine_too_small_for_all_is_told_what_to_do() -> None:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local_swarm.errors import DownloadFailed
-from local_swarm.models.downloader import Downloader, Progress
+from local_swarm.models.downloader import Downloader, DownloadProgress
 from local_swarm.models.hub import Hub
 from local_swarm.models.registry import Variant
 from tests.models.hub_server import COMMIT, HubServer, serving
@@ -56,7 +56,7 @@ def left_over(folder: Path) -> list[str]:
 
 
 def test_a_file_is_fetched_verified_and_not_fetched_again(tmp_path: Path, hub: HubServer) -> None:
-    told: list[Progress] = []
+    told: list[DownloadProgress] = []
     done = downloader(tmp_path, hub).fetch(wanted(), told.append)
     assert (done.path, done.bytes, done.sha256) == (tmp_path / "model-q4_k_m.gguf", len(DATA), DIGEST)
     assert done.path.read_bytes() == DATA and left_over(tmp_path) == ["model-q4_k_m.gguf"]

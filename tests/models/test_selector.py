@@ -7,9 +7,9 @@ import pytest
 from local_swarm.errors import DoesNotFit, UnknownModel, WrongUse
 from local_swarm.hardware.profile import Accelerator, Hardware, Memory, MemoryKind, Processor, System, Vendor
 from local_swarm.models import starter
-from local_swarm.models.budget import Rules, places
+from local_swarm.models.budget import MemoryRules, memory_pools
 from local_swarm.models.gguf import Header, read_header
-from local_swarm.models.planner import Plan, Wishes, plan
+from local_swarm.models.planner import Plan, RunOptions, plan
 from local_swarm.models.registry import Catalogue
 from local_swarm.models.resolve import find, is_path, model_of
 from local_swarm.models.storage import Storage
@@ -37,7 +37,7 @@ def model(weights_gib: float = 4.5, trained: int = 131_072) -> Header:
 
 
 def planned(hardware: Hardware, header: Header | None = None, **wishes: int) -> Plan:
-    return plan(hardware, model_of(header or model()), Wishes(**wishes), Rules())
+    return plan(hardware, model_of(header or model()), RunOptions(**wishes), MemoryRules())
 
 
 def test_a_processor_gets_five_workers_a_card_eight_a_phone_two() -> None:
@@ -95,23 +95,23 @@ def test_what_is_too_large_for_the_card_runs_on_the_processor_and_says_so() -> N
 
 
 def test_a_tiny_card_is_left_alone_and_graphics_can_be_forbidden() -> None:
-    assert [place.gpu for place in places(machine(16, "linux", card(2)), Rules())] == [False]
-    assert [place.gpu for place in places(machine(16, "linux", card(24)), Rules(gpu=False))] == [False]
+    assert [place.gpu for place in memory_pools(machine(16, "linux", card(2)), MemoryRules())] == [False]
+    assert [place.gpu for place in memory_pools(machine(16, "linux", card(24)), MemoryRules(gpu=False))] == [False]
 
 
 def test_what_the_chip_may_hold_at_once_bounds_unified_memory() -> None:
     chip = Accelerator("apple", "Apple M2", 16 * GIB, None, "unified", limit_bytes=6 * GIB)
-    [place] = places(machine(16, "darwin", chip), Rules())
+    [place] = memory_pools(machine(16, "darwin", chip), MemoryRules())
     assert place.gpu and place.budget_bytes == 6 * GIB
 
 
 def test_a_card_that_tells_no_size_is_taken_for_a_small_one() -> None:
     silent = Accelerator("intel", "a card", None, None, "dedicated")
-    assert places(machine(32, "linux", silent), Rules())[0].budget_bytes == int(6 * GIB * 0.9)
+    assert memory_pools(machine(32, "linux", silent), MemoryRules())[0].budget_bytes == int(6 * GIB * 0.9)
 
 
 def test_a_card_that_may_not_be_used_is_told_of() -> None:
-    what = plan(machine(64, "linux", card(24)), model_of(model()), Wishes(), Rules(gpu=False))
+    what = plan(machine(64, "linux", card(24)), model_of(model()), RunOptions(), MemoryRules(gpu=False))
     assert not what.gpu and "the graphics card is not used" in " ".join(what.why)
 
 

@@ -12,15 +12,15 @@ from typing import Any, TypeAlias
 import pytest
 
 from local_swarm.api.waiting import last
-from local_swarm.network.protocol import Line, Report, written
+from local_swarm.network.protocol import Report, VoteMessage, written
 from local_swarm.network.trust import tls
 from local_swarm.network.trust.identity import Identity, identity
-from local_swarm.network.trust.store import Member
-from local_swarm.testing.scripted_node import Pace, PacedNode, node
+from local_swarm.network.trust.store import PairedMember
+from local_swarm.testing.scripted_node import ScriptedNode, ScriptedPace, node
 from local_swarm.types import Candidate, Election, Message, Prompt, Usage
 
 BOUND_S = 5.0
-QUICK = Pace(3, 0.02)
+QUICK = ScriptedPace(3, 0.02)
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -30,7 +30,7 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def ask(one: PacedNode, question: str = "A question.", **wishes: Any) -> Election:
+async def ask(one: ScriptedNode, question: str = "A question.", **wishes: Any) -> Election:
     async with asyncio.timeout(3 * BOUND_S):
         return await last(one.presence.federation.answer(Prompt((Message("user", question),), **wishes)))
 
@@ -40,9 +40,11 @@ def states(election: Election) -> dict[str, tuple[int, str]]:
 
 
 @asynccontextmanager
-async def nodes(folder: Path, *names: str, paces: dict[str, Pace] | None = None) -> AsyncIterator[list[PacedNode]]:
+async def nodes(
+    folder: Path, *names: str, paces: dict[str, ScriptedPace] | None = None
+) -> AsyncIterator[list[ScriptedNode]]:
     """Members of one swarm that have met."""
-    token, made, places = secrets.token_hex(16), list[PacedNode](), list[str]()
+    token, made, places = secrets.token_hex(16), list[ScriptedNode](), list[str]()
     async with AsyncExitStack() as stack:
         for name in names:
             settings = {
@@ -95,8 +97,8 @@ class Rogue:
 
 @asynccontextmanager
 async def with_rogue(
-    folder: Path, misdeed: Misdeed, report: Report | None = None, pace: Pace = QUICK
-) -> AsyncIterator[tuple[PacedNode, Rogue]]:
+    folder: Path, misdeed: Misdeed, report: Report | None = None, pace: ScriptedPace = QUICK
+) -> AsyncIterator[tuple[ScriptedNode, Rogue]]:
     """An honest node, and a rogue that is a member of its swarm."""
     mine = identity(folder / "rogue")
     rogue = Rogue(mine, report or Report("rogue", model="other", workers=3), misdeed)
@@ -109,7 +111,7 @@ async def with_rogue(
         certificate = honest.presence.mine.certificate
         server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls.for_door(mine, [certificate]))
         port = server.sockets[0].getsockname()[1]
-        honest.presence.trust.admit(Member("rogue", mine.certificate, (f"127.0.0.1:{port}",)))
+        honest.presence.trust.admit(PairedMember("rogue", mine.certificate, (f"127.0.0.1:{port}",)))
         await until(lambda: any(peer.report for peer in honest.presence.directory.peers.values()))
         try:
             yield honest, rogue
@@ -128,7 +130,7 @@ STREAM = OK + b"transfer-encoding: chunked\r\n\r\n"
 
 
 def ballot(text: str, voter: str = "w1", **more: Any) -> bytes:
-    return written(Line("ballot", candidate=Candidate(text, voter, "stop", Usage(1, 1), 0.1, **more))) + b"\n"
+    return written(VoteMessage("ballot", candidate=Candidate(text, voter, "stop", Usage(1, 1), 0.1, **more))) + b"\n"
 
 
 @pytest.fixture

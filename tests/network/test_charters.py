@@ -17,14 +17,14 @@ from local_swarm.network.trust.store import (
     STEP,
     WORN,
     Charter,
-    Kept,
-    Member,
-    Trust,
+    PairedMember,
+    TrustFile,
+    TrustStore,
     ahead,
     merged,
     open_trust,
 )
-from local_swarm.testing.scripted_node import PacedNode, node
+from local_swarm.testing.scripted_node import ScriptedNode, node
 from tests.network.conftest import QUICK, ask, until
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +34,7 @@ JUNK = tuple(f"{number:064x}" for number in range(MOST_REVOKED))
 
 
 @asynccontextmanager
-async def members(folder: Path, *names: str) -> AsyncIterator[list[PacedNode]]:
+async def members(folder: Path, *names: str) -> AsyncIterator[list[ScriptedNode]]:
     """Nodes that invited each other: their key is nobody's token."""
     first, *others = names
     async with node(first, folder / first, QUICK, discovery="static", federation_port=0) as one:
@@ -51,12 +51,12 @@ async def members(folder: Path, *names: str) -> AsyncIterator[list[PacedNode]]:
             yield [one, *rest]
 
 
-def introduce(one: PacedNode, other: PacedNode) -> None:
+def introduce(one: ScriptedNode, other: ScriptedNode) -> None:
     for mine, theirs in ((one.presence, other.presence), (other.presence, one.presence)):
-        mine.trust.admit(Member(theirs.name, theirs.mine.certificate, (f"127.0.0.1:{theirs.port}",)))
+        mine.trust.admit(PairedMember(theirs.name, theirs.mine.certificate, (f"127.0.0.1:{theirs.port}",)))
 
 
-async def tell(who: PacedNode, whom: PacedNode, charter: Charter) -> bool:
+async def tell(who: ScriptedNode, whom: ScriptedNode, charter: Charter) -> bool:
     """Whether the door of `whom` took what `who` said."""
     try:
         await who.presence.client.tell(who.presence.directory.peers[whom.presence.mine.id], "/charter", charter)
@@ -65,7 +65,7 @@ async def tell(who: PacedNode, whom: PacedNode, charter: Charter) -> bool:
     return True
 
 
-def knows(one: PacedNode, other: PacedNode) -> bool:
+def knows(one: ScriptedNode, other: ScriptedNode) -> bool:
     return other.presence.mine.fingerprint in one.presence.trust.members
 
 
@@ -125,14 +125,14 @@ async def test_who_was_off_for_many_changes_catches_up(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------- the end of counting
 
 
-def stranger(folder: Path, name: str) -> Member:
-    return Member(name, identity(folder / name).certificate, ("10.0.0.1:8766",))
+def stranger(folder: Path, name: str) -> PairedMember:
+    return PairedMember(name, identity(folder / name).certificate, ("10.0.0.1:8766",))
 
 
 @pytest.mark.parametrize("epoch", [1, WORN - 1, WORN, LAST])
 def test_forgetting_and_inviting_work_at_every_epoch(tmp_path: Path, epoch: int) -> None:
     friend = stranger(tmp_path, "friend")
-    trust = Trust(tmp_path / "trust.json", Charter("a" * 64, epoch, JUNK))
+    trust = TrustStore(tmp_path / "trust.json", Charter("a" * 64, epoch, JUNK))
     trust.admit(friend)
     trust.forget(friend)
     assert not trust.members and not trust.admit(friend) and trust.charter.key != "a" * 64
@@ -148,7 +148,7 @@ def test_after_the_last_epoch_comes_the_first_for_everybody() -> None:
 
 def test_a_file_with_an_absurd_epoch_recovers(tmp_path: Path) -> None:
     friend = stranger(tmp_path, "friend")
-    kept = Kept(Charter("a" * 64, LAST, JUNK[:3]), (friend,))
+    kept = TrustFile(Charter("a" * 64, LAST, JUNK[:3]), (friend,))
     (tmp_path / "trust.json").write_bytes(written(kept))
     trust = open_trust(tmp_path)
     assert trust.charter == dataclasses.replace(kept.charter, epoch=1) and list(trust.members) == [friend.fingerprint]

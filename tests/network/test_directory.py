@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from local_swarm.network.discovery.announcement import Announcement
-from local_swarm.network.discovery.directory import GONE_AFTER_S, MOST_PLACES, MOST_STRANGERS, POLL_S, Directory, Known
+from local_swarm.network.discovery.directory import GONE_AFTER_S, MOST_PLACES, MOST_STRANGERS, POLL_S, Directory, Peer
 from local_swarm.network.protocol import Hint, Report
 from local_swarm.network.trust.identity import identity
-from local_swarm.network.trust.store import Member
+from local_swarm.network.trust.store import PairedMember
 
 TAG = "tag"
 
@@ -22,29 +22,29 @@ def said(identity: str, run: str = "r", **more: str) -> Announcement:
 
 
 @pytest.fixture
-def friend(tmp_path: Path) -> Member:
-    return Member("friend", identity(tmp_path).certificate, ("10.0.0.2:8766",))
+def friend(tmp_path: Path) -> PairedMember:
+    return PairedMember("friend", identity(tmp_path).certificate, ("10.0.0.2:8766",))
 
 
 @pytest.fixture
-def directory(friend: Member) -> Directory:
+def directory(friend: PairedMember) -> Directory:
     made = Directory("m" * 32, "me", run="r")
     made.keep_members([friend])
     return made
 
 
 @pytest.fixture
-def peer(directory: Directory) -> Known:
+def peer(directory: Directory) -> Peer:
     return next(iter(directory.peers.values()))
 
 
-def test_a_peer_is_asked_once_it_has_answered(directory: Directory, peer: Known) -> None:
+def test_a_peer_is_asked_once_it_has_answered(directory: Directory, peer: Peer) -> None:
     assert directory.askable(9) == [] and directory.due(0.0) == [peer]
     directory.answered(peer, "10.0.0.2:8766", Report("friend", workers=2), 0.01, 0.0)
     assert directory.askable(9) == [peer] and directory.due(POLL_S - 0.1) == [] and directory.due(POLL_S) == [peer]
 
 
-def test_silence_is_first_late_then_gone(directory: Directory, peer: Known) -> None:
+def test_silence_is_first_late_then_gone(directory: Directory, peer: Peer) -> None:
     directory.answered(peer, "x:1", Report("friend", workers=2), 0.01, 0.0)
     states: list[str] = []
     for now in (3.0, GONE_AFTER_S):
@@ -57,12 +57,12 @@ def test_silence_is_first_late_then_gone(directory: Directory, peer: Known) -> N
 
 
 @pytest.mark.parametrize("state", ["starting", "busy", "battery", "stopping"])
-def test_who_says_no_is_not_asked(directory: Directory, peer: Known, state: str) -> None:
+def test_who_says_no_is_not_asked(directory: Directory, peer: Peer, state: str) -> None:
     directory.answered(peer, "x:1", Report("friend", workers=2, state=state), 0.01, 0.0)  # type: ignore[arg-type]
     assert peer.state == state and directory.askable(9) == []
 
 
-def test_announcements_are_hints_and_cannot_push_out_what_is_proven(directory: Directory, peer: Known) -> None:
+def test_announcements_are_hints_and_cannot_push_out_what_is_proven(directory: Directory, peer: Peer) -> None:
     directory.answered(peer, "10.0.0.2:8766", Report("friend", workers=2), 0.01, 0.0)
     directory.silent(peer, "gone", 1.0)
     for fake in range(50):
@@ -71,7 +71,7 @@ def test_announcements_are_hints_and_cannot_push_out_what_is_proven(directory: D
     assert peer.state == "gone"
 
 
-def test_a_goodbye_makes_us_look_and_no_more(directory: Directory, peer: Known) -> None:
+def test_a_goodbye_makes_us_look_and_no_more(directory: Directory, peer: Peer) -> None:
     directory.answered(peer, "x:1", Report("friend", workers=2), 0.01, 0.0)
     directory.announced(said(peer.id), ("x:1",), 0.0, service="friend._local-swarm._tcp.local.")
     directory.withdrawn("friend._local-swarm._tcp.local.", 0.5)
@@ -107,14 +107,14 @@ def test_our_own_announcement_is_known_and_a_doubles_too(directory: Directory) -
 
 
 def test_namesakes_get_a_piece_of_their_id(tmp_path: Path) -> None:
-    members = [Member("pi", identity(tmp_path / str(n)).certificate) for n in range(2)]
+    members = [PairedMember("pi", identity(tmp_path / str(n)).certificate) for n in range(2)]
     made = Directory("m" * 32, "pi")
     made.keep_members(members)
     names = {peer.name for peer in made.peers.values()}
     assert len(names) == 2 and all(name.startswith("pi-") for name in names)
 
 
-def test_hints_of_peers_are_places_to_knock_at(directory: Directory, peer: Known) -> None:
+def test_hints_of_peers_are_places_to_knock_at(directory: Directory, peer: Peer) -> None:
     hints = [(peer.id, "10.0.0.7:1"), ("9" * 32, "10.0.0.8:1"), (directory.mine, "10.0.0.9:1"), ("8" * 32, "8.8.8.8:1")]
     directory.hinted(Hint(*one) for one in hints)
     assert peer.places == ["10.0.0.2:8766", "10.0.0.7:1"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from local_swarm.config import NetworkConfig, load
-from local_swarm.network.discovery.directory import Known, PeerState, Stranger
-from local_swarm.network.discovery.doctor import Facts, Finding, diagnosis
+from local_swarm.network.discovery.directory import Peer, PeerState, UnpairedNode
+from local_swarm.network.discovery.doctor import Finding, NetworkFacts, diagnosis
 from local_swarm.network.discovery.lan import Interface
 from local_swarm.network.protocol import Report
 
@@ -31,15 +31,15 @@ def found(check: str, **more: Any) -> Finding:
         "clock": 1000.0,
         **more,
     }
-    return next(one for one in diagnosis(Facts(**facts)) if one.check == check)
+    return next(one for one in diagnosis(NetworkFacts(**facts)) if one.check == check)
 
 
-def peer(state: PeerState, place: str = "192.168.1.9:8766", **report: Any) -> tuple[Known, ...]:
-    return (Known("1" * 32, "pi", "", [place], state, Report("pi", **report)),)
+def peer(state: PeerState, place: str = "192.168.1.9:8766", **report: Any) -> tuple[Peer, ...]:
+    return (Peer("1" * 32, "pi", "", [place], state, Report("pi", **report)),)
 
 
 def test_where_all_is_well_nothing_is_to_be_mended() -> None:
-    findings = diagnosis(Facts(network(), "auto", 8766, 8766, (ETH,), (ETH,), "6.1", peers=peer("ok")))
+    findings = diagnosis(NetworkFacts(network(), "auto", 8766, 8766, (ETH,), (ETH,), "6.1", peers=peer("ok")))
     assert all(finding.ok and not finding.mend for finding in findings)
 
 
@@ -57,9 +57,9 @@ def test_where_all_is_well_nothing_is_to_be_mended() -> None:
         ("peer pi", {"peers": peer("late")}, "does not answer", "Look at"),
         ("peer pi", {"peers": peer("refused")}, "certificate", "local-swarm invite"),
         ("peer pi", {"peers": peer("version", version=7)}, "version 7", "Update"),
-        ("machine x", {"strangers": (Stranger("2", "x", ("192.168.1.7:1",), version=9),)}, "version 9", "Update"),
-        ("machine 10.9.9.9:1", {"strangers": (Stranger("s", "10.9.9.9:1", ("10.9.9.9:1",), static=True),)}, "subnet", "ping"),
-        ("machine x", {"strangers": (Stranger("2", "x", ("192.168.1.7:1",), "tag"),), "tag": "tag"}, "claims", "ufw"),
+        ("machine x", {"strangers": (UnpairedNode("2", "x", ("192.168.1.7:1",), version=9),)}, "version 9", "Update"),
+        ("machine 10.9.9.9:1", {"strangers": (UnpairedNode("s", "10.9.9.9:1", ("10.9.9.9:1",), static=True),)}, "subnet", "ping"),
+        ("machine x", {"strangers": (UnpairedNode("2", "x", ("192.168.1.7:1",), "tag"),), "tag": "tag"}, "claims", "ufw"),
         ("identity", {"doubles": 3}, "identity", "Delete"),
     ],
 )  # fmt: skip
@@ -73,7 +73,9 @@ def test_a_clock_that_is_off_is_told_and_does_no_harm() -> None:
 
 
 def test_a_machine_of_another_swarm_can_be_invited() -> None:
-    assert "local-swarm join" in found("machine x", strangers=(Stranger("2", "x", ("192.168.1.7:1",), "other"),)).mend
+    assert (
+        "local-swarm join" in found("machine x", strangers=(UnpairedNode("2", "x", ("192.168.1.7:1",), "other"),)).mend
+    )
 
 
 def test_where_nobody_is_heard_the_firewall_is_named() -> None:

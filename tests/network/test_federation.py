@@ -13,7 +13,7 @@ import pytest
 from local_swarm.confined.process import Unconfined
 from local_swarm.errors import SwarmError
 from local_swarm.network.protocol import MOST_BALLOTS, Report
-from local_swarm.testing.scripted_node import Pace
+from local_swarm.testing.scripted_node import ScriptedPace
 from local_swarm.types import Accepted, Candidate, Election, Message, Prompt, Sampling, ToolCall
 from tests.network.conftest import (
     STREAM,
@@ -65,7 +65,7 @@ async def test_only_one_voice_of_each_model_is_greedy(tmp_path: Path) -> None:
 
 
 async def test_the_vote_ends_early_and_the_others_stop(tmp_path: Path) -> None:
-    paces = {"c": Pace(3, 30.0)}
+    paces = {"c": ScriptedPace(3, 30.0)}
     async with nodes(tmp_path, "a", "b", "c", paces=paces) as (a, _, c):
         election = await ask(a, voices=None)
         assert election.decided_early and len(election.candidates) == 6

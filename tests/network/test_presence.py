@@ -12,16 +12,16 @@ import pytest
 from local_swarm.api.key import CONTROL, CONTROL_FILE
 from local_swarm.config import load
 from local_swarm.errors import PairingFailed, WrongUse
-from local_swarm.network.federation.availability import Condition
-from local_swarm.network.federation.peer_reliability import Merits
+from local_swarm.network.federation.availability import Availability
+from local_swarm.network.federation.peer_reliability import PeerReliabilities
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.testing.scripted_node import node
 from local_swarm.types import Candidate, Usage
 from local_swarm.voting.consensus import elect
 from local_swarm.voting.similarity.embedding import Embedder
-from local_swarm_benchmarks.federation import Wish, measured
+from local_swarm_benchmarks.federation import FederationBenchOptions, measured
 from tests.network.conftest import QUICK, until
 
 pytestmark = pytest.mark.anyio
@@ -32,15 +32,15 @@ class Own:
 
 
 async def swarm_of(workers: int, up: bool = True) -> Swarm:
-    backend = Fake()
+    backend = FakeBackend()
     if up:
         await backend.start()
     return Swarm("here", [Worker(f"w{n}", n, backend) for n in range(workers)], Embedder("/none", offline=True))
 
 
-async def condition(up: bool = True, **settings: Any) -> Condition:
+async def condition(up: bool = True, **settings: Any) -> Availability:
     rules = load(None, {f"federation.{key}": value for key, value in settings.items()}, {}).federation
-    return Condition(await swarm_of(2, up), Own(), rules)
+    return Availability(await swarm_of(2, up), Own(), rules)
 
 
 async def test_a_node_says_at_once_that_it_cannot() -> None:
@@ -76,19 +76,19 @@ async def test_who_cannot_be_done_in_time_declines() -> None:
 
 def test_merits_are_kept_by_machine_and_model(tmp_path: Path) -> None:
     path, ids = tmp_path / "merits.json", {"a": "1 m", "b": "2 m", "c": "3 m"}
-    merits = Merits(ids.__getitem__, path)
+    merits = PeerReliabilities(ids.__getitem__, path)
     votes = [
         Candidate(text, "w", "stop", Usage(1, 1), 0.1, node=name) for name, text in (("a", "x"), ("b", "x"), ("c", "y"))
     ]
     merits.learn(elect(votes, "exact"))
     merits.save()
-    again = Merits(ids.__getitem__, path)
+    again = PeerReliabilities(ids.__getitem__, path)
     again.learn(elect(votes, "exact"))
     known = again.known(ids)
     assert known["a"].total > 1.9 and known["c"].agreed == 0.0
     for text in ("", "{", '{"merits": {"x": {"agreed": 9, "total": 1}}}'):
         path.write_text(text, encoding="utf-8")
-        assert Merits(ids.__getitem__, path).known(ids) == {}
+        assert PeerReliabilities(ids.__getitem__, path).known(ids) == {}
 
 
 # ------------------------------------------------------------------------------------------------ control
@@ -188,6 +188,8 @@ async def test_a_place_that_is_none_is_wrong_use(tmp_path: Path) -> None:
 
 
 async def test_the_benchmark_says_everything_it_promises() -> None:
-    found = await measured(Wish(3, 2, 0.1, many=3, ballots=2, characters=100, repeats=1), lambda _: None)
+    found = await measured(
+        FederationBenchOptions(3, 2, 0.1, many=3, ballots=2, characters=100, repeats=1), lambda _: None
+    )
     assert {"nodes", "added_ms", "frozen_peer_added_s", "cpu_ms", "rss_mb"} <= set(found)
     assert found["ballots"] == 6 and found["frozen_peer_state"] == "late"

@@ -12,10 +12,10 @@ from local_swarm.network.protocol import (
     MOST_BALLOTS,
     MOST_HINTS,
     Hint,
-    Line,
-    Lines,
+    LineDecoder,
     Malformed,
     Report,
+    VoteMessage,
     checked,
     plain,
     read,
@@ -36,7 +36,7 @@ def test_what_is_written_is_read() -> None:
     )
     assert read_prompt(written(prompt)).messages == prompt.messages
     assert read_prompt(written(prompt)).sampling == prompt.sampling
-    assert read(Line, written(Line("ballot", candidate=CANDIDATE))).candidate == CANDIDATE
+    assert read(VoteMessage, written(VoteMessage("ballot", candidate=CANDIDATE))).candidate == CANDIDATE
 
 
 def test_a_question_from_a_peer_goes_no_further() -> None:
@@ -67,14 +67,14 @@ def test_any_bytes_are_a_value_or_malformed(data: bytes) -> None:
 
 def test_deeply_nested_json_is_malformed() -> None:
     with pytest.raises(Malformed):
-        read(Line, b'{"candidate":' + b"[" * 200_000)
+        read(VoteMessage, b'{"candidate":' + b"[" * 200_000)
 
 
 @given(
     st.lists(st.binary(min_size=1, max_size=20).filter(lambda line: b"\n" not in line), max_size=9), st.integers(1, 7)
 )
 def test_lines_come_out_whole_however_they_were_cut(lines: list[bytes], cut: int) -> None:
-    data, splitter, found = b"".join(line + b"\n" for line in lines), Lines(), list[bytes]()
+    data, splitter, found = b"".join(line + b"\n" for line in lines), LineDecoder(), list[bytes]()
     for at in range(0, len(data), cut):
         found += splitter.feed(data[at : at + cut])
     assert found == lines
@@ -82,12 +82,12 @@ def test_lines_come_out_whole_however_they_were_cut(lines: list[bytes], cut: int
 
 def test_too_much_is_malformed_before_it_is_kept() -> None:
     with pytest.raises(Malformed, match="line"):
-        Lines(line_bytes=10).feed(b"x" * 11)
-    splitter = Lines(line_bytes=100, total_bytes=10)
+        LineDecoder(line_bytes=10).feed(b"x" * 11)
+    splitter = LineDecoder(line_bytes=100, total_bytes=10)
     with pytest.raises(Malformed, match="answer"):
         [splitter.feed(b"x\n") for _ in range(6)]
     with pytest.raises(Malformed, match="answer"):
-        Lines().feed(b'{"kind":"beat"}\n' * 50_000)
+        LineDecoder().feed(b'{"kind":"beat"}\n' * 50_000)
 
 
 def test_reports_are_clamped() -> None:

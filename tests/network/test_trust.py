@@ -11,13 +11,13 @@ import pytest
 from local_swarm.errors import WrongUse
 from local_swarm.network.protocol import Malformed, read
 from local_swarm.network.trust.identity import fingerprint, identity
-from local_swarm.network.trust.store import MOST_MEMBERS, Charter, Member, merged, open_trust
+from local_swarm.network.trust.store import MOST_MEMBERS, Charter, PairedMember, merged, open_trust
 
 A, B = (Charter(letter * 64, 1) for letter in "ab")
 
 
-def member(folder: Path, name: str) -> Member:
-    return Member(name, identity(folder / name).certificate, ("10.0.0.1:8766",))
+def member(folder: Path, name: str) -> PairedMember:
+    return PairedMember(name, identity(folder / name).certificate, ("10.0.0.1:8766",))
 
 
 # ------------------------------------------------------------------------------------------------ identity
@@ -101,7 +101,7 @@ def test_members_follow_a_later_charter(tmp_path: Path) -> None:
 def test_a_swarm_has_room_for_so_many(tmp_path: Path) -> None:
     trust = open_trust(tmp_path)
     certificates = [identity(tmp_path / str(n)).certificate for n in range(MOST_MEMBERS + 1)]
-    assert [trust.admit(Member("x", one)) for one in certificates] == [True] * MOST_MEMBERS + [False]
+    assert [trust.admit(PairedMember("x", one)) for one in certificates] == [True] * MOST_MEMBERS + [False]
 
 
 @pytest.mark.parametrize(

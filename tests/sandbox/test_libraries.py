@@ -12,7 +12,7 @@ from local_swarm.sandbox.canonical import canonical
 from local_swarm.sandbox.host import PLAIN, Sandbox, idle, lacking, surplus
 from local_swarm.sandbox.job import Job
 from local_swarm.sandbox.libraries import wanted
-from local_swarm.sandbox.link import Link, Setting
+from local_swarm.sandbox.link import Link, ServerSetting
 
 pytestmark = pytest.mark.anyio
 
@@ -143,13 +143,13 @@ def test_what_was_lacking_is_asked_for_only_where_it_can_be_had() -> None:
 
 
 def test_a_server_with_libraries_ends_when_nobody_wants_it() -> None:
-    links = {which: Link(Setting("landlock", 1), used=100.0) for which in (PLAIN, NUMPY)}
+    links = {which: Link(ServerSetting("landlock", 1), used=100.0) for which in (PLAIN, NUMPY)}
     assert idle(links, 100.0 + host.IDLE_S + 1) == [NUMPY] and idle(links, 200.0) == []
 
 
 def test_the_server_that_was_unused_longest_makes_room_and_the_plain_one_never() -> None:
     names = [PLAIN, NUMPY, frozenset({"scipy"}), frozenset({"sympy"})]
-    links = {which: Link(Setting("landlock", 1), used=float(at)) for at, which in enumerate(names)}
+    links = {which: Link(ServerSetting("landlock", 1), used=float(at)) for at, which in enumerate(names)}
     assert surplus(links) == [NUMPY]
     links[NUMPY].votes[1] = {}
     assert surplus(links) == [frozenset({"scipy"})]
@@ -168,5 +168,5 @@ async def test_votes_that_want_different_libraries_in_turn_end_up_with_one_serve
 async def test_a_library_that_starts_threads_has_no_server(sandbox: Sandbox) -> None:
     assert sandbox.tier
     thread = "import threading, time; threading.Thread(target=time.sleep, args=(5,), daemon=True).start()"
-    problem = await Link(Setting(sandbox.tier, 1, ("json",), (), (thread,))).start()
+    problem = await Link(ServerSetting(sandbox.tier, 1, ("json",), (), (thread,))).start()
     assert problem and "threads" in problem.words

@@ -11,7 +11,7 @@ import pytest
 
 from local_swarm.sandbox.canonical import canonical
 from local_swarm.sandbox.job import Job
-from local_swarm.sandbox.node import LEAST_S, Node, Share
+from local_swarm.sandbox.node import LEAST_S, JavaScriptRunner, VoteBudget
 
 pytestmark = pytest.mark.anyio
 
@@ -23,14 +23,14 @@ function spawn(file) { const r = get('child_process').spawnSync(file); if (r.err
 
 
 @pytest.fixture(scope="module")
-async def node() -> AsyncIterator[Node]:
-    made = Node(2)
+async def node() -> AsyncIterator[JavaScriptRunner]:
+    made = JavaScriptRunner(2)
     if await made.run([Job("", ("1",), "javascript")]) is None:
         pytest.skip(str(made.reason))
     yield made
 
 
-async def outcomes(node: Node, program: str, *calls: str) -> tuple[str, ...]:
+async def outcomes(node: JavaScriptRunner, program: str, *calls: str) -> tuple[str, ...]:
     found = await node.run([Job(program, calls, "javascript")])
     assert found
     return found[0]
@@ -44,11 +44,11 @@ async def outcomes(node: Node, program: str, *calls: str) -> tuple[str, ...]:
      ("new Set([2, 1])", {1, 2}), ("10n ** 15n", 10**15),
      ("'x'.repeat(1000)", "x" * 1000), ("NaN", float("nan")), ("-Infinity", float("-inf"))],
 )  # fmt: skip
-async def test_values_are_written_as_python_writes_them(node: Node, written: str, value: object) -> None:
+async def test_values_are_written_as_python_writes_them(node: JavaScriptRunner, written: str, value: object) -> None:
     assert await outcomes(node, "", written) == (f"={canonical(value)}",)
 
 
-async def test_programs_of_all_styles_can_be_called(node: Node) -> None:
+async def test_programs_of_all_styles_can_be_called(node: JavaScriptRunner) -> None:
     for program in (
         "function f(x) { return x + 1 }",
         "export const f = (x) => x + 1;",
@@ -57,7 +57,7 @@ async def test_programs_of_all_styles_can_be_called(node: Node) -> None:
         assert await outcomes(node, program, "f(1)") == ("=2",)
 
 
-async def test_what_goes_wrong_has_a_name(node: Node) -> None:
+async def test_what_goes_wrong_has_a_name(node: JavaScriptRunner) -> None:
     assert await outcomes(node, "function f( {", "f()") == ("!SyntaxError",)
     assert await outcomes(node, "", "g()", "null.x", "(() => { throw 3 })()") == (
         "!ReferenceError",
@@ -80,27 +80,27 @@ async def test_what_goes_wrong_has_a_name(node: Node) -> None:
      "p.dlopen({exports: {}}, '/lib/x86_64-linux-gnu/libc.so.6')", "p.setuid(0) || get('fs').readFileSync('/etc/shadow')",
      "p.env.HOME.length", "new WebAssembly.Module(new Uint8Array([0]))"],
 )  # fmt: skip
-async def test_there_is_no_way_out(node: Node, call: str, tmp_path: Path) -> None:
+async def test_there_is_no_way_out(node: JavaScriptRunner, call: str, tmp_path: Path) -> None:
     marker = tmp_path / "escaped"
     outcome = (await outcomes(node, OUT, call.replace("ESCAPED", str(marker)), "1"))[0]
     assert outcome.startswith("!") and not marker.exists()
 
 
-async def test_floods_and_sudden_ends_are_bounded(node: Node) -> None:
+async def test_floods_and_sudden_ends_are_bounded(node: JavaScriptRunner) -> None:
     flood = "while (true) get('fs').writeSync(1, '=1\\n'.repeat(1000))"
     assert set(await outcomes(node, OUT, f"(() => {{ {flood} }})()", "1")) <= {"=1", "~", "!TooMuch", "!Died"}
     assert await outcomes(node, OUT, "p.reallyExit(0)", "1") == ("!Died", "!Died")
     assert await outcomes(node, "", "1 + 1") == ("=2",)
 
 
-async def test_no_call_is_there_before_its_turn(node: Node) -> None:
+async def test_no_call_is_there_before_its_turn(node: JavaScriptRunner) -> None:
     reads = "get('fs').readSync(0, Buffer)"
     early = f"(() => {{ const b = p.getBuiltinModule('buffer').Buffer.alloc(99); {reads.replace('Buffer', 'b')}; return b }})()"
     outcomes_told = await outcomes(node, OUT, early, "1 + 1")
     assert outcomes_told[0] == "~" or outcomes_told[0].startswith("!")  # it waits for what does not come
 
 
-async def test_whoever_sleeps_costs_a_second_and_votes_share_the_places(node: Node) -> None:
+async def test_whoever_sleeps_costs_a_second_and_votes_share_the_places(node: JavaScriptRunner) -> None:
     sleep = "function f(x) { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1e6) }"
     began = time.monotonic()
     sleepers = [Job(f"{sleep} // {number}", ("f(1)", "f(2)"), "javascript") for number in range(8)]
@@ -115,7 +115,7 @@ async def test_whoever_sleeps_costs_a_second_and_votes_share_the_places(node: No
 
 
 def test_a_program_has_its_share_of_what_its_vote_has_left() -> None:
-    vote = Share(2.0, 8)
+    vote = VoteBudget(2.0, 8)
     assert (vote.of_one(0.0), vote.of_one(0.1)) == (0.25, 0.15)
     vote.spend(0.0)
     assert vote.of_one(0.0) > 0.25

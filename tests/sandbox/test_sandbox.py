@@ -21,10 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_swarm.sandbox import host
-from local_swarm.sandbox.canonical import TooLarge, canonical
+from local_swarm.sandbox.canonical import ValueTooLarge, canonical
 from local_swarm.sandbox.host import PLAIN, Sandbox
 from local_swarm.sandbox.job import Job
-from local_swarm.sandbox.link import Setting, command_for
+from local_swarm.sandbox.link import ServerSetting, command_for
 
 pytestmark = pytest.mark.anyio
 
@@ -129,12 +129,12 @@ async def test_a_tier_that_does_not_hold_is_not_used() -> None:
 )
 def test_where_there_is_no_isolation_nothing_is_started(platform: str, termux: bool) -> None:
     environment = {"TERMUX_VERSION": "0.118"} if termux else {}
-    assert all(isinstance(command_for(Setting(tier, 1), platform, environment), str) for tier in host.TIERS)
+    assert all(isinstance(command_for(ServerSetting(tier, 1), platform, environment), str) for tier in host.TIERS)
 
 
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed")
 def test_bubblewrap_is_preferred_and_shows_nothing_of_the_home() -> None:
-    told = command_for(Setting("bubblewrap", 1))
+    told = command_for(ServerSetting("bubblewrap", 1))
     assert isinstance(told, list)
     command = json.loads(told[-1])["walls"]
     assert "--unshare-all" in command and str(PACKAGE) not in command
@@ -218,5 +218,5 @@ def test_long_values_are_told_by_their_digest_and_endless_ones_not_at_all() -> N
     endless: list[object] = []
     endless.append(endless)
     for value in (endless, [0] * 10**6, (n for n in iter(int, 1))):
-        with pytest.raises(TooLarge):
+        with pytest.raises(ValueTooLarge):
             canonical(value)

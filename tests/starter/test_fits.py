@@ -27,7 +27,7 @@ def test_every_captured_request_leaves_room_for_an_answer() -> None:
     header = read_header(starter.PATH)
     template = ChatTemplate(header.chat_template)
     library.open_library()
-    model = library.Model(starter.PATH, gpu_layers=0)
+    model = library.LoadedModel(starter.PATH, gpu_layers=0)
     sizes = {}
     for path in TALKS:
         body = json.loads(path.read_text(encoding="utf-8"))["body"]

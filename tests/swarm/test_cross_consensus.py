@@ -14,7 +14,7 @@ import pytest
 
 from local_swarm.types import Candidate, Election, ToolCall, Usage
 from local_swarm.voting.consensus import elect
-from local_swarm.voting.cross_consensus import Reliability, across, counted, learned, standing
+from local_swarm.voting.cross_consensus import PeerReliability, across, counted, learned, standing
 
 NAME = Path("shared/data/consensus/humaneval_codegen16b_dev.jsonl.gz")  # beside the checkout, never in it
 SAMPLES = next((above / NAME for above in Path(__file__).parents if (above / NAME).exists()), NAME)
@@ -52,20 +52,20 @@ def test_our_own_ballots_always_count() -> None:
 def test_of_a_machine_with_a_poor_record_those_count_that_its_own_vote_puts_first() -> None:
     given = [*many("a", "x", "x", "x"), *many("b", "odd", "y", "y", "y")]
     for agreed, kept in ((1000, ["odd", "y", "y", "y"]), (910, ["y", "y"]), (300, []), (0, [])):
-        known = {"a": Reliability(1000, 10_000), "b": Reliability(agreed, 10_000)}
+        known = {"a": PeerReliability(1000, 10_000), "b": PeerReliability(agreed, 10_000)}
         assert texts_of(counted(given, "a", {"b": 4}, known, exact))[3:] == kept
-    early = {"a": Reliability(1, 2), "b": Reliability(0.8, 2)}
+    early = {"a": PeerReliability(1, 2), "b": PeerReliability(0.8, 2)}
     assert len(counted(given, "a", {"b": 4}, early, exact)) == 7
 
 
 def test_our_own_poor_record_counts_as_others_do() -> None:
     given = [*many("a", "x", "x", "x"), *many("b", "y", "y", "y")]
-    known = {"a": Reliability(10, 1000), "b": Reliability(500, 1000)}
+    known = {"a": PeerReliability(10, 1000), "b": PeerReliability(500, 1000)}
     assert texts_of(counted(given, "a", {"b": 3}, known, exact)) == ["y", "y", "y"]
 
 
 def test_where_nobody_better_has_answered_the_weak_one_is_heard() -> None:
-    known = {"a": Reliability(500, 1000), "b": Reliability(10, 1000)}
+    known = {"a": PeerReliability(500, 1000), "b": PeerReliability(10, 1000)}
     assert texts_of(counted(many("b", "y", "y"), "a", {"b": 2}, known, exact)) == ["y", "y"]
 
 
@@ -93,7 +93,7 @@ def test_best_of_n_takes_the_surest_machine() -> None:
     given = [*many("a", "x", "y", "y"), *many("b", "z", "z"), *many("c", "y", "x", "w")]
     election = across("best_of_n", given, {}, exact)
     assert election.elected.text == "z" and election.strategy == "best_of_n"
-    known = {"a": Reliability(99, 100), "b": Reliability(10, 100)}
+    known = {"a": PeerReliability(99, 100), "b": PeerReliability(10, 100)}
     assert across("best_of_n", given, known, exact).elected.text == "y"
 
 
@@ -108,7 +108,7 @@ def test_latency_takes_the_first() -> None:
 def test_agreeing_with_oneself_proves_nothing() -> None:
     assert learned({}, exact([*many("a", "x", "x", "x"), *many("b", "y")])) == {}
     found = learned({}, exact([*many("a", "x", "x"), *many("b", "x", "x"), *many("c", "z", "z")]))
-    assert found == {"a": Reliability(0.5, 1.0), "b": Reliability(0.5, 1.0), "c": Reliability(0.0, 1.0)}
+    assert found == {"a": PeerReliability(0.5, 1.0), "b": PeerReliability(0.5, 1.0), "c": PeerReliability(0.0, 1.0)}
 
 
 def test_three_small_models_do_not_talk_down_a_large_one() -> None:
@@ -120,7 +120,7 @@ def test_three_small_models_do_not_talk_down_a_large_one() -> None:
 
 
 def test_what_was_learned_fades() -> None:
-    one = Reliability()
+    one = PeerReliability()
     for _ in range(20_000):
         one = one.after(1.0)
     assert one.agreed == one.total < 3000
@@ -130,7 +130,7 @@ def test_what_was_learned_fades() -> None:
 
 
 def test_records_are_compared_and_new_machines_taken_for_average_ones() -> None:
-    known = {"a": Reliability(200, 1000), "b": Reliability(100, 1000)}
+    known = {"a": PeerReliability(200, 1000), "b": PeerReliability(100, 1000)}
     found = standing(["a", "b", "new"], known)
     assert found["a"] == 1.0 and 0.5 < found["b"] < 0.56 and found["b"] < found["new"] < 1.0
     assert standing(["a", "b"], {}) == {"a": 1.0, "b": 1.0}
@@ -145,7 +145,7 @@ def scores(
     draw: Draw, rounds: int, vote: Callable[[Sequence[Candidate]], Election], nodes: int
 ) -> tuple[float, list[float]]:
     """How often the vote across machines is right, and each machine's own vote, with reliabilities learned on the way."""
-    dice, known = random.Random(1), dict[str, Reliability]()
+    dice, known = random.Random(1), dict[str, PeerReliability]()
     right, alone = [], [list[bool]() for _ in range(nodes)]
     for _ in range(rounds):
         ballots, is_right = draw(dice)

@@ -14,7 +14,7 @@ import pytest
 
 from local_swarm.errors import BadRequest, Busy, EngineLost, SwarmError, Unavailable
 from local_swarm.fallback.chain import Chain, Step
-from local_swarm.fallback.ledger import FIRST_REST_S, Account, Ledger, Limits
+from local_swarm.fallback.ledger import FIRST_REST_S, Account, Ledger, SpendingLimits
 from local_swarm.types import (
     Accepted,
     Candidate,
@@ -77,12 +77,12 @@ class Setting:
 
 
 def chain(
-    folder: Path, *speakers: Speaker, below: float | None = None, limits: Limits | None = None, **step: Any
+    folder: Path, *speakers: Speaker, below: float | None = None, limits: SpendingLimits | None = None, **step: Any
 ) -> Setting:
     """The speakers in their order; the limits are the first one's."""
     clock, ledger = Clock(), Ledger(folder / "spending.json")
     accounts = [
-        ledger.account(one.name, (limits or Limits()) if place == 0 else Limits(), clock, clock.today)
+        ledger.account(one.name, (limits or SpendingLimits()) if place == 0 else SpendingLimits(), clock, clock.today)
         for place, one in enumerate(speakers)
     ]
     steps = [
@@ -157,7 +157,7 @@ async def test_one_that_failed_rests_longer_each_time(tmp_path: Path) -> None:
 
 
 async def test_requests_a_minute_are_counted_over_a_minute(tmp_path: Path) -> None:
-    made = chain(tmp_path, Speaker("a"), Speaker("b"), limits=Limits(requests_per_minute=2))
+    made = chain(tmp_path, Speaker("a"), Speaker("b"), limits=SpendingLimits(requests_per_minute=2))
     assert [(await ask(made))[0].provider for _ in range(3)] == ["a", "a", "b"]
     made.clock.now += 61
     assert (await ask(made))[0].provider == "a"
@@ -165,7 +165,7 @@ async def test_requests_a_minute_are_counted_over_a_minute(tmp_path: Path) -> No
 
 async def test_a_budget_is_never_crossed(tmp_path: Path) -> None:
     """Each answer costs 0.15 dollars and might have cost more: so much is kept back before it is asked."""
-    limits = Limits(budget=1.0, price_in=1000.0, price_out=1000.0)
+    limits = SpendingLimits(budget=1.0, price_in=1000.0, price_out=1000.0)
     made = chain(tmp_path, Speaker("a"), Speaker("b"), limits=limits, longest_answer=100)
     providers = [(await ask(made))[0].provider for _ in range(12)]
     assert providers[0] == "a" and providers[-1] == "b"
@@ -174,7 +174,7 @@ async def test_a_budget_is_never_crossed(tmp_path: Path) -> None:
 
 
 async def test_requests_at_the_same_moment_do_not_cross_it_together(tmp_path: Path) -> None:
-    limits = Limits(budget=0.4, price_in=1000.0, price_out=1000.0)
+    limits = SpendingLimits(budget=0.4, price_in=1000.0, price_out=1000.0)
     made = chain(tmp_path, Speaker("a"), Speaker("b"), limits=limits, longest_answer=100)
     done = await asyncio.gather(*(ask(made) for _ in range(8)))
     assert sum(election.provider == "a" for election, _ in done) <= 2
@@ -183,21 +183,21 @@ async def test_requests_at_the_same_moment_do_not_cross_it_together(tmp_path: Pa
 
 async def test_an_answer_that_costs_has_an_end(tmp_path: Path) -> None:
     first = Speaker("a")
-    made = chain(tmp_path, first, limits=Limits(tokens_per_day=10_000), longest_answer=77)
+    made = chain(tmp_path, first, limits=SpendingLimits(tokens_per_day=10_000), longest_answer=77)
     await ask(made)
     await ask(made, replace(PROMPT, sampling=Sampling(max_tokens=5)))
     assert [one.sampling.max_tokens for one in first.asked] == [77, 5]
 
 
 async def test_a_new_day_has_its_tokens_and_a_new_month_its_budget(tmp_path: Path) -> None:
-    made = chain(tmp_path, Speaker("a"), Speaker("b"), limits=Limits(tokens_per_day=300), longest_answer=100)
+    made = chain(tmp_path, Speaker("a"), Speaker("b"), limits=SpendingLimits(tokens_per_day=300), longest_answer=100)
     assert [(await ask(made))[0].provider for _ in range(2)] == ["a", "b"]
     made.clock.day = "2026-03-02"
     assert (await ask(made))[0].provider == "a"
 
 
 async def test_what_was_spent_outlives_the_program(tmp_path: Path) -> None:
-    limits = Limits(budget=0.4, price_in=1000.0, price_out=1000.0)
+    limits = SpendingLimits(budget=0.4, price_in=1000.0, price_out=1000.0)
     await ask(chain(tmp_path, Speaker("a"), Speaker("b"), limits=limits, longest_answer=100))
     again = chain(tmp_path, Speaker("a"), Speaker("b"), limits=limits, longest_answer=200)
     assert (await ask(again))[0].provider == "b"
@@ -205,7 +205,7 @@ async def test_what_was_spent_outlives_the_program(tmp_path: Path) -> None:
 
 
 async def test_an_answer_that_was_given_up_is_booked_in_full(tmp_path: Path) -> None:
-    limits = Limits(budget=1.0, price_in=1000.0, price_out=1000.0)
+    limits = SpendingLimits(budget=1.0, price_in=1000.0, price_out=1000.0)
     made = chain(tmp_path, Speaker("a", wait=True), limits=limits, longest_answer=100)
     async with aclosing(made.chain.answer(PROMPT)) as events:
         await anext(events)
@@ -213,14 +213,14 @@ async def test_an_answer_that_was_given_up_is_booked_in_full(tmp_path: Path) -> 
 
 
 async def test_what_never_began_costs_nothing(tmp_path: Path) -> None:
-    limits = Limits(budget=1.0, price_in=1000.0, price_out=1000.0)
+    limits = SpendingLimits(budget=1.0, price_in=1000.0, price_out=1000.0)
     made = chain(tmp_path, Speaker("a", problem=Busy("full")), Speaker("b"), limits=limits, longest_answer=100)
     await ask(made)
     assert (made.accounts[0].spent, made.accounts[0].held_cost, made.accounts[0].errors) == (0.0, 0.0, 1)
 
 
 async def test_when_no_one_may_be_asked_it_says_why(tmp_path: Path) -> None:
-    made = chain(tmp_path, Speaker("a"), limits=Limits(requests_per_minute=0))
+    made = chain(tmp_path, Speaker("a"), limits=SpendingLimits(requests_per_minute=0))
     with pytest.raises(Unavailable, match="a: its 0 requests a minute are used"):
         await ask(made)
 

@@ -6,14 +6,14 @@ from local_swarm.sandbox.host import Sandbox
 from local_swarm.types import Candidate, Usage
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.question import question
-from local_swarm.voting.reliability import Reliability
+from local_swarm.voting.reliability import VoterReliability
 from local_swarm.voting.similarity.embedding import Embedder
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_votes_go_on_once_something_is_known_of_the_voters() -> None:
-    kept = Reliability()
+    kept = VoterReliability()
     kept.seen = {"a": (90.0, 100.0), "b": (50.0, 100.0), "c": (10.0, 100.0)}
     jury = Jury(Sandbox(()), Embedder("/none", offline=True), kept)
     said = {"a": "#### 4", "b": "#### 4", "c": "#### 5"}

@@ -14,12 +14,12 @@ import pytest
 from local_swarm.backends.base import Seat, State
 from local_swarm.errors import Busy, ContextExceeded, EngineLost, Starting, Unavailable
 from local_swarm.sandbox.host import Sandbox
-from local_swarm.swarm.manager import WAVE, Habits, Swarm, seats_for
+from local_swarm.swarm.manager import WAVE, Swarm, VoteSettings, seats_for
 from local_swarm.swarm.pressure import Level
 from local_swarm.swarm.worker import Worker
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Message, Prompt, Sampling
-from local_swarm.voting.reliability import Reliability
+from local_swarm.voting.reliability import VoterReliability
 from local_swarm.voting.similarity.embedding import Embedder
 
 pytestmark = pytest.mark.anyio
@@ -27,13 +27,13 @@ pytestmark = pytest.mark.anyio
 NOBODY = Embedder("/nonexistent", offline=True)
 
 
-def swarm_of(backend: Fake, workers: int = 5, habits: Habits | None = None) -> Swarm:
+def swarm_of(backend: FakeBackend, workers: int = 5, habits: VoteSettings | None = None) -> Swarm:
     return Swarm("here", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], NOBODY, habits)
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[Fake]:
-    made = Fake(pace_s=0.001)
+async def fake() -> AsyncIterator[FakeBackend]:
+    made = FakeBackend(pace_s=0.001)
     await made.start()
     yield made
     await made.close()
@@ -60,7 +60,7 @@ def dissent(wrong: int) -> Callable[[Prompt, Seat], str]:
 
 
 async def test_all_workers_answer_and_the_majority_is_elected() -> None:
-    backend = Fake(dissent(2))
+    backend = FakeBackend(dissent(2))
     await backend.start()
     election = await elected(swarm_of(backend), prompt())
     assert election.elected.text == "the same answer here"
@@ -68,25 +68,25 @@ async def test_all_workers_answer_and_the_majority_is_elected() -> None:
     assert election.decided_early is False
 
 
-async def test_accepted_comes_first_the_election_last_and_of_many_workers_no_deltas(fake: Fake) -> None:
+async def test_accepted_comes_first_the_election_last_and_of_many_workers_no_deltas(fake: FakeBackend) -> None:
     events = await ask(swarm_of(fake), prompt())
     assert isinstance(events[0], Accepted) and isinstance(events[-1], Election)
     assert sum(isinstance(event, Candidate) for event in events) == 5
     assert not any(isinstance(event, Delta) for event in events)
 
 
-async def test_a_single_worker_streams(fake: Fake) -> None:
+async def test_a_single_worker_streams(fake: FakeBackend) -> None:
     events = await ask(swarm_of(fake), prompt(voices=1))
     assert "".join(event.text for event in events if isinstance(event, Delta)) == "four words to repeat"
 
 
-async def test_temperature_zero_asks_one_worker_unless_more_are_wished(fake: Fake) -> None:
+async def test_temperature_zero_asks_one_worker_unless_more_are_wished(fake: FakeBackend) -> None:
     assert len((await elected(swarm_of(fake), prompt(temperature=0.0))).candidates) == 1
     assert len((await elected(swarm_of(fake), prompt(temperature=0.0, voices=3))).candidates) == 3
 
 
 async def test_a_crash_before_any_answer_is_not_noticed_but_for_the_time() -> None:
-    backend = Fake(pace_s=0.05)
+    backend = FakeBackend(pace_s=0.05)
     await backend.start()
     swarm = swarm_of(backend)
     asyncio.get_running_loop().call_later(0.02, backend.crash)
@@ -96,7 +96,7 @@ async def test_a_crash_before_any_answer_is_not_noticed_but_for_the_time() -> No
 
 
 async def test_survivors_vote_when_the_engine_dies_later() -> None:
-    backend = Fake(
+    backend = FakeBackend(
         lambda _prompt, seat: "quick" if seat.voter in ("w1", "w2") else "a much longer answer that never ends",
         pace_s=0.05,
     )
@@ -111,7 +111,7 @@ async def test_survivors_vote_when_the_engine_dies_later() -> None:
 async def test_programs_that_sleep_are_waited_for_once_however_many_answer_so() -> None:
     honest = "```python\ndef solve(x):\n    return x + 1\n```"
     napping = "```python\nimport time\ndef solve(x):\n    time.sleep(100)\n    return {}\n```"
-    backend = Fake(lambda _prompt, seat: honest if seat.voter == "w1" else napping.format(seat.voter[1:]))
+    backend = FakeBackend(lambda _prompt, seat: honest if seat.voter == "w1" else napping.format(seat.voter[1:]))
     await backend.start()
     sandbox = Sandbox()
     try:
@@ -128,7 +128,7 @@ async def test_programs_that_sleep_are_waited_for_once_however_many_answer_so() 
 
 
 async def test_an_engine_that_dies_again_and_again_is_an_error() -> None:
-    backend = Fake(pace_s=0.05)
+    backend = FakeBackend(pace_s=0.05)
     await backend.start()
     for after in (0.02, 0.1, 0.2):
         asyncio.get_running_loop().call_later(after, backend.crash)
@@ -153,7 +153,7 @@ async def test_an_engine_that_dies_again_and_again_is_an_error() -> None:
 async def test_health_is_good_where_whoever_asks_now_is_answered(
     states: list[State], pressure: Level, status: str
 ) -> None:
-    engines = [Fake() for _ in states]
+    engines = [FakeBackend() for _ in states]
     for engine, state in zip(engines, states, strict=True):
         await engine.start()
         engine._state = state
@@ -166,14 +166,14 @@ async def test_health_is_good_where_whoever_asks_now_is_answered(
 
 
 async def test_after_streamed_text_nothing_is_said_twice() -> None:
-    backend = Fake(pace_s=0.03)
+    backend = FakeBackend(pace_s=0.03)
     await backend.start()
     asyncio.get_running_loop().call_later(0.05, backend.crash)
     with pytest.raises(EngineLost):
         await ask(swarm_of(backend), prompt("one two three four five six", voices=1))
 
 
-async def two_engines(first: Fake, second: Fake, habits: Habits | None = None) -> Swarm:
+async def two_engines(first: FakeBackend, second: FakeBackend, habits: VoteSettings | None = None) -> Swarm:
     for engine in (first, second):
         await engine.start()
     workers = [Worker(f"w{n}", n, first if n <= 2 else second) for n in range(1, 5)]
@@ -181,7 +181,7 @@ async def two_engines(first: Fake, second: Fake, habits: Habits | None = None) -
 
 
 async def test_workers_of_several_engines_vote_together() -> None:
-    swarm = await two_engines(Fake(pace_s=0.001), Fake(pace_s=0.001))
+    swarm = await two_engines(FakeBackend(pace_s=0.001), FakeBackend(pace_s=0.001))
     events = await ask(swarm, replace(prompt(), early=False))
     assert sum(isinstance(event, Accepted) for event in events) == 1
     election = events[-1]
@@ -189,8 +189,8 @@ async def test_workers_of_several_engines_vote_together() -> None:
 
 
 async def test_an_engine_that_is_lost_for_good_leaves_the_vote_to_the_other() -> None:
-    dying = Fake(pace_s=0.05)
-    swarm = await two_engines(dying, Fake(pace_s=0.05), Habits(patience_s=0.1))
+    dying = FakeBackend(pace_s=0.05)
+    swarm = await two_engines(dying, FakeBackend(pace_s=0.05), VoteSettings(patience_s=0.1))
     loop = asyncio.get_running_loop()
     loop.call_later(0.02, dying.crash, False)
     election = await elected(swarm, prompt("one two three"))
@@ -199,7 +199,7 @@ async def test_an_engine_that_is_lost_for_good_leaves_the_vote_to_the_other() ->
 
 
 async def test_a_request_waits_for_an_engine_that_comes_back() -> None:
-    backend = Fake(pace_s=0.02)
+    backend = FakeBackend(pace_s=0.02)
     await backend.start()
     loop = asyncio.get_running_loop()
     loop.call_later(0.01, backend.crash, False)
@@ -208,18 +208,18 @@ async def test_a_request_waits_for_an_engine_that_comes_back() -> None:
 
 
 async def test_a_swarm_whose_engine_is_not_up_says_so() -> None:
-    swarm = swarm_of(Fake())
+    swarm = swarm_of(FakeBackend())
     assert (swarm.health.status, swarm.health.healthy, swarm.health.total) == ("starting", 0, 5)
     with pytest.raises(Starting):
         await ask(swarm, prompt())
 
 
-async def test_errors_of_the_client_pass_through(fake: Fake) -> None:
+async def test_errors_of_the_client_pass_through(fake: FakeBackend) -> None:
     with pytest.raises(ContextExceeded):
         await ask(swarm_of(fake), prompt("word " * 2000))
 
 
-async def test_hanging_up_frees_the_engine(fake: Fake) -> None:
+async def test_hanging_up_frees_the_engine(fake: FakeBackend) -> None:
     fake.pace_s = 10.0
     swarm = swarm_of(fake)
     async with aclosing(swarm.answer(prompt())) as events:
@@ -230,28 +230,30 @@ async def test_hanging_up_frees_the_engine(fake: Fake) -> None:
 
 
 async def test_when_patience_ends_those_that_answered_decide() -> None:
-    backend = Fake(
+    backend = FakeBackend(
         lambda _prompt, seat: "a short answer, and whole" if seat.voter != "w5" else "long " * 200, pace_s=0.02
     )
     await backend.start()
-    election = await elected(swarm_of(backend, habits=Habits(patience_s=0.3)), prompt())
+    election = await elected(swarm_of(backend, habits=VoteSettings(patience_s=0.3)), prompt())
     assert len(election.candidates) == 4 and election.decided_early
 
 
 async def test_with_no_answer_at_all_there_is_an_end_too() -> None:
-    backend = Fake(lambda _prompt, _seat: "long " * 200, pace_s=0.05)
+    backend = FakeBackend(lambda _prompt, _seat: "long " * 200, pace_s=0.05)
     await backend.start()
     with pytest.raises(EngineLost):
-        await ask(swarm_of(backend, habits=Habits(patience_s=0.1, longest_s=0.2)), prompt())
+        await ask(swarm_of(backend, habits=VoteSettings(patience_s=0.1, longest_s=0.2)), prompt())
 
 
 async def test_once_nobody_can_change_the_outcome_the_rest_is_cancelled() -> None:
     code = "```python\ndef f(x):\n    return x\n```"
-    backend = Fake(lambda _prompt, seat: code if seat.voter != "w5" else f"{code} and much more " * 500, pace_s=0.001)
+    backend = FakeBackend(
+        lambda _prompt, seat: code if seat.voter != "w5" else f"{code} and much more " * 500, pace_s=0.001
+    )
     await backend.start()
     election = await elected(swarm_of(backend), prompt())
     assert len(election.candidates) < 5 and election.decided_early and backend.running == 0
-    late = await elected(swarm_of(backend, habits=Habits(patience_s=0.05)), replace(prompt(), early=False))
+    late = await elected(swarm_of(backend, habits=VoteSettings(patience_s=0.05)), replace(prompt(), early=False))
     assert len(late.candidates) == 4
 
 
@@ -261,7 +263,7 @@ CODE = "```python\ndef f(xs):\n    return {}\n```"
 async def test_code_is_run_and_the_vote_ends_when_two_pass_the_examples_alike() -> None:
     right, same, wrong = CODE.format("sum(xs)"), CODE.format("0 + sum(xs)"), CODE.format("xs[0]")
     said = {"w1": wrong, "w2": right, "w3": same}
-    backend = Fake(lambda _prompt, seat: said.get(seat.voter, f"{right} " + "and more " * 500), pace_s=0.001)
+    backend = FakeBackend(lambda _prompt, seat: said.get(seat.voter, f"{right} " + "and more " * 500), pace_s=0.001)
     await backend.start()
     sandbox = Sandbox()
     if not await sandbox.start():
@@ -275,8 +277,8 @@ async def test_code_is_run_and_the_vote_ends_when_two_pass_the_examples_alike() 
 
 
 async def test_many_voices_are_asked_in_waves_and_the_later_ones_only_if_need_be() -> None:
-    agreed = Fake(lambda _prompt, _seat: "```rust\nfn f() {}\n```")
-    divided = Fake(lambda _prompt, seat: f"```rust\nfn f() {{ {seat.voter} }}\n```")
+    agreed = FakeBackend(lambda _prompt, _seat: "```rust\nfn f() {}\n```")
+    divided = FakeBackend(lambda _prompt, seat: f"```rust\nfn f() {{ {seat.voter} }}\n```")
     for backend, least, most in ((agreed, 3, WAVE), (divided, 12, 12)):
         await backend.start()
         events = await ask(swarm_of(backend, workers=12), prompt())
@@ -286,11 +288,11 @@ async def test_many_voices_are_asked_in_waves_and_the_later_ones_only_if_need_be
 
 
 async def test_what_voters_are_worth_is_learned_from_their_votes() -> None:
-    backend = Fake(
+    backend = FakeBackend(
         lambda _prompt, seat: "```rust\nfn f() { 2 }\n```" if seat.voter == "w3" else "```rust\nfn f() { 1 }\n```"
     )
     await backend.start()
-    kept = Reliability()
+    kept = VoterReliability()
     workers = [Worker(f"w{n}", n, backend) for n in range(1, 4)]
     swarm = Swarm("here", workers, NOBODY, reliability=kept)
     for _ in range(5):
@@ -300,7 +302,7 @@ async def test_what_voters_are_worth_is_learned_from_their_votes() -> None:
 
 
 async def test_fastest_ends_with_the_first_answer() -> None:
-    backend = Fake(lambda _prompt, seat: "quick" if seat.voter == "w3" else "long " * 200, pace_s=0.01)
+    backend = FakeBackend(lambda _prompt, seat: "quick" if seat.voter == "w3" else "long " * 200, pace_s=0.01)
     await backend.start()
     asked = Prompt((Message("user", "x"),), strategy="fastest")
     election = await elected(swarm_of(backend), asked)
@@ -308,7 +310,7 @@ async def test_fastest_ends_with_the_first_answer() -> None:
     assert backend.running == 0
 
 
-async def test_short_of_memory_fewer_are_asked_and_then_nobody(fake: Fake) -> None:
+async def test_short_of_memory_fewer_are_asked_and_then_nobody(fake: FakeBackend) -> None:
     swarm = swarm_of(fake)
     swarm.pressure = "voices"
     assert len((await elected(swarm, prompt())).candidates) == 2
@@ -317,7 +319,7 @@ async def test_short_of_memory_fewer_are_asked_and_then_nobody(fake: Fake) -> No
         await ask(swarm, prompt())
 
 
-async def test_workers_remember_what_they_did(fake: Fake) -> None:
+async def test_workers_remember_what_they_did(fake: FakeBackend) -> None:
     swarm = swarm_of(fake)
     await elected(swarm, prompt())
     worker = swarm.workers[0]
@@ -326,8 +328,8 @@ async def test_workers_remember_what_they_did(fake: Fake) -> None:
 
 
 def seats(count: int, **sampling: object) -> list[Seat]:
-    workers = [Worker(f"w{n}", n, Fake()) for n in range(1, count + 1)]
-    return seats_for(workers, Sampling(**sampling), Habits())  # type: ignore[arg-type]
+    workers = [Worker(f"w{n}", n, FakeBackend()) for n in range(1, count + 1)]
+    return seats_for(workers, Sampling(**sampling), VoteSettings())  # type: ignore[arg-type]
 
 
 def test_the_first_is_greedy_and_the_others_spread() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from local_swarm.types import Candidate, Election, Usage
 from local_swarm.voting.consensus import elect
-from local_swarm.voting.reliability import Reliability, ballots_of, estimated, likelihoods
+from local_swarm.voting.reliability import VoterReliability, ballots_of, estimated, likelihoods
 
 ACCURACY = {"weak": 0.2, "fair": 0.45, "good": 0.6, "best": 0.8}
 
@@ -48,7 +48,7 @@ def test_the_more_reliable_voter_wins_a_tie_and_loses_to_a_majority() -> None:
     assert elect(outvoted).elected.text == "#### 1"
 
 
-def learn(kept: Reliability, times: int) -> Election:
+def learn(kept: VoterReliability, times: int) -> Election:
     votes = [candidate("1", "a"), candidate("1", "b"), candidate("2", "c")]
     for _ in range(times):
         election = elect(votes)
@@ -57,11 +57,11 @@ def learn(kept: Reliability, times: int) -> Election:
 
 
 def test_what_is_learned_outlives_the_program(tmp_path: Path) -> None:
-    kept = Reliability(tmp_path / "deep" / "reliability.json")
+    kept = VoterReliability(tmp_path / "deep" / "reliability.json")
     assert kept.weight("a") is None
     learn(kept, 30)
     kept.save()
-    again = Reliability(kept.path)
+    again = VoterReliability(kept.path)
     again.load()
     assert again.seen == kept.seen
     a, c = again.weight("a"), again.weight("c")
@@ -69,7 +69,7 @@ def test_what_is_learned_outlives_the_program(tmp_path: Path) -> None:
 
 
 def test_what_is_old_counts_less() -> None:
-    kept = Reliability()
+    kept = VoterReliability()
     learn(kept, 2_000)
     assert max(cast for _, cast in kept.seen.values()) < 250
 
@@ -78,13 +78,13 @@ def test_what_is_old_counts_less() -> None:
 def test_a_damaged_file_is_an_empty_one(tmp_path: Path, content: str) -> None:
     path = tmp_path / "reliability.json"
     path.write_text(content)
-    kept = Reliability(path)
+    kept = VoterReliability(path)
     kept.load()
     assert kept.seen == {}
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_the_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    kept = Reliability(tmp_path / "file" / "reliability.json")
+    kept = VoterReliability(tmp_path / "file" / "reliability.json")
     election = learn(kept, 60)
     assert ballots_of(election) and kept.weight("a")

@@ -9,7 +9,7 @@ import pytest
 
 from local_swarm.models import starter
 from local_swarm.swarm.vectors import POOLED, Vectors
-from local_swarm.testing.fake_backend import Fake
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.voting.similarity.embedding import Embedder
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,7 @@ TEXTS = ["The cat sits on the mat.", "Interest rates rose again."]
 
 @pytest.mark.parametrize("model", ["/none", "nobody/no-such-model"])
 async def test_without_an_embedding_model_vectors_are_pooled_at_once_and_that_is_said(model: str) -> None:
-    backend = Fake()
+    backend = FakeBackend()
     await backend.start()
     began = time.monotonic()
     made = await Vectors(Embedder(model), backend, wait_s=3600)(TEXTS)
@@ -28,7 +28,7 @@ async def test_without_an_embedding_model_vectors_are_pooled_at_once_and_that_is
 
 async def test_an_embedding_model_is_used_where_there_is_one_and_its_loss_is_no_error() -> None:
     pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
-    backend = Fake()
+    backend = FakeBackend()
     await backend.start()
     embedder = Embedder(str(starter.PATH))
     vectors = Vectors(embedder, backend)

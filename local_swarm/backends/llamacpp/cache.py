@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local_swarm.backends.llamacpp.library import Context
-from local_swarm.backends.llamacpp.prefix_tree import Match, Prefixes, common
+from local_swarm.backends.llamacpp.prefix_tree import Match, PrefixTree, common
 
 WORTH_KEEPING = 128  # tokens: what is shorter is read again sooner than it is copied
 
@@ -38,7 +38,7 @@ class Cache:
     def __init__(self, memory: Context, shelf_bytes: int) -> None:
         self.memory, self.shelf_bytes = memory, shelf_bytes
         self.whole = memory.model.recurrent
-        self.prefixes = Prefixes()
+        self.prefixes = PrefixTree()
         self.unused = list(range(memory.sequences - 1, -1, -1))
         self.floors: dict[
             int, int
@@ -203,7 +203,7 @@ class Cache:
     def clear(self) -> None:
         """Forget everything, as after a failure that leaves the memory in doubt."""
         self.memory.clear()
-        self.prefixes = Prefixes()
+        self.prefixes = PrefixTree()
         self.unused = list(range(self.memory.sequences - 1, -1, -1))
         self.idle.clear()
         self.floors.clear()

@@ -15,17 +15,17 @@ from local_swarm.confined.child import bound_memory
 from local_swarm.errors import SwarmError
 
 if TYPE_CHECKING:
-    from local_swarm.backends.llamacpp.engine import Engine
-    from local_swarm.backends.llamacpp.library import Context, Model
+    from local_swarm.backends.llamacpp.engine import LlamaCppEngine
+    from local_swarm.backends.llamacpp.library import Context, LoadedModel
 
 THREAD_BYTES = 144 << 20  # of address space that a thread's stack and heap reserve
 ROOM_BYTES = 1 << 30  # of address space beyond what is planned
 SPARE_OUTPUTS = 48  # rows of scores beyond one for each sequence: for drafts
 
 
-def load(wish: messages.Load, reports: BinaryIO) -> Engine:
+def load(wish: messages.Load, reports: BinaryIO) -> LlamaCppEngine:
     from local_swarm.backends.llamacpp import library
-    from local_swarm.backends.llamacpp.engine import Engine
+    from local_swarm.backends.llamacpp.engine import LlamaCppEngine
     from local_swarm.backends.llamacpp.thread_calibration import threads_for
 
     library.open_library()
@@ -35,7 +35,7 @@ def load(wish: messages.Load, reports: BinaryIO) -> Engine:
     model, memory, note = opened(wish)
     if wish.tuning and not model.on_gpu:
         memory.use_threads(threads_for(memory, wish.threads, wish.workers, Path(wish.tuning)))
-    engine = Engine(model, memory, wish.context, wish.answer_tokens, wish.shelf_bytes, wish.longest_draft)
+    engine = LlamaCppEngine(model, memory, wish.context, wish.answer_tokens, wish.shelf_bytes, wish.longest_draft)
     engine.warm_up()
     engine.constraints.begin()
     send(reports, [messages.Loaded(
@@ -52,12 +52,12 @@ def weights_bytes(wish: messages.Load) -> int:
     return sum(part.stat().st_size for part in parts if part.exists())
 
 
-def opened(wish: messages.Load) -> tuple[Model, Context, str | None]:
+def opened(wish: messages.Load) -> tuple[LoadedModel, Context, str | None]:
     """The model and its memory, on the processor where the graphics card cannot take them, and what to tell the user."""
-    from local_swarm.backends.llamacpp.library import Context, Model
+    from local_swarm.backends.llamacpp.library import Context, LoadedModel
 
-    def on(gpu_layers: int) -> tuple[Model, Context]:
-        model = Model(Path(wish.path), gpu_layers, wish.main_gpu, wish.tensor_split)
+    def on(gpu_layers: int) -> tuple[LoadedModel, Context]:
+        model = LoadedModel(Path(wish.path), gpu_layers, wish.main_gpu, wish.tensor_split)
         for path, scale in wish.adapters:
             model.adapt(path, scale)
         outputs = wish.sequences + SPARE_OUTPUTS

@@ -10,17 +10,25 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 
 from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
-from local_swarm.backends.llamacpp.library import Batch, Context, Model, Pool, Wanted
+from local_swarm.backends.llamacpp.library import Batch, Context, EmbeddingPool, LoadedModel, Wanted
 from local_swarm.backends.llamacpp.prefix_tree import common
-from local_swarm.backends.llamacpp.request import Branch, Drawn, Job, Read, TokenFacts, Writer, Written
-from local_swarm.backends.llamacpp.sampler import Drawer
-from local_swarm.backends.llamacpp.schedule import Need, Reading, admit, divide
-from local_swarm.backends.llamacpp.speculation import Draft, Lookup, Trust, values_of, worth
-from local_swarm.backends.llamacpp.step_cost import Pace, Share
-from local_swarm.backends.llamacpp.thread_tuner import Governor
+from local_swarm.backends.llamacpp.request import (
+    DecodedRows,
+    Drawn,
+    PrefilledRows,
+    Request,
+    SeatState,
+    SharedSequence,
+    TokenFacts,
+)
+from local_swarm.backends.llamacpp.sampler import Sampler
+from local_swarm.backends.llamacpp.schedule import Need, Prefill, admit, divide
+from local_swarm.backends.llamacpp.speculation import Draft, DraftTrust, Lookup, values_of, worth
+from local_swarm.backends.llamacpp.step_cost import StepCost, StepShare
+from local_swarm.backends.llamacpp.thread_tuner import ThreadTuner
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.failures import Known, told
-from local_swarm.backends.process.stop_strings import Tail
+from local_swarm.backends.process.failures import PreparedOrder, told
+from local_swarm.backends.process.stop_strings import StopStringFilter
 from local_swarm.backends.sampling import Draw, Scores
 from local_swarm.types import FinishReason
 
@@ -31,12 +39,12 @@ LONGEST_DRAFT = 8
 IDLE_SHARE = 0.05  # of a step's time that idle cells may cost those that work
 
 
-class Engine:
+class LlamaCppEngine:
     """`context` is what one request may hold, `answer_tokens` what each of its answers is sure to get."""
 
     def __init__(
         self,
-        model: Model,
+        model: LoadedModel,
         memory: Context,
         context: int,
         answer_tokens: int,
@@ -49,14 +57,14 @@ class Engine:
         self.cache = Cache(memory, shelf_bytes)
         self.longest_draft = 0 if model.recurrent else longest_draft
         self.clock = clock
-        self.pace = Pace()
-        self.trust = Trust()
-        self.governor = Governor(memory.threads)
-        self.drawer = Drawer(model)
+        self.pace = StepCost()
+        self.trust = DraftTrust()
+        self.governor = ThreadTuner(memory.threads)
+        self.drawer = Sampler(model)
         self.constraints = model.constraints()
-        self.waiting: deque[Job] = deque()
-        self.reading: list[Job] = []
-        self.writing: list[Job] = []
+        self.waiting: deque[Request] = deque()
+        self.reading: list[Request] = []
+        self.writing: list[Request] = []
         self.steps = self.written = self.drafted = self.accepted = 0
         self.decode_s = 0.0
 
@@ -75,9 +83,9 @@ class Engine:
         return read + sum(len(branch.writers) - 1 for job in self.writing for branch in job.branches)
 
     @cached_property
-    def pool(self) -> Pool:
+    def pool(self) -> EmbeddingPool:
         """Where vectors of texts are made; there is none before the first is wanted."""
-        return Pool(self.model, self.memory.threads)
+        return EmbeddingPool(self.model, self.memory.threads)
 
     def forget(self) -> None:
         """Let go of everything that is only remembered."""
@@ -113,7 +121,7 @@ class Engine:
 
     # -- orders
 
-    def submit(self, order: messages.Generate, known: Known | None = None) -> messages.Report:
+    def submit(self, order: messages.Generate, known: PreparedOrder | None = None) -> messages.Report:
         """Take a job, or say why not. `known`: what has been found out of it already."""
         tokens = known.tokens if known else self.model.tokenize(order.text)
         seats = len(order.seeds)
@@ -134,7 +142,7 @@ class Engine:
             for temperature, seed in zip(order.temperatures, order.seeds, strict=True)
         ]
         lookup = Lookup(tokens, seats)
-        self.waiting.append(Job(
+        self.waiting.append(Request(
             order.job, order.client, tokens, draws, order.stop, limit, budget, self.clock(), lookup, grammar, order.logprobs,
             frozenset(order.kept), [] if order.scored else None,
         ))  # fmt: skip
@@ -158,7 +166,7 @@ class Engine:
         batch = self.memory.batch
         batch.clear()
         branches = sum(len(job.branches) for job in self.writing)
-        share = self.pace.share(branches, batch.size - branches) if self.reading else Share(True, 0)
+        share = self.pace.share(branches, batch.size - branches) if self.reading else StepShare(True, 0)
         written = self._add_writing(batch) if share.writes else []
         rows = len(batch)
         read = self._add_reading(batch, rows, min(share.reads, batch.size - rows))
@@ -205,17 +213,17 @@ class Engine:
             self.waiting.remove(job)
             self._begin(job)
 
-    def _need(self, job: Job) -> Need:
+    def _need(self, job: Request) -> Need:
         known = 0 if job.scored is not None else self.cache.known(job.tokens, working=True)
         fresh = len(job.tokens) - known
         return Need(job.number, job.client, fresh + job.seats * job.budget, job.seats)
 
-    def _better_later(self, job: Job) -> bool:
+    def _better_later(self, job: Request) -> bool:
         shared = ((common(job.tokens, one.tokens, 0), len(one.tokens) - 1) for one in self.reading)
         spared = max((length for length, end in shared if length >= end or not self.cache.whole), default=0)
         return spared - self.cache.known(job.tokens) >= WORTH_KEEPING
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, job: Request) -> None:
         sequences = job.seats + self.sequences_promised
         cells = job.seats * job.budget + self.cells_promised
         begun = self.cache.begin(job.tokens, cells, sequences, anew=job.scored is not None)
@@ -225,7 +233,7 @@ class Engine:
         self.reading.append(job)
         self.cache.tidy(self.most_idle)
 
-    def _add_writing(self, batch: Batch) -> list[Written]:
+    def _add_writing(self, batch: Batch) -> list[DecodedRows]:
         """Each branch's pending token, and as much of what it will probably write next as is worth trying and has room."""
         branches = [(job, branch) for job in self.writing for branch in job.branches]
         drafts = [
@@ -244,7 +252,7 @@ class Engine:
         tried = worth([draft.chances for draft in drafts], values, min(spare, rows), self.pace.seconds)
         parts = []
         for (job, branch), draft, count in zip(branches, drafts, tried, strict=True):
-            parts.append(Written(job, branch, draft, count, len(batch)))
+            parts.append(DecodedRows(job, branch, draft, count, len(batch)))
             batch.add(
                 branch.sequence,
                 self.cache.length(branch.sequence),
@@ -253,9 +261,9 @@ class Engine:
             )
         return parts
 
-    def _add_reading(self, batch: Batch, rows: int, room: int) -> list[Read]:
+    def _add_reading(self, batch: Batch, rows: int, room: int) -> list[PrefilledRows]:
         jobs = {job.number: job for job in self.reading}
-        readings = [Reading(job.number, job.ahead) for job in jobs.values()]
+        readings = [Prefill(job.number, job.ahead) for job in jobs.values()]
         parts = []
         for number, count in divide(readings, room):
             job, scored = jobs[number], jobs[number].scored is not None
@@ -264,7 +272,7 @@ class Engine:
             if count < 1:
                 continue
             ends = job.read + count == len(job.tokens)
-            parts.append(Read(job, count, rows, count if scored else int(ends), ends))
+            parts.append(PrefilledRows(job, count, rows, count if scored else int(ends), ends))
             rows += parts[-1].rows
             wanted: Wanted = "all" if scored else "last" if ends else "none"
             batch.add(job.sequence, job.read, job.tokens[job.read : job.read + count], wanted)
@@ -272,7 +280,7 @@ class Engine:
 
     # -- after a step
 
-    def _read(self, part: Read, scores: Scores) -> Iterator[messages.Report]:
+    def _read(self, part: PrefilledRows, scores: Scores) -> Iterator[messages.Report]:
         """A piece of prompt is in memory. When it was the last, draw each seat's first token."""
         job = part.job
         self.cache.extend(job.sequence, job.tokens[job.read : job.read + part.count])
@@ -289,22 +297,28 @@ class Engine:
         self.reading.remove(job)
         self.writing.append(job)
         writers = [
-            Writer(seat, job.draws[seat], Tail(job.stops), job.grammar.copy() if job.grammar else None, job.budget)
+            SeatState(
+                seat,
+                job.draws[seat],
+                StopStringFilter(job.stops),
+                job.grammar.copy() if job.grammar else None,
+                job.budget,
+            )
             for seat in range(job.seats)
             if seat not in job.gone
         ]
-        branch = Branch(job.sequence, writers)
+        branch = SharedSequence(job.sequence, writers)
         job.sequence, job.branches = -1, [branch]
         yield from self._go_on(job, branch, Draft(), (), scores[part.first + part.rows - 1 :])
 
-    def _write(self, part: Written, scores: Scores) -> Iterator[messages.Report]:
+    def _write(self, part: DecodedRows, scores: Scores) -> Iterator[messages.Report]:
         """What was pending and a draft are in memory: draw what follows."""
         branch, tried = part.branch, part.draft.tokens[: part.tried]
         self.cache.extend(branch.sequence, (branch.first.pending, *tried))
         yield from self._go_on(part.job, branch, part.draft, tried, scores[part.row :])
 
     def _go_on(
-        self, job: Job, branch: Branch, draft: Draft, tried: Sequence[int], scores: Scores
+        self, job: Request, branch: SharedSequence, draft: Draft, tried: Sequence[int], scores: Scores
     ) -> Iterator[messages.Report]:
         """Each seat draws what follows the last token before the draft, and on for as long as its draws agree with it."""
         drawn = self.drawer.along(job, branch.writers, tried, scores)
@@ -315,20 +329,22 @@ class Engine:
         for writer, said in drawn:
             yield from self._say(job, writer, said)
 
-    def _part(self, job: Job, branch: Branch, known: int, drawn: Sequence[tuple[Writer, list[Drawn]]]) -> None:
+    def _part(
+        self, job: Request, branch: SharedSequence, known: int, drawn: Sequence[tuple[SeatState, list[Drawn]]]
+    ) -> None:
         """Seats stay one sequence for as long as they say the same; those who now say something else get one of their own.
 
         All but the last token of what a seat has drawn lies in memory, behind `known` tokens and the one that was pending.
         """
-        ways: dict[tuple[int, ...], list[Writer]] = {}
+        ways: dict[tuple[int, ...], list[SeatState]] = {}
         for writer, said in drawn:
             ways.setdefault(tuple(one.token for one in said), []).append(writer)
         (kept, branch.writers), *others = ways.items()
         for way, writers in others:
-            job.branches.append(Branch(self.cache.branch(branch.sequence, known + len(way)), writers))
+            job.branches.append(SharedSequence(self.cache.branch(branch.sequence, known + len(way)), writers))
         self.cache.trim(branch.sequence, known + len(kept))
 
-    def _say(self, job: Job, writer: Writer, drawn: Sequence[Drawn]) -> Iterator[messages.Report]:
+    def _say(self, job: Request, writer: SeatState, drawn: Sequence[Drawn]) -> Iterator[messages.Report]:
         """Tokens were drawn: hand on what may be shown of their text, and see whether the answer ends with them."""
         shown, finish, facts = "", None, list[TokenFacts]()
         for one in drawn:
@@ -352,14 +368,14 @@ class Engine:
             )
             self._leave(job, writer)
 
-    def _finish(self, job: Job, writer: Writer) -> FinishReason | None:
+    def _finish(self, job: Request, writer: SeatState) -> FinishReason | None:
         if self.model.ends(writer.pending) or writer.tail.stopped:
             return "stop"
         if writer.written >= job.limit or (writer.written >= writer.allowed and not self._grow(writer)):
             return "length"
         return None
 
-    def _grow(self, writer: Writer) -> bool:
+    def _grow(self, writer: SeatState) -> bool:
         """More cells for an answer that is longer than its budget, unless others need them."""
         if self.waiting or self.cache.cells_free - self.cells_promised < GROWTH:
             return False
@@ -368,7 +384,7 @@ class Engine:
 
     # -- the end
 
-    def _leave(self, job: Job, writer: Writer) -> None:
+    def _leave(self, job: Request, writer: SeatState) -> None:
         """A seat is done: its sequence rests as a prefix for others, once nobody else writes on it."""
         branch = next(branch for branch in job.branches if writer in branch.writers)
         branch.writers.remove(writer)
@@ -378,7 +394,7 @@ class Engine:
             self.cache.rest(branch.sequence)
         self._end_if_done(job)
 
-    def _end_if_done(self, job: Job) -> None:
+    def _end_if_done(self, job: Request) -> None:
         if len(job.gone) < job.seats:
             return
         for place in (self.waiting, self.reading, self.writing):

@@ -61,7 +61,7 @@ def has_graphics() -> bool:
     return bool(lib.llama_supports_gpu_offload())
 
 
-class Model:
+class LoadedModel:
     """Weights and vocabulary of a GGUF file. Raises BadModelFile when llama.cpp cannot load it."""
 
     def __init__(self, path: Path, gpu_layers: int, main_gpu: int = 0, split: Sequence[float] = ()) -> None:
@@ -258,7 +258,14 @@ class Context:
     whose scores are wanted."""
 
     def __init__(
-        self, model: Model, cells: int, sequences: int, batch: int, threads: int, kv_type: str = "f16", outputs: int = 0
+        self,
+        model: LoadedModel,
+        cells: int,
+        sequences: int,
+        batch: int,
+        threads: int,
+        kv_type: str = "f16",
+        outputs: int = 0,
     ) -> None:
         params = lib.llama_context_default_params()
         params.n_ctx = cells
@@ -348,11 +355,11 @@ class Context:
         lib.llama_free(self.handle)
 
 
-class Pool:
+class EmbeddingPool:
     """A small memory of its own in which texts are read whole, one at a time, to make one vector of each: in the way the model
     was trained to, or else the mean over its tokens. `room`: most tokens of a text."""
 
-    def __init__(self, model: Model, threads: int, room: int = POOL_ROOM) -> None:
+    def __init__(self, model: LoadedModel, threads: int, room: int = POOL_ROOM) -> None:
         for way in (POOLING_OWN, POOLING_MEAN):
             params = lib.llama_context_default_params()
             params.n_ctx = params.n_batch = params.n_ubatch = min(room, model.trained_context or room)

@@ -29,7 +29,7 @@ class Match:
     whole: bool
 
 
-class Prefixes:
+class PrefixTree:
     """Sequences by number. One that was never extended is empty and takes no room."""
 
     def __init__(self) -> None:

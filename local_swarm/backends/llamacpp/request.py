@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 
 from local_swarm.backends.constraint import Constraint
 from local_swarm.backends.llamacpp.speculation import Draft, Lookup
-from local_swarm.backends.process.stop_strings import Tail
+from local_swarm.backends.process.stop_strings import StopStringFilter
 from local_swarm.backends.sampling import Draw
 
 TokenFacts = tuple[str, float | None, list[tuple[str, float]]]  # as in `wire.Scores`
 
 
 @dataclass(slots=True, eq=False)
-class Writer:
+class SeatState:
     """One seat while it writes. `pending`: drawn but not yet decoded."""
 
     seat: int
     draw: Draw
-    tail: Tail
+    tail: StopStringFilter
     grammar: Constraint | None
     allowed: int
     pending: int = -1
@@ -28,20 +28,20 @@ class Writer:
 
 
 @dataclass(slots=True, eq=False)
-class Branch:
+class SharedSequence:
     """A sequence in memory, and the seats, one at least, whose text it is: they have said the same so far."""
 
     sequence: int
-    writers: list[Writer]
+    writers: list[SeatState]
 
     @property
-    def first(self) -> Writer:
+    def first(self) -> SeatState:
         """What it has pending and has written, all have."""
         return self.writers[0]
 
 
 @dataclass(slots=True)
-class Job:
+class Request:
     """A prompt with its seats. `read` of its `tokens` are in memory; `borders` are places where the reading pauses for a
     checkpoint. `kept`: control tokens that are told as text; `scored`:
     what is known of the prompt's own tokens, where that is wished for."""
@@ -63,11 +63,11 @@ class Job:
     read: int = 0
     reused: int = 0
     borders: deque[int] = field(default_factory=deque)
-    branches: list[Branch] = field(default_factory=list)
+    branches: list[SharedSequence] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)  # seats that have finished or were cancelled
 
     @property
-    def writers(self) -> list[Writer]:
+    def writers(self) -> list[SeatState]:
         return [writer for branch in self.branches for writer in branch.writers]
 
     @property
@@ -92,22 +92,22 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class DecodedRows:
     """One branch's part of a batch: its pending token and as much of a draft of what may follow as is tried; `row`: its first
     row of scores."""
 
-    job: Job
-    branch: Branch
+    job: Request
+    branch: SharedSequence
     draft: Draft
     tried: int
     row: int
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class PrefilledRows:
     """A prompt's part of a batch: so many of its tokens, how many rows of scores they have from `first` on, whether it ends."""
 
-    job: Job
+    job: Request
     count: int
     first: int
     rows: int

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from local_swarm.backends.llamacpp.library import Model
-from local_swarm.backends.llamacpp.request import Drawn, Job, Read, TokenFacts, Writer
+from local_swarm.backends.llamacpp.library import LoadedModel
+from local_swarm.backends.llamacpp.request import Drawn, PrefilledRows, Request, SeatState, TokenFacts
 from local_swarm.backends.sampling import Logprobs, Row, Scores, adjusted, pick
 
 
-class Drawer:
-    def __init__(self, model: Model) -> None:
+class Sampler:
+    def __init__(self, model: LoadedModel) -> None:
         self.model = model
         self.logprobs = Logprobs(model.vocabulary)
 
     def along(
-        self, job: Job, writers: Sequence[Writer], tried: Sequence[int], scores: Scores
-    ) -> list[tuple[Writer, list[Drawn]]]:
+        self, job: Request, writers: Sequence[SeatState], tried: Sequence[int], scores: Scores
+    ) -> list[tuple[SeatState, list[Drawn]]]:
         """For each of those who write on one branch what follows by scores (one more row than were tried, vocabulary), on for as
         long as the draws agree with what was tried."""
         rows = [Row(scores[at]) for at in range(1 + len(tried))]
         return [(writer, self._along(job, writer, tried, rows)) for writer in writers]
 
-    def _along(self, job: Job, writer: Writer, tried: Sequence[int], rows: Sequence[Row]) -> list[Drawn]:
+    def _along(self, job: Request, writer: SeatState, tried: Sequence[int], rows: Sequence[Row]) -> list[Drawn]:
         drawn: list[Drawn] = []
         for at, row in enumerate(rows):
             drawn.append(self._next(job, writer, row))
@@ -30,7 +30,7 @@ class Drawer:
                 break
         return drawn
 
-    def _next(self, job: Job, writer: Writer, row: Row) -> Drawn:
+    def _next(self, job: Request, writer: SeatState, row: Row) -> Drawn:
         """The next token; its grammar and its siblings' drafts hear of it."""
         token = self.pick(job, writer, row)
         if writer.grammar and not self.model.ends(token):
@@ -38,7 +38,7 @@ class Drawer:
         job.lookup.add(writer.seat, token)
         return Drawn(token, row.logprob(token, self.logprobs), self._likeliest(job, row, token))
 
-    def pick(self, job: Job, writer: Writer, row: Row) -> int:
+    def pick(self, job: Request, writer: SeatState, row: Row) -> int:
         """With a grammar one is drawn first and checked alone; only where it is not allowed all are checked."""
         draw, place = writer.draw, job.lookup.length(writer.seat)
         if draw.adjusts:
@@ -48,7 +48,7 @@ class Drawer:
             return pick(writer.grammar.masked(row.scores), draw, place)
         return token
 
-    def prompt(self, job: Job, part: Read, scores: Scores) -> list[TokenFacts]:
+    def prompt(self, job: Request, part: PrefilledRows, scores: Scores) -> list[TokenFacts]:
         """How likely the tokens after those just read are; they stand in the prompt as well. Nothing comes before the first."""
         found: list[TokenFacts] = [] if job.read else [(self.model.text(job.tokens[0]), None, [])]
         for place, token in enumerate(job.tokens[job.read + 1 : job.read + part.count + 1]):
@@ -57,7 +57,7 @@ class Drawer:
             found.append(facts or (self.model.text(token), row.logprob(token, self.logprobs), []))
         return found
 
-    def _likeliest(self, job: Job, row: Row, token: int) -> TokenFacts | None:
+    def _likeliest(self, job: Request, row: Row, token: int) -> TokenFacts | None:
         """What clients are told of a token where they ask for it."""
         if job.logprobs is None:
             return None

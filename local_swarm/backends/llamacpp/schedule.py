@@ -18,7 +18,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Prefill:
     """A prompt that is being read: `left` tokens to go until its end or the next place where the reading must pause."""
 
     job: int
@@ -46,7 +46,7 @@ def admit(waiting: Sequence[Need], working: Sequence[str], free_cells: int, free
     return admitted
 
 
-def divide(readings: Sequence[Reading], room: int) -> list[tuple[int, int]]:
+def divide(readings: Sequence[Prefill], room: int) -> list[tuple[int, int]]:
     """(job, tokens) of prompts to read in the next batch, in which there is `room` for so many tokens.
 
     All get the same, and what the short ones do not need goes to the long ones: a small question asked while a large document is

@@ -27,7 +27,7 @@ LEAST_CHANCE = 0.01  # less sure tokens are not drafted
 FIRST_TRUST = (0.85, 0.45, 0.8, 0.85, 0.88, 0.92, 0.17, 0.52, 0.64, 0.75, 0.62)
 
 
-class Trust:
+class DraftTrust:
     """How likely a looked-up token is right, by its source. Learns from every guess, tried or not."""
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Lookup:
             source = lowest + MIXED
         self._said[key] = (token, source)
 
-    def draft(self, seat: int, limit: int, trust: Trust) -> Draft:
+    def draft(self, seat: int, limit: int, trust: DraftTrust) -> Draft:
         """At most `limit` tokens that may follow what a seat has written."""
         key, draft, chance, copied = tuple(self.answers[seat][-GRAM:]), Draft(), 1.0, -1
         if len(key) < GRAM:

@@ -66,14 +66,14 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class StepShare:
     """What the next step is for: whether those write who can, and how many tokens of prompts are read."""
 
     writes: bool
     reads: int
 
 
-class Pace:
+class StepCost:
     """Of writing, the cost of a step by its rows; of reading, seconds a token, alone and beside writers; and whose turn it is."""
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ class Pace:
         """What a step that writes so many tokens takes. Nothing seen yet: 1."""
         return self._writing.seconds(writing) or 1.0
 
-    def share(self, writers: int, room: int) -> Share:
+    def share(self, writers: int, room: int) -> StepShare:
         """Of the next step, where there are prompts to read and so many tokens could be written. `room`: tokens in a batch.
 
         What streams shall not falter, so a step reads what fits into the gap. Where that is little, as on processors, reading and
@@ -109,13 +109,13 @@ class Pace:
         """
         alone = self._alone.seconds
         if not writers:
-            return Share(False, max(BLOCK, int(LONGEST_STEP_S / alone)) if alone else room)
+            return StepShare(False, max(BLOCK, int(LONGEST_STEP_S / alone)) if alone else room)
         each = self._beside.seconds or alone
         count = int((GAP - 1) * self.seconds(writers) / each) if each else FEW
         if count < FEW:
             turn_s = min(TURN * self.seconds(writers), LONGEST_TURN_S)
             left_s = turn_s if self._between >= BETWEEN else turn_s - self._read_s
             if left_s > turn_s / 10:
-                return Share(False, max(BLOCK, int(left_s / math.ceil(left_s / LONGEST_STEP_S) / (alone or each))))
-            return Share(True, 0)
-        return Share(True, count - (writers + count) % BLOCK)
+                return StepShare(False, max(BLOCK, int(left_s / math.ceil(left_s / LONGEST_STEP_S) / (alone or each))))
+            return StepShare(True, 0)
+        return StepShare(True, count - (writers + count) % BLOCK)

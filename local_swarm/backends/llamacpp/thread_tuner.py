@@ -16,7 +16,7 @@ BETTER = 0.9  # a change stays if steps take no more than this share of what the
 AGAIN_S, LONGEST_S = 5.0, 120.0  # until the next change is tried; longer each time that one was in vain
 
 
-class Governor:
+class ThreadTuner:
     """`most`: the threads that are best on a quiet machine."""
 
     def __init__(self, most: int) -> None:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from local_swarm.backends.constraint import Constraint
-from local_swarm.backends.lockstep.host_cache import Shelf
-from local_swarm.backends.lockstep.model import Memory, Network
+from local_swarm.backends.lockstep.host_cache import HostCache
+from local_swarm.backends.lockstep.model import Memory, RowModel
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.failures import Known, told
-from local_swarm.backends.process.stop_strings import Tail
+from local_swarm.backends.process.failures import PreparedOrder, told
+from local_swarm.backends.process.stop_strings import StopStringFilter
 from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjusted, pick
 from local_swarm.types import FinishReason
 
@@ -27,12 +27,12 @@ WAITING_LIMIT = 256  # jobs; beyond it clients are told to come back
 
 
 @dataclass(slots=True)
-class Writer:
+class RowSeat:
     """One seat while it writes. `pending`: drawn but not yet read by the network."""
 
     seat: int
     draw: Draw
-    tail: Tail
+    tail: StopStringFilter
     constraint: Constraint | None
     pending: int = -1
     tokens: list[int] = field(default_factory=list)
@@ -40,14 +40,14 @@ class Writer:
 
 
 @dataclass(slots=True)
-class Job:
+class RowRequest:
     """A prompt with its seats. Once its memory is `forked` the writers stand in the order of its rows; before, it has one."""
 
     order: messages.Generate
     tokens: list[int]
     limit: int
     came: float
-    writers: list[Writer]
+    writers: list[RowSeat]
     memory: Memory = None
     forked: bool = False
     read: int = 0
@@ -60,13 +60,13 @@ class Job:
         return len(self.writers) * (len(self.tokens) + self.limit)
 
 
-class Engine:
+class LockstepEngine:
     """`context` is what an answer may hold with its prompt, `answer_tokens` what each is sure to get, `cells` how many tokens the
     rows of all jobs may hold together: copies are real memory here."""
 
     def __init__(
         self,
-        network: Network,
+        network: RowModel,
         vocabulary: Vocabulary,
         wish: messages.Load,
         clock: Callable[[], float] = time.monotonic,
@@ -74,12 +74,12 @@ class Engine:
         self.network, self.model, self.clock = network, vocabulary, clock
         self.context, self.answer_tokens, self.cells = wish.context, wish.answer_tokens, wish.cells
         self.sequences, self.batch = wish.sequences, wish.batch
-        self.shelf = Shelf(network, wish.context)
+        self.shelf = HostCache(network, wish.context)
         self.constraints = vocabulary.constraints()
         self.logprobs = Logprobs(network.vocabulary)
-        self.waiting: list[Job] = []
-        self.reading: list[Job] = []
-        self.writing: list[Job] = []
+        self.waiting: list[RowRequest] = []
+        self.reading: list[RowRequest] = []
+        self.writing: list[RowRequest] = []
         self.steps = self.written = 0
         self.served: str | None = None  # whose job was begun last
 
@@ -88,11 +88,11 @@ class Engine:
         return not (self.waiting or self.reading or self.writing)
 
     @property
-    def at_work(self) -> list[Job]:
+    def at_work(self) -> list[RowRequest]:
         return [*self.reading, *self.writing]
 
     @property
-    def pool(self) -> Network:
+    def pool(self) -> RowModel:
         """What makes vectors of texts."""
         return self.network
 
@@ -111,7 +111,7 @@ class Engine:
 
     # -- orders
 
-    def submit(self, order: messages.Generate, known: Known | None = None) -> messages.Report:
+    def submit(self, order: messages.Generate, known: PreparedOrder | None = None) -> messages.Report:
         """Take a job, or say why not. `known`: what has been found out of it already."""
         tokens, seats = known.tokens if known else self.model.tokenize(order.text), len(order.seeds)
         room = self.context - len(tokens)
@@ -129,15 +129,15 @@ class Engine:
             return messages.JobInvalid(order.job, str(problem))
         bias = {int(token): weight for token, weight in order.bias}
         writers = [
-            Writer(
+            RowSeat(
                 seat,
                 Draw(warmth, seed, bias=bias, **order.sampling),  # type: ignore[arg-type]
-                Tail(order.stop),
+                StopStringFilter(order.stop),
                 rule.copy() if rule else None,
             )
             for seat, (warmth, seed) in enumerate(zip(order.temperatures, order.seeds, strict=True))
         ]
-        self.waiting.append(Job(order, tokens, limit, self.clock(), writers))
+        self.waiting.append(RowRequest(order, tokens, limit, self.clock(), writers))
         return messages.JobAccepted(order.job, len(tokens))
 
     def cancel(self, order: messages.Cancel) -> None:
@@ -166,7 +166,7 @@ class Engine:
         self.writing = [job for job in self.writing if job.writers]
         return reports
 
-    def _go_on(self, job: Job) -> Iterator[messages.Report]:
+    def _go_on(self, job: RowRequest) -> Iterator[messages.Report]:
         yield from self._write(job, self.network.step(job.memory, [writer.pending for writer in job.writers]))
 
     def _rows(self) -> int:
@@ -192,7 +192,7 @@ class Engine:
             job.reused = job.read
             self.reading.append(job)
 
-    def _read(self, job: Job) -> Iterator[messages.Report]:
+    def _read(self, job: RowRequest) -> Iterator[messages.Report]:
         """A piece of the prompt. Its last token is read by itself, so that what came before can be kept for others."""
         last = len(job.tokens) - 1
         if job.read < last:
@@ -212,7 +212,7 @@ class Engine:
         job.memory, job.forked = self.network.copied(job.memory, len(job.writers)), True
         yield from self._write(job, scores.repeat(len(job.writers), axis=0))
 
-    def _score(self, job: Job, upto: int) -> None:
+    def _score(self, job: RowRequest, upto: int) -> None:
         """Read on a token at a time, and note how likely each next one was: slow, and rarely asked for."""
         for place in range(job.read, upto):
             row = self.network.step(job.memory, [job.tokens[place]])[0]
@@ -223,7 +223,7 @@ class Engine:
         top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row, count)]
         return self.model.text(token), self.logprobs.of(row, token), top
 
-    def _write(self, job: Job, scores: Scores) -> Iterator[messages.Report]:
+    def _write(self, job: RowRequest, scores: Scores) -> Iterator[messages.Report]:
         """Draw every seat's next token and say what it adds; those who end with it leave."""
         done = []
         for writer, row in zip(job.writers, scores, strict=True):
@@ -237,7 +237,7 @@ class Engine:
                 yield self._done(job, writer, finish)
         self._leave(job, done)
 
-    def _pick(self, writer: Writer, row: Scores) -> int:
+    def _pick(self, writer: RowSeat, row: Scores) -> int:
         scores, place = adjusted(row, writer.draw, writer.tokens), len(writer.tokens)
         token = pick(scores, writer.draw, place)
         if writer.constraint:
@@ -246,7 +246,7 @@ class Engine:
             writer.constraint.accept(token)
         return token
 
-    def _say(self, job: Job, writer: Writer, row: Scores) -> Iterator[messages.Report]:
+    def _say(self, job: RowRequest, writer: RowSeat, row: Scores) -> Iterator[messages.Report]:
         """What the new token lets be shown, and what is told of it where that is wanted."""
         token, shown, facts = writer.pending, "", list[TokenFacts]()
         if not self.model.ends(token):
@@ -258,16 +258,16 @@ class Engine:
         if shown or facts:
             yield messages.SeatText(job.order.job, writer.seat, shown, facts)
 
-    def _finish(self, job: Job, writer: Writer) -> FinishReason | None:
+    def _finish(self, job: RowRequest, writer: RowSeat) -> FinishReason | None:
         if self.model.ends(writer.pending) or writer.tail.stopped:
             return "stop"
         return "length" if len(writer.tokens) >= job.limit else None
 
-    def _done(self, job: Job, writer: Writer, finish: FinishReason) -> messages.Report:
+    def _done(self, job: RowRequest, writer: RowSeat, finish: FinishReason) -> messages.Report:
         seconds, written = self.clock() - job.came, len(writer.tokens)
         return messages.SeatDone(job.order.job, writer.seat, finish, written, writer.logprob_sum, seconds, job.reused)
 
-    def _leave(self, job: Job, gone: list[Writer]) -> None:
+    def _leave(self, job: RowRequest, gone: list[RowSeat]) -> None:
         """Seats are done: their rows are freed."""
         rows = [row for row, writer in enumerate(job.writers) if writer not in gone]
         if job.forked and rows and gone:

@@ -6,15 +6,15 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from local_swarm.backends.llamacpp.prefix_tree import common
-from local_swarm.backends.lockstep.model import Memory, Network
+from local_swarm.backends.lockstep.model import Memory, RowModel
 
 WORTH_KEEPING = 16  # tokens: a shorter beginning is read again faster than it is looked for
 
 
-class Shelf:
+class HostCache:
     """At most `cells` tokens in all; what was used longest ago goes first."""
 
-    def __init__(self, network: Network, cells: int) -> None:
+    def __init__(self, network: RowModel, cells: int) -> None:
         self.network, self.cells = network, cells
         self._kept: OrderedDict[tuple[int, ...], Memory] = OrderedDict()
 

@@ -10,7 +10,7 @@ from local_swarm.backends.sampling import Scores
 Memory = Any  # keys, values and states of some rows that have read the same number of tokens
 
 
-class Network(Protocol):
+class RowModel(Protocol):
     """`parameters`: how many weights it has. `cuttable`: whether a memory can be shortened to any length, which recurrent states
     and sliding windows cannot. `room`: most tokens of a text that a vector is made of."""
 

@@ -9,20 +9,20 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from local_swarm.backends.lockstep.engine import Engine
+from local_swarm.backends.lockstep.engine import LockstepEngine
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.child import main, send
 
 
-def load(wish: messages.Load, reports: BinaryIO) -> Engine:
+def load(wish: messages.Load, reports: BinaryIO) -> LockstepEngine:
     from local_swarm.backends.mlx.model import Mlx, hold_in_memory
 
     hold_in_memory()
     folder = Path(wish.path)
     vocabulary = Vocabulary(folder)
     network = Mlx(folder, [(Path(path), weight) for path, weight in wish.adapters])
-    engine = Engine(network, vocabulary, wish)
+    engine = LockstepEngine(network, vocabulary, wish)
     engine.warm_up()
     note = None if network.on_gpu else "MLX computes on the processor here, which is slow."
     send(reports, [messages.Loaded(

@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from local_swarm.backends.base import Facts, Seat, State
+from local_swarm.backends.base import ModelFacts, Seat, State
 from local_swarm.backends.openai_compatible.find import first
-from local_swarm.backends.openai_compatible.messages import Said, estimated_tokens, refusal, request, usages
-from local_swarm.backends.openai_compatible.probe import Found, asked, bounded, look
+from local_swarm.backends.openai_compatible.messages import ChoiceSoFar, estimated_tokens, refusal, request, usages
+from local_swarm.backends.openai_compatible.probe import ServerModel, asked, bounded, look
 from local_swarm.backends.process import messages
 from local_swarm.errors import BadRequest, EngineLost, Forbidden, Starting, SwarmError, WrongUse
 from local_swarm.intake import mended
@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerTarget:
     """Where it is and what is wanted of it. `url` ends where OpenAI's does, in /v1. `several`: whether one request may ask for
     many answers; None finds out."""
 
@@ -63,7 +63,7 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
-class Care:
+class ServerCare:
     """`look_s`: between looks at a healthy server. `silence_s`: without a byte for so long, a request is given up."""
 
     knock_s: float = 5.0
@@ -89,10 +89,10 @@ class OpenAICompatible:
     pid: int | None = None
     beat: messages.Beat | None = None
 
-    def __init__(self, server: Server, care: Care | None = None) -> None:
-        self.server, self.care = server, care or Care()
+    def __init__(self, server: ServerTarget, care: ServerCare | None = None) -> None:
+        self.server, self.care = server, care or ServerCare()
         self._state: State = "starting"
-        self._found: Found | None = None
+        self._found: ServerModel | None = None
         self._several = server.several
         self._up, self._doubt = asyncio.Event(), asyncio.Event()
         self._room = asyncio.Semaphore(server.at_once)
@@ -108,7 +108,7 @@ class OpenAICompatible:
         return f"The server at {self.server.url}"
 
     @property
-    def facts(self) -> Facts | None:
+    def facts(self) -> ModelFacts | None:
         found = self._found
         if not found:
             return None
@@ -116,11 +116,11 @@ class OpenAICompatible:
         known = self.server.context or found.context
         note = None if known else f"{self.where} does not tell its context; {context} tokens are assumed"
         answer = min(LONGEST_ANSWER, max(1, context // 4))
-        return Facts(found.model, "openai_compatible", context, answer, found.kind, note=note)
+        return ModelFacts(found.model, "openai_compatible", context, answer, found.kind, note=note)
 
     # -- life
 
-    async def start(self) -> Facts:
+    async def start(self) -> ModelFacts:
         """Look at the server. Raises Forbidden where it is outside and nothing may go there, WrongUse where it lacks the model,
         EngineLost where it does not answer: then it is looked for further on."""
         if self.server.url == AUTO:
@@ -156,11 +156,11 @@ class OpenAICompatible:
         if self._http:
             await self._http.close()
 
-    async def _look(self) -> Found:
+    async def _look(self) -> ServerModel:
         assert self._http
         return await look(self._http, self.server.url, self.server.model, self.care.knock_s)
 
-    def _rise(self, found: Found) -> None:
+    def _rise(self, found: ServerModel) -> None:
         if self._found and found.model != self._found.model:
             logger.warning("%s now has the model %s, no longer %s.", self.where, found.model, self._found.model)
         self._found, self._state = found, "ready"
@@ -270,7 +270,7 @@ class OpenAICompatible:
     async def _ask(self, prompt: Prompt, party: Sequence[Seat], heard: Heard) -> list[Seat]:
         """Every choice's words as they come, then the candidates; seats that got none."""
         assert self._http and self._found and self.facts
-        said: dict[int, Said] = {}
+        said: dict[int, ChoiceSoFar] = {}
         counts: dict[int, Any] = {}
         ended = 0
         began, estimate = time.monotonic(), estimated_tokens(prompt)
@@ -290,7 +290,7 @@ class OpenAICompatible:
                         place = choice.get("index") or 0
                         if not 0 <= place < len(party):
                             continue
-                        thought, words = said.setdefault(place, Said()).take(choice)
+                        thought, words = said.setdefault(place, ChoiceSoFar()).take(choice)
                         ended = place if said[place].finish else ended
                         if thought:
                             heard.put_nowait(Delta(party[place].voter, thought, thought=True))

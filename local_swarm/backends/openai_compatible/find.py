@@ -6,7 +6,7 @@ import asyncio
 
 import aiohttp
 
-from local_swarm.backends.openai_compatible.probe import Found, look
+from local_swarm.backends.openai_compatible.probe import ServerModel, look
 from local_swarm.errors import SwarmError, WrongUse
 
 PORTS = {
@@ -21,14 +21,14 @@ PORTS = {
 KNOCK_S = 1.0
 
 
-async def servers(ports: tuple[int, ...] = tuple(PORTS)) -> list[tuple[str, Found]]:
+async def servers(ports: tuple[int, ...] = tuple(PORTS)) -> list[tuple[str, ServerModel]]:
     """(address, what it is) of each that answers; another swarm, or this one itself, is none of them."""
     async with aiohttp.ClientSession() as http:
         looks = await asyncio.gather(*(knock(http, f"http://127.0.0.1:{port}/v1") for port in ports))
     return [one for one in looks if one and one[1].kind != "local-swarm"]
 
 
-async def knock(http: aiohttp.ClientSession, url: str) -> tuple[str, Found] | None:
+async def knock(http: aiohttp.ClientSession, url: str) -> tuple[str, ServerModel] | None:
     try:
         return url, await look(http, url, None, KNOCK_S)
     except SwarmError:

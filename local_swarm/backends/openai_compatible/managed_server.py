@@ -16,11 +16,11 @@ from pathlib import Path
 import aiohttp
 import psutil
 
-from local_swarm.backends.base import Facts
-from local_swarm.backends.openai_compatible.backend import Care, OpenAICompatible, Server
-from local_swarm.backends.openai_compatible.probe import Found
+from local_swarm.backends.base import ModelFacts
+from local_swarm.backends.openai_compatible.backend import OpenAICompatible, ServerCare, ServerTarget
+from local_swarm.backends.openai_compatible.probe import ServerModel
 from local_swarm.backends.process.messages import Load
-from local_swarm.backends.process.supervisor import Host
+from local_swarm.backends.process.supervisor import Supervisor
 from local_swarm.errors import BadModelFile, EngineLost, SwarmError
 from local_swarm.models.memory_shape import PIECE, fused
 
@@ -33,25 +33,27 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_S = 0.5, 30.0, 60.0
 logger = logging.getLogger(__name__)
 
 
-class OwnServer(OpenAICompatible):
+class ManagedLlamaServer(OpenAICompatible):
     """`program`: the path of a llama-server; `model`: the name under which its answers go."""
 
-    def __init__(self, program: str, load: Load, model: str, care: Care | None = None) -> None:
+    def __init__(self, program: str, load: Load, model: str, care: ServerCare | None = None) -> None:
         port, key = free_port(), secrets.token_hex(16)
-        server = Server(f"http://127.0.0.1:{port}/v1", model, key, load.context, several=True, at_once=load.sequences)
-        super().__init__(server, care or Care(look_s=2.0))
+        server = ServerTarget(
+            f"http://127.0.0.1:{port}/v1", model, key, load.context, several=True, at_once=load.sequences
+        )
+        super().__init__(server, care or ServerCare(look_s=2.0))
         self._file = Path(load.path).name
         self._command = [program, *arguments(load, port, model)]
         self._host = self._new_host()
         self._runner: asyncio.Task[None] | None = None
         self._ends = 0
 
-    def _new_host(self) -> Host:
-        return Host(
+    def _new_host(self) -> Supervisor:
+        return Supervisor(
             GUARD, self._command, {"LLAMA_API_KEY": self.server.key or ""}
         )  # arguments can be read by everybody
 
-    async def start(self) -> Facts:
+    async def start(self) -> ModelFacts:
         """Load the model. Raises BadModelFile where the server ends instead, EngineLost where it takes too long."""
         self._runner = asyncio.create_task(self._run(), name="own-server")
         try:
@@ -100,7 +102,7 @@ class OwnServer(OpenAICompatible):
             pass
         return await self._host.ended()
 
-    def _rise(self, found: Found) -> None:
+    def _rise(self, found: ServerModel) -> None:
         """Note as well whose memory counts: that of the server, which is the guard's only child."""
         super()._rise(found)
         with contextlib.suppress(psutil.Error, IndexError):

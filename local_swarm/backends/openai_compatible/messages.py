@@ -103,7 +103,7 @@ def estimated_tokens(prompt: Prompt) -> int:
 
 
 @dataclass(slots=True)
-class Said:
+class ChoiceSoFar:
     """What one choice has said so far. `pieces` counts chunks that carried words."""
 
     words: list[str] = field(default_factory=list)
@@ -184,7 +184,7 @@ def token_logprob(told: Mapping[str, Any]) -> TokenLogprob:
         raise ValueError("log-probabilities that are none") from problem
 
 
-def usages(counts: Mapping[int, Any], said: Mapping[int, Said], estimate: int) -> dict[int, Usage]:
+def usages(counts: Mapping[int, Any], said: Mapping[int, ChoiceSoFar], estimate: int) -> dict[int, Usage]:
     """What each choice cost, by its place. `counts`: what the server counted, by the choice that had ended last before.
 
     llama-server counts after each choice for it alone; others count once for all: then each gets its share by the chunks it
@@ -200,7 +200,7 @@ def usages(counts: Mapping[int, Any], said: Mapping[int, Said], estimate: int) -
     return {place: usage(total, round(share * one.pieces), one, estimate) for place, one in said.items()}
 
 
-def usage(counted: Mapping[str, Any], written: Any, said: Said, estimate: int) -> Usage:
+def usage(counted: Mapping[str, Any], written: Any, said: ChoiceSoFar, estimate: int) -> Usage:
     details, read = counted.get("prompt_tokens_details"), counted.get("prompt_tokens")
     cached = details.get("cached_tokens") if isinstance(details, dict) else 0
     return Usage(

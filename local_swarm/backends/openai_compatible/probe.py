@@ -30,7 +30,7 @@ LONGEST_LIST = 4 << 20  # bytes of a list of models: OpenRouter's has about one 
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ServerModel:
     """What a server says of itself. `context` is None where it does not tell."""
 
     kind: str
@@ -99,7 +99,7 @@ def context_shown(kind: str, body: Any) -> int | None:
     return told if isinstance(told, int) and told > 0 else None
 
 
-async def look(http: aiohttp.ClientSession, url: str, wish: str | None, within_s: float) -> Found:
+async def look(http: aiohttp.ClientSession, url: str, wish: str | None, within_s: float) -> ServerModel:
     """Ask a server what it is. Raises WrongUse where it lacks the wished model, EngineLost where it does not answer sensibly."""
     where = f"The server at {url}"
     entries = listed(await asked(http, "GET", f"{url}/models", within_s, where), where)
@@ -114,7 +114,7 @@ async def look(http: aiohttp.ClientSession, url: str, wish: str | None, within_s
             context = context_shown(kind, body)
     except EngineLost:
         pass  # it need not tell
-    return Found(kind, str(entry["id"]), tuple(str(one["id"]) for one in entries), context)
+    return ServerModel(kind, str(entry["id"]), tuple(str(one["id"]) for one in entries), context)
 
 
 async def asked(

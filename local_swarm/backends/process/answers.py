@@ -42,9 +42,9 @@ def order(number: int, asked: Turn, seats: Sequence[Seat], schema: str | None) -
     )  # fmt: skip
 
 
-def fingerprint(asked: messages.Generate | messages.Pool) -> str:
+def fingerprint(asked: messages.Generate | messages.EmbedText) -> str:
     """Equal for equal orders, whoever gives them and with whatever luck."""
-    if isinstance(asked, messages.Pool):
+    if isinstance(asked, messages.EmbedText):
         told: messages.Command = replace(asked, job=0)
     else:
         told = replace(asked, job=0, client="", seeds=[0] * len(asked.seeds))

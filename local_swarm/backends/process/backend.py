@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from local_swarm import errors
-from local_swarm.backends.base import Facts, Seat, State
+from local_swarm.backends.base import ModelFacts, Seat, State
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.answers import (
     candidate,
@@ -30,7 +30,7 @@ from local_swarm.backends.process.answers import (
     without_start,
     written,
 )
-from local_swarm.backends.process.supervisor import Host
+from local_swarm.backends.process.supervisor import Supervisor
 from local_swarm.backends.process.suspects import Suspects
 from local_swarm.backends.process.watched import resident_bytes, stopped
 from local_swarm.chat.template import ChatTemplate
@@ -63,7 +63,7 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
-class Care:
+class RestartPolicy:
     """How an engine is looked after. `load_s`: a large model from a slow disk. `silence_s`: busy and without a sign of life for
     so long, it hangs. Pauses between revivals grow from the first to the longest; an engine that lived for `steady_s` has
     forgotten its earlier deaths, one that died more often than `most_deaths` in a row counts as failed."""
@@ -77,7 +77,7 @@ class Care:
 
 
 @dataclass(slots=True)
-class Open:
+class OpenRequest:
     """A request that the engine works on."""
 
     seats: Sequence[Seat]
@@ -93,9 +93,13 @@ class ProcessBackend:
     given, children of its own."""
 
     def __init__(
-        self, wish: messages.Load, about: Description, care: Care | None = None, confined: Confined | None = None
+        self,
+        wish: messages.Load,
+        about: Description,
+        care: RestartPolicy | None = None,
+        confined: Confined | None = None,
     ) -> None:
-        self.wish, self.about, self.care = wish, about, care or Care()
+        self.wish, self.about, self.care = wish, about, care or RestartPolicy()
         own = ConfinedPool()
         self.confined: Confined = confined or own
         self._own = None if confined else own
@@ -103,11 +107,11 @@ class ProcessBackend:
         self._suspects = Suspects()
         self._state: State = "starting"
         self._up = asyncio.Event()
-        self._facts: Facts | None = None
+        self._facts: ModelFacts | None = None
         self._template: ChatTemplate | None = None
         self._fill: list[str] | None = None
         self._host = self._new_host()
-        self._open: dict[int, Open] = {}
+        self._open: dict[int, OpenRequest] = {}
         self._numbers = itertools.count(1)
         self._keeper: asyncio.Task[None] | None = None
         self._heard, self._hung = 0.0, False
@@ -118,7 +122,7 @@ class ProcessBackend:
         return self._state
 
     @property
-    def facts(self) -> Facts | None:
+    def facts(self) -> ModelFacts | None:
         return self._facts
 
     @property
@@ -128,9 +132,9 @@ class ProcessBackend:
 
     # -- life
 
-    async def start(self) -> Facts:
+    async def start(self) -> ModelFacts:
         """Load the model. Raises BadModelFile or DoesNotFit when that cannot be."""
-        loading: asyncio.Future[Facts] = asyncio.get_running_loop().create_future()
+        loading: asyncio.Future[ModelFacts] = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep(loading), name="engine-keeper")
         try:
             return await asyncio.wait_for(asyncio.shield(loading), self.care.load_s)
@@ -161,10 +165,10 @@ class ProcessBackend:
         if self._own:
             await self._own.close()
 
-    def _new_host(self, wish: messages.Load | None = None) -> Host:
-        return Host(f"local_swarm.backends.{self.about.engine}.child", [json.dumps(asdict(wish or self.wish))])
+    def _new_host(self, wish: messages.Load | None = None) -> Supervisor:
+        return Supervisor(f"local_swarm.backends.{self.about.engine}.child", [json.dumps(asdict(wish or self.wish))])
 
-    async def _keep(self, loading: asyncio.Future[Facts]) -> None:
+    async def _keep(self, loading: asyncio.Future[ModelFacts]) -> None:
         """Run the engine, and run it again whenever it ends, with pauses that grow while it keeps dying. One that never loaded is
         not tried again; one that died too often in a row counts as failed, though it is still tried now and then."""
         deaths = 0
@@ -201,7 +205,7 @@ class ProcessBackend:
             return errors.DoesNotFit(f"The system ended the engine while it loaded {name}: memory ran out.")
         return errors.BadModelFile(f"The engine {how} while it loaded {name}. The file may be damaged.")
 
-    async def _live(self, loading: asyncio.Future[Facts]) -> str:
+    async def _live(self, loading: asyncio.Future[ModelFacts]) -> str:
         """One life of the engine's process; how it ended, as words."""
         try:
             await self._host.start()
@@ -234,7 +238,7 @@ class ProcessBackend:
                 logger.error("The engine has taken more than %d MiB and is ended.", self.wish.memory_bytes >> 20)
                 self._host.put_down()
 
-    async def _run(self, loading: asyncio.Future[Facts]) -> None:
+    async def _run(self, loading: asyncio.Future[ModelFacts]) -> None:
         """Hand out reports until the engine's output ends."""
         async for report in self._host.reports():
             self._heard = time.monotonic()
@@ -250,12 +254,12 @@ class ProcessBackend:
             elif report.job in self._open:
                 self._open[report.job].inbox.put_nowait(report)
 
-    async def _loaded(self, report: messages.Loaded, loading: asyncio.Future[Facts]) -> None:
+    async def _loaded(self, report: messages.Loaded, loading: asyncio.Future[ModelFacts]) -> None:
         about = self.about
         self._template = ChatTemplate(about.template, report.bos, report.eos)
         await self._template.check(self.confined)
         self._fill = report.fill
-        self._facts = Facts(
+        self._facts = ModelFacts(
             about.model, about.engine, report.context, report.answer_tokens, about.architecture, report.parameters,
             resident_bytes(self._host.pid), about.description, about.starter, report.note, self._template.thinks,
         )  # fmt: skip
@@ -264,7 +268,7 @@ class ProcessBackend:
         if not loading.done():
             loading.set_result(self._facts)
 
-    def _failed(self, problem: errors.SwarmError, loading: asyncio.Future[Facts]) -> None:
+    def _failed(self, problem: errors.SwarmError, loading: asyncio.Future[ModelFacts]) -> None:
         """The model cannot be loaded."""
         self._host.kill()
         if not loading.done():
@@ -285,7 +289,7 @@ class ProcessBackend:
         schema = await self._enforced(asked)
         self._must_be_up()
         begun = order(next(self._numbers), asked, seats, schema)
-        request = Open(seats, [asked.reader() for _ in seats], fingerprint(begun))
+        request = OpenRequest(seats, [asked.reader() for _ in seats], fingerprint(begun))
         async with self._suspects.turn(request.fingerprint):
             await self._back()
             async with aclosing(self._work(asked, begun, request)) as events:
@@ -321,7 +325,7 @@ class ProcessBackend:
             raise errors.SchemaUnfit(known["problem"])
         return known["schema"]
 
-    async def _work(self, asked: Turn, begun: messages.Generate, request: Open) -> AsyncGenerator[Event, None]:
+    async def _work(self, asked: Turn, begun: messages.Generate, request: OpenRequest) -> AsyncGenerator[Event, None]:
         seats, readers = request.seats, request.readers
         self._open[begun.job] = request
         self._host.send(begun)
@@ -360,8 +364,8 @@ class ProcessBackend:
         vectors, tokens = [], 0
         for text in texts:
             self._refuse_endless(len(text))
-            pool = messages.Pool(next(self._numbers), text)
-            request = Open((), (), fingerprint(pool))
+            pool = messages.EmbedText(next(self._numbers), text)
+            request = OpenRequest((), (), fingerprint(pool))
             async with self._suspects.turn(request.fingerprint):
                 await self._back()
                 self._open[pool.job] = request

@@ -16,14 +16,14 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.failures import Known, failed
+from local_swarm.backends.process.failures import PreparedOrder, failed
 from local_swarm.errors import SwarmError
 
 BEAT_S = 1.0
 LAST_S = 1.5  # from the end of the input to the end of the process, whatever it does
 
 
-Prepared = tuple[messages.Command, Known | Exception]
+Prepared = tuple[messages.Command, PreparedOrder | Exception]
 
 logger = logging.getLogger(__name__)
 
@@ -95,12 +95,12 @@ def ready(engine: Any, command: messages.Command) -> Prepared:
     """A command with all that can be known before it is carried out; or with what went wrong, which is told where all failures
     are."""
     try:
-        if isinstance(command, messages.Pool):
-            return command, Known(engine.model.tokenize(command.text))
+        if isinstance(command, messages.EmbedText):
+            return command, PreparedOrder(engine.model.tokenize(command.text))
         if not isinstance(command, messages.Generate):
-            return command, Known([])
+            return command, PreparedOrder([])
         grammar = engine.constraints(command.schema) if command.schema and hasattr(engine, "constraints") else None
-        return command, Known(engine.model.tokenize(command.text), grammar)
+        return command, PreparedOrder(engine.model.tokenize(command.text), grammar)
     except Exception as problem:
         return command, problem
 
@@ -130,7 +130,7 @@ def serve(engine: Any, orders: queue.SimpleQueue[Prepared | None], reports: Bina
             send(reports, [engine.beat()])
 
 
-def obey(engine: Any, command: messages.Command, known: Known | Exception, reports: BinaryIO) -> None:
+def obey(engine: Any, command: messages.Command, known: PreparedOrder | Exception, reports: BinaryIO) -> None:
     """An exception is told as this job's failure: whatever one order holds, the others are not touched."""
     try:
         if isinstance(known, Exception):
@@ -142,18 +142,18 @@ def obey(engine: Any, command: messages.Command, known: Known | Exception, repor
         send(reports, [messages.JobInvalid(number, str(problem)) if unfit else failed(number, problem)])
 
 
-def carry_out(engine: Any, command: messages.Command, known: Known, reports: BinaryIO) -> None:
+def carry_out(engine: Any, command: messages.Command, known: PreparedOrder, reports: BinaryIO) -> None:
     if isinstance(command, messages.Generate):
         send(reports, [engine.submit(command, known)])
     elif isinstance(command, messages.Cancel):
         engine.cancel(command)
-    elif isinstance(command, messages.Pool):
+    elif isinstance(command, messages.EmbedText):
         send(reports, [pooled(engine, command, known.tokens)])
     else:
         engine.forget()
 
 
-def pooled(engine: Any, command: messages.Pool, tokens: list[int]) -> messages.Report:
+def pooled(engine: Any, command: messages.EmbedText, tokens: list[int]) -> messages.Report:
     """A text's vector, between two steps. Daemons ask for one at a time, so that answers go on in between. Whether an engine has
     a pool is its own business; vLLM's has none."""
     pool = engine.pool

@@ -11,7 +11,7 @@ from local_swarm.backends.process import messages
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class PreparedOrder:
     """What has been found out of an order beside the steps: the tokens of its text, and the grammar that binds its answers."""
 
     tokens: list[int]

@@ -69,7 +69,7 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class EmbedText:
     """Make a vector of a text."""
 
     job: int
@@ -199,7 +199,7 @@ class Beat:
     written: int
 
 
-Command = Generate | Cancel | Pool | Forget
+Command = Generate | Cancel | EmbedText | Forget
 Report = (
     Loaded
     | LoadFailed
@@ -214,7 +214,7 @@ Report = (
     | Pooled
     | Beat
 )
-COMMANDS: dict[str, type[Command]] = {kind.__name__: kind for kind in (Generate, Cancel, Pool, Forget)}
+COMMANDS: dict[str, type[Command]] = {kind.__name__: kind for kind in (Generate, Cancel, EmbedText, Forget)}
 REPORTS: dict[str, type[Report]] = {
     kind.__name__: kind
     for kind in (

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from local_swarm.chat.marks import Finder
 
 
-class Tail:
+class StopStringFilter:
     """The end of a text that is being written.
 
     `push` returns what is now safe to show. Once `stopped`, the text ended before a stop string; further pushes add nothing.

@@ -37,7 +37,7 @@ def calm(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment} if any(key in environment for key in WAITING) else {**environment, **WAITING}
 
 
-class Host:
+class Supervisor:
     """One child process. Start it, iterate over `reports` until it ends, close it."""
 
     def __init__(self, module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from local_swarm.backends.lockstep.engine import Engine
+from local_swarm.backends.lockstep.engine import LockstepEngine
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.child import main, send
 
 
-def load(wish: messages.Load, reports: BinaryIO) -> Engine:
+def load(wish: messages.Load, reports: BinaryIO) -> LockstepEngine:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # what is to be fetched was fetched by the daemon
     import torch
 
@@ -29,7 +29,7 @@ def load(wish: messages.Load, reports: BinaryIO) -> Engine:
         folder, options.get("device", "auto"), options.get("dtype", "auto"), options.get("quantization"),
         [(Path(path), weight) for path, weight in wish.adapters],
     )  # fmt: skip
-    engine = Engine(network, vocabulary, wish)
+    engine = LockstepEngine(network, vocabulary, wish)
     engine.warm_up()
     send(reports, [messages.Loaded(
         wish.context, wish.answer_tokens, network.parameters, vocabulary.bos, vocabulary.eos, network.on_gpu,

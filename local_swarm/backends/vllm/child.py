@@ -13,13 +13,13 @@ from typing import Any, BinaryIO
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.child import main, send
-from local_swarm.backends.vllm.engine import Engine
+from local_swarm.backends.vllm.engine import VllmEngine
 from local_swarm.errors import BadModelFile
 
 NAMES = {"repeat_penalty": "repetition_penalty"}  # ours to vLLM's, where they differ
 
 
-def load(wish: messages.Load, reports: BinaryIO) -> Engine:
+def load(wish: messages.Load, reports: BinaryIO) -> VllmEngine:
     from vllm import EngineArgs, LLMEngine
 
     folder, options = Path(wish.path), wish.options
@@ -35,7 +35,7 @@ def load(wish: messages.Load, reports: BinaryIO) -> Engine:
     except (ValueError, RuntimeError, OSError) as problem:
         raise BadModelFile(f"vLLM cannot load {folder}: {' '.join(str(problem).split())[:300]}") from problem
     send(reports, [messages.Loaded(wish.context, wish.answer_tokens, 0, vocabulary.bos, vocabulary.eos, True)])
-    return Engine(lower, vocabulary, wish.context, wish.answer_tokens, sampling)
+    return VllmEngine(lower, vocabulary, wish.context, wish.answer_tokens, sampling)
 
 
 def sampling(order: messages.Generate, seat: int, limit: int) -> Any:

@@ -13,14 +13,14 @@ from typing import Any
 
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.failures import Known
+from local_swarm.backends.process.failures import PreparedOrder
 from local_swarm.types import FinishReason
 
 FINISHES: Mapping[str, FinishReason] = {"length": "length"}  # all others are a stop
 
 
 @dataclass(slots=True)
-class Open:
+class OpenSeat:
     """A seat in the works: how much of its text has been told."""
 
     order: messages.Generate
@@ -31,7 +31,7 @@ class Open:
 
 
 @dataclass(slots=True)
-class Engine:
+class VllmEngine:
     """`lower` is vLLM's engine; `sampling` makes its parameters from a job and a seat."""
 
     lower: Any
@@ -43,7 +43,7 @@ class Engine:
     steps: int = 0
     written: int = 0
     pool: None = None  # what makes vectors of texts: nothing here
-    open: dict[str, Open] = field(default_factory=dict)
+    open: dict[str, OpenSeat] = field(default_factory=dict)
 
     @property
     def idle(self) -> bool:
@@ -56,7 +56,7 @@ class Engine:
         """vLLM lets go of old prefixes by itself; here all of them."""
         self.lower.reset_prefix_cache()
 
-    def submit(self, order: messages.Generate, known: Known | None = None) -> messages.Report:
+    def submit(self, order: messages.Generate, known: PreparedOrder | None = None) -> messages.Report:
         """Take a job, or say why not. `known`: what has been found out of it already."""
         tokens = known.tokens if known else self.model.tokenize(order.text)
         room = self.context - len(tokens)
@@ -69,7 +69,7 @@ class Engine:
             except ValueError as problem:
                 return messages.JobInvalid(order.job, str(problem))
             name = f"{order.job}-{seat}"
-            self.open[name] = Open(order, seat, self.clock())
+            self.open[name] = OpenSeat(order, seat, self.clock())
             self.lower.add_request(name, {"prompt_token_ids": tokens}, wish)
         return messages.JobAccepted(order.job, len(tokens))
 

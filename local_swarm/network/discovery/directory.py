@@ -13,7 +13,7 @@ from typing import Literal
 from local_swarm.network.discovery.announcement import Announcement
 from local_swarm.network.discovery.lan import knockable
 from local_swarm.network.protocol import VERSION, Hint, Report
-from local_swarm.network.trust.store import Member
+from local_swarm.network.trust.store import PairedMember
 
 POLL_S = 2.0  # between looks at a peer
 GONE_AFTER_S = 8.0  # of silence
@@ -28,7 +28,7 @@ ASKABLE = ("ok", "degraded")
 
 
 @dataclass(slots=True)
-class Known:
+class Peer:
     """A member of our swarm as far as it is known. `places` are where it may be, the best first; at `proven` it has
     answered, so no announcement can push that out. `asked`: requests of ours in the works there."""
 
@@ -55,7 +55,7 @@ class Known:
 
 
 @dataclass(slots=True)
-class Stranger:
+class UnpairedNode:
     """A node that was announced and is not pinned, or a place where one may be. `due`: when to knock next."""
 
     id: str
@@ -76,8 +76,8 @@ class Directory:
 
     mine: str
     my_name: str = ""
-    peers: dict[str, Known] = field(default_factory=dict)
-    strangers: dict[str, Stranger] = field(default_factory=dict)
+    peers: dict[str, Peer] = field(default_factory=dict)
+    strangers: dict[str, UnpairedNode] = field(default_factory=dict)
     strangers_seen: int = 0
     left_out: int = 0
     run: str = ""
@@ -86,11 +86,11 @@ class Directory:
 
     # ------------------------------------------------------------------------------------------- members
 
-    def keep_members(self, members: Iterable[Member]) -> None:
+    def keep_members(self, members: Iterable[PairedMember]) -> None:
         """Know exactly these as peers."""
         kept = {member.id: member for member in members if member.id != self.mine}
         for identity, member in kept.items():
-            peer = self.peers.setdefault(identity, Known(identity, member.name, member.certificate))
+            peer = self.peers.setdefault(identity, Peer(identity, member.name, member.certificate))
             peer.name = member.name
             for place in reversed(member.addresses):
                 add_place(peer, place, first=not peer.places)
@@ -132,7 +132,7 @@ class Directory:
             if len(self.strangers) >= MOST_STRANGERS:
                 self.left_out += 1
                 return
-            known = self.strangers[said.id] = Stranger(said.id, said.name, places)
+            known = self.strangers[said.id] = UnpairedNode(said.id, said.name, places)
         if (known.swarm, known.places) != (said.swarm, places):
             known.due, known.failures = now, 0
         known.name, known.places, known.swarm = said.name, places, said.swarm
@@ -154,7 +154,7 @@ class Directory:
 
     def static(self, place: str) -> None:
         """A place that the user has named."""
-        self.strangers.setdefault(place, Stranger(place, place, (place,), static=True))
+        self.strangers.setdefault(place, UnpairedNode(place, place, (place,), static=True))
 
     def hinted(self, hints: Iterable[Hint]) -> None:
         """Where a peer says that others are."""
@@ -165,11 +165,11 @@ class Directory:
             if peer:
                 add_place(peer, hint.address, first=False)
             elif hint.id != self.mine and hint.id not in self.strangers and len(self.strangers) < MOST_STRANGERS:
-                self.strangers[hint.id] = Stranger(hint.id, hint.id[:6], (hint.address,), swarm="hint")
+                self.strangers[hint.id] = UnpairedNode(hint.id, hint.id[:6], (hint.address,), swarm="hint")
 
     # ---------------------------------------------------------------------------------------- what they do
 
-    def answered(self, peer: Known, place: str, report: Report, latency_s: float, now: float) -> None:
+    def answered(self, peer: Peer, place: str, report: Report, latency_s: float, now: float) -> None:
         add_place(peer, place, first=True)
         peer.proven = place
         peer.report, peer.heard, peer.failures = report, now, 0
@@ -177,7 +177,7 @@ class Directory:
         peer.state = report.state if report.version == VERSION else "version"
         peer.due = now + POLL_S
 
-    def silent(self, peer: Known, state: PeerState, now: float) -> None:
+    def silent(self, peer: Peer, state: PeerState, now: float) -> None:
         """It did not answer. `gone` and `refused` are certain; `late` becomes `gone` with time."""
         peer.failures += 1
         silence = now - peer.heard if peer.heard is not None else GONE_AFTER_S
@@ -185,20 +185,20 @@ class Directory:
         patience = backoff(peer.failures) if peer.state in ("gone", "refused") and peer.failures > 5 else POLL_S
         peer.due = now + patience
 
-    def turned_away(self, stranger: Stranger, now: float) -> None:
+    def turned_away(self, stranger: UnpairedNode, now: float) -> None:
         stranger.failures += 1
         stranger.due = now + backoff(stranger.failures)
 
     # ------------------------------------------------------------------------------------------------ whom
 
-    def due(self, now: float) -> list[Known]:
+    def due(self, now: float) -> list[Peer]:
         return [peer for peer in self.peers.values() if peer.due <= now and peer.places]
 
-    def to_greet(self, tag: str, now: float) -> list[Stranger]:
+    def to_greet(self, tag: str, now: float) -> list[UnpairedNode]:
         """Strangers that may be members whom we have not met: they show our swarm's tag, or the user named them."""
         return [s for s in self.strangers.values() if s.due <= now and (s.static or s.swarm in (tag, "hint"))]
 
-    def askable(self, most: int) -> list[Known]:
+    def askable(self, most: int) -> list[Peer]:
         """Healthy peers, the quickest first."""
         able = [peer for peer in self.peers.values() if peer.state in ASKABLE and peer.workers > 0]
         return sorted(able, key=lambda peer: (peer.latency_s or 0.0, peer.id))[:most]
@@ -207,7 +207,7 @@ class Directory:
         return tuple(Hint(peer.id, peer.address) for peer in self.peers.values() if peer.state == "ok" and peer.address)
 
 
-def add_place(peer: Known, place: str, first: bool) -> None:
+def add_place(peer: Peer, place: str, first: bool) -> None:
     if place in peer.places:
         if not first:
             return

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from local_swarm.config import NetworkConfig
-from local_swarm.network.discovery.directory import Known, Stranger
+from local_swarm.network.discovery.directory import Peer, UnpairedNode
 from local_swarm.network.discovery.lan import Interface
 from local_swarm.network.protocol import VERSION
 
@@ -26,7 +26,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class NetworkFacts:
     """`found` are all interfaces, `chosen` those we are on. `kernel` is the release, by which WSL is known. `wished`: the port
     that was configured, `port` the one that we have."""
 
@@ -40,14 +40,14 @@ class Facts:
     multicast_problem: str | None = None
     broadcast_problem: str | None = None
     tag: str = ""
-    peers: Sequence[Known] = ()
-    strangers: Sequence[Stranger] = ()
+    peers: Sequence[Peer] = ()
+    strangers: Sequence[UnpairedNode] = ()
     doubles: int = 0
     clock: float = 0.0
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-def diagnosis(facts: Facts) -> list[Finding]:
+def diagnosis(facts: NetworkFacts) -> list[Finding]:
     """The environment first, then one finding for each machine that is known of."""
     made = [interfaces(facts), multicast(facts), broadcast(facts), wsl(facts), port(facts)]
     made += [peer_finding(facts, peer) for peer in facts.peers]
@@ -74,7 +74,7 @@ STRANGERS = {
 }
 
 
-def interfaces(facts: Facts) -> Finding:
+def interfaces(facts: NetworkFacts) -> Finding:
     if facts.chosen:
         words = ", ".join(f"{one.name} ({', '.join(one.addresses)})" for one in facts.chosen)
         return Finding("interfaces", True, f"On {words}.")
@@ -85,7 +85,7 @@ def interfaces(facts: Facts) -> Finding:
     )  # fmt: skip
 
 
-def multicast(facts: Facts) -> Finding | None:
+def multicast(facts: NetworkFacts) -> Finding | None:
     if facts.method in ("static", "broadcast") or not facts.chosen:
         return None
     deaf = [one.name for one in facts.chosen if not one.multicast]
@@ -100,13 +100,13 @@ def multicast(facts: Facts) -> Finding | None:
     return Finding("multicast", True, "Announcing and listening by multicast DNS.")
 
 
-def broadcast(facts: Facts) -> Finding | None:
+def broadcast(facts: NetworkFacts) -> Finding | None:
     if not facts.broadcast_problem or facts.method == "static":
         return None
     return Finding("broadcast", False, facts.broadcast_problem, "Name the other machine: local-swarm --peer HOST:PORT")
 
 
-def wsl(facts: Facts) -> Finding | None:
+def wsl(facts: NetworkFacts) -> Finding | None:
     if "microsoft" not in facts.kernel.lower():
         return None
     return Finding(
@@ -115,7 +115,7 @@ def wsl(facts: Facts) -> Finding | None:
     )  # fmt: skip
 
 
-def port(facts: Facts) -> Finding:
+def port(facts: NetworkFacts) -> Finding:
     if facts.port == facts.wished or not facts.wished:
         return Finding("port", True, f"Other machines are answered on port {facts.port}.")
     return Finding(
@@ -124,7 +124,7 @@ def port(facts: Facts) -> Finding:
     )  # fmt: skip
 
 
-def peer_finding(facts: Facts, peer: Known) -> Finding:
+def peer_finding(facts: NetworkFacts, peer: Peer) -> Finding:
     check, where = f"peer {peer.name}", peer.address or "an unknown address"
     if peer.state in ("ok", "degraded", "starting", "busy", "battery", "stopping"):
         apart = peer.report.clock - facts.clock if peer.report and peer.report.clock else 0.0
@@ -173,7 +173,7 @@ def on_that_machine(where: str) -> str:
     )
 
 
-def stranger_finding(facts: Facts, stranger: Stranger) -> Finding:
+def stranger_finding(facts: NetworkFacts, stranger: UnpairedNode) -> Finding:
     check, where = f"machine {stranger.name}", stranger.places[0]
     if stranger.version != VERSION:
         return Finding(
@@ -208,7 +208,7 @@ def stranger_finding(facts: Facts, stranger: Stranger) -> Finding:
     )  # fmt: skip
 
 
-def nobody(facts: Facts) -> Finding:
+def nobody(facts: NetworkFacts) -> Finding:
     if facts.method == "static":
         return Finding("machines", True, "No other machine is named.", "local-swarm --peer HOST:PORT")
     firewall = {

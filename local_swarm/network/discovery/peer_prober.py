@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from local_swarm.errors import PairingFailed, PeerFault
-from local_swarm.network.discovery.directory import Directory, Known, PeerState, Stranger
+from local_swarm.network.discovery.directory import Directory, Peer, PeerState, UnpairedNode
 from local_swarm.network.federation.client import Client
 from local_swarm.network.protocol import Hello, Report, Welcome
 from local_swarm.network.trust.identity import Identity, fingerprint
 from local_swarm.network.trust.pairing import TOKEN, Finished, Newcomer, Started, split
-from local_swarm.network.trust.store import Charter, Member, Trust, ahead
+from local_swarm.network.trust.store import Charter, PairedMember, TrustStore, ahead
 
 TICK_S = 0.25
 PATIENCE_S = 0.5  # with the place where a peer was last
@@ -30,11 +30,11 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Neighbours:
+class PeerProber:
     """`port` is where our own door is."""
 
     mine: Identity
-    trust: Trust
+    trust: TrustStore
     directory: Directory
     client: Client
     name: str
@@ -79,7 +79,7 @@ class Neighbours:
 
     # ---------------------------------------------------------------------------------------------- members
 
-    async def _look(self, peer: Known) -> None:
+    async def _look(self, peer: Peer) -> None:
         """Ask how a peer is, where it was last and, if that takes long or fails, at all places where it may be: whoever holds its
         key is it."""
         peer.due = float("inf")
@@ -109,7 +109,7 @@ class Neighbours:
             if peer.due == float("inf"):
                 peer.due = time.monotonic()
 
-    async def _hear(self, peer: Known, place: str, report: Report, latency_s: float) -> None:
+    async def _hear(self, peer: Peer, place: str, report: Report, latency_s: float) -> None:
         member = self.trust.members.get(fingerprint(peer.certificate))
         if member is None:
             return  # sent away while it was asked; it must not get the new key
@@ -118,14 +118,14 @@ class Neighbours:
         self.directory.answered(peer, place, report, latency_s, time.monotonic())
         self.directory.hinted(report.hints)
         if member.addresses[:1] != (place,) or member.name != report.name:
-            self.trust.admit(Member(report.name, member.certificate, (place,)))
+            self.trust.admit(PairedMember(report.name, member.certificate, (place,)))
         if ahead(report.epoch, self.trust.charter.epoch) > 0:
             with contextlib.suppress(PeerFault):
                 await self.client.tell(peer, "/charter", self.trust.charter.towards(report.epoch))
 
     # -------------------------------------------------------------------------------------------- strangers
 
-    async def _greet(self, stranger: Stranger) -> None:
+    async def _greet(self, stranger: UnpairedNode) -> None:
         """Find out whether a stranger is a member that we have not met, and prove to it that we are one."""
         self.directory.turned_away(stranger, time.monotonic())  # unless it turns out otherwise
         for place in stranger.places[:MOST_GREETED_PLACES]:
@@ -142,7 +142,7 @@ class Neighbours:
         if theirs in charter.revoked:
             return False
         if known := self.trust.members.get(theirs):
-            self.trust.admit(Member(known.name, certificate, (place,)))
+            self.trust.admit(PairedMember(known.name, certificate, (place,)))
             self.directory.keep_members(self.trust.members.values())
             return True
         if self.trust.token:
@@ -152,7 +152,7 @@ class Neighbours:
         if not charter.proves(welcome.proof, "welcome", theirs, mine):
             return False
         logger.info("Met %s at %s, which has the swarm's key.", welcome.name, place)
-        return self.trust.admit(Member(welcome.name, certificate, (place,)))
+        return self.trust.admit(PairedMember(welcome.name, certificate, (place,)))
 
     async def _shared(self, place: str, certificate: str) -> bool:
         """Whether whoever is there has our token, after both sides have proved it without showing anything of it."""
@@ -165,7 +165,7 @@ class Neighbours:
 
     # ---------------------------------------------------------------------------------------------- joining
 
-    async def join(self, code: str, place: str | None, found: Callable[[str], list[str]]) -> Member:
+    async def join(self, code: str, place: str | None, found: Callable[[str], list[str]]) -> PairedMember:
         """Become a member of the swarm that the code is from. `found` tells who announces an invitation of that number.
 
         Raises PairingFailed where nobody has it or the code is wrong.
@@ -194,20 +194,20 @@ class Neighbours:
         assert said  # of one place at least
         raise said
 
-    async def _join_at(self, code: str, place: str, certificate: str) -> Member:
+    async def _join_at(self, code: str, place: str, certificate: str) -> PairedMember:
         newcomer = Newcomer(code, self.mine.certificate, fingerprint(certificate))
         charter, host = await self._exchanged(newcomer, place, certificate)
         self.trust.join(charter, host)
         self.directory.keep_members(self.trust.members.values())
         return self.trust.members[host.fingerprint]
 
-    async def _exchanged(self, newcomer: Newcomer, place: str, certificate: str) -> tuple[Charter, Member]:
+    async def _exchanged(self, newcomer: Newcomer, place: str, certificate: str) -> tuple[Charter, PairedMember]:
         """Both steps with whoever holds the certificate. Raises PairingFailed and PeerFault."""
         ask = self.client.ask_stranger
         started = await ask(place, certificate, "/join/start", newcomer.start(), Started)
         finish = await asyncio.to_thread(newcomer.finish, started, self.name, self.port)
         finished = await ask(place, certificate, "/join/finish", finish, Finished)
-        return newcomer.learn(finished), Member(finished.name, certificate, (place,))
+        return newcomer.learn(finished), PairedMember(finished.name, certificate, (place,))
 
 
 def worse(known: PeerState, said: str) -> PeerState:

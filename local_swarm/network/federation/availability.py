@@ -15,15 +15,15 @@ from local_swarm.swarm.manager import Swarm
 BATTERY_S = 10.0  # between looks at it
 
 
-class Loaded(Protocol):
+class LoadGauge(Protocol):
     """What knows how many requests of our own users are in the works."""
 
     @property
     def load(self) -> int: ...
 
 
-class Condition:
-    def __init__(self, swarm: Swarm, own: Loaded, rules: FederationConfig) -> None:
+class Availability:
+    def __init__(self, swarm: Swarm, own: LoadGauge, rules: FederationConfig) -> None:
         self._swarm, self._own, self._rules = swarm, own, rules
         self._battery: tuple[float, bool] | None = None
         self.stopping = False

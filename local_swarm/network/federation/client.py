@@ -15,16 +15,16 @@ from typing import TypeVar
 import aiohttp
 
 from local_swarm.errors import PairingFailed, PeerFault
-from local_swarm.network.discovery.directory import Known
+from local_swarm.network.discovery.directory import Peer
 from local_swarm.network.discovery.lan import host_and_port
 from local_swarm.network.protocol import (
     DEADLINE,
     DOOR,
     SMALL_BYTES,
-    Line,
-    Lines,
+    LineDecoder,
     Malformed,
     Report,
+    VoteMessage,
     checked,
     read,
     read_report,
@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PeerRequest:
     """What a peer is asked: `body` is the prompt as bytes, made once for all peers. `alone`: nobody else is asked."""
 
     body: bytes
@@ -85,20 +85,20 @@ class Client:
 
     # ---------------------------------------------------------------------------------------------- members
 
-    async def report(self, peer: Known, place: str) -> tuple[Report, float]:
+    async def report(self, peer: Peer, place: str) -> tuple[Report, float]:
         """How it is, and the seconds it took to say so. Raises PeerFault."""
         began = time.monotonic()
         with translated():
             found = read_report(await self._small(place, "GET", "/health", None, self._context(peer)))
         return found, time.monotonic() - began
 
-    async def tell(self, peer: Known, path: str, value: object) -> None:
+    async def tell(self, peer: Peer, path: str, value: object) -> None:
         """Raises PeerFault."""
         assert peer.address
         with translated():
             await self._small(peer.address, "POST", path, written(value), self._context(peer))
 
-    async def ballots(self, peer: Known, wish: Wish) -> AsyncGenerator[Accepted | Candidate, None]:
+    async def ballots(self, peer: Peer, wish: PeerRequest) -> AsyncGenerator[Accepted | Candidate, None]:
         """Its answer to a prompt. Closing the iterator closes the connection, so that the peer stops. Raises PeerFault."""
         assert self._session and peer.address
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=wish.silence_s)
@@ -140,7 +140,7 @@ class Client:
 
     # ---------------------------------------------------------------------------------------------- both
 
-    def _context(self, peer: Known) -> ssl.SSLContext:
+    def _context(self, peer: Peer) -> ssl.SSLContext:
         if peer.certificate not in self._contexts:
             self._contexts[peer.certificate] = tls.for_peer(self._mine, peer.certificate)
         return self._contexts[peer.certificate]
@@ -160,12 +160,14 @@ class Client:
             return said
 
 
-async def told(response: aiohttp.ClientResponse, node: str, wish: Wish) -> AsyncGenerator[Accepted | Candidate, None]:
+async def told(
+    response: aiohttp.ClientResponse, node: str, wish: PeerRequest
+) -> AsyncGenerator[Accepted | Candidate, None]:
     """The lines of an answer as events, no more ballots than were asked for. Raises PeerFault, Malformed."""
-    lines, left = Lines(), wish.ballots
+    lines, left = LineDecoder(), wish.ballots
     async for chunk in response.content.iter_any():
         for data in lines.feed(chunk):
-            line = read(Line, data)
+            line = read(VoteMessage, data)
             await asyncio.sleep(0)  # a peer can send many lines at once
             if line.kind == "accepted":
                 yield Accepted(max(0, line.prompt_tokens))

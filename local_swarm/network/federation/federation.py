@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 
 from local_swarm.chat.checks import checked
 from local_swarm.errors import BadRequest, EndsEngine, SwarmError, Unavailable
-from local_swarm.network.discovery.directory import Directory, Known
-from local_swarm.network.federation.client import SILENCE_S, Client, Wish
-from local_swarm.network.federation.peer_reliability import Merits
+from local_swarm.network.discovery.directory import Directory, Peer
+from local_swarm.network.federation.client import SILENCE_S, Client, PeerRequest
+from local_swarm.network.federation.peer_reliability import PeerReliabilities
 from local_swarm.network.federation.routing import Capable, Route, key_of, node_for, seeds, shares, spreads
 from local_swarm.network.federation.tally import Tally
 from local_swarm.network.protocol import MOST_BALLOTS, written
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class WaitPolicy:
     """`grace_s`: how long peers are waited for once the local answer is decided; None is half the time that it took, at least two
     seconds. `fewest`, `most`: peers for a vote across machines."""
 
@@ -56,8 +56,8 @@ class Federation:
     swarm: Swarm
     directory: Directory
     client: Client
-    merits: Merits
-    rules: Rules = field(default_factory=Rules)
+    merits: PeerReliabilities
+    rules: WaitPolicy = field(default_factory=WaitPolicy)
     model: str | None = None
     counts: Counter[str] = field(default_factory=Counter)
     load: int = 0
@@ -92,7 +92,7 @@ class Federation:
 
     # ------------------------------------------------------------------------------------------------ by all
 
-    async def _by_all(self, prompt: Prompt, peers: Sequence[Known], tally: Tally) -> AsyncGenerator[Event, None]:
+    async def _by_all(self, prompt: Prompt, peers: Sequence[Peer], tally: Tally) -> AsyncGenerator[Event, None]:
         self.counts["voted"] += 1
         began = time.monotonic()  # which is the event loop's clock, too
         heard: asyncio.Queue[Heard] = asyncio.Queue()  # bounded by what each of those asked may say
@@ -130,7 +130,9 @@ class Federation:
     def _patience(self, tally: Tally) -> float:
         return tally.patience(self.rules.grace_s, self.rules.timeout_s, self.swarm.habits.longest_s)
 
-    def _wishes(self, prompt: Prompt, peers: Sequence[Known], wanted: Mapping[str, int]) -> list[tuple[Known, Wish]]:
+    def _wishes(
+        self, prompt: Prompt, peers: Sequence[Peer], wanted: Mapping[str, int]
+    ) -> list[tuple[Peer, PeerRequest]]:
         """What each peer is asked. Greedy answers of one model are all alike, so there is one anchor for each model."""
         anchored = {self.model}
         drawn = seeds({peer.name: peer.id for peer in peers}, prompt.sampling.seed)
@@ -142,10 +144,12 @@ class Federation:
                 sampling=replace(prompt.sampling, seed=drawn[peer.name], bias=()),
             )  # fmt: skip
             anchored.add(model)
-            made.append((peer, Wish(written(theirs), wanted[peer.name], self.rules.timeout_s, self.rules.silence_s)))
+            made.append(
+                (peer, PeerRequest(written(theirs), wanted[peer.name], self.rules.timeout_s, self.rules.silence_s))
+            )
         return made
 
-    async def _listen(self, prompt: Prompt, peer: Known, wish: Wish, heard: asyncio.Queue[Heard]) -> None:
+    async def _listen(self, prompt: Prompt, peer: Peer, wish: PeerRequest, heard: asyncio.Queue[Heard]) -> None:
         peer.asked += 1
         try:
             await listen(peer.name, self._checked(prompt, self.client.ballots(peer, wish)), heard)
@@ -231,19 +235,19 @@ class Federation:
 
     # ------------------------------------------------------------------------------------------------ by one
 
-    def _home_of(self, prompt: Prompt, peers: Sequence[Known]) -> Known | None:
+    def _home_of(self, prompt: Prompt, peers: Sequence[Peer]) -> Peer | None:
         """The peer that this conversation belongs to, None where it belongs here."""
         here = Capable(self.name, self.swarm.health.healthy, self.load - 1 - sum(peer.asked for peer in peers))
         chosen = node_for(key_of(prompt), [here, *(capable(peer) for peer in peers)])
         return next((peer for peer in peers if peer.name == chosen), None)
 
-    async def _by_one(self, prompt: Prompt, peer: Known) -> AsyncGenerator[Event, None]:
+    async def _by_one(self, prompt: Prompt, peer: Peer) -> AsyncGenerator[Event, None]:
         """One peer's swarm answers alone; if it fails, ours does."""
         self.counts["routed"] += 1
         ballots = min(prompt.voices or peer.workers, MOST_BALLOTS)
         body = written(replace(prompt, early=False, federate=False))
         longest_s = self.swarm.habits.longest_s
-        wish = Wish(body, ballots, longest_s, self.rules.silence_s, alone=True)
+        wish = PeerRequest(body, ballots, longest_s, self.rules.silence_s, alone=True)
         tally = Tally(self.name, 0, {peer.name: ballots})
         heard: asyncio.Queue[Heard] = asyncio.Queue()
         task = asyncio.create_task(self._listen(prompt, peer, wish, heard), name=f"ask {peer.name}")
@@ -298,7 +302,7 @@ class Opening:
         return [*self.let_through(Accepted(election.elected.usage.prompt_tokens)), election]
 
 
-def capable(peer: Known) -> Capable:
+def capable(peer: Peer) -> Capable:
     return Capable(peer.name, peer.workers, peer.asked)
 
 

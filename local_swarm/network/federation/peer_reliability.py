@@ -11,7 +11,7 @@ from pathlib import Path
 from local_swarm.network.protocol import Malformed, read, written
 from local_swarm.paths import PRIVATE, keep
 from local_swarm.types import Election
-from local_swarm.voting.cross_consensus import Reliability, learned
+from local_swarm.voting.cross_consensus import PeerReliability, learned
 
 MOST = 256  # machines remembered
 
@@ -19,29 +19,29 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ReliabilityFile:
     """By machine and model: another model is another voter."""
 
-    merits: dict[str, Reliability]
+    merits: dict[str, PeerReliability]
 
 
 @dataclass(slots=True)
-class Merits:
+class PeerReliabilities:
     """`key` maps the name of a machine, as candidates carry it, to what it is remembered by. Without a path nothing is kept."""
 
     key: Callable[[str], str]
     path: Path | None = None
-    _merits: dict[str, Reliability] = field(default_factory=dict)
+    _merits: dict[str, PeerReliability] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.path:
             with contextlib.suppress(OSError, Malformed, UnicodeError):
-                found = read(Kept, self.path.read_text(encoding="utf-8")).merits
+                found = read(ReliabilityFile, self.path.read_text(encoding="utf-8")).merits
                 self._merits = {
                     key: one for key, one in found.items() if 0 <= one.agreed <= one.total and one.total > 0
                 }
 
-    def known(self, names: Iterable[str]) -> dict[str, Reliability]:
+    def known(self, names: Iterable[str]) -> dict[str, PeerReliability]:
         """Of the machines with these names, those that have voted here before."""
         return {name: self._merits[self.key(name)] for name in names if self.key(name) in self._merits}
 
@@ -54,4 +54,4 @@ class Merits:
     def save(self) -> None:
         if self.path and self._merits:
             with contextlib.suppress(OSError):
-                keep(self.path, written(Kept(dict(list(self._merits.items())[-MOST:]))).decode(), PRIVATE)
+                keep(self.path, written(ReliabilityFile(dict(list(self._merits.items())[-MOST:]))).decode(), PRIVATE)

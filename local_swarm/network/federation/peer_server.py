@@ -26,9 +26,9 @@ from local_swarm.network.protocol import (
     PROMPT_BYTES,
     SMALL_BYTES,
     Hello,
-    Line,
     Malformed,
     Report,
+    VoteMessage,
     Welcome,
     read,
     read_prompt,
@@ -36,8 +36,8 @@ from local_swarm.network.protocol import (
 )
 from local_swarm.network.trust.identity import Identity, fingerprint
 from local_swarm.network.trust.pairing import Finish, Invitations, Start
-from local_swarm.network.trust.store import Charter, Member, Trust
-from local_swarm.network.trust.tls_listener import Gate
+from local_swarm.network.trust.store import Charter, PairedMember, TrustStore
+from local_swarm.network.trust.tls_listener import TlsListener
 from local_swarm.types import Accepted, Candidate, Election, Prompt, Voice
 
 CHANGES, CHANGE_S = 4.0, 5.0  # charters of one member that are followed at once, and then one every so many seconds
@@ -49,18 +49,18 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Door:
+class PeerServer:
     """`swarm` answers, `report` says how we are, `declines` in one word why not to answer now. `met` is told of members that
     introduced themselves, `seen` where a member's own door is. `counts` is what strangers tried and what was done about it."""
 
     mine: Identity
-    trust: Trust
+    trust: TrustStore
     invitations: Invitations
     swarm: Voice
     report: Callable[[], Report]
     declines: Callable[[float], str | None]
     met: Callable[[], None]
-    seen: Callable[[Member, str], None]
+    seen: Callable[[PairedMember, str], None]
     counts: Counter[str]
     asked: int = 0
     clock: Callable[[], float] = time.monotonic
@@ -107,7 +107,7 @@ class Door:
             self.counts["wrong_codes"] += 1
             return web.Response(status=409, text=problem.message)
 
-    def member(self, request: web.Request) -> Member | None:
+    def member(self, request: web.Request) -> PairedMember | None:
         """Whose certificate this connection has shown, if it is pinned now: a forgotten one is nobody from that moment on."""
         tls = request.transport and request.transport.get_extra_info("ssl_object")
         shown = tls.getpeercert(binary_form=True) if tls else None
@@ -166,7 +166,7 @@ class Door:
         async with reading:
             return read_prompt(await body_of(request), seen=True)
 
-    async def _lines(self, prompt: Prompt) -> AsyncIterator[Sequence[Line]]:
+    async def _lines(self, prompt: Prompt) -> AsyncIterator[Sequence[VoteMessage]]:
         """The swarm's events as lines, and a beat whenever there was none for a while. Its own vote is not waited for."""
         events = self.swarm.answer(prompt)
         workers = self.report().workers
@@ -178,19 +178,19 @@ class Door:
                     waiting = waiting or asyncio.create_task(anext(events), name="ballot")
                     done, _ = await asyncio.wait({waiting}, timeout=BEAT_S)
                     if not done:
-                        yield [Line("beat")]
+                        yield [VoteMessage("beat")]
                         continue
                     finished, waiting = waiting, None
                     event = finished.result()
                     if isinstance(event, Accepted):
-                        yield [Line("accepted", prompt_tokens=event.prompt_tokens)]
+                        yield [VoteMessage("accepted", prompt_tokens=event.prompt_tokens)]
                     elif isinstance(event, Candidate):
                         left -= 1
-                        yield [Line("ballot", candidate=event), *([] if left else [Line("end")])]
+                        yield [VoteMessage("ballot", candidate=event), *([] if left else [VoteMessage("end")])]
                     if isinstance(event, Election) or left <= 0:
                         break
                 if left > 0:
-                    yield [Line("end")]
+                    yield [VoteMessage("end")]
             except SwarmError as problem:
                 yield [failure(problem)]
             finally:
@@ -212,7 +212,7 @@ class Door:
         except ValueError:
             raise Malformed("no certificate") from None
         mine = self.mine.fingerprint
-        member = Member(wish.name, wish.certificate, (f"{address_of(request)}:{wish.port}",))
+        member = PairedMember(wish.name, wish.certificate, (f"{address_of(request)}:{wish.port}",))
         if not self.trust.charter.proves(wish.proof, "hello", theirs, mine) or not self.trust.admit(member):
             self.counts["refused"] += 1
             return web.Response(status=403, text="not a member")
@@ -247,9 +247,9 @@ async def body_of(request: web.Request) -> bytes:
         raise Malformed(str(problem)) from None
 
 
-def failure(problem: SwarmError) -> Line:
+def failure(problem: SwarmError) -> VoteMessage:
     state = "busy" if isinstance(problem, Unavailable) else "context" if isinstance(problem, BadRequest) else "failed"
-    return Line("failed", message=problem.message[:200], state=state)
+    return VoteMessage("failed", message=problem.message[:200], state=state)
 
 
 def seconds(said: str | None) -> float:
@@ -272,12 +272,14 @@ def address_of(request: web.Request) -> str:
 
 
 @asynccontextmanager
-async def serving(door: Door, sockets: list[Any], context: Callable[[], ssl.SSLContext]) -> AsyncIterator[Gate]:
+async def serving(
+    door: PeerServer, sockets: list[Any], context: Callable[[], ssl.SSLContext]
+) -> AsyncIterator[TlsListener]:
     """The door is open while the context lasts. `context` is asked anew for every connection."""
     runner = web.AppRunner(door.application(), handler_cancellation=True, access_log=None, keepalive_timeout=60.0)
     await runner.setup()
     assert runner.server
-    gate = Gate(runner.server, context, door.counts, time.monotonic)
+    gate = TlsListener(runner.server, context, door.counts, time.monotonic)
     loop = asyncio.get_running_loop()
     servers = [await loop.create_server(gate, sock=made) for made in sockets]
     try:

@@ -29,7 +29,7 @@ from spake2.ed25519_basic import NotOnCurve
 from local_swarm.errors import PairingFailed
 from local_swarm.network.protocol import read, written
 from local_swarm.network.trust.identity import fingerprint
-from local_swarm.network.trust.store import Charter, Member, Trust
+from local_swarm.network.trust.store import Charter, PairedMember, TrustStore
 from local_swarm.network.trust.words import WORDS
 
 LIFE_S = 600.0  # of an invitation
@@ -152,7 +152,7 @@ class Exchange:
 class Invitations:
     """The host's side, for one swarm. `mine` is the host's fingerprint."""
 
-    trust: Trust
+    trust: TrustStore
     mine: str
     name: str
     clock: Callable[[], float] = time.monotonic
@@ -215,7 +215,7 @@ class Invitations:
             raise PairingFailed(WRONG)
         return Invitation(TOKEN, bytes.fromhex(self.trust.charter.key), math.inf)
 
-    def finish(self, wish: Finish, address: str) -> tuple[Finished, Member]:
+    def finish(self, wish: Finish, address: str) -> tuple[Finished, PairedMember]:
         """The second step: the newcomer, who has proved that it knows the code, becomes a member. Raises PairingFailed."""
         self._expire()
         if not 0 < wish.port < 65_536:
@@ -230,7 +230,7 @@ class Invitations:
         if not stands:
             invitation.until = 0.0  # it serves once
             self._open.pop(invitation.number, None)
-        member = Member(wish.name, exchange.certificate, (f"{address}:{wish.port}",))
+        member = PairedMember(wish.name, exchange.certificate, (f"{address}:{wish.port}",))
         if not (self.trust.admit(member) if stands else self.trust.readmit(member)):
             raise PairingFailed("The swarm has as many members as it can have.")
         nonce = secrets.token_bytes(12)

@@ -89,7 +89,7 @@ def merged(mine: Charter, theirs: Charter) -> Charter:
 
 
 @dataclass(frozen=True, slots=True)
-class Member(Certified):
+class PairedMember(Certified):
     """A node of our swarm. `addresses` are where it was last met, as `host:port`."""
 
     name: str
@@ -98,16 +98,16 @@ class Member(Certified):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class TrustFile:
     """What the file holds. `forgotten`: whom this machine's own user sent away."""
 
     charter: Charter
-    members: tuple[Member, ...] = ()
+    members: tuple[PairedMember, ...] = ()
     forgotten: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
-class Trust:
+class TrustStore:
     """`fixed`: the key comes from the configuration, so it stays as it is; `token`: from a token that people chose, so nothing
     that could be tried out against it is shown. `changes` counts, for those who keep a copy. `mine` is our own fingerprint.
 
@@ -126,13 +126,13 @@ class Trust:
     charter: Charter
     fixed: bool = False
     changes: int = 0
-    _members: dict[str, Member] = field(default_factory=dict)
+    _members: dict[str, PairedMember] = field(default_factory=dict)
     token: bool = False
     mine: str = ""
     _forgotten: tuple[str, ...] = ()
 
     @property
-    def members(self) -> Mapping[str, Member]:
+    def members(self) -> Mapping[str, PairedMember]:
         """By fingerprint."""
         return self._members
 
@@ -141,10 +141,10 @@ class Trust:
         """What is announced of the key: nothing where people chose it, since guesses could be tried out against a tag."""
         return "" if self.token else self.charter.tag
 
-    def by_id(self, identity: str) -> Member | None:
+    def by_id(self, identity: str) -> PairedMember | None:
         return next((member for print_, member in self._members.items() if print_.startswith(identity)), None)
 
-    def admit(self, member: Member) -> bool:
+    def admit(self, member: PairedMember) -> bool:
         """Pin a certificate; whether it could be. Only the swarm's key or an invitation may lead here."""
         known = self._members.get(member.fingerprint)
         full = known is None and len(self._members) >= MOST_MEMBERS
@@ -155,7 +155,7 @@ class Trust:
             self.save()
         return True
 
-    def readmit(self, member: Member) -> bool:
+    def readmit(self, member: PairedMember) -> bool:
         """Pin it though it was sent away before: it has been invited again."""
         self._forgotten = tuple(one for one in self._forgotten if one != member.fingerprint)
         if member.fingerprint in self.charter.revoked:
@@ -163,7 +163,7 @@ class Trust:
             self.charter = self.charter.changed(self.charter.key, left)
         return self.admit(member)
 
-    def forget(self, gone: Member) -> None:
+    def forget(self, gone: PairedMember) -> None:
         """Unpin it, refuse it from now on, and change the key, which it knows. This always works."""
         self._forgotten = appended(self._forgotten, gone.fingerprint)
         self._take(self._renewed(self.charter))
@@ -173,7 +173,7 @@ class Trust:
         key = charter.key if self.fixed else secrets.token_hex(32)
         return charter.changed(key, appended(charter.revoked, *self._forgotten))
 
-    def join(self, charter: Charter, host: Member) -> None:
+    def join(self, charter: Charter, host: PairedMember) -> None:
         """Leave the swarm we are in for that of `host`."""
         self._members = {host.fingerprint: host}
         self._forgotten = ()
@@ -203,7 +203,11 @@ class Trust:
 
     def save(self) -> None:
         self.changes += 1
-        keep(self.path, written(Kept(self.charter, tuple(self._members.values()), self._forgotten)).decode(), PRIVATE)
+        keep(
+            self.path,
+            written(TrustFile(self.charter, tuple(self._members.values()), self._forgotten)).decode(),
+            PRIVATE,
+        )
 
 
 def appended(names: tuple[str, ...], *new: str) -> tuple[str, ...]:
@@ -211,22 +215,22 @@ def appended(names: tuple[str, ...], *new: str) -> tuple[str, ...]:
     return (*(name for name in names if name not in new), *new)[-MOST_REVOKED:]
 
 
-def open_trust(folder: Path, token: str | None = None, insecure: bool = False, mine: str = "") -> Trust:
+def open_trust(folder: Path, token: str | None = None, insecure: bool = False, mine: str = "") -> TrustStore:
     """What is kept in the folder, or a swarm of one with a key of its own. Raises WrongUse for a token that can be guessed."""
     if insecure:
-        return Trust(folder / "insecure.json", Charter(INSECURE), fixed=True, mine=mine)
+        return TrustStore(folder / "insecure.json", Charter(INSECURE), fixed=True, mine=mine)
     path = folder / ("token.json" if token else "trust.json")
-    found: Kept | None = None
+    found: TrustFile | None = None
     with contextlib.suppress(OSError, ValueError):
-        found = read(Kept, path.read_text(encoding="utf-8"))
+        found = read(TrustFile, path.read_text(encoding="utf-8"))
     key = from_token(token) if token else found.charter.key if found else secrets.token_hex(32)
     if found is None or found.charter.key != key:
-        found = Kept(Charter(key))
+        found = TrustFile(Charter(key))
     charter = found.charter
     if charter.epoch >= WORN:  # somebody pushed it there; every member that opens such a file comes to the same
         charter = replace(charter, epoch=1)
     members = {one.fingerprint: one for one in found.members if one.fingerprint not in charter.revoked}
-    trust = Trust(
+    trust = TrustStore(
         path, charter, token is not None, 0, members, token is not None, mine, found.forgotten[-MOST_REVOKED:]
     )
     trust.save()

@@ -20,18 +20,18 @@ logger = logging.getLogger(__name__)
 Behind = Callable[[], asyncio.Protocol]
 
 
-class Gate:
+class TlsListener:
     """A protocol factory, as `create_server` wants one. `behind` makes the protocol that gets the decrypted connection."""
 
     def __init__(
         self, behind: Behind, context: Callable[[], ssl.SSLContext], counts: Counter[str], clock: Callable[[], float]
     ) -> None:
         self.behind, self.context, self.counts, self._clock = behind, context, counts, clock
-        self.open: dict[Visitor, str] = {}
+        self.open: dict[TlsHandshake, str] = {}
         self._allowance: dict[str, tuple[float, float]] = {}
 
-    def __call__(self) -> Visitor:
-        return Visitor(self)
+    def __call__(self) -> TlsHandshake:
+        return TlsHandshake(self)
 
     def admits(self, address: str) -> bool:
         """Whether one more connection from there may be tried: a leaky bucket each, and no more at once than is bearable."""
@@ -51,10 +51,10 @@ class Gate:
             visitor.leave()
 
 
-class Visitor(asyncio.Protocol):
+class TlsHandshake(asyncio.Protocol):
     """One connection until its handshake is done."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: TlsListener) -> None:
         self._gate = gate
         self._transport: asyncio.Transport | None = None
         self._secured: asyncio.Transport | None = None
@@ -109,7 +109,7 @@ class Visitor(asyncio.Protocol):
 class Ending(asyncio.Protocol):
     """Passes everything on to the server's protocol, and tells the gate when the connection ends."""
 
-    def __init__(self, behind: asyncio.Protocol, visitor: Visitor) -> None:
+    def __init__(self, behind: asyncio.Protocol, visitor: TlsHandshake) -> None:
         self._behind, self._visitor = behind, visitor
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

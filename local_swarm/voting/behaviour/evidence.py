@@ -11,7 +11,7 @@ from local_swarm.sandbox.job import Job, Language, Outcomes
 from local_swarm.voting.behaviour.examples import Example, examples
 from local_swarm.voting.behaviour.inputs import Signature, in_words, inputs, signature
 from local_swarm.voting.behaviour.javascript import LANGUAGES, functions, javascript_call, javascript_signature
-from local_swarm.voting.extract import Answer
+from local_swarm.voting.extract import ExtractedAnswer
 from local_swarm.voting.question import PYTHON, Question, function, function_names
 
 RUNS: dict[str, Language] = {**dict.fromkeys(PYTHON, "python"), **LANGUAGES}
@@ -97,7 +97,7 @@ def missing(did: Iterable[Behaviour]) -> str | None:
     return f"The candidates were compared by structure, not by what they do: {' and '.join(names)} {are} missing."
 
 
-def trial(question: Question, answers: Sequence[Answer]) -> Trial | None:
+def trial(question: Question, answers: Sequence[ExtractedAnswer]) -> Trial | None:
     """What to run for these answers, None where there is no function to call or nothing that runs."""
     runnable = {index: answer for index, answer in enumerate(answers) if answer.valid and answer.program}
     language = common([RUNS[answer.language] for answer in runnable.values() if answer.language in RUNS])
@@ -122,7 +122,7 @@ def trial(question: Question, answers: Sequence[Answer]) -> Trial | None:
 Target = tuple[str, Signature | None]  # the function to call, and what is known of its arguments
 
 
-def python_target(question: Question, runnable: Mapping[int, Answer]) -> Target | None:
+def python_target(question: Question, runnable: Mapping[int, ExtractedAnswer]) -> Target | None:
     trees = [answer.tree for answer in runnable.values() if answer.tree]
     name = question.entry_point or common([names[-1] for tree in trees if (names := list(function_names(tree)))])
     if not name:
@@ -133,7 +133,7 @@ def python_target(question: Question, runnable: Mapping[int, Answer]) -> Target 
     return name, in_words(question.text, name) or usual(defined)
 
 
-def javascript_target(question: Question, runnable: Mapping[int, Answer]) -> Target | None:
+def javascript_target(question: Question, runnable: Mapping[int, ExtractedAnswer]) -> Target | None:
     programs = [answer.program for answer in runnable.values() if answer.program]
     defined = [names[-1] for program in programs if (names := list(functions(program)))]
     name = (

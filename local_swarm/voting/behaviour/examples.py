@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from local_swarm.sandbox.canonical import TooLarge, canonical
+from local_swarm.sandbox.canonical import ValueTooLarge, canonical
 from local_swarm.voting import scanner
 from local_swarm.voting.parsing import parse_expression, unparsed
 from local_swarm.voting.scanner import EACH, LONGEST_LITERAL, MOST_TEXT, Attention, closing
@@ -253,5 +253,5 @@ def literal(text: str) -> str | None:
     try:
         value: Any = ast.literal_eval(tree) if tree else Ellipsis
         return None if value is Ellipsis else canonical(value)
-    except (ValueError, TypeError, RecursionError, MemoryError, TooLarge):
+    except (ValueError, TypeError, RecursionError, MemoryError, ValueTooLarge):
         return None

@@ -28,7 +28,7 @@ WORD = re.compile(r"\w+|[^\w\s]")
 def call_likeness(candidates: Sequence[Sequence[ToolCall]]) -> NDArray[np.float64]:
     """A symmetric matrix (n, n) with ones on its diagonal."""
     read = [[(call.name, arguments_of(call)) for call in calls] for calls in candidates]
-    texts = Texts(min(MOST_WORDS, MOST_IN_ALL // max(1, len(read))))
+    texts = CallTexts(min(MOST_WORDS, MOST_IN_ALL // max(1, len(read))))
     alike = np.eye(len(read))
     for row in range(len(read)):
         for column in range(row):
@@ -57,7 +57,7 @@ def shallow(value: Any) -> bool:
 
 
 @dataclass(slots=True)
-class Texts:
+class CallTexts:
     """Compares calls, and remembers the words of the texts in them: each is compared with many others. `most`: words of one."""
 
     most: int

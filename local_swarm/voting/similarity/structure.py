@@ -15,7 +15,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from local_swarm.voting.extract import Answer
+from local_swarm.voting.extract import ExtractedAnswer
 from local_swarm.voting.similarity.syntax import syntax_words
 
 LONGEST_GRAM = 4
@@ -26,7 +26,7 @@ WORD = re.compile(r"\w+|[^\w\s]")
 Grams = Counter[tuple[str, ...]]
 
 
-def structural(answers: Sequence[Answer]) -> NDArray[np.float64]:
+def structural(answers: Sequence[ExtractedAnswer]) -> NDArray[np.float64]:
     """Likeness (n, n) between 0 and 1; 1 on the diagonal."""
     most = min(MOST_TOKENS, MOST_IN_ALL // max(1, len(answers)))
     written = [tuple(tokens(answer)[:most]) for answer in answers]
@@ -42,7 +42,7 @@ def structural(answers: Sequence[Answer]) -> NDArray[np.float64]:
     return matrix
 
 
-def tokens(answer: Answer) -> list[str]:
+def tokens(answer: ExtractedAnswer) -> list[str]:
     if answer.words is not None:
         return list(answer.words)
     if answer.tree:
