@@ -162,15 +162,26 @@ class Config:
 
 # Settings that must lie between two numbers.
 RANGES: Mapping[str, tuple[float, float]] = {
-    "server.port": (0, 65_535), "network.discovery_port": (0, 65_535), "network.federation_port": (0, 65_535),
-    "federation.communication.port": (0, 65_535), "swarm.min_instances": (1, 32), "swarm.max_instances": (1, 32),
-    "swarm.timeout": (0.1, 86_400), "swarm.coolest": (0, 2), "swarm.warmest": (0, 2), "hardware.ram_fraction": (0, 1),
-    "hardware.gpu_memory_fraction": (0, 1), "network.advertise_interval": (1, 86_400), "network.max_peers": (0, 256),
-    "federation.communication.timeout": (0.1, 3600), "federation.communication.grace": (0, 3600),
-    "federation.communication.longest": (1, 86_400), "federation.max_asked": (0, 10_000),
+    "server.port": (0, 65_535),
+    "network.discovery_port": (0, 65_535),
+    "network.federation_port": (0, 65_535),
+    "federation.communication.port": (0, 65_535),
+    "swarm.min_instances": (1, 32),
+    "swarm.max_instances": (1, 32),
+    "swarm.timeout": (0.1, 86_400),
+    "swarm.coolest": (0, 2),
+    "swarm.warmest": (0, 2),
+    "hardware.ram_fraction": (0, 1),
+    "hardware.gpu_memory_fraction": (0, 1),
+    "network.advertise_interval": (1, 86_400),
+    "network.max_peers": (0, 256),
+    "federation.communication.timeout": (0.1, 3600),
+    "federation.communication.grace": (0, 3600),
+    "federation.communication.longest": (1, 86_400),
+    "federation.max_asked": (0, 10_000),
     "federation.consensus.min_peers": (0, 256),
     "federation.consensus.max_peers": (0, 256),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,9 +129,15 @@ class Chat:
     """A conversation. `source`: None for the daemon, "local", an address, or a Voice. `usage` adds up all answers."""
 
     def __init__(
-        self, source: str | Voice | None = None, *, model: str | None = None, key: str | None = None, system: str | None = None,
-        remembered: int = REMEMBERED, config: Config | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        source: str | Voice | None = None,
+        *,
+        model: str | None = None,
+        key: str | None = None,
+        system: str | None = None,
+        remembered: int = REMEMBERED,
+        config: Config | None = None,
+    ) -> None:
         self.system, self.remembered = system, remembered
         self.messages: list[Message] = []
         self.usage = Usage(0, 0)

@@ -121,18 +121,35 @@ def server_plan(member: Member, workers: int) -> Plan:
     context = member.context or USUAL_CONTEXT
     nothing = MemoryNeed(0, 0, 0, 0, 0, None)
     return Plan(
-        model, Path(), None, "unknown", "openai_compatible", workers, context, context // 4, 0, 0, 0, False, "f16", nothing, 0,
+        model,
+        Path(),
+        None,
+        "unknown",
+        "openai_compatible",
+        workers,
+        context,
+        context // 4,
+        0,
+        0,
+        0,
+        False,
+        "f16",
+        nothing,
+        0,
         (f"model: {model} of the server at {member.url}",),
-    )  # fmt: skip
+    )
 
 
 def shared_config(config: Config, parts: int) -> Config:
     hardware = config.hardware
     return replace(
-        config, hardware=replace(
-            hardware, ram_fraction=hardware.ram_fraction / parts, gpu_memory_fraction=hardware.gpu_memory_fraction / parts
+        config,
+        hardware=replace(
+            hardware,
+            ram_fraction=hardware.ram_fraction / parts,
+            gpu_memory_fraction=hardware.gpu_memory_fraction / parts,
         ),
-    )  # fmt: skip
+    )
 
 
 def engine_of(
@@ -194,11 +211,13 @@ def gguf_config(config: Config, member: Member, where: Path | str | None) -> Con
     return replace(
         config,
         models=replace(
-            config.models, model=str(where) if where else config.models.model, context=member.context or config.models.context
+            config.models,
+            model=str(where) if where else config.models.model,
+            context=member.context or config.models.context,
         ),
         swarm=replace(config.swarm, instances=member.workers or config.swarm.instances),
         hardware=replace(config.hardware, gpu_layers=layers),
-    )  # fmt: skip
+    )
 
 
 def folder_engine(
@@ -224,9 +243,17 @@ def folder_engine(
     wishes = {"device": member.device, "dtype": member.dtype, "quantization": member.quantization}
     options = {name: wish for name, wish in wishes.items() if wish}
     load = Load(
-        str(folder.path), how.context, how.answer_tokens, how.cells, how.sequences, hardware.cpu.physical_cores or 1,
-        workers=workers, adapters=adapters_of(member), options=options, memory_bytes=most_memory(how.memory),
-    )  # fmt: skip
+        str(folder.path),
+        how.context,
+        how.answer_tokens,
+        how.cells,
+        how.sequences,
+        hardware.cpu.physical_cores or 1,
+        workers=workers,
+        adapters=adapters_of(member),
+        options=options,
+        memory_bytes=most_memory(how.memory),
+    )
     reasons = (
         f"model: {folder.path}, run by {kind}",
         why,
@@ -234,9 +261,23 @@ def folder_engine(
         f"memory: {place.rule} may be used",
     )
     plan = Plan(
-        folder.name, folder.path, folder.quantization, folder.architecture, kind, workers, how.context, how.answer_tokens,
-        how.cells, how.sequences, load.threads, place.gpu, "f16", how.memory, 0, reasons,
-    )  # fmt: skip
+        folder.name,
+        folder.path,
+        folder.quantization,
+        folder.architecture,
+        kind,
+        workers,
+        how.context,
+        how.answer_tokens,
+        how.cells,
+        how.sequences,
+        load.threads,
+        place.gpu,
+        "f16",
+        how.memory,
+        0,
+        reasons,
+    )
     about = Description(folder.name, folder.architecture, folder.chat_template, engine=kind)
     return ProcessBackend(load, about, confined=confined), plan
 

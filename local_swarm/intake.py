@@ -104,9 +104,10 @@ class Intake:
         if depth > DEEPEST:
             raise TooDeep(f"it has more than {DEEPEST} levels of nesting")
         for count, most, words in (
-            (self._parts, MOST_PARTS, "values"), (self._escapes, MOST_ESCAPES, "escaped characters"),
+            (self._parts, MOST_PARTS, "values"),
+            (self._escapes, MOST_ESCAPES, "escaped characters"),
             (self._bare, MOST_BARE, "bytes outside of texts"),
-        ):  # fmt: skip
+        ):
             if count > most:
                 raise TooMuch(f"it has more than {most} {words}")
 

@@ -30,11 +30,17 @@ SEEDS = 1 << 63
 
 # Numbers of `Sampling`: the name clients know it by, the least and the most.
 RANGES: Mapping[str, tuple[str, float, float]] = {
-    "temperature": ("temperature", 0, 2), "top_p": ("top_p", 0, 1), "top_k": ("top_k", 0, MOST_NUMBER), "min_p": ("min_p", 0, 1),
-    "repeat_penalty": ("repetition_penalty", 0, 100), "frequency_penalty": ("frequency_penalty", -2, 2),
-    "presence_penalty": ("presence_penalty", -2, 2), "seed": ("seed", -SEEDS, SEEDS - 1),
-    "max_tokens": ("max_tokens", 1, MOST_NUMBER), "logprobs": ("top_logprobs", 0, MOST_TOP),
-}  # fmt: skip
+    "temperature": ("temperature", 0, 2),
+    "top_p": ("top_p", 0, 1),
+    "top_k": ("top_k", 0, MOST_NUMBER),
+    "min_p": ("min_p", 0, 1),
+    "repeat_penalty": ("repetition_penalty", 0, 100),
+    "frequency_penalty": ("frequency_penalty", -2, 2),
+    "presence_penalty": ("presence_penalty", -2, 2),
+    "seed": ("seed", -SEEDS, SEEDS - 1),
+    "max_tokens": ("max_tokens", 1, MOST_NUMBER),
+    "logprobs": ("top_logprobs", 0, MOST_TOP),
+}
 
 
 def bounded(prompt: Prompt) -> Prompt:

@@ -92,13 +92,19 @@ class Node:
         health = self.swarm.health
         facts = self.backend.facts
         return Status(
-            self._health(health.status), health.healthy, health.total, self.plan.model,
-            facts.context if facts else self.plan.context, starter.NOTE if self.plan.starter else None,
-            facts.answer_tokens if facts else self.plan.answer_tokens, bool(facts and facts.thinks),
+            self._health(health.status),
+            health.healthy,
+            health.total,
+            self.plan.model,
+            facts.context if facts else self.plan.context,
+            starter.NOTE if self.plan.starter else None,
+            facts.answer_tokens if facts else self.plan.answer_tokens,
+            bool(facts and facts.thinks),
             tuple(engine_status(one, self.plan.cells) for one in self.backends),
             tuple(map(worker_status, self.swarm.workers)),
-            tuple(self.presence.peers()) if self.presence else (), self._machine(),
-        )  # fmt: skip
+            tuple(self.presence.peers()) if self.presence else (),
+            self._machine(),
+        )
 
     def _health(self, own: str) -> str:
         """That of the own swarm, unless it cannot answer and others would."""
@@ -120,10 +126,15 @@ def engine_status(backend: Backend, cells: int) -> EngineStatus:
     if not facts:
         return EngineStatus("unknown", "unknown", backend.state)
     made = EngineStatus(
-        facts.engine, facts.model, backend.state, cells=cells if beat else None, context=facts.context,
+        facts.engine,
+        facts.model,
+        backend.state,
+        cells=cells if beat else None,
+        context=facts.context,
         answer_tokens=facts.answer_tokens,
-        parameters=facts.parameters, memory_bytes=resident_bytes(backend.pid),
-    )  # fmt: skip
+        parameters=facts.parameters,
+        memory_bytes=resident_bytes(backend.pid),
+    )
     if beat:
         per_step = beat.written / beat.steps if beat.steps else None
         made = replace(made, steps=beat.steps, requests=beat.jobs, cells_used=beat.cells_used, batch_size=per_step)
@@ -133,9 +144,16 @@ def engine_status(backend: Backend, cells: int) -> EngineStatus:
 def worker_status(worker: Worker) -> WorkerStatus:
     facts = worker.backend.facts
     return WorkerStatus(
-        worker.name, facts.engine if facts else "unknown", worker.healthy, worker.busy, worker.requests, worker.failures,
-        worker.average_latency_s, worker.tokens_per_s, worker.tokens,
-    )  # fmt: skip
+        worker.name,
+        facts.engine if facts else "unknown",
+        worker.healthy,
+        worker.busy,
+        worker.requests,
+        worker.failures,
+        worker.average_latency_s,
+        worker.tokens_per_s,
+        worker.tokens,
+    )
 
 
 def planned(config: Config, at_most: int | None = None) -> tuple[Hardware, Header, Plan]:
@@ -149,11 +167,21 @@ def load_of(what: Plan, config: Config) -> Load:
     """What the engine's process is told of a plan."""
     layers = config.hardware.gpu_layers
     return Load(
-        str(what.path), what.context, what.answer_tokens, what.cells, what.sequences, what.threads, kv_type=what.kv_type,
-        gpu_layers=(ALL_LAYERS if layers is None else layers) if what.gpu else 0, main_gpu=config.hardware.main_gpu,
-        tensor_split=split(config.hardware.tensor_split), shelf_bytes=what.shelf_bytes, workers=what.workers,
-        tuning=str(home() / "tuning.json"), memory_bytes=most_memory(what.memory, what.shelf_bytes),
-    )  # fmt: skip
+        str(what.path),
+        what.context,
+        what.answer_tokens,
+        what.cells,
+        what.sequences,
+        what.threads,
+        kv_type=what.kv_type,
+        gpu_layers=(ALL_LAYERS if layers is None else layers) if what.gpu else 0,
+        main_gpu=config.hardware.main_gpu,
+        tensor_split=split(config.hardware.tensor_split),
+        shelf_bytes=what.shelf_bytes,
+        workers=what.workers,
+        tuning=str(home() / "tuning.json"),
+        memory_bytes=most_memory(what.memory, what.shelf_bytes),
+    )
 
 
 def split(shares: str | None) -> list[float]:

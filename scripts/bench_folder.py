@@ -54,21 +54,29 @@ def random_model(folder: Path, width: int, layers: int) -> int:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     heads, inner, vocabulary = width // 64, width * 11 // 4, config["vocab_size"]
     config |= {
-        "hidden_size": width, "intermediate_size": inner, "num_hidden_layers": layers, "num_attention_heads": heads,
-        "num_key_value_heads": heads // 4, "eos_token_id": 10**6,
-    }  # fmt: skip
+        "hidden_size": width,
+        "intermediate_size": inner,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": heads // 4,
+        "eos_token_id": 10**6,
+    }
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     random = np.random.default_rng(0)
     shapes = {"model.embed_tokens.weight": (vocabulary, width), "model.norm.weight": (width,)}
     for layer in range(layers):
         name = f"model.layers.{layer}"
         shapes |= {
-            f"{name}.self_attn.q_proj.weight": (width, width), f"{name}.self_attn.k_proj.weight": (width // 4, width),
-            f"{name}.self_attn.v_proj.weight": (width // 4, width), f"{name}.self_attn.o_proj.weight": (width, width),
-            f"{name}.mlp.gate_proj.weight": (inner, width), f"{name}.mlp.up_proj.weight": (inner, width),
-            f"{name}.mlp.down_proj.weight": (width, inner), f"{name}.input_layernorm.weight": (width,),
+            f"{name}.self_attn.q_proj.weight": (width, width),
+            f"{name}.self_attn.k_proj.weight": (width // 4, width),
+            f"{name}.self_attn.v_proj.weight": (width // 4, width),
+            f"{name}.self_attn.o_proj.weight": (width, width),
+            f"{name}.mlp.gate_proj.weight": (inner, width),
+            f"{name}.mlp.up_proj.weight": (inner, width),
+            f"{name}.mlp.down_proj.weight": (width, inner),
+            f"{name}.input_layernorm.weight": (width,),
             f"{name}.post_attention_layernorm.weight": (width,),
-        }  # fmt: skip
+        }
     weights = {
         name: (random.normal(size=shape) * 0.02).astype(np.float32) if len(shape) > 1 else np.ones(shape, np.float32)
         for name, shape in shapes.items()
@@ -111,10 +119,17 @@ async def measure(wish: argparse.Namespace, folder: Path, parameters: int) -> di
         await engine.close()
     one_s, n_s = statistics.median(one), statistics.median(several)
     return {
-        "engine": wish.engine, "parameters": parameters, "n": wish.n, "threads": wish.threads, "prompt_tokens": sizes[0],
-        "new_tokens": sizes[1], "one_s": round(one_s, 2), "n_s": round(n_s, 2), "n_over_one": round(n_s / one_s, 2),
+        "engine": wish.engine,
+        "parameters": parameters,
+        "n": wish.n,
+        "threads": wish.threads,
+        "prompt_tokens": sizes[0],
+        "new_tokens": sizes[1],
+        "one_s": round(one_s, 2),
+        "n_s": round(n_s, 2),
+        "n_over_one": round(n_s / one_s, 2),
         "resident_mb": [empty >> 20, most >> 20],
-    }  # fmt: skip
+    }
 
 
 def main() -> None:

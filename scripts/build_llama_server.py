@@ -21,10 +21,15 @@ from local_swarm.paths import home
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ("llama-server", "llama-bench")
 OPTIONS = (
-    "-DCMAKE_BUILD_TYPE=Release", "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF", "-DLLAMA_BUILD_APP=OFF",
-    "-DLLAMA_USE_PREBUILT_UI=OFF", "-DLLAMA_OPENSSL=OFF", f"-DCMAKE_PROJECT_INCLUDE={CMAKE_FILE.as_posix()}",
+    "-DCMAKE_BUILD_TYPE=Release",
+    "-DLLAMA_BUILD_TESTS=OFF",
+    "-DLLAMA_BUILD_EXAMPLES=OFF",
+    "-DLLAMA_BUILD_APP=OFF",
+    "-DLLAMA_USE_PREBUILT_UI=OFF",
+    "-DLLAMA_OPENSSL=OFF",
+    f"-DCMAKE_PROJECT_INCLUDE={CMAKE_FILE.as_posix()}",
     "-DLLAMA_BUILD_COMMON=ON",
-)  # fmt: skip
+)
 
 
 def main() -> None:

@@ -55,10 +55,13 @@ def body(number: int) -> dict[str, object]:
     if drawn.random() < 0.3:
         text = "word " * drawn.randint(50, 3000) + text
     return {
-        "model": drawn.choice(("swarm", "swarm", "swarm-fast")), "messages": [{"role": "user", "content": text}],
-        "max_tokens": drawn.choice((5, 60, 200)), "stream": drawn.random() < 0.5, "swarm": {"n": drawn.choice((1, 3, 5, 8))},
+        "model": drawn.choice(("swarm", "swarm", "swarm-fast")),
+        "messages": [{"role": "user", "content": text}],
+        "max_tokens": drawn.choice((5, 60, 200)),
+        "stream": drawn.random() < 0.5,
+        "swarm": {"n": drawn.choice((1, 3, 5, 8))},
         "temperature": 0.9,
-    }  # fmt: skip
+    }
 
 
 async def one(http: aiohttp.ClientSession, url: str, number: int, tally: Tally) -> None:
@@ -149,10 +152,19 @@ async def main() -> int:
         tally = await everything(node, wishes.requests)
         await node.backend.ready(30)
         rested, after = await at_rest(node), resident(node)
-        print(json.dumps({
-            "requests": wishes.requests, "outcomes": dict(tally.outcomes.most_common()), "wrong": tally.wrong[:10],
-            "at_rest": rested, "mib_before": before, "mib_after": after,
-        }, indent=1))  # fmt: skip
+        print(
+            json.dumps(
+                {
+                    "requests": wishes.requests,
+                    "outcomes": dict(tally.outcomes.most_common()),
+                    "wrong": tally.wrong[:10],
+                    "at_rest": rested,
+                    "mib_before": before,
+                    "mib_after": after,
+                },
+                indent=1,
+            )
+        )
         grew = after[0] > 1.1 * before[0] + 16
         return 1 if tally.wrong or not rested or grew else 0
 

@@ -112,9 +112,10 @@ def test_every_setting_of_the_first_design_is_known(tmp_path: Path) -> None:
 
 def test_deep_settings_have_variables_too_and_lists_take_commas() -> None:
     environment = {
-        "LOCAL_SWARM_FEDERATION_COMMUNICATION_TIMEOUT": "7", "LOCAL_SWARM_NETWORK_ENABLED": "false",
+        "LOCAL_SWARM_FEDERATION_COMMUNICATION_TIMEOUT": "7",
+        "LOCAL_SWARM_NETWORK_ENABLED": "false",
         "LOCAL_SWARM_MODELS_PREFERRED_MODELS": "gpt-oss, auto",
-    }  # fmt: skip
+    }
     config = load(environment=environment)
     assert config.federation.communication.timeout == 7.0 and config.network.enabled is False
     assert config.models.preferred_models == ("gpt-oss", "auto")

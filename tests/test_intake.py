@@ -29,9 +29,31 @@ from local_swarm.intake import (
 
 MIB = 1 << 20
 PIECES = [
-    b'"', b"\\", b"\\\\", b'\\"', b"\\n", b"\\u", b"\\ud83d", b"\\ude00", b"\\uD83D\\uDE00", b"\\u00e4", b"a", b"d83d", b"[",
-    b"]", b"{", b"}", b",", b":", b"1", b" ", "\U0001f600".encode(), b"\xed\xa0\x80", b"\xed", b"\xed\x9f\xbf",
-]  # fmt: skip
+    b'"',
+    b"\\",
+    b"\\\\",
+    b'\\"',
+    b"\\n",
+    b"\\u",
+    b"\\ud83d",
+    b"\\ude00",
+    b"\\uD83D\\uDE00",
+    b"\\u00e4",
+    b"a",
+    b"d83d",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b",",
+    b":",
+    b"1",
+    b" ",
+    "\U0001f600".encode(),
+    b"\xed\xa0\x80",
+    b"\xed",
+    b"\xed\x9f\xbf",
+]
 
 
 def cut(data: bytes, chance: random.Random) -> bytes:
@@ -95,14 +117,19 @@ def test_a_whole_pair_stays_a_character() -> None:
 @pytest.mark.parametrize(
     ("data", "error"),
     [
-        (b"[" * 10**6, TooDeep), (b'{"a":' * 10**5, TooDeep), (b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1), TooDeep),
-        (b"[" + b"1," * MOST_PARTS + b"1]", TooMuch), (b"[" + b'"",' * MOST_PARTS + b"1]", TooMuch),
-        (b'"' + b"\\n" * (MOST_ESCAPES + 1) + b'"', TooMuch), (b" " * (MOST_BARE + 1), TooMuch),
+        (b"[" * 10**6, TooDeep),
+        (b'{"a":' * 10**5, TooDeep),
+        (b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1), TooDeep),
+        (b"[" + b"1," * MOST_PARTS + b"1]", TooMuch),
+        (b"[" + b'"",' * MOST_PARTS + b"1]", TooMuch),
+        (b'"' + b"\\n" * (MOST_ESCAPES + 1) + b'"', TooMuch),
+        (b" " * (MOST_BARE + 1), TooMuch),
         (b"1" * (MOST_BARE + 1), TooMuch),
-        (b'"\x01' + b"[" * 10**6, None), (b"[" + b"[]," * 1000 + b"1]", None),
+        (b'"\x01' + b"[" * 10**6, None),
+        (b"[" + b"[]," * 1000 + b"1]", None),
         (b'"' + b"[" * 10**6 + b'"', None),
     ],
-)  # fmt: skip
+)
 def test_too_much_is_refused_and_what_stands_in_texts_does_not_count(
     data: bytes, error: type[Exception] | None
 ) -> None:
@@ -140,7 +167,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "numbers": lambda size: b"[" + b"1," * (size // 2),
     "texts": lambda size: b"[" + b'"",' * (size // 3),
     "objects": lambda size: b"[" + b"{}," * (size // 3),
-}  # fmt: skip
+}
 
 
 def read(data: bytes) -> None:

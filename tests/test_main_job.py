@@ -141,8 +141,11 @@ def test_the_example_in_the_readme_does_what_it_says(daemon: Daemon) -> None:
     assert "127.0.0.1:8000" in example
     done = subprocess.run(
         [sys.executable, "-c", example.replace("127.0.0.1:8000", f"127.0.0.1:{daemon.port}")],
-        capture_output=True, text=True, timeout=ANSWER_S, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=ANSWER_S,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert solve(done.stdout)([2, 3, 4, 5, 6]) == 16 + 36
     assert re.search(r"^agreement \d\.\d+ clusters \[\d", done.stdout, re.MULTILINE)
@@ -200,9 +203,12 @@ def test_an_answer_can_be_bound_to_a_schema_and_its_tokens_told(daemon: Daemon) 
         "additionalProperties": False,
     }
     completion = daemon.client.chat.completions.create(
-        model="swarm", messages=[{"role": "user", "content": "Is 4 even?"}], logprobs=True, top_logprobs=2,
+        model="swarm",
+        messages=[{"role": "user", "content": "Is 4 even?"}],
+        logprobs=True,
+        top_logprobs=2,
         response_format={"type": "json_schema", "json_schema": {"name": "parity", "strict": True, "schema": schema}},
-    )  # fmt: skip
+    )
     choice = completion.choices[0]
     assert isinstance(json.loads(choice.message.content or "")["even"], bool)
     assert choice.logprobs and choice.logprobs.content

@@ -46,11 +46,14 @@ async def test_three_engines_vote_together_and_outlive_one_of_them(tmp_path: Pat
     folder = starter_folder(tmp_path)
     async with own_daemon(tmp_path) as server:
         url = server.server.url  # type: ignore[attr-defined]
-        config = configured(tmp_path, f"""
+        config = configured(
+            tmp_path,
+            f"""
   - {{name: gguf, model: local-swarm-starter, workers: 2}}
   - {{name: mlx, engine: mlx, model: {json.dumps(str(folder))}, workers: 2, context: 2048, weight: 0.7}}
   - {{name: server, url: {url!r}, workers: 2}}
-""")  # fmt: skip
+""",
+        )
         async with running(config, serve=False) as node:
             election, voters = await vote(node)
             assert sorted(voters) == ["gguf-1", "gguf-2", "mlx-1", "mlx-2", "server-1", "server-2"]
@@ -70,10 +73,13 @@ async def test_three_engines_vote_together_and_outlive_one_of_them(tmp_path: Pat
 async def test_a_server_that_is_not_there_is_said_and_the_others_go_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = configured(tmp_path, """
+    config = configured(
+        tmp_path,
+        """
   - {name: gguf, model: local-swarm-starter, workers: 2}
   - {name: server, url: "http://127.0.0.1:9/v1"}
-""")  # fmt: skip
+""",
+    )
     async with running(config, serve=False) as node:
         _, voters = await vote(node)
     assert sorted(voters) == ["gguf-1", "gguf-2"]
@@ -86,13 +92,17 @@ async def test_the_chain_asks_a_real_server_when_the_swarm_doubts(
     monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path))
     async with llama_server(tmp_path) as server:
         url = server.server.url  # type: ignore[attr-defined]
-        config = configured(tmp_path, "  - {model: local-swarm-starter, workers: 2}", f"""
+        config = configured(
+            tmp_path,
+            "  - {model: local-swarm-starter, workers: 2}",
+            f"""
 fallback:
   escalate_below: 2.0
   providers:
     - {{name: here, swarm: true}}
     - {{name: big, url: {url!r}, priority: 1, tokens_per_day: 100000}}
-""")  # fmt: skip
+""",
+        )
         async with running(config, serve=False) as node:
             election, _ = await vote(node)
         assert election.provider == "big" and election.tried[0][0] == "here"

@@ -58,10 +58,15 @@ def ask_all(host: Host) -> tuple[dict[str, Any], dict[str, float]]:
     texts = {"model": "swarm", "input": ["the cat sits on the mat", "interest rates rose"]}
     likeness = {**vote, "swarm": {"early": False, "strategy": "similarity"}}
     wishes = {
-        "prose": (CHAT, vote), "prose again": (CHAT, vote), "embeddings": (EMBEDDINGS, texts),
-        "similarity": (CHAT, likeness), "similarity of code": (CHAT, {**likeness, "messages": CODE}),
-        "embeddings again": (EMBEDDINGS, texts), "models": ("/v1/models", None), "health": ("/health", None),
-    }  # fmt: skip
+        "prose": (CHAT, vote),
+        "prose again": (CHAT, vote),
+        "embeddings": (EMBEDDINGS, texts),
+        "similarity": (CHAT, likeness),
+        "similarity of code": (CHAT, {**likeness, "messages": CODE}),
+        "embeddings again": (EMBEDDINGS, texts),
+        "models": ("/v1/models", None),
+        "health": ("/health", None),
+    }
     answers, seconds = {}, {}
     for name, (path, wish) in wishes.items():
         began = time.monotonic()
@@ -115,18 +120,29 @@ def begin(host: Host, environment: dict[str, str], *flags: str) -> None:
     command = [*program(), "--port", "8000", "--yes", *flags]
     with (host.home.parent / f"{host.name}.log").open("w", encoding="utf-8") as log:
         host.process = subprocess.Popen(
-            ["ip", "netns", "exec", host.space, *command], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
-            stdout=log, stderr=log, text=True,
-        )  # fmt: skip
+            ["ip", "netns", "exec", host.space, *command],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
     host.url = "http://127.0.0.1:8000"
 
 
 def run(host: Host, environment: dict[str, str], *words: str) -> tuple[subprocess.CompletedProcess[str], float]:
     began = time.monotonic()
     done = subprocess.run(
-        ["ip", "netns", "exec", host.space, *program(), *words], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=LONGEST_S, check=False,
-    )  # fmt: skip
+        ["ip", "netns", "exec", host.space, *program(), *words],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        check=False,
+    )
     return done, time.monotonic() - began
 
 

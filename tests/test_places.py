@@ -119,8 +119,11 @@ def test_a_home_that_others_could_read_is_shut_and_what_is_not_ours_stays(own: P
     tighten()
     assert [mode(own / name) for name in (".", "logs", "photos")] == [0o700, 0o700, 0o755]
     assert [mode(own / name) for name in ("reliability.json", "logs/daemon.log", "photos/one.json", "mine.jpg")] == [
-        0o600, 0o600, 0o644, 0o644,
-    ]  # fmt: skip
+        0o600,
+        0o600,
+        0o644,
+        0o644,
+    ]
     assert mode(tmp_path / "else.json") == 0o644
 
 

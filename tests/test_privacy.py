@@ -33,7 +33,7 @@ HEARD = "The local network hears its name, model and hardware."
         ),
         (Reach((OWN,)), "Questions may go to servers of this machine, which are not ours: 127.0.0.1:11434."),
     ],
-)  # fmt: skip
+)
 def test_one_line_says_what_may_leave(reach: Reach, said: str) -> None:
     assert told(reach) == said
 

@@ -27,7 +27,7 @@ HOSTILE = (
     "\x1b]0;OWNED\x07one \x1b[2J\x1b]52;c;T1dORUQ=\x1b\\two\x9b31m \x1bPq#0;2\x1b\\three\x1bc \x9d0;OWNED\x9cfour "
     "\x1b[8mfive\x1b[0m \u202esix\u202c "
     "\x08\x0c\r\x1b7\x1b(0seven\x7f \ud800 [bold]eight[/] [link=http://x]nine[/link]"
-)  # fmt: skip
+)
 OBEYED = (
     "\x1b]",
     "\x1bP",

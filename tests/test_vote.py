@@ -17,8 +17,10 @@ from local_swarm.voting.file import lines, read
 ROOT = Path(__file__).parents[1]
 PROGRAM = "def f(xs):\n    return {}"
 CODE = [
-        {"text": PROGRAM.format("xs[0]"), "anchor": True}, {"text": f"Sure:\n```python\n{PROGRAM.format('sum(xs)')}\n```\nDone."},
-        {"text": PROGRAM.format("0 + sum(xs)")}]  # fmt: skip
+    {"text": PROGRAM.format("xs[0]"), "anchor": True},
+    {"text": f"Sure:\n```python\n{PROGRAM.format('sum(xs)')}\n```\nDone."},
+    {"text": PROGRAM.format("0 + sum(xs)")},
+]
 
 
 def line(candidates: Any, **more: Any) -> dict[str, Any]:
@@ -39,8 +41,12 @@ def test_the_command_prints_a_line_for_each_line_in_order(tmp_path: Path) -> Non
     )
     done = subprocess.run(
         [sys.executable, "-m", "local_swarm", "vote", str(file)],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     code, value = map(json.loads, done.stdout.splitlines())
     assert (code["id"], code["winner"] in (1, 2), code["clusters"]) == ("code", True, [[1, 2], [0]])

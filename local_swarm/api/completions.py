@@ -40,19 +40,23 @@ class CompletionRequest(SampledRequest):
         if self.max_tokens == 0 and not self.echo:
             raise BadRequest("max_tokens must be at least 1, but with echo.", param="max_tokens")
         return [
-            bounded(Prompt(
-                messages=(),
-                text=text,
-                suffix=self.suffix,
-                sampling=self.sampling(USUAL_TOKENS if self.max_tokens is None else max(1, self.max_tokens), self.logprobs),
-                voices=1 if self.max_tokens == 0 else self.voices(fast),
-                strategy=self.swarm.strategy if self.swarm else None,
-                early=not (self.swarm and self.swarm.early is False),
-                session=session or self.prompt_cache_key or self.user,
-                scored=bool(self.echo) and self.logprobs is not None,
-            ))
+            bounded(
+                Prompt(
+                    messages=(),
+                    text=text,
+                    suffix=self.suffix,
+                    sampling=self.sampling(
+                        USUAL_TOKENS if self.max_tokens is None else max(1, self.max_tokens), self.logprobs
+                    ),
+                    voices=1 if self.max_tokens == 0 else self.voices(fast),
+                    strategy=self.swarm.strategy if self.swarm else None,
+                    early=not (self.swarm and self.swarm.early is False),
+                    session=session or self.prompt_cache_key or self.user,
+                    scored=bool(self.echo) and self.logprobs is not None,
+                )
+            )
             for text in self.texts()
-        ]  # fmt: skip
+        ]
 
     def texts(self) -> list[str]:
         texts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
@@ -105,9 +109,12 @@ class Completion:
 
     def frame(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
         return {
-            "id": "cmpl-" + self.reply.id, "object": "text_completion", "created": self.reply.created,
-            "model": self.reply.model, "choices": choices,
-        }  # fmt: skip
+            "id": "cmpl-" + self.reply.id,
+            "object": "text_completion",
+            "created": self.reply.created,
+            "model": self.reply.model,
+            "choices": choices,
+        }
 
     # -- streams
 

@@ -25,18 +25,23 @@ class Metrics:
             f"{PREFIX}_requests", "Requests answered.", ("endpoint", "status"), registry=self.registry
         )
         self.seconds = Histogram(
-            f"{PREFIX}_request_seconds", "From a request to the end of its answer.", ("endpoint",), buckets=SECONDS,
+            f"{PREFIX}_request_seconds",
+            "From a request to the end of its answer.",
+            ("endpoint",),
+            buckets=SECONDS,
             registry=self.registry,
-        )  # fmt: skip
+        )
         self.open = Gauge(f"{PREFIX}_prompts_in_progress", "Prompts that are being answered.", registry=self.registry)
         self.failures = Counter(
             f"{PREFIX}_prompt_failures", "Prompts without an answer.", ("code",), registry=self.registry
         )
         self.elections = Counter(f"{PREFIX}_elections", "Votes held.", ("strategy",), registry=self.registry)
         self.agreement = Histogram(
-            f"{PREFIX}_agreement", "Share of candidates that say what was elected.", buckets=SHARES,
+            f"{PREFIX}_agreement",
+            "Share of candidates that say what was elected.",
+            buckets=SHARES,
             registry=self.registry,
-        )  # fmt: skip
+        )
         self.tokens = Counter(
             f"{PREFIX}_tokens",
             "Tokens: prompt (read), cached (of those, in memory already), elected (in answers given), written (by all workers).",
@@ -115,6 +120,8 @@ def spent(election: Election) -> dict[str, int]:
     """Tokens, by kind, that a vote took."""
     usage = election.elected.usage
     return {
-        "prompt": usage.prompt_tokens, "cached": usage.cached_tokens, "elected": usage.completion_tokens,
+        "prompt": usage.prompt_tokens,
+        "cached": usage.cached_tokens,
+        "elected": usage.completion_tokens,
         "written": election.completion_tokens_total,
-    }  # fmt: skip
+    }

@@ -149,10 +149,14 @@ class Reply:
 
     def ballot(self, candidate: Candidate, elected: bool) -> dict[str, Any]:
         made: dict[str, Any] = {
-            "voter": candidate.voter, "text": candidate.text, "anchor": candidate.anchor, "elected": elected,
-            "finish_reason": candidate.finish_reason, "seconds": round(candidate.seconds, 3),
+            "voter": candidate.voter,
+            "text": candidate.text,
+            "anchor": candidate.anchor,
+            "elected": elected,
+            "finish_reason": candidate.finish_reason,
+            "seconds": round(candidate.seconds, 3),
             "mean_logprob": candidate.mean_logprob,
-        }  # fmt: skip
+        }
         if candidate.node:
             made["node"] = candidate.node
         if candidate.tool_calls:

@@ -47,11 +47,19 @@ class ResponsesRequest(Wire):
                 param="previous_response_id",
             )
         wish = {
-            "model": self.model, "messages": self.messages(), "max_completion_tokens": self.max_output_tokens,
-            "temperature": self.temperature, "top_p": self.top_p, "tools": self.functions(), "tool_choice": self.tool_choice,
-            "parallel_tool_calls": self.parallel_tool_calls, "reasoning_effort": (self.reasoning or {}).get("effort"),
-            "response_format": self.format(), "prompt_cache_key": self.prompt_cache_key, "user": self.user,
-        }  # fmt: skip
+            "model": self.model,
+            "messages": self.messages(),
+            "max_completion_tokens": self.max_output_tokens,
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "tools": self.functions(),
+            "tool_choice": self.tool_choice,
+            "parallel_tool_calls": self.parallel_tool_calls,
+            "reasoning_effort": (self.reasoning or {}).get("effort"),
+            "response_format": self.format(),
+            "prompt_cache_key": self.prompt_cache_key,
+            "user": self.user,
+        }
         try:
             return ChatRequest.model_validate(wish).model_copy(update={"swarm": self.swarm, "stream": self.stream})
         except ValidationError as problem:
@@ -128,16 +136,29 @@ class ResponsesAnswer:
         wish = self.wish
         cut = election is not None and election.elected.finish_reason == "length"
         made = {
-            "id": "resp_" + self.reply.id, "object": "response", "created_at": self.reply.created,
-            "status": "incomplete" if cut else status, "error": None, "model": self.reply.model, "output": self.output,
-            "incomplete_details": {"reason": "max_output_tokens"} if cut else None, "instructions": wish.instructions,
-            "max_output_tokens": wish.max_output_tokens, "metadata": wish.metadata or {},
+            "id": "resp_" + self.reply.id,
+            "object": "response",
+            "created_at": self.reply.created,
+            "status": "incomplete" if cut else status,
+            "error": None,
+            "model": self.reply.model,
+            "output": self.output,
+            "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
+            "instructions": wish.instructions,
+            "max_output_tokens": wish.max_output_tokens,
+            "metadata": wish.metadata or {},
             "parallel_tool_calls": wish.parallel_tool_calls is not False,
-            "previous_response_id": None, "reasoning": wish.reasoning or {"effort": None, "summary": None}, "store": False,
-            "temperature": wish.temperature, "text": wish.text or {"format": {"type": "text"}},
-            "tool_choice": wish.tool_choice or "auto", "tools": wish.tools or [], "top_p": wish.top_p, "truncation": "disabled",
+            "previous_response_id": None,
+            "reasoning": wish.reasoning or {"effort": None, "summary": None},
+            "store": False,
+            "temperature": wish.temperature,
+            "text": wish.text or {"format": {"type": "text"}},
+            "tool_choice": wish.tool_choice or "auto",
+            "tools": wish.tools or [],
+            "top_p": wish.top_p,
+            "truncation": "disabled",
             "usage": usage_of(election.elected) if election else None,
-        }  # fmt: skip
+        }
         if problem:
             made["error"] = {"code": problem.code or problem.kind, "message": problem.message}
         if election:
@@ -171,11 +192,14 @@ class ResponsesAnswer:
     def calls(self, candidate: Candidate) -> list[dict[str, Any]]:
         return [
             {
-                "type": "function_call", "id": call["id"].replace("call_", "fc_"), "call_id": call["id"], "status": "completed",
+                "type": "function_call",
+                "id": call["id"].replace("call_", "fc_"),
+                "call_id": call["id"],
+                "status": "completed",
                 **call["function"],
             }
             for call in self.reply.calls(candidate.tool_calls)
-        ]  # fmt: skip
+        ]
 
     # -- as a stream
 
@@ -263,7 +287,9 @@ def part(text: str) -> dict[str, Any]:
 def usage_of(candidate: Candidate) -> dict[str, Any]:
     spent = usage([candidate])
     return {
-        "input_tokens": spent["prompt_tokens"], "input_tokens_details": spent["prompt_tokens_details"],
-        "output_tokens": spent["completion_tokens"], "output_tokens_details": {"reasoning_tokens": 0},
+        "input_tokens": spent["prompt_tokens"],
+        "input_tokens_details": spent["prompt_tokens_details"],
+        "output_tokens": spent["completion_tokens"],
+        "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": spent["total_tokens"],
-    }  # fmt: skip
+    }

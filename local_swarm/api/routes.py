@@ -34,7 +34,7 @@ from local_swarm.api.waiting import (
     session,
     unless_gone,
     vote_headers,
-)  # fmt: skip
+)
 
 
 def telling(journal: LoggedVoice, metrics: Metrics, status: Callable[[], Status]) -> APIRouter:

@@ -163,9 +163,15 @@ class UvicornServer(uvicorn.Server):
 async def serving(app: FastAPI, made: socket.socket, connection: type[Impatient] = Impatient) -> Any:
     """The application answers on the socket while the context lasts."""
     config = uvicorn.Config(
-        app, http=connection, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S,
-        server_header=False, limit_concurrency=MOST_CONNECTIONS,
-    )  # fmt: skip
+        app,
+        http=connection,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=GRACE_S,
+        server_header=False,
+        limit_concurrency=MOST_CONNECTIONS,
+    )
     server = UvicornServer(config)
     task = asyncio.create_task(server.serve([made]), name="http-server")
     try:

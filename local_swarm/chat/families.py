@@ -20,7 +20,7 @@ from local_swarm.chat.notations import (
     read_mistral,
     read_python,
     read_xml,
-)  # fmt: skip
+)
 
 State = Literal["opening", "words", "thought", "call", "fence", "bare", "head"]
 Marks = Mapping[State, Mapping[str, State]]
@@ -133,7 +133,7 @@ COHERE = Family(
     },
     read_json,
     called="<|START_ACTION|>",
-)  # fmt: skip
+)
 # OpenAI's harmony: every message has a head that says its channel and, for calls, whom it is to. The reply begins with one.
 BODY_ENDS: Mapping[str, State] = dict.fromkeys(
     ("<|end|>", "<|return|>", "<|call|>", "<|start|>", "<|channel|>"), "head"

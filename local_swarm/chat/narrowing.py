@@ -9,9 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 NARROW = frozenset(
-    {"pattern", "patternProperties", "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+    {
+        "pattern",
+        "patternProperties",
+        "format",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+    }
     | {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"}
-)  # fmt: skip
+)
 # By which a schema forbids what another one allows, or counts what fits it: that one must not become looser.
 NEGATIVE = frozenset(
     {"not", "if", "then", "else", "contains", "minContains", "maxContains", "unevaluatedProperties", "unevaluatedItems"}

@@ -32,8 +32,15 @@ class TemplateRefusal(Exception):
 
 # What a template may raise that is about this conversation; all else ends the call.
 REFUSALS = (
-    TemplateRefusal, jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError,
-)  # fmt: skip
+    TemplateRefusal,
+    jinja2.TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+)
 
 
 def refuse(message: str) -> NoReturn:
@@ -97,9 +104,12 @@ def render(
     listed = [complete(tool) for tool in tools]
     problem = ""
     for attempt, offered, as_text in (
-        (asked, listed or None, False), (asked, listed or None, True), (turns, listed or None, False),
-        (taking_turns(without_system(asked)), listed or None, False), (asked, listed, False),
-    ):  # fmt: skip
+        (asked, listed or None, False),
+        (asked, listed or None, True),
+        (turns, listed or None, False),
+        (taking_turns(without_system(asked)), listed or None, False),
+        (asked, listed, False),
+    ):
         try:
             told = [plain(message, short_ids, as_text) for message in attempt]
             text = compiled(source).render(
@@ -126,10 +136,13 @@ def plain(message: Message, short_ids: bool = False, as_text: bool = False) -> d
     name = short if short_ids else str
     if message.tool_calls:
         made["tool_calls"] = [
-            {"id": name(call.id), "type": "function", "function": {
-                "name": call.name, "arguments": call.arguments if as_text else parsed(call.arguments)}}
+            {
+                "id": name(call.id),
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments if as_text else parsed(call.arguments)},
+            }
             for call in message.tool_calls
-        ]  # fmt: skip
+        ]
     answered = name(message.tool_call_id) if message.tool_call_id else None
     rest = {"tool_call_id": answered, "name": message.name, "reasoning_content": message.reasoning}
     made |= {key: value for key, value in rest.items() if value is not None}

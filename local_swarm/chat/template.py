@@ -40,9 +40,13 @@ class Rendered:
 def as_told(message: Message) -> dict[str, Any]:
     """As `rendering` takes it; `asdict` would take ten times as long, and there may be thousands."""
     return {
-        "role": message.role, "content": message.content, "tool_calls": [asdict(call) for call in message.tool_calls],
-        "tool_call_id": message.tool_call_id, "name": message.name, "reasoning": message.reasoning,
-    }  # fmt: skip
+        "role": message.role,
+        "content": message.content,
+        "tool_calls": [asdict(call) for call in message.tool_calls],
+        "tool_call_id": message.tool_call_id,
+        "name": message.name,
+        "reasoning": message.reasoning,
+    }
 
 
 def ordinary(messages: Sequence[Message]) -> list[Message]:

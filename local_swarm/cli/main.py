@@ -230,9 +230,12 @@ def ask(
 
     config = configured(file, use_starter, model=model, instances=instances, port=port)
     wish = {
-        "model": "swarm", "messages": [{"role": "user", "content": whole(prompt)}], "max_tokens": max_tokens,
-        "temperature": temperature, "swarm": {"strategy": strategy, "n": instances},
-    }  # fmt: skip
+        "model": "swarm",
+        "messages": [{"role": "user", "content": whole(prompt)}],
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "swarm": {"strategy": strategy, "n": instances},
+    }
     own = model is not None or use_starter  # a wish for a model is a wish for a swarm of its own
     with contextlib.nullcontext() if json_wanted else err.status("Asking the swarm ..."):
         completion = answer_to(wish, config, own)

@@ -61,10 +61,16 @@ class Menu:
         except DoesNotFit:
             best, offer = None, "nothing real fits this machine"
         more = ["Fetch the embedding model as well, which compares prose by its meaning"] if self.embedding else []
-        number = self.choose("How shall the swarm run?", [
-            f"Recommended: {offer}", "Browse what fits", "Put it together: family, size, quantisation, workers, context",
-            "The starter model, at once: a demonstration that comes with the program", *more,
-        ])  # fmt: skip
+        number = self.choose(
+            "How shall the swarm run?",
+            [
+                f"Recommended: {offer}",
+                "Browse what fits",
+                "Put it together: family, size, quantisation, workers, context",
+                "The starter model, at once: a demonstration that comes with the program",
+                *more,
+            ],
+        )
         if number == 4:
             self.console.print(f"{self.embedding} will be fetched after the model.", style="dim")
             self.wanted, self.embedding = self.embedding, None
@@ -106,9 +112,13 @@ class Menu:
         ]
         workers = self.number("Workers", 1, MOST_WORKERS, self.suggested(entry, variant))
         context = self.context(entry, variant, workers)
-        return Picked({
-            "models.model": f"{entry.name}:{variant.quantization}", "swarm.instances": workers, "models.context": context,
-        })  # fmt: skip
+        return Picked(
+            {
+                "models.model": f"{entry.name}:{variant.quantization}",
+                "swarm.instances": workers,
+                "models.context": context,
+            }
+        )
 
     def context(self, entry: Entry, variant: Variant, workers: int) -> int:
         """The length of the context, with what each would take."""

@@ -84,9 +84,13 @@ def workers_table(workers: Sequence[Mapping[str, Any]]) -> Table:
             else Text("idle", "dim")
         )
         table.add_row(
-            one["id"], state, str(one["requests"]), str(one["failures"]) if one["failures"] else "",
-            seconds(one["average_latency_s"]), f"{one['tokens_per_s']:.1f}" if one["tokens_per_s"] else "",
-        )  # fmt: skip
+            one["id"],
+            state,
+            str(one["requests"]),
+            str(one["failures"]) if one["failures"] else "",
+            seconds(one["average_latency_s"]),
+            f"{one['tokens_per_s']:.1f}" if one["tokens_per_s"] else "",
+        )
     if len(shown) < len(workers):
         table.add_row(f"and {len(workers) - len(shown)} more", "", "", "", "", "")
     return table
@@ -110,9 +114,13 @@ def elections_table(elections: Sequence[Mapping[str, Any]]) -> RenderableType:
         share = float(one["agreement"])
         colour = "green" if share >= 0.7 else "yellow" if share >= 0.4 else "red"
         table.add_row(
-            one["strategy"], Text(bar(share), colour), f"{share:.2f}", clusters, str(one["completion_tokens"]),
+            one["strategy"],
+            Text(bar(share), colour),
+            f"{share:.2f}",
+            clusters,
+            str(one["completion_tokens"]),
             seconds(one["seconds"]),
-        )  # fmt: skip
+        )
     return table
 
 

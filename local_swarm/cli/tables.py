@@ -66,9 +66,12 @@ def plan_table(plan: Plan) -> Table:
     rows.add_row("context", f"{plan.context} tokens")
     rows.add_row("memory", size_of(plan))
     parts = {
-        "weights": need.weights_bytes, "prompt": need.kv_context_bytes, "answers": need.kv_answers_bytes,
-        "state": need.state_bytes, "scratch": need.compute_bytes,
-    }  # fmt: skip
+        "weights": need.weights_bytes,
+        "prompt": need.kv_context_bytes,
+        "answers": need.kv_answers_bytes,
+        "state": need.state_bytes,
+        "scratch": need.compute_bytes,
+    }
     rows.add_row("", "  ".join(f"{name} {gib(size)}" for name, size in parts.items() if size))
     for place, reason in enumerate(plan.why):
         rows.add_row("" if place else "why", reason)

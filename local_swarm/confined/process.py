@@ -245,10 +245,17 @@ class ConfinedChild:
 
     async def _started(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-B", "-m", CHILD, str(self.limits.memory_bytes), stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=RESULT_BYTES,
+            sys.executable,
+            "-B",
+            "-m",
+            CHILD,
+            str(self.limits.memory_bytes),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=RESULT_BYTES,
             env={**os.environ, **ONE_THREAD},
-        )  # fmt: skip
+        )
 
     async def _death(self, process: asyncio.subprocess.Process) -> Exception:
         with contextlib.suppress(TimeoutError):

@@ -61,9 +61,14 @@ def computes(environment: Environment, kind: str) -> bool:
     if kind == SERVER.kind:
         return shutil.which(kind) is not None
     trial = Load(
-        str(starter.PATH), context=256, answer_tokens=64, cells=256, sequences=2, threads=1,
+        str(starter.PATH),
+        context=256,
+        answer_tokens=64,
+        cells=256,
+        sequences=2,
+        threads=1,
         gpu_layers=0 if kind == "cpu" else 999,
-    )  # fmt: skip
+    )
     said = environment.output("-m", "local_swarm.backends.llamacpp.child", json.dumps(asdict(trial)))
     try:
         report = decode_report((said or "").splitlines()[0].encode())

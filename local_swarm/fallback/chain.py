@@ -63,9 +63,13 @@ class Chain:
     """See `Voice`. `escalate_below`: an election that agrees less asks the next step as well, whose answer then counts."""
 
     def __init__(
-        self, name: str, steps: Sequence[Step], ledger: Ledger, escalate_below: float | None = None,
+        self,
+        name: str,
+        steps: Sequence[Step],
+        ledger: Ledger,
+        escalate_below: float | None = None,
         clock: Callable[[], float] = time.monotonic,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._name, self.ledger, self.escalate_below, self.clock = name, ledger, escalate_below, clock
         self.steps = sorted(steps, key=lambda step: step.priority)
 

@@ -120,11 +120,19 @@ class Account:
     def report(self) -> dict[str, Any]:
         self._turn()
         return {
-            "name": self.name, "requests": self.requests, "errors": self.errors, "fallbacks": self.fallbacks,
-            "tokens": self.tokens, "tokens_today": self.tokens_today, "latency_s_p50": self.latency(0.5),
-            "latency_s_p95": self.latency(0.95), "cost": round(self.cost, 6), "spent_this_month": round(self.spent, 6),
-            "budget": self.limits.budget, "healthy": self.clock() >= self.rests_until,
-        }  # fmt: skip
+            "name": self.name,
+            "requests": self.requests,
+            "errors": self.errors,
+            "fallbacks": self.fallbacks,
+            "tokens": self.tokens,
+            "tokens_today": self.tokens_today,
+            "latency_s_p50": self.latency(0.5),
+            "latency_s_p95": self.latency(0.95),
+            "cost": round(self.cost, 6),
+            "spent_this_month": round(self.spent, 6),
+            "budget": self.limits.budget,
+            "healthy": self.clock() >= self.rests_until,
+        }
 
     def _turn(self) -> None:
         """A new day or month begins with nothing spent."""
@@ -155,11 +163,13 @@ class Ledger:
     def save(self, accounts: list[Account]) -> None:
         told = {
             one.name: {
-                "day": one.day, "tokens_today": one.tokens_today + one.held_tokens, "month": one.month,
+                "day": one.day,
+                "tokens_today": one.tokens_today + one.held_tokens,
+                "month": one.month,
                 "spent": one.spent + one.held_cost,
             }
             for one in accounts
-        }  # fmt: skip
+        }
         try:
             keep(self.file, json.dumps({**self.kept, **told}))
         except OSError as problem:

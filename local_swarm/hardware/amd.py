@@ -99,13 +99,15 @@ def merged(
     if kernel and len(kernel) == len(told):
         both = [
             replace(
-                mine, name=theirs.name if mine.name == UNKNOWN else mine.name, driver=theirs.driver,
+                mine,
+                name=theirs.name if mine.name == UNKNOWN else mine.name,
+                driver=theirs.driver,
                 memory_bytes=mine.memory_bytes if mine.memory_bytes is not None else theirs.memory_bytes,
                 free_bytes=mine.free_bytes if mine.free_bytes is not None else theirs.free_bytes,
                 memory_kind=mine.memory_kind if mine.memory_bytes is not None else theirs.memory_kind,
             )
             for mine, theirs in zip(kernel, told, strict=True)
-        ]  # fmt: skip
+        ]
     else:
         both = list(kernel or told)
     runs = [replace(one, runtime=runtime or "Vulkan") for one in both]

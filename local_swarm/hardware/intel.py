@@ -20,11 +20,22 @@ SYCL_LS = ("sycl-ls",)
 # Device numbers of cards of their own (pci-ids.ucw.cz): Alchemist, Battlemage, the data centre's.
 CARD_NUMBERS = re.compile(r"0x(56[9abc][0-9a-f]|e2[012][0-9a-f]|0bd[0-9a-f]|490[5-9])")
 NAMES = {
-    "0x56a0": "Intel Arc A770", "0x56a1": "Intel Arc A750", "0x56a2": "Intel Arc A580", "0x56a5": "Intel Arc A380",
-    "0x56a6": "Intel Arc A310", "0x5690": "Intel Arc A770M", "0x5691": "Intel Arc A730M", "0x5692": "Intel Arc A550M",
-    "0x5693": "Intel Arc A370M", "0x5694": "Intel Arc A350M", "0xe20b": "Intel Arc B580", "0xe20c": "Intel Arc B570",
-    "0xe211": "Intel Arc Pro B60", "0xe212": "Intel Arc Pro B50", "0xe223": "Intel Arc Pro B70",
-}  # fmt: skip
+    "0x56a0": "Intel Arc A770",
+    "0x56a1": "Intel Arc A750",
+    "0x56a2": "Intel Arc A580",
+    "0x56a5": "Intel Arc A380",
+    "0x56a6": "Intel Arc A310",
+    "0x5690": "Intel Arc A770M",
+    "0x5691": "Intel Arc A730M",
+    "0x5692": "Intel Arc A550M",
+    "0x5693": "Intel Arc A370M",
+    "0x5694": "Intel Arc A350M",
+    "0xe20b": "Intel Arc B580",
+    "0xe20c": "Intel Arc B570",
+    "0xe211": "Intel Arc Pro B60",
+    "0xe212": "Intel Arc Pro B50",
+    "0xe223": "Intel Arc Pro B70",
+}
 SMALL_WINDOW = 1 << 30  # a window onto a card's memory that is no larger shows only a part of it
 UNITS = {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "MB": 1 << 20, "GB": 1 << 30}
 

@@ -115,13 +115,15 @@ def with_slices(found: tuple[Accelerator, ...], listed: str, runtime: str | None
     for card, lines in zip(found, below, strict=True):
         slices = MIG.findall(lines)
         made += [
-            Accelerator("nvidia", f"{card.name} MIG {name}", int(size) << 30, None, "dedicated", card.driver, None, runtime)
+            Accelerator(
+                "nvidia", f"{card.name} MIG {name}", int(size) << 30, None, "dedicated", card.driver, None, runtime
+            )
             for name, size in slices
         ] or [
             Accelerator(
                 "nvidia", card.name, card.memory_bytes, card.free_bytes, card.memory_kind, card.driver, None, runtime
             )
-        ]  # fmt: skip
+        ]
     return tuple(made)
 
 

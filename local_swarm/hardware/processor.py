@@ -31,8 +31,10 @@ TELLING = (
 )
 # How much time a control group may take: version 2, then version 1.
 QUOTA = (
-    Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
-)  # fmt: skip
+    Path("/sys/fs/cgroup/cpu.max"),
+    Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
+    Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+)
 SYSCTL = ("sysctl", "machdep.cpu", "hw.physicalcpu", "hw.logicalcpu")
 ARM_FEATURES = ("sysctl", "hw.optional.arm")
 APPLE = {"": "asimd", "DotProd": "asimddp", "I8MM": "i8mm", "BF16": "bf16"}

@@ -89,11 +89,14 @@ def hardware_from(told: Any) -> Hardware:
     if not isinstance(features, (list, tuple)):
         raise WrongUse(f"cpu.features must be a list, not {features!r}.")
     return Hardware(
-        one_of(told.get("os") or "linux", System, "os"), ARCHITECTURES.get(arch, arch),
-        Processor(text(cpu, "name"), whole(cpu, "physical_cores"), whole(cpu, "logical_cores"), tuple(map(str, features))),
+        one_of(told.get("os") or "linux", System, "os"),
+        ARCHITECTURES.get(arch, arch),
+        Processor(
+            text(cpu, "name"), whole(cpu, "physical_cores"), whole(cpu, "logical_cores"), tuple(map(str, features))
+        ),
         Memory(*(whole(memory, key) for key in ("total_bytes", "available_bytes", "limit_bytes", "swap_bytes"))),
         tuple(accelerator_from(one) for one in told.get("accelerators") or ()),
-    )  # fmt: skip
+    )
 
 
 def accelerator_from(told: Any) -> Accelerator:
@@ -101,10 +104,16 @@ def accelerator_from(told: Any) -> Accelerator:
         raise WrongUse(f"An accelerator must be an object, not {told!r}.")
     vendor = one_of(told.get("vendor"), Vendor, "vendor")
     return Accelerator(
-        vendor, text(told, "name") or f"{vendor} graphics", whole(told, "memory_bytes"), whole(told, "free_bytes"),
+        vendor,
+        text(told, "name") or f"{vendor} graphics",
+        whole(told, "memory_bytes"),
+        whole(told, "free_bytes"),
         one_of(told.get("memory_kind") or ("unified" if vendor == "apple" else "dedicated"), MemoryKind, "memory_kind"),
-        text(told, "driver"), whole(told, "limit_bytes"), text(told, "runtime"), whole(told, "cores"),
-    )  # fmt: skip
+        text(told, "driver"),
+        whole(told, "limit_bytes"),
+        text(told, "runtime"),
+        whole(told, "cores"),
+    )
 
 
 def part(told: Mapping[str, Any], key: str) -> Mapping[str, Any]:

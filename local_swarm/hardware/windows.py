@@ -44,9 +44,15 @@ def parse(text: str) -> Accelerator | None:
     kind: MemoryKind = "dedicated" if size is not None and size >= CARD_BELOW[vendor] else "shared"
     label = re.sub(r"\((?:R|TM)\)", "", name).strip()
     return Accelerator(
-        vendor, label, size if kind == "dedicated" else None, None, kind, values.get("DriverVersion"), None,
+        vendor,
+        label,
+        size if kind == "dedicated" else None,
+        None,
+        kind,
+        values.get("DriverVersion"),
+        None,
         "Vulkan" if kind == "dedicated" else None,
-    )  # fmt: skip
+    )
 
 
 def parse_processor(text: str) -> str | None:

@@ -22,15 +22,18 @@ def aider(what: Running) -> str:
         "# in the shell\n"
         f"export OPENAI_API_BASE={what.url} OPENAI_API_KEY={what.key}\n"
         f"aider --model openai/{VOTE} --no-show-model-warnings\n\n"
-        "# .aider.model.metadata.json, so that it knows the limits\n"
-        + json.dumps({f"openai/{VOTE}": facts}, indent=2)
-    )  # fmt: skip
+        "# .aider.model.metadata.json, so that it knows the limits\n" + json.dumps({f"openai/{VOTE}": facts}, indent=2)
+    )
 
 
 def llm(what: Running) -> str:
     model = {
-        "model_id": VOTE, "model_name": VOTE, "api_base": what.url, "supports_tools": True, "supports_schema": True,
-    }  # fmt: skip
+        "model_id": VOTE,
+        "model_name": VOTE,
+        "api_base": what.url,
+        "supports_tools": True,
+        "supports_schema": True,
+    }
     return (
         '# extra-openai-models.yaml in the folder that `dirname "$(llm logs path)"` prints\n'
         + yaml.safe_dump([model], sort_keys=False)
@@ -40,10 +43,15 @@ def llm(what: Running) -> str:
 
 def continue_dev(what: Running) -> str:
     model = {
-        "name": "Local Swarm", "provider": "openai", "model": VOTE, "apiBase": what.url, "apiKey": what.key,
-        "roles": ["chat", "edit", "apply"], "capabilities": ["tool_use"],
+        "name": "Local Swarm",
+        "provider": "openai",
+        "model": VOTE,
+        "apiBase": what.url,
+        "apiKey": what.key,
+        "roles": ["chat", "edit", "apply"],
+        "capabilities": ["tool_use"],
         "defaultCompletionOptions": {"contextLength": what.context, "maxTokens": what.answer_tokens},
-    }  # fmt: skip
+    }
     return "# ~/.continue/config.yaml\n" + yaml.safe_dump(
         {"name": "Local Swarm", "version": "1.0.0", "schema": "v1", "models": [model]}, sort_keys=False
     )

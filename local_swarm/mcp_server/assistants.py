@@ -49,8 +49,12 @@ def zed(command: Sequence[str]) -> str:
 
 
 ASSISTANTS: Mapping[str, Callable[[Sequence[str]], str]] = {
-    "opencode": opencode, "claude": claude, "cursor": cursor, "vscode": vscode, "zed": zed,
-}  # fmt: skip
+    "opencode": opencode,
+    "claude": claude,
+    "cursor": cursor,
+    "vscode": vscode,
+    "zed": zed,
+}
 
 
 def settings(command: Sequence[str]) -> str:

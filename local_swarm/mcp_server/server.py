@@ -40,9 +40,13 @@ def server(caller: Caller) -> Server[Any]:
         return await caller(wish.name, wish.arguments or {}, context.session.report_progress)
 
     return Server(
-        "local-swarm", version=__version__, title="Local Swarm", instructions=INSTRUCTIONS,
-        on_list_tools=list_tools, on_call_tool=call_tool,
-    )  # fmt: skip
+        "local-swarm",
+        version=__version__,
+        title="Local Swarm",
+        instructions=INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+    )
 
 
 def failed(message: str) -> mcp_types.CallToolResult:

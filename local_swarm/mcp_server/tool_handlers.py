@@ -76,10 +76,15 @@ class ToolHandlers:
         except ValidationError as problem:
             raise BadRequest(mistake(name, problem)) from problem
         does: Mapping[str, Callable[[Any, Course], Awaitable[Value]]] = {
-            "generate_code": self.generate_code, "ask_swarm": self.ask_swarm, "compare_answers": self.compare_answers,
-            "embed": self.embed, "get_swarm_status": self.get_swarm_status, "get_worker_details": self.get_worker_details,
-            "get_hardware_info": self.get_hardware_info, "list_available_models": self.list_available_models,
-        }  # fmt: skip
+            "generate_code": self.generate_code,
+            "ask_swarm": self.ask_swarm,
+            "compare_answers": self.compare_answers,
+            "embed": self.embed,
+            "get_swarm_status": self.get_swarm_status,
+            "get_worker_details": self.get_worker_details,
+            "get_hardware_info": self.get_hardware_info,
+            "list_available_models": self.list_available_models,
+        }
         return await does[name](wish, course)
 
     async def generate_code(self, wish: CodeWish, course: Course) -> CodeFound:
@@ -94,9 +99,11 @@ class ToolHandlers:
             return bodies.get(candidate, "")
 
         return CodeFound(
-            **self._verdict(election), code=code(election.elected), text=election.elected.text,
+            **self._verdict(election),
+            code=code(election.elected),
+            text=election.elected.text,
             alternatives=alternatives(election, lambda candidate: code(candidate) or candidate.text),
-        )  # fmt: skip
+        )
 
     async def ask_swarm(self, wish: GenerateArguments, course: Course) -> AnswerFound:
         election = await self._ask(prompt_of(wish, wish.system), course)
@@ -111,10 +118,14 @@ class ToolHandlers:
         began = time.monotonic()
         election = await self.jury.elect(asked, candidates, wish.strategy or "auto")
         return ComparisonFound(
-            winner=election.winner, agreement=round(election.agreement, 4), strategy=election.strategy,
-            clusters=[list(cluster) for cluster in election.clusters], latency_s=round(time.monotonic() - began, 3),
-            text=election.elected.text, note=election.note,
-        )  # fmt: skip
+            winner=election.winner,
+            agreement=round(election.agreement, 4),
+            strategy=election.strategy,
+            clusters=[list(cluster) for cluster in election.clusters],
+            latency_s=round(time.monotonic() - began, 3),
+            text=election.elected.text,
+            note=election.note,
+        )
 
     async def embed(self, wish: EmbedWish, _course: Course) -> VectorsFound:
         if not all(wish.texts):
@@ -127,9 +138,14 @@ class ToolHandlers:
         now = self.status()
         sizes = [engine.memory_bytes for engine in now.engines if engine.memory_bytes is not None]
         return SwarmFound(
-            running=now.health in ("ok", "degraded"), model=now.model, healthy_workers=now.healthy, total_workers=now.total,
-            memory_bytes=sum(sizes) if sizes else None, peers=list(now.peers), note=now.note,
-        )  # fmt: skip
+            running=now.health in ("ok", "degraded"),
+            model=now.model,
+            healthy_workers=now.healthy,
+            total_workers=now.total,
+            memory_bytes=sum(sizes) if sizes else None,
+            peers=list(now.peers),
+            note=now.note,
+        )
 
     async def get_worker_details(self, _wish: Nothing, _course: Course) -> WorkersFound:
         return WorkersFound(workers=[WorkerFound.model_validate(asdict(worker)) for worker in self.status().workers])
@@ -153,19 +169,24 @@ class ToolHandlers:
     def _verdict(self, election: Election) -> dict[str, Any]:
         notes = [note for note in (self.status().note, election.note, election.elected.flaw) if note]
         return {
-            "agreement": round(election.agreement, 4), "strategy": election.strategy,
-            "candidates": len(election.candidates), "latency_s": round(election.seconds, 3),
+            "agreement": round(election.agreement, 4),
+            "strategy": election.strategy,
+            "candidates": len(election.candidates),
+            "latency_s": round(election.seconds, 3),
             "note": " ".join(notes) or None,
-        }  # fmt: skip
+        }
 
 
 def prompt_of(wish: CodeWish | GenerateArguments, system: str | None = None) -> Prompt:
     before = (Message("system", system),) if system else ()
-    return bounded(Prompt(
-        (*before, Message("user", wish.prompt)),
-        sampling=Sampling(temperature=wish.temperature, max_tokens=wish.max_tokens),
-        voices=wish.workers, strategy=wish.strategy,
-    ))  # fmt: skip
+    return bounded(
+        Prompt(
+            (*before, Message("user", wish.prompt)),
+            sampling=Sampling(temperature=wish.temperature, max_tokens=wish.max_tokens),
+            voices=wish.workers,
+            strategy=wish.strategy,
+        )
+    )
 
 
 def alternatives(election: Election, shown: Callable[[Candidate], str]) -> list[Alternative]:

@@ -201,48 +201,70 @@ class Tool:
             read_only_hint=True, destructive_hint=False, idempotent_hint=False, open_world_hint=False
         )
         return mcp_types.Tool(
-            name=self.name, title=self.title, description=self.about, input_schema=self.takes.described(),
-            output_schema=self.gives.described(), annotations=hints,
-        )  # fmt: skip
+            name=self.name,
+            title=self.title,
+            description=self.about,
+            input_schema=self.takes.described(),
+            output_schema=self.gives.described(),
+            annotations=hints,
+        )
 
 
 TOOLS: Mapping[str, Tool] = {
     tool.name: tool
     for tool in (
         Tool(
-            "generate_code", "Generate code by vote",
+            "generate_code",
+            "Generate code by vote",
             "Several local models write the code and vote by what it does. Gives the winner, how sure the vote is "
             "(agreement, 0 to 1) and what the dissenters wrote. It sees nothing but the prompt. May take minutes.",
-            CodeWish, CodeFound,
+            CodeWish,
+            CodeFound,
         ),
         Tool(
-            "ask_swarm", "Ask the swarm",
+            "ask_swarm",
+            "Ask the swarm",
             "Several local models answer any question and vote. Gives the winner, the agreement (0 to 1) and what the "
             "dissenters said. Nothing leaves the local network. May take minutes.",
-            GenerateArguments, AnswerFound,
+            GenerateArguments,
+            AnswerFound,
         ),
         Tool(
-            "compare_answers", "Compare answers",
+            "compare_answers",
+            "Compare answers",
             "Holds the vote over answers that you bring, without asking any model: which of them say the same, and which is "
             "best supported. Code is run in a sandbox and compared by what it does.",
-            CompareArguments, ComparisonFound,
+            CompareArguments,
+            ComparisonFound,
         ),
         Tool("embed", "Embed texts", "Vectors of length 1 for texts.", EmbedWish, VectorsFound),
         Tool(
-            "get_swarm_status", "Swarm status",
-            "Whether the swarm runs, its model, workers, memory and peers.", Nothing, SwarmFound,
+            "get_swarm_status",
+            "Swarm status",
+            "Whether the swarm runs, its model, workers, memory and peers.",
+            Nothing,
+            SwarmFound,
         ),
         Tool(
-            "get_worker_details", "Worker details", "Health, requests, latency and speed of every worker.",
-            Nothing, WorkersFound,
+            "get_worker_details",
+            "Worker details",
+            "Health, requests, latency and speed of every worker.",
+            Nothing,
+            WorkersFound,
         ),
         Tool(
-            "get_hardware_info", "Hardware", "What this machine computes with, and how much memory models may use.",
-            Nothing, HardwareFound,
+            "get_hardware_info",
+            "Hardware",
+            "What this machine computes with, and how much memory models may use.",
+            Nothing,
+            HardwareFound,
         ),
         Tool(
-            "list_available_models", "Available models", "The catalogue: what fits this machine and what is on its disk.",
-            Nothing, ModelsFound,
+            "list_available_models",
+            "Available models",
+            "The catalogue: what fits this machine and what is on its disk.",
+            Nothing,
+            ModelsFound,
         ),
     )
-}  # fmt: skip
+}

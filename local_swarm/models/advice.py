@@ -39,10 +39,14 @@ class Advisor:
     def choose(self, here: dict[Variant, Path] | None = None) -> Choice:
         known = here or {}
         return choose(
-            self.hardware, self.catalogue, self.wishes, self.rules, self.preferred,
+            self.hardware,
+            self.catalogue,
+            self.wishes,
+            self.rules,
+            self.preferred,
             lambda variant: known.get(variant, self.storage.path_of(variant)),
             lambda variant: here is None or variant in here,
-        )  # fmt: skip
+        )
 
     @cached_property
     def on_disk(self) -> dict[Variant, Path]:
@@ -113,18 +117,29 @@ class Advisor:
         """One model of the catalogue for a program to read: what there is of it, what fits this machine and what is here."""
         variants = [
             {
-                "quantization": one.quantization, "repo": one.repo, "file": one.file, "bytes": one.bytes, "status": one.status,
-                "fits": self.fits(entry, one) is not None, "on_disk": one in self.on_disk,
+                "quantization": one.quantization,
+                "repo": one.repo,
+                "file": one.file,
+                "bytes": one.bytes,
+                "status": one.status,
+                "fits": self.fits(entry, one) is not None,
+                "on_disk": one in self.on_disk,
             }
             for one in entry.variants
-        ]  # fmt: skip
+        ]
         return {
-            "id": entry.id, "name": entry.name, "family": entry.family, "size": entry.size, "title": entry.title,
-            "licence": entry.licence, "context": entry.shape.context if entry.shape else None,
+            "id": entry.id,
+            "name": entry.name,
+            "family": entry.family,
+            "size": entry.size,
+            "title": entry.title,
+            "licence": entry.licence,
+            "context": entry.shape.context if entry.shape else None,
             "quantizations": [one.quantization for one in entry.finest_first()],
-            "fits": any(one["fits"] for one in variants), "on_disk": any(one["on_disk"] for one in variants),
+            "fits": any(one["fits"] for one in variants),
+            "on_disk": any(one["on_disk"] for one in variants),
             "variants": variants,
-        }  # fmt: skip
+        }
 
 
 def name_of(choice: Choice) -> str:
@@ -152,6 +167,10 @@ def advisor(config: Config, hardware: Hardware, at_most: int | None = None, grap
         graphics and config.hardware.gpu_layers != 0,
     )
     return Advisor(
-        hardware, load(data_folder(), home()), storage(config.models_folder), config.models.preferred_models,
-        RunOptions(config.swarm.instances, config.models.context, at_most), rules,
-    )  # fmt: skip
+        hardware,
+        load(data_folder(), home()),
+        storage(config.models_folder),
+        config.models.preferred_models,
+        RunOptions(config.swarm.instances, config.models.context, at_most),
+        rules,
+    )

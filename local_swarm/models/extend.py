@@ -67,9 +67,13 @@ def from_hub(repo: str, file: str, hub: Hub) -> dict[str, Any]:
     remotes = [hub.look(repo, part) for part in parts]
     first = remotes[0]
     told: dict[str, Any] = {
-        "quant": quantization(name), "repo": repo, "file": parts[0], "bytes": sum(one.bytes for one in remotes),
-        "status": "exact", "revision": first.revision,
-    }  # fmt: skip
+        "quant": quantization(name),
+        "repo": repo,
+        "file": parts[0],
+        "bytes": sum(one.bytes for one in remotes),
+        "status": "exact",
+        "revision": first.revision,
+    }
     told |= {"sha256": first.sha256} if first.sha256 else {}
     told |= {"parts": len(parts)} if len(parts) > 1 else {}
     return entry_of(name, {"status": "unknown"}, told)
@@ -82,9 +86,13 @@ def from_file(path: Path, folder: Path) -> dict[str, Any]:
     for part in parts_of(path):
         bring(part.resolve(), folder / part.name)
     told = {
-        "quant": QUANTIZATIONS.get(header.file_type) or quantization(path.name), "repo": "local/files", "file": path.name,
-        "bytes": header.file_bytes, "status": "exact", "parts": len(parts_of(path)),
-    }  # fmt: skip
+        "quant": QUANTIZATIONS.get(header.file_type) or quantization(path.name),
+        "repo": "local/files",
+        "file": path.name,
+        "bytes": header.file_bytes,
+        "status": "exact",
+        "parts": len(parts_of(path)),
+    }
     return entry_of(path.name, shape_of(header), told)
 
 
@@ -94,9 +102,12 @@ def shape_of(header: Header) -> dict[str, Any]:
     if header.kv_values is None:
         return told
     known = {
-        "context": header.context, "attention": 1, "heads": header.shape.heads, "latent": header.kv_values,
+        "context": header.context,
+        "attention": 1,
+        "heads": header.shape.heads,
+        "latent": header.kv_values,
         "state_bytes": header.state_bytes,
-    }  # fmt: skip
+    }
     return told | {key: value for key, value in known.items() if value is not None}
 
 
@@ -118,8 +129,13 @@ def entry_of(name: str, shape: dict[str, Any], file: dict[str, Any]) -> dict[str
     size = SIZE.search(bare)
     family = bare.replace(size[1], "").strip("-_.").replace("--", "-") if size else bare
     return {
-        "id": bare, "family": family or bare, "size": size[1] if size else "only", "title": stem, "shape": shape, "files": [file],
-    }  # fmt: skip
+        "id": bare,
+        "family": family or bare,
+        "size": size[1] if size else "only",
+        "title": stem,
+        "shape": shape,
+        "files": [file],
+    }
 
 
 def quantization(name: str) -> str:

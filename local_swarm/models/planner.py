@@ -166,10 +166,23 @@ def plan_of(hardware: Hardware, model: ModelFile, setting: RunSetting, place: Me
     need = need_of(model, setting, place)
     name = starter.NAME if model.path == starter.PATH else model.name
     return Plan(
-        name, model.path, model.quantization, model.architecture, "llamacpp", setting.workers, setting.context,
-        answer_tokens(setting.context), cells(setting.workers, setting.context), sequences(model, setting.workers),
-        threads(hardware, model), place.gpu, setting.kv_type, need, shelf_bytes(hardware, rules, need, place), (),
-    )  # fmt: skip
+        name,
+        model.path,
+        model.quantization,
+        model.architecture,
+        "llamacpp",
+        setting.workers,
+        setting.context,
+        answer_tokens(setting.context),
+        cells(setting.workers, setting.context),
+        sequences(model, setting.workers),
+        threads(hardware, model),
+        place.gpu,
+        setting.kv_type,
+        need,
+        shelf_bytes(hardware, rules, need, place),
+        (),
+    )
 
 
 def longest_context(hardware: Hardware, model: ModelFile, wishes: RunOptions) -> int:

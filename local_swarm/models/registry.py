@@ -207,10 +207,19 @@ def parsed(raw: Any, path: Path) -> Entry:
     facts = {key: raw[key] for key in ("tools", "reasoning", "fim", "sampling", "role", "mlx") if key in raw}
     licence = raw.get("licence") or {}
     return Entry(
-        raw["id"], raw["family"], raw["size"], str(raw.get("title") or raw["id"]), str(licence.get("id") or "unknown"),
-        str(shape.get("architecture") or "unknown"), number(raw, "params_b", where), number(raw, "active_b", where),
-        shape_of(shape, where), status(shape, where), tuple(variant_of(one, where) for one in raw["files"]), facts,
-    )  # fmt: skip
+        raw["id"],
+        raw["family"],
+        raw["size"],
+        str(raw.get("title") or raw["id"]),
+        str(licence.get("id") or "unknown"),
+        str(shape.get("architecture") or "unknown"),
+        number(raw, "params_b", where),
+        number(raw, "active_b", where),
+        shape_of(shape, where),
+        status(shape, where),
+        tuple(variant_of(one, where) for one in raw["files"]),
+        facts,
+    )
 
 
 def shape_of(raw: Mapping[str, Any], where: str) -> MemoryShape | None:
@@ -247,9 +256,15 @@ def variant_of(raw: Any, where: str) -> Variant:
     if digest is not None and not re.fullmatch(r"[0-9a-f]{64}", str(digest)):
         raise WrongUse(f"{where}: {raw['file']}: sha256 must be 64 hexadecimal digits.")
     return Variant(
-        raw["quant"], raw["repo"], raw["file"], whole(raw, "bytes", where), status(raw, where), digest, raw.get("revision"),
+        raw["quant"],
+        raw["repo"],
+        raw["file"],
+        whole(raw, "bytes", where),
+        status(raw, where),
+        digest,
+        raw.get("revision"),
         whole(raw, "parts", where) or 1,
-    )  # fmt: skip
+    )
 
 
 def status(raw: Mapping[str, Any], where: str) -> str:

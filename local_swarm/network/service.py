@@ -97,9 +97,16 @@ class FederationService:
             self.client.port = self.port
             await stack.enter_async_context(self.client)
             self._open_door = peer_server.PeerServer(
-                self.mine, self.trust, self.invitations, self._swarm, self.report, self._declines, self._changed.set,
-                self._seen, self.counts
-            )  # fmt: skip
+                self.mine,
+                self.trust,
+                self.invitations,
+                self._swarm,
+                self.report,
+                self._declines,
+                self._changed.set,
+                self._seen,
+                self.counts,
+            )
             await stack.enter_async_context(peer_server.serving(self._open_door, sockets, self._tls))
             self._neighbours = PeerProber(self.mine, self.trust, self.directory, self.client, self.name, self.port)
             self._discovery = await stack.enter_async_context(Discovery(self.directory, time.monotonic))
@@ -171,18 +178,31 @@ class FederationService:
     def announcement(self) -> Announcement:
         addresses = tuple(lan.addresses(self.interfaces))
         return Announcement(
-            self.mine.id, plain(self.name, 40), self.port, addresses, self.trust.tag, self.run,
-            workers=len(self._swarm.workers), model=plain(self.model or "", 40), hardware=self._hardware,
+            self.mine.id,
+            plain(self.name, 40),
+            self.port,
+            addresses,
+            self.trust.tag,
+            self.run,
+            workers=len(self._swarm.workers),
+            model=plain(self.model or "", 40),
+            hardware=self._hardware,
             invitation=self.invitations.number,
-        )  # fmt: skip
+        )
 
     def report(self) -> Report:
         now = self.condition.now()
         return Report(
-            self.name, model=self.model, workers=self._swarm.health.healthy, state=now, requests=self._open_door.asked,
-            latency_s=self.condition.latency_s, epoch=self.trust.charter.epoch, clock=time.time(),
+            self.name,
+            model=self.model,
+            workers=self._swarm.health.healthy,
+            state=now,
+            requests=self._open_door.asked,
+            latency_s=self.condition.latency_s,
+            epoch=self.trust.charter.epoch,
+            clock=time.time(),
             hints=self.directory.hints(),
-        )  # fmt: skip
+        )
 
     def _declines(self, deadline_s: float) -> str | None:
         return self.condition.declines(self._open_door.asked, deadline_s)
@@ -193,17 +213,27 @@ class FederationService:
         """Members first, then machines that were seen and do not belong to this swarm."""
         members = [
             {
-                "name": peer.name, "address": peer.address, "state": peer.state,
+                "name": peer.name,
+                "address": peer.address,
+                "state": peer.state,
                 "model": peer.report.model if peer.report else None,
                 "workers": peer.workers if peer.report else None,
                 "latency_ms": round(peer.latency_s * 1000, 1) if peer.latency_s is not None else None,
             }
             for peer in sorted(self.directory.peers.values(), key=lambda peer: peer.name)
-        ]  # fmt: skip
+        ]
         strangers = [
-            {"name": one.name, "address": one.places[0], "state": "stranger", "model": None, "workers": None, "latency_ms": None}
-            for one in self.directory.strangers.values() if not one.static and one.swarm != "hint"
-        ]  # fmt: skip
+            {
+                "name": one.name,
+                "address": one.places[0],
+                "state": "stranger",
+                "model": None,
+                "workers": None,
+                "latency_ms": None,
+            }
+            for one in self.directory.strangers.values()
+            if not one.static and one.swarm != "hint"
+        ]
         return members + strangers[:16]
 
     def invite(self) -> dict[str, Any]:
@@ -263,11 +293,22 @@ class FederationService:
         chosen = lan.chosen(found, listed(self._config.network.interfaces))
         assert self._discovery and self._broadcast
         facts = NetworkFacts(
-            self._config.network, self._config.federation.discovery.method, self._config.peers_port, self.port, tuple(found),
-            tuple(chosen), platform.release(), self._discovery.problem,
-            self._broadcast.problem, self.trust.tag, tuple(self.directory.peers.values()),
-            tuple(self.directory.strangers.values()), self.directory.doubles, time.time(), dict(self.counts),
-        )  # fmt: skip
+            self._config.network,
+            self._config.federation.discovery.method,
+            self._config.peers_port,
+            self.port,
+            tuple(found),
+            tuple(chosen),
+            platform.release(),
+            self._discovery.problem,
+            self._broadcast.problem,
+            self.trust.tag,
+            tuple(self.directory.peers.values()),
+            tuple(self.directory.strangers.values()),
+            self.directory.doubles,
+            time.time(),
+            dict(self.counts),
+        )
         return diagnosis(facts)
 
     def metrics(self) -> dict[str, int]:

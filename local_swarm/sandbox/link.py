@@ -91,9 +91,15 @@ class Link:
         wait_s = LIBRARIES_START_S if self.setting.libraries else START_S
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-                env={"PYTHONHASHSEED": "0"}, start_new_session=True, limit=LONGEST_ANSWER, cwd="/",
-            )  # fmt: skip
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={"PYTHONHASHSEED": "0"},
+                start_new_session=True,
+                limit=LONGEST_ANSWER,
+                cwd="/",
+            )
             assert self._process.stdout
             async with asyncio.timeout(wait_s):
                 said = json.loads(await self._process.stdout.readline() or b"{}")
@@ -194,9 +200,14 @@ def command_for(
         return "bubblewrap is not installed"
     walls = bubblewrap(program, interpreter, setting.places) if program else []
     told = {
-        "tier": tier, "width": setting.width, "libraries": [*setting.libraries], "places": [*setting.places],
-        "first_uses": [*setting.first_uses], "walls": walls, "interpreter": interpreter,
-    }  # fmt: skip
+        "tier": tier,
+        "width": setting.width,
+        "libraries": [*setting.libraries],
+        "places": [*setting.places],
+        "first_uses": [*setting.first_uses],
+        "walls": walls,
+        "interpreter": interpreter,
+    }
     script = (
         f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); from local_swarm.sandbox.server import main; main()"
     )

@@ -106,9 +106,15 @@ class JavaScriptRunner:
         ]
         async with self._places.taken_for(vote):
             process = await asyncio.create_subprocess_exec(
-                *command, self._script, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL, env={}, start_new_session=True, limit=MOST_OUTPUT,
-            )  # fmt: skip
+                *command,
+                self._script,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={},
+                start_new_session=True,
+                limit=MOST_OUTPUT,
+            )
             try:
                 return await Guest(process, job).outcomes(vote)
             finally:
@@ -236,9 +242,12 @@ async def linked(program: str) -> list[str]:
     """The libraries that a program is linked with, as the loader itself finds them; none where it does not tell."""
     try:
         process = await asyncio.create_subprocess_exec(
-            program, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            env={"LD_TRACE_LOADED_OBJECTS": "1"}, start_new_session=True,
-        )  # fmt: skip
+            program,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            env={"LD_TRACE_LOADED_OBJECTS": "1"},
+            start_new_session=True,
+        )
     except OSError:
         return []
     try:

@@ -72,6 +72,10 @@ def of_sympy(sympy: Any) -> dict[type, Plain]:
         return ("sympy", sympy.srepr(value))
 
     return {
-        sympy.Rational: rational, sympy.Float: float, boolean: bool, matrix: lambda value: value.tolist(),
-        sympy.Set: written, core: written,
-    }  # fmt: skip
+        sympy.Rational: rational,
+        sympy.Float: float,
+        boolean: bool,
+        matrix: lambda value: value.tolist(),
+        sympy.Set: written,
+        core: written,
+    }

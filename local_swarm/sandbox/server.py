@@ -76,9 +76,13 @@ def template(settings: dict[str, Any]) -> tuple[socket.socket | None, dict[str, 
     try:
         subprocess.Popen(
             [*settings["walls"], settings["interpreter"], "-s", "-S", "-B", "-P", "-c", BOOT],
-            stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", pass_fds=folders,
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            pass_fds=folders,
             env={"PYTHONHASHSEED": "0", **single},
-        )  # fmt: skip
+        )
     except OSError as problem:
         return None, {"problem": str(problem)}
     theirs.close()

@@ -65,9 +65,15 @@ class Swarm:
     """The workers of one node. See `Voice`. `confined`: who works on foreign text, see `Jury`."""
 
     def __init__(
-        self, name: str, workers: Sequence[Worker], embedder: Embedder, habits: VoteSettings | None = None,
-        sandbox: Sandbox | None = None, reliability: VoterReliability | None = None, confined: Confined | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        workers: Sequence[Worker],
+        embedder: Embedder,
+        habits: VoteSettings | None = None,
+        sandbox: Sandbox | None = None,
+        reliability: VoterReliability | None = None,
+        confined: Confined | None = None,
+    ) -> None:
         self._name = name
         self.workers = tuple(workers)
         self.habits = habits or VoteSettings()

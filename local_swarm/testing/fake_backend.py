@@ -66,12 +66,19 @@ class Speaker:
         own = (self.prompt.text or "").split() if self.prompt.scored else []
         written = self.words[: self.limit] if self.prompt.sampling.logprobs is not None else []
         return Candidate(
-            said.words, self.seat.voter, finish, Usage(self.tokens, min(len(self.words), self.limit)),
-            time.monotonic() - self.began, self.seat.anchor, said.calls, mean_logprob=-0.1,
+            said.words,
+            self.seat.voter,
+            finish,
+            Usage(self.tokens, min(len(self.words), self.limit)),
+            time.monotonic() - self.began,
+            self.seat.anchor,
+            said.calls,
+            mean_logprob=-0.1,
             logprobs=tuple(TokenLogprob(word, -0.1, ((word, -0.1),)) for word in written),
             prompt_logprobs=tuple(TokenLogprob(word, -0.2 if place else None) for place, word in enumerate(own)),
-            reasoning=said.thoughts, flaw=said.flaw,
-        )  # fmt: skip
+            reasoning=said.thoughts,
+            flaw=said.flaw,
+        )
 
 
 class FakeBackend:

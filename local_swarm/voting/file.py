@@ -64,9 +64,16 @@ class CandidateWire(BaseModel):
     def candidate(self) -> Candidate:
         calls = tuple(call.call(number) for number, call in enumerate(self.tool_calls or ()))
         return Candidate(
-            self.text or "", self.voter or "", self.finish_reason or "stop", Usage(0, 0), self.seconds or 0.0,
-            bool(self.anchor), calls, self.mean_logprob, weight=self.weight,
-        )  # fmt: skip
+            self.text or "",
+            self.voter or "",
+            self.finish_reason or "stop",
+            Usage(0, 0),
+            self.seconds or 0.0,
+            bool(self.anchor),
+            calls,
+            self.mean_logprob,
+            weight=self.weight,
+        )
 
 
 class LineWire(BaseModel):
@@ -135,13 +142,25 @@ async def timed(
 
 def told(case: VoteLine, election: Election | None, seconds: float) -> dict[str, Any]:
     if election is None:
-        return {"id": case.id, "winner": None, "agreement": 0.0, "clusters": [], "strategy": "none", "seconds": seconds,
-                "note": "There are no candidates."}  # fmt: skip
+        return {
+            "id": case.id,
+            "winner": None,
+            "agreement": 0.0,
+            "clusters": [],
+            "strategy": "none",
+            "seconds": seconds,
+            "note": "There are no candidates.",
+        }
     made: dict[str, Any] = {
-        "id": case.id, "winner": election.winner, "agreement": round(election.agreement, 6), "band": election.band,
-        "share": round(election.share, 6), "clusters": [list(group) for group in election.clusters],
-        "strategy": election.strategy, "seconds": round(seconds, 6),
-    }  # fmt: skip
+        "id": case.id,
+        "winner": election.winner,
+        "agreement": round(election.agreement, 6),
+        "band": election.band,
+        "share": round(election.share, 6),
+        "clusters": [list(group) for group in election.clusters],
+        "strategy": election.strategy,
+        "seconds": round(seconds, 6),
+    }
     return made | ({"note": election.note} if election.note else {})
 
 

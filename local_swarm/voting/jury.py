@@ -49,15 +49,23 @@ class Brief:
 
     def _elect(self, candidates: Sequence[Candidate], embed: Embed | None) -> Election:
         return elect(
-            [self._weighed(one) for one in candidates], self.strategy, embed, question=self.question,
-            evidence=self._evidence(candidates), answers=[self.answers[one] for one in candidates],
-        )  # fmt: skip
+            [self._weighed(one) for one in candidates],
+            self.strategy,
+            embed,
+            question=self.question,
+            evidence=self._evidence(candidates),
+            answers=[self.answers[one] for one in candidates],
+        )
 
     def decided(self, candidates: Sequence[Candidate], missing: int) -> bool:
         return decided(
-            [self._weighed(one) for one in candidates], missing, self.strategy, question=self.question,
-            evidence=self._evidence(candidates), answers=[self.answers[one] for one in candidates],
-        )  # fmt: skip
+            [self._weighed(one) for one in candidates],
+            missing,
+            self.strategy,
+            question=self.question,
+            evidence=self._evidence(candidates),
+            answers=[self.answers[one] for one in candidates],
+        )
 
     def _weighed(self, candidate: Candidate) -> Candidate:
         weight = self.weights.get(candidate.voter) if candidate.weight is None else candidate.weight

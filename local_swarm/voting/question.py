@@ -20,12 +20,44 @@ NAMED = (
     re.compile(r"`([A-Za-z_]\w*+)\([^`\n]*\)`"),
 )
 MEASURES = {
-    "total", "sum", "number", "average", "difference", "product", "cost", "price", "value", "percent", "percentage", "age",
-    "length", "distance", "amount", "profit", "probability", "area", "volume", "ratio", "result",
-}  # fmt: skip
+    "total",
+    "sum",
+    "number",
+    "average",
+    "difference",
+    "product",
+    "cost",
+    "price",
+    "value",
+    "percent",
+    "percentage",
+    "age",
+    "length",
+    "distance",
+    "amount",
+    "profit",
+    "probability",
+    "area",
+    "volume",
+    "ratio",
+    "result",
+}
 AMOUNTS = {
-    "many", "much", "old", "long", "far", "tall", "fast", "often", "big", "large", "high", "deep", "heavy", "wide",
-}  # fmt: skip
+    "many",
+    "much",
+    "old",
+    "long",
+    "far",
+    "tall",
+    "fast",
+    "often",
+    "big",
+    "large",
+    "high",
+    "deep",
+    "heavy",
+    "wide",
+}
 ORDERS = {"calculate", "compute", "evaluate"}
 WHATS = {"what is", "what was", "what are", "what will be"}
 WORD_OR_END = re.compile(r"\w++|[.?!]")

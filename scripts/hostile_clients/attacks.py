@@ -86,19 +86,46 @@ def of_surrogates(dice: random.Random) -> Attack:
     places: dict[str, tuple[str, dict[str, Any]]] = {
         "content": (CHAT, chat(f"hi {half} there")),
         "a part": (CHAT, chat([{"type": "text", "text": half}])),
-        "a system prompt": (CHAT, {**chat("hi"), "messages": [{"role": "system", "content": half}, {"role": "user", "content": "hi"}]}),
+        "a system prompt": (
+            CHAT,
+            {**chat("hi"), "messages": [{"role": "system", "content": half}, {"role": "user", "content": "hi"}]},
+        ),
         "a name": (CHAT, {**chat("hi"), "messages": [{"role": "user", "content": "hi", "name": half}]}),
-        "a call": (CHAT, {**chat("hi"), "messages": [{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": half, "content": half}]}),
-        "reasoning": (CHAT, {**chat("hi"), "messages": [{"role": "assistant", "content": "a", "reasoning_content": half}, {"role": "user", "content": "b"}]}),
+        "a call": (
+            CHAT,
+            {
+                **chat("hi"),
+                "messages": [
+                    {"role": "assistant", "tool_calls": [call]},
+                    {"role": "tool", "tool_call_id": half, "content": half},
+                ],
+            },
+        ),
+        "reasoning": (
+            CHAT,
+            {
+                **chat("hi"),
+                "messages": [
+                    {"role": "assistant", "content": "a", "reasoning_content": half},
+                    {"role": "user", "content": "b"},
+                ],
+            },
+        ),
         "a tool's name": (CHAT, chat("hi", tools=[tool({"type": "object"}, name=half)], tool_choice="required")),
         "a tool's description": (CHAT, chat("hi", tools=[tool({"type": "object"}, description=half)])),
-        "a tool's parameters": (CHAT, chat("hi", tools=[tool(schemas.thing(**{half: {"const": half}}))], tool_choice="required")),
+        "a tool's parameters": (
+            CHAT,
+            chat("hi", tools=[tool(schemas.thing(**{half: {"const": half}}))], tool_choice="required"),
+        ),
         "the choice of a tool": (CHAT, chat("hi", tools=[tool({"type": "object"})], tool_choice=half)),
         "a schema": (CHAT, bound({"type": "string", "enum": [half, "b"], "description": half})),
         "stop": (CHAT, chat("hi", stop=[half])),
         "user": (CHAT, chat("hi", user=half, prompt_cache_key=half)),
         "model": (CHAT, chat("hi", model=half)),
-        "options of the template": (CHAT, chat("hi", chat_template_kwargs={half: half, "a": {half: [half]}}, reasoning_effort=half)),
+        "options of the template": (
+            CHAT,
+            chat("hi", chat_template_kwargs={half: half, "a": {half: [half]}}, reasoning_effort=half),
+        ),
         "strategy": (CHAT, chat("hi", swarm={"strategy": half, half: 1})),
         "a bias": (CHAT, chat("hi", logit_bias={half: 1})),
         "a field": (CHAT, chat("hi", **{half: half})),
@@ -106,17 +133,33 @@ def of_surrogates(dice: random.Random) -> Attack:
         "a suffix": ("/v1/completions", {"prompt": "a", "suffix": half, "max_tokens": 5}),
         "input of embeddings": ("/v1/embeddings", {"model": "swarm", "input": [half, f"a {half}"]}),
         "input of responses": ("/v1/responses", {"input": half, "instructions": half, "max_output_tokens": 5}),
-    }  # fmt: skip
+    }
     name = dice.choice(sorted(places))
     path, wish = places[name]
     return Attack(f"surrogate in {name}", encoded(wish), path)
 
 
 FIELDS = (
-    "temperature", "top_p", "top_k", "min_p", "seed", "n", "max_tokens", "max_completion_tokens", "frequency_penalty", "stop",
-    "presence_penalty", "repetition_penalty", "top_logprobs", "stream", "logprobs", "parallel_tool_calls", "messages", "tools",
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "seed",
+    "n",
+    "max_tokens",
+    "max_completion_tokens",
+    "frequency_penalty",
+    "stop",
+    "presence_penalty",
+    "repetition_penalty",
+    "top_logprobs",
+    "stream",
+    "logprobs",
+    "parallel_tool_calls",
+    "messages",
+    "tools",
     "response_format",
-)  # fmt: skip
+)
 
 
 def of_numbers(dice: random.Random) -> Attack:
@@ -134,15 +177,27 @@ def of_sizes(dice: random.Random) -> Attack:
         "100,000 stops": lambda: chat("hi", stop=[f"s{n}" for n in range(100_000)]),
         "a stop of 1 MB": lambda: chat(prompts.QUESTION, stop=["a" * MEBI]),
         "3,000 tools": lambda: chat("hi", tools=[tool(schemas.AGENT, name=f"t{n}") for n in range(3_000)]),
-        "3,000 tools, one of them": lambda: chat("hi", tools=[tool(schemas.AGENT, name=f"t{n}") for n in range(3_000)], tool_choice="required"),
+        "3,000 tools, one of them": lambda: chat(
+            "hi", tools=[tool(schemas.AGENT, name=f"t{n}") for n in range(3_000)], tool_choice="required"
+        ),
         "a tool's name of 1 MB": lambda: chat("hi", tools=[tool({}, name="n" * MEBI)], tool_choice="required"),
         "20,000 messages": lambda: {**chat("hi"), "messages": [{"role": "user", "content": "hi"}] * 20_000},
         "100,000 parts": lambda: chat([{"type": "text", "text": "a"}] * 100_000),
-        "20,000 calls": lambda: {**chat("hi"), "messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}] * 20_000}, {"role": "user", "content": "hi"}]},
+        "20,000 calls": lambda: {
+            **chat("hi"),
+            "messages": [
+                {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}] * 20_000},
+                {"role": "user", "content": "hi"},
+            ],
+        },
         "200,000 biases": lambda: chat("hi", logit_bias={str(n): 1 for n in range(200_000)}),
-        "templates' options, deep": lambda: chat("hi", chat_template_kwargs=schemas.nested(500, {}, lambda one: {"a": one})),
+        "templates' options, deep": lambda: chat(
+            "hi", chat_template_kwargs=schemas.nested(500, {}, lambda one: {"a": one})
+        ),
         "templates' options, many": lambda: chat("hi", chat_template_kwargs={f"k{n}": n for n in range(100_000)}),
-        "options that are ours": lambda: chat("hi", chat_template_kwargs={"messages": 1, "tools": "a", "bos_token": "{{", "self": 1, "loop": 2}),
+        "options that are ours": lambda: chat(
+            "hi", chat_template_kwargs={"messages": 1, "tools": "a", "bos_token": "{{", "self": 1, "loop": 2}
+        ),
         "1 MB of words": lambda: chat("word " * (MEBI // 5)),
         "a thousand prompts": lambda: {"prompt": ["a"] * 1_000, "max_tokens": 1},
         "tokens as a prompt": lambda: {"prompt": list(range(100_000)), "max_tokens": 1},
@@ -152,7 +207,7 @@ def of_sizes(dice: random.Random) -> Attack:
         "embeddings of 1 MB": lambda: {"model": "swarm", "input": "word " * (MEBI // 5)},
         "32 choices": lambda: chat(prompts.QUESTION, n=32, temperature=1.5),
         "32 voices": lambda: chat(prompts.QUESTION, swarm={"n": 32, "early": False, "ballots": True}),
-    }  # fmt: skip
+    }
     name = dice.choice(sorted(many))
     path = "/v1/embeddings" if "embeddings" in name else "/v1/completions" if "prompt" in name else CHAT
     return Attack(f"size: {name}", encoded(many[name]()), path, large=True)
@@ -216,9 +271,16 @@ def of_tools(dice: random.Random) -> Attack:
 
 
 KINDS: Sequence[tuple[Callable[[random.Random], Attack], int]] = (
-    (of_prompts, 6), (of_schemas, 6), (of_surrogates, 3), (of_numbers, 1), (of_sizes, 2), (of_bodies, 2), (of_manners, 2),
-    (of_answers, 3), (of_tools, 1),
-)  # fmt: skip
+    (of_prompts, 6),
+    (of_schemas, 6),
+    (of_surrogates, 3),
+    (of_numbers, 1),
+    (of_sizes, 2),
+    (of_bodies, 2),
+    (of_manners, 2),
+    (of_answers, 3),
+    (of_tools, 1),
+)
 
 
 def drawn(dice: random.Random, mcp: bool = True, longest: int = LONGEST) -> Attack:

@@ -35,7 +35,7 @@ TEMPLATES: Mapping[str, str] = {
     "brackets": "{{ " + "(" * 700 + "1" + ")" * 700 + " }}",
     "escapes": "{{ '\\x1b]0;title\\x07\\x1b[2J' }}{{ messages[0].content }}",
     "a surrogate": "{{ '\\ud800' }}{{ messages[0].content }}",
-}  # fmt: skip
+}
 
 
 def model_file(path: Path, template: str) -> Path:

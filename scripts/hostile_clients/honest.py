@@ -113,12 +113,17 @@ QUESTIONS: Sequence[Question] = (
     Question("code by one worker", asked(CODE[0], model="swarm-fast", stream=True), is_said),
     Question("prose", asked("What is a swarm?"), is_said),
     Question("code with 400 aligned blanks", asked(f"{CODE[1]}\nFor x =" + " " * 400 + "1"), is_said),
-    *(Question(f"a schema: {name}", asked("Is 4 even?", **bound(one)), obeys(one)) for name, one in schemas.HONEST.items()),
+    *(
+        Question(f"a schema: {name}", asked("Is 4 even?", **bound(one)), obeys(one))
+        for name, one in schemas.HONEST.items()
+    ),
     Question("a call", asked("Read the file secret.txt.", tools=[READ], tool_choice="required"), calls("read")),
     Question("a call of an agent's tool", asked("Write it.", tools=[READ, WRITE], tool_choice="required"), is_any_call),
     Question("a completion", {"prompt": "def solve(numbers):", "max_tokens": 20}, lambda a: None, "/v1/completions"),
-    Question("vectors", {"model": "swarm", "input": ["a", "b"]}, lambda a: None if len(a["data"]) == 2 else "not two", LIST),
-)  # fmt: skip
+    Question(
+        "vectors", {"model": "swarm", "input": ["a", "b"]}, lambda a: None if len(a["data"]) == 2 else "not two", LIST
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +187,11 @@ class Looks:
     def figures(self) -> dict[str, Any]:
         """In milliseconds."""
         return {
-            "looks": len(self.seconds), **percentiles(self.seconds, 1000.0), "own_lag_p99": quantile(self.own_lag, 0.99, 1000.0),
+            "looks": len(self.seconds),
+            **percentiles(self.seconds, 1000.0),
+            "own_lag_p99": quantile(self.own_lag, 0.99, 1000.0),
             "statuses": self.statuses,
-        }  # fmt: skip
+        }
 
 
 @dataclass

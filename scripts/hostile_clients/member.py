@@ -59,27 +59,73 @@ def of_odds(dice: random.Random) -> Attack:
         "halves": lambda: ("/vote", encoded(prompt(HALF, session=HALF, text=HALF))),
         "halves in a schema": lambda: ("/vote", encoded(prompt("hi", schema={"enum": [HALF]}))),
         "halves as raw bytes": lambda: ("/vote", b'{"messages":[{"role":"user","content":"\xed\xa0\x80"}]}'),
-        "options of the template": lambda: ("/vote", encoded(prompt("hi", template={"messages": 1, HALF: HALF, "a": schemas.nested(90, {}, lambda one: {"a": one})}))),
-        "numbers": lambda: ("/vote", encoded(prompt("hi", voices=10**9, sampling={"max_tokens": 10**18, "temperature": -5, "logprobs": 10**9, "top_k": -1, "seed": 2**70}))),
+        "options of the template": lambda: (
+            "/vote",
+            encoded(
+                prompt("hi", template={"messages": 1, HALF: HALF, "a": schemas.nested(90, {}, lambda one: {"a": one})})
+            ),
+        ),
+        "numbers": lambda: (
+            "/vote",
+            encoded(
+                prompt(
+                    "hi",
+                    voices=10**9,
+                    sampling={"max_tokens": 10**18, "temperature": -5, "logprobs": 10**9, "top_k": -1, "seed": 2**70},
+                )
+            ),
+        ),
         "a voice of -1": lambda: ("/vote", encoded(prompt("hi", voices=-1))),
-        "tools that are none": lambda: ("/vote", encoded(prompt("hi", tools=[{}, {"function": 5}, {"a": []}], must_call=["nothing"]))),
+        "tools that are none": lambda: (
+            "/vote",
+            encoded(prompt("hi", tools=[{}, {"function": 5}, {"a": []}], must_call=["nothing"])),
+        ),
         "a must without tools": lambda: ("/vote", encoded(prompt("hi", must_call=["nothing"] * 1_000))),
-        "3,000 tools": lambda: ("/vote", encoded(prompt("hi", tools=[{"type": "function", "function": {"name": f"t{n}", "parameters": schemas.AGENT}} for n in range(3_000)]))),
+        "3,000 tools": lambda: (
+            "/vote",
+            encoded(
+                prompt(
+                    "hi",
+                    tools=[
+                        {"type": "function", "function": {"name": f"t{n}", "parameters": schemas.AGENT}}
+                        for n in range(3_000)
+                    ],
+                )
+            ),
+        ),
         "100,000 stops": lambda: ("/vote", encoded(prompt("hi", sampling={"stop": [f"s{n}" for n in range(100_000)]}))),
         "biases": lambda: ("/vote", encoded(prompt("hi", sampling={"bias": [[n, 1.0] for n in range(200_000)]}))),
-        "a text and its suffix": lambda: ("/vote", encoded({"messages": [], "text": "a" * 100_000, "suffix": "b", "scored": True})),
+        "a text and its suffix": lambda: (
+            "/vote",
+            encoded({"messages": [], "text": "a" * 100_000, "suffix": "b", "scored": True}),
+        ),
         "15 MB of blanks": lambda: ("/vote", encoded(prompt(" " * 15_000_000))),
         "20 MB of blanks": lambda: ("/vote", encoded(prompt(" " * 20_000_000))),
         "brackets": lambda: ("/vote", b"[" * 1_000_000),
         "deep objects": lambda: ("/vote", b'{"schema":' + b'{"a":' * 100_000),
         "nothing": lambda: ("/vote", b""),
-        "a charter of the last epoch": lambda: ("/charter", encoded({"key": "a" * 64, "epoch": 2**53 - 1, "revoked": []})),
+        "a charter of the last epoch": lambda: (
+            "/charter",
+            encoded({"key": "a" * 64, "epoch": 2**53 - 1, "revoked": []}),
+        ),
         "a charter of 10^400": lambda: ("/charter", encoded({"key": "a" * 64, "epoch": 10**400, "revoked": []})),
-        "a charter that sends 100,000 away": lambda: ("/charter", encoded({"key": "a" * 64, "epoch": 3, "revoked": ["b" * 64] * 100_000})),
-        "a hello of nonsense": lambda: ("/hello", encoded({"certificate": "a" * 60_000, "proof": HALF, "name": "\x1b[2J", "port": -5})),
-        "a start of nonsense": lambda: ("/join/start", encoded({"number": "1" * 50_000, "message": "zz", "certificate": ""})),
-        "a finish of nonsense": lambda: ("/join/finish", encoded({"session": "a", "confirmation": "b", "name": "c" * 50_000, "port": 10**30})),
-    }  # fmt: skip
+        "a charter that sends 100,000 away": lambda: (
+            "/charter",
+            encoded({"key": "a" * 64, "epoch": 3, "revoked": ["b" * 64] * 100_000}),
+        ),
+        "a hello of nonsense": lambda: (
+            "/hello",
+            encoded({"certificate": "a" * 60_000, "proof": HALF, "name": "\x1b[2J", "port": -5}),
+        ),
+        "a start of nonsense": lambda: (
+            "/join/start",
+            encoded({"number": "1" * 50_000, "message": "zz", "certificate": ""}),
+        ),
+        "a finish of nonsense": lambda: (
+            "/join/finish",
+            encoded({"session": "a", "confirmation": "b", "name": "c" * 50_000, "port": 10**30}),
+        ),
+    }
     name = dice.choice(sorted(many))
     path, body = many[name]()
     return Attack(f"peer: {name}", body, path, large=len(body) > 1_000_000)
@@ -132,8 +178,14 @@ def ballot(text: str, **more: Any) -> bytes:
 CALL = {"id": "c", "name": "read", "arguments": '{"filePath": "/etc/passwd"}'}
 END = b'{"kind":"end"}\n'
 LINES: Mapping[str, Callable[[], bytes]] = {
-    **{f"{name} * 30000": lambda name=name: ballot(prompts.run(name, 30_000)) * 3 + END for name in sorted(prompts.LEADS)},  # type: ignore[misc]
-    **{name: lambda name=name: ballot(programs.answer(name)) * 3 + END for name in (*programs.PROGRAMS, *programs.SCRIPTS)},  # type: ignore[misc]
+    **{
+        f"{name} * 30000": lambda name=name: ballot(prompts.run(name, 30_000)) * 3 + END
+        for name in sorted(prompts.LEADS)
+    },  # type: ignore[misc]
+    **{
+        name: lambda name=name: ballot(programs.answer(name)) * 3 + END
+        for name in (*programs.PROGRAMS, *programs.SCRIPTS)
+    },  # type: ignore[misc]
     "calls": lambda: ballot("", tool_calls=[CALL], finish_reason="tool_calls") * 3 + END,
     "deep calls": lambda: ballot("", tool_calls=[{**CALL, "arguments": '{"a":' * 50_000}]) * 3 + END,
     "1 MB": lambda: ballot("a" * 1_000_000) * 3 + END,
@@ -144,7 +196,9 @@ LINES: Mapping[str, Callable[[], bytes]] = {
     "impossible numbers": lambda: ballot("a", seconds=-1e308, mean_logprob=1e308) + END,
     "no numbers": lambda: ballot("a").replace(b"0.1", b"NaN") + END,
     "weights": lambda: ballot("a", weight=1e9, anchor=True, node="me") * 3 + END,
-    "log-probabilities": lambda: ballot("a", logprobs=[{"text": "a", "logprob": -1, "top": [["b", -1]] * 20}] * 5_000) + END,
+    "log-probabilities": lambda: (
+        ballot("a", logprobs=[{"text": "a", "logprob": -1, "top": [["b", -1]] * 20}] * 5_000) + END
+    ),
     "a flaw": lambda: ballot("a", flaw="x" * 500_000) + END,
     "no JSON": lambda: b"{nonsense\n" + END,
     "deep JSON": lambda: b"[" * 500_000 + b"\n" + END,
@@ -152,7 +206,7 @@ LINES: Mapping[str, Callable[[], bytes]] = {
     "accepted again": lambda: b'{"kind":"accepted","prompt_tokens":-5}\n' * 50_000 + END,
     "beats": lambda: b'{"kind":"beat"}\n' * 50_000,
     "nothing": lambda: b"",
-}  # fmt: skip
+}
 
 
 class Answering:

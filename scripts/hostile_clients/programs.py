@@ -65,7 +65,7 @@ PROGRAMS: Mapping[str, str] = {
     "deep indentation": "def f(x):\n" + "".join(" " * n + "if x:\n" for n in range(1, 400)) + " " * 400 + "return 1",
     "many functions": "\n".join(f"def f{n}(x): return x" for n in range(20_000)) + "\ndef f(x): return x + 1",
     "one long text": "def f(x):\n    return " + repr("x" * 1_000_000),
-}  # fmt: skip
+}
 
 SCRIPTS: Mapping[str, str] = {
     "JavaScript that spins": "```javascript\nfunction f(x) { while (true) {} }\n```",

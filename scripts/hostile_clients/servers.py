@@ -80,13 +80,16 @@ BROKEN: Mapping[str, bytes] = {
     "10,000 calls": b"".join(event(delta=calls("read", "{}", n)) for n in range(10_000)) + END,
     "usage of nonsense": b'data: {"choices": [], "usage": {"prompt_tokens": -5, "completion_tokens": 1e308}}\n\n' + END,
     "usage that is NaN": b'data: {"choices": [], "usage": {"prompt_tokens": NaN, "completion_tokens": "a"}}\n\n' + END,
-    "log-probabilities of nonsense": event("a", logprobs={"content": [{"token": 1, "logprob": "NaN", "top_logprobs": 5}]}) + END,
+    "log-probabilities of nonsense": event(
+        "a", logprobs={"content": [{"token": 1, "logprob": "NaN", "top_logprobs": 5}]}
+    )
+    + END,
     "an error within": b'data: {"error": {"message": ["a"], "code": 5}}\n\n',
     "an end without a word": b"data: [DONE]\n\n",
     "an end that is missing": event("def solve(numbers):"),
     "200,000 events": event("\n") * 200_000 + END,
     "200,000 comments": b": a\n" * 200_000 + END,
-}  # fmt: skip
+}
 
 
 async def for_ever(response: web.StreamResponse, data: bytes, pause_s: float) -> None:
@@ -97,10 +100,13 @@ async def for_ever(response: web.StreamResponse, data: bytes, pause_s: float) ->
 
 
 ENDLESS: Mapping[str, tuple[bytes, float]] = {
-    "events for ever": (event("a b\n"), 0.001), "newlines for ever": (event("\n" * 10_000), 0.01),
-    "blanks for ever": (b" " * 10_000, 0.01), "comments for ever": (b": keep-alive\n\n", 0.2), "drops": (b"d", 0.5),
+    "events for ever": (event("a b\n"), 0.001),
+    "newlines for ever": (event("\n" * 10_000), 0.01),
+    "blanks for ever": (b" " * 10_000, 0.01),
+    "comments for ever": (b": keep-alive\n\n", 0.2),
+    "drops": (b"d", 0.5),
     "silence": (b"", 1.0),
-}  # fmt: skip
+}
 
 
 class Server:

@@ -73,9 +73,18 @@ class Stage:
 
     def seen(self, stop_s: float | None, left: list[str]) -> Seen:
         return Seen(
-            self.users.asked, self.users.looks, self.quiet, self.sent, self.watch.deaths, self.watch.held,
-            self.daemon.troubles(), stop_s, left, self.watch.most_children, self.mishaps,
-        )  # fmt: skip
+            self.users.asked,
+            self.users.looks,
+            self.quiet,
+            self.sent,
+            self.watch.deaths,
+            self.watch.held,
+            self.daemon.troubles(),
+            stop_s,
+            left,
+            self.watch.most_children,
+            self.mishaps,
+        )
 
 
 @asynccontextmanager
@@ -265,9 +274,10 @@ async def federation(wish: Wish, say: Say) -> Seen:
 @asynccontextmanager
 async def member(home: Path, name: str) -> AsyncIterator[Daemon]:
     settings = {
-        "LOCAL_SWARM_NETWORK_NAME": name, "LOCAL_SWARM_FEDERATION_DISCOVERY_METHOD": "static",
+        "LOCAL_SWARM_NETWORK_NAME": name,
+        "LOCAL_SWARM_FEDERATION_DISCOVERY_METHOD": "static",
         "LOCAL_SWARM_NETWORK_FEDERATION_PORT": str(free_port()),
-    }  # fmt: skip
+    }
     async with daemon(home, "--starter", "--instances", "3", "--federation", **settings) as one:
         yield one
 
@@ -316,9 +326,18 @@ async def votes(wish: Wish, say: Say) -> Seen:
     say(f"{len(lines)} votes over hostile answers ...")
     environment = {**os.environ, "LOCAL_SWARM_HOME": str(wish.folder / "votes")}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "local_swarm", "vote", str(file), "--json", cwd=ROOT, env=environment,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=LINE_BYTES,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "local_swarm",
+        "vote",
+        str(file),
+        "--json",
+        cwd=ROOT,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=LINE_BYTES,
+    )
     try:
         async with asyncio.timeout(len(lines) * 10.0):
             out, err = await process.communicate()

@@ -49,23 +49,29 @@ def figures(seen: Seen) -> dict[str, Any]:
     wrong = [one for one in seen.asked if one.wrong]
     return {
         "honest": {
-            "asked": len(seen.asked), "answered": len(seen.asked) - len(wrong), "failed": len(wrong),
+            "asked": len(seen.asked),
+            "answered": len(seen.asked) - len(wrong),
+            "failed": len(wrong),
             "seconds": percentiles([one.seconds for one in seen.asked]),
-            "slowest": [f"{one.seconds:.1f} s: {one.name}" for one in sorted(seen.asked, key=lambda one: -one.seconds)[:3]],
+            "slowest": [
+                f"{one.seconds:.1f} s: {one.name}" for one in sorted(seen.asked, key=lambda one: -one.seconds)[:3]
+            ],
             "odd": sum(one.odd is not None for one in seen.asked),
             "failures": [f"{one.name}, {one.seconds:.1f} s: {one.wrong}" for one in wrong][:MOST_EXAMPLES],
         },
         "health_ms": {"before": seen.quiet.figures(), "meanwhile": seen.looks.figures()},
         "hostile": {
-            "sent": len(seen.sent), "outcomes": dict(Counter(one.outcome for one in seen.sent).most_common()),
+            "sent": len(seen.sent),
+            "outcomes": dict(Counter(one.outcome for one in seen.sent).most_common()),
             "slowest": [f"{one.ended - one.began:.1f} s, {one.outcome}: {one.name}" for one in slowest(seen.sent)],
         },
         "engine_deaths": [{"at": at, "suspects": suspects(at, seen.sent)} for at in seen.deaths],
         "memory_mib": {name: asdict(held) for name, held in seen.held.items()},
         "most_children": seen.most_children,
         "log": list(seen.troubles),
-        "stop_s": seen.stop_s, "left": list(seen.left),
-    }  # fmt: skip
+        "stop_s": seen.stop_s,
+        "left": list(seen.left),
+    }
 
 
 def slowest(sent: Sequence[Sent]) -> list[Sent]:
@@ -81,11 +87,12 @@ def suspects(at: float, sent: Sequence[Sent]) -> list[str]:
 def refused_wrongly(sent: Sequence[Sent]) -> list[Sent]:
     """Answers that no request may get: a 5xx other than a 503 that gives a reason, none at all, a connection that was cut."""
     return [
-        one for one in sent
+        one
+        for one in sent
         if one.outcome == "hung"
         or (one.outcome == "cut" and not one.large)
         or (one.outcome.startswith("5") and not (one.outcome == "503" and '"message"' in one.said))
-    ]  # fmt: skip
+    ]
 
 
 def broken(seen: Seen, bounds: Bounds) -> list[str]:
@@ -149,8 +156,15 @@ def together(several: Sequence[Seen]) -> Seen:
             known = held.setdefault(name, more)
             held[name] = Held(known.first, max(known.peak, more.peak), more.last, max(known.together, more.together))
     return Seen(
-        [asked for one in several for asked in one.asked], looks, quiet, [sent for one in several for sent in one.sent],
-        [at for one in several for at in one.deaths], held, [line for one in several for line in one.troubles],
-        max((one.stop_s or 0.0 for one in several), default=0.0), [name for one in several for name in one.left],
-        max((one.most_children for one in several), default=0), [line for one in several for line in one.mishaps],
-    )  # fmt: skip
+        [asked for one in several for asked in one.asked],
+        looks,
+        quiet,
+        [sent for one in several for sent in one.sent],
+        [at for one in several for at in one.deaths],
+        held,
+        [line for one in several for line in one.troubles],
+        max((one.stop_s or 0.0 for one in several), default=0.0),
+        [name for one in several for name in one.left],
+        max((one.most_children for one in several), default=0),
+        [line for one in several for line in one.mishaps],
+    )

@@ -51,15 +51,28 @@ def measure(wish: EngineBenchOptions, say: Say) -> dict[str, Any]:
     """Everything, as `bench engine --json` prints it; None for what was left out."""
     say(f"making the model file {wish.shape} {wish.quantization} ...")
     order = Order(
-        "answers", str(model_file(wish.shape, wish.quantization)), wish.threads, wish.n, wish.prompt_tokens, wish.new_tokens,
-        wish.repeats, 999 if wish.gpu else 0, drafts=False,  # what random weights say in circles is guessed too easily
-    )  # fmt: skip
+        "answers",
+        str(model_file(wish.shape, wish.quantization)),
+        wish.threads,
+        wish.n,
+        wish.prompt_tokens,
+        wish.new_tokens,
+        wish.repeats,
+        999 if wish.gpu else 0,
+        drafts=False,  # what random weights say in circles is guessed too easily
+    )
     say("one answer and all of them ...")
     answers = order.run()
     found: dict[str, Any] = {
-        "model": wish.shape, "quantization": wish.quantization, "n": wish.n, "prompt_tokens": wish.prompt_tokens,
-        "new_tokens": wish.new_tokens, "threads": wish.threads, "one_s": median(answers["one_s"]), "n_s": median(answers["n_s"]),
-    }  # fmt: skip
+        "model": wish.shape,
+        "quantization": wish.quantization,
+        "n": wish.n,
+        "prompt_tokens": wish.prompt_tokens,
+        "new_tokens": wish.new_tokens,
+        "threads": wish.threads,
+        "one_s": median(answers["one_s"]),
+        "n_s": median(answers["n_s"]),
+    }
     found["n_over_one"] = ratio(answers)
     say("llama.cpp's own ways ...")
     found |= {"separate_s": None, "over_separate": None} if wish.quick else beside_separate(order)
@@ -181,9 +194,11 @@ def beside_server(order: Order, wish: EngineBenchOptions) -> dict[str, float]:
         ratios.append(ours / theirs[-1])
         ratios_told.append(ours / theirs_told[-1])
     return {
-        "llama_server_n_s": median(theirs), "over_llama_server": median(ratios),
-        "told_llama_server_n_s": median(theirs_told), "over_told_llama_server": median(ratios_told),
-    }  # fmt: skip
+        "llama_server_n_s": median(theirs),
+        "over_llama_server": median(ratios),
+        "told_llama_server_n_s": median(theirs_told),
+        "over_told_llama_server": median(ratios_told),
+    }
 
 
 def llama_server(order: Order, wish: EngineBenchOptions, text: str, told: Sequence[str]) -> float:
@@ -191,9 +206,22 @@ def llama_server(order: Order, wish: EngineBenchOptions, text: str, told: Sequen
     assert wish.server
     port = free_port()
     command = [
-        str(wish.server), "-m", order.path, "--port", str(port), "-np", str(wish.n), "-t", str(wish.threads), "-tb",
-        str(wish.threads), "-ngl", str(order.gpu_layers), "--no-webui", *told,
-    ]  # fmt: skip
+        str(wish.server),
+        "-m",
+        order.path,
+        "--port",
+        str(port),
+        "-np",
+        str(wish.n),
+        "-t",
+        str(wish.threads),
+        "-tb",
+        str(wish.threads),
+        "-ngl",
+        str(order.gpu_layers),
+        "--no-webui",
+        *told,
+    ]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdout=quiet, stderr=quiet, env=order.environment) as process:
         try:
@@ -211,9 +239,26 @@ def of_llama_bench(order: Order, wish: EngineBenchOptions, answers: dict[str, An
     if not program.exists():
         return None
     command = [
-        str(program), "-m", order.path, "-p", str(wish.prompt_tokens), "-n", str(wish.new_tokens), "-r", str(wish.repeats),
-        "-t", str(wish.threads), "-ngl", str(order.gpu_layers), "-fa", "0", "-b", "512", "-o", "json",
-    ]  # fmt: skip
+        str(program),
+        "-m",
+        order.path,
+        "-p",
+        str(wish.prompt_tokens),
+        "-n",
+        str(wish.new_tokens),
+        "-r",
+        str(wish.repeats),
+        "-t",
+        str(wish.threads),
+        "-ngl",
+        str(order.gpu_layers),
+        "-fa",
+        "0",
+        "-b",
+        "512",
+        "-o",
+        "json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, env=order.environment, check=True)
     read, written = (test["avg_ts"] for test in json.loads(done.stdout))
     return {

@@ -62,10 +62,17 @@ async def measured(wish: FederationBenchOptions, say: Say) -> dict[str, Any]:
         groups[-1].resume()
     one_s, all_s = median(s for s, _ in alone), median(s for s, _ in together)
     found = {
-        "nodes": wish.nodes, "workers": expected, "ballots": ballots, "one_s": one_s, "all_s": all_s, "ratio": all_s / one_s,
-        "added_ms": (all_s - one_s) * 1000, "frozen_peer_added_s": frozen_s - all_s, "after_frozen_added_s": next_s - all_s,
+        "nodes": wish.nodes,
+        "workers": expected,
+        "ballots": ballots,
+        "one_s": one_s,
+        "all_s": all_s,
+        "ratio": all_s / one_s,
+        "added_ms": (all_s - one_s) * 1000,
+        "frozen_peer_added_s": frozen_s - all_s,
+        "after_frozen_added_s": next_s - all_s,
         "frozen_peer_state": next((one.state for one in election.nodes if one.ballots == 0), "none"),
-    }  # fmt: skip
+    }
     say("processor time and memory with many large ballots ...")
     return found | await costs(wish)
 
@@ -138,9 +145,21 @@ def started(
 ) -> Iterator[subprocess.Popen[str]]:
     """One process with several nodes."""
     command = [
-        sys.executable, "-m", "local_swarm.testing.scripted_node", *names, "--home", str(folder), "--workers", str(pace.workers),
-        "--pace-s", str(pace.pace_s), "--characters", str(pace.characters), "--settings", json.dumps(settings),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "local_swarm.testing.scripted_node",
+        *names,
+        "--home",
+        str(folder),
+        "--workers",
+        str(pace.workers),
+        "--pace-s",
+        str(pace.pace_s),
+        "--characters",
+        str(pace.characters),
+        "--settings",
+        json.dumps(settings),
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process

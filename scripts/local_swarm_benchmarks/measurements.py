@@ -161,9 +161,14 @@ def separate(order: Order) -> dict[str, Any]:
     import llama_cpp
 
     llama = llama_cpp.Llama(
-        order.path, n_ctx=order.prompt_tokens + order.new_tokens + 8, n_threads=order.threads, n_threads_batch=order.threads,
-        n_gpu_layers=order.gpu_layers, n_batch=512, verbose=False,
-    )  # fmt: skip
+        order.path,
+        n_ctx=order.prompt_tokens + order.new_tokens + 8,
+        n_threads=order.threads,
+        n_threads_batch=order.threads,
+        n_gpu_layers=order.gpu_layers,
+        n_batch=512,
+        verbose=False,
+    )
     tokens = llama.tokenize(letters(order.prompt_tokens, 0).encode(), add_bos=False)
     began = time.perf_counter()
     for seed in range(order.n):

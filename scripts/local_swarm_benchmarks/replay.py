@@ -71,9 +71,14 @@ def siblings(order: Order) -> dict[str, Any]:
         said.append(
             [[token for token in job.lookup.written(seat) if not bench.model.ends(token)] for seat in range(order.n)]
         )
-    return {"step_ratio": steps[0] / longest[0], "step_ratio_here": steps[1] / longest[1],
-            "accepted": bench.engine.accepted / max(1, bench.engine.drafted),
-            "writer_n_over_one": sum(many) / sum(one), "said": said, "pieces": pieces(bench.model, said)}  # fmt: skip
+    return {
+        "step_ratio": steps[0] / longest[0],
+        "step_ratio_here": steps[1] / longest[1],
+        "accepted": bench.engine.accepted / max(1, bench.engine.drafted),
+        "writer_n_over_one": sum(many) / sum(one),
+        "said": said,
+        "pieces": pieces(bench.model, said),
+    }
 
 
 def pieces(model: library.LoadedModel, said: Said) -> dict[int, str]:
@@ -105,9 +110,11 @@ def compared(bench: Bench, groups: Sequence[Sequence[Script]], words: Mapping[in
         before = bench.engine.decode_s
         many = sum(replay(bench, script, bench.order.n, words) for script in scripts)
         ratios = {
-            "n_over_one": (reading + many) / (reading + one), "n_over_plain_one": (reading + many) / (reading + plain),
-            "writing_n_over_one": many / one, "python_share": 1 - (bench.engine.decode_s - before) / many,
-        }  # fmt: skip
+            "n_over_one": (reading + many) / (reading + one),
+            "n_over_plain_one": (reading + many) / (reading + plain),
+            "writing_n_over_one": many / one,
+            "python_share": 1 - (bench.engine.decode_s - before) / many,
+        }
         for name, value in ratios.items():
             found.setdefault(name, []).append(value)
     return {name: median(values) for name, values in found.items()}

@@ -47,15 +47,47 @@ SHAPES = {
         BenchShape("1.5b", "qwen2", 151_936, 1536, 28, 12, 2, 8960, 128),
         BenchShape("3b", "qwen2", 151_936, 2048, 36, 16, 2, 11_008, 128),
         BenchShape("7b", "qwen2", 152_064, 3584, 28, 28, 4, 18_944, 128),
-        BenchShape("0.8b-hybrid", "qwen35", 248_320, 1024, 24, 8, 2, 3584, 256, metadata={
-            **STATE, "ssm.state_size": 128, "ssm.group_count": 16, "ssm.time_step_rank": 16, "ssm.inner_size": 2048}),
+        BenchShape(
+            "0.8b-hybrid",
+            "qwen35",
+            248_320,
+            1024,
+            24,
+            8,
+            2,
+            3584,
+            256,
+            metadata={
+                **STATE,
+                "ssm.state_size": 128,
+                "ssm.group_count": 16,
+                "ssm.time_step_rank": 16,
+                "ssm.inner_size": 2048,
+            },
+        ),
         BenchShape("tiny-dense", "qwen2", 512, 64, 2, 4, 2, 128, 16),
         BenchShape("tiny-experts", "qwen3moe", 512, 64, 2, 4, 2, 128, 16, metadata=EXPERTS),
         BenchShape("tiny-window", "gemma3", 512, 64, 6, 4, 2, 128, 16, metadata={"attention.sliding_window": 64}),
-        BenchShape("tiny-hybrid", "qwen35", 512, 64, 4, 4, 2, 128, 32, metadata={
-            **STATE, "ssm.state_size": 16, "ssm.group_count": 2, "ssm.time_step_rank": 4, "ssm.inner_size": 64}),
+        BenchShape(
+            "tiny-hybrid",
+            "qwen35",
+            512,
+            64,
+            4,
+            4,
+            2,
+            128,
+            32,
+            metadata={
+                **STATE,
+                "ssm.state_size": 16,
+                "ssm.group_count": 2,
+                "ssm.time_step_rank": 4,
+                "ssm.inner_size": 64,
+            },
+        ),
     )
-}  # fmt: skip
+}
 
 
 def tensors(shape: BenchShape) -> Iterator[Tensor]:

@@ -201,9 +201,12 @@ def paired(picks: Sequence[float], bases: Sequence[float]) -> Row:
     """Shares right of each problem in two ways, in percent; the mean difference and its standard error."""
     gains = [pick - base for pick, base in zip(picks, bases, strict=True)]
     return {
-        "pass_at_1": 100 * statistics.fmean(picks), "random": 100 * statistics.fmean(bases),
-        "gain": 100 * statistics.fmean(gains), "se": 100 * statistics.stdev(gains) / len(gains) ** 0.5, "seconds_per_vote": None,
-    }  # fmt: skip
+        "pass_at_1": 100 * statistics.fmean(picks),
+        "random": 100 * statistics.fmean(bases),
+        "gain": 100 * statistics.fmean(gains),
+        "se": 100 * statistics.stdev(gains) / len(gains) ** 0.5,
+        "seconds_per_vote": None,
+    }
 
 
 def strongest(ready: Sequence[Prepared], drawn: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
@@ -225,10 +228,14 @@ def trusted(votes: Sequence[tuple[float, Election]]) -> Row:
     right = np.array([won for won, _ in votes])
     bins = np.minimum((told * BINS).astype(int), BINS - 1)
     reliability = [
-        {"agreement": float(told[bins == at].mean()), "right": float(right[bins == at].mean()), "votes": int((bins == at).sum())}
+        {
+            "agreement": float(told[bins == at].mean()),
+            "right": float(right[bins == at].mean()),
+            "votes": int((bins == at).sum()),
+        }
         for at in range(BINS)
         if (bins == at).any()
-    ]  # fmt: skip
+    ]
     return {"auroc": auroc(told, right), "reliability": reliability}
 
 

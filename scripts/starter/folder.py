@@ -21,10 +21,16 @@ from local_swarm.models.gguf import read_header
 # Qwen2's way to cut texts before merging, which the starter's file asks for.
 CUT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 NAMES = {
-    "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
-    "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
-    "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
-}  # fmt: skip
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+    "attn_norm": "input_layernorm",
+    "ffn_norm": "post_attention_layernorm",
+}
 TOP = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}
 CONTROL, USER_DEFINED = 3, 4
 
@@ -66,14 +72,24 @@ def write_settings(metadata: Any, folder: Path) -> None:
         return metadata[f"llama.{key}"]
 
     config = {
-        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": told("embedding_length"),
-        "intermediate_size": told("feed_forward_length"), "num_hidden_layers": told("block_count"),
-        "num_attention_heads": told("attention.head_count"), "num_key_value_heads": told("attention.head_count_kv"),
-        "max_position_embeddings": told("context_length"), "rms_norm_eps": told("attention.layer_norm_rms_epsilon"),
-        "rope_theta": told("rope.freq_base"), "rope_parameters": {"rope_type": "default", "rope_theta": told("rope.freq_base")},
-        "vocab_size": told("vocab_size"), "tie_word_embeddings": True, "hidden_act": "silu", "dtype": "float32",
-        "bos_token_id": metadata["tokenizer.ggml.bos_token_id"], "eos_token_id": metadata["tokenizer.ggml.eos_token_id"],
-    }  # fmt: skip
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": told("embedding_length"),
+        "intermediate_size": told("feed_forward_length"),
+        "num_hidden_layers": told("block_count"),
+        "num_attention_heads": told("attention.head_count"),
+        "num_key_value_heads": told("attention.head_count_kv"),
+        "max_position_embeddings": told("context_length"),
+        "rms_norm_eps": told("attention.layer_norm_rms_epsilon"),
+        "rope_theta": told("rope.freq_base"),
+        "rope_parameters": {"rope_type": "default", "rope_theta": told("rope.freq_base")},
+        "vocab_size": told("vocab_size"),
+        "tie_word_embeddings": True,
+        "hidden_act": "silu",
+        "dtype": "float32",
+        "bos_token_id": metadata["tokenizer.ggml.bos_token_id"],
+        "eos_token_id": metadata["tokenizer.ggml.eos_token_id"],
+    }
     (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 

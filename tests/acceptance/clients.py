@@ -92,8 +92,10 @@ def aider(programs: Path, url: str, folder: Path) -> bool:
     ]
     said = run(
         [str(programs / "aider"), "--model", "openai/swarm", *quiet, "--message", CODE, "main.py"],
-        folder, OPENAI_API_BASE=url, OPENAI_API_KEY="none",
-    )  # fmt: skip
+        folder,
+        OPENAI_API_BASE=url,
+        OPENAI_API_KEY="none",
+    )
     return "starter model" in said and "Tokens:" in said and "Error" not in said.split("Added main.py")[-1]
 
 

@@ -16,11 +16,20 @@ def main() -> int:
     wish = words.parse_args()
     return subprocess.run(
         [
-            str(wish.environment / "bin" / "schemathesis"), "run", f"{wish.url}/openapi.json", "--checks", "not_a_server_error",
-            "--max-examples", wish.examples, "--request-timeout", "120", "--workers", "2",
+            str(wish.environment / "bin" / "schemathesis"),
+            "run",
+            f"{wish.url}/openapi.json",
+            "--checks",
+            "not_a_server_error",
+            "--max-examples",
+            wish.examples,
+            "--request-timeout",
+            "120",
+            "--workers",
+            "2",
         ],
         check=False,
-    ).returncode  # fmt: skip
+    ).returncode
 
 
 if __name__ == "__main__":

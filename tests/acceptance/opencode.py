@@ -14,8 +14,15 @@ from pathlib import Path
 from typing import Any
 
 QUIET = (
-    "MODELS_FETCH", "AUTOUPDATE", "LSP_DOWNLOAD", "SHARE", "DEFAULT_PLUGINS", "CLAUDE_CODE", "EXTERNAL_SKILLS", "PROJECT_CONFIG",
-)  # fmt: skip
+    "MODELS_FETCH",
+    "AUTOUPDATE",
+    "LSP_DOWNLOAD",
+    "SHARE",
+    "DEFAULT_PLUGINS",
+    "CLAUDE_CODE",
+    "EXTERNAL_SKILLS",
+    "PROJECT_CONFIG",
+)
 LONGEST_S = 600
 
 
@@ -45,9 +52,14 @@ def run(folder: Path, program: str, port: str) -> int:
     )
     done = subprocess.run(
         [program, "run", question, "--format", "json"],
-        cwd=project, env=environment(home, project, settings), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=LONGEST_S, check=False,
-    )  # fmt: skip
+        cwd=project,
+        env=environment(home, project, settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        check=False,
+    )
     return judged(done, secret)
 
 

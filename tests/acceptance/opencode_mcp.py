@@ -89,9 +89,14 @@ def run(folder: Path, program: str, port: str, driver: int, local: bool) -> int:
     settings.write_text(json.dumps(wish), encoding="utf-8")
     done = subprocess.run(
         [program, "run", "Have the swarm write it.", "--format", "json"],
-        cwd=project, env=environment(home, project, settings), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=LONGEST_S, check=False,
-    )  # fmt: skip
+        cwd=project,
+        env=environment(home, project, settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
+        check=False,
+    )
     return judged(done)
 
 

@@ -16,13 +16,28 @@ from typing import Any
 import aiohttp
 
 TOOLS = [
-    {"type": "function", "function": {"name": name, "description": f"{name} something. " * 40, "parameters": {
-        "type": "object", "properties": {key: {"type": "string"} for key in keys}, "required": list(keys)}}}
+    {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": f"{name} something. " * 40,
+            "parameters": {
+                "type": "object",
+                "properties": {key: {"type": "string"} for key in keys},
+                "required": list(keys),
+            },
+        },
+    }
     for name, keys in (
-        ("bash", ("command",)), ("edit", ("filePath", "oldString", "newString")), ("glob", ("pattern",)), ("grep", ("pattern",)),
-        ("read", ("filePath",)), ("task", ("description", "prompt")), ("write", ("content", "filePath")),
+        ("bash", ("command",)),
+        ("edit", ("filePath", "oldString", "newString")),
+        ("glob", ("pattern",)),
+        ("grep", ("pattern",)),
+        ("read", ("filePath",)),
+        ("task", ("description", "prompt")),
+        ("write", ("content", "filePath")),
     )
-]  # fmt: skip
+]
 SYSTEM = "You are a coding agent. Follow the rules. " * 200
 LEAVES = 0.1  # share of requests that their client gives up
 WARM_S = 15.0
@@ -137,8 +152,13 @@ async def state(http: aiohttp.ClientSession, url: str) -> dict[str, Any]:
         told = await response.json()
     async with http.get(f"{url.removesuffix('/v1')}/metrics") as response:
         sizes = re.findall(r"^local_swarm_process_resident_memory_bytes (\S+)", await response.text(), re.MULTILINE)
-    return {"daemon": int(float(sizes[0])) if sizes else None, "busy": sum(w["busy"] for w in told["workers"]), "failures": sum(w["failures"] for w in told["workers"]),
-            "memory": told["engines"][0]["memory_bytes"], "requests": told["engines"][0]["requests"]}  # fmt: skip
+    return {
+        "daemon": int(float(sizes[0])) if sizes else None,
+        "busy": sum(w["busy"] for w in told["workers"]),
+        "failures": sum(w["failures"] for w in told["workers"]),
+        "memory": told["engines"][0]["memory_bytes"],
+        "requests": told["engines"][0]["requests"],
+    }
 
 
 async def main() -> int:

@@ -16,9 +16,17 @@ import aiohttp
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "chrome-headless-shell")
 OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage", "--hide-scrollbars",
-    "--disable-background-networking", "--remote-debugging-port=0", "--force-color-profile=srgb", "about:blank",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--remote-debugging-port=0",
+    "--force-color-profile=srgb",
+    "about:blank",
+)
 PATIENCE_S = 20.0
 LOOK_S = 0.02
 
@@ -127,9 +135,13 @@ class Browser:
 async def browser(folder: Path, chromium: str) -> AsyncIterator[Browser]:
     """One with a profile of its own; gone afterwards."""
     process = await asyncio.create_subprocess_exec(
-        chromium, f"--user-data-dir={folder}", *OPTIONS,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        chromium,
+        f"--user-data-dir={folder}",
+        *OPTIONS,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     try:
         async with asyncio.timeout(PATIENCE_S):
             while not (said := told_port(folder)):

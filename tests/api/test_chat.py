@@ -153,8 +153,11 @@ async def test_a_starting_swarm_says_when_to_come_back(open_a_door: Any) -> None
         async with door.http.get(f"{door.url}/health") as response:
             assert response.status == 503
             assert await response.json() == {
-                "status": "starting", "workers": {"healthy": 0, "total": 5}, "model": "fake", "version": "0.1.0",
-            }  # fmt: skip
+                "status": "starting",
+                "workers": {"healthy": 0, "total": 5},
+                "model": "fake",
+                "version": "0.1.0",
+            }
 
 
 @pytest.mark.parametrize(
@@ -212,10 +215,19 @@ async def test_broken_json_is_a_clear_mistake(door: Any, kind: str) -> None:
 
 async def test_unknown_fields_and_nulls_are_no_mistakes(door: Any) -> None:
     odd = {
-        "temperature": None, "stop": [None], "tools": None, "n": None, "seed": None, "custom_field": {"a": 1},
-        "chat_template_kwargs": {"x": 1}, "reasoning_effort": "low", "store": False, "metadata": {"k": "v"},
-        "user": "u", "service_tier": "auto",
-    }  # fmt: skip
+        "temperature": None,
+        "stop": [None],
+        "tools": None,
+        "n": None,
+        "seed": None,
+        "custom_field": {"a": 1},
+        "chat_template_kwargs": {"x": 1},
+        "reasoning_effort": "low",
+        "store": False,
+        "metadata": {"k": "v"},
+        "user": "u",
+        "service_tier": "auto",
+    }
     parts = {"messages": [{"role": "user", "content": [{"type": "text", "text": "hello there"}]}]}
     assert (await post(door, {**parts, **odd}))[0] == 200
 

@@ -97,10 +97,16 @@ async def test_completions_that_cannot_be(door: Any, body: dict[str, Any], param
 # -------------------------------------------------------------------------------------------- responses
 
 NINE = [
-    "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added",
-    "response.output_text.delta", "response.output_text.done", "response.content_part.done", "response.output_item.done",
+    "response.created",
+    "response.in_progress",
+    "response.output_item.added",
+    "response.content_part.added",
+    "response.output_text.delta",
+    "response.output_text.done",
+    "response.content_part.done",
+    "response.output_item.done",
     "response.completed",
-]  # fmt: skip
+]
 
 
 async def test_responses_answer_a_text(door: Any) -> None:

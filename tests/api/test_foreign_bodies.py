@@ -35,7 +35,10 @@ async def send(door: Any, path: str, body: bytes, **headers: str) -> tuple[int, 
     [
         ("chat/completions", '{"messages": [{"role": "user", "content": %s}]}'),
         ("chat/completions", '{"messages": [{"role": "user", "content": [{"type": "text", "text": %s}], "name": %s}]}'),
-        ("chat/completions", '{"messages": [{"role": "user", "content": "x"}], "user": %s, "stop": [%s], "metadata": {%s: %s}}'),
+        (
+            "chat/completions",
+            '{"messages": [{"role": "user", "content": "x"}], "user": %s, "stop": [%s], "metadata": {%s: %s}}',
+        ),
         ("chat/completions", '{"messages": [{"role": "user", "content": "x"}], "swarm": {"ballots": true}, %s: 1}'),
         ("chat/completions", '{"messages": [{"role": "user", "content": "x"}], "chat_template_kwargs": {%s: %s}}'),
         ("chat/completions", '{"model": %s, "messages": [{"role": "user", "content": "x"}]}'),
@@ -49,7 +52,7 @@ async def send(door: Any, path: str, body: bytes, **headers: str) -> tuple[int, 
         ("responses", '{"input": %s, "stream": true}'),
         ("embeddings", '{"input": [%s, "x"]}'),
     ],
-)  # fmt: skip
+)
 async def test_half_characters_are_replaced_wherever_they_stand(open_a_door: Any, path: str, body: str) -> None:
     seen: list[str] = []
 
@@ -125,7 +128,7 @@ TOO_MUCH: dict[str, tuple[str, Any, str]] = {
     "texts": ("embeddings", {"input": ["x"] * 190_000}, "input"),
     "items": ("responses", {"input": [{"type": "message"}] * 12_000}, "input"),
     "item": ("responses", {"input": [{"type": "x" * 10**6}]}, "input"),
-}  # fmt: skip
+}
 
 
 UNCOUNTED = ("wrong messages", "tokens", "lists", "item")  # what is wrong there is their kind
@@ -346,10 +349,17 @@ async def status_of(door: Any, path: str, body: Any) -> int:
 @pytest.mark.parametrize(
     "path",
     [
-        "/v1/models/%ED%A0%80", "/v1/models/%00", "/v1/models/%FF", "/v1/swarm/elections/" + "9" * 5000, "/v1/swarm/elections/x",
-        "/v1/models?x=%ED%A0%80", "/%2e%2e/%2e%2e/etc/passwd", "/v1/swarm/elections/-1", "/v1/models/" + "x" * 30_000,
+        "/v1/models/%ED%A0%80",
+        "/v1/models/%00",
+        "/v1/models/%FF",
+        "/v1/swarm/elections/" + "9" * 5000,
+        "/v1/swarm/elections/x",
+        "/v1/models?x=%ED%A0%80",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/v1/swarm/elections/-1",
+        "/v1/models/" + "x" * 30_000,
     ],
-)  # fmt: skip
+)
 async def test_odd_paths_never_fail(door: Any, path: str) -> None:
     import yarl
 

@@ -160,9 +160,13 @@ async def test_the_application_refuses_a_large_body_as_such() -> None:
     beginning: Message = {"type": "http.request", "body": b'"', "more_body": True}
     peer = Peer(beginning, *(part(1 << 20) for _ in range(40)))
     scope = {
-        "type": "http", "http_version": "1.1", "method": "POST", "path": "/v1/chat/completions", "query_string": b"",
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "query_string": b"",
         "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
-    }  # fmt: skip
+    }
     await app(scope, peer.receive, peer.send)
     assert peer.answer == (413, "request_too_large") and len(peer.messages) == 40 - 16
 

@@ -75,11 +75,26 @@ async def llama_server(_scratch: Path) -> AsyncIterator[Backend]:
     if not program:
         pytest.skip("there is no llama-server on the path; scripts/build_llama_server.py builds one")
     process = await asyncio.create_subprocess_exec(
-        program, "-m", str(starter.PATH), "--port", str(port), "-c", str(CONTEXT), "-np", "8", "-kvu", "-t", "1", "--jinja",
-        "--embeddings", "--pooling", "mean",
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        program,
+        "-m",
+        str(starter.PATH),
+        "--port",
+        str(port),
+        "-c",
+        str(CONTEXT),
+        "-np",
+        "8",
+        "-kvu",
+        "-t",
+        "1",
+        "--jinja",
+        "--embeddings",
+        "--pooling",
+        "mean",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         env={**os.environ, "OMP_WAIT_POLICY": "passive"},
-    )  # fmt: skip
+    )
     try:
         await healthy(f"http://127.0.0.1:{port}/health")
         yield OpenAICompatible(ServerTarget(f"http://127.0.0.1:{port}/v1"))

@@ -275,9 +275,11 @@ def test_logprobs_are_those_of_the_chosen_tokens(engine: LlamaCppEngine) -> None
 def test_an_answer_can_be_bound_to_a_json_schema(engine: LlamaCppEngine) -> None:
     """The starter model would never write this by itself."""
     schema = {
-        "type": "object", "required": ["name", "count"], "additionalProperties": False,
+        "type": "object",
+        "required": ["name", "count"],
+        "additionalProperties": False,
         "properties": {"name": {"enum": ["left", "right"]}, "count": {"type": "integer", "maximum": 9007199254740991}},
-    }  # fmt: skip
+    }
     bound = replace(order(1, seats=4), schema=json.dumps(schema))
     engine.submit(bound)
     found = texts(run(engine), 1)

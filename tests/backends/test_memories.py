@@ -17,23 +17,44 @@ from tests.backends.engines import starter_folder
 TOLERANCE = 2e-3  # of scores that differ by several units; single precision in another order of sums
 
 LLAMA = {
-    "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 4, "intermediate_size": 128, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "rms_norm_eps": 1e-5, "vocab_size": 300, "max_position_embeddings": 512,
-}  # fmt: skip
+    "model_type": "llama",
+    "hidden_size": 64,
+    "num_hidden_layers": 4,
+    "intermediate_size": 128,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "rms_norm_eps": 1e-5,
+    "vocab_size": 300,
+    "max_position_embeddings": 512,
+}
 KINDS: dict[str, dict[str, Any]] = {
     "plain": LLAMA,
     "windows": {
-        **LLAMA, "sliding_window": 16,
+        **LLAMA,
+        "sliding_window": 16,
         "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "full_attention"],
     },
     "recurrent": {
-        "model_type": "lfm2", "vocab_size": 300, "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4,
-        "num_key_value_heads": 2, "max_position_embeddings": 512, "norm_eps": 1e-5, "conv_bias": False, "conv_L_cache": 3,
-        "block_dim": 64, "block_ff_dim": 128, "block_multiple_of": 32, "block_ffn_dim_multiplier": 1.0,
-        "block_auto_adjust_ff_dim": False, "rope_theta": 10000.0, "full_attn_idxs": [1, 3],
+        "model_type": "lfm2",
+        "vocab_size": 300,
+        "hidden_size": 64,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "norm_eps": 1e-5,
+        "conv_bias": False,
+        "conv_L_cache": 3,
+        "block_dim": 64,
+        "block_ff_dim": 128,
+        "block_multiple_of": 32,
+        "block_ffn_dim_multiplier": 1.0,
+        "block_auto_adjust_ff_dim": False,
+        "rope_theta": 10000.0,
+        "full_attn_idxs": [1, 3],
         "layer_types": ["conv", "full_attention", "conv", "full_attention"],
     },
-}  # fmt: skip
+}
 
 
 def by_mlx(kind: str, folder: Path) -> RowModel:

@@ -328,7 +328,7 @@ def test_a_count_for_all_choices_is_shared_and_one_for_each_is_kept() -> None:
         (404, "{}", ModelNotFound),
         (503, "loading", EngineLost),
     ],
-)  # fmt: skip
+)
 def test_statuses_are_what_they_mean(status: int, body: str, kind: type[SwarmError]) -> None:
     assert type(refusal(status, body, None, "It", 3, 100)) is kind
 

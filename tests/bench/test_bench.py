@@ -23,18 +23,55 @@ from local_swarm_benchmarks.shapes import SHAPES, tensors
 
 ROOT = Path(__file__).parents[2]
 KEYS = {
-    "model", "quantization", "n", "prompt_tokens", "new_tokens", "threads", "one_s", "n_s", "separate_s", "llama_server_n_s",
-    "preferred", "drafted", "early", "second_turn_ttft_ratio", "gap_ratio_p95", "resident_ratio", "python_share", "busy_ratio",
-    "longest_gap_s", "stream_tokens_per_s", "reading_ratio",
-}  # fmt: skip
+    "model",
+    "quantization",
+    "n",
+    "prompt_tokens",
+    "new_tokens",
+    "threads",
+    "one_s",
+    "n_s",
+    "separate_s",
+    "llama_server_n_s",
+    "preferred",
+    "drafted",
+    "early",
+    "second_turn_ttft_ratio",
+    "gap_ratio_p95",
+    "resident_ratio",
+    "python_share",
+    "busy_ratio",
+    "longest_gap_s",
+    "stream_tokens_per_s",
+    "reading_ratio",
+}
 
 
 def test_the_engine_benchmark_says_everything_it_promises(tmp_path: Path) -> None:
     plot = tmp_path / "times.svg"
     command = [
-        sys.executable, "-m", "local_swarm", "bench", "engine", "--shape", "tiny-dense", "--quantization", "q8_0", "--n", "3",
-        "--prompt-tokens", "200", "--new-tokens", "8", "--repeats", "2", "--quick", "--json", "--plot", str(plot),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "local_swarm",
+        "bench",
+        "engine",
+        "--shape",
+        "tiny-dense",
+        "--quantization",
+        "q8_0",
+        "--n",
+        "3",
+        "--prompt-tokens",
+        "200",
+        "--new-tokens",
+        "8",
+        "--repeats",
+        "2",
+        "--quick",
+        "--json",
+        "--plot",
+        str(plot),
+    ]
     environment = {**os.environ, "LOCAL_SWARM_HOME": str(tmp_path)}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

@@ -55,7 +55,10 @@ CODE = 'def f():\n    return "<x>"\n'
 SAMPLES = (
     Sample("words alone", HERMES, "The answer is 4.\n", words="The answer is 4.\n"),
     Sample(
-        "Qwen2.5", HERMES, '<tool_call>\n{"name": "read", "arguments": {"filePath": "a.txt"}}\n</tool_call>', calls=(("read", A),)
+        "Qwen2.5",
+        HERMES,
+        '<tool_call>\n{"name": "read", "arguments": {"filePath": "a.txt"}}\n</tool_call>',
+        calls=(("read", A),),
     ),
     Sample(
         "Qwen2.5 with words",
@@ -117,7 +120,10 @@ SAMPLES = (
         calls=(("write", {"filePath": "d.md", "content": "ends with </tool_call> here"}),),
     ),
     Sample(
-        "Granite 3", "{{ tools }}<|tool_call|>", '<|tool_call|>[{"name": "read", "arguments": {"filePath": "a.txt"}}]', calls=(("read", A),)
+        "Granite 3",
+        "{{ tools }}<|tool_call|>",
+        '<|tool_call|>[{"name": "read", "arguments": {"filePath": "a.txt"}}]',
+        calls=(("read", A),),
     ),
     Sample(
         "Qwen3-Coder",
@@ -149,16 +155,25 @@ SAMPLES = (
         calls=(("read", A),),
     ),
     Sample(
-        "Mistral, new", MISTRAL, '[TOOL_CALLS]read[ARGS]{"filePath": "a.txt"}[TOOL_CALLS]read[CALL_ID]abc[ARGS]{"filePath": "b"}',
+        "Mistral, new",
+        MISTRAL,
+        '[TOOL_CALLS]read[ARGS]{"filePath": "a.txt"}[TOOL_CALLS]read[CALL_ID]abc[ARGS]{"filePath": "b"}',
         calls=(("read", A), ("read", {"filePath": "b"})),
     ),
     Sample(
-        "Mistral, old", MISTRAL, '[TOOL_CALLS][{"name": "read", "arguments": {"filePath": "a.txt"}, "id": "abcdefghi"}]', calls=(("read", A),)
+        "Mistral, old",
+        MISTRAL,
+        '[TOOL_CALLS][{"name": "read", "arguments": {"filePath": "a.txt"}, "id": "abcdefghi"}]',
+        calls=(("read", A),),
     ),
     Sample("Magistral", MISTRAL, "[THINK]Hm.[/THINK]It is 4.", words="It is 4.", thoughts="Hm."),
     Sample("Llama 3", LLAMA, '{"name": "read", "parameters": {"filePath": "a.txt"}}', calls=(("read", A),)),
-    Sample("Llama 3, two", LLAMA, '{"name": "read", "parameters": {"filePath": "a.txt"}}; {"name": "read", "parameters": {"filePath": "b"}}',
-           calls=(("read", A), ("read", {"filePath": "b"}))),
+    Sample(
+        "Llama 3, two",
+        LLAMA,
+        '{"name": "read", "parameters": {"filePath": "a.txt"}}; {"name": "read", "parameters": {"filePath": "b"}}',
+        calls=(("read", A), ("read", {"filePath": "b"})),
+    ),
     Sample("Llama 3, its own tag", LLAMA, '<|python_tag|>read.call(filePath="a.txt")', calls=(("read", A),)),
     Sample(
         "gpt-oss",
@@ -191,8 +206,13 @@ SAMPLES = (
         thoughts="ok",
         calls=(("read", {"filePath": "a.txt", "limit": 3}),),
     ),
-    Sample("LFM2", "{{ tools }}<|tool_call_start|>", '<|tool_call_start|>[read(filePath="a.txt", limit=2)]<|tool_call_end|>Reading.',
-           words="Reading.", calls=(("read", {"filePath": "a.txt", "limit": 2}),)),
+    Sample(
+        "LFM2",
+        "{{ tools }}<|tool_call_start|>",
+        '<|tool_call_start|>[read(filePath="a.txt", limit=2)]<|tool_call_end|>Reading.',
+        words="Reading.",
+        calls=(("read", {"filePath": "a.txt", "limit": 2}),),
+    ),
     Sample(
         "Gemma 4",
         "{{ tools }}<|tool_call>",
@@ -200,16 +220,39 @@ SAMPLES = (
         thoughts="Hm.",
         calls=(("read", {"filePath": "a.txt", "limit": 2}),),
     ),
-    Sample("Command A", "{{ tools }}<|START_ACTION|>",
-           '<|START_THINKING|>Hm.<|END_THINKING|><|START_ACTION|>[{"tool_name": "read", "parameters": {"filePath": "a.txt"}}]<|END_ACTION|>',
-           thoughts="Hm.", calls=(("read", A),)),
-    Sample("Seed-OSS", "{{ tools }}<seed:tool_call><function=x><parameter=y>",
-           "<seed:tool_call>\n<function=read>\n<parameter=filePath>a.txt</parameter>\n</function>\n</seed:tool_call>", calls=(("read", A),)),
-    Sample("functionary", "{{ tools }}<function=", '<function=read>{"filePath": "a.txt"}</function>', calls=(("read", A),)),
-    Sample("Nemotron Nano", "{{ tools }}<TOOLCALL>", '<TOOLCALL>[{"name": "read", "arguments": {"filePath": "a.txt"}}]</TOOLCALL>', calls=(("read", A),)),
-    Sample("a model that knows no tools", "{{ messages }}", '<tool_call>\n{"name": "read", "arguments": {"filePath": "a.txt"}}\n</tool_call>',
-           calls=(("read", A),)),
-    Sample("a call among thoughts that never end", HERMES,
-           '<think>I will call. <tool_call>\n{"name": "read", "arguments": {"filePath": "a.txt"}}\n</tool_call>',
-           thoughts='I will call. <tool_call>\n{"name": "read", "arguments": {"filePath": "a.txt"}}\n</tool_call>', calls=(("read", A),)),
-)  # fmt: skip
+    Sample(
+        "Command A",
+        "{{ tools }}<|START_ACTION|>",
+        '<|START_THINKING|>Hm.<|END_THINKING|><|START_ACTION|>[{"tool_name": "read", "parameters": {"filePath": "a.txt"}}]<|END_ACTION|>',
+        thoughts="Hm.",
+        calls=(("read", A),),
+    ),
+    Sample(
+        "Seed-OSS",
+        "{{ tools }}<seed:tool_call><function=x><parameter=y>",
+        "<seed:tool_call>\n<function=read>\n<parameter=filePath>a.txt</parameter>\n</function>\n</seed:tool_call>",
+        calls=(("read", A),),
+    ),
+    Sample(
+        "functionary", "{{ tools }}<function=", '<function=read>{"filePath": "a.txt"}</function>', calls=(("read", A),)
+    ),
+    Sample(
+        "Nemotron Nano",
+        "{{ tools }}<TOOLCALL>",
+        '<TOOLCALL>[{"name": "read", "arguments": {"filePath": "a.txt"}}]</TOOLCALL>',
+        calls=(("read", A),),
+    ),
+    Sample(
+        "a model that knows no tools",
+        "{{ messages }}",
+        '<tool_call>\n{"name": "read", "arguments": {"filePath": "a.txt"}}\n</tool_call>',
+        calls=(("read", A),),
+    ),
+    Sample(
+        "a call among thoughts that never end",
+        HERMES,
+        '<think>I will call. <tool_call>\n{"name": "read", "arguments": {"filePath": "a.txt"}}\n</tool_call>',
+        thoughts='I will call. <tool_call>\n{"name": "read", "arguments": {"filePath": "a.txt"}}\n</tool_call>',
+        calls=(("read", A),),
+    ),
+)

@@ -86,22 +86,49 @@ VALUES = st.recursive(
 )
 SIMPLE = st.sampled_from(
     [
-        {}, True, False, {"type": "string"}, {"type": "integer"}, {"minimum": 1}, {"maximum": 2000}, {"maxLength": 2000},
-        {"minLength": 2}, {"pattern": "^a{1,2}$"}, {"pattern": "x"}, {"enum": ["a", 1]}, {"const": {"a": 1}}, {"maxItems": 1},
-        {"minProperties": 1}, {"type": "object", "required": ["a"]}, {"$ref": "#/$defs/d"},
+        {},
+        True,
+        False,
+        {"type": "string"},
+        {"type": "integer"},
+        {"minimum": 1},
+        {"maximum": 2000},
+        {"maxLength": 2000},
+        {"minLength": 2},
+        {"pattern": "^a{1,2}$"},
+        {"pattern": "x"},
+        {"enum": ["a", 1]},
+        {"const": {"a": 1}},
+        {"maxItems": 1},
+        {"minProperties": 1},
+        {"type": "object", "required": ["a"]},
+        {"$ref": "#/$defs/d"},
     ]
-)  # fmt: skip
+)
 
 
 def larger(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     one, named = inner, st.dictionaries(st.sampled_from(["a", "b", "x-a"]), inner, max_size=2)
     keywords = {
-        "not": one, "if": one, "then": one, "else": one, "contains": one, "items": one, "additionalProperties": one,
-        "unevaluatedProperties": one, "properties": named, "patternProperties": st.dictionaries(st.just("^x-{1,}"), inner),
-        "dependentSchemas": named, "oneOf": st.lists(one, min_size=1, max_size=3),
-        "anyOf": st.lists(one, min_size=1, max_size=2), "allOf": st.lists(one, min_size=1, max_size=2), "propertyNames": one,
-        "minContains": st.integers(0, 2), "maxItems": st.integers(0, 3), "minimum": st.integers(-2000, 2),
-    }  # fmt: skip
+        "not": one,
+        "if": one,
+        "then": one,
+        "else": one,
+        "contains": one,
+        "items": one,
+        "additionalProperties": one,
+        "unevaluatedProperties": one,
+        "properties": named,
+        "patternProperties": st.dictionaries(st.just("^x-{1,}"), inner),
+        "dependentSchemas": named,
+        "oneOf": st.lists(one, min_size=1, max_size=3),
+        "anyOf": st.lists(one, min_size=1, max_size=2),
+        "allOf": st.lists(one, min_size=1, max_size=2),
+        "propertyNames": one,
+        "minContains": st.integers(0, 2),
+        "maxItems": st.integers(0, 3),
+        "minimum": st.integers(-2000, 2),
+    }
     return st.fixed_dictionaries({}, optional=keywords)
 
 

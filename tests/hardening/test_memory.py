@@ -13,10 +13,20 @@ LENGTH = 4_000
 MOST_PER_CHARACTER = 600  # bytes: a letter may become a node of a syntax tree, or a word with its neighbours
 BESIDE = 8 << 20  # what a reader compiles, imports and remembers the first time
 GREEDY = (
-    "laughs", "many parameters", "many arguments", "a long number in base 16", "a long list", "many fields",
-    "nested curly", "'[[],' repeated", "' ' repeated",
-    "'\\n' repeated", "a broad table", "JSON objects in a row", "a program",
-)  # fmt: skip
+    "laughs",
+    "many parameters",
+    "many arguments",
+    "a long number in base 16",
+    "a long list",
+    "many fields",
+    "nested curly",
+    "'[[],' repeated",
+    "' ' repeated",
+    "'\\n' repeated",
+    "a broad table",
+    "JSON objects in a row",
+    "a program",
+)
 
 
 @pytest.mark.parametrize("name", READERS)

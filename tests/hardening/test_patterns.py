@@ -17,9 +17,24 @@ from typing import Any
 import local_swarm
 
 READING = (
-    "chat", "voting", "swarm", "network", "api", "integrations", "models", "hardware", "environment", "config", "roster", "vote",
-    "intake", "terminal", "limits", "backends.openai_compatible", "backends.llamacpp.text",
-)  # fmt: skip
+    "chat",
+    "voting",
+    "swarm",
+    "network",
+    "api",
+    "integrations",
+    "models",
+    "hardware",
+    "environment",
+    "config",
+    "roster",
+    "vote",
+    "intake",
+    "terminal",
+    "limits",
+    "backends.openai_compatible",
+    "backends.llamacpp.text",
+)
 LETTERS = [chr(number) for number in range(128)] + ["é", "\u2028", "→"]
 REPEATS = (code.MAX_REPEAT, code.MIN_REPEAT)  # possessive ones give nothing back
 

@@ -78,11 +78,16 @@ ARM = "processor\t: 0\nFeatures\t: fp asimd asimddp sve i8mm\nprocessor\t: 1\nHa
 @pytest.mark.parametrize(
     ("texts", "cores"),
     [
-        (("200000 100000", "", ""), 2), (("150000 100000", "", ""), 1), (("50000 100000", "", ""), 1),
-        (("max 100000", "", ""), None), (("", "400000", "100000"), 4), (("", "-1", "100000"), None), (("", "", ""), None),
+        (("200000 100000", "", ""), 2),
+        (("150000 100000", "", ""), 1),
+        (("50000 100000", "", ""), 1),
+        (("max 100000", "", ""), None),
+        (("", "400000", "100000"), 4),
+        (("", "-1", "100000"), None),
+        (("", "", ""), None),
         (("1 0", "", ""), None),
     ],
-)  # fmt: skip
+)
 def test_a_containers_share_of_time_counts_as_cores(texts: tuple[str, str, str], cores: int | None) -> None:
     assert processor.parse_quota(*texts) == cores
 

@@ -149,37 +149,83 @@ def test_the_library_tells_cards_and_slices_or_nothing(library: Library, sizes: 
 
 # --------------------------------------------------------------------------------------------------- AMD
 
-AMD_SMI_62 = json.dumps([
-    {"gpu": 0, "asic": {"market_name": "AMD Radeon RX 7800 XT", "vendor_id": "0x1002", "target_graphics_version": "gfx1101"},
-     "vram": {"type": "GDDR6", "vendor": "SAMSUNG", "size": {"value": 16368, "unit": "MB"}},
-     "driver": {"name": "amdgpu", "version": "6.8.5"}},
-])  # fmt: skip
+AMD_SMI_62 = json.dumps(
+    [
+        {
+            "gpu": 0,
+            "asic": {
+                "market_name": "AMD Radeon RX 7800 XT",
+                "vendor_id": "0x1002",
+                "target_graphics_version": "gfx1101",
+            },
+            "vram": {"type": "GDDR6", "vendor": "SAMSUNG", "size": {"value": 16368, "unit": "MB"}},
+            "driver": {"name": "amdgpu", "version": "6.8.5"},
+        },
+    ]
+)
 AMD_SMI_64 = """Permission needed to access required GPU device node(s):
   • /dev/kfd: Permission denied
 
 To resolve this issue, try the following:
   • Add your user to the required group(s)
 
-""" + json.dumps({"gpu_data": [
-    {"gpu": 0, "asic": {"market_name": "AMD Radeon AI PRO R9700"}, "vram": {"type": "GDDR6", "size": {"value": 32704, "unit": "MB"}}},
-    {"gpu": 1, "asic": {"market_name": "AMD Radeon 8060S Graphics"}, "vram": {"size": {"value": 512, "unit": "MB"}}},
-    {"gpu": 2, "asic": "N/A", "vram": {"size": "N/A"}},
-]})  # fmt: skip
+""" + json.dumps(
+    {
+        "gpu_data": [
+            {
+                "gpu": 0,
+                "asic": {"market_name": "AMD Radeon AI PRO R9700"},
+                "vram": {"type": "GDDR6", "size": {"value": 32704, "unit": "MB"}},
+            },
+            {
+                "gpu": 1,
+                "asic": {"market_name": "AMD Radeon 8060S Graphics"},
+                "vram": {"size": {"value": 512, "unit": "MB"}},
+            },
+            {"gpu": 2, "asic": "N/A", "vram": {"size": "N/A"}},
+        ]
+    }
+)
 AMD_SMI_60 = (
     '[{"gpu": 0, "asic": {"market_name": "AMD Instinct MI210"}, "vram": {"vram_type": "HBM2e", "size": "65520 MB"}}]'
 )
-ROCM_SMI_62 = json.dumps({
-    "card0": {"VRAM Total Memory (B)": "21458059264", "VRAM Total Used Memory (B)": "27856896", "Card Series": "Radeon RX 7900 XT",
-              "Card Model": "0x744c", "GFX Version": "gfx1100"},
-    "card1": {"VRAM Total Memory (B)": "67108864", "VRAM Total Used Memory (B)": "26079232", "Card Series": "N/A", "Device Name": "Raphael"},
-    "system": {"Driver version": "6.8.5"},
-})  # fmt: skip
+ROCM_SMI_62 = json.dumps(
+    {
+        "card0": {
+            "VRAM Total Memory (B)": "21458059264",
+            "VRAM Total Used Memory (B)": "27856896",
+            "Card Series": "Radeon RX 7900 XT",
+            "Card Model": "0x744c",
+            "GFX Version": "gfx1100",
+        },
+        "card1": {
+            "VRAM Total Memory (B)": "67108864",
+            "VRAM Total Used Memory (B)": "26079232",
+            "Card Series": "N/A",
+            "Device Name": "Raphael",
+        },
+        "system": {"Driver version": "6.8.5"},
+    }
+)
 ROCM_SMI_52 = '{"card0": {"VRAM Total Memory (B)": "17163091968", "Card series": "Navi 21 [Radeon RX 6800]"}, "system": {"Driver version": "5.18.13"}}'
 BROKEN = [
-    "", "{", "[", "null", "3", "{}", "[]", '{"gpu_data": 3}', '[{"gpu": 0}, null, 3]', '{"card0": null}', '{"card0": {"VRAM Total'
-    ' Memory (B)": "viele"}}', "Traceback (most recent call last):\n  File \"/usr/bin/amd-smi\", line 1\nImportError: libdrm",
-    "Zugriff verweigert", "WARNING: No AMD GPUs specified", AMD_SMI_64[:420], "[" * 5000,
-]  # fmt: skip
+    "",
+    "{",
+    "[",
+    "null",
+    "3",
+    "{}",
+    "[]",
+    '{"gpu_data": 3}',
+    '[{"gpu": 0}, null, 3]',
+    '{"card0": null}',
+    '{"card0": {"VRAM Total Memory (B)": "viele"}}',
+    'Traceback (most recent call last):\n  File "/usr/bin/amd-smi", line 1\nImportError: libdrm',
+    "Zugriff verweigert",
+    "WARNING: No AMD GPUs specified",
+    AMD_SMI_64[:420],
+    "[" * 5000,
+]
 
 
 def test_amd_smi_tells_names_sizes_and_drivers() -> None:
@@ -438,8 +484,20 @@ def test_the_kernels_text_tells_memory_where_psutil_cannot() -> None:
     assert memory.parse_meminfo("MemTotal: viel kB\n") == (None, None, None)
 
 
-@given(st.text(), st.sampled_from([nvidia.parse, amd.parse_amd_smi, amd.parse_rocm_smi, intel.parse_xpu_smi, windows.parse,
-                                   apple_silicon.parse, memory.parse_meminfo]))  # fmt: skip
+@given(
+    st.text(),
+    st.sampled_from(
+        [
+            nvidia.parse,
+            amd.parse_amd_smi,
+            amd.parse_rocm_smi,
+            intel.parse_xpu_smi,
+            windows.parse,
+            apple_silicon.parse,
+            memory.parse_meminfo,
+        ]
+    ),
+)
 def test_no_text_whatever_breaks_a_parser(text: str, parse: Any) -> None:
     parse(text)
 
@@ -504,12 +562,22 @@ def test_what_detect_prints_describes_the_same_machine() -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        [], 3, None, {"os": "plan9"}, {"memory": 8}, {"memory": {"total_bytes": "8 GB"}}, {"memory": {"total_bytes": -1}}, {"cpu": [1]},
-        {"cpu": {"features": 3}}, {"accelerators": ["nvidia"]}, {"accelerators": [{"vendor": "3dfx"}]},
-        {"accelerators": [{"vendor": "nvidia", "memory_kind": "much"}]}, {"memory": {"total_bytes": True}},
+        [],
+        3,
+        None,
+        {"os": "plan9"},
+        {"memory": 8},
+        {"memory": {"total_bytes": "8 GB"}},
+        {"memory": {"total_bytes": -1}},
+        {"cpu": [1]},
+        {"cpu": {"features": 3}},
+        {"accelerators": ["nvidia"]},
+        {"accelerators": [{"vendor": "3dfx"}]},
+        {"accelerators": [{"vendor": "nvidia", "memory_kind": "much"}]},
+        {"memory": {"total_bytes": True}},
         {"memory": {"total_bytes": float("nan")}},
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_a_machine_is_a_sentence(told: Any) -> None:
     with pytest.raises(WrongUse):
         hardware_from(told)

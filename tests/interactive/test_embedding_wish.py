@@ -43,9 +43,15 @@ def test_download_fetches_it_and_a_second_time_asks_nobody(tmp_path: Path) -> No
 
     def download(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "local_swarm", "download", *words, "--json"], cwd=ROOT, env={**settings, **more},
-            capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "-m", "local_swarm", "download", *words, "--json"],
+            cwd=ROOT,
+            env={**settings, **more},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
 
     with serving({f"{CODE}/{name}": data for name, data in FILES.items()}) as hub:
         first = download("embedding", HF_ENDPOINT=hub.url)

@@ -115,13 +115,24 @@ def hub() -> Iterator[HubServer]:
 def program(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """The real program without a terminal, at home in `folder`."""
     environment = {
-        **os.environ, "LOCAL_SWARM_HOME": str(folder), "HF_HOME": str(folder / "hf"), "OLLAMA_MODELS": str(folder / "ollama"),
-        "HOME": str(folder), "HF_HUB_OFFLINE": "", **variables,
-    }  # fmt: skip
+        **os.environ,
+        "LOCAL_SWARM_HOME": str(folder),
+        "HF_HOME": str(folder / "hf"),
+        "OLLAMA_MODELS": str(folder / "ollama"),
+        "HOME": str(folder),
+        "HF_HUB_OFFLINE": "",
+        **variables,
+    }
     return subprocess.run(
-        [sys.executable, "-m", "local_swarm", *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60,
-        check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        [sys.executable, "-m", "local_swarm", *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def test_from_an_unknown_file_of_the_hub_to_a_plan_for_it(tmp_path: Path, hub: HubServer) -> None:

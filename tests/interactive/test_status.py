@@ -11,22 +11,61 @@ from local_swarm.cli.status_screen import screen
 
 
 def swarm(workers: int = 5, peers: int = 0, elections: int = 0, **more: Any) -> dict[str, Any]:
-    worker = {"id": "w1", "engine": "llamacpp", "healthy": True, "busy": 1, "requests": 12, "failures": 0,
-              "average_latency_s": 2.5, "tokens_per_s": 31.4, "tokens": 100}  # fmt: skip
-    engine = {"name": "llamacpp", "model": "m", "state": "ready", "memory_bytes": 3 << 30, "requests": 2, "batch_size": 4.5,
-              "cells_used": 5000, "cells": 20000, "context": 32768, "steps": 9}  # fmt: skip
-    peer = {"name": "a-machine-with-a-long-name.local", "address": "192.168.1.7:8766", "state": "ok", "model": "qwen3:8b:q4_k_m",
-            "workers": 5, "latency_ms": 3.4}  # fmt: skip
-    vote = {"strategy": "behaviour", "agreement": 0.82, "clusters": [4, 1], "decided_early": False, "seconds": 12.3,
-            "completion_tokens": 222}  # fmt: skip
+    worker = {
+        "id": "w1",
+        "engine": "llamacpp",
+        "healthy": True,
+        "busy": 1,
+        "requests": 12,
+        "failures": 0,
+        "average_latency_s": 2.5,
+        "tokens_per_s": 31.4,
+        "tokens": 100,
+    }
+    engine = {
+        "name": "llamacpp",
+        "model": "m",
+        "state": "ready",
+        "memory_bytes": 3 << 30,
+        "requests": 2,
+        "batch_size": 4.5,
+        "cells_used": 5000,
+        "cells": 20000,
+        "context": 32768,
+        "steps": 9,
+    }
+    peer = {
+        "name": "a-machine-with-a-long-name.local",
+        "address": "192.168.1.7:8766",
+        "state": "ok",
+        "model": "qwen3:8b:q4_k_m",
+        "workers": 5,
+        "latency_ms": 3.4,
+    }
+    vote = {
+        "strategy": "behaviour",
+        "agreement": 0.82,
+        "clusters": [4, 1],
+        "decided_early": False,
+        "seconds": 12.3,
+        "completion_tokens": 222,
+    }
     memory = {"total_bytes": 32 << 30, "available_bytes": 8 << 30, "limit_bytes": None}
     card = {"name": "NVIDIA GeForce RTX 4090", "memory_bytes": 24 << 30, "free_bytes": 6 << 30}
     return {
-        "node": "desk", "version": "0.1.0", "status": "ok", "model": "qwen3.5:9b", "context": 32768,
-        "engines": [engine], "workers": [worker | {"id": f"w{n}"} for n in range(1, workers + 1)],
-        "peers": [peer] * peers, "elections": [vote] * elections, "tokens": {"prompt": 1000, "cached": 810},
-        "machine": {"line": "a machine", "memory": memory, "accelerators": [card]}, **more,
-    }  # fmt: skip
+        "node": "desk",
+        "version": "0.1.0",
+        "status": "ok",
+        "model": "qwen3.5:9b",
+        "context": 32768,
+        "engines": [engine],
+        "workers": [worker | {"id": f"w{n}"} for n in range(1, workers + 1)],
+        "peers": [peer] * peers,
+        "elections": [vote] * elections,
+        "tokens": {"prompt": 1000, "cached": 810},
+        "machine": {"line": "a machine", "memory": memory, "accelerators": [card]},
+        **more,
+    }
 
 
 def drawn(told: dict[str, Any], width: int = 80, height: int = 24, **more: Any) -> list[str]:

@@ -19,9 +19,11 @@ pytestmark = pytest.mark.anyio
 
 HEADERS = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
 HELLO = {
-    "jsonrpc": "2.0", "id": 1, "method": "initialize",
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
     "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}},
-}  # fmt: skip
+}
 
 
 class Client:
@@ -148,9 +150,17 @@ async def test_too_much_is_refused(open_a_house: Any, body: bytes, status: int) 
 async def test_half_characters_on_stdin_are_mended(tmp_path: Path) -> None:
     """No daemon runs, so the answer says so; a line that cannot be read would get none."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "local_swarm", "mcp", "--port", "9", stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "local_swarm",
+        "mcp",
+        "--port",
+        "9",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        cwd=Path(__file__).parents[2],
+    )
     assert process.stdin and process.stdout
     wish = '{"name": "ask_swarm", "arguments": {"prompt": "\\ud800"}}'
     call = f'{{"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {wish}}}'

@@ -71,10 +71,14 @@ async def test_generate_code_gives_the_winner_and_what_the_dissenter_wrote(open_
         ("ask_swarm", {"prompt": "hello", "system": "Be kind.", "workers": 1}, {"text": "hello", "candidates": 1}),
         ("compare_answers", {"prompt": "2+2?", "answers": ["5", "4", "4"]}, {"winner": 1, "clusters": [[1, 2], [0]]}),
         ("embed", {"texts": ["a", "b"]}, {"model": "fake", "dimensions": 8}),
-        ("get_swarm_status", {}, {"running": True, "model": "fake", "healthy_workers": 5, "total_workers": 5, "peers": []}),
+        (
+            "get_swarm_status",
+            {},
+            {"running": True, "model": "fake", "healthy_workers": 5, "total_workers": 5, "peers": []},
+        ),
         ("get_hardware_info", {}, {"os": "linux", "arch": "x86_64", "available_for_models_bytes": 4 << 30}),
     ],
-)  # fmt: skip
+)
 async def test_the_other_tools_do_what_they_say(
     open_a_house: Open, name: str, arguments: dict[str, Any], expected: dict[str, Any]
 ) -> None:

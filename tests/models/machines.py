@@ -49,8 +49,11 @@ SLOW = "27B by memory alone; a processor would read 13 GB or more for every toke
 
 # What the research takes for so many GB that may be used, its first choice whose layers are known.
 RESEARCH = {
-    2: "qwen3.5-2b", 4: "qwen3.5-4b", 8: "qwen3.5-9b", 16: "qwen3.8-27b",
-}  # fmt: skip
+    2: "qwen3.5-2b",
+    4: "qwen3.5-4b",
+    8: "qwen3.5-9b",
+    16: "qwen3.8-27b",
+}
 
 MACHINES = (
     Machine("Phone, 4 GB", phone(3.6), "qwen2.5-coder-0.5b q4_k_m 8192 f16 2"),
@@ -75,29 +78,62 @@ MACHINES = (
     Machine("GeForce MX450, 2 GB", nvidia(15.5, "NVIDIA GeForce MX450", 2, 1.9), "qwen3.5-9b q4_k_m 32768 f16 4"),
     Machine("GeForce GTX 1650, 4 GB", nvidia(15.5, "NVIDIA GeForce GTX 1650", 4, 3.7), "qwen3.5-2b q8_0 32768 f16 8"),
     Machine("GeForce RTX 2060, 6 GB", nvidia(15.5, "NVIDIA GeForce RTX 2060", 6, 5.6), "qwen3.5-4b q4_k_m 32768 f16 6"),
-    Machine("GeForce RTX 4060, 8 GB", nvidia(31.2, "NVIDIA GeForce RTX 4060", 8, 7.6), "qwen3.5-9b q4_k_m 32768 q8_0 5", BETTER),
-    Machine("GeForce RTX 3060, 12 GB", nvidia(31.2, "NVIDIA GeForce RTX 3060", 12, 11.6), "qwen3.5-9b q6_k 32768 f16 8"),
-    Machine("GeForce RTX 4060 Ti, 16 GB", nvidia(31.2, "NVIDIA GeForce RTX 4060 Ti", 16, 15.6), "qwen3.5-9b q8_0 32768 f16 8"),
-    Machine("GeForce RTX 3090, 24 GB", nvidia(62.7, "NVIDIA GeForce RTX 3090", 24, 23.5), "qwen3.8-27b ud-q4_k_m 32768 f16 6"),
-    Machine("GeForce RTX 5090, 32 GB", nvidia(62.7, "NVIDIA GeForce RTX 5090", 32, 31.2), "qwen3.8-27b ud-q6_k 32768 f16 8"),
-    Machine("2 x GeForce RTX 3090", nvidia(125.5, "NVIDIA GeForce RTX 3090", 24, 23.5, 2), "qwen3.8-27b q8_0 32768 f16 8"),
+    Machine(
+        "GeForce RTX 4060, 8 GB",
+        nvidia(31.2, "NVIDIA GeForce RTX 4060", 8, 7.6),
+        "qwen3.5-9b q4_k_m 32768 q8_0 5",
+        BETTER,
+    ),
+    Machine(
+        "GeForce RTX 3060, 12 GB", nvidia(31.2, "NVIDIA GeForce RTX 3060", 12, 11.6), "qwen3.5-9b q6_k 32768 f16 8"
+    ),
+    Machine(
+        "GeForce RTX 4060 Ti, 16 GB",
+        nvidia(31.2, "NVIDIA GeForce RTX 4060 Ti", 16, 15.6),
+        "qwen3.5-9b q8_0 32768 f16 8",
+    ),
+    Machine(
+        "GeForce RTX 3090, 24 GB",
+        nvidia(62.7, "NVIDIA GeForce RTX 3090", 24, 23.5),
+        "qwen3.8-27b ud-q4_k_m 32768 f16 6",
+    ),
+    Machine(
+        "GeForce RTX 5090, 32 GB", nvidia(62.7, "NVIDIA GeForce RTX 5090", 32, 31.2), "qwen3.8-27b ud-q6_k 32768 f16 8"
+    ),
+    Machine(
+        "2 x GeForce RTX 3090", nvidia(125.5, "NVIDIA GeForce RTX 3090", 24, 23.5, 2), "qwen3.8-27b q8_0 32768 f16 8"
+    ),
     Machine("A100, 80 GB", nvidia(251, "NVIDIA A100-SXM4-80GB", 80, 79), "qwen3.8-27b q8_0 32768 f16 8"),
     Machine("4 x RTX A6000, 48 GB", nvidia(503, "NVIDIA RTX A6000", 48, 47.5, 4), "qwen3.8-27b q8_0 32768 f16 8"),
-    Machine("Radeon RX 7800 XT, 16 GB", machine(31.2, "linux", card("amd", "Radeon RX 7800 XT", 16, 15.7)),
-            "qwen3.5-9b q8_0 32768 f16 8"),
-    Machine("Radeon RX 7900 XTX, 24 GB", machine(31.2, "linux", card("amd", "Radeon RX 7900 XTX", 24, 23.6)),
-            "qwen3.8-27b ud-q4_k_m 32768 f16 7"),
-    Machine("Arc A770, 16 GB", machine(31.2, "linux", card("intel", "Intel Arc A770", 15.9, 15.6)),
-            "qwen3.5-9b q8_0 32768 f16 8"),
     Machine(
-        "Arc B580, 12 GB, Windows", machine(31.7, "windows", Accelerator("intel", "Intel Arc B580", 12 * GIB, None, "dedicated")),
+        "Radeon RX 7800 XT, 16 GB",
+        machine(31.2, "linux", card("amd", "Radeon RX 7800 XT", 16, 15.7)),
+        "qwen3.5-9b q8_0 32768 f16 8",
+    ),
+    Machine(
+        "Radeon RX 7900 XTX, 24 GB",
+        machine(31.2, "linux", card("amd", "Radeon RX 7900 XTX", 24, 23.6)),
+        "qwen3.8-27b ud-q4_k_m 32768 f16 7",
+    ),
+    Machine(
+        "Arc A770, 16 GB",
+        machine(31.2, "linux", card("intel", "Intel Arc A770", 15.9, 15.6)),
+        "qwen3.5-9b q8_0 32768 f16 8",
+    ),
+    Machine(
+        "Arc B580, 12 GB, Windows",
+        machine(31.7, "windows", Accelerator("intel", "Intel Arc B580", 12 * GIB, None, "dedicated")),
         "qwen3.5-9b q6_k 32768 f16 8",
     ),
-    Machine("Laptop with Iris Xe, 16 GB", machine(15.4, "linux", card("intel", "Intel Iris Xe", 7, 7, "shared")),
-            "qwen3.5-9b q4_k_m 32768 f16 4"),
+    Machine(
+        "Laptop with Iris Xe, 16 GB",
+        machine(15.4, "linux", card("intel", "Intel Iris Xe", 7, 7, "shared")),
+        "qwen3.5-9b q4_k_m 32768 f16 4",
+    ),
     Machine(
         "Snapdragon X Elite, 32 GB, Windows",
         machine(31.6, "windows", card("qualcomm", "Qualcomm Adreno X1-85", 15, 15, "shared"), arch="arm64", cores=12),
-        "qwen3.5-9b q6_k 32768 f16 5", SLOW,
+        "qwen3.5-9b q6_k 32768 f16 5",
+        SLOW,
     ),
-)  # fmt: skip
+)

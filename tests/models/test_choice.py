@@ -24,7 +24,7 @@ def where(variant: Variant) -> Path:
 
 def chosen(
     one: Machine, preferred: tuple[str, ...] = ("auto",), rules: MemoryRules | None = None, **wishes: int
-) -> Choice:  # fmt: skip
+) -> Choice:
     return choose(one.hardware, CATALOGUE, RunOptions(**wishes), rules or MemoryRules(), preferred, where)
 
 

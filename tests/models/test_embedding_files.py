@@ -132,11 +132,17 @@ def test_files_and_folders_are_taken_as_they_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wish", "configured", "found"),
     [
-        ("embedding", "auto", CODE), ("embedding", "owner/x", "owner/x"), ("owner/x", "owner/x", "owner/x"),
-        (SMALL, "auto", SMALL), ("all-MiniLM-L6-v2", "none", SMALL), ("F2LLM-v2-80M", "auto", CODE),
-        ("embedding", "all-MiniLM-L6-v2", SMALL), ("qwen3.5:9b", "auto", None), ("owner/y", "owner/x", None),
+        ("embedding", "auto", CODE),
+        ("embedding", "owner/x", "owner/x"),
+        ("owner/x", "owner/x", "owner/x"),
+        (SMALL, "auto", SMALL),
+        ("all-MiniLM-L6-v2", "none", SMALL),
+        ("F2LLM-v2-80M", "auto", CODE),
+        ("embedding", "all-MiniLM-L6-v2", SMALL),
+        ("qwen3.5:9b", "auto", None),
+        ("owner/y", "owner/x", None),
     ],
-)  # fmt: skip
+)
 def test_download_knows_an_embedding_model_by_its_names(wish: str, configured: str, found: str | None) -> None:
     assert wanted_repository(wish, configured) == found
 

@@ -126,16 +126,39 @@ SCALAR = st.one_of(
     st.tuples(st.just(7), st.booleans().map(lambda one: struct.pack("<?", one))),
     st.tuples(st.just(8), st.text(max_size=20).map(text)),
     st.tuples(st.just(10), st.integers(0, 2**64 - 1).map(lambda one: struct.pack("<Q", one))),
-    st.tuples(st.just(9), st.lists(st.integers(0, 2**32 - 1), max_size=40).map(
-        lambda items: struct.pack(f"<IQ{len(items)}I", 4, len(items), *items))),
-)  # fmt: skip
-KEYS = st.sampled_from([
-    "x.block_count", "x.embedding_length", "x.context_length", "x.attention.head_count", "x.attention.head_count_kv",
-    "x.attention.key_length", "x.attention.value_length", "x.attention.key_length_mla", "x.attention.key_length_swa",
-    "x.attention.sliding_window", "x.attention.sliding_window_pattern", "x.attention.shared_kv_layers",
-    "x.full_attention_interval", "x.ssm.inner_size", "x.ssm.state_size", "x.ssm.conv_kernel", "x.ssm.group_count",
-    "x.shortconv.l_cache", "general.file_type", "general.name", "tokenizer.chat_template", "general.alignment",
-])  # fmt: skip
+    st.tuples(
+        st.just(9),
+        st.lists(st.integers(0, 2**32 - 1), max_size=40).map(
+            lambda items: struct.pack(f"<IQ{len(items)}I", 4, len(items), *items)
+        ),
+    ),
+)
+KEYS = st.sampled_from(
+    [
+        "x.block_count",
+        "x.embedding_length",
+        "x.context_length",
+        "x.attention.head_count",
+        "x.attention.head_count_kv",
+        "x.attention.key_length",
+        "x.attention.value_length",
+        "x.attention.key_length_mla",
+        "x.attention.key_length_swa",
+        "x.attention.sliding_window",
+        "x.attention.sliding_window_pattern",
+        "x.attention.shared_kv_layers",
+        "x.full_attention_interval",
+        "x.ssm.inner_size",
+        "x.ssm.state_size",
+        "x.ssm.conv_kernel",
+        "x.ssm.group_count",
+        "x.shortconv.l_cache",
+        "general.file_type",
+        "general.name",
+        "tokenizer.chat_template",
+        "general.alignment",
+    ]
+)
 
 
 @given(st.dictionaries(KEYS, SCALAR))

@@ -29,9 +29,14 @@ def card(gib: int, kind: MemoryKind = "dedicated", vendor: Vendor = "nvidia") ->
 def model(weights_gib: float = 4.5, trained: int = 131_072) -> Header:
     """The shape of a model of seven billion parameters."""
     facts = {
-        "general.architecture": "x", "general.file_type": 15, "x.context_length": trained, "x.block_count": 28,
-        "x.embedding_length": 3584, "x.attention.head_count": 28, "x.attention.head_count_kv": 4,
-    }  # fmt: skip
+        "general.architecture": "x",
+        "general.file_type": 15,
+        "x.context_length": trained,
+        "x.block_count": 28,
+        "x.embedding_length": 3584,
+        "x.attention.head_count": 28,
+        "x.attention.head_count_kv": 4,
+    }
     size = int(weights_gib * GIB)
     return Header(Path("/models/seven.gguf"), size, size, 300, facts)
 
@@ -145,8 +150,14 @@ def test_the_plan_as_json_has_the_fields_of_the_contract() -> None:
     told = planned(machine(32)).as_json()
     assert set(told) == {"model", "quantization", "engine", "workers", "context", "memory", "why"}
     assert set(told["memory"]) == {
-        "weights_bytes", "kv_context_bytes", "kv_answers_bytes", "state_bytes", "compute_bytes", "total_bytes", "budget_bytes",
-    }  # fmt: skip
+        "weights_bytes",
+        "kv_context_bytes",
+        "kv_answers_bytes",
+        "state_bytes",
+        "compute_bytes",
+        "total_bytes",
+        "budget_bytes",
+    }
     assert (told["model"], told["quantization"]) == ("seven", "q4_k_m")
 
 

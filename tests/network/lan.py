@@ -86,16 +86,29 @@ class Host:
         environment = {**os.environ, "LOCAL_SWARM_HOME": str(self.home), **settings}
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", self.space, sys.executable, "-m", *command],
-            cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         return self.process
 
     def begin(self, pace_s: float = 0.05, workers: int = 3, **settings: Any) -> None:
         """A node over a scripted engine, not waited for."""
         self.run(
-            "local_swarm.testing.scripted_node", self.name, "--home", str(self.home.parent), "--workers", str(workers),
-            "--pace-s", str(pace_s), "--settings", json.dumps({"federation_port": 8766, **settings}),
-        )  # fmt: skip
+            "local_swarm.testing.scripted_node",
+            self.name,
+            "--home",
+            str(self.home.parent),
+            "--workers",
+            str(workers),
+            "--pace-s",
+            str(pace_s),
+            "--settings",
+            json.dumps({"federation_port": 8766, **settings}),
+        )
 
     def ready(self) -> None:
         assert self.process and self.process.stdout
@@ -111,8 +124,13 @@ class Host:
         environment = {**os.environ, "LOCAL_SWARM_HOME": str(self.home)}
         done = subprocess.run(
             ["ip", "netns", "exec", self.space, sys.executable, "-m", "local_swarm", *words],
-            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=WAIT_S, check=False,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

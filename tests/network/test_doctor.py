@@ -47,7 +47,12 @@ def test_where_all_is_well_nothing_is_to_be_mended() -> None:
     ("check", "facts", "says", "mend"),
     [
         ("interfaces", {"chosen": ()}, "eth0", "LOCAL_SWARM_NETWORK_INTERFACES"),
-        ("multicast", {"chosen": (Interface("eth0", ("10.0.0.5",), multicast=False),)}, "eth0", "link set eth0 multicast on"),
+        (
+            "multicast",
+            {"chosen": (Interface("eth0", ("10.0.0.5",), multicast=False),)},
+            "eth0",
+            "link set eth0 multicast on",
+        ),
         ("multicast", {"multicast_problem": "It does not work."}, "does not work", "--peer"),
         ("broadcast", {"broadcast_problem": "Port 8767 is in use."}, "Port 8767", "--peer"),
         ("wsl", {"kernel": "5.15.90.1-microsoft-standard-WSL2"}, "NAT", "networkingMode=mirrored"),
@@ -58,11 +63,21 @@ def test_where_all_is_well_nothing_is_to_be_mended() -> None:
         ("peer pi", {"peers": peer("refused")}, "certificate", "local-swarm invite"),
         ("peer pi", {"peers": peer("version", version=7)}, "version 7", "Update"),
         ("machine x", {"strangers": (UnpairedNode("2", "x", ("192.168.1.7:1",), version=9),)}, "version 9", "Update"),
-        ("machine 10.9.9.9:1", {"strangers": (UnpairedNode("s", "10.9.9.9:1", ("10.9.9.9:1",), static=True),)}, "subnet", "ping"),
-        ("machine x", {"strangers": (UnpairedNode("2", "x", ("192.168.1.7:1",), "tag"),), "tag": "tag"}, "claims", "ufw"),
+        (
+            "machine 10.9.9.9:1",
+            {"strangers": (UnpairedNode("s", "10.9.9.9:1", ("10.9.9.9:1",), static=True),)},
+            "subnet",
+            "ping",
+        ),
+        (
+            "machine x",
+            {"strangers": (UnpairedNode("2", "x", ("192.168.1.7:1",), "tag"),), "tag": "tag"},
+            "claims",
+            "ufw",
+        ),
         ("identity", {"doubles": 3}, "identity", "Delete"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named_with_what_mends_it(check: str, facts: dict[str, Any], says: str, mend: str) -> None:
     finding = found(check, **facts)
     assert not finding.ok and says in finding.says and mend in finding.mend

@@ -157,9 +157,16 @@ async def redirect(_reader: Reader, writer: Writer) -> None:
 
 
 MISDEEDS = {
-    hang: {"late"}, drip: {"late"}, flood: {"invalid"}, nonsense: {"invalid"}, deep: {"invalid"}, no_http: {"invalid"},
-    vanish: {"gone", "invalid"}, impossible: {"invalid"}, redirect: {"failed"},
-}  # fmt: skip
+    hang: {"late"},
+    drip: {"late"},
+    flood: {"invalid"},
+    nonsense: {"invalid"},
+    deep: {"invalid"},
+    no_http: {"invalid"},
+    vanish: {"gone", "invalid"},
+    impossible: {"invalid"},
+    redirect: {"failed"},
+}
 
 
 @pytest.mark.parametrize("misdeed", MISDEEDS, ids=lambda one: one.__name__)

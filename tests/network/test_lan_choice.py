@@ -14,12 +14,21 @@ from local_swarm.network.discovery.lan import (
 
 ETH = Interface("eth0", ("192.168.1.5", "fe80::1", "fd00::5"))
 OTHERS = [
-    Interface("lo", ("127.0.0.1", "::1")), Interface("docker0", ("172.17.0.1",)), Interface("br-0a1b2c3d4e5f", ("172.18.0.1",)),
-    Interface("veth12ab", ("fe80::2",)), Interface("tailscale0", ("100.64.0.1",)), Interface("wg0", ("10.8.0.2",)),
-    Interface("utun3", ("10.9.0.2",)), Interface("vEthernet (WSL)", ("172.30.0.1",)), Interface("virbr0", ("192.168.122.1",)),
-    Interface("eth1", ("192.168.9.9",), up=False), Interface("ppp0", ("10.1.1.1",), point_to_point=True), Interface("eth2", ()),
-    Interface("bridge100", ("192.168.64.1",)), Interface("awdl0", ("fe80::3",)),
-]  # fmt: skip
+    Interface("lo", ("127.0.0.1", "::1")),
+    Interface("docker0", ("172.17.0.1",)),
+    Interface("br-0a1b2c3d4e5f", ("172.18.0.1",)),
+    Interface("veth12ab", ("fe80::2",)),
+    Interface("tailscale0", ("100.64.0.1",)),
+    Interface("wg0", ("10.8.0.2",)),
+    Interface("utun3", ("10.9.0.2",)),
+    Interface("vEthernet (WSL)", ("172.30.0.1",)),
+    Interface("virbr0", ("192.168.122.1",)),
+    Interface("eth1", ("192.168.9.9",), up=False),
+    Interface("ppp0", ("10.1.1.1",), point_to_point=True),
+    Interface("eth2", ()),
+    Interface("bridge100", ("192.168.64.1",)),
+    Interface("awdl0", ("fe80::3",)),
+]
 
 
 def test_only_the_lan_is_chosen() -> None:

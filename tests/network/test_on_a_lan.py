@@ -267,10 +267,13 @@ def knock(address: str) -> dict[str, int]:
     context = ssl._create_unverified_context()
     found = {}
     wishes = {
-        "/health": None, "/info": None, "/vote": {}, "/charter": {"key": "00", "epoch": 99},
+        "/health": None,
+        "/info": None,
+        "/vote": {},
+        "/charter": {"key": "00", "epoch": 99},
         "/hello": {"certificate": ssl.DER_cert_to_PEM_cert(b"0"), "proof": "0" * 64, "name": "x", "port": 1},
         "/join/start": {"number": "11", "message": "41" + "00" * 32, "certificate": ""},
-    }  # fmt: skip
+    }
     for path, wish in wishes.items():
         connection = http.client.HTTPSConnection(address, 8766, context=context, timeout=5)
         body = None if wish is None else json.dumps(wish)

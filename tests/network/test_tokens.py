@@ -21,11 +21,25 @@ pytestmark = pytest.mark.anyio
 
 GOOD = "gN3v-kQ7x_Lw2R9tYb5Hc8Zu"
 WEAK = [
-    "a" * 20, "a" * 5000, "ab" * 20, "passwordpassword1234", "P@ssw0rd!P@ssw0rd!P@ssw0rd!", "secretsecretsecretsecret",
-    "qwertyuiopasdfghjklzxcvbnm", "abcdefghijklmnopqrstuvwxyz", "12345678901234567890", "1q2w3e4r5t6y7u8i9o0p",
-    "Summer2024Summer2024Summer2024", "my-local-swarm-secret-token", "0123456789abcdef0123456789abcdef", "short",
-    "letmein-letmein-letmein", "zyxwvutsrqponmlkjihgfedcba", " " * 40, "\U0001f600" * 30,
-]  # fmt: skip
+    "a" * 20,
+    "a" * 5000,
+    "ab" * 20,
+    "passwordpassword1234",
+    "P@ssw0rd!P@ssw0rd!P@ssw0rd!",
+    "secretsecretsecretsecret",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "abcdefghijklmnopqrstuvwxyz",
+    "12345678901234567890",
+    "1q2w3e4r5t6y7u8i9o0p",
+    "Summer2024Summer2024Summer2024",
+    "my-local-swarm-secret-token",
+    "0123456789abcdef0123456789abcdef",
+    "short",
+    "letmein-letmein-letmein",
+    "zyxwvutsrqponmlkjihgfedcba",
+    " " * 40,
+    "\U0001f600" * 30,
+]
 
 
 @pytest.mark.parametrize("token", WEAK)

@@ -21,10 +21,16 @@ NUMPY = frozenset({"numpy"})
 
 @pytest.mark.parametrize(
     "program",
-    ["import numpy", "import numpy as np", "from numpy.linalg import inv", "import os, numpy as np",
-     "def f():\n    import numpy.fft",
-     "\tfrom numpy import *", "x = 1\nimport  numpy\n"],
-)  # fmt: skip
+    [
+        "import numpy",
+        "import numpy as np",
+        "from numpy.linalg import inv",
+        "import os, numpy as np",
+        "def f():\n    import numpy.fft",
+        "\tfrom numpy import *",
+        "x = 1\nimport  numpy\n",
+    ],
+)
 def test_imports_are_seen(program: str) -> None:
     assert wanted([program]) == NUMPY
 
@@ -49,11 +55,21 @@ def test_a_server_with_one_library_loads_no_other() -> None:
 
 @pytest.mark.parametrize(
     ("call", "value"),
-    [("np.array([1, 2])", [1, 2]), ("np.int64(3)", 3), ("np.float64(0.1) + 0.2", 0.3), ("np.bool_(True)", True),
-     ("np.arange(6).reshape(2, 3)", [[0, 1, 2], [3, 4, 5]]), ("np.array(['a'])", ["a"]), ("np.longdouble(1.5)", 1.5),
-     ("np.array([1, None], dtype=object)", [1, None]), ("{'a': np.float32(2)}", {"a": 2}), ("(np.int8(1), 2)", (1, 2)),
-     ("np.linalg.inv(np.eye(2) * 2).tolist()", [[0.5, 0], [0, 0.5]]), ("np.random.rand() == np.random.rand()", False)],
-)  # fmt: skip
+    [
+        ("np.array([1, 2])", [1, 2]),
+        ("np.int64(3)", 3),
+        ("np.float64(0.1) + 0.2", 0.3),
+        ("np.bool_(True)", True),
+        ("np.arange(6).reshape(2, 3)", [[0, 1, 2], [3, 4, 5]]),
+        ("np.array(['a'])", ["a"]),
+        ("np.longdouble(1.5)", 1.5),
+        ("np.array([1, None], dtype=object)", [1, None]),
+        ("{'a': np.float32(2)}", {"a": 2}),
+        ("(np.int8(1), 2)", (1, 2)),
+        ("np.linalg.inv(np.eye(2) * 2).tolist()", [[0.5, 0], [0, 0.5]]),
+        ("np.random.rand() == np.random.rand()", False),
+    ],
+)
 async def test_values_of_numpy_are_those_that_python_calls_equal(sandbox: Sandbox, call: str, value: object) -> None:
     assert await sandbox.run([Job("import numpy as np", (call,))]) == [(f"={canonical(value)}",)]
 

@@ -38,12 +38,23 @@ async def outcomes(node: JavaScriptRunner, program: str, *calls: str) -> tuple[s
 
 @pytest.mark.parametrize(
     ("written", "value"),
-    [("3", 3), ("3.0", 3), ("0.1 + 0.2", 0.3), ("'a\\'b'", "a'b"), ("[1, [2, 'x']]", [1, [2, "x"]]),
-     ("null", None), ("undefined", None),
-     ("true", True), ("({b: 1, a: [null]})", {"a": [None], "b": 1}),
-     ("new Set([2, 1])", {1, 2}), ("10n ** 15n", 10**15),
-     ("'x'.repeat(1000)", "x" * 1000), ("NaN", float("nan")), ("-Infinity", float("-inf"))],
-)  # fmt: skip
+    [
+        ("3", 3),
+        ("3.0", 3),
+        ("0.1 + 0.2", 0.3),
+        ("'a\\'b'", "a'b"),
+        ("[1, [2, 'x']]", [1, [2, "x"]]),
+        ("null", None),
+        ("undefined", None),
+        ("true", True),
+        ("({b: 1, a: [null]})", {"a": [None], "b": 1}),
+        ("new Set([2, 1])", {1, 2}),
+        ("10n ** 15n", 10**15),
+        ("'x'.repeat(1000)", "x" * 1000),
+        ("NaN", float("nan")),
+        ("-Infinity", float("-inf")),
+    ],
+)
 async def test_values_are_written_as_python_writes_them(node: JavaScriptRunner, written: str, value: object) -> None:
     assert await outcomes(node, "", written) == (f"={canonical(value)}",)
 
@@ -73,13 +84,23 @@ async def test_what_goes_wrong_has_a_name(node: JavaScriptRunner) -> None:
 
 @pytest.mark.parametrize(
     "call",
-    ["get('fs').readFileSync('/etc/passwd', 'utf8')", "get('fs').readdirSync('/')", "get('fs').writeFileSync('ESCAPED', 'x')",
-     "get('fs').readFileSync('/proc/self/environ', 'utf8')", "spawn('/bin/true')", "spawn(p.execPath)", "p.kill(p.ppid, 0)",
-     "p.kill(1, 9)", "get('fs').opendirSync('/proc/self/fd')",
-     "(() => { const {TCP} = p.binding('tcp_wrap'); const s = new TCP(0); if (s.bind('127.0.0.1', 0)) throw Error(); })()",
-     "p.dlopen({exports: {}}, '/lib/x86_64-linux-gnu/libc.so.6')", "p.setuid(0) || get('fs').readFileSync('/etc/shadow')",
-     "p.env.HOME.length", "new WebAssembly.Module(new Uint8Array([0]))"],
-)  # fmt: skip
+    [
+        "get('fs').readFileSync('/etc/passwd', 'utf8')",
+        "get('fs').readdirSync('/')",
+        "get('fs').writeFileSync('ESCAPED', 'x')",
+        "get('fs').readFileSync('/proc/self/environ', 'utf8')",
+        "spawn('/bin/true')",
+        "spawn(p.execPath)",
+        "p.kill(p.ppid, 0)",
+        "p.kill(1, 9)",
+        "get('fs').opendirSync('/proc/self/fd')",
+        "(() => { const {TCP} = p.binding('tcp_wrap'); const s = new TCP(0); if (s.bind('127.0.0.1', 0)) throw Error(); })()",
+        "p.dlopen({exports: {}}, '/lib/x86_64-linux-gnu/libc.so.6')",
+        "p.setuid(0) || get('fs').readFileSync('/etc/shadow')",
+        "p.env.HOME.length",
+        "new WebAssembly.Module(new Uint8Array([0]))",
+    ],
+)
 async def test_there_is_no_way_out(node: JavaScriptRunner, call: str, tmp_path: Path) -> None:
     marker = tmp_path / "escaped"
     outcome = (await outcomes(node, OUT, call.replace("ESCAPED", str(marker)), "1"))[0]

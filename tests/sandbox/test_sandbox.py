@@ -181,12 +181,22 @@ def test_equal_values_have_equal_forms(value: object) -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (1, 1.0), (True, 1), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), ({1, 2}, {2, 1}), (0.1 + 0.2, 0.3), (range(2), [0, 1]),
-        (frozenset("a"), {"a"}), (Decimal("1.50"), 1.5), (Decimal("1E+30"), 10**30), (Fraction(4, 2), 2),
+        (1, 1.0),
+        (True, 1),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ({1, 2}, {2, 1}),
+        (0.1 + 0.2, 0.3),
+        (range(2), [0, 1]),
+        (frozenset("a"), {"a"}),
+        (Decimal("1.50"), 1.5),
+        (Decimal("1E+30"), 10**30),
+        (Fraction(4, 2), 2),
         (Fraction(1, 4), Decimal("0.25")),
-        (deque([1, 2]), [1, 2]), (array("i", [1]), [1]), (date(2020, 1, 2), date.fromisoformat("2020-01-02")),
+        (deque([1, 2]), [1, 2]),
+        (array("i", [1]), [1]),
+        (date(2020, 1, 2), date.fromisoformat("2020-01-02")),
     ],
-)  # fmt: skip
+)
 def test_what_python_calls_equal_is_equal(one: object, other: object) -> None:
     assert canonical(one) == canonical(other)
 

@@ -87,10 +87,17 @@ def test_what_is_wrong_with_a_program_is_so_of_all_its_calls() -> None:
 
 @pytest.mark.parametrize(
     ("wall", "worked", "waited", "in_all", "late"),
-    [(0.3, 0.2, 0.1, 0.2, False), (0.5, 0.41, 0.0, 0.5, True), (1.1, 0.01, 0.0, 0.1, True), (5.0, 0.2, 4.7, 0.3, False),
-     (0.1, 0.1, 0.0, 2.95, True), (0.9, None, 0.0, 0.0, False), (1.1, None, 0.0, 0.0, True)],
+    [
+        (0.3, 0.2, 0.1, 0.2, False),
+        (0.5, 0.41, 0.0, 0.5, True),
+        (1.1, 0.01, 0.0, 0.1, True),
+        (5.0, 0.2, 4.7, 0.3, False),
+        (0.1, 0.1, 0.0, 2.95, True),
+        (0.9, None, 0.0, 0.0, False),
+        (1.1, None, 0.0, 0.0, True),
+    ],
     ids=["working", "too-much", "asleep", "waiting-for-a-processor", "in-all", "unseen", "unseen-for-long"],
-)  # fmt: skip
+)
 def test_a_call_is_ended_for_its_work_and_its_sleep_and_not_for_a_busy_machine(
     wall: float, worked: float | None, waited: float, in_all: float, late: bool
 ) -> None:

@@ -159,9 +159,19 @@ async def test_a_cut_answer_is_not_run(jury: Jury) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="runs programs")
 async def test_hostile_candidates_elect_somebody_in_bounded_time(jury: Jury) -> None:
     hostile = [
-        "", "x" * 10**6, "```python\n" * 3000, "(" * 10**5, "def f(xs):" + "\n  if 1:" * 200, "\x00\ud800", "-" * 10**5 + "1",
-        "[" * 10**5, "```python\nimport os\nos.abort()\n```", "lambda:" * 10**4 + "0", "```json\n" + "[" * 10**5 + "\n```", SUM,
-    ]  # fmt: skip
+        "",
+        "x" * 10**6,
+        "```python\n" * 3000,
+        "(" * 10**5,
+        "def f(xs):" + "\n  if 1:" * 200,
+        "\x00\ud800",
+        "-" * 10**5 + "1",
+        "[" * 10**5,
+        "```python\nimport os\nos.abort()\n```",
+        "lambda:" * 10**4 + "0",
+        "```json\n" + "[" * 10**5 + "\n```",
+        SUM,
+    ]
     given = [Candidate(text, f"w{n}", "stop", Usage(1, 1), 1.0) for n, text in enumerate(hostile)]
     election = await jury.elect(ASKED, given)
     assert sorted(index for group in election.clusters for index in group) == list(range(len(hostile)))

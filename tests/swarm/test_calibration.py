@@ -9,8 +9,13 @@ from local_swarm.voting.calibration import VALUES, band, between, calibrated
 shares = st.floats(0, 1)
 
 
-@given(shares, shares, st.none() | shares, st.sampled_from(["code", "value", "text", "calls"]),
-       st.sampled_from(["behaviour", "structure", "exact", "similarity", "quality"]))  # fmt: skip
+@given(
+    shares,
+    shares,
+    st.none() | shares,
+    st.sampled_from(["code", "value", "text", "calls"]),
+    st.sampled_from(["behaviour", "structure", "exact", "similarity", "quality"]),
+)
 def test_it_is_a_probability_that_grows_with_the_share(
     share: float, support: float, passed: float | None, kind: str, strategy: str
 ) -> None:

@@ -47,9 +47,18 @@ def test_examples_are_found_however_they_are_written(text: str, call: str, wante
 
 @pytest.mark.parametrize(
     "text",
-    ["f(x) returns 4 times x", "f(2) + 1 -> what?", "f(n) = f(n - 1) + 1", "call f(2) twice", "f(open('x')) -> 4", "g(2) -> 4",
-     "f(2) -> 3 + 1 apples", "f(os.getcwd()) -> 1", "my.f(2) -> 4"],
-)  # fmt: skip
+    [
+        "f(x) returns 4 times x",
+        "f(2) + 1 -> what?",
+        "f(n) = f(n - 1) + 1",
+        "call f(2) twice",
+        "f(open('x')) -> 4",
+        "g(2) -> 4",
+        "f(2) -> 3 + 1 apples",
+        "f(os.getcwd()) -> 1",
+        "my.f(2) -> 4",
+    ],
+)
 def test_what_is_no_example_is_none(text: str) -> None:
     assert examples(text, "f", ("x",)) == []
 

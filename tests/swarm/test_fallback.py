@@ -25,7 +25,7 @@ from local_swarm.types import (
     Prompt,
     Sampling,
     Usage,
-)  # fmt: skip
+)
 
 pytestmark = pytest.mark.anyio
 

@@ -11,20 +11,27 @@ pytest.importorskip("tree_sitter", reason="tree-sitter is not installed")
 SAME = {
     "js": (
         "function f(xs) { let t = 0; for (const x of xs) t += x; return t }",
-        "function g(a) {\n  // add\n  let s = 0;\n  for (const v of a) s += v;\n  return s }"),
+        "function g(a) {\n  // add\n  let s = 0;\n  for (const v of a) s += v;\n  return s }",
+    ),
     "java": (
         "int f(int[] a) { int s = 0; for (int v : a) s += v; return s; }",
-        "int sum(int[] xs) { /* add */ int t = 0; for (int x : xs) t += x; return t; }"),
+        "int sum(int[] xs) { /* add */ int t = 0; for (int x : xs) t += x; return t; }",
+    ),
     "go": (
         "func f(xs []int) int { t := 0; for _, x := range xs { t += x }; return t }",
-        "func g(a []int) int { s := 0; for _, v := range a { s += v }; return s }"),
+        "func g(a []int) int { s := 0; for _, v := range a { s += v }; return s }",
+    ),
     "rust": (
         "fn f(xs: &[i32]) -> i32 { let mut t = 0; for x in xs { t += x; } t }",
-        "fn g(a: &[i32]) -> i32 { let mut s = 0; for v in a { s += v; } s }"),
-    "c": ("int f(int *a, int n) { int s = 0; return s + a[n]; }", "int g(int *b, int m) { int t = 0; return t + b[m]; }"),
+        "fn g(a: &[i32]) -> i32 { let mut s = 0; for v in a { s += v; } s }",
+    ),
+    "c": (
+        "int f(int *a, int n) { int s = 0; return s + a[n]; }",
+        "int g(int *b, int m) { int t = 0; return t + b[m]; }",
+    ),
     "php": ("<?php function f($a) { return array_sum($a); }", "<?php function g($xs) { return array_sum($xs); }"),
     "ruby": ("def f(xs)\n  xs.map { |x| x * 2 }\nend", "def g(a)\n  a.map { |v| v * 2 }\nend"),
-}  # fmt: skip
+}
 
 
 def alike(one: str, other: str, language: str) -> float:

@@ -38,10 +38,21 @@ def load(wish: messages.Load, reports: BinaryIO) -> LlamaCppEngine:
     engine = LlamaCppEngine(model, memory, wish.context, wish.answer_tokens, wish.shelf_bytes, wish.longest_draft)
     engine.warm_up()
     engine.constraints.begin()
-    send(reports, [messages.Loaded(
-        wish.context, wish.answer_tokens, model.parameters, model.special_text("bos"), model.special_text("eos"), model.on_gpu,
-        note, model.fill,
-    )])  # fmt: skip
+    send(
+        reports,
+        [
+            messages.Loaded(
+                wish.context,
+                wish.answer_tokens,
+                model.parameters,
+                model.special_text("bos"),
+                model.special_text("eos"),
+                model.on_gpu,
+                note,
+                model.fill,
+            )
+        ],
+    )
     return engine
 
 

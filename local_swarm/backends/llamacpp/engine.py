@@ -142,10 +142,23 @@ class LlamaCppEngine:
             for temperature, seed in zip(order.temperatures, order.seeds, strict=True)
         ]
         lookup = Lookup(tokens, seats)
-        self.waiting.append(Request(
-            order.job, order.client, tokens, draws, order.stop, limit, budget, self.clock(), lookup, grammar, order.logprobs,
-            frozenset(order.kept), [] if order.scored else None,
-        ))  # fmt: skip
+        self.waiting.append(
+            Request(
+                order.job,
+                order.client,
+                tokens,
+                draws,
+                order.stop,
+                limit,
+                budget,
+                self.clock(),
+                lookup,
+                grammar,
+                order.logprobs,
+                frozenset(order.kept),
+                [] if order.scored else None,
+            )
+        )
         return messages.JobAccepted(order.job, len(tokens))
 
     def cancel(self, order: messages.Cancel) -> None:

@@ -25,9 +25,20 @@ def load(wish: messages.Load, reports: BinaryIO) -> LockstepEngine:
     engine = LockstepEngine(network, vocabulary, wish)
     engine.warm_up()
     note = None if network.on_gpu else "MLX computes on the processor here, which is slow."
-    send(reports, [messages.Loaded(
-        wish.context, wish.answer_tokens, network.parameters, vocabulary.bos, vocabulary.eos, network.on_gpu, note,
-    )])  # fmt: skip
+    send(
+        reports,
+        [
+            messages.Loaded(
+                wish.context,
+                wish.answer_tokens,
+                network.parameters,
+                vocabulary.bos,
+                vocabulary.eos,
+                network.on_gpu,
+                note,
+            )
+        ],
+    )
     return engine
 
 

@@ -118,10 +118,30 @@ def arguments(load: Load, port: int, model: str) -> list[str]:
     kv = ["-ctk", load.kv_type, "-ctv", load.kv_type] if load.kv_type != "f16" else []
     plain = [] if fused(load.gpu_layers > 0, load.kv_type) else ["-fa", "off", "-ub", str(PIECE)]
     return [
-        "-m", load.path, "--alias", model, "--host", "127.0.0.1", "--port", str(port), "-c", str(load.cells),
-        "-np", str(max(1, load.workers)), "--kv-unified", "-t", str(load.threads), "-tb", str(load.threads),
-        "-ngl", str(load.gpu_layers), *kv, *plain, "--jinja", "--no-webui",
-    ]  # fmt: skip
+        "-m",
+        load.path,
+        "--alias",
+        model,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "-c",
+        str(load.cells),
+        "-np",
+        str(max(1, load.workers)),
+        "--kv-unified",
+        "-t",
+        str(load.threads),
+        "-tb",
+        str(load.threads),
+        "-ngl",
+        str(load.gpu_layers),
+        *kv,
+        *plain,
+        "--jinja",
+        "--no-webui",
+    ]
 
 
 def free_port() -> int:

@@ -159,11 +159,17 @@ class ChoiceSoFar:
         )
         told = [one.logprob for one in self.logprobs if one.logprob is not None]
         return Candidate(
-            text="".join(self.words), voter=seat.voter, finish_reason="tool_calls" if calls else self.finish, usage=usage,
-            seconds=seconds, anchor=seat.anchor, tool_calls=calls, logprobs=tuple(self.logprobs),
+            text="".join(self.words),
+            voter=seat.voter,
+            finish_reason="tool_calls" if calls else self.finish,
+            usage=usage,
+            seconds=seconds,
+            anchor=seat.anchor,
+            tool_calls=calls,
+            logprobs=tuple(self.logprobs),
             reasoning="".join(self.thoughts),
             mean_logprob=sum(told) / len(told) if told else None,
-        )  # fmt: skip
+        )
 
 
 def legacy(told: Mapping[str, Any]) -> list[dict[str, Any]]:

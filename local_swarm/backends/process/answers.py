@@ -37,9 +37,20 @@ def order(number: int, asked: Turn, seats: Sequence[Seat], schema: str | None) -
     given = {name: getattr(sampling, name) for name in names if getattr(sampling, name) is not None}
     temperatures, seeds = [seat.temperature for seat in seats], [seat.seed for seat in seats]
     return messages.Generate(
-        number, prompt.session or "", asked.text, temperatures, seeds, sampling.max_tokens, list(sampling.stop), given,
-        list(sampling.bias), sampling.logprobs, schema, asked.kept, prompt.scored,
-    )  # fmt: skip
+        number,
+        prompt.session or "",
+        asked.text,
+        temperatures,
+        seeds,
+        sampling.max_tokens,
+        list(sampling.stop),
+        given,
+        list(sampling.bias),
+        sampling.logprobs,
+        schema,
+        asked.kept,
+        prompt.scored,
+    )
 
 
 def fingerprint(asked: messages.Generate | messages.EmbedText) -> str:

@@ -260,9 +260,18 @@ class ProcessBackend:
         await self._template.check(self.confined)
         self._fill = report.fill
         self._facts = ModelFacts(
-            about.model, about.engine, report.context, report.answer_tokens, about.architecture, report.parameters,
-            resident_bytes(self._host.pid), about.description, about.starter, report.note, self._template.thinks,
-        )  # fmt: skip
+            about.model,
+            about.engine,
+            report.context,
+            report.answer_tokens,
+            about.architecture,
+            report.parameters,
+            resident_bytes(self._host.pid),
+            about.description,
+            about.starter,
+            report.note,
+            self._template.thinks,
+        )
         self._state = "ready"
         self._up.set()
         if not loading.done():

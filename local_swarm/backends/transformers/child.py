@@ -26,14 +26,27 @@ def load(wish: messages.Load, reports: BinaryIO) -> LockstepEngine:
     folder, options = Path(wish.path), wish.options
     vocabulary = Vocabulary(folder)
     network = Transformers(
-        folder, options.get("device", "auto"), options.get("dtype", "auto"), options.get("quantization"),
+        folder,
+        options.get("device", "auto"),
+        options.get("dtype", "auto"),
+        options.get("quantization"),
         [(Path(path), weight) for path, weight in wish.adapters],
-    )  # fmt: skip
+    )
     engine = LockstepEngine(network, vocabulary, wish)
     engine.warm_up()
-    send(reports, [messages.Loaded(
-        wish.context, wish.answer_tokens, network.parameters, vocabulary.bos, vocabulary.eos, network.on_gpu,
-    )])  # fmt: skip
+    send(
+        reports,
+        [
+            messages.Loaded(
+                wish.context,
+                wish.answer_tokens,
+                network.parameters,
+                vocabulary.bos,
+                vocabulary.eos,
+                network.on_gpu,
+            )
+        ],
+    )
     return engine
 
 

@@ -32,15 +32,23 @@ class Transformers:
     room = 2048
 
     def __init__(
-        self, folder: Path, device: str = "auto", dtype: str = "auto", quantization: str | None = None,
+        self,
+        folder: Path,
+        device: str = "auto",
+        dtype: str = "auto",
+        quantization: str | None = None,
         adapters: Sequence[tuple[Path, float]] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.device = torch.device(chosen_device(device))
         try:
             self.model = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=chosen_dtype(dtype, self.device), device_map={"": self.device} if quantization else None,
-                quantization_config=bits(quantization, self.device), trust_remote_code=False, local_files_only=True,
-            )  # fmt: skip
+                folder,
+                dtype=chosen_dtype(dtype, self.device),
+                device_map={"": self.device} if quantization else None,
+                quantization_config=bits(quantization, self.device),
+                trust_remote_code=False,
+                local_files_only=True,
+            )
             if not quantization:
                 self.model.to(self.device)
             if adapters:

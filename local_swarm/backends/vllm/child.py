@@ -28,10 +28,15 @@ def load(wish: messages.Load, reports: BinaryIO) -> VllmEngine:
     try:
         lower = LLMEngine.from_engine_args(
             EngineArgs(
-                model=str(folder), dtype=options.get("dtype", "auto"), max_model_len=wish.context,
-                max_num_seqs=wish.sequences, enable_prefix_caching=True, trust_remote_code=False, **quantization,
+                model=str(folder),
+                dtype=options.get("dtype", "auto"),
+                max_model_len=wish.context,
+                max_num_seqs=wish.sequences,
+                enable_prefix_caching=True,
+                trust_remote_code=False,
+                **quantization,
             )
-        )  # fmt: skip
+        )
     except (ValueError, RuntimeError, OSError) as problem:
         raise BadModelFile(f"vLLM cannot load {folder}: {' '.join(str(problem).split())[:300]}") from problem
     send(reports, [messages.Loaded(wish.context, wish.answer_tokens, 0, vocabulary.bos, vocabulary.eos, True)])
@@ -48,9 +53,15 @@ def sampling(order: messages.Generate, seat: int, limit: int) -> Any:
         given["top_k"] = int(given["top_k"])
     rules = {"structured_outputs": StructuredOutputsParams(json=json.loads(order.schema))} if order.schema else {}
     return SamplingParams(
-        temperature=order.temperatures[seat], seed=order.seeds[seat], max_tokens=limit, stop=order.stop or None,
-        logprobs=max(1, order.logprobs or 0), logit_bias=dict(order.bias) or None, **given, **rules,
-    )  # fmt: skip
+        temperature=order.temperatures[seat],
+        seed=order.seeds[seat],
+        max_tokens=limit,
+        stop=order.stop or None,
+        logprobs=max(1, order.logprobs or 0),
+        logit_bias=dict(order.bias) or None,
+        **given,
+        **rules,
+    )
 
 
 if __name__ == "__main__":

@@ -106,9 +106,14 @@ class VllmEngine:
             del self.open[output.request_id]
             finish = FINISHES.get(said.finish_reason or "", "stop")
             yield messages.SeatDone(
-                one.order.job, one.seat, finish, one.tokens, float(said.cumulative_logprob or 0.0), self.clock() - one.came,
+                one.order.job,
+                one.seat,
+                finish,
+                one.tokens,
+                float(said.cumulative_logprob or 0.0),
+                self.clock() - one.came,
                 output.num_cached_tokens or 0,
-            )  # fmt: skip
+            )
 
     def _facts(
         self, rows: Iterable[Mapping[int, Any]], ids: Iterable[int], wanted: int | None

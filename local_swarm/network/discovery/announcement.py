@@ -33,9 +33,16 @@ class Announcement:
     def records(self) -> dict[str, str]:
         """Kept small: a TXT record should fit one packet with all the rest."""
         found = {
-            "version": str(self.version), "id": self.id, "swarm": self.swarm, "run": self.run, "name": self.name,
-            "instances": str(self.workers), "model": self.model, "hardware": self.hardware, "invite": self.invitation,
-        }  # fmt: skip
+            "version": str(self.version),
+            "id": self.id,
+            "swarm": self.swarm,
+            "run": self.run,
+            "name": self.name,
+            "instances": str(self.workers),
+            "model": self.model,
+            "hardware": self.hardware,
+            "invite": self.invitation,
+        }
         return {key: value for key, value in found.items() if value}
 
     def beacon(self) -> bytes:
@@ -58,10 +65,18 @@ def from_records(
     if not (0 < number < 65536 and len(identity) == ID_CHARACTERS and identity.isalnum() and addresses):
         return None
     return Announcement(
-        identity, texts.get("name") or identity[:6], number, addresses, texts.get("swarm", ""),
-        texts.get("run", ""), version, max(0, workers), texts.get("model", ""), texts.get("hardware", ""),
+        identity,
+        texts.get("name") or identity[:6],
+        number,
+        addresses,
+        texts.get("swarm", ""),
+        texts.get("run", ""),
+        version,
+        max(0, workers),
+        texts.get("model", ""),
+        texts.get("hardware", ""),
         texts.get("invite", ""),
-    )  # fmt: skip
+    )
 
 
 def from_beacon(data: bytes, sender: str) -> Announcement | None:

@@ -53,10 +53,14 @@ def diagnosis(facts: NetworkFacts) -> list[Finding]:
     made += [peer_finding(facts, peer) for peer in facts.peers]
     made += [stranger_finding(facts, stranger) for stranger in facts.strangers]
     if facts.doubles:
-        made.append(Finding(
-            "identity", False, "Another machine announces itself under this one's identity, as a cloned disk would.",
-            "Delete the folder 'network' in LOCAL_SWARM_HOME on one of them and start it again.",
-        ))  # fmt: skip
+        made.append(
+            Finding(
+                "identity",
+                False,
+                "Another machine announces itself under this one's identity, as a cloned disk would.",
+                "Delete the folder 'network' in LOCAL_SWARM_HOME on one of them and start it again.",
+            )
+        )
     if not facts.peers and not facts.strangers:
         made.append(nobody(facts))
     if tried := {name: count for name, count in facts.counts.items() if count and name in STRANGERS}:
@@ -80,9 +84,11 @@ def interfaces(facts: NetworkFacts) -> Finding:
         return Finding("interfaces", True, f"On {words}.")
     names = ", ".join(one.name for one in facts.found) or "none"
     return Finding(
-        "interfaces", False, f"No interface looks like a LAN (there are: {names}).",
+        "interfaces",
+        False,
+        f"No interface looks like a LAN (there are: {names}).",
         "Connect to a network, or name the interface: LOCAL_SWARM_NETWORK_INTERFACES=NAME local-swarm",
-    )  # fmt: skip
+    )
 
 
 def multicast(facts: NetworkFacts) -> Finding | None:
@@ -110,18 +116,22 @@ def wsl(facts: NetworkFacts) -> Finding | None:
     if "microsoft" not in facts.kernel.lower():
         return None
     return Finding(
-        "wsl", False, "Windows' subsystem for Linux sits behind NAT: other machines cannot reach this one.",
+        "wsl",
+        False,
+        "Windows' subsystem for Linux sits behind NAT: other machines cannot reach this one.",
         "Put 'networkingMode=mirrored' under [wsl2] into %UserProfile%\\.wslconfig, then: wsl --shutdown",
-    )  # fmt: skip
+    )
 
 
 def port(facts: NetworkFacts) -> Finding:
     if facts.port == facts.wished or not facts.wished:
         return Finding("port", True, f"Other machines are answered on port {facts.port}.")
     return Finding(
-        "port", False, f"Port {facts.wished} was in use, so others are answered on {facts.port}; a firewall may not know that.",
+        "port",
+        False,
+        f"Port {facts.wished} was in use, so others are answered on {facts.port}; a firewall may not know that.",
         "Stop the other program, or choose a port: LOCAL_SWARM_NETWORK_FEDERATION_PORT=8767 local-swarm",
-    )  # fmt: skip
+    )
 
 
 def peer_finding(facts: NetworkFacts, peer: Peer) -> Finding:
@@ -140,9 +150,12 @@ def peer_finding(facts: NetworkFacts, peer: Peer) -> Finding:
         )
     if peer.state == "refused":
         return Finding(
-            check, False, f"At {where} it does not accept our certificate, or shows another than the pinned one: it was "
-            "set up anew, or has forgotten us.", "Join again: local-swarm invite on one, local-swarm join CODE on the other",
-        )  # fmt: skip
+            check,
+            False,
+            f"At {where} it does not accept our certificate, or shows another than the pinned one: it was "
+            "set up anew, or has forgotten us.",
+            "Join again: local-swarm invite on one, local-swarm join CODE on the other",
+        )
     if apart_from(facts.chosen, where):
         return Finding(
             check,
@@ -203,9 +216,11 @@ def stranger_finding(facts: NetworkFacts, stranger: UnpairedNode) -> Finding:
             on_that_machine(where),
         )
     return Finding(
-        check, True, f"Seen at {where}; it belongs to another swarm.",
+        check,
+        True,
+        f"Seen at {where}; it belongs to another swarm.",
         "To make it one: local-swarm invite here, local-swarm join CODE there",
-    )  # fmt: skip
+    )
 
 
 def nobody(facts: NetworkFacts) -> Finding:
@@ -216,10 +231,11 @@ def nobody(facts: NetworkFacts) -> Finding:
         "darwin": "System Settings > Network > Firewall: allow Python; Privacy > Local Network: allow the terminal",
     }.get(sys.platform, f"sudo ufw allow 5353/udp && sudo ufw allow {facts.network.discovery_port}/udp")
     return Finding(
-        "machines", True,
+        "machines",
+        True,
         "No other machine has been heard. If there is one: a firewall or the access point (client isolation) swallows multicast.",
         f"{firewall}; or name it: local-swarm --peer HOST:{facts.port}",
-    )  # fmt: skip
+    )
 
 
 def apart_from(chosen: Sequence[Interface], where: str) -> bool:

@@ -76,9 +76,15 @@ class Discovery:
     async def _announce(self, mine: Announcement) -> None:
         assert self._zeroconf
         info = AsyncServiceInfo(
-            SERVICE, f"{label(mine)}.{SERVICE}", port=mine.port, properties=mine.records(), server=f"{label(mine)}.local.",
-            parsed_addresses=list(mine.addresses), host_ttl=TTL_S, other_ttl=TTL_S,
-        )  # fmt: skip
+            SERVICE,
+            f"{label(mine)}.{SERVICE}",
+            port=mine.port,
+            properties=mine.records(),
+            server=f"{label(mine)}.local.",
+            parsed_addresses=list(mine.addresses),
+            host_ttl=TTL_S,
+            other_ttl=TTL_S,
+        )
         if self._info is None:
             self._info = (
                 info  # the name holds a piece of the key's fingerprint, so nobody honest has it: no need to probe

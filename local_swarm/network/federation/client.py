@@ -105,9 +105,13 @@ class Client:
         headers = {DEADLINE: f"{wish.deadline_s:.1f}", DOOR: str(self.port), "content-type": "application/json"}
         with translated():
             async with self._session.post(
-                url_of(peer.address, "/vote"), data=wish.body, headers=headers, ssl=self._context(peer), timeout=timeout,
+                url_of(peer.address, "/vote"),
+                data=wish.body,
+                headers=headers,
+                ssl=self._context(peer),
+                timeout=timeout,
                 allow_redirects=False,
-            ) as response:  # fmt: skip
+            ) as response:
                 if response.status != 200:
                     raise refusal(response.status, await bounded(response))
                 async for event in told(response, peer.name, wish):

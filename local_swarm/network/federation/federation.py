@@ -140,9 +140,13 @@ class Federation:
         for peer in peers:
             model = peer.report.model if peer.report else None
             theirs = replace(
-                prompt, voices=wanted[peer.name], anchored=model not in anchored, early=False, federate=False,
+                prompt,
+                voices=wanted[peer.name],
+                anchored=model not in anchored,
+                early=False,
+                federate=False,
                 sampling=replace(prompt.sampling, seed=drawn[peer.name], bias=()),
-            )  # fmt: skip
+            )
             anchored.add(model)
             made.append(
                 (peer, PeerRequest(written(theirs), wanted[peer.name], self.rules.timeout_s, self.rules.silence_s))

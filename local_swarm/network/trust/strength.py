@@ -11,13 +11,40 @@ LONGEST = 1024
 ENOUGH_BITS = 50.0  # by an estimate that is generous with none of the usual tricks
 FEWEST_CHARACTERS = 8  # different ones
 ROWS = (
-    "qwertyuiop", "qwertzuiop", "azertyuiop", "asdfghjkl", "zxcvbnm", "yxcvbnm", "1234567890",
-    "1q2w3e4r5t6y7u8i9o0p", "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p", "qazwsxedcrfvtgbyhnujmikolp",
-)  # fmt: skip
+    "qwertyuiop",
+    "qwertzuiop",
+    "azertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "yxcvbnm",
+    "1234567890",
+    "1q2w3e4r5t6y7u8i9o0p",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p",
+    "qazwsxedcrfvtgbyhnujmikolp",
+)
 WORDS = (
-    "password", "passwort", "secret", "admin", "token", "local", "swarm", "letmein", "welcome", "changeme", "default", "test",
-    "hello", "love", "monkey", "dragon", "iloveyou", "login", "master", "network", "auth",
-)  # fmt: skip
+    "password",
+    "passwort",
+    "secret",
+    "admin",
+    "token",
+    "local",
+    "swarm",
+    "letmein",
+    "welcome",
+    "changeme",
+    "default",
+    "test",
+    "hello",
+    "love",
+    "monkey",
+    "dragon",
+    "iloveyou",
+    "login",
+    "master",
+    "network",
+    "auth",
+)
 
 
 def weakness(token: str) -> str | None:

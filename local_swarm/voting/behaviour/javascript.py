@@ -17,9 +17,14 @@ from local_swarm.voting.parsing import parse_expression
 from local_swarm.voting.scanner import MOST_TEXT
 
 LANGUAGES: dict[str, Language] = {
-    "js": "javascript", "javascript": "javascript", "mjs": "javascript", "cjs": "javascript", "node": "javascript",
-    "ts": "typescript", "typescript": "typescript",
-}  # fmt: skip
+    "js": "javascript",
+    "javascript": "javascript",
+    "mjs": "javascript",
+    "cjs": "javascript",
+    "node": "javascript",
+    "ts": "typescript",
+    "typescript": "typescript",
+}
 DEFINED = re.compile(
     r"^(?:export\s++(?:default\s++)?)?(?:(?:async\s++)?function\s*+\*?\s*+(?P<name>[A-Za-z_$][\w$]*+)\s*+(?:<[^>\n]*+>)?\s*+\((?P<given>[^)]{0,500}+)\)"
     r"|(?:const|let|var)\s++(?P<bound>[A-Za-z_$][\w$]*+)\s*+(?::[^=\n]++)?=\s*+(?:async\s++)?(?:function\s*+[\w$]*+\s*+)?"
@@ -27,10 +32,18 @@ DEFINED = re.compile(
     re.MULTILINE,
 )
 HINTS = {
-    "number": "int", "string": "str", "boolean": "bool", "number[]": "list[int]", "string[]": "list[str]",
+    "number": "int",
+    "string": "str",
+    "boolean": "bool",
+    "number[]": "list[int]",
+    "string[]": "list[str]",
     "array<number>": "list[int]",
-    "array<string>": "list[str]", "number[][]": "list[list]", "string[][]": "list[list]", "object": "dict", "any": "any",
-}  # fmt: skip
+    "array<string>": "list[str]",
+    "number[][]": "list[list]",
+    "string[][]": "list[list]",
+    "object": "dict",
+    "any": "any",
+}
 
 
 def functions(program: str) -> dict[str, str]:

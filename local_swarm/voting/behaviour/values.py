@@ -11,13 +11,43 @@ from typing import Any
 NUMBERS = (0, 1, 2, 3, 5, 8, 10, 12, 7, 25, 100, -1, -4, 4, 15, 6)
 REALS = (0.5, 1.0, 2.5, 0.0, -3.75, 10.0, 3.14159, 7.25, 99.99, -0.5)
 TEXTS = (
-    "abc", "Hello World", "", "a", "aabbcc", "one two three", "1 2 3", "xyz XYZ, 123!", "level", "(a[b]{c})", "-17.5",
-    "zebra,apple", "AbCdE", "Is it so? I am not sure. No!", "3/4", "12-31-1999", "10110", "eieio",
-)  # fmt: skip
+    "abc",
+    "Hello World",
+    "",
+    "a",
+    "aabbcc",
+    "one two three",
+    "1 2 3",
+    "xyz XYZ, 123!",
+    "level",
+    "(a[b]{c})",
+    "-17.5",
+    "zebra,apple",
+    "AbCdE",
+    "Is it so? I am not sure. No!",
+    "3/4",
+    "12-31-1999",
+    "10110",
+    "eieio",
+)
 NUMBER_LISTS: tuple[Any, ...] = (
-    [1, 2, 3], [3, 1, 2, 2], [], [5, 5, 5], [-1, 0, 5, -7], [10, 4, 6, 8, 1], [1], [2, 4, 8, 3, 9, 11], [9, 7, 3, 1],
-    [0, 0, 1, 13], [4, 2], [1, 2, 4, 3, 5], [1, 2, 1], [-3, -2, -1], [100, 37, 21, 5, 44, 2, 18], [6, 1, 6, 2, 2, 3, 3, 3],
-)  # fmt: skip
+    [1, 2, 3],
+    [3, 1, 2, 2],
+    [],
+    [5, 5, 5],
+    [-1, 0, 5, -7],
+    [10, 4, 6, 8, 1],
+    [1],
+    [2, 4, 8, 3, 9, 11],
+    [9, 7, 3, 1],
+    [0, 0, 1, 13],
+    [4, 2],
+    [1, 2, 4, 3, 5],
+    [1, 2, 1],
+    [-3, -2, -1],
+    [100, 37, 21, 5, 44, 2, 18],
+    [6, 1, 6, 2, 2, 3, 3, 3],
+)
 REAL_LISTS: tuple[Any, ...] = (
     [1.0, 2.0, 3.5],
     [2.5],
@@ -28,13 +58,28 @@ REAL_LISTS: tuple[Any, ...] = (
     [-2.5, 7.5, 0.0],
 )
 TEXT_LISTS: tuple[Any, ...] = (
-    ["a", "bb", "abc"], ["one", "two", "three"], [], ["x"], ["aa", "b", "aa", "c"], ["Hello", "World", "hi"], ["12", "3", "45"],
-    ["level", "noon", "apple", "Zebra"], ["(", ")"], ["echo", "cocoa", "aaaa"],
-)  # fmt: skip
+    ["a", "bb", "abc"],
+    ["one", "two", "three"],
+    [],
+    ["x"],
+    ["aa", "b", "aa", "c"],
+    ["Hello", "World", "hi"],
+    ["12", "3", "45"],
+    ["level", "noon", "apple", "Zebra"],
+    ["(", ")"],
+    ["echo", "cocoa", "aaaa"],
+)
 TABLES: tuple[Any, ...] = (
-    [[1, 2, 3], [4, 5, 6], [7, 8, 9]], [[1]], [[0, 1], [1, 0]], [], [[5, 1, 2], [3, 3, 3]], [[1, 2], [3, 4], [5, 6]],
-    [[-1, 4], [2, -8]], [[], [1], [2, 1, 2]], [[0, 0, 1], [0, 1, 1], [1, 1, 1]],
-)  # fmt: skip
+    [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+    [[1]],
+    [[0, 1], [1, 0]],
+    [],
+    [[5, 1, 2], [3, 3, 3]],
+    [[1, 2], [3, 4], [5, 6]],
+    [[-1, 4], [2, -8]],
+    [[], [1], [2, 1, 2]],
+    [[0, 0, 1], [0, 1, 1], [1, 1, 1]],
+)
 MAPS: tuple[Any, ...] = (
     {"a": 1, "b": 2},
     {},
@@ -44,14 +89,37 @@ MAPS: tuple[Any, ...] = (
     {"A": "b", "c": "D"},
 )
 ANYTHING: tuple[Any, ...] = (
-    5, "abc", [3, 1, 2], 0, "", [], 2.5, -1, "Hello World", [1, 1, 2], ["a", "bb", "a"], True, 12, [[1, 2], [3]],
-)  # fmt: skip
+    5,
+    "abc",
+    [3, 1, 2],
+    0,
+    "",
+    [],
+    2.5,
+    -1,
+    "Hello World",
+    [1, 1, 2],
+    ["a", "bb", "a"],
+    True,
+    12,
+    [[1, 2], [3]],
+)
 
 KINDS: dict[str, tuple[Any, ...]] = {
-    "int": NUMBERS, "float": REALS, "complex": (1 + 2j, 0j), "str": TEXTS, "bool": (True, False), "bytes": (b"abc", b""),
-    "none": (None,), "list[int]": NUMBER_LISTS, "list[float]": REAL_LISTS, "list[str]": TEXT_LISTS, "list[list]": TABLES,
-    "dict": MAPS, "any": ANYTHING,
-}  # fmt: skip
+    "int": NUMBERS,
+    "float": REALS,
+    "complex": (1 + 2j, 0j),
+    "str": TEXTS,
+    "bool": (True, False),
+    "bytes": (b"abc", b""),
+    "none": (None,),
+    "list[int]": NUMBER_LISTS,
+    "list[float]": REAL_LISTS,
+    "list[str]": TEXT_LISTS,
+    "list[list]": TABLES,
+    "dict": MAPS,
+    "any": ANYTHING,
+}
 USUAL = ("any", "str", "list[int]", "int")
 
 LONGEST_NAME = 80  # characters of an argument's name that can tell anything

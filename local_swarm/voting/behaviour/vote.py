@@ -44,10 +44,14 @@ def by_behaviour(ballots: Sequence[Ballot], evidence: Evidence) -> Outcome | Non
     equal, raised = equality(table), (table == ERROR).sum(axis=1) / np.maximum((table != NOT_KNOWN).sum(axis=1), 1)
     alike = structural([ballot.answer for ballot in able])
     score = [
-        backing(at, equal) + LIKENESS * backing(at, alike) - CONSTANT * one.constant - RAISING * raised[at]
-        + RELIABLE * able[at].weight + HEAD_START * (able[at].candidate.anchor and not shown)
+        backing(at, equal)
+        + LIKENESS * backing(at, alike)
+        - CONSTANT * one.constant
+        - RAISING * raised[at]
+        + RELIABLE * able[at].weight
+        + HEAD_START * (able[at].candidate.anchor and not shown)
         for at, one in enumerate(did)
-    ]  # fmt: skip
+    ]
     winner = max((at for at, one in enumerate(did) if one.passed == best), key=score.__getitem__)
     groups = around_leaders(able, lambda one, other: same(did[one], did[other]), winner)
     rest = [[ballot] for ballot in ballots if ballot not in able]
