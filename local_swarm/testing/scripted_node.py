@@ -1,7 +1,7 @@
 """Names in, whole nodes over scripted engines out: real doors, real discovery, real votes, and no model.
 
-For measuring and for tests: `python -m local_swarm.testing.scripted_node NAME ...` runs nodes until its input closes and prints a line of
-JSON for each: its name, the address of its API and the port for other machines.
+For measuring and for tests: `python -m local_swarm.testing.scripted_node NAME ...` runs nodes until its input closes. It prints
+a line of JSON for each: its name, the address of its API and the port for other machines.
 """
 
 from __future__ import annotations
