@@ -27,8 +27,8 @@ class Reach:
 
 def told(reach: Reach) -> str:
     """One to a few sentences. `KEPT` stands in them only where questions go to nobody, or to paired machines alone."""
-    beyond = named(server for server in reach.servers if not is_loopback(host_of(server)))
-    here = named(server for server in reach.servers if is_loopback(host_of(server)))
+    beyond = list_servers(server for server in reach.servers if not is_loopback(host_of(server)))
+    here = list_servers(server for server in reach.servers if is_loopback(host_of(server)))
     said: list[str] = []
     if beyond:
         said.append(f"Questions may go to servers beyond this machine: {beyond}.")
@@ -55,6 +55,6 @@ def host_of(server: str) -> str:
     return urlsplit(server).hostname or server
 
 
-def named(servers: Iterable[str]) -> str:
+def list_servers(servers: Iterable[str]) -> str:
     """Each with its port, without a password that may stand before it."""
     return ", ".join(dict.fromkeys(urlsplit(server).netloc.rpartition("@")[2] or server for server in servers))
