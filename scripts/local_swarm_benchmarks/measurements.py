@@ -1,5 +1,7 @@
 """One order as JSON on the command line in, what was measured as JSON out: a process of its own for every set-up that is
-compared, so that none has another's memory, threads or warm caches. Run as `python -m local_swarm_benchmarks.measurements '{"kind": ...}'`.
+compared, so that none has another's memory, threads or warm caches.
+
+Run as `python -m local_swarm_benchmarks.measurements '{"kind": ...}'`.
 """
 
 from __future__ import annotations
