@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from local_swarm.config import Config
 from local_swarm.errors import PairingFailed, WrongUse
@@ -38,6 +38,7 @@ from local_swarm.network.trust.identity import identity
 from local_swarm.network.trust.pairing import LIFE_S, Invitations
 from local_swarm.network.trust.store import PairedMember, open_trust
 from local_swarm.swarm.manager import Swarm
+from local_swarm.types import Voice
 
 FOLLOW_S = 2.0  # between looks at the interfaces
 EAGER = 3  # looks after the start in which we broadcast each time
@@ -48,8 +49,60 @@ INSECURE = "--insecure-lan: ANY machine on this network that has it too becomes 
 logger = logging.getLogger(__name__)
 
 
+@asynccontextmanager
+async def open_federation(
+    config: Config, swarm: Swarm, model: str | None, hardware: str, folder: Path
+) -> AsyncIterator[FederationService | NoFederation]:
+    """The node's part that talks to other machines, at work while the context lasts.
+
+    Enter it before the API and the engine start: peers are then told `starting`. What it yields is complete.
+    `config.network.enabled` false yields a `NoFederation`. `folder` keeps the identity, the members and what is learned of
+    them. Raises WrongUse for a port, token or address that cannot be used."""
+    if not config.network.enabled:
+        yield NoFederation(swarm)
+        return
+    async with FederationService(config, swarm, model, hardware, folder).started() as service:
+        yield service
+
+
+class NoFederation:
+    """In place of a `FederationService` on a node that runs alone: it does nothing and knows nobody."""
+
+    enabled: Literal[False] = False
+
+    def __init__(self, voice: Voice) -> None:
+        """`voice` is the node's own swarm."""
+        self.voice = voice
+
+    def peers(self) -> list[dict[str, Any]]:
+        return []
+
+    @property
+    def can_answer(self) -> bool:
+        return False
+
+    def stop_answering(self) -> None:
+        pass
+
+
 class FederationService:
     """Everything about other machines, in one place. `federation` is the voice that asks them along."""
+
+    enabled: Literal[True] = True
+
+    @property
+    def voice(self) -> Voice:
+        """What users ask: our own swarm together with its peers."""
+        return self.federation
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether a peer could answer now, even if our own swarm cannot."""
+        return bool(self.directory.askable(1))
+
+    def stop_answering(self) -> None:
+        """Tell peers `stopping` from now on."""
+        self.condition.stopping = True
 
     def __init__(self, config: Config, swarm: Swarm, model: str | None, hardware: str, folder: Path) -> None:
         network = config.network
