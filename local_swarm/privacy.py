@@ -25,7 +25,7 @@ class Reach:
     offline: bool = False
 
 
-def told(reach: Reach) -> str:
+def describe_reach(reach: Reach) -> str:
     """One to a few sentences. `KEPT` stands in them only where questions go to nobody, or to paired machines alone."""
     beyond = list_servers(server for server in reach.servers if not is_loopback(host_of(server)))
     here = list_servers(server for server in reach.servers if is_loopback(host_of(server)))

@@ -12,7 +12,7 @@ from local_swarm.cli.banner import reach_of
 from local_swarm.config import load
 from local_swarm.models import starter
 from local_swarm.node import assembled, doors
-from local_swarm.privacy import KEPT, Reach, told
+from local_swarm.privacy import KEPT, Reach, describe_reach
 
 FAR, NEAR, OWN = "https://user:secret@api.example.com/v1", "http://192.168.1.4:1234/v1", "http://127.0.0.1:11434/v1"
 HEARD = "The local network hears its name, model and hardware."
@@ -35,7 +35,7 @@ HEARD = "The local network hears its name, model and hardware."
     ],
 )
 def test_one_line_says_what_may_leave(reach: Reach, said: str) -> None:
-    assert told(reach) == said
+    assert describe_reach(reach) == said
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_one_line_says_what_may_leave(reach: Reach, said: str) -> None:
     [Reach((FAR,)), Reach((NEAR,), paired=True), Reach((OWN,)), Reach(paired=True, announced=True, anybody=True)],
 )
 def test_nothing_is_claimed_to_stay_where_it_may_go(reach: Reach) -> None:
-    assert KEPT not in told(reach) and "secret" not in told(reach)
+    assert KEPT not in describe_reach(reach) and "secret" not in describe_reach(reach)
 
 
 FALLBACK = """

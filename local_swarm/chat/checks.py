@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from local_swarm.chat.narrowing import loosened, parts
+from local_swarm.chat.narrowing import loosen, parts
 from local_swarm.chat.tools import Toolbox
-from local_swarm.confined.process import Confined, sent
+from local_swarm.confined.process import Confined, encode_order
 from local_swarm.errors import Overrun, SchemaUnfit
 from local_swarm.types import JSON, Candidate, Prompt
 
@@ -24,24 +24,24 @@ CHECK_S = 0.25  # of processor time; an honest check takes some milliseconds
 Check = tuple[JSON, Any, str]  # a schema, a value, and what goes before a complaint of it
 
 
-async def checked(prompt: Prompt, candidate: Candidate, confined: Confined) -> Candidate:
+async def check_candidate(prompt: Prompt, candidate: Candidate, confined: Confined) -> Candidate:
     """Raises SchemaUnfit where nothing of the check can be done in the time that it may take."""
     if candidate.flaw is not None or candidate.finish_reason == "length" or prompt.text is not None:
         return candidate
     if candidate.tool_calls:
-        return flawed(candidate, await complaints(calls_of(prompt, candidate), confined))
+        return with_flaw(candidate, await complaints(calls_of(prompt, candidate), confined))
     if prompt.schema is None:
         return candidate
     try:
         value = json.loads(candidate.text)
     except (ValueError, RecursionError):
         return replace(candidate, flaw="the answer does not obey the schema: it is no JSON")
-    return flawed(
+    return with_flaw(
         candidate, await complaints([(prompt.schema, value, "the answer does not obey the schema")], confined)
     )
 
 
-def flawed(candidate: Candidate, found: Sequence[str]) -> Candidate:
+def with_flaw(candidate: Candidate, found: Sequence[str]) -> Candidate:
     return replace(candidate, flaw=found[0]) if found else candidate
 
 
@@ -69,19 +69,19 @@ async def complaints(checks: Sequence[Check], confined: Confined) -> list[str]:
     if not checks:
         return []
     try:
-        said = await held([(schema, value) for schema, value, _ in checks], confined)
+        said = await check_all([(schema, value) for schema, value, _ in checks], confined)
     except Overrun:
         try:
-            said = await held([(loosened(schema), value) for schema, value, _ in checks], confined)
+            said = await check_all([(loosen(schema), value) for schema, value, _ in checks], confined)
         except (Overrun, RecursionError) as problem:
             raise SchemaUnfit("holding an answer against it takes too long") from problem
     return [f"{before}: {one}" for one, (_, _, before) in zip(said, checks, strict=True) if one]
 
 
-async def held(checks: Sequence[tuple[JSON, Any]], confined: Confined) -> list[str | None]:
+async def check_all(checks: Sequence[tuple[JSON, Any]], confined: Confined) -> list[str | None]:
     """Raises Overrun. A schema that took too long once would do so with other answers too."""
     schemas = [schema for schema, _ in checks]
     lane = PATTERNED if any(map(costly, schemas)) else VIOLATIONS
-    blame = sent(schemas).decode()
+    blame = encode_order(schemas).decode()
     found: list[str | None] = await confined.call(VIOLATIONS, checks, cpu_s=CHECK_S, lane=lane, blame=blame)
     return found

@@ -7,6 +7,7 @@ same way.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -36,22 +37,39 @@ TAGGED: Marks = {
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """`marks`: in each state, what ends it and what follows. `called`: written before a call's JSON. `strict`: whatever has no
-    marks is no call, however much it looks like one."""
+    """All that sets one family apart.
+
+    `marks`: in each state, what ends it and what follows.
+    `called`: written before a call's JSON; `call_to` before the arguments of the one tool `{name}` that must be called.
+    `answered`: written before an answer that a schema binds.
+    `begins`: the state in which every reply begins; None where the prompt's end decides.
+    `controls`: tokens beside the marks that the engine must not leave out.
+    `strict`: whatever has no marks is no call, however much it looks like one.
+    `short_ids`: the template takes identifiers of calls only if they have nine letters and digits.
+    """
 
     name: str
     marks: Marks
     read: Reader
     called: str = "<tool_call>\n"
+    call_to: str | None = None
+    answered: str = ""
+    begins: State | None = None
+    controls: tuple[str, ...] = ()
     strict: bool = False
+    short_ids: bool = False
 
     @property
     def kept(self) -> list[str]:
         """All marks, which the engine must not leave out where they are control tokens of the model."""
         found = {mark for marks in self.marks.values() for mark in marks}
-        return sorted(
-            {*found, *(("<|channel|>", "<|constrain|>", "<|start|>") if self.name == "harmony" else ()), *KEPT}
-        )
+        return sorted({*found, *self.controls, *KEPT})
+
+    def call_of(self, name: str) -> str:
+        """What is written before the arguments of a call to that tool."""
+        if self.call_to is not None:
+            return self.call_to.format(name=name)
+        return f'{self.called}{{"name": {json.dumps(name)}, "arguments": '
 
 
 KEPT = ('<|"|>', "[ARGS]", "[CALL_ID]", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "<think>", "</think>")
@@ -92,6 +110,8 @@ MISTRAL = Family(
     },
     read_mistral,
     called="[TOOL_CALLS]",
+    call_to="[TOOL_CALLS]{name}[ARGS]",
+    short_ids=True,
 )
 LLAMA = Family(
     "llama",
@@ -138,10 +158,16 @@ COHERE = Family(
 BODY_ENDS: Mapping[str, State] = dict.fromkeys(
     ("<|end|>", "<|return|>", "<|call|>", "<|start|>", "<|channel|>"), "head"
 )
+FINAL = "<|channel|>final <|constrain|>json<|message|>"
 HARMONY = Family(
     "harmony",
     {"head": {"<|message|>": "words"}, "words": BODY_ENDS, "thought": BODY_ENDS, "call": BODY_ENDS},
     read_harmony,
+    called=FINAL,
+    call_to="<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>",
+    answered=FINAL,
+    begins="head",
+    controls=("<|channel|>", "<|constrain|>", "<|start|>"),
     strict=True,
 )
 NEMOTRON = Family(

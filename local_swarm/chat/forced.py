@@ -5,7 +5,6 @@ A grammar then binds the reply to that JSON, so what comes out is always a call 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,6 @@ from local_swarm.chat.notations import WrittenCall, object_of, read_json
 from local_swarm.chat.tools import Toolbox
 
 DEFINITIONS = ("$defs", "definitions")  # that references point to from the root of a schema
-NAMED = "<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>"
-ANY = "<|channel|>final <|constrain|>json<|message|>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +36,7 @@ def force(family: Family, names: Sequence[str], tools: Toolbox) -> Force:
     """For one named tool its arguments are all that is left to write; else its name is chosen first."""
     loose: dict[str, Any] = {"type": "object"}
     if len(names) == 1:
-        return Force(named(family, names[0]), tools.schema(names[0]), loose, names[0])
-    cue = ANY if family.name == "harmony" else family.called
+        return Force(family.call_of(names[0]), tools.schema(names[0]), loose, names[0])
     defined: dict[str, Any] = {}
     choices = []
     for name in names:
@@ -50,15 +46,7 @@ def force(family: Family, names: Sequence[str], tools: Toolbox) -> Force:
             defined.setdefault(key, {}).update(own if isinstance(own, dict) else {})
         choices.append(call_schema({"const": name}, schema))
     schema = {"anyOf": choices, **{key: value for key, value in defined.items() if value}}
-    return Force(cue, schema, call_schema({"enum": list(names)}, loose), None)
-
-
-def named(family: Family, name: str) -> str:
-    if family.name == "harmony":
-        return NAMED.format(name=name)
-    if family.name == "mistral":
-        return f"[TOOL_CALLS]{name}[ARGS]"
-    return f'{family.called}{{"name": {json.dumps(name)}, "arguments": '
+    return Force(family.called, schema, call_schema({"enum": list(names)}, loose), None)
 
 
 def call_schema(name: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

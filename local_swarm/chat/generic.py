@@ -17,7 +17,7 @@ HOW_TO_CALL = (
 
 def calls_in_words(messages: Sequence[Message]) -> list[Message]:
     """Calls and results become text."""
-    return [worded(message) for message in messages]
+    return [message_in_words(message) for message in messages]
 
 
 def tools_in_words(messages: Sequence[Message], tools: Sequence[JSON]) -> list[Message]:
@@ -32,7 +32,7 @@ def tools_in_words(messages: Sequence[Message], tools: Sequence[JSON]) -> list[M
     return [Message("system", rules), *told]
 
 
-def worded(message: Message) -> Message:
+def message_in_words(message: Message) -> Message:
     if message.role == "tool":
         return Message("user", f"<tool_response>\n{message.content}\n</tool_response>")
     calls = [
@@ -57,10 +57,10 @@ def without_system(messages: Sequence[Message]) -> list[Message]:
 
 def taking_turns(messages: Sequence[Message]) -> list[Message]:
     """Questions in a row as one: some templates want question and answer to take turns."""
-    return list(joined(messages))
+    return list(join_questions(messages))
 
 
-def joined(messages: Sequence[Message]) -> Iterator[Message]:
+def join_questions(messages: Sequence[Message]) -> Iterator[Message]:
     for asked, group in groupby(messages, key=lambda message: message.role == "user"):
         run = list(group)
         whole = asked and len(run) > 1

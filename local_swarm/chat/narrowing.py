@@ -34,14 +34,14 @@ LONGEST_PATTERN = 200  # characters
 Keep = Callable[[str, Any], bool]
 
 
-def loosened(schema: Any) -> Any:
+def loosen(schema: Any) -> Any:
     """Without any bounds on values: kinds, names and choices are left. Raises RecursionError for what nests too deeply."""
-    return positive(kept(schema, lambda keyword, _: keyword not in NARROW))
+    return positive(keep_keywords(schema, lambda keyword, _: keyword not in NARROW))
 
 
 def modest(schema: Any) -> Any:
     """For servers, which build grammars in ways of their own: without numbers and patterns that make those large."""
-    thin = kept(schema, cheap)
+    thin = keep_keywords(schema, cheap)
     return schema if thin == schema else positive(thin)
 
 
@@ -57,7 +57,7 @@ def is_cheap(pattern: str) -> bool:
     return len(pattern) <= LONGEST_PATTERN and not any(mark in pattern for mark in ("{", "(?", ")*", ")+"))
 
 
-def kept(schema: Any, keep: Keep) -> Any:
+def keep_keywords(schema: Any, keep: Keep) -> Any:
     """The keywords that shall be kept, wherever they are keywords."""
 
     def some(part: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -66,7 +66,7 @@ def kept(schema: Any, keep: Keep) -> Any:
             left = {key: value for key, value in left.items() if key not in BESIDE_PATTERNS}
         return left
 
-    return changed(schema, some)
+    return map_schemas(schema, some)
 
 
 def positive(schema: Any) -> Any:
@@ -79,13 +79,13 @@ def positive(schema: Any) -> Any:
             left["allOf"] = [*(also if isinstance(also, list) else []), {"anyOf": part["oneOf"]}]
         return left
 
-    return changed(schema, some)
+    return map_schemas(schema, some)
 
 
-def changed(schema: Any, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
+def map_schemas(schema: Any, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
     """A schema with each of its schemas changed, the outer ones first."""
     if isinstance(schema, list):
-        return [changed(one, change) for one in schema]
+        return [map_schemas(one, change) for one in schema]
     if not isinstance(schema, Mapping):
         return schema
     return {key: below(key, value, change) for key, value in change(schema).items()}
@@ -95,8 +95,8 @@ def below(key: str, value: Any, change: Callable[[Mapping[str, Any]], Mapping[st
     if key in DATA:
         return value
     if key in NAMES and isinstance(value, Mapping):
-        return {name: changed(one, change) for name, one in value.items()}
-    return changed(value, change)
+        return {name: map_schemas(one, change) for name, one in value.items()}
+    return map_schemas(value, change)
 
 
 def parts(schema: Any) -> Iterator[Mapping[str, Any]]:

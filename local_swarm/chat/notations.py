@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local_swarm.chat.python_source import parse_expression, unparsed
+from local_swarm.chat.python_source import parse_expression, unparse
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def read_json(body: str, _types: Types) -> list[WrittenCall] | None:
 def values_of(body: str) -> list[Any] | None:
     for text in (body, body + "}"):  # the last brace is what models forget
         try:
-            return list(decoded(text))
+            return list(decode_values(text))
         except (ValueError, RecursionError):
             pass
     value = python_value(parse_expression(body))  # Python's way: single quotes, True
@@ -85,7 +85,7 @@ def python_value(tree: ast.expr | None) -> Any:
         return Ellipsis
 
 
-def decoded(text: str) -> Iterator[Any]:
+def decode_values(text: str) -> Iterator[Any]:
     """JSON values in a row, with blanks, commas or semicolons between them."""
     at = 0
     while at < len(text):
@@ -138,7 +138,7 @@ def read_xml(body: str, types: Types) -> list[WrittenCall] | None:
         return read_json(body, types)
     calls = []
     for name, inside in FUNCTION.findall(body):
-        arguments = {key: typed(unframed(value), types(name, key)) for key, value in PARAMETER.findall(inside)}
+        arguments = {key: value_as(strip_frame(value), types(name, key)) for key, value in PARAMETER.findall(inside)}
         calls.append(WrittenCall(name, object_of(inside.strip()) if inside.lstrip().startswith("{") else arguments))
     return calls or None
 
@@ -153,7 +153,7 @@ def read_glm(body: str, types: Types) -> list[WrittenCall] | None:
     name = body.split("<arg_key>", 1)[0].strip()
     if not re.fullmatch(r"[\w.:-]+", name):
         return None
-    return [WrittenCall(name, {key: typed(value, types(name, key)) for key, value in glm_arguments(body)})]
+    return [WrittenCall(name, {key: value_as(value, types(name, key)) for key, value in glm_arguments(body)})]
 
 
 def glm_arguments(body: str) -> Iterator[tuple[str, str]]:
@@ -164,13 +164,13 @@ def glm_arguments(body: str) -> Iterator[tuple[str, str]]:
         at = body.find("<arg_key>", end)
 
 
-def unframed(value: str) -> str:
+def strip_frame(value: str) -> str:
     """Without the one line break that the format puts at either end."""
     value = value.removeprefix("\r\n") if value.startswith("\r\n") else value.removeprefix("\n")
     return value.removesuffix("\n")
 
 
-def typed(text: str, types: frozenset[str]) -> Any:
+def value_as(text: str, types: frozenset[str]) -> Any:
     """A value as its parameter wants it: text stays text, everything else is read as JSON where it is JSON."""
     if types == {"string"}:
         return text
@@ -226,7 +226,7 @@ def read_python(body: str, types: Types) -> list[WrittenCall] | None:
 def python_call(part: ast.expr) -> WrittenCall | None:
     if not isinstance(part, ast.Call) or part.args:
         return None
-    name = unparsed(part.func)
+    name = unparse(part.func)
     arguments = {one.arg: python_value(one.value) for one in part.keywords if one.arg}
     known = name and not any(value is Ellipsis for value in arguments.values())
     return WrittenCall(name.removesuffix(".call"), arguments) if name and known else None

@@ -135,7 +135,7 @@ def shallow(tree: ast.AST) -> bool:
     return False
 
 
-def unparsed(tree: ast.AST) -> str | None:
+def unparse(tree: ast.AST) -> str | None:
     """The source of a tree; None where it cannot be written, as an integer of 5,000 digits."""
     try:
         return ast.unparse(tree)

@@ -73,14 +73,14 @@ def environment() -> ImmutableSandboxedEnvironment:
 
 
 @lru_cache(maxsize=4)
-def compiled(source: str) -> jinja2.Template:
+def compile_template(source: str) -> jinja2.Template:
     return environment().from_string(source)
 
 
 def problem_of(source: str) -> str | None:
     """Why a template is none; None for one that can be used."""
     try:
-        compiled(source)
+        compile_template(source)
     except REFUSALS as problem:
         return str(problem)[:LONGEST_PROBLEM] or type(problem).__name__
     return None
@@ -112,7 +112,7 @@ def render(
     ):
         try:
             told = [plain(message, short_ids, as_text) for message in attempt]
-            text = compiled(source).render(
+            text = compile_template(source).render(
                 **options, messages=told, tools=offered, xml_tools=offered, add_generation_prompt=True, **names
             )  # `xml_tools`: SmolLM3's name for them
         except REFUSALS as refusal:
@@ -139,7 +139,10 @@ def plain(message: Message, short_ids: bool = False, as_text: bool = False) -> d
             {
                 "id": name(call.id),
                 "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments if as_text else parsed(call.arguments)},
+                "function": {
+                    "name": call.name,
+                    "arguments": call.arguments if as_text else parse_arguments(call.arguments),
+                },
             }
             for call in message.tool_calls
         ]
@@ -159,7 +162,7 @@ def complete(tool: JSON) -> JSON:
     return {**tool, "type": "function", "function": function}
 
 
-def parsed(arguments: str) -> Any:
+def parse_arguments(arguments: str) -> Any:
     """Arguments as an object; as the text they are when a model once wrote them wrongly."""
     try:
         return json.loads(arguments or "{}")

@@ -97,9 +97,7 @@ class ChatTemplate:
         names = {"bos_token": self.bos, "eos_token": self.eos}
         told = [as_told(message) for message in messages]
         try:
-            said = await confined.call(
-                RENDER, self.source, names, told, list(tools), options, self.family.name == "mistral"
-            )
+            said = await confined.call(RENDER, self.source, names, told, list(tools), options, self.family.short_ids)
         except Overrun as problem:
             if not problem.lasting:
                 raise Busy("The conversation could not be read in time. Try again in a moment.") from problem

@@ -64,7 +64,7 @@ def types_of(schema: Any) -> frozenset[str]:
     return frozenset().union(*(types_of(choice) for choice in choices))
 
 
-def settled(
+def settle_calls(
     written: Sequence[WrittenCall], broken: Sequence[str], tools: Toolbox
 ) -> tuple[tuple[ToolCall, ...], str | None]:
     """(calls, flaw): what a client gets, and what is wrong with the first that cannot be carried out.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from local_swarm.chat.forced import ANY, Force, force
+from local_swarm.chat.forced import Force, force
 from local_swarm.chat.reply import Piece, ReplyParser
 from local_swarm.chat.template import ChatTemplate
-from local_swarm.chat.tools import Toolbox, settled
+from local_swarm.chat.tools import Toolbox, settle_calls
 from local_swarm.confined.process import Confined
 from local_swarm.types import JSON, Candidate, Prompt, ToolCall
 
@@ -56,7 +56,7 @@ class Obedient:
     def close(self) -> Settled:
         reply = "".join(self.text)
         written = self.force.read(reply, self.tools)
-        calls, flaw = settled(written or [], [] if written else [reply], self.tools)
+        calls, flaw = settle_calls(written or [], [] if written else [reply], self.tools)
         return Settled("", "", calls, flaw)
 
 
@@ -75,7 +75,7 @@ class UnforcedReader:
         written, broken = self.parser.calls, self.parser.broken
         if self.one_call:
             written, broken = written[:1], broken[: not written]
-        calls, flaw = settled(written, broken, self.parser.tools)
+        calls, flaw = settle_calls(written, broken, self.parser.tools)
         words = self.parser.words
         if broken and not calls:
             words = "\n".join([*filter(None, [words]), *broken])
@@ -137,8 +137,8 @@ async def turn(prompt: Prompt, template: ChatTemplate, confined: Confined) -> Tu
     if prompt.must_call:
         forced = force(template.family, prompt.must_call, tools)
         return Turn(rendered.text + forced.cue, template, prompt, tools, force=forced)
-    if bound and template.family.name == "harmony":
-        return Turn(rendered.text + ANY, template, prompt, tools)
+    if bound and template.family.answered:
+        return Turn(rendered.text + template.family.answered, template, prompt, tools)
     return Turn(rendered.text, template, prompt, tools, rendered.thinking)
 
 

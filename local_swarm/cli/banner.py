@@ -14,7 +14,7 @@ from local_swarm.config import Config
 from local_swarm.models.embedding import AUTO
 from local_swarm.node import Node
 from local_swarm.paths import offline
-from local_swarm.privacy import Reach, told
+from local_swarm.privacy import Reach, describe_reach
 
 GIB, MIB = 2**30, 2**20
 EXAMPLE = "Write a Python function solve(numbers) that returns the sum of the even numbers."
@@ -56,7 +56,7 @@ def banner(node: Node, config: Config, private: bool = True) -> RenderableType:
         rows.add_row(
             "embedding", Text(f"{meaning.missing}; prose is compared by its words.{meaning.remedy}", style="yellow")
         )
-    rows.add_row("privacy", Text(told(reach_of(node, config))))
+    rows.add_row("privacy", Text(describe_reach(reach_of(node, config))))
     if node.url:
         rows.add_row("address", Text(f"{node.url}/v1", style="bold green"))
         if node.page:

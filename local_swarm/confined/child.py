@@ -36,12 +36,12 @@ def main() -> int:
         said = answer(line)
         results.write(said + b"\n")
         results.flush()
-        if said == written({"overrun": NO_MEMORY}):
+        if said == write_line({"overrun": NO_MEMORY}):
             return 1
     return 0
 
 
-def written(value: Any) -> bytes:
+def write_line(value: Any) -> bytes:
     """As a line of JSON. Raises TypeError, ValueError, RecursionError for what it cannot say."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
@@ -55,13 +55,13 @@ def answer(line: bytes) -> bytes:
             with clock(cpu_s):
                 value = function(*arguments)
         except ChildOutOfTime:
-            return written({"overrun": f"takes more than {cpu_s:g} seconds of processor time"})
-        return written({"value": value})
+            return write_line({"overrun": f"takes more than {cpu_s:g} seconds of processor time"})
+        return write_line({"value": value})
     except MemoryError:
-        return written({"overrun": NO_MEMORY})
+        return write_line({"overrun": NO_MEMORY})
     except Exception as problem:  # the edge: told to the daemon, where it is that request's error
         reason = f"{type(problem).__name__}: {problem}".encode("utf-8", "replace").decode()
-        return written({"failed": reason[:LONGEST_REASON]})
+        return write_line({"failed": reason[:LONGEST_REASON]})
 
 
 def function_of(task: str) -> Callable[..., Any]:

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from local_swarm.confined.child import NO_MEMORY, written
+from local_swarm.confined.child import NO_MEMORY, write_line
 from local_swarm.errors import Busy, Overrun
 
 CHILD = "local_swarm.confined.child"
@@ -86,7 +86,7 @@ class ConfinedPool:
         self, task: str, *arguments: Any, cpu_s: float | None = None, lane: str | None = None, blame: str | None = None
     ) -> Any:
         cpu_s = cpu_s or self.limits.cpu_s
-        order = sent([task, arguments, cpu_s]) + b"\n"
+        order = encode_order([task, arguments, cpu_s]) + b"\n"
         key = hashlib.sha256(order if blame is None else f"{task} {blame}".encode("utf-8", "replace")).digest()
         why, until = self._fatal.get(key, ("", 0.0))
         if time.monotonic() < until:
@@ -202,10 +202,10 @@ class ChildLost(Exception):
         self.own = own
 
 
-def sent(value: Any) -> bytes:
+def encode_order(value: Any) -> bytes:
     """Raises Overrun for what nests too deeply."""
     try:
-        return written(value)
+        return write_line(value)
     except (RecursionError, ValueError) as problem:
         raise Overrun("nests too deeply") from problem
 
@@ -223,7 +223,7 @@ class ConfinedChild:
         """Raises Overrun, ChildLost."""
         if self._dismissal:
             self._dismissal.cancel()
-        process = self._process = self._process or await self._started()
+        process = self._process = self._process or await self._start()
         assert process.stdin and process.stdout
         watch = None if BOUNDED else asyncio.create_task(self._watch(process.pid), name="confined-memory")
         try:
@@ -243,7 +243,7 @@ class ConfinedChild:
         said: dict[str, Any] = json.loads(line)
         return said
 
-    async def _started(self) -> asyncio.subprocess.Process:
+    async def _start(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-B",
@@ -305,7 +305,7 @@ class Unconfined:
     ) -> Any:
         from local_swarm.confined.child import function_of
 
-        return json.loads(json.dumps(function_of(task)(*json.loads(sent(arguments)))))
+        return json.loads(json.dumps(function_of(task)(*json.loads(encode_order(arguments)))))
 
     async def close(self) -> None:
         pass

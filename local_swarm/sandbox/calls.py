@@ -60,7 +60,7 @@ class Watch:
         except CallOutOfTime:
             return LATE
         except BaseException as problem:
-            return raised(problem)
+            return exception_name(problem)
 
 
 class Paper:
@@ -127,7 +127,7 @@ def one(call: str, space: dict[str, Any], paper: Paper, watch: Watch) -> str:
     return f"=print:{canonical(paper.text)}" if found == "=None" and paper.text else found
 
 
-def raised(problem: BaseException) -> str:
+def exception_name(problem: BaseException) -> str:
     """The name of an exception. A module that is not here is no fault of the program: the name of the module, and `?`."""
     if type(problem) is not ModuleNotFoundError:
         return "!" + type(problem).__name__[:LONGEST_NAME]

@@ -63,7 +63,7 @@ def parts(value: Any, depth: int, budget: Budget) -> Iterator[str]:
             return
     yield f"<{type(value).__name__[:40]}"
     if isinstance(state := getattr_static(value), dict):
-        yield from keyed(state, depth, budget)
+        yield from write_mapping(state, depth, budget)
     yield ">"
 
 
@@ -108,7 +108,9 @@ def octets(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     yield repr(bytes(memoryview(value)))
 
 
-def listed(opening: str, closing: str, iterate: Callable[[Any], Iterator[Any]]) -> Callable[..., Iterator[str]]:
+def sequence_writer(
+    opening: str, closing: str, iterate: Callable[[Any], Iterator[Any]]
+) -> Callable[..., Iterator[str]]:
     def write(value: Any, depth: int, budget: Budget) -> Iterator[str]:
         yield opening
         for item in iterate(value):
@@ -119,14 +121,14 @@ def listed(opening: str, closing: str, iterate: Callable[[Any], Iterator[Any]]) 
     return write
 
 
-def unordered(iterate: Callable[[Any], Iterator[Any]]) -> Callable[..., Iterator[str]]:
+def unordered_writer(iterate: Callable[[Any], Iterator[Any]]) -> Callable[..., Iterator[str]]:
     def write(value: Any, depth: int, budget: Budget) -> Iterator[str]:
         yield "{" + ",".join(sorted("".join(parts(item, depth + 1, budget)) for item in iterate(value))) + "}"
 
     return write
 
 
-def keyed(value: Any, depth: int, budget: Budget) -> Iterator[str]:
+def write_mapping(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     pairs = [
         "".join(parts(key, depth + 1, budget)) + ":" + "".join(parts(item, depth + 1, budget))
         for key, item in dict.items(value)
@@ -134,7 +136,7 @@ def keyed(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     yield "{" + ",".join(sorted(pairs)) + "}"
 
 
-def drawn(value: Any, depth: int, budget: Budget) -> Iterator[str]:
+def write_iterator(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     """Generators and the like count as the list of what they give."""
     yield "["
     for item in islice(value, MOST_PARTS + 1):
@@ -160,38 +162,38 @@ def moment(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     yield f"<{kind.__repr__(value)}>"
 
 
-def nothing(value: Any, depth: int, budget: Budget) -> Iterator[str]:
+def write_nothing(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     yield "None"
 
 
 MOMENTS = (datetime.datetime, datetime.date, datetime.time, datetime.timedelta)
 LEARNED: list[tuple[type, Callable[[Any], object]]] = []
 WRITERS: tuple[tuple[type, Callable[..., Iterator[str]]], ...] = (
-    (type(None), nothing),
+    (type(None), write_nothing),
     (int, number),
     (float, number),
     (complex, complex_number),
     (str, text),
     (bytes, octets),
     (bytearray, octets),
-    (list, listed("[", "]", list.__iter__)),
-    (deque, listed("[", "]", deque.__iter__)),
-    (array.array, listed("[", "]", array.array.__iter__)),
-    (tuple, listed("(", ")", tuple.__iter__)),
-    (set, unordered(set.__iter__)),
-    (frozenset, unordered(frozenset.__iter__)),
-    (dict, keyed),
-    (range, listed("[", "]", range.__iter__)),
-    (map, drawn),
-    (filter, drawn),
-    (zip, drawn),
-    (enumerate, drawn),
-    (reversed, drawn),
-    (type(_ for _ in ()), drawn),
+    (list, sequence_writer("[", "]", list.__iter__)),
+    (deque, sequence_writer("[", "]", deque.__iter__)),
+    (array.array, sequence_writer("[", "]", array.array.__iter__)),
+    (tuple, sequence_writer("(", ")", tuple.__iter__)),
+    (set, unordered_writer(set.__iter__)),
+    (frozenset, unordered_writer(frozenset.__iter__)),
+    (dict, write_mapping),
+    (range, sequence_writer("[", "]", range.__iter__)),
+    (map, write_iterator),
+    (filter, write_iterator),
+    (zip, write_iterator),
+    (enumerate, write_iterator),
+    (reversed, write_iterator),
+    (type(_ for _ in ()), write_iterator),
     (decimal.Decimal, exact),
     (fractions.Fraction, exact),
     *((kind, moment) for kind in MOMENTS),
-    (type({}.keys()), listed("[", "]", iter)),
-    (type({}.values()), listed("[", "]", iter)),
-    (type({}.items()), listed("[", "]", iter)),
+    (type({}.keys()), sequence_writer("[", "]", iter)),
+    (type({}.values()), sequence_writer("[", "]", iter)),
+    (type({}.items()), sequence_writer("[", "]", iter)),
 )

@@ -69,7 +69,7 @@ class SandboxChild:
 
     # ------------------------------------------------------------------------------------------------- its words
 
-    def framed(self, text: str) -> bytes:
+    def frame(self, text: str) -> bytes:
         data = text.encode("utf-8", "surrogatepass")
         return LENGTH.pack(len(data)) + data
 
@@ -138,7 +138,7 @@ class SandboxChild:
         self.charged = self.stirred = self.looked = now
         self.order(b"c")
 
-    def passed(self, now: float) -> float:
+    def seconds_passed(self, now: float) -> float:
         passed, self.charged = now - self.charged, now
         self.turn_s += passed
         return passed
@@ -147,7 +147,7 @@ class SandboxChild:
         wall = now - self.since
         reading = self.clock.read() if self.clock else None
         if reading is None:
-            return Spent(wall, None, 0.0, 0.0, False, False)
+            return Spent(wall, worked_s=None, waited_s=0.0, in_all_s=0.0, asleep=False, loafing=False)
         step = reading.since(self.last)
         if step.worked + step.waited > (now - self.looked) / 4:
             self.stirred = now
@@ -155,7 +155,15 @@ class SandboxChild:
         call = reading.since(self.start)
         self.idle_s = turns.idle(wall, call.worked, call.waited)
         asleep = now - self.stirred > DROWSY_S
-        return Spent(wall, call.worked, call.waited, reading.worked, asleep, call.worked > LOAFING_S)
+        loafing = call.worked > LOAFING_S
+        return Spent(
+            wall,
+            worked_s=call.worked,
+            waited_s=call.waited,
+            in_all_s=reading.worked,
+            asleep=asleep,
+            loafing=loafing,
+        )
 
     def memory_bytes(self) -> int:
         return max(0, self.clock.memory_bytes() - self.base_bytes) if self.clock else 0

@@ -34,8 +34,8 @@ class Clock:
     __slots__ = ("memory", "times")
 
     def __init__(self, process: int | None) -> None:
-        self.times = opened(f"/proc/{process}/schedstat")
-        self.memory = opened(f"/proc/{process}/statm")
+        self.times = open_or_none(f"/proc/{process}/schedstat")
+        self.memory = open_or_none(f"/proc/{process}/statm")
 
     def read(self) -> ClockReading | None:
         """None where it cannot be known, also of a process that has ended."""
@@ -65,7 +65,7 @@ class Clock:
         self.times = self.memory = None
 
 
-def opened(path: str) -> int | None:
+def open_or_none(path: str) -> int | None:
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

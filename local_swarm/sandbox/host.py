@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from local_swarm.sandbox.job import Job, Outcomes, Tier
-from local_swarm.sandbox.libraries import first_uses, modules, places, wanted
+from local_swarm.sandbox.libraries import first_uses, imported_libraries, modules, places
 from local_swarm.sandbox.link import Fate, Link, ServerProblem, ServerSetting
 from local_swarm.sandbox.node import JavaScriptRunner
 
@@ -77,15 +77,15 @@ class Sandbox:
             return found
         groups: dict[Libraries, list[Job]] = {}
         for job in dict.fromkeys(jobs):
-            groups.setdefault(wanted([job.program]), []).append(job)
-        told = await asyncio.gather(*(self._ran(*group) for group in joined(groups)))
+            groups.setdefault(imported_libraries([job.program]), []).append(job)
+        told = await asyncio.gather(*(self._ran(*group) for group in group_jobs(groups)))
         if any(one is None for one in told):
             return None
         known = {job: outcomes for one in told if one for job, outcomes in one.items()}
-        hidden = {job: lacking(known[job]) for job in groups.get(PLAIN, ()) if lacking(known[job])}
+        hidden = {job: lacking_libraries(known[job]) for job in groups.get(PLAIN, ()) if lacking_libraries(known[job])}
         if hidden:  # imports that were not to be seen in their text: nobody waits for libraries on their word
             libraries = PLAIN.union(*hidden.values())
-            if self._fitting(libraries):
+            if self._fitting_link(libraries):
                 known |= await self._ran(libraries, list(hidden)) or {}
             else:
                 self._load(libraries)
@@ -114,19 +114,19 @@ class Sandbox:
             link = await self._link(libraries)
             if link is None:
                 return missing(libraries, jobs) if libraries else None
-            told = await self._asked(link, fresh)
+            told = await self._ask(link, fresh)
             known |= {job: fate.outcomes for job, fate in told.items() if fate.outcomes is not None}
             suspects += [job for job, fate in told.items() if fate.outcomes is None and fate.begun]
             fresh = [job for job, fate in told.items() if fate.outcomes is None and not fate.begun]
         for job in suspects:
             async with self._alone:
                 link = await self._link(libraries)
-                outcomes = (await self._asked(link, [job]))[job].outcomes if link else None
+                outcomes = (await self._ask(link, [job]))[job].outcomes if link else None
             known[job] = outcomes if outcomes is not None else (DIED,) * len(job.calls)
         self.reason = None if len(known) == len(jobs) else "the sandbox's process died"
         return known if len(known) == len(jobs) else None
 
-    async def _asked(self, link: Link, jobs: Sequence[Job]) -> dict[Job, Fate]:
+    async def _ask(self, link: Link, jobs: Sequence[Job]) -> dict[Job, Fate]:
         link.used = time.monotonic()
         try:
             async with asyncio.timeout(JOBS_S):
@@ -142,11 +142,11 @@ class Sandbox:
 
     async def _link(self, libraries: Libraries) -> Link | None:
         """A server that has loaded these libraries, started where there is none; None where none can be had, or not soon."""
-        if link := self._fitting(libraries):
+        if link := self._fitting_link(libraries):
             return link
         if not libraries:
             async with self._starting:
-                return self._fitting(PLAIN) or await self._proven()
+                return self._fitting_link(PLAIN) or await self._proven()
         loading = self._load(libraries)
         done, _ = await asyncio.wait({loading}, timeout=LOAD_S)
         return loading.result() if done and not loading.cancelled() else None
@@ -154,12 +154,12 @@ class Sandbox:
     def _load(self, libraries: Libraries) -> asyncio.Task[Link | None]:
         loading = self._loading.get(libraries)
         if loading is None:
-            loading = asyncio.create_task(self._loaded(libraries), name="sandbox-libraries")
+            loading = asyncio.create_task(self._load_link(libraries), name="sandbox-libraries")
             self._loading[libraries] = loading
             loading.add_done_callback(lambda _: self._loading.pop(libraries, None))
         return loading
 
-    def _fitting(self, libraries: Libraries) -> Link | None:
+    def _fitting_link(self, libraries: Libraries) -> Link | None:
         """One that is there: with these libraries, or the fewest more."""
         fitting = [which for which, link in self._links.items() if libraries <= which and link.alive]
         if libraries == PLAIN:
@@ -170,7 +170,7 @@ class Sandbox:
         """The plain server, behind the best walls that hold."""
         while self.tiers and not self._rests(PLAIN):
             link = Link(ServerSetting(self.tiers[0], self.width))
-            problem = await self._begun(PLAIN, link)
+            problem = await self._begin_link(PLAIN, link)
             if problem is None:
                 self.tier, self.reason = self.tiers[0], None
                 return link
@@ -181,16 +181,16 @@ class Sandbox:
             self.tiers = self.tiers[1:]
         return None
 
-    async def _loaded(self, libraries: Libraries) -> Link | None:
+    async def _load_link(self, libraries: Libraries) -> Link | None:
         """One with libraries, behind the walls of the plain one."""
         async with self._one_loads:
-            if self.tier is None or self._rests(libraries) or (link := self._fitting(libraries)):
-                return self._fitting(libraries)
+            if self.tier is None or self._rests(libraries) or (link := self._fitting_link(libraries)):
+                return self._fitting_link(libraries)
             for which in surplus(self._links):
                 libraries |= which  # else votes that want now these and now those would have them loaded for ever
                 await self._links.pop(which).stop()
             link = Link(ServerSetting(self.tier, self.width, modules(libraries), places(), first_uses(libraries)))
-            problem = await self._begun(libraries, link)
+            problem = await self._begin_link(libraries, link)
             if problem:
                 logger.warning("The sandbox with %s: %s", ", ".join(sorted(libraries)), problem.words)
                 return None
@@ -200,7 +200,7 @@ class Sandbox:
     def _rests(self, libraries: Libraries) -> bool:
         return time.monotonic() < self._resting.get(libraries, 0.0)
 
-    async def _begun(self, libraries: Libraries, link: Link) -> ServerProblem | None:
+    async def _begin_link(self, libraries: Libraries, link: Link) -> ServerProblem | None:
         if old := self._links.pop(libraries, None):
             await old.stop()
         problem = await link.start()
@@ -224,17 +224,17 @@ def surplus(links: Mapping[Libraries, Link]) -> list[Libraries]:
     return free[: max(0, sum(map(bool, links)) + 1 - MOST_SERVERS)]
 
 
-def joined(groups: Mapping[Libraries, Sequence[Job]]) -> list[tuple[Libraries, list[Job]]]:
+def group_jobs(groups: Mapping[Libraries, Sequence[Job]]) -> list[tuple[Libraries, list[Job]]]:
     """The plain programs, and all others together: one server with all that they want."""
     others = [job for which, group in groups.items() if which for job in group]
     made = [(PLAIN, list(groups.get(PLAIN, ()))), (PLAIN.union(*groups), others)]
     return [(which, some) for which, some in made if some]
 
 
-def lacking(outcomes: Outcomes) -> Libraries:
+def lacking_libraries(outcomes: Outcomes) -> Libraries:
     """The libraries that a program lacked and that are to be had here."""
     named = {outcome[1:].partition(".")[0] for outcome in outcomes if outcome.startswith(UNKNOWN)}
-    return wanted(f"import {name}" for name in named)
+    return imported_libraries(f"import {name}" for name in named)
 
 
 def idle(links: Mapping[Libraries, Link], now: float) -> list[Libraries]:

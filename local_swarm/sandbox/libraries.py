@@ -168,17 +168,17 @@ IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([A-Za-z_]\w*)|import[ \t]+([A-Za-z_][
 NAME = re.compile(r"(?:^|,)[ \t]*([A-Za-z_]\w*)")
 
 
-def wanted(programs: Iterable[str]) -> frozenset[str]:
+def imported_libraries(programs: Iterable[str]) -> frozenset[str]:
     """Names of the libraries that these programs import. By lines: an import within a text counts too, and does no harm."""
     named: set[str] = set()
     for program in programs:
         for one, several in IMPORT.findall(program):
             named |= {one} if one else set(NAME.findall(several))
-    return frozenset(name for name in named if name in LIBRARIES and installed(name))
+    return frozenset(name for name in named if name in LIBRARIES and is_installed(name))
 
 
 @cache
-def installed(library: str) -> bool:
+def is_installed(library: str) -> bool:
     try:
         return importlib.util.find_spec(library) is not None
     except (ImportError, ValueError):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.sandbox.job import Job, Outcomes, Tier
-from local_swarm.sandbox.node import ended
+from local_swarm.sandbox.node import end_process
 
 START_S = 10.0
 LIBRARIES_START_S = 45.0  # all that is installed, on a slow disk
@@ -122,7 +122,7 @@ class Link:
         jobs_open = self.votes[number] = {place: OpenJob(loop.create_future()) for place in range(len(jobs))}
         try:
             for place, job in enumerate(jobs):
-                await self._order({"vote": number, "job": place, **shortened(job)})
+                await self._order({"vote": number, "job": place, **shorten(job)})
             if not self.alive:
                 self._fail()
             await asyncio.gather(*(one.outcomes for one in jobs_open.values()))
@@ -143,7 +143,7 @@ class Link:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
         if process:
-            await ended(process)
+            await end_process(process)
 
     async def _order(self, order: Mapping[str, Any]) -> None:
         self._say(order)
@@ -179,7 +179,7 @@ class Link:
                     one.outcomes.set_result(None)
 
 
-def shortened(job: Job) -> dict[str, Any]:
+def shorten(job: Job) -> dict[str, Any]:
     calls = [call[:LONGEST_CALL] for call in job.calls[:MOST_CALLS]]
     return {"program": job.program[:LONGEST_PROGRAM], "calls": calls}
 

@@ -79,7 +79,7 @@ class JavaScriptRunner:
         self._program, self._script = await asyncio.to_thread(
             lambda: (str(Path(found).resolve()), SCRIPT.read_text("utf-8"))
         )
-        self._libraries = await linked(self._program or "")
+        self._libraries = await linked_libraries(self._program or "")
         tiers: tuple[Tier, ...] = ("namespaces", "landlock")
         for tier in tiers:
             computed, *forbidden = await self._one(PROBE, tier, VoteBudget(WALL_S, 1))
@@ -118,7 +118,7 @@ class JavaScriptRunner:
             try:
                 return await Guest(process, job).outcomes(vote)
             finally:
-                await ended(process)
+                await end_process(process)
 
 
 @dataclass(slots=True, eq=False)
@@ -224,7 +224,7 @@ class Guest:
         return line[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\n")
 
 
-async def ended(process: asyncio.subprocess.Process) -> None:
+async def end_process(process: asyncio.subprocess.Process) -> None:
     """End a process and all it has started, and see its pipes closed."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -238,7 +238,7 @@ async def ended(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-async def linked(program: str) -> list[str]:
+async def linked_libraries(program: str) -> list[str]:
     """The libraries that a program is linked with, as the loader itself finds them; none where it does not tell."""
     try:
         process = await asyncio.create_subprocess_exec(
@@ -256,5 +256,5 @@ async def linked(program: str) -> list[str]:
     except TimeoutError:
         return []
     finally:
-        await ended(process)
+        await end_process(process)
     return LIBRARY.findall(said.decode("utf-8", "replace"))

@@ -31,7 +31,7 @@ def of_numpy(numpy: Any) -> dict[type, Plain]:
     array, generic = numpy.ndarray, numpy.generic
     masked = numpy.ma.MaskedArray
 
-    def listed(value: Any) -> object:
+    def write_list(value: Any) -> object:
         flat = array.size.__get__(value) > MOST_ITEMS
         return [None] * MOST_ITEMS if flat else array.tolist(value)
 
@@ -39,10 +39,10 @@ def of_numpy(numpy: Any) -> dict[type, Plain]:
         plain = generic.item(value)
         return float(plain) if type(plain) is type(value) else plain
 
-    def unmasked(value: Any) -> object:
+    def without_mask(value: Any) -> object:
         return ("masked", array.tolist(value.filled()), array.tolist(numpy.ma.getmaskarray(value)))
 
-    return {masked: unmasked, array: listed, generic: scalar, numpy.dtype: lambda value: ("dtype", str(value))}
+    return {masked: without_mask, array: write_list, generic: scalar, numpy.dtype: lambda value: ("dtype", str(value))}
 
 
 def of_pandas(pandas: Any) -> dict[type, Plain]:
@@ -68,7 +68,7 @@ def of_sympy(sympy: Any) -> dict[type, Plain]:
     def rational(value: Any) -> object:
         return int(value.p) if value.q == 1 else value.p / value.q
 
-    def written(value: Any) -> object:
+    def write_value(value: Any) -> object:
         return ("sympy", sympy.srepr(value))
 
     return {
@@ -76,6 +76,6 @@ def of_sympy(sympy: Any) -> dict[type, Plain]:
         sympy.Float: float,
         boolean: bool,
         matrix: lambda value: value.tolist(),
-        sympy.Set: written,
-        core: written,
+        sympy.Set: write_value,
+        core: write_value,
     }

@@ -176,9 +176,9 @@ class SandboxServer:
 
     def restock(self) -> None:
         while len(self.spare) < SPARE:
-            self.spare.append(self.forked())
+            self.spare.append(self.fork_child())
 
-    def forked(self) -> SandboxChild:
+    def fork_child(self) -> SandboxChild:
         self.numbers += 1
         child = SandboxChild(self.numbers, self.control)
         self.selector.register(child.socket, selectors.EVENT_READ, child)
@@ -240,7 +240,7 @@ class SandboxServer:
         """A turn: for the next call, the program itself, or a call that was stopped."""
         now = time.monotonic()
         if not task.begun:
-            child = self.spare.pop(0) if self.spare else self.forked()
+            child = self.spare.pop(0) if self.spare else self.fork_child()
             self.owners[child], self.children[task] = (vote, task), child
             task.begun = True
             say({"vote": vote.number, "job": task.place})
@@ -256,7 +256,7 @@ class SandboxServer:
         """The next call, or the program itself."""
         task.at_work, task.asleep = True, False
         child.began(now)
-        self.send(child, child.framed(task.next_text))
+        self.send(child, child.frame(task.next_text))
 
     def send(self, child: SandboxChild, data: bytes) -> None:
         left, before = child.send(data), child.full
@@ -286,7 +286,7 @@ class SandboxServer:
 
     def charge(self, vote: Vote, task: Task, child: SandboxChild, now: float) -> None:
         """The time since it was last charged, if it has its turn."""
-        passed = child.passed(now)
+        passed = child.seconds_passed(now)
         if not task.asleep:
             task.used_s += passed
             vote.spent_s += passed

@@ -143,7 +143,7 @@ CLONE3 = 435  # says "not there", so that libraries fall back to `clone`, whose 
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
 
 
-def checked(result: int, what: str) -> int:
+def check_result(result: int, what: str) -> int:
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
@@ -151,11 +151,11 @@ def checked(result: int, what: str) -> int:
 
 
 def no_new_privileges() -> None:
-    checked(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    check_result(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
 
 
 def die_with_parent() -> None:
-    checked(libc.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0), "parent death signal")
+    check_result(libc.prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0), "parent death signal")
 
 
 def limits(memory_bytes: int | None, cpu_s: int, files: int, data_bytes: int | None = None) -> None:
@@ -190,7 +190,7 @@ def only(names: Sequence[str]) -> None:
     program = filter_program(names, platform.machine())
     buffer = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HL", len(program) // 8, ctypes.addressof(buffer))
-    checked(libc.prctl(PR_SET_SECCOMP, 2, ctypes.create_string_buffer(header, len(header)), 0, 0), "seccomp")
+    check_result(libc.prctl(PR_SET_SECCOMP, 2, ctypes.create_string_buffer(header, len(header)), 0, 0), "seccomp")
 
 
 def filter_program(names: Sequence[str], machine: str) -> bytes:
@@ -229,14 +229,14 @@ def no_files(readable: Sequence[str] = (), programs: Sequence[str] = ()) -> None
     files = (1 << (13 + (version >= 2) + (version >= 3) + (version >= 5))) - 1
     attribute = struct.pack("QQQ", files, 3 if version >= 4 else 0, 3 if version >= 6 else 0)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
-    rules = checked(libc.syscall(LANDLOCK_CREATE, attribute, ctypes.c_size_t(size), 0), "Landlock")
+    rules = check_result(libc.syscall(LANDLOCK_CREATE, attribute, ctypes.c_size_t(size), 0), "Landlock")
     try:
         for path in readable:
             folder = LANDLOCK_READ_DIR if os.path.isdir(path) else 0  # noqa: PTH112
             admit(rules, path, LANDLOCK_READ_FILE | folder)
         for path in programs:
             admit(rules, path, LANDLOCK_READ_FILE | LANDLOCK_EXECUTE)
-        checked(libc.syscall(LANDLOCK_RESTRICT, rules, 0), "Landlock")
+        check_result(libc.syscall(LANDLOCK_RESTRICT, rules, 0), "Landlock")
     finally:
         os.close(rules)
 
@@ -245,7 +245,7 @@ def admit(rules: int, path: str, access: int) -> None:
     opened = os.open(path, O_PATH)
     try:
         rule = struct.pack("=Qi", access, opened)
-        checked(libc.syscall(LANDLOCK_ADD, rules, 1, rule, 0), f"Landlock {path}")
+        check_result(libc.syscall(LANDLOCK_ADD, rules, 1, rule, 0), f"Landlock {path}")
     finally:
         os.close(opened)
 
@@ -261,7 +261,7 @@ def unshare() -> None:
     user, group = os.getuid(), os.getgid()
     if user == 0 and libc.unshare(NAMESPACES) == 0:
         return
-    checked(libc.unshare(NAMESPACES | CLONE_NEWUSER), "namespaces")
+    check_result(libc.unshare(NAMESPACES | CLONE_NEWUSER), "namespaces")
     for name, line in (("setgroups", "deny"), ("uid_map", f"{NOBODY} {user} 1"), ("gid_map", f"{NOBODY} {group} 1")):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123
             file.write(line)
@@ -270,13 +270,13 @@ def unshare() -> None:
 def empty_root(place: str) -> None:
     """Replace all files by an empty folder that cannot be written. `place`: any folder there is. Raises OSError."""
     plain = MS_NOSUID | MS_NODEV | MS_NOEXEC
-    checked(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "private mounts")
-    checked(libc.mount(b"none", os.fsencode(place), b"tmpfs", plain, b"size=4k,mode=555"), "empty folder")
+    check_result(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "private mounts")
+    check_result(libc.mount(b"none", os.fsencode(place), b"tmpfs", plain, b"size=4k,mode=555"), "empty folder")
     os.chdir(place)
-    checked(libc.syscall({0: 155, 1: 41}[ARCHITECTURES[platform.machine()][0]], b".", b"."), "pivot_root")
-    checked(libc.umount2(b".", MNT_DETACH), "old root")
+    check_result(libc.syscall({0: 155, 1: 41}[ARCHITECTURES[platform.machine()][0]], b".", b"."), "pivot_root")
+    check_result(libc.umount2(b".", MNT_DETACH), "old root")
     os.chdir("/")
-    checked(libc.mount(b"none", b"/", None, MS_REMOUNT | MS_RDONLY | plain, None), "read-only root")
+    check_result(libc.mount(b"none", b"/", None, MS_REMOUNT | MS_RDONLY | plain, None), "read-only root")
 
 
 def become_nobody() -> None:
@@ -288,4 +288,4 @@ def become_nobody() -> None:
     for capability in range(64):
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # refused where there is nothing to drop
     none = struct.pack("IIIIII", 0, 0, 0, 0, 0, 0)
-    checked(libc.capset(struct.pack("Ii", 0x20080522, 0), none), "capabilities")
+    check_result(libc.capset(struct.pack("Ii", 0x20080522, 0), none), "capabilities")

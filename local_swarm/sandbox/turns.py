@@ -89,7 +89,7 @@ class Vote:
     def under_way(self) -> int:
         return sum(task.begun for task in self.tasks.values())
 
-    def holding(self) -> int:
+    def turns_held(self) -> int:
         """Turns that it has at this moment."""
         return sum(task.holding for task in self.tasks.values())
 
@@ -103,10 +103,10 @@ class Vote:
 def next_turn(votes: Iterable[Vote], width: int) -> tuple[Vote, Task] | None:
     """Who is to have the next call, None while nobody can."""
     votes = list(votes)
-    held = sum(vote.holding() for vote in votes)
+    held = sum(vote.turns_held() for vote in votes)
     under_way = sum(vote.under_way() for vote in votes)
     for vote in sorted(votes, key=lambda vote: (vote.spent_s, vote.number)):
-        if held >= width and (vote.holding() or held >= width + EXTRA):
+        if held >= width and (vote.turns_held() or held >= width + EXTRA):
             continue
         if task := next_task(vote, under_way):
             return vote, task

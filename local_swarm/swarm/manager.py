@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from local_swarm.backends.base import Backend, Seat
-from local_swarm.chat.checks import checked
+from local_swarm.chat.checks import check_candidate
 from local_swarm.chat.turn import again
 from local_swarm.confined.process import Confined
 from local_swarm.errors import Busy, EngineLost, Starting, SwarmError
@@ -288,7 +288,7 @@ async def ask_engine(
                 async for event in events:
                     said = said or isinstance(event, Candidate) or (isinstance(event, Delta) and hearing.alone)
                     if isinstance(event, Candidate):
-                        event = workers[event.voter].record(await checked(prompt, event, hearing.confined))
+                        event = workers[event.voter].record(await check_candidate(prompt, event, hearing.confined))
                     hearing.take(event)
             return
         except (EngineLost, Starting):

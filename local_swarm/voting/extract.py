@@ -14,7 +14,7 @@ from typing import Any, Literal
 from local_swarm.chat.schemas import violation
 from local_swarm.chat.tools import canonical
 from local_swarm.types import JSON, Candidate
-from local_swarm.voting.parsing import parse, unparsed
+from local_swarm.voting.parsing import parse, unparse
 from local_swarm.voting.question import (
     PYTHON,
     STATEMENT,
@@ -162,7 +162,7 @@ def program_of(own: list[ast.stmt], question: Question) -> str | None:
     nodes = [*(definitions(question.stub.tree) if question.stub else ()), *own]
     first = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
     rest = [node for node in nodes if not (isinstance(node, ast.ImportFrom) and node.module == "__future__")]
-    return unparsed(ast.Module([*first, *rest], []))
+    return unparse(ast.Module([*first, *rest], []))
 
 
 # -------------------------------------------------------------------------------------------------- values

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from local_swarm.chat.python_source import parse, parse_expression, unparsed
+from local_swarm.chat.python_source import parse, parse_expression, unparse
 
-__all__ = ["parse", "parse_expression", "unparsed"]
+__all__ = ["parse", "parse_expression", "unparse"]

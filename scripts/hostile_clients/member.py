@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -177,15 +178,15 @@ def ballot(text: str, **more: Any) -> bytes:
 
 CALL = {"id": "c", "name": "read", "arguments": '{"filePath": "/etc/passwd"}'}
 END = b'{"kind":"end"}\n'
+
+
+def three_of(answer: Callable[[], str]) -> bytes:
+    return ballot(answer()) * 3 + END
+
+
 LINES: Mapping[str, Callable[[], bytes]] = {
-    **{
-        f"{name} * 30000": lambda name=name: ballot(prompts.run(name, 30_000)) * 3 + END
-        for name in sorted(prompts.LEADS)
-    },  # type: ignore[misc]
-    **{
-        name: lambda name=name: ballot(programs.answer(name)) * 3 + END
-        for name in (*programs.PROGRAMS, *programs.SCRIPTS)
-    },  # type: ignore[misc]
+    **{f"{name} * 30000": partial(three_of, partial(prompts.run, name, 30_000)) for name in sorted(prompts.LEADS)},
+    **{name: partial(three_of, partial(programs.answer, name)) for name in (*programs.PROGRAMS, *programs.SCRIPTS)},
     "calls": lambda: ballot("", tool_calls=[CALL], finish_reason="tool_calls") * 3 + END,
     "deep calls": lambda: ballot("", tool_calls=[{**CALL, "arguments": '{"a":' * 50_000}]) * 3 + END,
     "1 MB": lambda: ballot("a" * 1_000_000) * 3 + END,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local_swarm.chat.checks import checked
+from local_swarm.chat.checks import check_candidate
 from local_swarm.chat.schemas import fault, violation
 from local_swarm.confined.process import CallLimits, Confined, ConfinedPool
 from local_swarm.errors import SchemaUnfit
@@ -42,7 +42,7 @@ def said(text: str = "", *calls: ToolCall) -> Candidate:
 async def test_a_call_is_checked_against_what_its_tool_takes(
     arguments: dict[str, Any], flaw: str | None, confined: Confined
 ) -> None:
-    made = await checked(ASKED, said("", ToolCall("1", "read", json.dumps(arguments))), confined)
+    made = await check_candidate(ASKED, said("", ToolCall("1", "read", json.dumps(arguments))), confined)
     assert (made.flaw or "").startswith(flaw or "") and (made.flaw is None) == (flaw is None)
 
 
@@ -51,15 +51,15 @@ async def test_a_call_is_checked_against_what_its_tool_takes(
 )
 async def test_an_answer_is_checked_against_the_schema(text: str, flaw: str | None, confined: Confined) -> None:
     asked = Prompt((Message("user", "go"),), schema={"type": "object", "required": ["a"]})
-    made = await checked(asked, said(text), confined)
+    made = await check_candidate(asked, said(text), confined)
     assert flaw in (made.flaw or "") if flaw else made.flaw is None
 
 
 async def test_a_pattern_that_takes_for_ever_is_not_held_against_an_answer_but_all_else_is(confined: Confined) -> None:
     asked = Prompt((Message("user", "go"),), schema={"type": "string", "pattern": "^(a+)+$", "maxLength": 60})
     for _ in range(2):
-        assert (await checked(asked, said(json.dumps("a" * 40 + "!")), confined)).flaw is None
-    made = await checked(asked, said("7"), confined)
+        assert (await check_candidate(asked, said(json.dumps("a" * 40 + "!")), confined)).flaw is None
+    made = await check_candidate(asked, said("7"), confined)
     assert made.flaw and "'string'" in made.flaw
 
 
@@ -69,7 +69,7 @@ async def test_a_schema_that_takes_for_ever_in_every_way_is_refused(confined: Co
         doubled = {"anyOf": [doubled, doubled]}
     asked = Prompt((Message("user", "go"),), schema={"items": doubled})
     with pytest.raises(SchemaUnfit, match="too long"):
-        await checked(asked, said(json.dumps(["x"] * 200)), confined)
+        await check_candidate(asked, said(json.dumps(["x"] * 200)), confined)
 
 
 @pytest.mark.parametrize(

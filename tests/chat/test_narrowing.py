@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local_swarm.chat.narrowing import loosened, modest
+from local_swarm.chat.narrowing import loosen, modest
 from local_swarm.chat.schemas import violation
 
 NAMED_LIKE_KEYWORDS = {
@@ -49,13 +49,13 @@ def test_a_loosened_schema_keeps_kinds_names_and_choices() -> None:
         "required": ["format"],
         "$defs": {"pattern": {"type": "string", "pattern": "x"}},
     }
-    assert loosened(schema) == {
+    assert loosen(schema) == {
         "type": "object",
         "properties": {"format": {"type": "string"}, "n": {"enum": [1]}},
         "required": ["format"],
         "$defs": {"pattern": {"type": "string"}},
     }
-    assert loosened(NAMED_LIKE_KEYWORDS) == NAMED_LIKE_KEYWORDS
+    assert loosen(NAMED_LIKE_KEYWORDS) == NAMED_LIKE_KEYWORDS
 
 
 X: dict[str, Any] = {"^x-{1,}": {}}
@@ -76,7 +76,7 @@ X: dict[str, Any] = {"^x-{1,}": {}}
 )
 def test_a_schema_without_bounds_forbids_nothing_that_it_allowed(schema: Any, value: Any) -> None:
     assert violation(schema, value) is None
-    assert violation(loosened(schema), value) is None and violation(modest(schema), value) is None
+    assert violation(loosen(schema), value) is None and violation(modest(schema), value) is None
 
 
 VALUES = st.recursive(
@@ -141,7 +141,7 @@ def test_what_obeys_a_schema_obeys_the_looser_one(schema: Any, defined: Any, val
     whole = {**schema, "$defs": {"d": defined}} if isinstance(schema, dict) else schema
     try:
         if violation(whole, value) is None:
-            assert violation(loosened(whole), value) is None
+            assert violation(loosen(whole), value) is None
             assert violation(modest(whole), value) is None
     except RecursionError:
         pass

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_swarm.chat.notations import WrittenCall
-from local_swarm.chat.tools import Toolbox, canonical, settled
+from local_swarm.chat.tools import Toolbox, canonical, settle_calls
 from local_swarm.types import ToolCall
 from tests.chat.samples import TOOLS
 
@@ -27,15 +27,15 @@ BOX = Toolbox(TOOLS)
     ],
 )
 def test_a_call_must_be_of_a_tool_and_an_object(call: WrittenCall, flaw: str | None) -> None:
-    calls, found = settled([call], [], BOX)
+    calls, found = settle_calls([call], [], BOX)
     assert len(calls) == 1 and (flaw is None) == (found is None)
     assert flaw is None or flaw in (found or "")
 
 
 def test_a_broken_call_of_a_known_tool_is_handed_on_as_it_is() -> None:
-    [call], flaw = settled([], ['{"name": "read", "arguments": {"filePath": "a'], BOX)
+    [call], flaw = settle_calls([], ['{"name": "read", "arguments": {"filePath": "a'], BOX)
     assert (call.name, call.arguments) == ("read", '{"filePath": "a') and flaw
-    assert settled([], ["{gibberish"], BOX) == ((), "a call could not be read")
+    assert settle_calls([], ["{gibberish"], BOX) == ((), "a call could not be read")
 
 
 @given(
@@ -45,7 +45,7 @@ def test_a_broken_call_of_a_known_tool_is_handed_on_as_it_is() -> None:
     )
 )
 def test_any_arguments_can_be_judged(arguments: Any) -> None:
-    calls, _ = settled([WrittenCall("read", arguments)], [], BOX)
+    calls, _ = settle_calls([WrittenCall("read", arguments)], [], BOX)
     assert isinstance(calls[0].arguments, str)
 
 

@@ -21,7 +21,7 @@ from local_swarm.chat.families import Family
 from local_swarm.chat.marks import Finder, first_mark
 from local_swarm.chat.python_source import parse, parse_expression
 from local_swarm.chat.reply import ReplyParser
-from local_swarm.chat.tools import Toolbox, canonical, settled
+from local_swarm.chat.tools import Toolbox, canonical, settle_calls
 from local_swarm.environment import pip_errors, progress
 from local_swarm.errors import BadModelFile, PairingFailed, WrongUse
 from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
@@ -84,7 +84,7 @@ def in_pieces(family: Family, size: int, thinking: bool = False) -> Callable[[st
         for at in range(0, len(text), size):
             parser.push(text[at : at + size])
         parser.close()
-        return settled(parser.calls, parser.broken, TOOLS)
+        return settle_calls(parser.calls, parser.broken, TOOLS)
 
     return read
 
@@ -217,7 +217,7 @@ READERS: dict[str, Reader] = {
     "call: harmony": Reader(lambda text: notations.read_harmony(text, TOOLS.types)),
     "call: Python": Reader(lambda text: notations.read_python(text, TOOLS.types)),
     "call: Python's arguments": Reader(lambda text: notations.read_python(f"[f(a={text})]", TOOLS.types)),
-    "call: broken": Reader(lambda text: settled([], [text], TOOLS)),
+    "call: broken": Reader(lambda text: settle_calls([], [text], TOOLS)),
     "call: compared": Reader(lambda text: canonical(*called(text))),
     "marks": Reader(lambda text: first_mark(text, families.XML.kept)),
     "marks: given": Reader(lambda text: Finder([text, text[1:], text[::2]]).feed(text), quick=2_000, most=64_000),

@@ -583,7 +583,7 @@ ATTEMPTS = (
         "nests beyond all bounds",
         "def f():\n    a = []\n    for _ in range(50):\n        a = [a, a]\n    return a",
         ("f()",),
-        ("!TooLarge", LATE),
+        ("!ValueTooLarge", LATE),
         slow=True,
     ),
 )

@@ -12,7 +12,7 @@ import pytest
 from local_swarm.chat.families import HERMES
 from local_swarm.chat.reply import ReplyParser
 from local_swarm.chat.template import ChatTemplate
-from local_swarm.chat.tools import Toolbox, settled
+from local_swarm.chat.tools import Toolbox, settle_calls
 from local_swarm.confined.process import Unconfined
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header
@@ -107,7 +107,7 @@ def test_what_the_model_learns_to_write_is_what_the_parser_reads() -> None:
         parser = ReplyParser(HERMES, box)
         parser.push(written.removesuffix("<|im_end|>"))
         parser.close()
-        [call], flaw = settled(parser.calls, parser.broken, box)
+        [call], flaw = settle_calls(parser.calls, parser.broken, box)
         assert flaw is None
         taught = lesson[1]["tool_calls"][0]["function"]  # type: ignore[index]
         assert (call.name, json.loads(call.arguments)) == (taught["name"], json.loads(taught["arguments"]))

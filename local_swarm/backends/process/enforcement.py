@@ -9,7 +9,7 @@ import json
 import time
 
 from local_swarm.backends.constraint import matcher, reason
-from local_swarm.chat.narrowing import loosened
+from local_swarm.chat.narrowing import loosen
 from local_swarm.chat.schemas import fault
 
 ANYTHING = "{}"  # as the loosest schema: whoever names a better one is served at least with that
@@ -29,7 +29,7 @@ def enforced(schema: str, loosest: str) -> dict[str, str]:
     if loosest == ANYTHING and (found := fault(whole)):
         keyword, problem = found
         return {"problem": f"its keyword {keyword!r} cannot be used: {problem}"}
-    for looser in (json.dumps(loosened(whole)), loosest):
+    for looser in (json.dumps(loosen(whole)), loosest):
         if trial(looser) is None:
             return {"schema": looser}
     return {"problem": why}

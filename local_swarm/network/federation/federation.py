@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
-from local_swarm.chat.checks import checked
+from local_swarm.chat.checks import check_candidate
 from local_swarm.errors import BadRequest, EndsEngine, SwarmError, Unavailable
 from local_swarm.network.discovery.directory import Directory, Peer
 from local_swarm.network.federation.client import SILENCE_S, Client, PeerRequest
@@ -167,7 +167,7 @@ class Federation:
         async with aclosing(ballots):
             async for ballot in ballots:
                 yield (
-                    await checked(prompt, ballot, self.swarm.jury.confined) if isinstance(ballot, Candidate) else ballot
+                    await check_candidate(prompt, ballot, self.swarm.jury.confined) if isinstance(ballot, Candidate) else ballot
                 )
 
     async def _brief(self, prompt: Prompt, candidates: Sequence[Candidate]) -> Brief:

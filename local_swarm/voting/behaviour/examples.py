@@ -15,7 +15,7 @@ from typing import Any
 
 from local_swarm.sandbox.canonical import ValueTooLarge, canonical
 from local_swarm.voting import scanner
-from local_swarm.voting.parsing import parse_expression, unparsed
+from local_swarm.voting.parsing import parse_expression, unparse
 from local_swarm.voting.scanner import EACH, LONGEST_LITERAL, MOST_TEXT, Attention, closing
 
 MOST_EXAMPLES = 12
@@ -195,7 +195,7 @@ def expression(source: str, name: str) -> ast.expr | None:
     if tree is None:
         return None
     found: ast.expr = Words().visit(tree)
-    if unparsed(found) is None:  # whoever gets it may write it out
+    if unparse(found) is None:  # whoever gets it may write it out
         return None
     return found if mentions(found, name) and all(safe(node, name) for node in ast.walk(found)) else None
 

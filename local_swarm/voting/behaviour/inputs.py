@@ -15,7 +15,7 @@ from itertools import islice, product
 from typing import Any
 
 from local_swarm.voting.behaviour.values import KINDS, USUAL, guessed, kinds_in
-from local_swarm.voting.parsing import parse_expression, unparsed
+from local_swarm.voting.parsing import parse_expression, unparse
 from local_swarm.voting.scanner import calls
 
 MOST_INPUTS = 24
@@ -62,7 +62,7 @@ def signature(node: ast.AST | None, name: str) -> Signature | None:
 
 
 def kind_of(argument: ast.arg) -> str:
-    hint = unparsed(argument.annotation) if argument.annotation is not None else None
+    hint = unparse(argument.annotation) if argument.annotation is not None else None
     if hint and (hinted := kind_of_hint(hint)):
         return hinted
     return guessed(argument.arg)
