@@ -19,7 +19,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
-from local_swarm.api.key import base_url, known
+from local_swarm.api.key import base_url, key_to_send
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible, ServerTarget, tidy
 from local_swarm.config import Config, load
 from local_swarm.confined.process import ConfinedPool
@@ -76,7 +76,7 @@ class ChatSource:
         if self.source == LOCAL:
             node = await self._stack.enter_async_context(running(self.config or load(), serve=False))
             return node.voice
-        key = self.key if self.source else self.key or known((self.config or load()).server)
+        key = self.key if self.source else self.key or key_to_send((self.config or load()).server)
         server = OpenAICompatible(ServerTarget(self._url(), self.model or (None if self.source else "swarm"), key))
         self._stack.push_async_callback(server.close)
         await server.start()
@@ -163,7 +163,7 @@ class Chat:
     async def ask(self, text: str, tools: Sequence[dict[str, Any]] = (), **sampling: Any) -> Answer:
         """One answer. `sampling` as in `types.Sampling`: temperature, seed, max_tokens ... Raises SwarmErrors; what failed is not
         remembered."""
-        async with aclosing(self._said(text, tools, sampling)) as said:
+        async with aclosing(self._pieces(text, tools, sampling)) as said:
             async for piece in said:
                 if isinstance(piece, Answer):
                     return piece
@@ -172,14 +172,14 @@ class Chat:
     async def stream(self, text: str, **sampling: Any) -> AsyncGenerator[str, None]:
         """The answer's words as they come; of several voices at once, when they have voted."""
         heard = 0
-        async with aclosing(self._said(text, (), sampling)) as said:
+        async with aclosing(self._pieces(text, (), sampling)) as said:
             async for piece in said:
                 words = piece.text[heard:] if isinstance(piece, Answer) else piece
                 heard += len(words)
                 if words:
                     yield words
 
-    async def _said(
+    async def _pieces(
         self, text: str, tools: Sequence[dict[str, Any]], sampling: dict[str, Any]
     ) -> AsyncGenerator[str | Answer, None]:
         voice = await self._line.voice()

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import typer.main
 from pydantic import BaseModel
 
-from local_swarm.api.schemas import ChatRequest, SwarmWire
+from local_swarm.api.schemas import ChatRequest, SwarmOptions
 from local_swarm.api.server import create_app
 from local_swarm.api.status import Status
 from local_swarm.cli.main import app
@@ -114,7 +114,7 @@ def brought_up_to_date(text: str) -> str:
         "commands": commands,
         "endpoints": endpoints,
         "request": lambda: fields(ChatRequest),
-        "extension": lambda: fields(SwarmWire),
+        "extension": lambda: fields(SwarmOptions),
         "tools": tools,
         "settings": settings,
     }

@@ -19,7 +19,7 @@ from typing import Any
 
 from local_swarm.api.control import control
 from local_swarm.api.key import CONTROL_FILE
-from local_swarm.api.server import create_app, listen, serving
+from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status
 from local_swarm.backends.base import Seat
 from local_swarm.config import Config, load
@@ -53,7 +53,7 @@ class ScriptedPace:
 class ScriptedNode:
     name: str
     url: str
-    presence: FederationService
+    service: FederationService
 
 
 @asynccontextmanager
@@ -84,7 +84,7 @@ async def served(config: Config, swarm: Swarm, presence: FederationService, fold
     app = create_app(presence.federation, status, Vectors(swarm.embedder, swarm.workers[0].backend))
     app.include_router(control(presence, token))
     made = listen(config.server.host, config.server.port)
-    async with serving(app, made):
+    async with serve_app(app, made):
         yield f"http://127.0.0.1:{made.getsockname()[1]}"
 
 
@@ -92,7 +92,7 @@ async def run(names: Sequence[str], folder: Path, pace: ScriptedPace, settings: 
     async with AsyncExitStack() as stack:
         for name in names:
             made = await stack.enter_async_context(node(name, folder / name, pace, **settings))
-            line = {"name": name, "url": made.url, "port": made.presence.port, "home": str(folder / name)}
+            line = {"name": name, "url": made.url, "port": made.service.port, "home": str(folder / name)}
             print(json.dumps(line), flush=True)  # noqa: T201
         await asyncio.to_thread(sys.stdin.read)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from local_swarm.api.server import create_app, listen, serving
+from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
@@ -23,7 +23,7 @@ async def main(workers: int) -> None:
     swarm = Swarm("bench", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], embedder)
     made = listen("127.0.0.1", 0)
     app = create_app(swarm, lambda: Status("ok", workers, workers, "fake", CONTEXT), Vectors(embedder, backend))
-    async with serving(app, made):
+    async with serve_app(app, made):
         sys.stdout.write(f"{made.getsockname()[1]}\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.read)

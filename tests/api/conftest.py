@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 
-from local_swarm.api.connection import Impatient
+from local_swarm.api.connection import ImpatientProtocol
 from local_swarm.api.server import AccessPolicy as Entrance
-from local_swarm.api.server import create_app, listen, serving
+from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status, WorkerStatus
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
@@ -40,7 +40,7 @@ async def open_door(
     workers: int = 5,
     up: bool = True,
     who: Entrance | None = None,
-    connection: type[Impatient] = Impatient,
+    connection: type[ImpatientProtocol] = ImpatientProtocol,
 ) -> AsyncIterator[Door]:
     backend = engine or FakeBackend(pace_s=0.001)
     if up:
@@ -60,7 +60,7 @@ async def open_door(
     url = f"http://127.0.0.1:{made.getsockname()[1]}"
     timeout = aiohttp.ClientTimeout(total=5)
     async with (
-        serving(create_app(swarm, status, Vectors(embedder, backend), who), made, connection),
+        serve_app(create_app(swarm, status, Vectors(embedder, backend), who), made, connection),
         aiohttp.ClientSession(timeout=timeout) as http,
     ):
         yield Door(url, backend, swarm, http)

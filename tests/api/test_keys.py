@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from local_swarm.api.connection import Impatient
-from local_swarm.api.key import demanded, made
-from local_swarm.api.middleware import Bounds
+from local_swarm.api.connection import ImpatientProtocol
+from local_swarm.api.key import ensure_key, required_key
+from local_swarm.api.middleware import BoundsMiddleware
 from local_swarm.api.server import AccessPolicy, create_app
 from local_swarm.api.status import Status
 from local_swarm.config import ServerConfig
@@ -68,10 +68,10 @@ def server(**facts: Any) -> ServerConfig:
 
 def test_beyond_this_machine_a_key_is_demanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path))
-    assert demanded(server()) is None and demanded(server(key="k")) == "k"
+    assert required_key(server()) is None and required_key(server(key="k")) == "k"
     with pytest.raises(WrongUse, match="local-swarm key"):
         door_of(server(host="0.0.0.0"))
-    key = made()
+    key = ensure_key()
     assert door_of(server(host="0.0.0.0", origins="https://a, https://b")) == AccessPolicy(
         key, ("https://a", "https://b"), None
     )
@@ -108,14 +108,14 @@ def part(size: int, more: bool = True) -> Message:
 
 async def test_a_request_that_is_too_large_is_refused_before_it_is_read() -> None:
     peer = Peer(part(600), part(600))
-    await Bounds(reads_all, most_bytes=1000)({"type": "http"}, peer.receive, peer.send)
+    await BoundsMiddleware(reads_all, most_bytes=1000)({"type": "http"}, peer.receive, peer.send)
     assert peer.answer == (413, "request_too_large")
 
 
 async def test_a_request_that_does_not_arrive_is_given_up() -> None:
     peer = Peer(part(1))
     async with asyncio.timeout(5):
-        await Bounds(reads_all, read_s=0.05)({"type": "http"}, peer.receive, peer.send)
+        await BoundsMiddleware(reads_all, read_s=0.05)({"type": "http"}, peer.receive, peer.send)
     assert peer.answer == (408, "request_timeout")
 
 
@@ -128,7 +128,7 @@ async def test_a_client_that_does_not_read_is_given_up() -> None:
 
     async with asyncio.timeout(5):
         with pytest.raises(OSError, match="does not read"):
-            await Bounds(writes, write_s=0.05)({"type": "http"}, Peer().receive, stuck)
+            await BoundsMiddleware(writes, write_s=0.05)({"type": "http"}, Peer().receive, stuck)
 
 
 async def test_waiting_for_a_client_to_leave_is_not_bound() -> None:
@@ -147,7 +147,7 @@ async def test_waiting_for_a_client_to_leave_is_not_bound() -> None:
         await asyncio.sleep(0.1)
         return {"type": "http.disconnect"}
 
-    await Bounds(waits, read_s=0.05)({"type": "http"}, late, peer.send)
+    await BoundsMiddleware(waits, read_s=0.05)({"type": "http"}, late, peer.send)
     assert left.is_set()
 
 
@@ -172,7 +172,7 @@ async def test_the_application_refuses_a_large_body_as_such() -> None:
 
 
 async def test_a_connection_whose_request_never_begins_is_closed(open_a_door: Any) -> None:
-    class Hasty(Impatient):
+    class Hasty(ImpatientProtocol):
         head_s = 0.1
 
     async with open_a_door(connection=Hasty) as door:

@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from local_swarm.api.server import create_app, listen, serving
+from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status
 from local_swarm.backends.base import Backend
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible, ServerTarget
@@ -63,7 +63,7 @@ async def own_daemon(scratch: Path) -> AsyncIterator[Backend]:
         swarm = Swarm("there", [Worker("v1", 1, engine)], Embedder("/none", offline=True))
         made = listen("127.0.0.1", 0)
         app = create_app(swarm, lambda: Status("ok", 1, 1, facts.model, facts.context), engine.embed)
-        async with serving(app, made):
+        async with serve_app(app, made):
             yield OpenAICompatible(ServerTarget(f"http://127.0.0.1:{made.getsockname()[1]}/v1"))
         await engine.close()
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import pytest
 
 from local_swarm.api.key import CONTROL_FILE
-from local_swarm.api.server import create_app, listen, serving
+from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status, WorkerStatus
 from local_swarm.config import load
 from local_swarm.hardware.profile import Hardware, Memory, Processor
-from local_swarm.mcp_server.http import IDLE_S, MOST_SESSIONS, McpMount, mounted
-from local_swarm.mcp_server.local_caller import at
-from local_swarm.mcp_server.server import server
+from local_swarm.mcp_server.http import IDLE_S, MOST_SESSIONS, McpMount, mount_mcp
+from local_swarm.mcp_server.local_caller import local_caller
+from local_swarm.mcp_server.server import create_mcp_server
 from local_swarm.mcp_server.tool_handlers import ToolHandlers
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.paths import home
@@ -69,7 +69,10 @@ async def open_house(
     desk = ToolHandlers(app.state.journal, status, Vectors(embedder, engine), Jury(Sandbox(()), embedder), counsel)
     made = listen("127.0.0.1", port)
     (home() / CONTROL_FILE).write_text(TOKEN, encoding="ascii")
-    async with serving(app, made), mounted(app, McpMount(server(at(desk, pause_s)), public, TOKEN, idle_s, most)):
+    async with (
+        serve_app(app, made),
+        mount_mcp(app, McpMount(create_mcp_server(local_caller(desk, pause_s)), public, TOKEN, idle_s, most)),
+    ):
         taken = made.getsockname()[1]
         yield House(f"http://127.0.0.1:{taken}/mcp", taken, engine)
     await engine.close()

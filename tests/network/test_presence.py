@@ -44,26 +44,26 @@ async def condition(up: bool = True, **settings: Any) -> Availability:
 
 
 async def test_a_node_says_at_once_that_it_cannot() -> None:
-    assert (await condition()).declines(0, 60.0) is None
-    assert (await condition(up=False)).declines(0, 60.0) == "starting"
-    assert (await condition(enabled=False)).declines(0, 60.0) == "busy"
+    assert (await condition()).refusal(0, 60.0) is None
+    assert (await condition(up=False)).refusal(0, 60.0) == "starting"
+    assert (await condition(enabled=False)).refusal(0, 60.0) == "busy"
     one = await condition(max_asked=2)
-    assert one.declines(1, 60.0) is None and one.declines(2, 60.0) == "busy"
+    assert one.refusal(1, 60.0) is None and one.refusal(2, 60.0) == "busy"
     one._own.load = 2  # type: ignore[misc]
-    assert one.declines(0, 60.0) == "busy"
+    assert one.refusal(0, 60.0) == "busy"
     one.stopping = True
-    assert one.declines(0, 60.0) == one.now() == "stopping"
+    assert one.refusal(0, 60.0) == one.state() == "stopping"
 
 
 async def test_short_of_memory_or_on_battery_it_is_not_asked() -> None:
     one = await condition()
     one._battery = (float("inf"), True)
-    assert one.now() == "battery"
+    assert one.state() == "battery"
     one._swarm.pressure = "voices"
-    assert one.now() == "busy"
+    assert one.state() == "busy"
     other = await condition(on_battery=True)
     other._battery = (float("inf"), True)
-    assert other.now() == "ok"
+    assert other.state() == "ok"
 
 
 async def test_who_cannot_be_done_in_time_declines() -> None:
@@ -71,7 +71,7 @@ async def test_who_cannot_be_done_in_time_declines() -> None:
     for worker in one._swarm.workers:
         worker.record(Candidate("x", worker.name, "stop", Usage(1, 1), 30.0))
     assert one.latency_s == 30.0
-    assert one.declines(0, 60.0) is None and one.declines(0, 20.0) == "slow"
+    assert one.refusal(0, 60.0) is None and one.refusal(0, 20.0) == "slow"
 
 
 def test_merits_are_kept_by_machine_and_model(tmp_path: Path) -> None:
@@ -84,11 +84,11 @@ def test_merits_are_kept_by_machine_and_model(tmp_path: Path) -> None:
     merits.save()
     again = PeerReliabilities(ids.__getitem__, path)
     again.learn(elect(votes, "exact"))
-    known = again.known(ids)
+    known = again.reliabilities_of(ids)
     assert known["a"].total > 1.9 and known["c"].agreed == 0.0
     for text in ("", "{", '{"merits": {"x": {"agreed": 9, "total": 1}}}'):
         path.write_text(text, encoding="utf-8")
-        assert PeerReliabilities(ids.__getitem__, path).known(ids) == {}
+        assert PeerReliabilities(ids.__getitem__, path).reliabilities_of(ids) == {}
 
 
 # ------------------------------------------------------------------------------------------------ control
@@ -148,9 +148,9 @@ async def test_a_wrong_code_is_said_to_be_wrong_whichever_place_answers(tmp_path
     """A machine announces several places; one that is silent must not hide what another said, nor two cost two guesses."""
     settings = {"discovery": "static", "federation_port": 0}
     async with node("a", tmp_path / "a", QUICK, **settings) as a, node("b", tmp_path / "b", QUICK, **settings) as b:
-        invitation = a.presence.invitations.invite()
-        good, dead = f"127.0.0.1:{a.presence.port}", "127.0.0.1:1"
-        neighbours = b.presence._neighbours
+        invitation = a.service.invitations.invite()
+        good, dead = f"127.0.0.1:{a.service.port}", "127.0.0.1:1"
+        neighbours = b.service._neighbours
         assert neighbours
         for places in ([good, dead], [dead, good], [good, good]):
 
@@ -176,9 +176,9 @@ async def test_where_the_key_is_configured_codes_are_refused(tmp_path: Path) -> 
 async def test_insecure_means_anybody_who_says_so_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with node("a", tmp_path / "a", QUICK, discovery="static", federation_port=0, insecure_lan=True) as a:
         assert "ANY machine" in caplog.text
-        settings = {"discovery": "static", "federation_port": 0, "peers": f"127.0.0.1:{a.presence.port}"}
+        settings = {"discovery": "static", "federation_port": 0, "peers": f"127.0.0.1:{a.service.port}"}
         async with node("b", tmp_path / "b", QUICK, insecure_lan=True, **settings) as b:
-            await until(lambda: len(b.presence.directory.askable(9)) == 1)
+            await until(lambda: len(b.service.directory.askable(9)) == 1)
 
 
 async def test_a_place_that_is_none_is_wrong_use(tmp_path: Path) -> None:
