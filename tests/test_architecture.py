@@ -19,6 +19,7 @@ ORDER = (
     "intake",
     "terminal",
     "types",
+    "events",
     "options",
     "errors",
     "yaml_text",

@@ -1,0 +1,116 @@
+"""Streams of events in; one merged stream, one election, or tasks that have ended out. Knows no worker, peer or socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from typing import Any, Generic, TypeVar
+
+from local_swarm.types import Accepted, Election, Event
+
+HELD = 1024  # events that wait for whoever listens; with more than that the streams wait
+
+Heard = TypeVar("Heard")
+
+
+class Merged(Generic[Heard]):
+    """Several streams as one iterator, each event as it comes, the events of one stream in their order.
+
+    Every stream runs in a task of its own, from the first `anext` on. A time limit may cancel an `anext`: no event is lost by it.
+    An exception in one stream does not end the others. Once all have ended, the first stream's exception is raised.
+    """
+
+    def __init__(self, streams: Iterable[AsyncGenerator[Heard, None]], held: int = HELD) -> None:
+        self._streams = tuple(streams)
+        self._room = asyncio.Semaphore(held)
+        self._heard: asyncio.Queue[tuple[Heard] | None] = asyncio.Queue()  # None: a stream has ended
+        self._open = len(self._streams)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __aiter__(self) -> Merged[Heard]:
+        return self
+
+    async def __anext__(self) -> Heard:
+        if self._open and not self._tasks:
+            self._tasks = [asyncio.create_task(self._pump(one), name="merged-stream") for one in self._streams]
+        while self._open:
+            heard = await self._heard.get()
+            if heard is not None:
+                self._room.release()
+                return heard[0]
+            self._open -= 1
+        tasks, self._tasks = self._tasks, []
+        for problem in await asyncio.gather(*tasks, return_exceptions=True):
+            if problem:
+                raise problem
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Ends every stream and waits until all have ended."""
+        self._open = 0
+        tasks, self._tasks = self._tasks, []
+        try:
+            await cancel(*tasks)
+        finally:
+            for stream in self._streams:  # a task that was cancelled before it began has not closed its stream
+                await stream.aclose()
+
+    async def _pump(self, stream: AsyncGenerator[Heard, None]) -> None:
+        try:
+            async with aclosing(stream):
+                async for event in stream:
+                    await self._room.acquire()
+                    self._heard.put_nowait((event,))
+        finally:
+            self._heard.put_nowait(None)
+
+
+def merge(streams: Iterable[AsyncGenerator[Heard, None]]) -> Merged[Heard]:
+    """One iterator over many streams; see `Merged`. Use it within `aclosing`: closing it closes all of them."""
+    return Merged(streams)
+
+
+async def with_pauses(events: AsyncGenerator[Heard, None], pause_s: float) -> AsyncGenerator[Heard | None, None]:
+    """The events, and None whenever `pause_s` passes without one. Closing it closes them."""
+    async with aclosing(merge([events])) as merged:
+        while True:
+            try:
+                async with asyncio.timeout(pause_s) as limit:
+                    event: Heard | None = await anext(merged)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                if not limit.expired():  # the stream's own
+                    raise
+                event = None
+            yield event
+
+
+async def accepted_once(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """The events without any `Accepted` after the first."""
+    accepted = False
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Accepted):
+                if accepted:
+                    continue
+                accepted = True
+            yield event
+
+
+async def election_of(events: AsyncGenerator[Event, None]) -> Election:
+    """The election that an answer ends with. The events are closed after it."""
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Election):
+                return event
+    raise AssertionError("an answer ends with an election")
+
+
+async def cancel(*tasks: asyncio.Future[Any] | None) -> None:
+    """Cancels the tasks and waits until all have ended. What they returned or raised is dropped, as are absent ones."""
+    present = [task for task in tasks if task is not None]
+    for task in present:
+        task.cancel()
+    await asyncio.gather(*present, return_exceptions=True)
