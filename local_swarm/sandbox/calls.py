@@ -16,6 +16,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from local_swarm.sandbox.canonical import canonical
+from local_swarm.sandbox.messages import DEFINED, LATE, UNKNOWN
 
 CALL_S = 0.25  # processor time of one call, and of the program itself
 TICK_S = (
@@ -23,8 +24,6 @@ TICK_S = (
 )
 MOST_PRINTED = 2_000  # characters kept of what is printed during one call
 LONGEST_NAME = 60  # of an exception or a module
-
-LATE, DEFINED, UNKNOWN = "~", "=", "?"
 
 
 class CallOutOfTime(BaseException):

@@ -13,12 +13,9 @@ from dataclasses import dataclass
 
 from local_swarm.sandbox import turns
 from local_swarm.sandbox.clock import NOTHING, Clock
+from local_swarm.sandbox.messages import CHUNK, DIED, LENGTH, LONGEST_OUTCOME, REQUEST, TOO_MUCH
 
-REQUEST = struct.Struct("=cI")
-LENGTH = struct.Struct("=I")
 CREDENTIALS = struct.Struct("=iII")  # of a sender, as the kernel tells them: process, user, group
-LONGEST_LINE = 1_000  # of an outcome
-CHUNK = 1 << 16
 DROWSY_S = 0.02  # without work for so long a call is asleep
 LOAFING_S = 0.03  # of processor time that a child may take with no call to answer
 
@@ -87,9 +84,9 @@ class SandboxChild:
         except BlockingIOError:
             return None
         except OSError:
-            return turns.DIED
+            return DIED
         if not data:
-            return turns.DIED
+            return DIED
         self.heard += data
         if not self.ready:
             _, ended, self.heard = self.heard.partition(b"\n")
@@ -97,8 +94,8 @@ class SandboxChild:
                 return None
             self.begin(extra)
         line, ended, more = self.heard.partition(b"\n")
-        if len(line) > LONGEST_LINE or more:
-            return turns.TOO_MUCH
+        if len(line) > LONGEST_OUTCOME or more:
+            return TOO_MUCH
         if not ended:
             return None
         self.heard = b""

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from local_swarm.sandbox.job import Job, Outcomes, Tier
 from local_swarm.sandbox.libraries import first_uses, imported_libraries, modules, places
 from local_swarm.sandbox.link import Fate, Link, ServerProblem, ServerSetting
+from local_swarm.sandbox.messages import DIED, UNKNOWN
 from local_swarm.sandbox.node import JavaScriptRunner
 
 TIERS: tuple[Tier, ...] = ("bubblewrap", "namespaces", "landlock", "seatbelt")
@@ -27,7 +28,6 @@ LONG_REST_S = 30.0  # after one with libraries could not
 LOAD_S = 5.0  # that a vote waits for libraries; they are loaded on for the next one
 IDLE_S = 300.0  # after which a server with libraries ends
 MOST_SERVERS = 3  # with libraries
-DIED, UNKNOWN = "!Died", "?"
 
 Libraries = frozenset[str]
 PLAIN: Libraries = frozenset()

@@ -11,8 +11,8 @@ import signal
 import sys
 
 from local_swarm.sandbox import system
+from local_swarm.sandbox.messages import CPU_S
 
-CPU_S = 3
 MEMORY_BYTES = 512 << 20  # that can be written; Node reserves far more address space than it ever uses
 HEAP_MIB = 128
 

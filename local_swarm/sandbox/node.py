@@ -19,16 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local_swarm.sandbox.job import Job, Outcomes, Tier
+from local_swarm.sandbox.messages import CHUNK, DEFINED, DIED, LATE, LONGEST_OUTCOME, MOST_LATE, TOO_MUCH
 
 START_S = 5.0  # for Node itself, which is no program's doing
 WALL_S = 1.0  # of one program with all its calls
 VOTE_S = 1.9  # of all programs of one vote, times the width, Node's starts included
 LEAST_S = 0.1  # of one program, however many there are
-MOST_LATE = 2  # calls out of time, after which no more are tried
 MOST_OUTPUT = 100_000  # bytes from one program
-CHUNK = 1 << 16
-LONGEST_LINE = 1_000  # of an outcome
-DEFINED, LATE, DIED, TOO_MUCH = "=", "~", "!Died", "!TooMuch"
 END_S = 1.0  # for what is left in the pipes of a process that was ended
 SCRIPT = Path(__file__).parent / "guest.js"
 LIBRARY = re.compile(r"(/\S+) \(0x")
@@ -221,7 +218,7 @@ class Guest:
         self.said += len(line)
         if self.said > MOST_OUTPUT:
             raise asyncio.LimitOverrunError("it says too much", self.said)
-        return line[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\n")
+        return line[:LONGEST_OUTCOME].decode("utf-8", "replace").rstrip("\n")
 
 
 async def end_process(process: asyncio.subprocess.Process) -> None:

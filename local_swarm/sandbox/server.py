@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from local_swarm.sandbox import calls, turns
+from local_swarm.sandbox import turns
 from local_swarm.sandbox.child import SandboxChild
+from local_swarm.sandbox.messages import CHUNK, DIED, LATE, TOO_MUCH
 from local_swarm.sandbox.turns import Task, Vote
 
 TICK_S = 0.01  # between two looks at the clock while somebody is at work
@@ -26,8 +27,7 @@ SPARE = 6  # children that wait for a program
 UNWELL_S = 1.0  # after a child ended that had no program, none is forked in advance
 MEMORY_BYTES = 768 << 20  # of all children together; then the largest ends
 TRIES = 3  # children that may fail before they have met their program
-LONGEST_LINE = 32 << 20  # from the daemon: forty calls of 20,000 letters, twelve bytes each
-CHUNK = 1 << 16
+LONGEST_ORDER = 32 << 20  # from the daemon: forty calls of 20,000 letters, twelve bytes each
 STARTED_S = 60.0  # for the template, which the daemon does not wait for so long
 MODULES = ("system", "macos", "canonical", "scientific", "calls", "template")
 BOOT = """
@@ -154,7 +154,7 @@ class SandboxServer:
             self.unread = bytearray(rest)
             for line in lines:
                 self.obey(json.loads(line))
-        return bool(data) and len(self.unread) <= LONGEST_LINE
+        return bool(data) and len(self.unread) <= LONGEST_ORDER
 
     def obey(self, order: dict[str, Any]) -> None:
         """A job of a vote, or the end of one."""
@@ -203,7 +203,7 @@ class SandboxServer:
             return
         ready = child.ready
         said = child.hear()
-        if said == turns.DIED and self.template_ended():
+        if said == DIED and self.template_ended():
             return  # its end is not its program's doing, and is told as that of this process
         vote, task = self.owners.get(child, (None, None))
         if said is None and child.ready:
@@ -215,7 +215,7 @@ class SandboxServer:
                 self.unwell_until = time.monotonic() + UNWELL_S
             return
         early = not ready or not (task.defined or task in self.failed)
-        if said == turns.DIED and early:
+        if said == DIED and early:
             self.again(vote, task)
         elif said is not None:
             self.settle(vote, task, child, said)
@@ -227,7 +227,7 @@ class SandboxServer:
         task.begun = task.at_work = False
         self.failed[task] = times
         if times >= TRIES:
-            task.fill(turns.DIED)
+            task.fill(DIED)
             self.finish(vote, task)
 
     # ----------------------------------------------------------------------------------------------------- turns
@@ -272,8 +272,8 @@ class SandboxServer:
             self.charge(vote, task, child, now)
         if task.stopped:  # it had answered before it was
             child.go_on(now)
-        if outcome in (turns.DIED, turns.TOO_MUCH) or not task.at_work:
-            task.fill(outcome if outcome == turns.DIED else turns.TOO_MUCH)
+        if outcome in (DIED, TOO_MUCH) or not task.at_work:
+            task.fill(outcome if outcome == DIED else TOO_MUCH)
         else:
             task.idle_s += child.idle_s
             task.take(outcome)
@@ -313,13 +313,13 @@ class SandboxServer:
         spent = child.look(now)
         if not task.at_work:
             if spent.loafing:  # it has answered and goes on computing
-                task.fill(turns.TOO_MUCH)
+                task.fill(TOO_MUCH)
                 self.finish(vote, task)
             return
         self.charge(vote, task, child, now)
         task.asleep = spent.asleep
         if turns.out_of_time(task, spent.wall_s, spent.worked_s, spent.waited_s, spent.in_all_s):
-            task.fill(calls.LATE)
+            task.fill(LATE)
             self.finish(vote, task)
         elif task.holding and child.turn_s > turns.TURN_S and turns.anybody_waits(self.votes.values()):
             task.stopped = True

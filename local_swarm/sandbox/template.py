@@ -15,7 +15,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from local_swarm.sandbox import calls, canonical, macos, scientific
+from local_swarm.sandbox.messages import CPU_S, LENGTH, LONGEST_OUTCOME, REQUEST
 
 if sys.platform == "linux":
     from local_swarm.sandbox import system
@@ -99,12 +99,8 @@ FAMILIAR = (
     "stringprep",
 )
 MEMORY_BYTES = 256 << 20  # on top of what the template has mapped itself
-CPU_S = 3  # of one program with all its calls
-LONGEST_LINE = 1_000  # of an outcome
 LONGEST_TEXT = 8 << 20  # bytes of a program or a call
-REQUEST = struct.Struct("=cI")
 SIGNALS = {b"s": signal.SIGSTOP, b"c": signal.SIGCONT, b"k": signal.SIGKILL}
-LENGTH = struct.Struct("=I")
 CONTROL, OWN = 0, 3  # descriptors: the template's only one, and a child's
 REAP_S = 0.05
 FOLDER = tempfile.gettempdir()
@@ -320,6 +316,6 @@ def exactly(size: int) -> bytes | None:
 
 
 def send(line: str) -> None:
-    data = line.encode("utf-8", "replace").replace(b"\n", b" ")[:LONGEST_LINE] + b"\n"
+    data = line.encode("utf-8", "replace").replace(b"\n", b" ")[:LONGEST_OUTCOME] + b"\n"
     while data:
         data = data[os.write(OWN, data) :]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from local_swarm.sandbox.calls import LATE
+from local_swarm.sandbox.messages import LATE, MOST_LATE
 
 CALLS_S = 0.01  # a program keeps its turn so long, call after call
 TURN_S = 0.04  # after which a call is stopped where others wait
@@ -22,12 +22,10 @@ IDLE_S = 1.0  # that one program may sleep, all its calls together
 WORK_S = 2.9  # of processor time that one program may have, all its calls together
 CALL_S = 0.4  # of processor time for one call, as the clock outside sees it; the one within interrupts earlier
 BLIND_S = 3.0  # that one program may take where its processor time cannot be seen
-MOST_LATE = 2  # calls out of time, after which no more are tried
 MOST_OF_ONE = 16  # programs of one vote that are under way at once
 MOST = 48  # programs under way at once
 MORE_VOTES = 16  # votes that may have one program under way beyond that
 EXTRA = 2  # votes of which nobody is at work may begin beyond the width
-DIED, TOO_MUCH = "!Died", "!TooMuch"
 CUT = "?"  # nothing is known of a call for which its vote had no time left: that is not the program's doing
 
 

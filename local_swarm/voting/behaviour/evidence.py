@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from local_swarm.sandbox.job import Job, Language, Outcomes
+from local_swarm.sandbox.messages import UNKNOWN
 from local_swarm.voting.behaviour.examples import Example, examples
 from local_swarm.voting.behaviour.inputs import Signature, in_words, inputs, signature
 from local_swarm.voting.behaviour.javascript import LANGUAGES, functions, javascript_call, javascript_signature
@@ -15,9 +16,6 @@ from local_swarm.voting.extract import ExtractedAnswer
 from local_swarm.voting.question import PYTHON, Question, function, function_names
 
 RUNS: dict[str, Language] = {**dict.fromkeys(PYTHON, "python"), **LANGUAGES}
-UNKNOWN = (
-    "?"  # begins the outcome of a call of which nothing is known; the name of a module that is not here may follow
-)
 MOST_NAMED = 3  # of such modules
 MOST_GIVEN = 12  # of the inputs that come with a question
 
