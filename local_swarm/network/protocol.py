@@ -27,8 +27,8 @@ NAME_CHARACTERS = 63
 LONGEST_FLAW = 500
 MOST_HINTS = 32  # addresses of third nodes that one peer may tell
 MOST_BALLOTS = 64  # of one node, whatever it announces
-DOOR = "x-swarm-door"  # the port of the asking node's own door
-DEADLINE = "x-swarm-deadline"  # seconds that the asking node will wait at most: a span, since clocks differ
+PORT_HEADER = "x-swarm-door"  # the port of the asking node's own door
+DEADLINE_HEADER = "x-swarm-deadline"  # seconds that the asking node will wait at most: a span, since clocks differ
 
 NodeState = Literal["starting", "ok", "degraded", "busy", "battery", "stopping"]
 
@@ -99,11 +99,11 @@ def adapter(kind: type[T]) -> TypeAdapter[T]:
     return _adapters[kind]
 
 
-def written(value: object) -> bytes:
+def encode(value: object) -> bytes:
     return adapter(type(value)).dump_json(value)
 
 
-def read(kind: type[T], data: bytes | str, seen: bool = False) -> T:
+def decode(kind: type[T], data: bytes | str, seen: bool = False) -> T:
     """Fields that we do not know are left out, so that newer peers can say more. `seen`: it has been through `Intake`.
 
     Raises Malformed."""
@@ -120,9 +120,9 @@ def read(kind: type[T], data: bytes | str, seen: bool = False) -> T:
         raise Malformed("nested too deeply") from None
 
 
-def read_prompt(data: bytes, seen: bool = False) -> Prompt:
+def decode_prompt(data: bytes, seen: bool = False) -> Prompt:
     """A peer's question, as it is to be asked here: of our own workers, all the way. Raises Malformed."""
-    prompt = read(Prompt, data, seen)
+    prompt = decode(Prompt, data, seen)
     if not prompt.messages and prompt.text is None:
         raise Malformed("messages: there are none")
     try:
@@ -132,9 +132,9 @@ def read_prompt(data: bytes, seen: bool = False) -> Prompt:
     return replace(prompt, early=False, federate=False, route=None)
 
 
-def read_report(data: bytes) -> Report:
+def decode_report(data: bytes) -> Report:
     """Raises Malformed."""
-    found = read(Report, data)
+    found = decode(Report, data)
     latency = found.latency_s if found.latency_s is not None and math.isfinite(found.latency_s) else None
     return replace(
         found,
@@ -152,7 +152,7 @@ def plain(text: str, most: int = NAME_CHARACTERS) -> str:
     return "".join(letter for letter in text[: 4 * most] if letter.isprintable())[:most].strip()
 
 
-def checked(candidate: Candidate, node: str, alone: bool) -> Candidate:
+def check_ballot(candidate: Candidate, node: str, alone: bool) -> Candidate:
     """A peer's ballot under the name by which we know it. `alone`: nobody else is asked, so its anchor may stay one.
 
     Raises Malformed for numbers that no honest worker reports."""

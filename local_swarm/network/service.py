@@ -34,7 +34,7 @@ from local_swarm.network.federation.federation import Federation, WaitPolicy
 from local_swarm.network.federation.peer_reliability import PeerReliabilities
 from local_swarm.network.protocol import Report, plain
 from local_swarm.network.trust import tls
-from local_swarm.network.trust.identity import identity
+from local_swarm.network.trust.identity import load_identity
 from local_swarm.network.trust.pairing import LIFE_S, Invitations
 from local_swarm.network.trust.store import PairedMember, open_trust
 from local_swarm.swarm.manager import Swarm
@@ -110,7 +110,7 @@ class FederationService:
         self._insecure = network.insecure_lan or not config.federation.auth.enabled
         self.name = swarm.name
         self.run = secrets.token_hex(4)
-        self.mine = identity(folder)
+        self.mine = load_identity(folder)
         self.trust = open_trust(
             folder, config.federation.auth.token or network.auth_token, self._insecure, self.mine.fingerprint
         )
@@ -160,12 +160,12 @@ class FederationService:
                 self._seen,
                 self.counts,
             )
-            await stack.enter_async_context(peer_server.serving(self._open_door, sockets, self._tls))
+            await stack.enter_async_context(peer_server.open_peer_server(self._open_door, sockets, self._tls))
             self._neighbours = PeerProber(self.mine, self.trust, self.directory, self.client, self.name, self.port)
             self._discovery = await stack.enter_async_context(Discovery(self.directory, time.monotonic))
             self._broadcast = await stack.enter_async_context(self._broadcasting())
             for place in listed(self._config.network.peers):
-                self.directory.static(place_of(place, self._config.peers_port))
+                self.directory.add_static(place_of(place, self._config.peers_port))
             await stack.enter_async_context(self._neighbours.watched())
             following = asyncio.create_task(self._follow(), name="follow-interfaces")
             stack.push_async_callback(cancelled, following)
@@ -175,7 +175,7 @@ class FederationService:
                 self.merits.save()
 
     def _seen(self, member: PairedMember, place: str) -> None:
-        self.directory.seen(member.id, place, time.monotonic())
+        self.directory.hear_contact(member.id, place, time.monotonic())
 
     def _broadcasting(self) -> Broadcast:
         return Broadcast(
@@ -198,7 +198,7 @@ class FederationService:
         """For the next connection: made anew when members came or went."""
         if self._context is None or self._context[0] != self.trust.changes:
             members = [member.certificate for member in self.trust.members.values()]
-            self._context = (self.trust.changes, tls.for_door(self.mine, members))
+            self._context = (self.trust.changes, tls.for_server(self.mine, members))
         return self._context[1]
 
     async def _follow(self) -> None:
@@ -210,7 +210,7 @@ class FederationService:
             woke = abs(time.time() - time.monotonic() - apart) > SLEPT_S
             apart = time.time() - time.monotonic()
             found = await asyncio.to_thread(lan.probe)
-            self.interfaces = lan.chosen(found, listed(network.interfaces))
+            self.interfaces = lan.select_interfaces(found, listed(network.interfaces))
             mine = self.announcement()
             if method in ("auto", "mdns"):
                 await self._discovery.follow(lan.multicast_addresses(self.interfaces), mine, woke)
@@ -229,7 +229,7 @@ class FederationService:
     # -------------------------------------------------------------------------------------------------- told
 
     def announcement(self) -> Announcement:
-        addresses = tuple(lan.addresses(self.interfaces))
+        addresses = tuple(lan.announced_addresses(self.interfaces))
         return Announcement(
             self.mine.id,
             plain(self.name, 40),
@@ -244,7 +244,7 @@ class FederationService:
         )
 
     def report(self) -> Report:
-        now = self.condition.now()
+        now = self.condition.state()
         return Report(
             self.name,
             model=self.model,
@@ -258,7 +258,7 @@ class FederationService:
         )
 
     def _declines(self, deadline_s: float) -> str | None:
-        return self.condition.declines(self._open_door.asked, deadline_s)
+        return self.condition.refusal(self._open_door.asked, deadline_s)
 
     # ------------------------------------------------------------------------------------------------ control
 
@@ -278,13 +278,13 @@ class FederationService:
         strangers = [
             {
                 "name": one.name,
-                "address": one.places[0],
+                "address": one.addresses[0],
                 "state": "stranger",
                 "model": None,
                 "workers": None,
                 "latency_ms": None,
             }
-            for one in self.directory.strangers.values()
+            for one in self.directory.unpaired.values()
             if not one.static and one.swarm != "hint"
         ]
         return members + strangers[:16]
@@ -296,7 +296,7 @@ class FederationService:
             )
         made = self.invitations.invite()
         self._changed.set()
-        places = [lan.joined(address, self.port) for address in lan.addresses(self.interfaces)[:1]]
+        places = [lan.address_of(address, self.port) for address in lan.announced_addresses(self.interfaces)[:1]]
         return {"code": made.code, "expires_in_s": int(LIFE_S), "peer": places[0] if places else None}
 
     async def join(self, code: str, place: str | None, sure: bool) -> dict[str, Any]:
@@ -320,7 +320,9 @@ class FederationService:
         return {"joined": host.name, "address": host.addresses[0] if host.addresses else None}
 
     def _inviters(self, number: str) -> list[str]:
-        return [place for one in self.directory.strangers.values() if one.invitation == number for place in one.places]
+        return [
+            place for one in self.directory.unpaired.values() if one.invitation == number for place in one.addresses
+        ]
 
     def forget(self, name: str) -> dict[str, Any]:
         """Send a member away, here and, by way of a new key, everywhere. Raises WrongUse for a name that nobody has."""
@@ -343,7 +345,7 @@ class FederationService:
 
     async def doctor(self) -> list[Finding]:
         found = await asyncio.to_thread(lan.probe)
-        chosen = lan.chosen(found, listed(self._config.network.interfaces))
+        chosen = lan.select_interfaces(found, listed(self._config.network.interfaces))
         assert self._discovery and self._broadcast
         facts = NetworkFacts(
             self._config.network,
@@ -357,8 +359,8 @@ class FederationService:
             self._broadcast.problem,
             self.trust.tag,
             tuple(self.directory.peers.values()),
-            tuple(self.directory.strangers.values()),
-            self.directory.doubles,
+            tuple(self.directory.unpaired.values()),
+            self.directory.duplicates,
             time.time(),
             dict(self.counts),
         )
@@ -369,7 +371,7 @@ class FederationService:
         return {
             **self.counts,
             **{f"federation_{name}": count for name, count in self.federation.counts.items()},
-            "strangers_announced": self.directory.strangers_seen,
+            "strangers_announced": self.directory.unpaired_seen,
             "announcements_left_out": self.directory.left_out,
             "peers_ok": sum(peer.state == "ok" for peer in self.directory.peers.values()),
         }
@@ -404,7 +406,7 @@ def listed(text: str | None) -> list[str]:
 def place_of(text: str, port: int) -> str:
     """`host` or `host:port` as `host:port`. Raises WrongUse."""
     try:
-        return lan.joined(*lan.host_and_port(text, port))
+        return lan.address_of(*lan.host_and_port(text, port))
     except ValueError as problem:
         raise WrongUse(
             f"{text!r} is no address of a machine. Write host:port, such as 192.168.1.20:{port}."

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.api.control import control
+from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.key import CONTROL_FILE
+from local_swarm.api.metrics import Metrics
 from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status
 from local_swarm.backends.base import Seat
@@ -81,8 +83,9 @@ async def served(config: Config, swarm: Swarm, presence: FederationService, fold
 
     token = os.urandom(16).hex()
     keep(folder / CONTROL_FILE, token, PRIVATE)
-    app = create_app(presence.federation, status, Vectors(swarm.embedder, swarm.workers[0].backend))
-    app.include_router(control(presence, token))
+    log = LoggedVoice(presence.federation, Metrics(status))
+    vectors = Vectors(swarm.embedder, swarm.workers[0].backend)
+    app = create_app(log, status, vectors, routers=[control(presence, token)])
     made = listen(config.server.host, config.server.port)
     async with serve_app(app, made):
         yield f"http://127.0.0.1:{made.getsockname()[1]}"

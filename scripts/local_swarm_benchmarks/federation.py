@@ -18,8 +18,8 @@ from typing import Any
 
 import psutil
 
-from local_swarm.api.waiting import last
 from local_swarm.errors import SwarmError
+from local_swarm.events import election_of
 from local_swarm.testing.scripted_node import ScriptedNode, ScriptedPace, node
 from local_swarm.types import Election, Message, Prompt
 
@@ -100,7 +100,7 @@ async def costs(wish: FederationBenchOptions) -> dict[str, Any]:
 async def timed(asking: ScriptedNode, federate: bool = True) -> tuple[float, Election]:
     prompt = Prompt((Message("user", "A question."),), early=False, federate=federate, strategy="exact")
     began = time.monotonic()
-    election = await last(asking.presence.federation.answer(prompt))
+    election = await election_of(asking.service.federation.answer(prompt))
     return time.monotonic() - began, election
 
 
@@ -133,7 +133,7 @@ async def gathered(
 
 async def met(asking: ScriptedNode, peers: int) -> None:
     deadline = time.monotonic() + MEET_S
-    while len(asking.presence.directory.askable(peers)) < peers:
+    while len(asking.service.directory.askable(peers)) < peers:
         if time.monotonic() > deadline:
             raise SwarmError(f"The nodes did not find each other within {MEET_S:.0f} seconds.")
         await asyncio.sleep(0.05)

@@ -232,29 +232,31 @@ READERS: dict[str, Reader] = {
         lambda text: announcement.from_records({b"id": text.encode("utf-8", "replace")}, 1, ("10.0.0.1",))
     ),
     "peer: lines": Reader(byte_by_byte, (protocol.Malformed,), most=200_000, quick=2_000),
-    "peer: report": Reader(lambda text: protocol.read_report(text.encode("utf-8", "replace")), (protocol.Malformed,)),
+    "peer: report": Reader(lambda text: protocol.decode_report(text.encode("utf-8", "replace")), (protocol.Malformed,)),
     "peer: hints": Reader(
-        lambda text: protocol.read(protocol.Report, f'{{"name": "a", "hints": [{text}'), (protocol.Malformed,)
+        lambda text: protocol.decode(protocol.Report, f'{{"name": "a", "hints": [{text}'), (protocol.Malformed,)
     ),
-    "peer: prompt": Reader(lambda text: protocol.read(Prompt, text.encode("utf-8", "replace")), (protocol.Malformed,)),
+    "peer: prompt": Reader(
+        lambda text: protocol.decode(Prompt, text.encode("utf-8", "replace")), (protocol.Malformed,)
+    ),
     "peer: charter": Reader(
-        lambda text: protocol.read(Charter, text.encode("utf-8", "replace")), (protocol.Malformed,)
+        lambda text: protocol.decode(Charter, text.encode("utf-8", "replace")), (protocol.Malformed,)
     ),
     "peer: name": Reader(protocol.plain),
     "peer: address": Reader(lambda text: lan.host_and_port(text, 1), (ValueError,)),
-    "peer: a place to knock": Reader(lan.knockable),
-    "peer: interface": Reader(lambda text: lan.chosen([lan.Interface(text, ("10.0.0.1",))])),
+    "peer: a place to knock": Reader(lan.is_lan_address),
+    "peer: interface": Reader(lambda text: lan.select_interfaces([lan.Interface(text, ("10.0.0.1",))])),
     "peer: code": Reader(pairing.split, (PairingFailed,)),
     "peer: pairing": Reader(pairing.message_of, (PairingFailed,)),
     "client: host": Reader(middleware.host_of),
-    "server: refusal": Reader(lambda text: server_messages.refusal(400, text, text, "it", 1, 1)),
+    "server: refusal": Reader(lambda text: server_messages.error_of(400, text, text, "it", 1, 1)),
     # files and settings
     "settings": Reader(
         lambda text: config.from_environment({config.variable("server.host"): text}), (WrongUse,), quick=2_000
     ),
     "settings: names": Reader(lambda text: config.names("swarm.x", text), (WrongUse,), most=LONGEST),
     "settings: jsonc": Reader(jsonc.read, (WrongUse,)),
-    "settings: jsonc merged": Reader(lambda text: jsonc.merged(text, {"a": {"b": 1}}), (WrongUse,)),
+    "settings: jsonc merged": Reader(lambda text: jsonc.merge(text, {"a": {"b": 1}}), (WrongUse,)),
     "roster": Reader(in_a_file(roster.read_roster), (WrongUse,), quick=2_000),
     "roster: source": Reader(roster.source_of),
     "catalogue": Reader(in_a_file(registry.read), (WrongUse,), quick=2_000),

@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from local_swarm.api.waiting import last
-from local_swarm.network.protocol import Report, VoteMessage, written
+from local_swarm.events import election_of
+from local_swarm.network.protocol import Report, VoteMessage, encode
 from local_swarm.network.trust import tls
-from local_swarm.network.trust.identity import Identity, identity
+from local_swarm.network.trust.identity import Identity, load_identity
 from local_swarm.network.trust.store import PairedMember
 from local_swarm.testing.scripted_node import ScriptedNode, ScriptedPace, node
 from local_swarm.types import Candidate, Election, Message, Prompt, Usage
@@ -32,7 +32,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 async def ask(one: ScriptedNode, question: str = "A question.", **wishes: Any) -> Election:
     async with asyncio.timeout(3 * BOUND_S):
-        return await last(one.presence.federation.answer(Prompt((Message("user", question),), **wishes)))
+        return await election_of(one.service.federation.answer(Prompt((Message("user", question),), **wishes)))
 
 
 def states(election: Election) -> dict[str, tuple[int, str]]:
@@ -56,9 +56,9 @@ async def nodes(
             pace = (paces or {}).get(name, QUICK)
             one = await stack.enter_async_context(node(name, folder / name, pace, **settings))
             made.append(one)
-            places.append(f"127.0.0.1:{one.presence.port}")
+            places.append(f"127.0.0.1:{one.service.port}")
         for one in made:
-            await until(lambda one=one: len(one.presence.directory.askable(99)) == len(names) - 1)  # type: ignore[misc]
+            await until(lambda one=one: len(one.service.directory.askable(99)) == len(names) - 1)  # type: ignore[misc]
         yield made
 
 
@@ -86,7 +86,7 @@ class Rogue:
                     self.asked += 1
                     await self.misdeed(reader, writer)
                     return
-                body = written(self.said)
+                body = encode(self.said)
                 writer.write(OK + b"content-length: %d\r\n\r\n" % len(body) + body)
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
@@ -100,7 +100,7 @@ async def with_rogue(
     folder: Path, misdeed: Misdeed, report: Report | None = None, pace: ScriptedPace = QUICK
 ) -> AsyncIterator[tuple[ScriptedNode, Rogue]]:
     """An honest node, and a rogue that is a member of its swarm."""
-    mine = identity(folder / "rogue")
+    mine = load_identity(folder / "rogue")
     rogue = Rogue(mine, report or Report("rogue", model="other", workers=3), misdeed)
     tasks = set[asyncio.Task[None]]()
 
@@ -108,11 +108,11 @@ async def with_rogue(
         tasks.add(asyncio.create_task(rogue.serve(reader, writer)))
 
     async with node("honest", folder / "honest", pace, discovery="static", federation_port=0) as honest:
-        certificate = honest.presence.mine.certificate
-        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls.for_door(mine, [certificate]))
+        certificate = honest.service.mine.certificate
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls.for_server(mine, [certificate]))
         port = server.sockets[0].getsockname()[1]
-        honest.presence.trust.admit(PairedMember("rogue", mine.certificate, (f"127.0.0.1:{port}",)))
-        await until(lambda: any(peer.report for peer in honest.presence.directory.peers.values()))
+        honest.service.trust.admit(PairedMember("rogue", mine.certificate, (f"127.0.0.1:{port}",)))
+        await until(lambda: any(peer.report for peer in honest.service.directory.peers.values()))
         try:
             yield honest, rogue
         finally:
@@ -130,7 +130,7 @@ STREAM = OK + b"transfer-encoding: chunked\r\n\r\n"
 
 
 def ballot(text: str, voter: str = "w1", **more: Any) -> bytes:
-    return written(VoteMessage("ballot", candidate=Candidate(text, voter, "stop", Usage(1, 1), 0.1, **more))) + b"\n"
+    return encode(VoteMessage("ballot", candidate=Candidate(text, voter, "stop", Usage(1, 1), 0.1, **more))) + b"\n"
 
 
 @pytest.fixture

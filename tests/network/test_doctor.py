@@ -23,10 +23,10 @@ def found(check: str, **more: Any) -> Finding:
     facts = {
         "network": network(),
         "method": "auto",
-        "wished": 8766,
+        "configured_port": 8766,
         "port": 8766,
-        "found": (ETH,),
-        "chosen": (ETH,),
+        "interfaces": (ETH,),
+        "selected": (ETH,),
         "kernel": "6.1",
         "clock": 1000.0,
         **more,
@@ -46,10 +46,10 @@ def test_where_all_is_well_nothing_is_to_be_mended() -> None:
 @pytest.mark.parametrize(
     ("check", "facts", "says", "mend"),
     [
-        ("interfaces", {"chosen": ()}, "eth0", "LOCAL_SWARM_NETWORK_INTERFACES"),
+        ("interfaces", {"selected": ()}, "eth0", "LOCAL_SWARM_NETWORK_INTERFACES"),
         (
             "multicast",
-            {"chosen": (Interface("eth0", ("10.0.0.5",), multicast=False),)},
+            {"selected": (Interface("eth0", ("10.0.0.5",), multicast=False),)},
             "eth0",
             "link set eth0 multicast on",
         ),
@@ -62,20 +62,20 @@ def test_where_all_is_well_nothing_is_to_be_mended() -> None:
         ("peer pi", {"peers": peer("late")}, "does not answer", "Look at"),
         ("peer pi", {"peers": peer("refused")}, "certificate", "local-swarm invite"),
         ("peer pi", {"peers": peer("version", version=7)}, "version 7", "Update"),
-        ("machine x", {"strangers": (UnpairedNode("2", "x", ("192.168.1.7:1",), version=9),)}, "version 9", "Update"),
+        ("machine x", {"unpaired": (UnpairedNode("2", "x", ("192.168.1.7:1",), version=9),)}, "version 9", "Update"),
         (
             "machine 10.9.9.9:1",
-            {"strangers": (UnpairedNode("s", "10.9.9.9:1", ("10.9.9.9:1",), static=True),)},
+            {"unpaired": (UnpairedNode("s", "10.9.9.9:1", ("10.9.9.9:1",), static=True),)},
             "subnet",
             "ping",
         ),
         (
             "machine x",
-            {"strangers": (UnpairedNode("2", "x", ("192.168.1.7:1",), "tag"),), "tag": "tag"},
+            {"unpaired": (UnpairedNode("2", "x", ("192.168.1.7:1",), "tag"),), "tag": "tag"},
             "claims",
             "ufw",
         ),
-        ("identity", {"doubles": 3}, "identity", "Delete"),
+        ("identity", {"duplicates": 3}, "identity", "Delete"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_mends_it(check: str, facts: dict[str, Any], says: str, mend: str) -> None:
@@ -89,7 +89,7 @@ def test_a_clock_that_is_off_is_told_and_does_no_harm() -> None:
 
 def test_a_machine_of_another_swarm_can_be_invited() -> None:
     assert (
-        "local-swarm join" in found("machine x", strangers=(UnpairedNode("2", "x", ("192.168.1.7:1",), "other"),)).mend
+        "local-swarm join" in found("machine x", unpaired=(UnpairedNode("2", "x", ("192.168.1.7:1",), "other"),)).mend
     )
 
 

@@ -43,7 +43,7 @@ async def test_three_machines_vote_as_one_swarm(tmp_path: Path) -> None:
 async def test_events_are_those_of_any_voice(tmp_path: Path) -> None:
     async with nodes(tmp_path, "a", "b") as (a, _):
         prompt = Prompt((Message("user", "Hello."),), early=False)
-        events = [event async for event in a.presence.federation.answer(prompt)]
+        events = [event async for event in a.service.federation.answer(prompt)]
     assert isinstance(events[0], Accepted) and isinstance(events[-1], Election)
     assert sum(isinstance(event, Accepted) for event in events) == 1
     assert sum(isinstance(event, Candidate) for event in events) == 6
@@ -69,7 +69,7 @@ async def test_the_vote_ends_early_and_the_others_stop(tmp_path: Path) -> None:
     async with nodes(tmp_path, "a", "b", "c", paces=paces) as (a, _, c):
         election = await ask(a, voices=None)
         assert election.decided_early and len(election.candidates) == 6
-        await until(lambda: c.presence.report().requests == 0)  # it was told by hanging up
+        await until(lambda: c.service.report().requests == 0)  # it was told by hanging up
 
 
 async def test_without_peers_everything_is_as_ever(tmp_path: Path) -> None:
@@ -79,17 +79,17 @@ async def test_without_peers_everything_is_as_ever(tmp_path: Path) -> None:
 
 async def test_a_machine_that_stops_is_not_asked_again(tmp_path: Path) -> None:
     async with nodes(tmp_path, "a", "b") as (a, b):
-        b.presence.condition.stopping = True
+        b.service.condition.stopping = True
         election = await ask(a, early=False)
         assert states(election)["b"] == (0, "stopping")
-        await until(lambda: not a.presence.directory.askable(9))
+        await until(lambda: not a.service.directory.askable(9))
         assert (await ask(a, early=False)).nodes == ()
 
 
 async def test_where_the_local_engine_is_gone_the_others_answer(tmp_path: Path) -> None:
     async with nodes(tmp_path, "a", "b") as (a, _):
-        a.presence._swarm.workers[0].backend.crash(back=False)  # type: ignore[attr-defined]
-        a.presence._swarm.workers[0].backend._state = "failed"  # type: ignore[attr-defined]
+        a.service._swarm.workers[0].backend.crash(back=False)  # type: ignore[attr-defined]
+        a.service._swarm.workers[0].backend._state = "failed"  # type: ignore[attr-defined]
         election = await ask(a, early=False)
         assert states(election)["b"] == (3, "ok") and election.elected.node == "b"
 
@@ -97,8 +97,8 @@ async def test_where_the_local_engine_is_gone_the_others_answer(tmp_path: Path) 
 @pytest.mark.parametrize("strategy", ["weighted", "best_of_n", "latency"])
 async def test_other_ways_to_vote(tmp_path: Path, strategy: str) -> None:
     async with nodes(tmp_path, "a", "b") as (a, _):
-        rules = a.presence.federation.rules
-        a.presence.federation.rules = type(rules)(across=strategy)  # type: ignore[arg-type]
+        rules = a.service.federation.rules
+        a.service.federation.rules = type(rules)(across=strategy)  # type: ignore[arg-type]
         election = await ask(a, early=False)
         assert election.strategy == strategy and election.elected.text.startswith("```python")
 
@@ -183,7 +183,7 @@ async def test_whatever_a_peer_does_the_local_answer_arrives(tmp_path: Path, mis
 async def test_after_a_fault_a_peer_is_not_asked_before_it_has_answered_a_look(tmp_path: Path) -> None:
     async with with_rogue(tmp_path, hang) as (honest, rogue):
         await ask(honest, early=False)
-        peer = next(iter(honest.presence.directory.peers.values()))
+        peer = next(iter(honest.service.directory.peers.values()))
         peer.due = float("inf")  # no look meanwhile
         began = time.monotonic()
         assert (await ask(honest, early=False)).nodes == ()
@@ -202,7 +202,7 @@ async def test_ballots_beyond_those_asked_for_do_not_count(tmp_path: Path) -> No
 
 async def test_a_peer_that_announces_a_million_workers_is_clamped(tmp_path: Path) -> None:
     async with with_rogue(tmp_path, nonsense, Report("rogue", workers=10**6)) as (honest, _):
-        [peer] = honest.presence.directory.askable(9)
+        [peer] = honest.service.directory.askable(9)
         assert peer.workers == MOST_BALLOTS
 
 
@@ -233,10 +233,10 @@ async def test_whoever_speaks_first_an_answer_begins_as_it_should(tmp_path: Path
         await writer.drain()
 
     async with with_rogue(tmp_path, speak) as (honest, _):
-        honest.presence.federation.swarm.workers[0].backend.confined = Slow()  # type: ignore[attr-defined]
+        honest.service.federation.swarm.workers[0].backend.confined = Slow()  # type: ignore[attr-defined]
         async with (
             asyncio.timeout(15.0),
-            aclosing(honest.presence.federation.answer(Prompt((Message("user", "A question."),)))) as events,
+            aclosing(honest.service.federation.answer(Prompt((Message("user", "A question."),)))) as events,
         ):
             kinds = [type(event).__name__ async for event in events]
         assert kinds.count("Accepted") == kinds.count("Election") == 1
@@ -280,7 +280,7 @@ async def test_a_peer_alone_never_wins_a_tool_call(tmp_path: Path) -> None:
         election = await ask(honest, early=False)
         assert election.elected.text == OWN and not election.elected.tool_calls
         assert states(election)["rogue"] == (50, "ok")
-        honest.presence._swarm.workers[0].backend._state = "failed"  # type: ignore[attr-defined]
+        honest.service._swarm.workers[0].backend._state = "failed"  # type: ignore[attr-defined]
         with pytest.raises(SwarmError):
             await ask(honest, early=False)
 
@@ -288,20 +288,20 @@ async def test_a_peer_alone_never_wins_a_tool_call(tmp_path: Path) -> None:
 async def test_another_version_is_seen_and_not_asked(tmp_path: Path) -> None:
     async with with_rogue(tmp_path, hang, Report("rogue", version=99, workers=3)) as (honest, rogue):
         assert (await ask(honest)).nodes == () and rogue.asked == 0
-        assert honest.presence.peers()[0]["state"] == "version"
+        assert honest.service.peers()[0]["state"] == "version"
 
 
 async def test_a_name_cannot_draw_on_the_terminal(tmp_path: Path) -> None:
     async with with_rogue(tmp_path, hang, Report("evil\x1b[2J\nname" + "x" * 500, workers=1)) as (honest, _):
-        await until(lambda: honest.presence.peers()[0]["name"] != "rogue")
-        name = honest.presence.peers()[0]["name"]
+        await until(lambda: honest.service.peers()[0]["name"] != "rogue")
+        name = honest.service.peers()[0]["name"]
         assert name.isprintable() and len(name) <= 63
 
 
 async def test_another_certificate_at_the_same_place_is_refused(tmp_path: Path) -> None:
     async with with_rogue(tmp_path, hang) as (honest, _), nodes(tmp_path, "impostor") as (impostor,):
-        peer = next(iter(honest.presence.directory.peers.values()))
-        peer.places, peer.proven, peer.due = [f"127.0.0.1:{impostor.presence.port}"], None, 0.0
+        peer = next(iter(honest.service.directory.peers.values()))
+        peer.addresses, peer.proven, peer.due = [f"127.0.0.1:{impostor.service.port}"], None, 0.0
         await until(lambda: peer.state == "refused")
         assert (await ask(honest)).nodes == ()
 

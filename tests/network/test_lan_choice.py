@@ -4,10 +4,10 @@ import pytest
 
 from local_swarm.network.discovery.lan import (
     Interface,
-    addresses,
-    chosen,
+    announced_addresses,
+    select_interfaces,
     host_and_port,
-    joined,
+    address_of,
     multicast_addresses,
     probe,
 )
@@ -32,22 +32,22 @@ OTHERS = [
 
 
 def test_only_the_lan_is_chosen() -> None:
-    assert chosen([*OTHERS, ETH]) == [ETH]
+    assert select_interfaces([*OTHERS, ETH]) == [ETH]
 
 
 @pytest.mark.parametrize(
     "name", ["eth0", "en0", "wlan0", "wlp3s0", "enp0s31f6", "Wi-Fi", "Ethernet 2", "br0", "usb0", "bond0"]
 )
 def test_these_are_lans(name: str) -> None:
-    assert chosen([Interface(name, ("169.254.3.4",))])
+    assert select_interfaces([Interface(name, ("169.254.3.4",))])
 
 
 def test_what_is_told_is_done() -> None:
-    assert [one.name for one in chosen([*OTHERS, ETH], ["docker0", "10.8.0.2"])] == ["docker0", "wg0"]
+    assert [one.name for one in select_interfaces([*OTHERS, ETH], ["docker0", "10.8.0.2"])] == ["docker0", "wg0"]
 
 
 def test_addresses_are_told_the_best_first() -> None:
-    assert addresses([ETH]) == ["192.168.1.5", "fd00::5", "fe80::1"]
+    assert announced_addresses([ETH]) == ["192.168.1.5", "fd00::5", "fe80::1"]
     assert multicast_addresses([ETH, Interface("x", ("10.0.0.1",), multicast=False)]) == ["192.168.1.5", "fe80::1"]
 
 
@@ -64,7 +64,7 @@ def test_addresses_are_told_the_best_first() -> None:
 )
 def test_places_are_read(text: str, host: str, port: int) -> None:
     assert host_and_port(text, 1) == (host, port)
-    assert host_and_port(joined(host, port), 9) == (host, port)
+    assert host_and_port(address_of(host, port), 9) == (host, port)
 
 
 @pytest.mark.parametrize("text", ["", ":5", "a:b", "a:99999", "a:0"])

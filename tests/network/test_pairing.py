@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from local_swarm.errors import PairingFailed
-from local_swarm.network.trust.identity import Identity, identity
-from local_swarm.network.trust.pairing import GUESSES, LIFE_S, Finish, Invitations, Newcomer, Start, split
+from local_swarm.network.trust.identity import Identity, load_identity
+from local_swarm.network.trust.pairing import GUESSES, LIFE_S, JoinFinish, Invitations, Newcomer, JoinStart, split
 from local_swarm.network.trust.store import Charter, open_trust
 from local_swarm.network.trust.words import WORDS
 
@@ -25,7 +25,7 @@ class Pair:
     """A host with an invitation and a newcomer, both without a network."""
 
     def __init__(self, folder: Path) -> None:
-        self.host, self.guest = identity(folder / "host"), identity(folder / "guest")
+        self.host, self.guest = load_identity(folder / "host"), load_identity(folder / "guest")
         self.trust, self.clock = open_trust(folder / "host"), Clock()
         self.invitations = Invitations(self.trust, self.host.fingerprint, "host", self.clock)
 
@@ -94,7 +94,7 @@ def test_the_last_guess_still_counts(pair: Pair) -> None:
 
 def test_whoever_sits_between_is_found_out(pair: Pair, tmp_path: Path) -> None:
     """The newcomer sees the certificate of the one between: the fingerprints differ, so the confirmation does."""
-    between = identity(tmp_path / "between")
+    between = load_identity(tmp_path / "between")
     newcomer = pair.newcomer(pair.invitations.invite().code, seen=between)
     finish = newcomer.finish(pair.invitations.start(newcomer.start()), "guest", 8766)
     with pytest.raises(PairingFailed):
@@ -103,7 +103,7 @@ def test_whoever_sits_between_is_found_out(pair: Pair, tmp_path: Path) -> None:
 
 def test_another_certificate_cannot_be_slipped_in(pair: Pair, tmp_path: Path) -> None:
     newcomer = pair.newcomer(pair.invitations.invite().code)
-    start = replace(newcomer.start(), certificate=identity(tmp_path / "between").certificate)
+    start = replace(newcomer.start(), certificate=load_identity(tmp_path / "between").certificate)
     finish = newcomer.finish(pair.invitations.start(start), "guest", 8766)
     with pytest.raises(PairingFailed):
         pair.invitations.finish(finish, "10.0.0.2")
@@ -126,9 +126,9 @@ def test_a_host_without_the_code_cannot_give_a_key_of_its_own(pair: Pair) -> Non
 def test_hostile_messages_are_refused(pair: Pair, message: str) -> None:
     number = pair.invitations.invite().number
     with pytest.raises(PairingFailed):
-        pair.invitations.start(Start(number, message, pair.guest.certificate))
+        pair.invitations.start(JoinStart(number, message, pair.guest.certificate))
     with pytest.raises(PairingFailed):
-        pair.invitations.finish(Finish("no-session", "0", "x", 1), "10.0.0.2")
+        pair.invitations.finish(JoinFinish("no-session", "0", "x", 1), "10.0.0.2")
 
 
 @pytest.mark.parametrize("code", ["", "amber", "7", "7-amber", "x-amber-river-piano", "7-a-b-c-d"])

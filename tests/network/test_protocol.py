@@ -16,12 +16,12 @@ from local_swarm.network.protocol import (
     Malformed,
     Report,
     VoteMessage,
-    checked,
+    check_ballot,
     plain,
-    read,
-    read_prompt,
-    read_report,
-    written,
+    decode,
+    decode_prompt,
+    decode_report,
+    encode,
 )
 from local_swarm.types import Candidate, Message, Prompt, Sampling, ToolCall, Usage
 
@@ -34,19 +34,19 @@ def test_what_is_written_is_read() -> None:
     prompt = Prompt(
         (Message("user", "Grüße 🐝"),), (TOOL,), sampling=Sampling(0.5, seed=3, stop=("x",)), schema={"a": [1]}
     )
-    assert read_prompt(written(prompt)).messages == prompt.messages
-    assert read_prompt(written(prompt)).sampling == prompt.sampling
-    assert read(VoteMessage, written(VoteMessage("ballot", candidate=CANDIDATE))).candidate == CANDIDATE
+    assert decode_prompt(encode(prompt)).messages == prompt.messages
+    assert decode_prompt(encode(prompt)).sampling == prompt.sampling
+    assert decode(VoteMessage, encode(VoteMessage("ballot", candidate=CANDIDATE))).candidate == CANDIDATE
 
 
 def test_a_question_from_a_peer_goes_no_further() -> None:
-    found = read_prompt(written(Prompt((Message("user", "x"),), federate=True, route=True)))
+    found = decode_prompt(encode(Prompt((Message("user", "x"),), federate=True, route=True)))
     assert not found.federate and found.route is None and not found.early
 
 
 def test_fields_of_newer_peers_are_left_out() -> None:
-    found = json.loads(written(Report("a"))) | {"telepathy": True}
-    assert read_report(json.dumps(found).encode()) == Report("a")
+    found = json.loads(encode(Report("a"))) | {"telepathy": True}
+    assert decode_report(json.dumps(found).encode()) == Report("a")
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ def test_fields_of_newer_peers_are_left_out() -> None:
 )
 def test_what_is_no_question_is_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):
-        read_prompt(data)
+        decode_prompt(data)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_value_or_malformed(data: bytes) -> None:
-    for reader in (read_prompt, read_report):
+    for reader in (decode_prompt, decode_report):
         with contextlib.suppress(Malformed):
             reader(data)
     from_beacon(data, "10.0.0.1")
@@ -67,7 +67,7 @@ def test_any_bytes_are_a_value_or_malformed(data: bytes) -> None:
 
 def test_deeply_nested_json_is_malformed() -> None:
     with pytest.raises(Malformed):
-        read(VoteMessage, b'{"candidate":' + b"[" * 200_000)
+        decode(VoteMessage, b'{"candidate":' + b"[" * 200_000)
 
 
 @given(
@@ -92,15 +92,15 @@ def test_too_much_is_malformed_before_it_is_kept() -> None:
 
 def test_reports_are_clamped() -> None:
     hints = tuple(Hint(str(n), "10.0.0.1:1") for n in range(99))
-    found = read_report(written(Report("n\x1b\n", model="\x07m", workers=10**9, latency_s=1.0, hints=hints)))
+    found = decode_report(encode(Report("n\x1b\n", model="\x07m", workers=10**9, latency_s=1.0, hints=hints)))
     assert (found.name, found.model, found.workers) == ("n", "m", MOST_BALLOTS) and len(found.hints) == MOST_HINTS
-    assert read_report(written(Report("", workers=-5))).workers == 0
+    assert decode_report(encode(Report("", workers=-5))).workers == 0
 
 
 def test_a_peers_ballot_carries_our_name_for_it_and_no_head_start() -> None:
-    found = checked(CANDIDATE, "b", alone=False)
+    found = check_ballot(CANDIDATE, "b", alone=False)
     assert (found.node, found.voter, found.anchor) == ("b", "b/w1", False)
-    assert checked(CANDIDATE, "b", alone=True).anchor
+    assert check_ballot(CANDIDATE, "b", alone=True).anchor
 
 
 def test_names_fit_a_terminal() -> None:

@@ -11,7 +11,7 @@ import pytest
 from local_swarm.errors import PairingFailed, PeerFault, WrongUse
 from local_swarm.network.protocol import Hello, Welcome
 from local_swarm.network.trust.identity import fingerprint
-from local_swarm.network.trust.pairing import BURST, TOKEN, Invitations, Newcomer, Start
+from local_swarm.network.trust.pairing import BURST, TOKEN, Invitations, Newcomer, JoinStart
 from local_swarm.network.trust.store import from_token, open_trust
 from local_swarm.network.trust.strength import weakness
 from local_swarm.testing.scripted_node import node
@@ -62,29 +62,29 @@ def test_a_token_is_judged_in_a_moment() -> None:
 
 async def test_machines_with_the_same_token_find_each_other_and_announce_nothing_of_it(tmp_path: Path) -> None:
     async with nodes(tmp_path, "one", "two") as (one, two):
-        said = one.presence.announcement()
+        said = one.service.announcement()
         assert said.swarm == "" and "swarm" not in said.records() and b"swarm" not in said.beacon()
-        assert one.presence.trust.charter == two.presence.trust.charter
+        assert one.service.trust.charter == two.service.trust.charter
 
 
 async def test_machines_with_different_tokens_do_not(tmp_path: Path) -> None:
     settings = {"discovery": "static", "federation_port": 0}
     async with node("one", tmp_path / "1", QUICK, auth_token=secrets.token_hex(16), **settings) as one:
-        place = f"127.0.0.1:{one.presence.port}"
+        place = f"127.0.0.1:{one.service.port}"
         async with node("two", tmp_path / "2", QUICK, auth_token=secrets.token_hex(16), peers=place, **settings) as two:
-            await until(lambda: one.presence.counts["wrong_codes"] > 0)
-            assert not one.presence.trust.members and not two.presence.trust.members
+            await until(lambda: one.service.counts["wrong_codes"] > 0)
+            assert not one.service.trust.members and not two.service.trust.members
 
 
 async def test_a_greeting_shows_no_proof_to_somebody_who_only_claims_to_be_one_of_us(tmp_path: Path) -> None:
     """Nor does the door judge one: whoever sends it learns nothing."""
     async with nodes(tmp_path, "one", "two") as (one, two):
-        charter, place = one.presence.trust.charter, f"127.0.0.1:{one.presence.port}"
-        theirs = one.presence.mine.certificate
-        proof = charter.proof("hello", two.presence.mine.fingerprint, fingerprint(theirs))
-        hello = Hello(two.presence.mine.certificate, proof, "two", 1)
+        charter, place = one.service.trust.charter, f"127.0.0.1:{one.service.port}"
+        theirs = one.service.mine.certificate
+        proof = charter.proof("hello", two.service.mine.fingerprint, fingerprint(theirs))
+        hello = Hello(two.service.mine.certificate, proof, "two", 1)
         with pytest.raises(PeerFault):
-            await two.presence.client.ask_stranger(place, theirs, "/hello", hello, Welcome)
+            await two.service.client.ask_unpaired(place, theirs, "/hello", hello, Welcome)
 
 
 def test_guesses_at_a_token_are_slow(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_guesses_at_a_token_are_slow(tmp_path: Path) -> None:
     host = Invitations(trust, "ab" * 32, "host", lambda: now[0])
     mine = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     start = Newcomer(TOKEN, mine, "ab" * 32, trust.charter.key).start()
-    broken = Start(TOKEN, "00", mine)
+    broken = JoinStart(TOKEN, "00", mine)
     host.start(start)
     host._allowance = (1.0, 0.0)
     host.start(start)

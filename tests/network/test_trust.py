@@ -9,37 +9,37 @@ from pathlib import Path
 import pytest
 
 from local_swarm.errors import WrongUse
-from local_swarm.network.protocol import Malformed, read
-from local_swarm.network.trust.identity import fingerprint, identity
-from local_swarm.network.trust.store import MOST_MEMBERS, Charter, PairedMember, merged, open_trust
+from local_swarm.network.protocol import Malformed, decode
+from local_swarm.network.trust.identity import fingerprint, load_identity
+from local_swarm.network.trust.store import MOST_MEMBERS, Charter, PairedMember, merge_charters, open_trust
 
 A, B = (Charter(letter * 64, 1) for letter in "ab")
 
 
 def member(folder: Path, name: str) -> PairedMember:
-    return PairedMember(name, identity(folder / name).certificate, ("10.0.0.1:8766",))
+    return PairedMember(name, load_identity(folder / name).certificate, ("10.0.0.1:8766",))
 
 
 # ------------------------------------------------------------------------------------------------ identity
 
 
 def test_an_identity_stays_and_a_copy_is_another(tmp_path: Path) -> None:
-    first = identity(tmp_path / "one", "machine")
-    assert identity(tmp_path / "one", "machine") == first
+    first = load_identity(tmp_path / "one", "machine")
+    assert load_identity(tmp_path / "one", "machine") == first
     shutil.copytree(tmp_path / "one", tmp_path / "two")
-    assert identity(tmp_path / "two", "machine").fingerprint != first.fingerprint
-    assert identity(tmp_path / "one", "another machine").fingerprint != first.fingerprint
+    assert load_identity(tmp_path / "two", "machine").fingerprint != first.fingerprint
+    assert load_identity(tmp_path / "one", "another machine").fingerprint != first.fingerprint
 
 
 def test_a_damaged_identity_is_made_anew(tmp_path: Path) -> None:
-    first = identity(tmp_path)
+    first = load_identity(tmp_path)
     first.pem.write_text("nonsense", encoding="utf-8")
-    assert identity(tmp_path).fingerprint != first.fingerprint
+    assert load_identity(tmp_path).fingerprint != first.fingerprint
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
 def test_keys_are_for_our_eyes_only(tmp_path: Path) -> None:
-    pem, trust = identity(tmp_path).pem, open_trust(tmp_path)
+    pem, trust = load_identity(tmp_path).pem, open_trust(tmp_path)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (pem, trust.path)] == [0o600, 0o600]
 
 
@@ -62,9 +62,9 @@ def test_a_proof_binds_both_ends_and_the_role() -> None:
 
 def test_the_later_charter_holds_and_of_two_at_once_the_same_for_both() -> None:
     later = Charter("d" * 64, 2, ("1" * 64,))
-    assert merged(A, later) == merged(later, A) == later
+    assert merge_charters(A, later) == merge_charters(later, A) == later
     left, right = Charter("a" * 64, 2, ("1" * 64,)), Charter("b" * 64, 2, ("2" * 64,))
-    assert merged(left, right) == merged(right, left) == Charter("b" * 64, 2, ("1" * 64, "2" * 64))
+    assert merge_charters(left, right) == merge_charters(right, left) == Charter("b" * 64, 2, ("1" * 64, "2" * 64))
 
 
 # ------------------------------------------------------------------------------------------------- members
@@ -100,7 +100,7 @@ def test_members_follow_a_later_charter(tmp_path: Path) -> None:
 
 def test_a_swarm_has_room_for_so_many(tmp_path: Path) -> None:
     trust = open_trust(tmp_path)
-    certificates = [identity(tmp_path / str(n)).certificate for n in range(MOST_MEMBERS + 1)]
+    certificates = [load_identity(tmp_path / str(n)).certificate for n in range(MOST_MEMBERS + 1)]
     assert [trust.admit(PairedMember("x", one)) for one in certificates] == [True] * MOST_MEMBERS + [False]
 
 
@@ -110,7 +110,7 @@ def test_a_swarm_has_room_for_so_many(tmp_path: Path) -> None:
 )
 def test_what_is_no_charter_is_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):
-        read(Charter, data)
+        decode(Charter, data)
 
 
 def test_a_token_is_a_key_for_all_who_have_it(tmp_path: Path) -> None:

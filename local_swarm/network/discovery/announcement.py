@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from local_swarm.network.discovery.lan import knockable
+from local_swarm.network.discovery.lan import is_lan_address
 from local_swarm.network.protocol import VERSION, plain
 
 ID_CHARACTERS = 32  # of a fingerprint, enough to tell nodes apart
@@ -61,7 +61,7 @@ def from_records(
     except (ValueError, UnicodeError):
         return None
     identity = texts.get("id", "")
-    addresses = tuple(filter(knockable, addresses))[:MOST_ADDRESSES]
+    addresses = tuple(filter(is_lan_address, addresses))[:MOST_ADDRESSES]
     if not (0 < number < 65536 and len(identity) == ID_CHARACTERS and identity.isalnum() and addresses):
         return None
     return Announcement(

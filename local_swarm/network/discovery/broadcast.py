@@ -13,7 +13,7 @@ from typing import cast
 
 from local_swarm.network.discovery.announcement import from_beacon
 from local_swarm.network.discovery.directory import Directory
-from local_swarm.network.discovery.lan import joined
+from local_swarm.network.discovery.lan import address_of
 
 EVERYBODY = "255.255.255.255"
 MOST_PER_SECOND = 50  # packets that are looked at
@@ -32,7 +32,7 @@ class Broadcast(asyncio.DatagramProtocol):
 
     async def __aenter__(self) -> Broadcast:
         try:
-            made = listening(self._port)
+            made = bind_broadcast_socket(self._port)
             await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=made)
         except OSError as problem:
             self.problem = f"UDP port {self._port} cannot be used: {problem.strerror or problem}."
@@ -67,7 +67,7 @@ class Broadcast(asyncio.DatagramProtocol):
         if said is None or said.id == self._directory.mine:
             return
         new = not self._directory.knows(said.id)
-        self._directory.announced(said, (joined(address[0], said.port),), now)
+        self._directory.hear_announcement(said, (address_of(address[0], said.port),), now)
         if new and address[1] == self._port:  # from a node's own socket, so no third party can be made a target by it
             self._send(self._reply(), address)
 
@@ -75,7 +75,7 @@ class Broadcast(asyncio.DatagramProtocol):
         logger.debug("Broadcast: %s", problem)
 
 
-def listening(port: int) -> socket.socket:
+def bind_broadcast_socket(port: int) -> socket.socket:
     """Shared with other nodes on this machine, where the system allows that. Raises OSError."""
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from local_swarm.network.discovery.announcement import Announcement
-from local_swarm.network.discovery.lan import knockable
+from local_swarm.network.discovery.lan import is_lan_address
 from local_swarm.network.protocol import VERSION, Hint, Report
 from local_swarm.network.trust.store import PairedMember
 
 POLL_S = 2.0  # between looks at a peer
 GONE_AFTER_S = 8.0  # of silence
-MOST_STRANGERS = 64  # announcements of nodes that are not ours, kept to show and to try
+MOST_UNPAIRED = 64  # announcements of nodes that are not ours, kept to show and to try
 BACKOFF_S, LONGEST_BACKOFF_S = 2.0, 60.0
-MOST_PLACES = 8  # addresses kept for one peer
+MOST_PEER_ADDRESSES = 8  # addresses kept for one peer
 
 PeerState = Literal[
     "new", "ok", "starting", "degraded", "busy", "battery", "stopping", "late", "gone", "refused", "version"
@@ -35,7 +35,7 @@ class Peer:
     id: str
     name: str
     certificate: str
-    places: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
     state: PeerState = "new"
     report: Report | None = None
     latency_s: float | None = None
@@ -47,7 +47,7 @@ class Peer:
 
     @property
     def address(self) -> str | None:
-        return self.places[0] if self.places else None
+        return self.addresses[0] if self.addresses else None
 
     @property
     def workers(self) -> int:
@@ -60,7 +60,7 @@ class UnpairedNode:
 
     id: str
     name: str
-    places: tuple[str, ...]
+    addresses: tuple[str, ...]
     swarm: str = ""
     invitation: str = ""
     version: int = VERSION
@@ -77,11 +77,11 @@ class Directory:
     mine: str
     my_name: str = ""
     peers: dict[str, Peer] = field(default_factory=dict)
-    strangers: dict[str, UnpairedNode] = field(default_factory=dict)
-    strangers_seen: int = 0
+    unpaired: dict[str, UnpairedNode] = field(default_factory=dict)
+    unpaired_seen: int = 0
     left_out: int = 0
     run: str = ""
-    doubles: int = 0
+    duplicates: int = 0
     _services: dict[str, str] = field(default_factory=dict)
 
     # ------------------------------------------------------------------------------------------- members
@@ -93,10 +93,10 @@ class Directory:
             peer = self.peers.setdefault(identity, Peer(identity, member.name, member.certificate))
             peer.name = member.name
             for place in reversed(member.addresses):
-                add_place(peer, place, first=not peer.places)
-            if met := self.strangers.pop(identity, None):  # the places where it was announced hold for the peer
-                for place in met.places:
-                    add_place(peer, place, first=False)
+                add_address(peer, place, first=not peer.addresses)
+            if met := self.unpaired.pop(identity, None):  # the places where it was announced hold for the peer
+                for place in met.addresses:
+                    add_address(peer, place, first=False)
         self.peers = {identity: peer for identity, peer in self.peers.items() if identity in kept}
         self._unique_names()
 
@@ -110,74 +110,74 @@ class Directory:
     # -------------------------------------------------------------------------------------- announcements
 
     def knows(self, identity: str) -> bool:
-        return identity in self.peers or identity in self.strangers
+        return identity in self.peers or identity in self.unpaired
 
-    def announced(self, said: Announcement, places: tuple[str, ...], now: float, service: str = "") -> None:
+    def hear_announcement(self, said: Announcement, places: tuple[str, ...], now: float, service: str = "") -> None:
         """A hint: where a peer may be now, or that there is somebody else. `service`: the name that a goodbye would carry."""
         if said.id == self.mine:
-            self.doubles += said.run not in ("", self.run)
+            self.duplicates += said.run not in ("", self.run)
             return
-        if service and len(self._services) < 2 * MOST_STRANGERS:
+        if service and len(self._services) < 2 * MOST_UNPAIRED:
             self._services[service] = said.id
         peer = self.peers.get(said.id)
         if peer:
             for place in reversed(places):
-                add_place(peer, place, first=peer.state != "ok")
+                add_address(peer, place, first=peer.state != "ok")
             if peer.state in ("gone", "late", "new"):
                 peer.due = now
             return
-        known = self.strangers.get(said.id)
+        known = self.unpaired.get(said.id)
         if known is None:
-            self.strangers_seen += 1
-            if len(self.strangers) >= MOST_STRANGERS:
+            self.unpaired_seen += 1
+            if len(self.unpaired) >= MOST_UNPAIRED:
                 self.left_out += 1
                 return
-            known = self.strangers[said.id] = UnpairedNode(said.id, said.name, places)
-        if (known.swarm, known.places) != (said.swarm, places):
+            known = self.unpaired[said.id] = UnpairedNode(said.id, said.name, places)
+        if (known.swarm, known.addresses) != (said.swarm, places):
             known.due, known.failures = now, 0
-        known.name, known.places, known.swarm = said.name, places, said.swarm
+        known.name, known.addresses, known.swarm = said.name, places, said.swarm
         known.invitation, known.version = said.invitation, said.version
 
-    def seen(self, identity: str, place: str, now: float) -> None:
+    def hear_contact(self, identity: str, place: str, now: float) -> None:
         """A peer has asked us something, and said where it is itself."""
         peer = self.peers.get(identity)
         if peer and peer.state in ("gone", "late", "new", "refused"):
-            add_place(peer, place, first=True)
+            add_address(peer, place, first=True)
             peer.due = min(peer.due, now)
 
-    def withdrawn(self, service: str, now: float) -> None:
+    def hear_goodbye(self, service: str, now: float) -> None:
         """A goodbye. Anybody can forge one, so of a peer it only means: look at once."""
         identity = self._services.pop(service, "")
-        self.strangers.pop(identity, None)
+        self.unpaired.pop(identity, None)
         if peer := self.peers.get(identity):
             peer.due = now
 
-    def static(self, place: str) -> None:
+    def add_static(self, place: str) -> None:
         """A place that the user has named."""
-        self.strangers.setdefault(place, UnpairedNode(place, place, (place,), static=True))
+        self.unpaired.setdefault(place, UnpairedNode(place, place, (place,), static=True))
 
-    def hinted(self, hints: Iterable[Hint]) -> None:
+    def hear_hints(self, hints: Iterable[Hint]) -> None:
         """Where a peer says that others are."""
         for hint in hints:
             peer = self.peers.get(hint.id)
-            if not knockable(hint.address.rpartition(":")[0].strip("[]")):
+            if not is_lan_address(hint.address.rpartition(":")[0].strip("[]")):
                 continue
             if peer:
-                add_place(peer, hint.address, first=False)
-            elif hint.id != self.mine and hint.id not in self.strangers and len(self.strangers) < MOST_STRANGERS:
-                self.strangers[hint.id] = UnpairedNode(hint.id, hint.id[:6], (hint.address,), swarm="hint")
+                add_address(peer, hint.address, first=False)
+            elif hint.id != self.mine and hint.id not in self.unpaired and len(self.unpaired) < MOST_UNPAIRED:
+                self.unpaired[hint.id] = UnpairedNode(hint.id, hint.id[:6], (hint.address,), swarm="hint")
 
     # ---------------------------------------------------------------------------------------- what they do
 
-    def answered(self, peer: Peer, place: str, report: Report, latency_s: float, now: float) -> None:
-        add_place(peer, place, first=True)
+    def hear_report(self, peer: Peer, place: str, report: Report, latency_s: float, now: float) -> None:
+        add_address(peer, place, first=True)
         peer.proven = place
         peer.report, peer.heard, peer.failures = report, now, 0
         peer.latency_s = latency_s if peer.latency_s is None else 0.7 * peer.latency_s + 0.3 * latency_s
         peer.state = report.state if report.version == VERSION else "version"
         peer.due = now + POLL_S
 
-    def silent(self, peer: Peer, state: PeerState, now: float) -> None:
+    def note_silence(self, peer: Peer, state: PeerState, now: float) -> None:
         """It did not answer. `gone` and `refused` are certain; `late` becomes `gone` with time."""
         peer.failures += 1
         silence = now - peer.heard if peer.heard is not None else GONE_AFTER_S
@@ -185,18 +185,18 @@ class Directory:
         patience = backoff(peer.failures) if peer.state in ("gone", "refused") and peer.failures > 5 else POLL_S
         peer.due = now + patience
 
-    def turned_away(self, stranger: UnpairedNode, now: float) -> None:
+    def postpone_greeting(self, stranger: UnpairedNode, now: float) -> None:
         stranger.failures += 1
         stranger.due = now + backoff(stranger.failures)
 
     # ------------------------------------------------------------------------------------------------ whom
 
     def due(self, now: float) -> list[Peer]:
-        return [peer for peer in self.peers.values() if peer.due <= now and peer.places]
+        return [peer for peer in self.peers.values() if peer.due <= now and peer.addresses]
 
     def to_greet(self, tag: str, now: float) -> list[UnpairedNode]:
         """Strangers that may be members whom we have not met: they show our swarm's tag, or the user named them."""
-        return [s for s in self.strangers.values() if s.due <= now and (s.static or s.swarm in (tag, "hint"))]
+        return [s for s in self.unpaired.values() if s.due <= now and (s.static or s.swarm in (tag, "hint"))]
 
     def askable(self, most: int) -> list[Peer]:
         """Healthy peers, the quickest first."""
@@ -207,15 +207,15 @@ class Directory:
         return tuple(Hint(peer.id, peer.address) for peer in self.peers.values() if peer.state == "ok" and peer.address)
 
 
-def add_place(peer: Peer, place: str, first: bool) -> None:
-    if place in peer.places:
+def add_address(peer: Peer, place: str, first: bool) -> None:
+    if place in peer.addresses:
         if not first:
             return
-        peer.places.remove(place)
-    peer.places.insert(0 if first else len(peer.places), place)
-    del peer.places[MOST_PLACES:]
-    if peer.proven and peer.proven not in peer.places:
-        peer.places[-1] = peer.proven
+        peer.addresses.remove(place)
+    peer.addresses.insert(0 if first else len(peer.addresses), place)
+    del peer.addresses[MOST_PEER_ADDRESSES:]
+    if peer.proven and peer.proven not in peer.addresses:
+        peer.addresses[-1] = peer.proven
 
 
 def backoff(failures: int) -> float:

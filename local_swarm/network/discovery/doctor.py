@@ -32,17 +32,17 @@ class NetworkFacts:
 
     network: NetworkConfig
     method: str
-    wished: int
+    configured_port: int
     port: int
-    found: Sequence[Interface]
-    chosen: Sequence[Interface]
+    interfaces: Sequence[Interface]
+    selected: Sequence[Interface]
     kernel: str
     multicast_problem: str | None = None
     broadcast_problem: str | None = None
     tag: str = ""
     peers: Sequence[Peer] = ()
-    strangers: Sequence[UnpairedNode] = ()
-    doubles: int = 0
+    unpaired: Sequence[UnpairedNode] = ()
+    duplicates: int = 0
     clock: float = 0.0
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -51,8 +51,8 @@ def diagnosis(facts: NetworkFacts) -> list[Finding]:
     """The environment first, then one finding for each machine that is known of."""
     made = [interfaces(facts), multicast(facts), broadcast(facts), wsl(facts), port(facts)]
     made += [peer_finding(facts, peer) for peer in facts.peers]
-    made += [stranger_finding(facts, stranger) for stranger in facts.strangers]
-    if facts.doubles:
+    made += [unpaired_finding(facts, stranger) for stranger in facts.unpaired]
+    if facts.duplicates:
         made.append(
             Finding(
                 "identity",
@@ -61,15 +61,15 @@ def diagnosis(facts: NetworkFacts) -> list[Finding]:
                 "Delete the folder 'network' in LOCAL_SWARM_HOME on one of them and start it again.",
             )
         )
-    if not facts.peers and not facts.strangers:
+    if not facts.peers and not facts.unpaired:
         made.append(nobody(facts))
-    if tried := {name: count for name, count in facts.counts.items() if count and name in STRANGERS}:
-        words = ", ".join(f"{count} {STRANGERS[name]}" for name, count in tried.items())
+    if tried := {name: count for name, count in facts.counts.items() if count and name in ATTEMPTS}:
+        words = ", ".join(f"{count} {ATTEMPTS[name]}" for name, count in tried.items())
         made.append(Finding("strangers", True, f"Turned away since the start: {words}."))
     return [finding for finding in made if finding]
 
 
-STRANGERS = {
+ATTEMPTS = {
     "refused": "requests without membership",
     "handshakes_failed": "failed handshakes",
     "wrong_codes": "wrong codes",
@@ -79,10 +79,10 @@ STRANGERS = {
 
 
 def interfaces(facts: NetworkFacts) -> Finding:
-    if facts.chosen:
-        words = ", ".join(f"{one.name} ({', '.join(one.addresses)})" for one in facts.chosen)
+    if facts.selected:
+        words = ", ".join(f"{one.name} ({', '.join(one.addresses)})" for one in facts.selected)
         return Finding("interfaces", True, f"On {words}.")
-    names = ", ".join(one.name for one in facts.found) or "none"
+    names = ", ".join(one.name for one in facts.interfaces) or "none"
     return Finding(
         "interfaces",
         False,
@@ -92,9 +92,9 @@ def interfaces(facts: NetworkFacts) -> Finding:
 
 
 def multicast(facts: NetworkFacts) -> Finding | None:
-    if facts.method in ("static", "broadcast") or not facts.chosen:
+    if facts.method in ("static", "broadcast") or not facts.selected:
         return None
-    deaf = [one.name for one in facts.chosen if not one.multicast]
+    deaf = [one.name for one in facts.selected if not one.multicast]
     if deaf:
         return Finding(
             "multicast", False, f"{', '.join(deaf)} does not do multicast.", f"sudo ip link set {deaf[0]} multicast on"
@@ -124,12 +124,12 @@ def wsl(facts: NetworkFacts) -> Finding | None:
 
 
 def port(facts: NetworkFacts) -> Finding:
-    if facts.port == facts.wished or not facts.wished:
+    if facts.port == facts.configured_port or not facts.configured_port:
         return Finding("port", True, f"Other machines are answered on port {facts.port}.")
     return Finding(
         "port",
         False,
-        f"Port {facts.wished} was in use, so others are answered on {facts.port}; a firewall may not know that.",
+        f"Port {facts.configured_port} was in use, so others are answered on {facts.port}; a firewall may not know that.",
         "Stop the other program, or choose a port: LOCAL_SWARM_NETWORK_FEDERATION_PORT=8767 local-swarm",
     )
 
@@ -156,7 +156,7 @@ def peer_finding(facts: NetworkFacts, peer: Peer) -> Finding:
             "set up anew, or has forgotten us.",
             "Join again: local-swarm invite on one, local-swarm join CODE on the other",
         )
-    if apart_from(facts.chosen, where):
+    if apart_from(facts.selected, where):
         return Finding(
             check,
             False,
@@ -186,8 +186,8 @@ def on_that_machine(where: str) -> str:
     )
 
 
-def stranger_finding(facts: NetworkFacts, stranger: UnpairedNode) -> Finding:
-    check, where = f"machine {stranger.name}", stranger.places[0]
+def unpaired_finding(facts: NetworkFacts, stranger: UnpairedNode) -> Finding:
+    check, where = f"machine {stranger.name}", stranger.addresses[0]
     if stranger.version != VERSION:
         return Finding(
             check,
@@ -196,7 +196,7 @@ def stranger_finding(facts: NetworkFacts, stranger: UnpairedNode) -> Finding:
             "Update the older one: git pull",
         )
     if stranger.static:
-        if apart_from(facts.chosen, where):
+        if apart_from(facts.selected, where):
             return Finding(
                 check,
                 False,

@@ -36,22 +36,22 @@ class Interface:
     broadcasts: tuple[str, ...] = ()
 
 
-def chosen(interfaces: Iterable[Interface], wished: Sequence[str] = ()) -> list[Interface]:
+def select_interfaces(interfaces: Iterable[Interface], wished: Sequence[str] = ()) -> list[Interface]:
     """The LAN's interfaces; with `wished` (names or addresses) those and no others, whatever they are."""
     if wished:
         return [one for one in interfaces if one.name in wished or any(a in wished for a in one.addresses)]
     return [
         one
         for one in interfaces
-        if one.up and not one.point_to_point and not ELSEWHERE.search(one.name[:LONGEST_NAME]) and lan(one)
+        if one.up and not one.point_to_point and not ELSEWHERE.search(one.name[:LONGEST_NAME]) and has_lan_address(one)
     ]
 
 
-def lan(interface: Interface) -> bool:
+def has_lan_address(interface: Interface) -> bool:
     return any(not ipaddress.ip_address(address).is_loopback for address in interface.addresses)
 
 
-def addresses(interfaces: Iterable[Interface]) -> list[str]:
+def announced_addresses(interfaces: Iterable[Interface]) -> list[str]:
     """What to announce: IPv4 first, then IPv6, link-local last. Loopback only where an interface was wished for by name."""
     found = dict.fromkeys(address for one in interfaces for address in one.addresses)
     return sorted(found, key=lambda address: (":" in address, ipaddress.ip_address(address).is_link_local))
@@ -73,7 +73,7 @@ def probe() -> list[Interface]:
     try:
         found, stats = psutil.net_if_addrs(), psutil.net_if_stats()
     except (OSError, psutil.Error):
-        own = outgoing()
+        own = outgoing_address()
         return [Interface("default", (own,))] if own else []
     made = []
     for name, entries in found.items():
@@ -92,7 +92,7 @@ def probe() -> list[Interface]:
     return made
 
 
-def outgoing() -> str | None:
+def outgoing_address() -> str | None:
     """The address of this machine as the rest of the network sees it. No packet is sent."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
         made.connect(("192.0.2.1", 9))
@@ -100,7 +100,7 @@ def outgoing() -> str | None:
     return None
 
 
-def knockable(address: str) -> bool:
+def is_lan_address(address: str) -> bool:
     """Whether to knock there because a stranger says so: only at addresses that cannot be outside of somebody's own network."""
     try:
         found = ipaddress.ip_address(address)
@@ -125,5 +125,5 @@ def host_and_port(text: str, port: int) -> tuple[str, int]:
     return host, number
 
 
-def joined(host: str, port: int) -> str:
+def address_of(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -16,7 +16,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 from local_swarm.network.discovery.announcement import Announcement, from_records
 from local_swarm.network.discovery.directory import Directory
-from local_swarm.network.discovery.lan import joined
+from local_swarm.network.discovery.lan import address_of
 
 SERVICE = "_local-swarm._tcp.local."
 RESOLVE_MS = 3000
@@ -70,7 +70,9 @@ class Discovery:
             await self._stop()
             if interfaces:
                 self._zeroconf = AsyncZeroconf(interfaces=list(interfaces), ip_version=ip_version(interfaces))
-                self._browser = AsyncServiceBrowser(self._zeroconf.zeroconf, SERVICE, handlers=[self._changed])
+                self._browser = AsyncServiceBrowser(
+                    self._zeroconf.zeroconf, SERVICE, handlers=[self._on_service_change]
+                )
         self._interfaces = interfaces
 
     async def _announce(self, mine: Announcement) -> None:
@@ -106,9 +108,11 @@ class Discovery:
 
     # ----------------------------------------------------------------------------------------------- others
 
-    def _changed(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
+    def _on_service_change(
+        self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
+    ) -> None:
         if state_change is ServiceStateChange.Removed:
-            self._directory.withdrawn(name, self._now())
+            self._directory.hear_goodbye(name, self._now())
         elif name not in self._resolving and len(self._resolving) < MOST_RESOLVED_AT_ONCE:
             task = self._resolving[name] = asyncio.create_task(self._resolve(zeroconf, name), name="resolve")
             task.add_done_callback(lambda _: self._resolving.pop(name, None))
@@ -120,8 +124,8 @@ class Discovery:
         addresses = tuple(info.parsed_scoped_addresses(IPVersion.All))
         said = from_records(info.properties, info.port, addresses)
         if said:
-            places = tuple(joined(address, said.port) for address in said.addresses)
-            self._directory.announced(said, places, self._now(), name)
+            places = tuple(address_of(address, said.port) for address in said.addresses)
+            self._directory.hear_announcement(said, places, self._now(), name)
 
 
 def label(mine: Announcement) -> str:

@@ -15,7 +15,7 @@ from local_swarm.network.discovery.directory import Directory, Peer, PeerState, 
 from local_swarm.network.federation.client import Client
 from local_swarm.network.protocol import Hello, Report, Welcome
 from local_swarm.network.trust.identity import Identity, fingerprint
-from local_swarm.network.trust.pairing import TOKEN, Finished, Newcomer, Started, split
+from local_swarm.network.trust.pairing import TOKEN, JoinFinishReply, Newcomer, JoinStartReply, split
 from local_swarm.network.trust.store import Charter, PairedMember, TrustStore, ahead
 
 TICK_S = 0.25
@@ -83,7 +83,7 @@ class PeerProber:
         """Ask how a peer is, where it was last and, if that takes long or fails, at all places where it may be: whoever holds its
         key is it."""
         peer.due = float("inf")
-        first, *others = peer.places
+        first, *others = peer.addresses
         attempts = {asyncio.create_task(self.client.report(peer, first)): first}
         worst: PeerState = "gone"
         try:
@@ -101,7 +101,7 @@ class PeerProber:
                     if not isinstance(problem, PeerFault):
                         raise problem
                     worst = worse(worst, problem.state)
-            self.directory.silent(peer, worst, time.monotonic())
+            self.directory.note_silence(peer, worst, time.monotonic())
         finally:
             for attempt in attempts:
                 attempt.cancel()
@@ -115,8 +115,8 @@ class PeerProber:
             return  # sent away while it was asked; it must not get the new key
         if peer.state != report.state:
             logger.info("%s at %s: %s", peer.name, place, report.state)
-        self.directory.answered(peer, place, report, latency_s, time.monotonic())
-        self.directory.hinted(report.hints)
+        self.directory.hear_report(peer, place, report, latency_s, time.monotonic())
+        self.directory.hear_hints(report.hints)
         if member.addresses[:1] != (place,) or member.name != report.name:
             self.trust.admit(PairedMember(report.name, member.certificate, (place,)))
         if ahead(report.epoch, self.trust.charter.epoch) > 0:
@@ -127,11 +127,11 @@ class PeerProber:
 
     async def _greet(self, stranger: UnpairedNode) -> None:
         """Find out whether a stranger is a member that we have not met, and prove to it that we are one."""
-        self.directory.turned_away(stranger, time.monotonic())  # unless it turns out otherwise
-        for place in stranger.places[:MOST_GREETED_PLACES]:
+        self.directory.postpone_greeting(stranger, time.monotonic())  # unless it turns out otherwise
+        for place in stranger.addresses[:MOST_GREETED_PLACES]:
             with contextlib.suppress(PeerFault, PairingFailed, ValueError):
                 if await self._introduced(place):
-                    self.directory.strangers.pop(stranger.id, None)
+                    self.directory.unpaired.pop(stranger.id, None)
                     return
 
     async def _introduced(self, place: str) -> bool:
@@ -148,7 +148,7 @@ class PeerProber:
         if self.trust.token:
             return await self._shared(place, certificate)
         hello = Hello(self.mine.certificate, charter.proof("hello", mine, theirs), self.name, self.port)
-        welcome = await self.client.ask_stranger(place, certificate, "/hello", hello, Welcome)
+        welcome = await self.client.ask_unpaired(place, certificate, "/hello", hello, Welcome)
         if not charter.proves(welcome.proof, "welcome", theirs, mine):
             return False
         logger.info("Met %s at %s, which has the swarm's key.", welcome.name, place)
@@ -203,10 +203,10 @@ class PeerProber:
 
     async def _exchanged(self, newcomer: Newcomer, place: str, certificate: str) -> tuple[Charter, PairedMember]:
         """Both steps with whoever holds the certificate. Raises PairingFailed and PeerFault."""
-        ask = self.client.ask_stranger
-        started = await ask(place, certificate, "/join/start", newcomer.start(), Started)
+        ask = self.client.ask_unpaired
+        started = await ask(place, certificate, "/join/start", newcomer.start(), JoinStartReply)
         finish = await asyncio.to_thread(newcomer.finish, started, self.name, self.port)
-        finished = await ask(place, certificate, "/join/finish", finish, Finished)
+        finished = await ask(place, certificate, "/join/finish", finish, JoinFinishReply)
         return newcomer.learn(finished), PairedMember(finished.name, certificate, (place,))
 
 

@@ -34,7 +34,7 @@ class Availability:
         known = [worker.average_latency_s for worker in self._swarm.workers if worker.average_latency_s is not None]
         return sum(known) / len(known) if known else None
 
-    def now(self) -> NodeState:
+    def state(self) -> NodeState:
         if self.stopping:
             return "stopping"
         health = self._swarm.health
@@ -46,9 +46,9 @@ class Availability:
             return "battery"
         return "ok" if health.status == "ok" else "degraded"
 
-    def declines(self, asked: int, deadline_s: float) -> str | None:
+    def refusal(self, asked: int, deadline_s: float) -> str | None:
         """Why not to answer a peer now, in one word; None to answer."""
-        state = self.now()
+        state = self.state()
         if state not in ("ok", "degraded"):
             return state
         if asked + self._own.load >= self._rules.max_asked:

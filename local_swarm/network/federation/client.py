@@ -18,17 +18,17 @@ from local_swarm.errors import PairingFailed, PeerFault
 from local_swarm.network.discovery.directory import Peer
 from local_swarm.network.discovery.lan import host_and_port
 from local_swarm.network.protocol import (
-    DEADLINE,
-    DOOR,
+    DEADLINE_HEADER,
+    PORT_HEADER,
     SMALL_BYTES,
     LineDecoder,
     Malformed,
     Report,
     VoteMessage,
-    checked,
-    read,
-    read_report,
-    written,
+    check_ballot,
+    decode,
+    decode_report,
+    encode,
 )
 from local_swarm.network.trust import tls
 from local_swarm.network.trust.identity import Identity
@@ -88,22 +88,26 @@ class Client:
     async def report(self, peer: Peer, place: str) -> tuple[Report, float]:
         """How it is, and the seconds it took to say so. Raises PeerFault."""
         began = time.monotonic()
-        with translated():
-            found = read_report(await self._small(place, "GET", "/health", None, self._context(peer)))
+        with translate_errors():
+            found = decode_report(await self._small(place, "GET", "/health", None, self._context(peer)))
         return found, time.monotonic() - began
 
     async def tell(self, peer: Peer, path: str, value: object) -> None:
         """Raises PeerFault."""
         assert peer.address
-        with translated():
-            await self._small(peer.address, "POST", path, written(value), self._context(peer))
+        with translate_errors():
+            await self._small(peer.address, "POST", path, encode(value), self._context(peer))
 
     async def ballots(self, peer: Peer, wish: PeerRequest) -> AsyncGenerator[Accepted | Candidate, None]:
         """Its answer to a prompt. Closing the iterator closes the connection, so that the peer stops. Raises PeerFault."""
         assert self._session and peer.address
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=wish.silence_s)
-        headers = {DEADLINE: f"{wish.deadline_s:.1f}", DOOR: str(self.port), "content-type": "application/json"}
-        with translated():
+        headers = {
+            DEADLINE_HEADER: f"{wish.deadline_s:.1f}",
+            PORT_HEADER: str(self.port),
+            "content-type": "application/json",
+        }
+        with translate_errors():
             async with self._session.post(
                 url_of(peer.address, "/vote"),
                 data=wish.body,
@@ -113,8 +117,8 @@ class Client:
                 allow_redirects=False,
             ) as response:
                 if response.status != 200:
-                    raise refusal(response.status, await bounded(response))
-                async for event in told(response, peer.name, wish):
+                    raise refusal(response.status, await read_bounded(response))
+                async for event in read_ballots(response, peer.name, wish):
                     yield event
                 with contextlib.suppress(TimeoutError, aiohttp.ClientError):
                     async with asyncio.timeout(LAST_WORD_S):
@@ -125,9 +129,9 @@ class Client:
     async def certificate_at(self, place: str) -> str:
         """What whoever listens there shows. Proves nothing yet. Raises PeerFault."""
         host, port = host_and_port(place, 0)
-        with translated():
+        with translate_errors():
             async with asyncio.timeout(FIRST_LOOK_S):
-                _, writer = await asyncio.open_connection(host, port, ssl=tls.for_first_look())
+                _, writer = await asyncio.open_connection(host, port, ssl=tls.for_reading_certificate())
                 try:
                     shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
                 finally:
@@ -136,11 +140,11 @@ class Client:
                         await writer.wait_closed()
         return ssl.DER_cert_to_PEM_cert(shown)
 
-    async def ask_stranger(self, place: str, certificate: str, path: str, value: object, kind: type[T]) -> T:
+    async def ask_unpaired(self, place: str, certificate: str, path: str, value: object, kind: type[T]) -> T:
         """Say something to the holder of the certificate, without showing ours. Raises PairingFailed and PeerFault."""
         context = tls.for_peer(None, certificate)
-        with translated():
-            return read(kind, await self._small(place, "POST", path, written(value), context))
+        with translate_errors():
+            return decode(kind, await self._small(place, "POST", path, encode(value), context))
 
     # ---------------------------------------------------------------------------------------------- both
 
@@ -152,11 +156,11 @@ class Client:
     async def _small(self, place: str, method: str, path: str, body: bytes | None, context: ssl.SSLContext) -> bytes:
         assert self._session
         timeout = aiohttp.ClientTimeout(total=WHOLE_S, sock_connect=CONNECT_S, sock_read=SILENCE_S)
-        headers = {DOOR: str(self.port)} | ({"content-type": "application/json"} if body else {})
+        headers = {PORT_HEADER: str(self.port)} | ({"content-type": "application/json"} if body else {})
         async with self._session.request(
             method, url_of(place, path), data=body, headers=headers, ssl=context, timeout=timeout, allow_redirects=False
         ) as response:
-            said = await bounded(response)
+            said = await read_bounded(response)
             if response.status == 409:
                 raise PairingFailed(message_in(said))
             if response.status != 200:
@@ -164,20 +168,20 @@ class Client:
             return said
 
 
-async def told(
+async def read_ballots(
     response: aiohttp.ClientResponse, node: str, wish: PeerRequest
 ) -> AsyncGenerator[Accepted | Candidate, None]:
     """The lines of an answer as events, no more ballots than were asked for. Raises PeerFault, Malformed."""
     lines, left = LineDecoder(), wish.ballots
     async for chunk in response.content.iter_any():
         for data in lines.feed(chunk):
-            line = read(VoteMessage, data)
+            line = decode(VoteMessage, data)
             await asyncio.sleep(0)  # a peer can send many lines at once
             if line.kind == "accepted":
                 yield Accepted(max(0, line.prompt_tokens))
             elif line.kind == "ballot" and line.candidate and left > 0:
                 left -= 1
-                yield checked(line.candidate, node, wish.alone)
+                yield check_ballot(line.candidate, node, wish.alone)
             elif line.kind == "failed":
                 raise PeerFault(line.message[:200], line.state if line.state in DECLINES else "failed")
             if line.kind == "end" or left == 0:
@@ -185,7 +189,7 @@ async def told(
     raise PeerFault("The answer broke off.", "gone")
 
 
-async def bounded(response: aiohttp.ClientResponse) -> bytes:
+async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
     found = bytearray()
     async for chunk in response.content.iter_any():
         found += chunk
@@ -195,7 +199,7 @@ async def bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 @contextlib.contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Whatever the network throws, as a PeerFault with the word for it."""
     try:
         yield

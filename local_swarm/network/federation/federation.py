@@ -21,7 +21,7 @@ from local_swarm.network.federation.client import SILENCE_S, Client, PeerRequest
 from local_swarm.network.federation.peer_reliability import PeerReliabilities
 from local_swarm.network.federation.routing import Capable, Route, key_of, node_for, seeds, shares, spreads
 from local_swarm.network.federation.tally import Tally
-from local_swarm.network.protocol import MOST_BALLOTS, written
+from local_swarm.network.protocol import MOST_BALLOTS, encode
 from local_swarm.swarm.manager import Swarm
 from local_swarm.types import Accepted, Candidate, Election, Event, Prompt
 from local_swarm.voting.cross_consensus import Across, across, counted
@@ -149,7 +149,7 @@ class Federation:
             )
             anchored.add(model)
             made.append(
-                (peer, PeerRequest(written(theirs), wanted[peer.name], self.rules.timeout_s, self.rules.silence_s))
+                (peer, PeerRequest(encode(theirs), wanted[peer.name], self.rules.timeout_s, self.rules.silence_s))
             )
         return made
 
@@ -167,7 +167,9 @@ class Federation:
         async with aclosing(ballots):
             async for ballot in ballots:
                 yield (
-                    await check_candidate(prompt, ballot, self.swarm.jury.confined) if isinstance(ballot, Candidate) else ballot
+                    await check_candidate(prompt, ballot, self.swarm.jury.confined)
+                    if isinstance(ballot, Candidate)
+                    else ballot
                 )
 
     async def _brief(self, prompt: Prompt, candidates: Sequence[Candidate]) -> Brief:
@@ -177,7 +179,7 @@ class Federation:
 
     async def _judge(self, tally: Tally, prompt: Prompt, fresh: asyncio.Event, heard: asyncio.Queue[Heard]) -> None:
         """Look whether nobody can change the outcome any more, whenever there is something new, but not all the time."""
-        known = self.merits.known([self.name, *tally.asked])
+        known = self.merits.reliabilities_of([self.name, *tally.asked])
         while True:
             await fresh.wait()
             fresh.clear()
@@ -205,7 +207,7 @@ class Federation:
     async def _elect(self, tally: Tally, prompt: Prompt, began: float) -> Election:
         """The vote over the ballots that count, and what it teaches. Raises what kept our own swarm from answering."""
         vote = (await self._brief(prompt, tally.candidates)).elect
-        known = self.merits.known([self.name, *tally.asked])
+        known = self.merits.reliabilities_of([self.name, *tally.asked])
 
         def whole() -> tuple[Election, Election] | None:
             valid = counted(tally.candidates, self.name, tally.asked, known, vote)
@@ -234,7 +236,7 @@ class Federation:
         for peer in self.directory.peers.values():
             fault = tally.faults.get(peer.name)
             if fault in ("late", "slow", "gone", "refused", "invalid"):
-                self.directory.silent(peer, "gone" if fault == "gone" else "late", now)
+                self.directory.note_silence(peer, "gone" if fault == "gone" else "late", now)
                 peer.due = now
 
     # ------------------------------------------------------------------------------------------------ by one
@@ -249,7 +251,7 @@ class Federation:
         """One peer's swarm answers alone; if it fails, ours does."""
         self.counts["routed"] += 1
         ballots = min(prompt.voices or peer.workers, MOST_BALLOTS)
-        body = written(replace(prompt, early=False, federate=False))
+        body = encode(replace(prompt, early=False, federate=False))
         longest_s = self.swarm.habits.longest_s
         wish = PeerRequest(body, ballots, longest_s, self.rules.silence_s, alone=True)
         tally = Tally(self.name, 0, {peer.name: ballots})

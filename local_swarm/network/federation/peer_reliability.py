@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_swarm.network.protocol import Malformed, read, written
+from local_swarm.network.protocol import Malformed, decode, encode
 from local_swarm.paths import PRIVATE, keep
 from local_swarm.types import Election
 from local_swarm.voting.cross_consensus import PeerReliability, learned
@@ -31,27 +31,27 @@ class PeerReliabilities:
 
     key: Callable[[str], str]
     path: Path | None = None
-    _merits: dict[str, PeerReliability] = field(default_factory=dict)
+    _by_key: dict[str, PeerReliability] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.path:
             with contextlib.suppress(OSError, Malformed, UnicodeError):
-                found = read(ReliabilityFile, self.path.read_text(encoding="utf-8")).merits
-                self._merits = {
+                found = decode(ReliabilityFile, self.path.read_text(encoding="utf-8")).merits
+                self._by_key = {
                     key: one for key, one in found.items() if 0 <= one.agreed <= one.total and one.total > 0
                 }
 
-    def known(self, names: Iterable[str]) -> dict[str, PeerReliability]:
+    def reliabilities_of(self, names: Iterable[str]) -> dict[str, PeerReliability]:
         """Of the machines with these names, those that have voted here before."""
-        return {name: self._merits[self.key(name)] for name in names if self.key(name) in self._merits}
+        return {name: self._by_key[self.key(name)] for name in names if self.key(name) in self._by_key}
 
     def learn(self, election: Election, models: Mapping[str, str | None] | None = None) -> None:
         """`models`: which model each machine runs, by name."""
         names = {candidate.node for candidate in election.candidates if candidate.node}
-        for name, merit in learned(self.known(names), election, models).items():
-            self._merits[self.key(name)] = merit
+        for name, merit in learned(self.reliabilities_of(names), election, models).items():
+            self._by_key[self.key(name)] = merit
 
     def save(self) -> None:
-        if self.path and self._merits:
+        if self.path and self._by_key:
             with contextlib.suppress(OSError):
-                keep(self.path, written(ReliabilityFile(dict(list(self._merits.items())[-MOST:]))).decode(), PRIVATE)
+                keep(self.path, encode(ReliabilityFile(dict(list(self._by_key.items())[-MOST:]))).decode(), PRIVATE)

@@ -21,8 +21,8 @@ from aiohttp import web
 from local_swarm.errors import BadRequest, PairingFailed, SwarmError, Unavailable
 from local_swarm.intake import PIECE, Intake, TooMuch
 from local_swarm.network.protocol import (
-    DEADLINE,
-    DOOR,
+    DEADLINE_HEADER,
+    PORT_HEADER,
     PROMPT_BYTES,
     SMALL_BYTES,
     Hello,
@@ -30,12 +30,12 @@ from local_swarm.network.protocol import (
     Report,
     VoteMessage,
     Welcome,
-    read,
-    read_prompt,
-    written,
+    decode,
+    decode_prompt,
+    encode,
 )
 from local_swarm.network.trust.identity import Identity, fingerprint
-from local_swarm.network.trust.pairing import Finish, Invitations, Start
+from local_swarm.network.trust.pairing import JoinFinish, Invitations, JoinStart
 from local_swarm.network.trust.store import Charter, PairedMember, TrustStore
 from local_swarm.network.trust.tls_listener import TlsListener
 from local_swarm.types import Accepted, Candidate, Election, Prompt, Voice
@@ -96,8 +96,8 @@ class PeerServer:
         if not small and (member is None or not request.path.endswith("/federation/vote")):
             self.counts["refused"] += 1
             return web.Response(status=413, text="too long")
-        if member and request.headers.get(DOOR, "").isdecimal():
-            self.seen(member, f"{address_of(request)}:{request.headers[DOOR]}")
+        if member and request.headers.get(PORT_HEADER, "").isdecimal():
+            self.seen(member, f"{remote_host(request)}:{request.headers[PORT_HEADER]}")
         try:
             return await handler(request)
         except Malformed as problem:
@@ -116,12 +116,12 @@ class PeerServer:
     # ------------------------------------------------------------------------------------------------ members
 
     async def health(self, _request: web.Request) -> web.Response:
-        return web.Response(body=written(self.report()), content_type="application/json")
+        return web.Response(body=encode(self.report()), content_type="application/json")
 
     async def charter(self, request: web.Request) -> web.Response:
         """Who belongs to us, as a member has it. One that changes it again and again could always be ahead of whoever sends
         it away, so it has to wait."""
-        member, theirs = self.member(request), read(Charter, await request.read())
+        member, theirs = self.member(request), decode(Charter, await request.read())
         assert member
         now, (left, then) = self.clock(), self._changes.get(member.fingerprint, (CHANGES, 0.0))
         left = min(CHANGES, left + (now - then) / CHANGE_S)
@@ -135,7 +135,7 @@ class PeerServer:
 
     async def vote(self, request: web.Request) -> web.StreamResponse:
         """Every ballot as soon as it is there. The asking node decides; it hangs up when it has heard enough."""
-        deadline_s = seconds(request.headers.get(DEADLINE))
+        deadline_s = seconds(request.headers.get(DEADLINE_HEADER))
         prompt: Prompt | None = None
         if not (why := self.declines(deadline_s)):
             prompt = await self._question(request)
@@ -151,7 +151,7 @@ class PeerServer:
             with suppress(TimeoutError):
                 async with asyncio.timeout(deadline_s):
                     async for lines in self._lines(prompt):
-                        await response.write(b"".join(written(line) + b"\n" for line in lines))
+                        await response.write(b"".join(encode(line) + b"\n" for line in lines))
                     await response.write_eof()
         except ConnectionError:
             pass  # it has hung up: it has heard enough, or is gone
@@ -164,7 +164,7 @@ class PeerServer:
         member = self.member(request)
         reading = self._reading.setdefault(member.fingerprint if member else "", asyncio.Semaphore(1))
         async with reading:
-            return read_prompt(await body_of(request), seen=True)
+            return decode_prompt(await body_of(request), seen=True)
 
     async def _lines(self, prompt: Prompt) -> AsyncIterator[Sequence[VoteMessage]]:
         """The swarm's events as lines, and a beat whenever there was none for a while. Its own vote is not waited for."""
@@ -202,7 +202,7 @@ class PeerServer:
 
     async def hello(self, request: web.Request) -> web.Response:
         """Somebody says that it is of our swarm. It is, if it knows the key; then we pin its certificate and prove the same."""
-        wish = read(Hello, await request.read())
+        wish = decode(Hello, await request.read())
         if self.trust.token:
             return web.Response(status=403, text="not a member")  # a proof would be something to try tokens out against
         if not 0 < wish.port < 65_536:
@@ -212,24 +212,24 @@ class PeerServer:
         except ValueError:
             raise Malformed("no certificate") from None
         mine = self.mine.fingerprint
-        member = PairedMember(wish.name, wish.certificate, (f"{address_of(request)}:{wish.port}",))
+        member = PairedMember(wish.name, wish.certificate, (f"{remote_host(request)}:{wish.port}",))
         if not self.trust.charter.proves(wish.proof, "hello", theirs, mine) or not self.trust.admit(member):
             self.counts["refused"] += 1
             return web.Response(status=403, text="not a member")
         self.met()
         said = Welcome(self.trust.charter.proof("welcome", mine, theirs), self.invitations.name)
-        return web.Response(body=written(said), content_type="application/json")
+        return web.Response(body=encode(said), content_type="application/json")
 
     async def join_start(self, request: web.Request) -> web.Response:
-        wish = read(Start, await request.read())
+        wish = decode(JoinStart, await request.read())
         started = await asyncio.to_thread(self.invitations.start, wish)
-        return web.Response(body=written(started), content_type="application/json")
+        return web.Response(body=encode(started), content_type="application/json")
 
     async def join_finish(self, request: web.Request) -> web.Response:
-        finished, member = self.invitations.finish(read(Finish, await request.read()), address_of(request))
+        finished, member = self.invitations.finish(decode(JoinFinish, await request.read()), remote_host(request))
         logger.warning("%s has joined the swarm.", member.name)
         self.met()
-        return web.Response(body=written(finished), content_type="application/json")
+        return web.Response(body=encode(finished), content_type="application/json")
 
 
 async def body_of(request: web.Request) -> bytes:
@@ -259,7 +259,7 @@ def seconds(said: str | None) -> float:
     return LONGEST_S
 
 
-def address_of(request: web.Request) -> str:
+def remote_host(request: web.Request) -> str:
     """The other side's address, as it stands in a URL."""
     name: tuple[Any, ...] = (request.transport and request.transport.get_extra_info("peername")) or ("",)
     host = str(name[0]).removeprefix("::ffff:")
@@ -272,7 +272,7 @@ def address_of(request: web.Request) -> str:
 
 
 @asynccontextmanager
-async def serving(
+async def open_peer_server(
     door: PeerServer, sockets: list[Any], context: Callable[[], ssl.SSLContext]
 ) -> AsyncIterator[TlsListener]:
     """The door is open while the context lasts. `context` is asked anew for every connection."""

@@ -55,7 +55,7 @@ def fingerprint(certificate: str | bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def identity(folder: Path, machine: str | None = None) -> Identity:
+def load_identity(folder: Path, machine: str | None = None) -> Identity:
     """The node's own, made where there is none, or where the folder is a copy of another node's.
 
     Two nodes with one identity would take each other's messages; a copied home folder must not make them. So beside the key
@@ -68,14 +68,14 @@ def identity(folder: Path, machine: str | None = None) -> Identity:
             text = pem.read_text(encoding="utf-8")
             return Identity(pem, certificate_in(text))
     key = ed25519.Ed25519PrivateKey.generate()
-    certificate = self_signed(key).public_bytes(Encoding.PEM).decode()
+    certificate = self_signed_certificate(key).public_bytes(Encoding.PEM).decode()
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     keep(pem, secret + certificate, PRIVATE)
     keep(made, json.dumps(here), PRIVATE)
     return Identity(pem, certificate)
 
 
-def self_signed(key: ed25519.Ed25519PrivateKey) -> x509.Certificate:
+def self_signed_certificate(key: ed25519.Ed25519PrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"local-swarm {uuid.uuid4().hex[:12]}")])
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), FROM, UNTIL)
     return builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True).sign(key, None)

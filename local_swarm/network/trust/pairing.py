@@ -27,7 +27,7 @@ from spake2 import SPAKE2_A, SPAKE2_B, SPAKEError
 from spake2.ed25519_basic import NotOnCurve
 
 from local_swarm.errors import PairingFailed
-from local_swarm.network.protocol import read, written
+from local_swarm.network.protocol import decode, encode
 from local_swarm.network.trust.identity import fingerprint
 from local_swarm.network.trust.store import Charter, PairedMember, TrustStore
 from local_swarm.network.trust.words import WORDS
@@ -46,7 +46,7 @@ WRONG = "The code is wrong, used up or out of date. Make a new one on the other 
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class JoinStart:
     """The newcomer's first step. `message` is SPAKE2's, in hex."""
 
     number: str
@@ -55,13 +55,13 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class JoinStartReply:
     session: str
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class JoinFinish:
     """The newcomer's second step: its confirmation, and how to find it."""
 
     session: str
@@ -71,7 +71,7 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class JoinFinishReply:
     """The host's confirmation, its name, and the charter, sealed."""
 
     confirmation: str
@@ -176,11 +176,11 @@ class Invitations:
         self._open[made.number] = made
         return made
 
-    def start(self, wish: Start) -> Started:
+    def start(self, wish: JoinStart) -> JoinStartReply:
         """The first step. Every one counts as a guess, whether or not the second follows. Raises PairingFailed."""
         self._expire()
         theirs = message_of(wish.message)
-        invitation = self._standing() if wish.number == TOKEN else self._counted(wish.number)
+        invitation = self._token_invitation() if wish.number == TOKEN else self._use_guess(wish.number)
         try:
             newcomer = fingerprint(wish.certificate)
             mine = SPAKE2_B(invitation.secret, idA=newcomer.encode(), idB=self.mine.encode())
@@ -193,9 +193,9 @@ class Invitations:
         while len(self._exchanges) >= MOST_EXCHANGES:
             del self._exchanges[next(iter(self._exchanges))]
         self._exchanges[session] = Exchange(invitation, keys, wish.certificate, self.clock() + EXCHANGE_S)
-        return Started(session, message.hex())
+        return JoinStartReply(session, message.hex())
 
-    def _counted(self, number: str) -> Invitation:
+    def _use_guess(self, number: str) -> Invitation:
         """The open invitation of that number, with one guess less. Raises PairingFailed."""
         invitation = self._open.get(number)
         if invitation is None:
@@ -205,7 +205,7 @@ class Invitations:
             del self._open[number]
         return invitation
 
-    def _standing(self) -> Invitation:
+    def _token_invitation(self) -> Invitation:
         """That of a swarm with a token: for everybody who has it, at a rate at which nobody guesses it. Raises PairingFailed."""
         left, then = self._allowance
         now = self.clock()
@@ -215,7 +215,7 @@ class Invitations:
             raise PairingFailed(WRONG)
         return Invitation(TOKEN, bytes.fromhex(self.trust.charter.key), math.inf)
 
-    def finish(self, wish: Finish, address: str) -> tuple[Finished, PairedMember]:
+    def finish(self, wish: JoinFinish, address: str) -> tuple[JoinFinishReply, PairedMember]:
         """The second step: the newcomer, who has proved that it knows the code, becomes a member. Raises PairingFailed."""
         self._expire()
         if not 0 < wish.port < 65_536:
@@ -234,8 +234,8 @@ class Invitations:
         if not (self.trust.admit(member) if stands else self.trust.readmit(member)):
             raise PairingFailed("The swarm has as many members as it can have.")
         nonce = secrets.token_bytes(12)
-        box = nonce + ChaCha20Poly1305(exchange.keys.box).encrypt(nonce, written(self.trust.charter), None)
-        return Finished(exchange.keys.confirmation(exchange.keys.host), self.name, box.hex()), member
+        box = nonce + ChaCha20Poly1305(exchange.keys.box).encrypt(nonce, encode(self.trust.charter), None)
+        return JoinFinishReply(exchange.keys.confirmation(exchange.keys.host), self.name, box.hex()), member
 
     def _expire(self) -> None:
         now = self.clock()
@@ -258,10 +258,10 @@ class Newcomer:
         self._message: bytes = self._side.start()
         self._keys: Keys | None = None
 
-    def start(self) -> Start:
-        return Start(self._number, self._message.hex(), self._certificate)
+    def start(self) -> JoinStart:
+        return JoinStart(self._number, self._message.hex(), self._certificate)
 
-    def finish(self, reply: Started, name: str, port: int) -> Finish:
+    def finish(self, reply: JoinStartReply, name: str, port: int) -> JoinFinish:
         """Raises PairingFailed."""
         theirs = message_of(reply.message)
         try:
@@ -270,15 +270,15 @@ class Newcomer:
             raise PairingFailed(WRONG) from problem
         parts = (self._number.encode(), self._mine.encode(), self._theirs.encode(), self._message, theirs)
         self._keys = keys_of(secret, *parts)
-        return Finish(reply.session, self._keys.confirmation(self._keys.newcomer), name, port)
+        return JoinFinish(reply.session, self._keys.confirmation(self._keys.newcomer), name, port)
 
-    def learn(self, reply: Finished) -> Charter:
+    def learn(self, reply: JoinFinishReply) -> Charter:
         """The swarm's charter, once the host has proved that it knows the code too. Raises PairingFailed."""
         assert self._keys
         if not self._keys.confirms(self._keys.host, reply.confirmation):
             raise PairingFailed(WRONG)
         try:
             box = bytes.fromhex(reply.box)
-            return read(Charter, ChaCha20Poly1305(self._keys.box).decrypt(box[:12], box[12:], None))
+            return decode(Charter, ChaCha20Poly1305(self._keys.box).decrypt(box[:12], box[12:], None))
         except (InvalidTag, ValueError) as problem:
             raise PairingFailed("The other machine sent no swarm key.") from problem

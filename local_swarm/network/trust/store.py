@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from local_swarm.errors import WrongUse
-from local_swarm.network.protocol import plain, read, written
+from local_swarm.network.protocol import plain, decode, encode
 from local_swarm.network.trust.identity import Certified
 from local_swarm.network.trust.strength import weakness
 from local_swarm.paths import PRIVATE, keep
@@ -64,7 +64,7 @@ class Charter:
     def _mac(self, said: bytes) -> str:
         return hmac.new(bytes.fromhex(self.key), b"local-swarm 1 " + said, hashlib.sha256).hexdigest()
 
-    def changed(self, key: str, revoked: tuple[str, ...]) -> Charter:
+    def successor(self, key: str, revoked: tuple[str, ...]) -> Charter:
         """The next one. There always is a next one: after the worn epochs comes the first."""
         return Charter(key, self.epoch + 1 if self.epoch < WORN else 1, revoked[-MOST_REVOKED:])
 
@@ -80,7 +80,7 @@ def ahead(mine: int, theirs: int) -> int:
     return -max(1, mine) if mine < WORN < theirs - STEP else theirs - mine
 
 
-def merged(mine: Charter, theirs: Charter) -> Charter:
+def merge_charters(mine: Charter, theirs: Charter) -> Charter:
     """What two members agree on when theirs differ: the later one; of two made at the same time one, with both lists."""
     if mine.epoch != theirs.epoch:
         return theirs if ahead(mine.epoch, theirs.epoch) > 0 else mine
@@ -160,18 +160,18 @@ class TrustStore:
         self._forgotten = tuple(one for one in self._forgotten if one != member.fingerprint)
         if member.fingerprint in self.charter.revoked:
             left = tuple(one for one in self.charter.revoked if one != member.fingerprint)
-            self.charter = self.charter.changed(self.charter.key, left)
+            self.charter = self.charter.successor(self.charter.key, left)
         return self.admit(member)
 
     def forget(self, gone: PairedMember) -> None:
         """Unpin it, refuse it from now on, and change the key, which it knows. This always works."""
-        self._forgotten = appended(self._forgotten, gone.fingerprint)
-        self._take(self._renewed(self.charter))
+        self._forgotten = append_latest(self._forgotten, gone.fingerprint)
+        self._take(self._next_charter(self.charter))
 
-    def _renewed(self, charter: Charter) -> Charter:
+    def _next_charter(self, charter: Charter) -> Charter:
         """The next one, without those that our user sent away."""
         key = charter.key if self.fixed else secrets.token_hex(32)
-        return charter.changed(key, appended(charter.revoked, *self._forgotten))
+        return charter.successor(key, append_latest(charter.revoked, *self._forgotten))
 
     def join(self, charter: Charter, host: PairedMember) -> None:
         """Leave the swarm we are in for that of `host`."""
@@ -185,9 +185,9 @@ class TrustStore:
             return False
         if ahead(self.charter.epoch, theirs.epoch) > STEP or self.mine in theirs.revoked:
             return False
-        agreed = merged(self.charter, theirs)
+        agreed = merge_charters(self.charter, theirs)
         if not set(self._forgotten) <= set(agreed.revoked):
-            agreed = self._renewed(agreed)
+            agreed = self._next_charter(agreed)
         if agreed == self.charter:
             return False
         gone = [one.name for print_, one in self._members.items() if print_ in agreed.revoked]
@@ -205,12 +205,12 @@ class TrustStore:
         self.changes += 1
         keep(
             self.path,
-            written(TrustFile(self.charter, tuple(self._members.values()), self._forgotten)).decode(),
+            encode(TrustFile(self.charter, tuple(self._members.values()), self._forgotten)).decode(),
             PRIVATE,
         )
 
 
-def appended(names: tuple[str, ...], *new: str) -> tuple[str, ...]:
+def append_latest(names: tuple[str, ...], *new: str) -> tuple[str, ...]:
     """Each once, the newest last, so that they are the last to be dropped."""
     return (*(name for name in names if name not in new), *new)[-MOST_REVOKED:]
 
@@ -222,7 +222,7 @@ def open_trust(folder: Path, token: str | None = None, insecure: bool = False, m
     path = folder / ("token.json" if token else "trust.json")
     found: TrustFile | None = None
     with contextlib.suppress(OSError, ValueError):
-        found = read(TrustFile, path.read_text(encoding="utf-8"))
+        found = decode(TrustFile, path.read_text(encoding="utf-8"))
     key = from_token(token) if token else found.charter.key if found else secrets.token_hex(32)
     if found is None or found.charter.key != key:
         found = TrustFile(Charter(key))

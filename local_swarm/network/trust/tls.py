@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from local_swarm.network.trust.identity import Identity
 
 
-def for_door(mine: Identity, members: Iterable[str]) -> ssl.SSLContext:
+def for_server(mine: Identity, members: Iterable[str]) -> ssl.SSLContext:
     """A client may show no certificate, as newcomers do, but not one that is unknown: then the handshake fails."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -32,7 +32,7 @@ def for_peer(mine: Identity | None, theirs: str) -> ssl.SSLContext:
     return context
 
 
-def for_first_look() -> ssl.SSLContext:
+def for_reading_certificate() -> ssl.SSLContext:
     """Only to read the certificate that is shown. Nothing may be said over it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3

@@ -26,7 +26,7 @@ class TlsListener:
     def __init__(
         self, behind: Behind, context: Callable[[], ssl.SSLContext], counts: Counter[str], clock: Callable[[], float]
     ) -> None:
-        self.behind, self.context, self.counts, self._clock = behind, context, counts, clock
+        self.make_protocol, self.context, self.counts, self._clock = behind, context, counts, clock
         self.open: dict[TlsHandshake, str] = {}
         self._allowance: dict[str, tuple[float, float]] = {}
 
@@ -48,7 +48,7 @@ class TlsListener:
 
     def close(self) -> None:
         for visitor in list(self.open):
-            visitor.leave()
+            visitor.abort()
 
 
 class TlsHandshake(asyncio.Protocol):
@@ -72,7 +72,7 @@ class TlsHandshake(asyncio.Protocol):
         self._task = asyncio.create_task(self._secure(transport), name="handshake")
 
     async def _secure(self, transport: asyncio.Transport) -> None:
-        protocol = Ending(self._gate.behind(), self)
+        protocol = WatchedProtocol(self._gate.make_protocol(), self)
         loop = asyncio.get_running_loop()
         try:
             secured = await loop.start_tls(
@@ -81,7 +81,7 @@ class TlsHandshake(asyncio.Protocol):
         except (OSError, TimeoutError) as problem:  # ssl.SSLError is an OSError
             self._gate.counts["handshakes_failed"] += 1
             logger.debug("A handshake failed: %s", problem)
-            self.gone()
+            self.release()
             transport.abort()
             return
         assert secured
@@ -92,21 +92,21 @@ class TlsHandshake(asyncio.Protocol):
         protocol.connection_made(secured)
 
     def connection_lost(self, problem: Exception | None) -> None:
-        self.gone()
+        self.release()
 
-    def gone(self) -> None:
+    def release(self) -> None:
         self._gate.open.pop(self, None)
 
-    def leave(self) -> None:
+    def abort(self) -> None:
         if self._task:
             self._task.cancel()
         for transport in (self._secured, self._transport):
             if transport:
                 transport.abort()
-        self.gone()
+        self.release()
 
 
-class Ending(asyncio.Protocol):
+class WatchedProtocol(asyncio.Protocol):
     """Passes everything on to the server's protocol, and tells the gate when the connection ends."""
 
     def __init__(self, behind: asyncio.Protocol, visitor: TlsHandshake) -> None:
@@ -128,5 +128,5 @@ class Ending(asyncio.Protocol):
         self._behind.resume_writing()
 
     def connection_lost(self, problem: Exception | None) -> None:
-        self._visitor.gone()
+        self._visitor.release()
         self._behind.connection_lost(problem)
