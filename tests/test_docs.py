@@ -11,14 +11,15 @@ import pytest
 import typer.main
 import yaml
 
-from local_swarm.api.schemas import SwarmWire
+from local_swarm.api.schemas import SwarmOptions
 from local_swarm.cli.main import app
 from local_swarm.config import flat, keys
 from reference import brought_up_to_date
 from tests.test_architecture import ORDER
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("local_swarm/**/*.md")])
+FOLDERS = ("*.md", "docs/**/*.md", "config/**/*.md", "local_swarm/**/*.md", ".github/**/*.md")
+DOCUMENTS = sorted(path for folder in FOLDERS for path in ROOT.glob(folder))
 PATH = re.compile(r"`((?:local_swarm|docs|config|scripts|tests)/[\w./-]*|main\.py|pyproject\.toml)`")
 LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
 SHELL = re.compile(r"```sh\n(.*?)```|`(python main\.py[^`]*)`", re.DOTALL)
@@ -85,8 +86,8 @@ def test_the_default_file_has_every_setting() -> None:
 
 def test_the_strategies_named_are_those_there_are() -> None:
     readme = text_of(ROOT / "README.md")
-    assert SwarmWire.model_fields["strategy"].annotation
-    for strategy in re.findall(r"'(\w+)'", str(SwarmWire.model_fields["strategy"].annotation)):
+    assert SwarmOptions.model_fields["strategy"].annotation
+    for strategy in re.findall(r"'(\w+)'", str(SwarmOptions.model_fields["strategy"].annotation)):
         assert f"`{strategy}`" in readme or f'"{strategy}"' in readme
 
 
