@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.backends.base import Backend
-from local_swarm.backends.openai_compatible.backend import AUTO, USUAL_CONTEXT, OpenAICompatible, ServerTarget, tidy
+from local_swarm.backends.openai_compatible.backend import AUTO, USUAL_CONTEXT, OpenAICompatible, ServerTarget, normalize_url
 from local_swarm.backends.process.backend import Description, ProcessBackend
 from local_swarm.backends.process.messages import Load
 from local_swarm.config import Config
@@ -358,7 +358,7 @@ def brought(source: Source, library: Any, here_only: bool) -> Path:
 def server_of(member: Member) -> OpenAICompatible:
     assert member.url
     model = member.model if isinstance(member.model, str) else None
-    url = AUTO if member.url == AUTO else tidy(member.url)
+    url = AUTO if member.url == AUTO else normalize_url(member.url)
     key = secret(member.key_env, member.keyring)
     return OpenAICompatible(ServerTarget(url, model, key, member.context, member.several))
 
@@ -402,4 +402,4 @@ def chain_of(
 
 def provider_server(one: Provider) -> OpenAICompatible:
     key = secret(one.key_env, one.keyring)
-    return OpenAICompatible(ServerTarget(tidy(one.url or ""), one.model, key, one.context))
+    return OpenAICompatible(ServerTarget(normalize_url(one.url or ""), one.model, key, one.context))

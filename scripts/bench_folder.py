@@ -26,7 +26,7 @@ from safetensors.numpy import save_file
 from local_swarm.backends.base import Seat
 from local_swarm.backends.process.backend import Description, ProcessBackend
 from local_swarm.backends.process.messages import Load
-from local_swarm.backends.process.watched import resident_bytes
+from local_swarm.backends.process.process_status import resident_bytes
 from local_swarm.models import starter
 from local_swarm.types import Candidate, Message, Prompt, Sampling
 from starter.folder import convert

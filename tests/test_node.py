@@ -66,7 +66,7 @@ def test_what_the_engine_is_told_is_the_plan() -> None:
     made = assembled(asked)
     load = load_of(made.plan, asked)
     assert (load.workers, load.kv_type, load.tensor_split) == (3, "q8_0", [3.0, 1.0])
-    assert load.cells == made.plan.cells and load.tuning and load.shelf_bytes > 0
+    assert load.cells == made.plan.cells and load.tuning and load.host_cache_bytes > 0
 
 
 def test_a_split_that_is_no_numbers_is_a_sentence() -> None:

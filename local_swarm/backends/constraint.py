@@ -40,7 +40,7 @@ class Constraint:
         ends = token in self.endings  # a matcher validates what goes on, and an ending does not
         return self._sound(self.matcher.is_accepting() if ends else self.matcher.validate_tokens([token]) == 1)
 
-    def masked(self, scores: Scores) -> Scores:
+    def mask(self, scores: Scores) -> Scores:
         """The scores (vocabulary,), minus infinity where a token is not allowed. Raises ConstraintBroken."""
         bits = np.unpackbits(np.frombuffer(self.matcher.compute_bitmask(), np.uint8), bitorder="little")
         allowed = np.zeros(len(scores), bool)

@@ -48,7 +48,7 @@ class Draw:
         )
 
 
-def adjusted(scores: Scores, draw: Draw, written: Sequence[int]) -> Scores:
+def adjust_scores(scores: Scores, draw: Draw, written: Sequence[int]) -> Scores:
     """Scores (vocabulary,) after bias and penalties; the same array where there are none."""
     if not draw.adjusts:
         return scores

@@ -47,12 +47,12 @@ class Speaker:
     limit: int
     began: float
 
-    def ended(self, at: int) -> bool:
+    def is_done(self, at: int) -> bool:
         return at >= min(len(self.words), self.limit)
 
     def say(self, at: int) -> Iterator[Event]:
         """A word, or the end once all are said."""
-        if not self.ended(at):
+        if not self.is_done(at):
             pieces = self.reader.push(self.words[at] if at == 0 else " " + self.words[at])
             yield from (Delta(self.seat.voter, piece.text, piece.thought) for piece in pieces)
         elif at == min(len(self.words), self.limit):
@@ -162,7 +162,7 @@ class FakeBackend:
                 for speaker in speakers:
                     for event in speaker.say(at):
                         yield event
-                if all(speaker.ended(at) for speaker in speakers):
+                if all(speaker.is_done(at) for speaker in speakers):
                     return
                 await self._pause(lost)
         finally:

@@ -124,15 +124,15 @@ async def streams(port: int, wish: ApiBenchOptions) -> list[float]:
     return times
 
 
-async def measured(wish: ApiBenchOptions, tell: Callable[[str], object]) -> dict[str, float]:
+async def measure_server(wish: ApiBenchOptions, tell: Callable[[str], object]) -> dict[str, float]:
     async with server(wish.workers) as port:
         await alone(port, 100)  # warm
         tell("One client ...")
-        one = await bounded(alone(port, 300))
+        one = await within_limit(alone(port, 300))
         tell(f"{wish.clients} clients ...")
-        rate = await bounded(crowd(port, wish))
+        rate = await within_limit(crowd(port, wish))
         tell(f"Streams, {RATE:.0f} requests a second ...")
-        first = sorted(await bounded(streams(port, wish)))
+        first = sorted(await within_limit(streams(port, wish)))
     return {
         "overhead_ms_median": statistics.median(one) * 1000,
         "requests_per_s": rate,
@@ -140,13 +140,13 @@ async def measured(wish: ApiBenchOptions, tell: Callable[[str], object]) -> dict
     }
 
 
-async def bounded(work: Awaitable[Result]) -> Result:
+async def within_limit(work: Awaitable[Result]) -> Result:
     return await asyncio.wait_for(work, 10 * PATIENCE_S)
 
 
 def measure(wish: ApiBenchOptions, tell: Callable[[str], object]) -> dict[str, float]:
     """Raises SwarmError."""
-    return asyncio.run(measured(wish, tell))
+    return asyncio.run(measure_server(wish, tell))
 
 
 def bench_api(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from local_swarm.api.election_log import LoggedVoice
+from local_swarm.api.metrics import Metrics
 from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status
 from local_swarm.swarm.manager import Swarm
@@ -22,7 +24,11 @@ async def main(workers: int) -> None:
     embedder = Embedder("none", offline=True)  # loading a model beside it is not what is measured
     swarm = Swarm("bench", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], embedder)
     made = listen("127.0.0.1", 0)
-    app = create_app(swarm, lambda: Status("ok", workers, workers, "fake", CONTEXT), Vectors(embedder, backend))
+
+    def status() -> Status:
+        return Status("ok", workers, workers, "fake", CONTEXT)
+
+    app = create_app(LoggedVoice(swarm, Metrics(status)), status, Vectors(embedder, backend))
     async with serve_app(app, made):
         sys.stdout.write(f"{made.getsockname()[1]}\n")
         sys.stdout.flush()

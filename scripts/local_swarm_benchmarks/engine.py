@@ -83,7 +83,7 @@ def measure(wish: EngineBenchOptions, say: Say) -> dict[str, Any]:
     say("what the starter model says, with drafts and with an early decision ...")
     found |= on_written_text(order, QUICK_TASKS if wish.quick else STARTER_TASKS)
     say("decoding, quiet and beside a busy process ...")
-    decoding = replace(order, kind="decoding").run()
+    decoding = replace(order, kind="decode_rate").run()
     found |= {
         "python_share": decoding["python_share"],
         "busy_ratio": decoding["busy_ratio"],
@@ -120,7 +120,7 @@ def on_written_text(order: Order, tasks: int) -> dict[str, Any]:
     """With answers that a model wrote, the starter model to its own kind of question: random weights say nothing twice, so that
     there is nothing to draft and nothing to decide."""
     texts = tuple(TURN.format(question) for question in questions(tasks))
-    return replace(order, kind="replayed", texts=texts, writer=str(starter.PATH), drafts=True).run()
+    return replace(order, kind="replay_samples", texts=texts, writer=str(starter.PATH), drafts=True).run()
 
 
 def questions(count: int) -> Iterator[str]:

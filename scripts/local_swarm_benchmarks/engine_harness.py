@@ -19,7 +19,7 @@ from local_swarm.backends.llamacpp import library
 from local_swarm.backends.llamacpp.child import SPARE_OUTPUTS
 from local_swarm.backends.llamacpp.engine import LONGEST_DRAFT, LlamaCppEngine
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.supervisor import calm
+from local_swarm.backends.process.supervisor import with_wait_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Order:
     @property
     def environment(self) -> dict[str, str]:
         """What everything is measured in, others' programs too: threads that wait do so as an engine's."""
-        return calm(os.environ)
+        return with_wait_policy(os.environ)
 
     def run(self) -> dict[str, Any]:
         """In a process of its own. Raises RuntimeError with what it said when that fails."""
@@ -96,13 +96,13 @@ class Bench:
     def answers(self, text: str, seats: int) -> float:
         """Seconds for so many answers from a cold cache."""
         self.engine.cache.clear()
-        self.engine.cache.shelf.clear()
+        self.engine.cache.host_copies.clear()
         began = time.perf_counter()
         self.submit(text, seats, self.order.new_tokens)
         self.steps()
         return time.perf_counter() - began
 
-    def reading(self, text: str) -> float:
+    def prefill_s(self, text: str) -> float:
         """Seconds for one token after a prompt that was never read."""
         self.engine.cache.clear()
         began = time.perf_counter()
@@ -117,7 +117,7 @@ def letters(count: int, seed: int) -> str:
     return "".join(drawn.choice(string.ascii_uppercase) for _ in range(count))
 
 
-def of(job: int) -> Callable[[list[messages.Report]], bool]:
+def wrote_for(job: int) -> Callable[[list[messages.Report]], bool]:
     """Whether a step wrote for a job."""
 
     def seen(reports: list[messages.Report]) -> bool:

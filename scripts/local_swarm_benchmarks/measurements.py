@@ -21,8 +21,8 @@ from typing import Any
 import psutil
 
 from local_swarm.backends.process import messages
-from local_swarm_benchmarks.engine_harness import Bench, Order, between, letters, of
-from local_swarm_benchmarks.replay import replayed
+from local_swarm_benchmarks.engine_harness import Bench, Order, between, letters, wrote_for
+from local_swarm_benchmarks.replay import replay_samples
 
 BUSY = (sys.executable, "-c", "while True: pass")
 
@@ -46,7 +46,7 @@ def answers(order: Order) -> dict[str, Any]:
     texts = order.texts or tuple(letters(order.prompt_tokens, seed) for seed in range(order.repeats))
     one, many, ours, read = [], [], [], []
     for text in texts:
-        read.append(bench.reading(text))
+        read.append(bench.prefill_s(text))
         one.append(bench.answers(text, 1))
         before = bench.engine.decode_s
         many.append(bench.answers(text, order.n))
@@ -61,7 +61,7 @@ def many(order: Order) -> dict[str, Any]:
     return {"seconds": bench.answers(order.texts[0], order.n)}
 
 
-def decoding(order: Order) -> dict[str, Any]:
+def decode_rate(order: Order) -> dict[str, Any]:
     """Tokens a second of n sequences, quiet and beside a busy neighbour; what our own Python takes of a step."""
     bench = Bench(order, 512 + order.n * 512, order.n)
     bench.submit(letters(64, 1), order.n, 400)
@@ -89,7 +89,7 @@ def second_turn(order: Order) -> dict[str, Any]:
     for turn in (talk, talk + letters(100, 2)):
         began = time.perf_counter()
         job = bench.submit(turn, 1, 8)
-        bench.steps(until=of(job))
+        bench.steps(until=wrote_for(job))
         found.append(time.perf_counter() - began)
         bench.steps()
     return {"first_s": found[0], "second_s": found[1], "ratio": found[1] / found[0]}
@@ -104,21 +104,21 @@ def gap(order: Order) -> dict[str, Any]:
         """A stream that has begun; the times of its first tokens are in `ends`."""
         bench.engine.cache.clear()
         stream = bench.submit(letters(64, 2), 1, 3000)
-        ends[:] = [bench.steps(until=of(stream))[-1][0] for _ in range(60)][20:]
+        ends[:] = [bench.steps(until=wrote_for(stream))[-1][0] for _ in range(60)][20:]
         return stream
 
-    before = bench.reading(letters(8000, 1))
+    before = bench.prefill_s(letters(8000, 1))
     stream = streaming()
     normal, last = median(between(ends)), ends[-1]
     began = time.perf_counter()
     job = bench.submit(letters(8000, 3), 1, 1)
-    steps = bench.steps(until=of(job))
+    steps = bench.steps(until=wrote_for(job))
     beside = time.perf_counter() - began
     bench.engine.cancel(messages.Cancel(stream))
-    alone = (before + bench.reading(letters(8000, 4))) / 2  # machines get slower and faster meanwhile
+    alone = (before + bench.prefill_s(letters(8000, 4))) / 2  # machines get slower and faster meanwhile
     bench.engine.cancel(messages.Cancel(streaming()))
     normal = (normal + median(between(ends))) / 2
-    gaps = between([last, *(at for at, reports in steps if of(stream)(reports))])
+    gaps = between([last, *(at for at, reports in steps if wrote_for(stream)(reports))])
     return {
         "normal_s": normal,
         "gap_ratio_p95": sorted(gaps)[int(0.95 * len(gaps))] / normal,
@@ -182,7 +182,8 @@ def separate(order: Order) -> dict[str, Any]:
 
 
 KINDS = {
-    one.__name__: one for one in (answers, many, decoding, second_turn, gap, idle_cells, memory, separate, replayed)
+    one.__name__: one
+    for one in (answers, many, decode_rate, second_turn, gap, idle_cells, memory, separate, replay_samples)
 }
 
 

@@ -50,12 +50,12 @@ def siblings(order: Order) -> dict[str, Any]:
     """What n siblings say to each prompt, and in how many decode steps that is over those of the longest: where a step's tokens
     are free, as on devices that wait for their memory, and as the engine decides for the writer on this machine."""
     bench = Bench(order, 4096, order.n)
-    own = bench.engine.pace
+    own = bench.engine.step_cost
     steps, longest, one, many, said = [0, 0], [0, 0], [], [], []
     for text in order.texts:
         one.append(bench.answers(text, 1))
         for place, pace in enumerate((FreeSteps(), own)):
-            bench.engine.pace = pace
+            bench.engine.step_cost = pace
             before = bench.engine.steps
             bench.engine.cache.clear()
             began = time.perf_counter()
@@ -69,7 +69,7 @@ def siblings(order: Order) -> dict[str, Any]:
             longest[place] += max(report.completion_tokens for report in done)
         many.append(seconds)
         said.append(
-            [[token for token in job.lookup.written(seat) if not bench.model.ends(token)] for seat in range(order.n)]
+            [[token for token in job.lookup.tokens_of(seat) if not bench.model.ends(token)] for seat in range(order.n)]
         )
     return {
         "step_ratio": steps[0] / longest[0],
@@ -85,7 +85,7 @@ def pieces(model: library.LoadedModel, said: Said) -> dict[int, str]:
     return {token: model.text(token) for token in {token for answers in said for answer in answers for token in answer}}
 
 
-def replayed(order: Order) -> dict[str, Any]:
+def replay_samples(order: Order) -> dict[str, Any]:
     """Seconds of n answers over one, and over one that drafts nothing, where the answers are what the model `order.writer` says,
     and the same when the vote ends as soon as nobody can change its outcome. Drafted: answers one after the other up to
     `new_tokens`. Early: each as long as it is. Medians over groups of texts.
@@ -94,17 +94,19 @@ def replayed(order: Order) -> dict[str, Any]:
     said: Said = heard.pop("said")
     words: dict[int, str] = heard.pop("pieces")
     bench = Bench(order, order.prompt_tokens + order.n * (order.new_tokens + 32) + 256, order.n)
-    bench.engine.drawer = Reciter(bench.model)
-    long = [[following(said, place, order.new_tokens)] for place in range(0, len(said), 5)]
+    bench.engine.sampler = Reciter(bench.model)
+    long = [[script_from(said, place, order.new_tokens)] for place in range(0, len(said), 5)]
     short = [said[place : place + 10] for place in range(0, len(said), 10)]
-    return {"drafted": {**compared(bench, long, None), **heard}, "early": compared(bench, short, words)}
+    return {"drafted": {**compare_drafts(bench, long, None), **heard}, "early": compare_drafts(bench, short, words)}
 
 
-def compared(bench: Bench, groups: Sequence[Sequence[Script]], words: Mapping[int, str] | None) -> dict[str, float]:
+def compare_drafts(
+    bench: Bench, groups: Sequence[Sequence[Script]], words: Mapping[int, str] | None
+) -> dict[str, float]:
     """For each group the prompt is read once, since machines get slower and faster, and counted for every answer."""
     found: dict[str, list[float]] = {}
     for scripts in groups:
-        reading = bench.reading(letters(bench.order.prompt_tokens, 0)) * len(scripts)
+        reading = bench.prefill_s(letters(bench.order.prompt_tokens, 0)) * len(scripts)
         plain = sum(replay(bench, script, 1, drafts=False) for script in scripts)
         one = sum(replay(bench, script, 1) for script in scripts)
         before = bench.engine.decode_s
@@ -120,7 +122,7 @@ def compared(bench: Bench, groups: Sequence[Sequence[Script]], words: Mapping[in
     return {name: median(values) for name, values in found.items()}
 
 
-def following(said: Said, place: int, length: int) -> list[list[int]]:
+def script_from(said: Said, place: int, length: int) -> list[list[int]]:
     """For each seat so many tokens: its answer to one question and to the next ones."""
     in_turn = [*said[place:], *said[:place]]
     return [[token for answers in in_turn for token in answers[seat]][:length] for seat in range(len(said[0]))]
@@ -135,8 +137,8 @@ def replay(
     bench: Bench, script: Script, seats: int, words: Mapping[int, str] | None = None, drafts: bool = True
 ) -> float:
     """Seconds for so many answers that say what the script says to a known prompt. With `words` the vote may end it."""
-    assert isinstance(bench.engine.drawer, Reciter)
-    bench.engine.drawer.script = script
+    assert isinstance(bench.engine.sampler, Reciter)
+    bench.engine.sampler.script = script
     bench.engine.longest_draft = bench.longest_draft if drafts else 0
     began = time.perf_counter()
     job = bench.submit(letters(bench.order.prompt_tokens, 0), seats, bench.order.new_tokens)

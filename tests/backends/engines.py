@@ -14,6 +14,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from local_swarm.api.election_log import LoggedVoice
+from local_swarm.api.metrics import Metrics
 from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status
 from local_swarm.backends.base import Backend
@@ -62,7 +64,11 @@ async def own_daemon(scratch: Path) -> AsyncIterator[Backend]:
         facts = await engine.start()
         swarm = Swarm("there", [Worker("v1", 1, engine)], Embedder("/none", offline=True))
         made = listen("127.0.0.1", 0)
-        app = create_app(swarm, lambda: Status("ok", 1, 1, facts.model, facts.context), engine.embed)
+
+        def status() -> Status:
+            return Status("ok", 1, 1, facts.model, facts.context)
+
+        app = create_app(LoggedVoice(swarm, Metrics(status)), status, engine.embed)
         async with serve_app(app, made):
             yield OpenAICompatible(ServerTarget(f"http://127.0.0.1:{made.getsockname()[1]}/v1"))
         await engine.close()

@@ -99,13 +99,13 @@ def by_llamacpp(_folder: Path) -> Measure:
 
 def by_mlx(folder: Path) -> Measure:
     pytest.importorskip("mlx_lm", reason="mlx-lm is not installed; on Linux it is mlx-lm[cpu]")
-    from local_swarm.backends.mlx.model import Mlx
+    from local_swarm.backends.mlx.model import MlxModel
 
     def measure(adapters: Sequence[tuple[str, float]]) -> Scores:
-        network = Mlx(folder, [(Path(path), weight) for path, weight in adapters])
-        memory = network.blank()
-        network.read(memory, TOKENS[:-1])
-        found: Scores = network.step(memory, TOKENS[-1:])[0]
+        network = MlxModel(folder, [(Path(path), weight) for path, weight in adapters])
+        memory = network.new_memory()
+        network.prefill(memory, TOKENS[:-1])
+        found: Scores = network.decode(memory, TOKENS[-1:])[0]
         return found
 
     return measure
@@ -113,13 +113,13 @@ def by_mlx(folder: Path) -> Measure:
 
 def by_transformers(folder: Path) -> Measure:
     pytest.importorskip("peft", reason="peft is not installed")
-    from local_swarm.backends.transformers.model import Transformers
+    from local_swarm.backends.transformers.model import TransformersModel
 
     def measure(adapters: Sequence[tuple[str, float]]) -> Scores:
-        network = Transformers(folder, "cpu", adapters=[(Path(path), weight) for path, weight in adapters])
-        memory = network.blank()
-        network.read(memory, TOKENS[:-1])
-        found: Scores = network.step(memory, TOKENS[-1:])[0]
+        network = TransformersModel(folder, "cpu", adapters=[(Path(path), weight) for path, weight in adapters])
+        memory = network.new_memory()
+        network.prefill(memory, TOKENS[:-1])
+        found: Scores = network.decode(memory, TOKENS[-1:])[0]
         return found
 
     return measure

@@ -50,7 +50,7 @@ def test_the_books_balance_whatever_comes(shape: str, seed: int, tmp_path: Path)
     library.open_library()
     model = library.LoadedModel(path, gpu_layers=0)
     memory = library.Context(model, CELLS, SEQUENCES, 256, threads=1, outputs=SEQUENCES + 24)
-    engine = LlamaCppEngine(model, memory, CONTEXT, answer_tokens=50, shelf_bytes=1 << 22)
+    engine = LlamaCppEngine(model, memory, CONTEXT, answer_tokens=50, host_cache_bytes=1 << 22)
     random = Random(seed)
     for job in range(1, ROUNDS + 1):
         disturb(engine, random, job)

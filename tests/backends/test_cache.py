@@ -17,7 +17,7 @@ pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 pytest.importorskip("gguf", reason="the package gguf is not installed")
 
 from local_swarm.backends.llamacpp import library
-from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Begun, Cache
+from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, KVCache, StartedSequence
 from local_swarm.backends.sampling import Scores
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header
@@ -34,16 +34,16 @@ class Bench:
 
     model: library.LoadedModel
     memory: library.Context
-    cache: Cache
+    cache: KVCache
 
     def tokens(self, count: int, seed: int) -> list[int]:
         random = Random(seed)
         return [random.randrange(10, 500) for _ in range(count)]
 
-    def read(self, tokens: list[int], portion: int = 512, cells: int = 0) -> tuple[Begun, Scores]:
+    def read(self, tokens: list[int], portion: int = 512, cells: int = 0) -> tuple[StartedSequence, Scores]:
         """Read a prompt as the engine does: what memory does not know, pausing for checkpoints. `cells` are for its answers."""
         begun = self.cache.begin(tokens, cells, 1)
-        at = begun.reused
+        at = begun.cached
         borders = [begun.parting or 0, len(tokens) - 1, len(tokens)]
         while at < len(tokens):
             end = min(at + portion, *(border for border in borders if border > at))
@@ -88,7 +88,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def bench(model: library.LoadedModel) -> Iterator[Bench]:
     memory = library.Context(model, CELLS, SEQUENCES, 512, threads=1)
-    yield Bench(model, memory, Cache(memory, SHELF_BYTES))
+    yield Bench(model, memory, KVCache(memory, SHELF_BYTES))
     memory.close()
 
 
@@ -101,9 +101,9 @@ def test_the_next_turn_reads_only_what_is_new(bench: Bench) -> None:
     following = turn + bench.tokens(50, 2)
     right, bound = bench.bound(following)
     begun, _ = bench.read(turn)
-    bench.cache.rest(begun.sequence)
+    bench.cache.retire(begun.sequence)
     begun, scores = bench.read(following)
-    assert begun.reused == len(turn) and far(scores, right) <= bound
+    assert begun.cached == len(turn) and far(scores, right) <= bound
     assert bench.cache.cells_used == len(following)
 
 
@@ -117,9 +117,9 @@ def test_a_long_talk_goes_on_where_it_was_though_memory_holds_it_only_once(bench
     answer = bench.tokens(300, 3)
     bench.decode(begun.sequence, answer, len(turn))
     bench.cache.extend(begun.sequence, answer)
-    bench.cache.rest(begun.sequence)
+    bench.cache.retire(begun.sequence)
     begun, scores = bench.read(following, cells=cells)
-    assert begun.reused >= len(turn) - 1 and far(scores, right) <= bound
+    assert begun.cached >= len(turn) - 1 and far(scores, right) <= bound
     assert bench.memory.cells - bench.cache.cells_used >= cells
 
 
@@ -128,8 +128,8 @@ def test_the_same_prompt_again_reads_one_token(bench: Bench) -> None:
     right, bound = bench.bound(prompt)
     for again in (False, True):
         begun, scores = bench.read(prompt)
-        assert begun.reused == (len(prompt) - 1 if again else 0) and far(scores, right) <= bound
-        bench.cache.rest(begun.sequence)
+        assert begun.cached == (len(prompt) - 1 if again else 0) and far(scores, right) <= bound
+        bench.cache.retire(begun.sequence)
 
 
 def test_prompts_that_share_a_beginning_share_it_in_memory(bench: Bench) -> None:
@@ -140,8 +140,8 @@ def test_prompts_that_share_a_beginning_share_it_in_memory(bench: Bench) -> None
     reused = []
     for prompt in prompts:
         begun, scores = bench.read(prompt)
-        bench.cache.rest(begun.sequence)
-        reused.append(begun.reused)
+        bench.cache.retire(begun.sequence)
+        reused.append(begun.cached)
     assert reused[2] >= len(shared) and far(scores, right) <= bound
     assert reused[1] == (0 if bench.cache.whole else reused[2])
 
@@ -187,14 +187,14 @@ def test_a_prompt_that_goes_on_in_place_leaves_others_the_sequences_they_were_pr
     prompt, more = bench.tokens(200, 1), bench.tokens(200, 2)
     begun, _ = bench.read(prompt)
     longer = bench.cache.branch(begun.sequence, len(prompt))
-    bench.cache.rest(begun.sequence)
+    bench.cache.retire(begun.sequence)
     for at, token in enumerate(more):
         bench.decode(longer, [token], len(prompt) + at)
     bench.cache.extend(longer, more)
-    bench.cache.rest(longer)
+    bench.cache.retire(longer)
     following = prompt + more[:150] + bench.tokens(10, 3)
     begun = bench.cache.begin(following, 10, SEQUENCES)
-    assert len(bench.cache.unused) == SEQUENCES - 1 and begun.reused >= len(prompt)
+    assert len(bench.cache.unused) == SEQUENCES - 1 and begun.cached >= len(prompt)
 
 
 def test_what_was_put_away_comes_back_as_it_was(bench: Bench) -> None:
@@ -202,11 +202,11 @@ def test_what_was_put_away_comes_back_as_it_was(bench: Bench) -> None:
     following = turn + bench.tokens(30, 2)
     right, bound = bench.bound(following)
     begun, _ = bench.read(turn)
-    bench.cache.rest(begun.sequence)
-    bench.cache.tidy(0)
-    assert (bench.cache.cells_used, len(bench.cache.idle), len(bench.cache.shelf)) == (0, 0, 1)
+    bench.cache.retire(begun.sequence)
+    bench.cache.evict_idle(0)
+    assert (bench.cache.cells_used, len(bench.cache.idle), len(bench.cache.host_copies)) == (0, 0, 1)
     begun, scores = bench.read(following)
-    assert begun.reused == len(turn) and far(scores, right) <= bound
+    assert begun.cached == len(turn) and far(scores, right) <= bound
 
 
 def test_a_part_of_what_was_put_away_is_used_only_where_it_can_be(bench: Bench) -> None:
@@ -215,15 +215,15 @@ def test_a_part_of_what_was_put_away_is_used_only_where_it_can_be(bench: Bench) 
     first, second = shared + bench.tokens(200, 2), shared + bench.tokens(60, 3)
     right, bound = bench.bound(second)
     begun, _ = bench.read(first)
-    bench.cache.rest(begun.sequence)
-    bench.cache.tidy(0)
+    bench.cache.retire(begun.sequence)
+    bench.cache.evict_idle(0)
     begun, scores = bench.read(second)
     can_be_cut = not (bench.cache.whole or bench.model.window)
-    assert (begun.reused >= len(shared)) is can_be_cut and far(scores, right) <= bound
+    assert (begun.cached >= len(shared)) is can_be_cut and far(scores, right) <= bound
     bench.cache.drop(begun.sequence)
     begun, _ = bench.read(first + bench.tokens(10, 4))
-    assert begun.reused == len(first) or can_be_cut
-    bench.cache.rest(begun.sequence)
+    assert begun.cached == len(first) or can_be_cut
+    bench.cache.retire(begun.sequence)
     assert far(bench.read(second)[1], right) <= bound
 
 
@@ -266,27 +266,27 @@ def test_memory_is_priced_from_the_header_as_llama_cpp_takes_it(bench: Bench, mo
 def test_room_is_made_by_letting_the_longest_idle_go_first(bench: Bench) -> None:
     for seed in range(4):
         begun, _ = bench.read(bench.tokens(600, seed))
-        bench.cache.rest(begun.sequence)
+        bench.cache.retire(begun.sequence)
     assert bench.cache.cells_used <= CELLS and bench.cache.cells_free == CELLS
     begun, _ = bench.read(bench.tokens(600, 3) + bench.tokens(5, 9))
-    assert begun.reused == 600
+    assert begun.cached == 600
 
 
 def test_what_is_short_is_not_worth_keeping(bench: Bench) -> None:
     begun, _ = bench.read(bench.tokens(WORTH_KEEPING - 1, 1))
-    bench.cache.rest(begun.sequence)
+    bench.cache.retire(begun.sequence)
     assert bench.cache.cells_used == 0 and not bench.cache.idle
 
 
 def test_host_copies_have_a_bound(bench: Bench) -> None:
     for seed in range(3):
         begun, _ = bench.read(bench.tokens(300, seed))
-        bench.cache.rest(begun.sequence)
-        bench.cache.tidy(0)
-    one = len(next(iter(bench.cache.shelf.values())))
-    bench.cache.shelf_bytes = one
+        bench.cache.retire(begun.sequence)
+        bench.cache.evict_idle(0)
+    one = len(next(iter(bench.cache.host_copies.values())))
+    bench.cache.host_cache_bytes = one
     begun, _ = bench.read(bench.tokens(300, 7))
-    bench.cache.rest(begun.sequence)
-    bench.cache.tidy(0)
-    held = sum(map(len, bench.cache.shelf.values())) + sum(map(len, bench.cache.checkpoints.values()))
+    bench.cache.retire(begun.sequence)
+    bench.cache.evict_idle(0)
+    held = sum(map(len, bench.cache.host_copies.values())) + sum(map(len, bench.cache.checkpoints.values()))
     assert 0 < held <= one

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from local_swarm.backends.llamacpp.speculation import MIXED, OFTEN, ONCE, PROMPT, DraftTrust, Lookup, values_of, worth
+from local_swarm.backends.llamacpp.speculation import (
+    MIXED,
+    OFTEN,
+    ONCE,
+    PROMPT,
+    DraftTrust,
+    PromptLookup,
+    draft_lengths,
+    token_values,
+)
 
 
-def lookup(prompt: str, *answers: str) -> Lookup:
-    made = Lookup(list(prompt.encode()), len(answers))
+def lookup(prompt: str, *answers: str) -> PromptLookup:
+    made = PromptLookup(list(prompt.encode()), len(answers))
     for seat, answer in enumerate(answers):
         for token in answer.encode():
             made.add(seat, token)
     return made
 
 
-def guess(said: Lookup, seat: int, limit: int) -> str:
+def guess(said: PromptLookup, seat: int, limit: int) -> str:
     return bytes(said.draft(seat, limit, DraftTrust()).tokens).decode()
 
 
-def chances(said: Lookup, seat: int, limit: int) -> list[float]:
+def chances(said: PromptLookup, seat: int, limit: int) -> list[float]:
     return said.draft(seat, limit, DraftTrust()).chances
 
 
@@ -75,13 +84,13 @@ def test_a_draft_is_as_sure_as_all_its_tokens_together() -> None:
 def test_how_sure_a_source_is_is_learned_from_every_guess_as_far_as_it_was_tried() -> None:
     trust, first = DraftTrust(), DraftTrust().rates
     draft = lookup("?", "abcdef", "abc").draft(1, 3, trust)
-    trust.saw(draft, [ord("d")])
+    trust.observe(draft, [ord("d")])
     assert trust.rates[ONCE] > first[ONCE]
     once = trust.rates[ONCE]
-    trust.saw(draft, b"dX")  # right, then wrong: what comes behind was not tried and says nothing
+    trust.observe(draft, b"dX")  # right, then wrong: what comes behind was not tried and says nothing
     assert trust.rates[ONCE] < once
     for _ in range(500):
-        trust.saw(draft, b"X")
+        trust.observe(draft, b"X")
     assert trust.rates[ONCE] < 0.01 and trust.rates[PROMPT:ONCE] == first[PROMPT:ONCE]
 
 
@@ -92,24 +101,24 @@ def test_who_once_differed_is_never_sure_again() -> None:
 
 def test_tokens_are_tried_where_they_bring_more_than_they_cost() -> None:
     sure, unsure, none = [0.9, 0.8], [0.4, 0.1], list[float]()
-    assert worth([sure, unsure, none], [1, 1, 1], 99, lambda tokens: 1.0) == [2, 2, 0]
-    assert worth([sure, unsure, none], [1, 1, 1], 99, lambda tokens: float(tokens)) == [0, 0, 0]
-    assert worth([sure, unsure, none], [1, 1, 1], 99, lambda tokens: 3.0 + 0.6 * (tokens - 3)) == [2, 0, 0]
-    assert worth([sure, unsure, none], [1, 1, 1], 1, lambda tokens: 1.0) == [1, 0, 0]
-    assert worth([sure, unsure, none], [1, 1, 1], -5, lambda tokens: 1.0) == [0, 0, 0]
+    assert draft_lengths([sure, unsure, none], [1, 1, 1], 99, lambda tokens: 1.0) == [2, 2, 0]
+    assert draft_lengths([sure, unsure, none], [1, 1, 1], 99, lambda tokens: float(tokens)) == [0, 0, 0]
+    assert draft_lengths([sure, unsure, none], [1, 1, 1], 99, lambda tokens: 3.0 + 0.6 * (tokens - 3)) == [2, 0, 0]
+    assert draft_lengths([sure, unsure, none], [1, 1, 1], 1, lambda tokens: 1.0) == [1, 0, 0]
+    assert draft_lengths([sure, unsure, none], [1, 1, 1], -5, lambda tokens: 1.0) == [0, 0, 0]
 
 
 def test_a_row_is_filled_with_any_guess_where_that_makes_the_step_shorter() -> None:
-    assert worth([[0.01], [], []], [1, 1, 1], 9, lambda tokens: {3: 0.069, 4: 0.057}[tokens]) == [1, 0, 0]
+    assert draft_lengths([[0.01], [], []], [1, 1, 1], 9, lambda tokens: {3: 0.069, 4: 0.057}[tokens]) == [1, 0, 0]
 
 
 def test_those_behind_their_siblings_are_tried_first() -> None:
-    assert values_of([(7, 1)]) == [1] and values_of([(7, 1), (7, 3)]) == [1, 3] and values_of([]) == []
-    ahead, behind = values_of([(40, 1), (20, 1)])
+    assert token_values([(7, 1)]) == [1] and token_values([(7, 1), (7, 3)]) == [1, 3] and token_values([]) == []
+    ahead, behind = token_values([(40, 1), (20, 1)])
     assert behind > 1 > ahead and ahead + behind == 2
-    assert worth([[0.9], [0.8]], [ahead, behind], 1, lambda tokens: 1.0) == [0, 1]
-    assert worth([[0.9], [0.4]], [ahead, behind], 1, lambda tokens: 1.0) == [1, 0]  # not at any price
+    assert draft_lengths([[0.9], [0.8]], [ahead, behind], 1, lambda tokens: 1.0) == [0, 1]
+    assert draft_lengths([[0.9], [0.4]], [ahead, behind], 1, lambda tokens: 1.0) == [1, 0]  # not at any price
 
 
 def test_a_token_of_many_seats_is_tried_before_a_surer_one_of_few() -> None:
-    assert worth([[0.9], [0.6]], values_of([(9, 1), (9, 3)]), 1, lambda tokens: 1.0) == [0, 1]
+    assert draft_lengths([[0.9], [0.6]], token_values([(9, 1), (9, 3)]), 1, lambda tokens: 1.0) == [0, 1]

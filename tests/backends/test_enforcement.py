@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("llguidance", reason="llguidance is not installed")
 
-from local_swarm.backends.process.enforcement import ANYTHING, enforced
+from local_swarm.backends.process.enforcement import ANYTHING, enforceable
 from local_swarm.confined.process import CallLimits, Confined, ConfinedPool
 from local_swarm.errors import Overrun
 
@@ -47,7 +47,7 @@ WHOLE: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("schema", WHOLE, ids=lambda schema: json.dumps(schema)[:50])
 def test_what_agents_and_strangers_send_is_enforced_as_it_stands(schema: dict[str, Any]) -> None:
-    assert enforced(json.dumps(schema), ANYTHING) == {"schema": json.dumps(schema)}
+    assert enforceable(json.dumps(schema), ANYTHING) == {"schema": json.dumps(schema)}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_what_agents_and_strangers_send_is_enforced_as_it_stands(schema: dict[st
     ],
 )
 def test_what_no_grammar_expresses_is_left_to_the_check(schema: dict[str, Any], left: dict[str, Any]) -> None:
-    assert json.loads(enforced(json.dumps(schema), ANYTHING)["schema"]) == left
+    assert json.loads(enforceable(json.dumps(schema), ANYTHING)["schema"]) == left
 
 
 @pytest.mark.parametrize(
@@ -76,12 +76,12 @@ def test_what_no_grammar_expresses_is_left_to_the_check(schema: dict[str, Any], 
 def test_what_can_neither_be_enforced_nor_checked_is_refused_by_its_keyword(
     schema: dict[str, Any], keyword: str
 ) -> None:
-    assert keyword in enforced(json.dumps(schema), ANYTHING)["problem"]
+    assert keyword in enforceable(json.dumps(schema), ANYTHING)["problem"]
 
 
 def test_a_tool_whose_schema_is_none_is_bound_to_the_loosest_one() -> None:
     loosest = json.dumps({"type": "object"})
-    assert enforced(json.dumps({"$ref": "#/nowhere"}), loosest) == {"schema": loosest}
+    assert enforceable(json.dumps({"$ref": "#/nowhere"}), loosest) == {"schema": loosest}
 
 
 @pytest.fixture(scope="module")

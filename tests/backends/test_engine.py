@@ -76,7 +76,7 @@ def at_rest(engine: LlamaCppEngine) -> bool:
 def test_reads_a_prompt_once_for_all_seats(engine: LlamaCppEngine) -> None:
     engine.submit(order(1, seats=8))
     engine.step()
-    assert [writer.written for writer in engine.writing[0].writers] == [1] * 8
+    assert [writer.generated for writer in engine.decoding[0].active_seats] == [1] * 8
     longest = max(done.completion_tokens for done in run(engine) if isinstance(done, messages.SeatDone))
     assert engine.steps <= longest
     assert at_rest(engine)
@@ -94,7 +94,7 @@ def test_seats_are_one_sequence_for_as_long_as_they_say_the_same(engine: LlamaCp
     engine.submit(messages.Generate(1, "", QUESTION, [0.0] * 8, list(range(8)), 30, [], {}))
     engine.step()
     engine.step()
-    assert [len(branch.writers) for branch in engine.writing[0].branches] == [8]
+    assert [len(branch.seats) for branch in engine.decoding[0].branches] == [8]
     assert engine.cache.cells_used < len(engine.model.tokenize(QUESTION)) + 10  # the books know each token once
     assert engine.sequences_promised == 7
     same = texts(run(engine), 1)
@@ -112,7 +112,7 @@ def test_whoever_says_something_else_goes_on_alone(engine: LlamaCppEngine) -> No
     branches, reports = [], list[messages.Report]()
     while not engine.idle:
         reports += engine.step()
-        branches += [len(job.branches) for job in engine.writing]
+        branches += [len(job.branches) for job in engine.decoding]
     together = texts(reports, 1)
     assert branches[0] < 8 and max(branches) > branches[0]
     assert sum(together[seat] == alone[seat] for seat in range(8)) >= 7  # scores of batches differ in their last bits
@@ -211,14 +211,14 @@ def test_a_long_prompt_does_not_stop_those_that_write(model: library.LoadedModel
     engine.submit(order(1, seats=1, max_tokens=90))
     engine.step()
     engine.submit(order(2, seats=1, text=TURN.format("word " * 800)))
-    writer, stall, read = engine.writing[0].writers[0], 0.0, []
-    while engine.writing and engine.writing[0].writers == [writer]:
-        before, at = writer.written, passed
+    writer, stall, read = engine.decoding[0].active_seats[0], 0.0, []
+    while engine.decoding and engine.decoding[0].active_seats == [writer]:
+        before, at = writer.generated, passed
         engine.step()
-        stall = 0.0 if writer.written > before else stall + passed - at
-        read += [engine.reading[0].read] if engine.reading else []
+        stall = 0.0 if writer.generated > before else stall + passed - at
+        read += [engine.prefilling[0].prefilled] if engine.prefilling else []
         assert stall < 2 * step_cost.TURN * 0.01 + 1  # the clock is asked twice a step
-    assert read[-1] > 100 and writer.written > 2 * step_cost.BETWEEN
+    assert read[-1] > 100 and writer.generated > 2 * step_cost.BETWEEN
     run(engine)
     memory.close()
 
@@ -229,7 +229,7 @@ def test_drafts_change_how_fast_is_written_and_not_what(model: library.LoadedMod
     for longest in (0, 8):
         memory = library.Context(model, CELLS, SEQUENCES, 512, threads=1, outputs=128)
         engine = LlamaCppEngine(model, memory, 1000, 100, longest_draft=longest)
-        engine.pace = FreeSteps()
+        engine.step_cost = FreeSteps()
         for job in range(6):
             engine.submit(order(job, seats=4, text=QUESTION.replace("odd", f"odd or {job}")))
         reports = run(engine)
@@ -247,7 +247,7 @@ def test_drafts_do_not_change_the_distribution(model: library.LoadedModel) -> No
     for longest in (0, 8):
         memory = library.Context(model, 6000, 64, 512, threads=1, outputs=256)
         engine = LlamaCppEngine(model, memory, 1000, 60, longest_draft=longest)
-        engine.pace = FreeSteps()
+        engine.step_cost = FreeSteps()
         seeds = list(range(64)) if longest else list(range(1000, 1064))
         engine.submit(
             messages.Generate(

@@ -85,7 +85,7 @@ def test_whatever_is_drawn_under_a_schema_obeys_it(folder: Path, seed: int) -> N
     rule = vocabulary.constraints()(json.dumps(SCHEMA))
     said = b""
     for _ in range(200):
-        scores = rule.masked(random.normal(size=len(vocabulary)).astype(np.float32))
+        scores = rule.mask(random.normal(size=len(vocabulary)).astype(np.float32))
         token = int(scores.argmax())
         assert rule.allows(token) and not all(rule.allows(other) for other in range(100))
         rule.accept(token)
@@ -137,9 +137,9 @@ def test_what_is_no_model_folder_is_said(tmp_path: Path) -> None:
 
 def test_a_folder_that_wants_to_run_code_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("mlx_lm", reason="mlx-lm is not installed; on Linux it is mlx-lm[cpu]")
-    from local_swarm.backends.mlx.model import Mlx
+    from local_swarm.backends.mlx.model import MlxModel
 
     (tmp_path / "config.json").write_text('{"model_file": "evil.py", "model_type": "llama"}')
     (tmp_path / "evil.py").write_text("raise SystemExit('run')")
     with pytest.raises(BadModelFile, match="code of its own"):
-        Mlx(tmp_path)
+        MlxModel(tmp_path)

@@ -12,7 +12,7 @@ def run(governor: ThreadTuner, seconds: Callable[[int], float], steps: int, now:
     for _ in range(steps):
         took = seconds(governor.threads)
         now += took
-        governor.saw(8, took, now)
+        governor.observe(8, took, now)
     return now
 
 
@@ -56,7 +56,7 @@ def test_what_does_not_help_is_taken_back_and_not_tried_all_the_time() -> None:
     for _ in range(300):
         took = 4 * quiet(4)  # slow however many compute
         now += took
-        governor.saw(8, took, now)
+        governor.observe(8, took, now)
         used.append(governor.threads)
     assert used.count(4) > 200
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from local_swarm.backends.process.supervisor import WAITING, calm
+from local_swarm.backends.process.supervisor import WAITING, with_wait_policy
 
 
 def test_threads_spin_for_a_moment_and_then_sleep() -> None:
-    assert calm({"PATH": "/bin"}) == {"PATH": "/bin", **WAITING}
+    assert with_wait_policy({"PATH": "/bin"}) == {"PATH": "/bin", **WAITING}
 
 
 @pytest.mark.parametrize("own", [{"OMP_WAIT_POLICY": "active"}, {"GOMP_SPINCOUNT": "0"}])
 def test_a_user_who_says_how_they_wait_is_obeyed(own: dict[str, str]) -> None:
-    assert calm(own) == own
+    assert with_wait_policy(own) == own

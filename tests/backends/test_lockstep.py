@@ -204,7 +204,7 @@ def test_copies_are_counted_and_who_does_not_fit_waits() -> None:
     for number in (1, 2):
         made.submit(order(number, PROMPTS[0], 4, f"c{number}"))
     made.step()
-    assert (len(made.at_work), len(made.waiting)) == (1, 1)
+    assert (len(made.active), len(made.waiting)) == (1, 1)
     assert made.beat().cells_used <= 200 + 30
     while not made.idle:
         made.step()

@@ -64,21 +64,21 @@ def by_mlx(kind: str, folder: Path) -> RowModel:
     from mlx.utils import tree_flatten
     from mlx_lm.utils import _get_classes
 
-    from local_swarm.backends.mlx.model import Mlx
+    from local_swarm.backends.mlx.model import MlxModel
 
     network, arguments = _get_classes(KINDS[kind])
     mx.random.seed(1)
     model = network(arguments.from_dict(KINDS[kind]))
     mx.save_safetensors(str(folder / "model.safetensors"), dict(tree_flatten(model.parameters())))
     (folder / "config.json").write_text(json.dumps(KINDS[kind]))
-    return Mlx(folder)
+    return MlxModel(folder)
 
 
 def by_transformers(_kind: str, folder: Path) -> RowModel:
     pytest.importorskip("transformers", reason="transformers is not installed")
-    from local_swarm.backends.transformers.model import Transformers
+    from local_swarm.backends.transformers.model import TransformersModel
 
-    return Transformers(starter_folder(folder), "cpu")
+    return TransformersModel(starter_folder(folder), "cpu")
 
 
 NETWORKS: dict[str, tuple[Callable[[str, Path], RowModel], str]] = {
@@ -97,9 +97,9 @@ def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def fresh(network: RowModel, tokens: list[int]) -> Scores:
     """Scores after tokens that one row has read from the start."""
-    memory = network.blank()
-    network.read(memory, tokens[:-1])
-    found: Scores = network.step(memory, tokens[-1:])[0]
+    memory = network.new_memory()
+    network.prefill(memory, tokens[:-1])
+    found: Scores = network.decode(memory, tokens[-1:])[0]
     return found
 
 
@@ -109,17 +109,17 @@ def some(count: int, seed: int) -> list[int]:
 
 def test_rows_that_part_are_each_as_if_they_were_alone(network: RowModel) -> None:
     prompt, tails = some(50, 1), [some(25, seed) for seed in (2, 3, 4)]
-    memory = network.blank()
-    network.read(memory, prompt[:30])
-    network.read(memory, prompt[30:])
-    rows, alive = network.copied(memory, 3), [0, 1, 2]
+    memory = network.new_memory()
+    network.prefill(memory, prompt[:30])
+    network.prefill(memory, prompt[30:])
+    rows, alive = network.copy_rows(memory, 3), [0, 1, 2]
     for place in range(25):
-        scores = network.step(rows, [tails[row][place] for row in alive])
+        scores = network.decode(rows, [tails[row][place] for row in alive])
         if place in (0, 12, 24):
             for row, found in zip(alive, scores, strict=True):
                 assert np.abs(found - fresh(network, prompt + tails[row][: place + 1])).max() < TOLERANCE
         if place == 10:  # the middle one leaves
-            rows, alive = network.kept(rows, [0, 2]), [0, 2]
+            rows, alive = network.select_rows(rows, [0, 2]), [0, 2]
 
 
 def test_a_wrong_memory_would_show(network: RowModel) -> None:
@@ -131,22 +131,22 @@ def test_a_wrong_memory_would_show(network: RowModel) -> None:
 
 def test_a_memory_outlives_its_copies(network: RowModel) -> None:
     prompt = some(40, 5)
-    memory = network.blank()
-    network.read(memory, prompt)
-    copy = network.copied(memory, 1)
+    memory = network.new_memory()
+    network.prefill(memory, prompt)
+    copy = network.copy_rows(memory, 1)
     for token in some(20, 6):
-        network.step(copy, [token])
-    assert np.abs(network.step(memory, [7])[0] - fresh(network, [*prompt, 7])).max() < TOLERANCE
+        network.decode(copy, [token])
+    assert np.abs(network.decode(memory, [7])[0] - fresh(network, [*prompt, 7])).max() < TOLERANCE
 
 
 def test_a_memory_that_can_be_cut_is_right_where_it_was_cut(network: RowModel) -> None:
     if not network.cuttable:
         pytest.skip("windows and recurrent states cannot be cut, and are not")
     prompt = some(40, 8)
-    memory = network.blank()
-    network.read(memory, prompt)
-    network.cut(memory, 25)
-    assert np.abs(network.step(memory, [9])[0] - fresh(network, [*prompt[:25], 9])).max() < TOLERANCE
+    memory = network.new_memory()
+    network.prefill(memory, prompt)
+    network.truncate(memory, 25)
+    assert np.abs(network.decode(memory, [9])[0] - fresh(network, [*prompt[:25], 9])).max() < TOLERANCE
 
 
 def test_what_cannot_be_cut_is_known(network: RowModel, request: pytest.FixtureRequest) -> None:

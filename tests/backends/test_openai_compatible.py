@@ -18,10 +18,10 @@ from local_swarm.backends.openai_compatible.backend import (
     ServerCare,
     ServerTarget,
     is_near,
+    normalize_url,
     parties_of,
-    tidy,
 )
-from local_swarm.backends.openai_compatible.messages import ChoiceSoFar, refusal, request, seconds_of, usages
+from local_swarm.backends.openai_compatible.messages import ChoiceSoFar, error_of, request_body, seconds_of, usages
 from local_swarm.errors import (
     BadRequest,
     Busy,
@@ -37,7 +37,7 @@ from local_swarm.types import Accepted, Candidate, Message, Prompt, Sampling
 pytestmark = pytest.mark.anyio
 
 PROMPT = Prompt((Message("user", "Say hello."),))
-CARE = ServerCare(knock_s=2.0, look_s=30.0, silence_s=0.3, first_pause_s=0.02, longest_pause_s=0.05)
+CARE = ServerCare(probe_s=2.0, probe_every_s=30.0, silence_s=0.3, first_pause_s=0.02, longest_pause_s=0.05)
 BOUND_S = 5.0
 
 Behaviour = Callable[[dict[str, Any]], Awaitable[web.StreamResponse] | web.StreamResponse]
@@ -95,7 +95,7 @@ async def listening(stand: Stand, port: int = 0) -> AsyncIterator[str]:
 @asynccontextmanager
 async def engine(stand: Stand, look_s: float = 30.0, **wish: Any) -> AsyncIterator[OpenAICompatible]:
     async with listening(stand) as url:
-        made = OpenAICompatible(ServerTarget(url, **wish), replace(CARE, look_s=look_s))
+        made = OpenAICompatible(ServerTarget(url, **wish), replace(CARE, probe_every_s=look_s))
         await made.start()
         yield made
         await made.close()
@@ -233,7 +233,7 @@ async def fallen(made: OpenAICompatible) -> str:
 
 async def test_a_model_that_was_asked_for_and_is_gone_is_a_failure_until_it_is_back() -> None:
     stand = Stand()
-    async with engine(stand, look_s=0.01, model="m") as made:
+    async with engine(stand, probe_every_s=0.01, model="m") as made:
         stand.models[0]["id"] = "other"
         assert await fallen(made) == "failed"
         stand.models[0]["id"] = "m"
@@ -299,7 +299,9 @@ async def test_offline_nothing_leaves_the_network(monkeypatch: pytest.MonkeyPatc
 
 def test_what_is_asked_is_what_is_wished_and_no_more() -> None:
     wish = Sampling(top_p=0.9, stop=("\n",), max_tokens=5, logprobs=2)
-    body = request(Prompt((Message("user", "x"),), sampling=wish, schema={"type": "object"}), [Seat("w1", 0.5, 9)], "m")
+    body = request_body(
+        Prompt((Message("user", "x"),), sampling=wish, schema={"type": "object"}), [Seat("w1", 0.5, 9)], "m"
+    )
     assert {"top_p", "stop", "max_tokens", "logprobs", "top_logprobs", "seed", "response_format"} <= set(body)
     assert not {"n", "tools", "top_k", "min_p", "logit_bias"} & set(body)
 
@@ -330,7 +332,7 @@ def test_a_count_for_all_choices_is_shared_and_one_for_each_is_kept() -> None:
     ],
 )
 def test_statuses_are_what_they_mean(status: int, body: str, kind: type[SwarmError]) -> None:
-    assert type(refusal(status, body, None, "It", 3, 100)) is kind
+    assert type(error_of(status, body, None, "It", 3, 100)) is kind
 
 
 @pytest.mark.parametrize(("told", "seconds"), [("7", 7), (None, 5), ("Wed, 21 Oct 2026", 5), ("1e9", 3600), ("0", 1)])
@@ -346,10 +348,10 @@ def test_how_long_to_wait(told: str | None, seconds: int) -> None:
     ],
 )
 def test_addresses_are_completed(written: str, meant: str) -> None:
-    assert tidy(written) == meant
+    assert normalize_url(written) == meant
 
 
 @pytest.mark.parametrize("written", ["ftp://x", "http://", "http://key@host/v1"])
 def test_what_is_no_address_is_said(written: str) -> None:
     with pytest.raises(WrongUse):
-        tidy(written)
+        normalize_url(written)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.backends.sampling import Draw, Logprobs, Row, Scores, adjusted, likely, pick, uniform
+from local_swarm.backends.sampling import Draw, Logprobs, Row, Scores, adjust_scores, likely, pick, uniform
 
 EVERYTHING = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
 
@@ -75,16 +75,16 @@ def test_numbers_drawn_are_spread_evenly() -> None:
 def test_penalties_are_llama_cpps_and_leave_the_scores_alone() -> None:
     row = np.array([2.0, -1.0, 0.5], np.float32)
     draw = Draw(1.0, 1, repeat_penalty=2.0, frequency_penalty=0.25, presence_penalty=0.5)
-    found = adjusted(row, draw, [0, 0, 1])
+    found = adjust_scores(row, draw, [0, 0, 1])
     assert found.tolist() == [1.0 - 0.5 - 0.5, -2.0 - 0.25 - 0.5, 0.5]
-    assert row.tolist() == [2.0, -1.0, 0.5] and adjusted(row, Draw(1.0, 1), [0]) is row
+    assert row.tolist() == [2.0, -1.0, 0.5] and adjust_scores(row, Draw(1.0, 1), [0]) is row
 
 
 def test_bias_can_force_and_forbid() -> None:
     row = scores(0.9, 0.05, 0.05)
-    forced = adjusted(row, Draw(0.0, 1, bias={2: 100.0}), [])
+    forced = adjust_scores(row, Draw(0.0, 1, bias={2: 100.0}), [])
     assert pick(forced, Draw(0.0, 1), 0) == 2
-    forbidden = adjusted(row, Draw(0.0, 1, bias={0: -100.0, 99: 5.0}), [])
+    forbidden = adjust_scores(row, Draw(0.0, 1, bias={0: -100.0, 99: 5.0}), [])
     assert pick(forbidden, Draw(1.0, 1), 0) in (1, 2)
 
 

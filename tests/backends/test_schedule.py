@@ -65,7 +65,7 @@ def paced(**seconds: float) -> StepCost:
     """What was seen of writing: `n8=0.5` says that a step of 8 tokens took half a second."""
     made = StepCost()
     for name, value in seconds.items():
-        made.saw(int(name.removeprefix("n")), 0, value)
+        made.observe(int(name.removeprefix("n")), 0, value)
     return made
 
 
@@ -85,48 +85,48 @@ def test_rows_that_fill_a_block_are_known_to_be_cheaper_than_fewer() -> None:
     assert {rows: pace.seconds(rows) for rows in took} == pytest.approx(took, rel=0.15)
     assert pace.seconds(7) > pace.seconds(8) and pace.seconds(15) > pace.seconds(16)
     for _ in range(1000):
-        pace.saw(8, 0, 0.0705)
+        pace.observe(8, 0, 0.0705)
     assert pace.seconds(7) > pace.seconds(8)  # not forgotten while all steps are of one size
 
 
 def test_a_clock_that_is_too_coarse_for_a_step_does_no_harm() -> None:
     pace = paced(n1=0.0)
     assert pace.seconds(8) == 1.0
-    pace.saw(8, 0, 0.1)
-    pace.saw(8, 0, 0.0)
-    pace.saw(0, 100, 0.5)
-    assert pace.seconds(8) == pytest.approx(0.1) and pace.share(1, 511).reads > 0
+    pace.observe(8, 0, 0.1)
+    pace.observe(8, 0, 0.0)
+    pace.observe(0, 100, 0.5)
+    assert pace.seconds(8) == pytest.approx(0.1) and pace.share(1, 511).prefill > 0
 
 
 def test_one_odd_step_is_not_believed() -> None:
     pace = paced(n8=0.1)
     for _ in range(9):
-        pace.saw(8, 0, 0.1)
-    pace.saw(8, 0, 9.0)
+        pace.observe(8, 0, 0.1)
+    pace.observe(8, 0, 9.0)
     assert pace.seconds(8) < 0.122
 
 
 def test_old_steps_are_forgotten() -> None:
     pace = paced(n1=5.0)
     for _ in range(100):
-        pace.saw(1, 0, 0.1)
+        pace.observe(1, 0, 0.1)
     assert pace.seconds(1) < 0.11
 
 
 def test_a_prompt_alone_is_read_in_steps_that_end_soon() -> None:
     pace = StepCost()
     assert pace.share(0, 512) == StepShare(False, 512)  # nothing known
-    pace.saw(0, 100, 0.5)
+    pace.observe(0, 100, 0.5)
     assert pace.share(0, 512) == StepShare(False, int(LONGEST_STEP_S / 0.005))
 
 
 def test_a_quick_device_reads_beside_those_that_write_and_keeps_the_gap() -> None:
     pace = paced(n1=0.1)
-    pace.saw(0, 100, 0.05)
+    pace.observe(0, 100, 0.05)
     for _ in range(100):
         share = pace.share(1, 511)
-        assert share.writes and share.reads == pytest.approx((GAP - 1) * 0.1 / 0.0005, abs=BLOCK)
-        pace.saw(1, share.reads, 0.1 + share.reads * 0.0005)
+        assert share.decode and share.prefill == pytest.approx((GAP - 1) * 0.1 / 0.0005, abs=BLOCK)
+        pace.observe(1, share.prefill, 0.1 + share.prefill * 0.0005)
 
 
 def read_beside_a_writer(pace: StepCost, tokens: int, writes_s: float, token_s: float) -> list[tuple[StepShare, float]]:
@@ -134,10 +134,10 @@ def read_beside_a_writer(pace: StepCost, tokens: int, writes_s: float, token_s: 
     steps = []
     while tokens > 0:
         share = pace.share(1, 511)
-        seconds = share.writes * writes_s + min(tokens, share.reads) * token_s
-        pace.saw(int(share.writes), min(tokens, share.reads), seconds)
+        seconds = share.decode * writes_s + min(tokens, share.prefill) * token_s
+        pace.observe(int(share.decode), min(tokens, share.prefill), seconds)
         steps.append((share, seconds))
-        tokens -= share.reads
+        tokens -= share.prefill
     return steps
 
 
@@ -146,14 +146,14 @@ def read_beside_a_writer(pace: StepCost, tokens: int, writes_s: float, token_s: 
 )
 def test_a_slow_device_takes_turns_so_that_both_go_on(writes_s: float, token_s: float) -> None:
     pace = StepCost()
-    pace.saw(0, 64, 64 * token_s)
+    pace.observe(0, 64, 64 * token_s)
     for _ in range(50):
-        pace.saw(1, 0, writes_s)
+        pace.observe(1, 0, writes_s)
     steps = read_beside_a_writer(pace, 4000, writes_s, token_s)
     gaps, since = [], 0.0
     for share, seconds in steps:
         since += seconds
-        if share.writes:
+        if share.decode:
             gaps.append(since)
             since = 0.0
     long = [gap for gap in gaps if gap > (GAP + 0.1) * writes_s]
@@ -169,25 +169,25 @@ def test_a_slow_device_takes_turns_so_that_both_go_on(writes_s: float, token_s: 
 
 def test_a_short_prompt_is_read_at_once_beside_a_stream() -> None:
     pace = paced(n1=0.04)
-    pace.saw(0, 64, 0.4)
+    pace.observe(0, 64, 0.4)
     for _ in range(BETWEEN):
-        pace.saw(1, 0, 0.04)
+        pace.observe(1, 0, 0.04)
     share = pace.share(1, 511)
-    assert not share.writes and share.reads >= 200
+    assert not share.decode and share.prefill >= 200
 
 
 def test_what_was_only_read_beside_others_is_known_too() -> None:
     pace = paced(n1=0.1)
-    pace.saw(1, 10, 1.1)
+    pace.observe(1, 10, 1.1)
     assert pace.share(1, 511) == StepShare(False, 18)  # two seconds of it at a time
 
 
 def test_where_no_token_fits_the_gap_both_go_on_by_turns() -> None:
     pace = StepCost()
-    pace.saw(0, 1, 9.0)
+    pace.observe(0, 1, 9.0)
     for _ in range(3):
         for _ in range(BETWEEN):
             assert pace.share(1, 511) == StepShare(True, 0)
-            pace.saw(1, 0, 0.01)
+            pace.observe(1, 0, 0.01)
         assert pace.share(1, 511) == StepShare(False, BLOCK)
-        pace.saw(0, BLOCK, 36.0)
+        pace.observe(0, BLOCK, 36.0)

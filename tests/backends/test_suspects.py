@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 async def test_who_was_alone_when_it_crashed_is_not_asked_again() -> None:
     suspects = Suspects()
     async with suspects.turn("a"):
-        assert suspects.died(["a"])
+        assert suspects.note_crash(["a"])
     with pytest.raises(EndsEngine):
         async with suspects.turn("a"):
             pass
@@ -26,7 +26,7 @@ async def test_who_was_alone_when_it_crashed_is_not_asked_again() -> None:
 
 async def test_of_several_each_is_asked_again_with_the_engine_to_itself() -> None:
     suspects = Suspects()
-    assert not suspects.died(["a", "b"])
+    assert not suspects.note_crash(["a", "b"])
     order = []
 
     async def ask(name: str) -> None:
@@ -42,7 +42,7 @@ async def test_of_several_each_is_asked_again_with_the_engine_to_itself() -> Non
 
 async def test_who_came_to_an_end_is_cleared_and_works_beside_others() -> None:
     suspects = Suspects()
-    suspects.died(["a", "b"])
+    suspects.note_crash(["a", "b"])
     async with suspects.turn("a"):
         pass
     async with asyncio.timeout(1), AsyncExitStack() as stack:
@@ -52,10 +52,10 @@ async def test_who_came_to_an_end_is_cleared_and_works_beside_others() -> None:
 
 async def test_the_second_crash_tells_which_it_was() -> None:
     suspects = Suspects()
-    suspects.died(["a", "b"])
+    suspects.note_crash(["a", "b"])
     with pytest.raises(RuntimeError):
         async with suspects.turn("a"):
-            assert suspects.died(["a"])
+            assert suspects.note_crash(["a"])
             raise RuntimeError("the engine is lost")
     async with asyncio.timeout(1), suspects.turn("b"):
         pass
@@ -74,7 +74,7 @@ async def test_suspects_go_first_so_that_traffic_cannot_keep_them_out() -> None:
             await asyncio.sleep(0)
 
     async with suspects.turn("running"):
-        suspects.died(["a", "b"])
+        suspects.note_crash(["a", "b"])
         tasks = [asyncio.create_task(ask(name)) for name in ("a", "new", "b", "newer")]
         await asyncio.sleep(0)
     async with asyncio.timeout(1):
@@ -84,7 +84,7 @@ async def test_suspects_go_first_so_that_traffic_cannot_keep_them_out() -> None:
 
 async def test_who_waits_and_gives_up_blocks_nobody() -> None:
     suspects = Suspects()
-    suspects.died(["a", "b"])
+    suspects.note_crash(["a", "b"])
     async with suspects.turn("a"):
         waiting = asyncio.create_task(suspects.turn("b").__aenter__())
         await asyncio.sleep(0)
@@ -96,9 +96,9 @@ async def test_who_waits_and_gives_up_blocks_nobody() -> None:
 
 async def test_a_request_that_hung_gets_one_more_try_by_itself() -> None:
     suspects = Suspects()
-    assert not suspects.died(["a"], hung=True)
+    assert not suspects.note_crash(["a"], hung=True)
     async with suspects.turn("a"):
-        assert suspects.died(["a"], hung=True)
+        assert suspects.note_crash(["a"], hung=True)
     with pytest.raises(EndsEngine):
         async with suspects.turn("a"):
             pass

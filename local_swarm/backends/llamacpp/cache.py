@@ -23,20 +23,20 @@ Saved = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class StartedSequence:
     """A sequence that has read the first `reused` tokens of a prompt. `parting`: up to where the prompt was known, though memory
     could not be cut there; a checkpoint at that place will serve the next one."""
 
     sequence: int
-    reused: int
+    cached: int
     parting: int | None = None
 
 
-class Cache:
-    """`shelf_bytes` bounds host copies and checkpoints together."""
+class KVCache:
+    """`host_cache_bytes` bounds host copies and checkpoints together."""
 
-    def __init__(self, memory: Context, shelf_bytes: int) -> None:
-        self.memory, self.shelf_bytes = memory, shelf_bytes
+    def __init__(self, memory: Context, host_cache_bytes: int) -> None:
+        self.memory, self.host_cache_bytes = memory, host_cache_bytes
         self.whole = memory.model.recurrent
         self.prefixes = PrefixTree()
         self.unused = list(range(memory.sequences - 1, -1, -1))
@@ -44,7 +44,7 @@ class Cache:
             int, int
         ] = {}  # of sequences that came back from the shelf without what their windows had passed
         self.idle: OrderedDict[int, None] = OrderedDict()  # the one idle for longest comes first
-        self.shelf: OrderedDict[tuple[int, ...], Saved] = OrderedDict()
+        self.host_copies: OrderedDict[tuple[int, ...], Saved] = OrderedDict()
         self.checkpoints: OrderedDict[tuple[int, ...], Saved] = OrderedDict()
 
     # -- room
@@ -73,38 +73,38 @@ class Cache:
             if self._room(cells, sequences):
                 return
             if sequence not in but:
-                self.put_away(sequence)
+                self.evict(sequence)
 
     def _room(self, cells: int, sequences: int) -> bool:
         return self.memory.cells - self.cells_used >= cells and len(self.unused) >= sequences
 
-    def tidy(self, most_idle: int) -> None:
+    def evict_idle(self, most_idle: int) -> None:
         """Put idle sequences away until they hold no more cells than may slow down those that work."""
         for sequence in list(self.idle):
             if self.cells_idle <= most_idle:
                 return
-            self.put_away(sequence)
+            self.evict(sequence)
 
     def forget(self) -> None:
         """Let go of all that nobody works with."""
         for sequence in list(self.idle):
             self.drop(sequence)
-        self.shelf.clear()
+        self.host_copies.clear()
         self.checkpoints.clear()
 
     # -- a prompt's way
 
-    def known(self, tokens: Sequence[int], working: bool = False) -> int:
+    def cached_length(self, tokens: Sequence[int], working: bool = False) -> int:
         """How many tokens of a prompt are in cells, or in those of sequences that are at work."""
         match = self.prefixes.longest(tokens[:-1], self.whole, self.idle if working else ())
         return match.length if match else 0
 
-    def begin(self, tokens: Sequence[int], cells: int, sequences: int, anew: bool = False) -> Begun:
+    def begin(self, tokens: Sequence[int], cells: int, sequences: int, anew: bool = False) -> StartedSequence:
         """A sequence for a prompt, at least whose last token is left to read. `cells` are wanted beyond those of the prompt, and
         so many `sequences` in all; there must be as many once all idle ones are let go. `anew`: all of it is read."""
         if anew:
             self.make_room(len(tokens) + cells, sequences)
-            return Begun(self.unused.pop(), 0, None)
+            return StartedSequence(self.unused.pop(), 0, None)
         head = tuple(tokens[:-1])
         match, known, saved = self._matches(head)
         wanted = len(tokens) - (len(saved) if saved else match.length if match else 0) + cells
@@ -116,18 +116,18 @@ class Cache:
             match, known, saved = self._matches(head)
         reused = match.length if match else 0
         sequence = self.unused.pop()
-        if (saved and self._from_checkpoint(saved, sequence)) or self._from_shelf(head, sequence, reused):
+        if (saved and self._from_checkpoint(saved, sequence)) or self._from_host_copy(head, sequence, reused):
             reused = self.length(sequence)
         elif match:
             self._fork(match.sequence, sequence, match.length)
             if match.whole and match.sequence in self.idle:  # all that it held goes on in the new one
                 self.drop(match.sequence)
         parting = known.length if known and known.length - reused >= WORTH_KEEPING else None
-        return Begun(sequence, reused, parting)
+        return StartedSequence(sequence, reused, parting)
 
     def _in_place(
         self, match: Match | None, saved: tuple[int, ...] | None, wanted: int, sequences: int
-    ) -> Begun | None:
+    ) -> StartedSequence | None:
         """Where there is no room beside what a prompt goes on from: go on with that itself, and let its end go."""
         if saved and self.unused:
             sequence = self.unused.pop()
@@ -136,11 +136,11 @@ class Cache:
                 return None
             self.make_room(wanted, sequences - 1)
             if self._room(wanted, sequences - 1):
-                return Begun(sequence, len(saved))
+                return StartedSequence(sequence, len(saved))
             self.drop(sequence)
         elif match and match.sequence in self.idle and self._take_over(match.sequence, match.length):
             self.make_room(wanted, sequences - 1)
-            return Begun(match.sequence, match.length)
+            return StartedSequence(match.sequence, match.length)
         return None
 
     def branch(self, sequence: int, length: int) -> int:
@@ -173,25 +173,25 @@ class Cache:
             if saved is not None:
                 self._keep(self.checkpoints, key, saved)
 
-    def rest(self, sequence: int) -> None:
+    def retire(self, sequence: int) -> None:
         """The work on a sequence is done: it stays as a prefix for others."""
         if self.length(sequence) < WORTH_KEEPING:
             self.drop(sequence)
         else:
             self.idle[sequence] = None
 
-    def put_away(self, sequence: int) -> None:
+    def evict(self, sequence: int) -> None:
         """An idle sequence gives its cells back; what no other remembers of it goes to the shelf."""
-        self._shelve(sequence)
+        self._copy_to_host(sequence)
         self.drop(sequence)
 
-    def _shelve(self, sequence: int) -> None:
+    def _copy_to_host(self, sequence: int) -> None:
         alone = self.prefixes.alone(sequence)
         if alone >= WORTH_KEEPING and 2 * alone >= self.length(sequence):
             key = tuple(self.prefixes.tokens(sequence))
-            saved = self.memory.save(sequence) if key not in self.shelf else None
+            saved = self.memory.save(sequence) if key not in self.host_copies else None
             if saved is not None:
-                self._keep(self.shelf, key, saved)
+                self._keep(self.host_copies, key, saved)
 
     def drop(self, sequence: int) -> None:
         self.memory.free(sequence)
@@ -224,7 +224,7 @@ class Cache:
 
     def _take_over(self, sequence: int, length: int) -> bool:
         """Work on with an idle sequence itself, from where it and the new prompt part."""
-        self._shelve(sequence)
+        self._copy_to_host(sequence)
         if not self.trim(sequence, length):
             return False
         del self.idle[sequence]
@@ -259,16 +259,16 @@ class Cache:
         self.prefixes.free(sequence)
         return False
 
-    def _from_shelf(self, head: Sequence[int], sequence: int, least: int) -> bool:
+    def _from_host_copy(self, head: Sequence[int], sequence: int, least: int) -> bool:
         """Bring a host copy back where it spares the reading of far more than cells remember."""
         best, length = None, least + WORTH_KEEPING
-        for key in self.shelf:
+        for key in self.host_copies:
             shared = common(key, head, 0)
             if shared >= length and (shared == len(key) or not (self.whole or self.memory.model.window)):
                 best, length = key, shared
         if best is None or self.memory.cells - self.cells_used < len(best):
             return False
-        saved = self.shelf.pop(best)
+        saved = self.host_copies.pop(best)
         if not self.memory.restore(sequence, saved):
             return False
         self.prefixes.extend(sequence, best)
@@ -279,9 +279,11 @@ class Cache:
 
     def _keep(self, place: OrderedDict[tuple[int, ...], Saved], key: tuple[int, ...], saved: Saved) -> None:
         """Put in, and let the oldest of the fuller place go while both together are too large."""
-        if len(saved) > self.shelf_bytes:
+        if len(saved) > self.host_cache_bytes:
             return
         place[key] = saved
-        while sum(map(len, self.shelf.values())) + sum(map(len, self.checkpoints.values())) > self.shelf_bytes:
-            fuller = max((self.shelf, self.checkpoints), key=lambda one: sum(map(len, one.values())))
+        while (
+            sum(map(len, self.host_copies.values())) + sum(map(len, self.checkpoints.values())) > self.host_cache_bytes
+        ):
+            fuller = max((self.host_copies, self.checkpoints), key=lambda one: sum(map(len, one.values())))
             fuller.popitem(last=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.child import main, send
+from local_swarm.backends.process.child import main, send_reports
 from local_swarm.confined.child import bound_memory
 from local_swarm.errors import SwarmError
 
@@ -32,13 +32,13 @@ def load(wish: messages.Load, reports: BinaryIO) -> LlamaCppEngine:
     if wish.memory_bytes and not (wish.gpu_layers and library.has_graphics()):
         # Graphics drivers reserve far more addresses than there is memory; there the daemon watches what is used.
         bound_memory(wish.memory_bytes + weights_bytes(wish) + ROOM_BYTES + THREAD_BYTES * wish.threads)
-    model, memory, note = opened(wish)
+    model, memory, note = open_model(wish)
     if wish.tuning and not model.on_gpu:
         memory.use_threads(threads_for(memory, wish.threads, wish.workers, Path(wish.tuning)))
-    engine = LlamaCppEngine(model, memory, wish.context, wish.answer_tokens, wish.shelf_bytes, wish.longest_draft)
+    engine = LlamaCppEngine(model, memory, wish.context, wish.answer_tokens, wish.host_cache_bytes, wish.longest_draft)
     engine.warm_up()
     engine.constraints.begin()
-    send(
+    send_reports(
         reports,
         [
             messages.Loaded(
@@ -63,7 +63,7 @@ def weights_bytes(wish: messages.Load) -> int:
     return sum(part.stat().st_size for part in parts if part.exists())
 
 
-def opened(wish: messages.Load) -> tuple[LoadedModel, Context, str | None]:
+def open_model(wish: messages.Load) -> tuple[LoadedModel, Context, str | None]:
     """The model and its memory, on the processor where the graphics card cannot take them, and what to tell the user."""
     from local_swarm.backends.llamacpp.library import Context, LoadedModel
 

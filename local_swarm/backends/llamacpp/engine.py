@@ -9,30 +9,30 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 
-from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, Cache
+from local_swarm.backends.llamacpp.cache import WORTH_KEEPING, KVCache
 from local_swarm.backends.llamacpp.library import Batch, Context, EmbeddingPool, LoadedModel, Wanted
 from local_swarm.backends.llamacpp.prefix_tree import common
 from local_swarm.backends.llamacpp.request import (
-    DecodedRows,
-    Drawn,
-    PrefilledRows,
+    DecodeRows,
+    PrefillRows,
     Request,
+    SampledToken,
     SeatState,
     SharedSequence,
     TokenFacts,
 )
 from local_swarm.backends.llamacpp.sampler import Sampler
 from local_swarm.backends.llamacpp.schedule import Need, Prefill, admit, divide
-from local_swarm.backends.llamacpp.speculation import Draft, DraftTrust, Lookup, values_of, worth
+from local_swarm.backends.llamacpp.speculation import Draft, DraftTrust, PromptLookup, draft_lengths, token_values
 from local_swarm.backends.llamacpp.step_cost import StepCost, StepShare
 from local_swarm.backends.llamacpp.thread_tuner import ThreadTuner
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.failures import PreparedOrder, told
+from local_swarm.backends.process.failures import PreparedCommand, contain_failures
 from local_swarm.backends.process.stop_strings import StopStringFilter
 from local_swarm.backends.sampling import Draw, Scores
 from local_swarm.types import FinishReason
 
-WAITING_LIMIT = 256  # jobs; beyond it clients are told to come back
+QUEUE_LIMIT = 256  # jobs; beyond it clients are told to come back
 GROWTH = 256  # cells by which an answer longer than its budget goes on, while there are any
 WARM_UP = (64, 1, 3, 4, 8)  # tokens of the first steps, each twice: all kernels, and what a step will cost
 LONGEST_DRAFT = 8
@@ -48,39 +48,39 @@ class LlamaCppEngine:
         memory: Context,
         context: int,
         answer_tokens: int,
-        shelf_bytes: int = 0,
+        host_cache_bytes: int = 0,
         longest_draft: int = LONGEST_DRAFT,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.model, self.memory = model, memory
         self.context, self.answer_tokens = context, answer_tokens
-        self.cache = Cache(memory, shelf_bytes)
+        self.cache = KVCache(memory, host_cache_bytes)
         self.longest_draft = 0 if model.recurrent else longest_draft
         self.clock = clock
-        self.pace = StepCost()
-        self.trust = DraftTrust()
-        self.governor = ThreadTuner(memory.threads)
-        self.drawer = Sampler(model)
+        self.step_cost = StepCost()
+        self.draft_trust = DraftTrust()
+        self.thread_tuner = ThreadTuner(memory.threads)
+        self.sampler = Sampler(model)
         self.constraints = model.constraints()
         self.waiting: deque[Request] = deque()
-        self.reading: list[Request] = []
-        self.writing: list[Request] = []
+        self.prefilling: list[Request] = []
+        self.decoding: list[Request] = []
         self.steps = self.written = self.drafted = self.accepted = 0
         self.decode_s = 0.0
 
     @property
     def idle(self) -> bool:
-        return not (self.waiting or self.reading or self.writing)
+        return not (self.waiting or self.prefilling or self.decoding)
 
     @property
     def cells_promised(self) -> int:
-        return sum(job.promised for job in (*self.reading, *self.writing))
+        return sum(job.promised for job in (*self.prefilling, *self.decoding))
 
     @property
     def sequences_promised(self) -> int:
         """Those that seats will need who now share one, because they have said the same so far."""
-        read = sum(job.seats - len(job.gone) - 1 for job in self.reading)
-        return read + sum(len(branch.writers) - 1 for job in self.writing for branch in job.branches)
+        read = sum(job.seat_count - len(job.finished) - 1 for job in self.prefilling)
+        return read + sum(len(branch.seats) - 1 for job in self.decoding for branch in job.branches)
 
     @cached_property
     def pool(self) -> EmbeddingPool:
@@ -99,7 +99,7 @@ class LlamaCppEngine:
         return int(IDLE_SHARE * self.model.cells_worth)
 
     def beat(self) -> messages.Beat:
-        jobs = len(self.waiting) + len(self.reading) + len(self.writing)
+        jobs = len(self.waiting) + len(self.prefilling) + len(self.decoding)
         return messages.Beat(self.steps, jobs, self.cache.cells_used, len(self.cache.unused), self.written)
 
     def warm_up(self) -> None:
@@ -117,18 +117,18 @@ class LlamaCppEngine:
                 self.memory.scores(1)
                 seconds = self.clock() - began
                 self.memory.clear()
-            self.pace.saw(*((count, 0) if few else (0, count)), seconds)
+            self.step_cost.observe(*((count, 0) if few else (0, count)), seconds)
 
     # -- orders
 
-    def submit(self, order: messages.Generate, known: PreparedOrder | None = None) -> messages.Report:
+    def submit(self, order: messages.Generate, known: PreparedCommand | None = None) -> messages.Report:
         """Take a job, or say why not. `known`: what has been found out of it already."""
         tokens = known.tokens if known else self.model.tokenize(order.text)
         seats = len(order.seeds)
         room = self.context - len(tokens)
         if room < 1 or not tokens:
             return messages.JobRefused(order.job, len(tokens), self.context)
-        if seats > self.memory.sequences or len(self.waiting) >= WAITING_LIMIT:
+        if seats > self.memory.sequences or len(self.waiting) >= QUEUE_LIMIT:
             return messages.JobBusy(order.job, "The engine's queue is full.")
         limit = min(order.max_tokens or max(self.answer_tokens, 1), room)
         budget = max(1, min(limit, self.answer_tokens, (self.memory.cells - len(tokens)) // seats))
@@ -141,7 +141,7 @@ class LlamaCppEngine:
             Draw(temperature, seed, bias=bias, **order.sampling)  # type: ignore[arg-type]
             for temperature, seed in zip(order.temperatures, order.seeds, strict=True)
         ]
-        lookup = Lookup(tokens, seats)
+        lookup = PromptLookup(tokens, seats)
         self.waiting.append(
             Request(
                 order.job,
@@ -163,12 +163,14 @@ class LlamaCppEngine:
 
     def cancel(self, order: messages.Cancel) -> None:
         """Forget a job or some of its seats; their sequences are free from the next step on."""
-        for job in [*self.waiting, *self.reading, *self.writing]:
+        for job in [*self.waiting, *self.prefilling, *self.decoding]:
             if job.number == order.job:
-                seats = set(range(job.seats)).intersection(range(job.seats) if order.seats is None else order.seats)
-                for writer in [one for one in job.writers if one.seat in seats]:
-                    self._leave(job, writer)
-                job.gone |= seats
+                seats = set(range(job.seat_count)).intersection(
+                    range(job.seat_count) if order.seats is None else order.seats
+                )
+                for writer in [one for one in job.active_seats if one.seat in seats]:
+                    self._release(job, writer)
+                job.finished |= seats
                 self._end_if_done(job)
 
     # -- a step
@@ -178,11 +180,11 @@ class LlamaCppEngine:
         self._admit()
         batch = self.memory.batch
         batch.clear()
-        branches = sum(len(job.branches) for job in self.writing)
-        share = self.pace.share(branches, batch.size - branches) if self.reading else StepShare(True, 0)
-        written = self._add_writing(batch) if share.writes else []
+        branches = sum(len(job.branches) for job in self.decoding)
+        share = self.step_cost.share(branches, batch.size - branches) if self.prefilling else StepShare(True, 0)
+        generated = self._add_decode_rows(batch) if share.decode else []
         rows = len(batch)
-        read = self._add_reading(batch, rows, min(share.reads, batch.size - rows))
+        read = self._add_prefill_rows(batch, rows, min(share.prefill, batch.size - rows))
         if not len(batch):
             return []
         self._use_threads(reading=rows < len(batch))
@@ -193,22 +195,26 @@ class LlamaCppEngine:
         scores = self.memory.scores(rows + sum(one.rows for one in read))
         seconds = self.clock() - began
         self.decode_s += seconds
-        self.pace.saw(rows, len(batch) - rows, seconds)
+        self.step_cost.observe(rows, len(batch) - rows, seconds)
         # Behind a prompt that is just being read a step is longer, whoever else computes.
-        if rows == len(batch) and not self.reading and not self.model.on_gpu:
-            self.governor.saw(rows, seconds, self.clock())
+        if rows == len(batch) and not self.prefilling and not self.model.on_gpu:
+            self.thread_tuner.observe(rows, seconds, self.clock())
         reports: list[messages.Report] = []
         for prompt in read:
-            number = prompt.job.number
-            reports += told(number, self._read(prompt, scores), partial(self.cancel, messages.Cancel(number)))
-        for part in [one for one in written if one.branch.writers]:  # one's failure may have ended its job
-            number = part.job.number
-            reports += told(number, self._write(part, scores), partial(self.cancel, messages.Cancel(number)))
+            number = prompt.request.number
+            reports += contain_failures(
+                number, self._after_prefill(prompt, scores), partial(self.cancel, messages.Cancel(number))
+            )
+        for part in [one for one in generated if one.branch.seats]:  # one's failure may have ended its job
+            number = part.request.number
+            reports += contain_failures(
+                number, self._after_decode(part, scores), partial(self.cancel, messages.Cancel(number))
+            )
         return reports
 
     def _use_threads(self, reading: bool) -> None:
         """A step that reads is long enough for every thread to get its turn, whoever else computes."""
-        threads = self.governor.most if reading else self.governor.threads
+        threads = self.thread_tuner.most if reading else self.thread_tuner.threads
         if threads != self.memory.threads:
             self.memory.use_threads(threads)
 
@@ -217,7 +223,7 @@ class LlamaCppEngine:
         read waits for that: then it needs not read it itself."""
         while self.waiting:
             needs = [self._need(job) for job in self.waiting if not self._better_later(job)]
-            working = [job.client for job in (*self.reading, *self.writing)]
+            working = [job.client for job in (*self.prefilling, *self.decoding)]
             cells = self.cache.cells_free - self.cells_promised
             admitted = admit(needs, working, cells, self.cache.sequences_free - self.sequences_promised)
             if not admitted:
@@ -227,45 +233,45 @@ class LlamaCppEngine:
             self._begin(job)
 
     def _need(self, job: Request) -> Need:
-        known = 0 if job.scored is not None else self.cache.known(job.tokens, working=True)
+        known = 0 if job.scored is not None else self.cache.cached_length(job.tokens, working=True)
         fresh = len(job.tokens) - known
-        return Need(job.number, job.client, fresh + job.seats * job.budget, job.seats)
+        return Need(job.number, job.client, fresh + job.seat_count * job.budget, job.seat_count)
 
     def _better_later(self, job: Request) -> bool:
-        shared = ((common(job.tokens, one.tokens, 0), len(one.tokens) - 1) for one in self.reading)
+        shared = ((common(job.tokens, one.tokens, 0), len(one.tokens) - 1) for one in self.prefilling)
         spared = max((length for length, end in shared if length >= end or not self.cache.whole), default=0)
-        return spared - self.cache.known(job.tokens) >= WORTH_KEEPING
+        return spared - self.cache.cached_length(job.tokens) >= WORTH_KEEPING
 
     def _begin(self, job: Request) -> None:
-        sequences = job.seats + self.sequences_promised
-        cells = job.seats * job.budget + self.cells_promised
+        sequences = job.seat_count + self.sequences_promised
+        cells = job.seat_count * job.budget + self.cells_promised
         begun = self.cache.begin(job.tokens, cells, sequences, anew=job.scored is not None)
-        job.sequence, job.read, job.reused = begun.sequence, begun.reused, begun.reused
+        job.sequence, job.prefilled, job.cached = begun.sequence, begun.cached, begun.cached
         if self.cache.whole:  # no state can be cut: it is kept where prompts parted and just before this one's end
-            job.borders.extend(sorted({begun.parting or 0, len(job.tokens) - 1} - {0, job.read}))
-        self.reading.append(job)
-        self.cache.tidy(self.most_idle)
+            job.checkpoints.extend(sorted({begun.parting or 0, len(job.tokens) - 1} - {0, job.prefilled}))
+        self.prefilling.append(job)
+        self.cache.evict_idle(self.most_idle)
 
-    def _add_writing(self, batch: Batch) -> list[DecodedRows]:
+    def _add_decode_rows(self, batch: Batch) -> list[DecodeRows]:
         """Each branch's pending token, and as much of what it will probably write next as is worth trying and has room."""
-        branches = [(job, branch) for job in self.writing for branch in job.branches]
+        branches = [(job, branch) for job in self.decoding for branch in job.branches]
         drafts = [
             job.lookup.draft(
-                branch.first.seat, min(self.longest_draft, job.limit - branch.first.written - 1), self.trust
+                branch.first.seat, min(self.longest_draft, job.limit - branch.first.generated - 1), self.draft_trust
             )
             for job, branch in branches
         ]
         values = [
             value
-            for job in self.writing
-            for value in values_of([(branch.first.written, len(branch.writers)) for branch in job.branches])
+            for job in self.decoding
+            for value in token_values([(branch.first.generated, len(branch.seats)) for branch in job.branches])
         ]
         spare = self.memory.cells - self.cache.cells_used - self.cells_promised
-        rows = min(self.memory.outputs - len(self.reading), batch.size) - len(branches)
-        tried = worth([draft.chances for draft in drafts], values, min(spare, rows), self.pace.seconds)
+        rows = min(self.memory.outputs - len(self.prefilling), batch.size) - len(branches)
+        tried = draft_lengths([draft.chances for draft in drafts], values, min(spare, rows), self.step_cost.seconds)
         parts = []
         for (job, branch), draft, count in zip(branches, drafts, tried, strict=True):
-            parts.append(DecodedRows(job, branch, draft, count, len(batch)))
+            parts.append(DecodeRows(job, branch, draft, count, len(batch)))
             batch.add(
                 branch.sequence,
                 self.cache.length(branch.sequence),
@@ -274,8 +280,8 @@ class LlamaCppEngine:
             )
         return parts
 
-    def _add_reading(self, batch: Batch, rows: int, room: int) -> list[PrefilledRows]:
-        jobs = {job.number: job for job in self.reading}
+    def _add_prefill_rows(self, batch: Batch, rows: int, room: int) -> list[PrefillRows]:
+        jobs = {job.number: job for job in self.prefilling}
         readings = [Prefill(job.number, job.ahead) for job in jobs.values()]
         parts = []
         for number, count in divide(readings, room):
@@ -284,31 +290,31 @@ class LlamaCppEngine:
                 count = min(count, self.memory.outputs - rows - len(jobs))
             if count < 1:
                 continue
-            ends = job.read + count == len(job.tokens)
-            parts.append(PrefilledRows(job, count, rows, count if scored else int(ends), ends))
+            ends = job.prefilled + count == len(job.tokens)
+            parts.append(PrefillRows(job, count, rows, count if scored else int(ends), ends))
             rows += parts[-1].rows
             wanted: Wanted = "all" if scored else "last" if ends else "none"
-            batch.add(job.sequence, job.read, job.tokens[job.read : job.read + count], wanted)
+            batch.add(job.sequence, job.prefilled, job.tokens[job.prefilled : job.prefilled + count], wanted)
         return parts
 
     # -- after a step
 
-    def _read(self, part: PrefilledRows, scores: Scores) -> Iterator[messages.Report]:
+    def _after_prefill(self, part: PrefillRows, scores: Scores) -> Iterator[messages.Report]:
         """A piece of prompt is in memory. When it was the last, draw each seat's first token."""
-        job = part.job
-        self.cache.extend(job.sequence, job.tokens[job.read : job.read + part.count])
+        job = part.request
+        self.cache.extend(job.sequence, job.tokens[job.prefilled : job.prefilled + part.count])
         if job.scored is not None:
-            job.scored += self.drawer.prompt(job, part, scores)
-        job.read += part.count
-        if job.borders and job.read == job.borders[0]:
-            job.borders.popleft()
+            job.scored += self.sampler.score_prompt(job, part, scores)
+        job.prefilled += part.count
+        if job.checkpoints and job.prefilled == job.checkpoints[0]:
+            job.checkpoints.popleft()
             self.cache.checkpoint(job.sequence)
         if not part.ends:
             return
         if job.scored is not None:
             yield messages.Scored(job.number, job.scored)
-        self.reading.remove(job)
-        self.writing.append(job)
+        self.prefilling.remove(job)
+        self.decoding.append(job)
         writers = [
             SeatState(
                 seat,
@@ -317,33 +323,33 @@ class LlamaCppEngine:
                 job.grammar.copy() if job.grammar else None,
                 job.budget,
             )
-            for seat in range(job.seats)
-            if seat not in job.gone
+            for seat in range(job.seat_count)
+            if seat not in job.finished
         ]
         branch = SharedSequence(job.sequence, writers)
         job.sequence, job.branches = -1, [branch]
-        yield from self._go_on(job, branch, Draft(), (), scores[part.first + part.rows - 1 :])
+        yield from self._sample(job, branch, Draft(), (), scores[part.first + part.rows - 1 :])
 
-    def _write(self, part: DecodedRows, scores: Scores) -> Iterator[messages.Report]:
+    def _after_decode(self, part: DecodeRows, scores: Scores) -> Iterator[messages.Report]:
         """What was pending and a draft are in memory: draw what follows."""
         branch, tried = part.branch, part.draft.tokens[: part.tried]
         self.cache.extend(branch.sequence, (branch.first.pending, *tried))
-        yield from self._go_on(part.job, branch, part.draft, tried, scores[part.row :])
+        yield from self._sample(part.request, branch, part.draft, tried, scores[part.row :])
 
-    def _go_on(
+    def _sample(
         self, job: Request, branch: SharedSequence, draft: Draft, tried: Sequence[int], scores: Scores
     ) -> Iterator[messages.Report]:
         """Each seat draws what follows the last token before the draft, and on for as long as its draws agree with it."""
-        drawn = self.drawer.along(job, branch.writers, tried, scores)
+        drawn = self.sampler.sample(job, branch.seats, tried, scores)
         for _, said in drawn:
             self.drafted, self.accepted = self.drafted + len(tried), self.accepted + len(said) - 1
-            self.trust.saw(draft, [one.token for one in said])
-        self._part(job, branch, self.cache.length(branch.sequence) - len(tried) - 1, drawn)
+            self.draft_trust.observe(draft, [one.token for one in said])
+        self._fork_seats(job, branch, self.cache.length(branch.sequence) - len(tried) - 1, drawn)
         for writer, said in drawn:
-            yield from self._say(job, writer, said)
+            yield from self._report(job, writer, said)
 
-    def _part(
-        self, job: Request, branch: SharedSequence, known: int, drawn: Sequence[tuple[SeatState, list[Drawn]]]
+    def _fork_seats(
+        self, job: Request, branch: SharedSequence, known: int, drawn: Sequence[tuple[SeatState, list[SampledToken]]]
     ) -> None:
         """Seats stay one sequence for as long as they say the same; those who now say something else get one of their own.
 
@@ -352,78 +358,78 @@ class LlamaCppEngine:
         ways: dict[tuple[int, ...], list[SeatState]] = {}
         for writer, said in drawn:
             ways.setdefault(tuple(one.token for one in said), []).append(writer)
-        (kept, branch.writers), *others = ways.items()
+        (kept, branch.seats), *others = ways.items()
         for way, writers in others:
             job.branches.append(SharedSequence(self.cache.branch(branch.sequence, known + len(way)), writers))
         self.cache.trim(branch.sequence, known + len(kept))
 
-    def _say(self, job: Request, writer: SeatState, drawn: Sequence[Drawn]) -> Iterator[messages.Report]:
+    def _report(self, job: Request, writer: SeatState, drawn: Sequence[SampledToken]) -> Iterator[messages.Report]:
         """Tokens were drawn: hand on what may be shown of their text, and see whether the answer ends with them."""
         shown, finish, facts = "", None, list[TokenFacts]()
         for one in drawn:
-            writer.written += 1
+            writer.generated += 1
             self.written += 1
             writer.pending = one.token
             writer.logprob_sum += one.logprob
             if not self.model.ends(one.token):
-                shown += writer.tail.push(self.model.piece(one.token, job.kept))
+                shown += writer.stop_filter.push(self.model.piece(one.token, job.kept))
                 facts += [one.facts] if one.facts else []
             finish = self._finish(job, writer)
             if finish:
-                shown += writer.tail.close()
+                shown += writer.stop_filter.close()
                 break
         if shown or facts:
             yield messages.SeatText(job.number, writer.seat, shown, facts)
         if finish:
-            seconds = self.clock() - job.came
+            seconds = self.clock() - job.arrived
             yield messages.SeatDone(
-                job.number, writer.seat, finish, writer.written, writer.logprob_sum, seconds, job.reused
+                job.number, writer.seat, finish, writer.generated, writer.logprob_sum, seconds, job.cached
             )
-            self._leave(job, writer)
+            self._release(job, writer)
 
     def _finish(self, job: Request, writer: SeatState) -> FinishReason | None:
-        if self.model.ends(writer.pending) or writer.tail.stopped:
+        if self.model.ends(writer.pending) or writer.stop_filter.stopped:
             return "stop"
-        if writer.written >= job.limit or (writer.written >= writer.allowed and not self._grow(writer)):
+        if writer.generated >= job.limit or (writer.generated >= writer.budget and not self._extend_budget(writer)):
             return "length"
         return None
 
-    def _grow(self, writer: SeatState) -> bool:
+    def _extend_budget(self, writer: SeatState) -> bool:
         """More cells for an answer that is longer than its budget, unless others need them."""
         if self.waiting or self.cache.cells_free - self.cells_promised < GROWTH:
             return False
-        writer.allowed += GROWTH
+        writer.budget += GROWTH
         return True
 
     # -- the end
 
-    def _leave(self, job: Request, writer: SeatState) -> None:
+    def _release(self, job: Request, writer: SeatState) -> None:
         """A seat is done: its sequence rests as a prefix for others, once nobody else writes on it."""
-        branch = next(branch for branch in job.branches if writer in branch.writers)
-        branch.writers.remove(writer)
-        job.gone.add(writer.seat)
-        if not branch.writers:
+        branch = next(branch for branch in job.branches if writer in branch.seats)
+        branch.seats.remove(writer)
+        job.finished.add(writer.seat)
+        if not branch.seats:
             job.branches.remove(branch)
-            self.cache.rest(branch.sequence)
+            self.cache.retire(branch.sequence)
         self._end_if_done(job)
 
     def _end_if_done(self, job: Request) -> None:
-        if len(job.gone) < job.seats:
+        if len(job.finished) < job.seat_count:
             return
-        for place in (self.waiting, self.reading, self.writing):
+        for place in (self.waiting, self.prefilling, self.decoding):
             if job in place:
                 place.remove(job)
         if job.sequence >= 0:
-            self.cache.rest(job.sequence)
+            self.cache.retire(job.sequence)
             job.sequence = -1
-        if self.writing:
-            self.cache.tidy(self.most_idle)
+        if self.decoding:
+            self.cache.evict_idle(self.most_idle)
 
     def _shed(self) -> list[messages.Report]:
         """llama.cpp finds no cells where the books say there are: let idle ones go, or the youngest job, and try again."""
         if self.cache.idle:
             self.cache.make_room(self.memory.cells, 0)
             return []
-        youngest = max([*self.reading, *self.writing], key=lambda job: job.came)
+        youngest = max([*self.prefilling, *self.decoding], key=lambda job: job.arrived)
         self.cancel(messages.Cancel(youngest.number))
         return [messages.JobBusy(youngest.number, "The engine ran out of cache memory.")]

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from local_swarm.backends.constraint import Constraint
-from local_swarm.backends.llamacpp.speculation import Draft, Lookup
+from local_swarm.backends.llamacpp.speculation import Draft, PromptLookup
 from local_swarm.backends.process.stop_strings import StopStringFilter
 from local_swarm.backends.sampling import Draw
 
@@ -19,11 +19,11 @@ class SeatState:
 
     seat: int
     draw: Draw
-    tail: StopStringFilter
+    stop_filter: StopStringFilter
     grammar: Constraint | None
-    allowed: int
+    budget: int
     pending: int = -1
-    written: int = 0
+    generated: int = 0
     logprob_sum: float = 0.0
 
 
@@ -32,12 +32,12 @@ class SharedSequence:
     """A sequence in memory, and the seats, one at least, whose text it is: they have said the same so far."""
 
     sequence: int
-    writers: list[SeatState]
+    seats: list[SeatState]
 
     @property
     def first(self) -> SeatState:
         """What it has pending and has written, all have."""
-        return self.writers[0]
+        return self.seats[0]
 
 
 @dataclass(slots=True)
@@ -53,50 +53,50 @@ class Request:
     stops: list[str]
     limit: int
     budget: int
-    came: float
-    lookup: Lookup
+    arrived: float
+    lookup: PromptLookup
     grammar: Constraint | None = None
     logprobs: int | None = None
     kept: frozenset[str] = frozenset()
     scored: list[TokenFacts] | None = None
     sequence: int = -1
-    read: int = 0
-    reused: int = 0
-    borders: deque[int] = field(default_factory=deque)
+    prefilled: int = 0
+    cached: int = 0
+    checkpoints: deque[int] = field(default_factory=deque)
     branches: list[SharedSequence] = field(default_factory=list)
-    gone: set[int] = field(default_factory=set)  # seats that have finished or were cancelled
+    finished: set[int] = field(default_factory=set)  # seats that have finished or were cancelled
 
     @property
-    def writers(self) -> list[SeatState]:
-        return [writer for branch in self.branches for writer in branch.writers]
+    def active_seats(self) -> list[SeatState]:
+        return [writer for branch in self.branches for writer in branch.seats]
 
     @property
     def left(self) -> int:
-        return len(self.tokens) - self.read
+        return len(self.tokens) - self.prefilled
 
     @property
     def ahead(self) -> int:
         """Tokens to read until the next border or the end."""
-        return (self.borders[0] if self.borders else len(self.tokens)) - self.read
+        return (self.checkpoints[0] if self.checkpoints else len(self.tokens)) - self.prefilled
 
     @property
-    def seats(self) -> int:
+    def seat_count(self) -> int:
         return len(self.draws)
 
     @property
     def promised(self) -> int:
         """Cells that it may still take beyond those in use."""
-        if self.branches or self.read == len(self.tokens):
-            return sum(writer.allowed - writer.written for writer in self.writers)
-        return self.left + (self.seats - len(self.gone)) * self.budget
+        if self.branches or self.prefilled == len(self.tokens):
+            return sum(writer.budget - writer.generated for writer in self.active_seats)
+        return self.left + (self.seat_count - len(self.finished)) * self.budget
 
 
 @dataclass(frozen=True, slots=True)
-class DecodedRows:
+class DecodeRows:
     """One branch's part of a batch: its pending token and as much of a draft of what may follow as is tried; `row`: its first
     row of scores."""
 
-    job: Request
+    request: Request
     branch: SharedSequence
     draft: Draft
     tried: int
@@ -104,10 +104,10 @@ class DecodedRows:
 
 
 @dataclass(frozen=True, slots=True)
-class PrefilledRows:
+class PrefillRows:
     """A prompt's part of a batch: so many of its tokens, how many rows of scores they have from `first` on, whether it ends."""
 
-    job: Request
+    request: Request
     count: int
     first: int
     rows: int
@@ -115,7 +115,7 @@ class PrefilledRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class SampledToken:
     token: int
     logprob: float
     facts: TokenFacts | None

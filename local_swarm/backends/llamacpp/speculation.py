@@ -33,7 +33,7 @@ class DraftTrust:
     def __init__(self) -> None:
         self.rates = list(FIRST_TRUST)
 
-    def saw(self, draft: Draft, drawn: Sequence[int]) -> None:
+    def observe(self, draft: Draft, drawn: Sequence[int]) -> None:
         """What was drawn where the draft was expected. It was looked up before any sibling drew its token of the same step: a
         guess that knows those is right more often, and would teach too much trust."""
         for source, guess, token in zip(draft.sources, draft.tokens, drawn, strict=False):
@@ -49,7 +49,7 @@ class Draft:
     chances: list[float] = field(default_factory=list)
 
 
-class Lookup:
+class PromptLookup:
     """The prompt and the growing answers to it. An answer's index is its seat."""
 
     def __init__(self, prompt: Sequence[int], answers: int) -> None:
@@ -64,7 +64,7 @@ class Lookup:
         """How many tokens a seat has written."""
         return len(self.answers[seat]) - len(self.head)
 
-    def written(self, seat: int) -> list[int]:
+    def tokens_of(self, seat: int) -> list[int]:
         return self.answers[seat][len(self.head) :]
 
     def add(self, seat: int, token: int) -> None:
@@ -113,7 +113,7 @@ class Lookup:
         return self._read
 
 
-def values_of(siblings: Sequence[tuple[int, int]]) -> list[float]:
+def token_values(siblings: Sequence[tuple[int, int]]) -> list[float]:
     """What a token of each sequence of a job is worth. `siblings`: how many tokens each has written, and for how many seats.
 
     One for each seat on average: nobody is ready before the last, so those behind come first.
@@ -122,7 +122,7 @@ def values_of(siblings: Sequence[tuple[int, int]]) -> list[float]:
     return [seats * (1 + LAG * max(-1.0, min(1.0, (mean - written) / LAG_TOKENS))) for written, seats in siblings]
 
 
-def worth(
+def draft_lengths(
     chances: Sequence[Sequence[float]], values: Sequence[float], most: int, seconds: Callable[[int], float]
 ) -> list[int]:
     """How many tokens of each sequence's draft to try, `most` in all, so that the step brings most a second.

@@ -20,7 +20,7 @@ NOISE = 0.1  # by how much of itself a step is off
 TOGETHER, APART = 0.02, 0.01  # by how much of themselves costs change from step to step: all alike, and each by itself
 
 
-class Cost:
+class RowCost:
     """What a step takes by its rows: one part whatever their number, one for each full block, one for each row left over.
 
     A Kalman filter (Kalman 1960) over these three, each at least 0 s. Until steps of several sizes were seen, more rows cost more
@@ -35,7 +35,7 @@ class Cost:
         base, block, single = self._parts.tolist()
         return float(base + block * (rows // BLOCK) + single * (rows % BLOCK))
 
-    def saw(self, rows: int, seconds: float) -> None:
+    def observe(self, rows: int, seconds: float) -> None:
         """A step of so many rows, at least one, took so long. No time at all only says that the clock is too coarse."""
         if seconds <= 0:
             return
@@ -52,13 +52,13 @@ class Cost:
 
 
 @dataclass(slots=True)
-class Point:
+class PrefillCost:
     """What a token read took: the mean of the last steps."""
 
     seconds: float = 0.0
     count: int = 0
 
-    def saw(self, seconds: float) -> None:
+    def observe(self, seconds: float) -> None:
         if self.count:
             seconds = min(seconds, OUTLIER * self.seconds)
         self.count = min(self.count + 1, MEMORY)
@@ -69,32 +69,32 @@ class Point:
 class StepShare:
     """What the next step is for: whether those write who can, and how many tokens of prompts are read."""
 
-    writes: bool
-    reads: int
+    decode: bool
+    prefill: int
 
 
 class StepCost:
     """Of writing, the cost of a step by its rows; of reading, seconds a token, alone and beside writers; and whose turn it is."""
 
     def __init__(self) -> None:
-        self._writing = Cost()
-        self._alone = Point()
-        self._beside = Point()
+        self._writing = RowCost()
+        self._alone = PrefillCost()
+        self._beside = PrefillCost()
         self._read_s = 0.0  # seconds of the last turn to read; what is left of it may go to the next prompt
         self._between = 0  # steps that wrote since then
 
-    def saw(self, writing: int, reading: int, seconds: float) -> None:
+    def observe(self, writing: int, reading: int, seconds: float) -> None:
         """A step took so long, in which so many tokens were written (their scores were wanted) and so many of prompts read."""
         if not writing:
-            self._alone.saw(seconds / reading)
-            self._beside = Point()  # where turns were taken, it is of long ago
+            self._alone.observe(seconds / reading)
+            self._beside = PrefillCost()  # where turns were taken, it is of long ago
             self._read_s = seconds if self._between >= BETWEEN else self._read_s + seconds
             self._between = 0
             return
         if reading:
-            self._beside.saw(max(0.0, seconds - self.seconds(writing)) / reading)
+            self._beside.observe(max(0.0, seconds - self.seconds(writing)) / reading)
         else:
-            self._writing.saw(writing, seconds)
+            self._writing.observe(writing, seconds)
         self._between += 1
 
     def seconds(self, writing: int) -> float:

@@ -24,7 +24,7 @@ def threads_for(
 ) -> int:
     """The best number of threads up to `cores` for a step in which so many workers write. `book`: the file that remembers it."""
     key = f"{memory.model.path.name}/{memory.model.path.stat().st_size}/{cores}/{workers}/{version('llama-cpp-python')}"
-    known = read(book)
+    known = read_measurements(book)
     if key in known and 1 <= known[key] <= cores:
         return known[key]
     if cores == 1:
@@ -52,7 +52,7 @@ def step_seconds(memory: Context, threads: int, workers: int, clock: Callable[[]
     return min(took)
 
 
-def read(book: Path) -> dict[str, int]:
+def read_measurements(book: Path) -> dict[str, int]:
     """What is remembered; nothing where the file is missing or damaged."""
     try:
         found = json.loads(book.read_text(encoding="utf-8"))

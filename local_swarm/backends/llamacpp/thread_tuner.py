@@ -26,7 +26,7 @@ class ThreadTuner:
         self._before: tuple[int, float] | None = None  # threads and slowness before the change that is being tried
         self._pause_s, self._next_try = AGAIN_S, 0.0
 
-    def saw(self, tokens: int, seconds: float, now: float) -> int:
+    def observe(self, tokens: int, seconds: float, now: float) -> int:
         """A step of so many tokens took so long; the number of threads for the next one."""
         size = tokens.bit_length()
         seconds /= tokens  # drafts make steps of one size differ by up to two

@@ -29,7 +29,7 @@ class HostCache:
             return
         for other in [one for one in self._kept if key[: len(one)] == one]:
             del self._kept[other]
-        self._kept[key] = self.network.copied(memory, 1)
+        self._kept[key] = self.network.copy_rows(memory, 1)
         while self.used > self.cells:
             self._kept.popitem(last=False)
 
@@ -41,11 +41,11 @@ class HostCache:
             if shared > length and (self.network.cuttable or shared == len(key)):
                 best, length = key, shared
         if best is None:
-            return self.network.blank(), 0
+            return self.network.new_memory(), 0
         self._kept.move_to_end(best)
-        memory = self.network.copied(self._kept[best], 1)
+        memory = self.network.copy_rows(self._kept[best], 1)
         if length < len(best):
-            self.network.cut(memory, length)
+            self.network.truncate(memory, length)
         return memory, length
 
     def forget(self) -> None:

@@ -20,27 +20,27 @@ class RowModel(Protocol):
     cuttable: bool
     room: int
 
-    def blank(self) -> Memory:
+    def new_memory(self) -> Memory:
         """The memory of one row that has read nothing."""
         ...
 
-    def read(self, memory: Memory, tokens: Sequence[int]) -> None:
+    def prefill(self, memory: Memory, tokens: Sequence[int]) -> None:
         """Let the one row of a memory read on."""
         ...
 
-    def step(self, memory: Memory, tokens: Sequence[int]) -> Scores:
+    def decode(self, memory: Memory, tokens: Sequence[int]) -> Scores:
         """Let every row read one token of its own; scores (rows, vocabulary) of what follows."""
         ...
 
-    def copied(self, memory: Memory, rows: int) -> Memory:
+    def copy_rows(self, memory: Memory, rows: int) -> Memory:
         """A memory of so many rows, all of which remember what the only row of `memory` does. It stays as it is."""
         ...
 
-    def kept(self, memory: Memory, rows: Sequence[int]) -> Memory:
+    def select_rows(self, memory: Memory, rows: Sequence[int]) -> Memory:
         """A memory of these rows alone; `memory` is not used again."""
         ...
 
-    def cut(self, memory: Memory, tokens: int) -> None:
+    def truncate(self, memory: Memory, tokens: int) -> None:
         """Forget all but the first tokens."""
         ...
 

@@ -12,20 +12,20 @@ from typing import BinaryIO
 from local_swarm.backends.lockstep.engine import LockstepEngine
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.child import main, send
+from local_swarm.backends.process.child import main, send_reports
 
 
 def load(wish: messages.Load, reports: BinaryIO) -> LockstepEngine:
-    from local_swarm.backends.mlx.model import Mlx, hold_in_memory
+    from local_swarm.backends.mlx.model import MlxModel, hold_in_memory
 
     hold_in_memory()
     folder = Path(wish.path)
     vocabulary = Vocabulary(folder)
-    network = Mlx(folder, [(Path(path), weight) for path, weight in wish.adapters])
+    network = MlxModel(folder, [(Path(path), weight) for path, weight in wish.adapters])
     engine = LockstepEngine(network, vocabulary, wish)
     engine.warm_up()
     note = None if network.on_gpu else "MLX computes on the processor here, which is slow."
-    send(
+    send_reports(
         reports,
         [
             messages.Loaded(

@@ -24,7 +24,7 @@ from local_swarm.errors import BadModelFile
 PIECE = 512  # tokens of a prompt that are computed at once
 
 
-class Mlx:
+class MlxModel:
     """See `Network`. Raises BadModelFile for what mlx-lm cannot load.
 
     A folder may name a file of Python that builds its network (`model_file`); it is never run (CVE-2026-5843).
@@ -40,36 +40,36 @@ class Mlx:
         try:
             self.model, _ = load_model(folder, lazy=False, strict=True, trust_remote_code=False)
             for path, weight in adapters:
-                self.model = adapted(self.model, path, weight)
+                self.model = apply_adapter(self.model, path, weight)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as problem:
             raise BadModelFile(f"MLX cannot load {folder}: {problem}. Use another model.") from problem
         self.model.eval()
         self.on_gpu = mx.default_device() == mx.Device(mx.gpu)
         self.parameters = count_parameters(self.model)
-        self.cuttable = all(type(one).__name__ in ("KVCache", "QuantizedKVCache") for one in self.blank())
-        self.vocabulary = int(self.step(self.blank(), [0]).shape[1])
+        self.cuttable = all(type(one).__name__ in ("KVCache", "QuantizedKVCache") for one in self.new_memory())
+        self.vocabulary = int(self.decode(self.new_memory(), [0]).shape[1])
 
-    def blank(self) -> Memory:
+    def new_memory(self) -> Memory:
         return make_prompt_cache(self.model)
 
-    def read(self, memory: Memory, tokens: Sequence[int]) -> None:
+    def prefill(self, memory: Memory, tokens: Sequence[int]) -> None:
         for at in range(0, len(tokens), PIECE):
             self.model(mx.array([list(tokens[at : at + PIECE])]), cache=memory)
             mx.eval([array for _, array in tree_flatten([one.state for one in memory]) if isinstance(array, mx.array)])
 
-    def step(self, memory: Memory, tokens: Sequence[int]) -> Scores:
+    def decode(self, memory: Memory, tokens: Sequence[int]) -> Scores:
         logits = self.model(mx.array([[token] for token in tokens]), cache=memory)[:, -1, :].astype(mx.float32)
         mx.eval(logits)
         return np.array(logits, copy=True)
 
-    def copied(self, memory: Memory, rows: int) -> Memory:
-        return changed(memory, lambda array: mx.repeat(array, rows, axis=0) if rows > 1 else mx.array(array))
+    def copy_rows(self, memory: Memory, rows: int) -> Memory:
+        return map_arrays(memory, lambda array: mx.repeat(array, rows, axis=0) if rows > 1 else mx.array(array))
 
-    def kept(self, memory: Memory, rows: Sequence[int]) -> Memory:
+    def select_rows(self, memory: Memory, rows: Sequence[int]) -> Memory:
         which = mx.array(list(rows))
-        return changed(memory, lambda array: array[which])
+        return map_arrays(memory, lambda array: array[which])
 
-    def cut(self, memory: Memory, tokens: int) -> None:
+    def truncate(self, memory: Memory, tokens: int) -> None:
         for one in memory:
             one.trim(one.offset - tokens)
 
@@ -79,7 +79,7 @@ class Mlx:
         return unit
 
 
-def changed(memory: Memory, change: Callable[[mx.array], mx.array]) -> Memory:
+def map_arrays(memory: Memory, change: Callable[[mx.array], mx.array]) -> Memory:
     """Caches like these, each of whose arrays is what `change` makes of it: a new one always, for caches write into theirs."""
     states = [tree_map(lambda leaf: change(leaf) if isinstance(leaf, mx.array) else leaf, one.state) for one in memory]
     made = [type(one).from_state(state) for one, state in zip(memory, states, strict=True)]
@@ -87,7 +87,7 @@ def changed(memory: Memory, change: Callable[[mx.array], mx.array]) -> Memory:
     return made
 
 
-def adapted(model: Any, folder: Path, weight: float) -> Any:
+def apply_adapter(model: Any, folder: Path, weight: float) -> Any:
     """The model with a low-rank change that mlx-lm trained, times `weight`."""
     made = load_adapters(model, str(folder))
     for _, module in made.named_modules():

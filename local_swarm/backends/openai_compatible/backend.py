@@ -21,9 +21,15 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from local_swarm.backends.base import ModelFacts, Seat, State
-from local_swarm.backends.openai_compatible.find import first
-from local_swarm.backends.openai_compatible.messages import ChoiceSoFar, estimated_tokens, refusal, request, usages
-from local_swarm.backends.openai_compatible.probe import ServerModel, asked, bounded, look
+from local_swarm.backends.openai_compatible.find import find_server
+from local_swarm.backends.openai_compatible.messages import (
+    ChoiceSoFar,
+    error_of,
+    estimated_tokens,
+    request_body,
+    usages,
+)
+from local_swarm.backends.openai_compatible.probe import ServerModel, probe_server, read_body, request_json
 from local_swarm.backends.process import messages
 from local_swarm.errors import BadRequest, EngineLost, Forbidden, Starting, SwarmError, WrongUse
 from local_swarm.intake import mended
@@ -66,21 +72,21 @@ class ServerTarget:
 class ServerCare:
     """`look_s`: between looks at a healthy server. `silence_s`: without a byte for so long, a request is given up."""
 
-    knock_s: float = 5.0
-    look_s: float = 15.0
+    probe_s: float = 5.0
+    probe_every_s: float = 15.0
     silence_s: float = 120.0
     first_pause_s: float = 0.5
     longest_pause_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RequestEnd:
     """A request is over, for better or worse."""
 
     problem: SwarmError | None = None
 
 
-Heard = asyncio.Queue[Event | Ended]
+EventQueue = asyncio.Queue[Event | RequestEnd]
 
 
 class OpenAICompatible:
@@ -124,14 +130,14 @@ class OpenAICompatible:
         """Look at the server. Raises Forbidden where it is outside and nothing may go there, WrongUse where it lacks the model,
         EngineLost where it does not answer: then it is looked for further on."""
         if self.server.url == AUTO:
-            self.server = replace(self.server, url=await first(self.server.model))
+            self.server = replace(self.server, url=await find_server(self.server.model))
         if offline() and not await is_near(self.server.url):
             raise Forbidden(f"{self.where} is not on this network, and LOCAL_SWARM_OFFLINE forbids to ask it.")
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=self.care.knock_s, sock_read=self.care.silence_s)
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=self.care.probe_s, sock_read=self.care.silence_s)
         headers = {"Authorization": f"Bearer {self.server.key}"} if self.server.key else {}
         self._http = aiohttp.ClientSession(timeout=limits, headers=headers, read_bufsize=1 << 20)
         try:
-            self._rise(await self._look())
+            self._mark_ready(await self._probe())
         except EngineLost:
             self._state = "restarting"
             raise
@@ -156,11 +162,11 @@ class OpenAICompatible:
         if self._http:
             await self._http.close()
 
-    async def _look(self) -> ServerModel:
+    async def _probe(self) -> ServerModel:
         assert self._http
-        return await look(self._http, self.server.url, self.server.model, self.care.knock_s)
+        return await probe_server(self._http, self.server.url, self.server.model, self.care.probe_s)
 
-    def _rise(self, found: ServerModel) -> None:
+    def _mark_ready(self, found: ServerModel) -> None:
         if self._found and found.model != self._found.model:
             logger.warning("%s now has the model %s, no longer %s.", self.where, found.model, self._found.model)
         self._found, self._state = found, "ready"
@@ -168,7 +174,7 @@ class OpenAICompatible:
             self._several = found.several
         self._up.set()
 
-    def _fall(self, state: State, problem: SwarmError) -> None:
+    def _mark_down(self, state: State, problem: SwarmError) -> None:
         if self._state == "closed":
             return
         if self._state != state:
@@ -178,17 +184,17 @@ class OpenAICompatible:
 
     async def _keep(self) -> None:
         """Look at the server now and then, and at once when a request could not reach it."""
-        pause = self.care.look_s if self._state == "ready" else self.care.first_pause_s
+        pause = self.care.probe_every_s if self._state == "ready" else self.care.first_pause_s
         while True:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._doubt.wait(), pause)
             self._doubt.clear()
             try:
-                self._rise(await self._look())
-                pause = self.care.look_s
+                self._mark_ready(await self._probe())
+                pause = self.care.probe_every_s
             except SwarmError as problem:
                 was_ready = self._state == "ready"
-                self._fall("failed" if isinstance(problem, WrongUse) else "restarting", problem)
+                self._mark_down("failed" if isinstance(problem, WrongUse) else "restarting", problem)
                 pause = self.care.first_pause_s if was_ready else min(2 * pause, self.care.longest_pause_s)
 
     # -- requests
@@ -201,15 +207,15 @@ class OpenAICompatible:
         self._must_be_up()
         if prompt.scored:
             raise BadRequest("Servers do not tell how likely a prompt's own tokens are.", param="echo")
-        heard: Heard = asyncio.Queue()  # bounded by MOST_BYTES of each request
+        heard: EventQueue = asyncio.Queue()  # bounded by MOST_BYTES of each request
         parties = parties_of(seats, bool(self._several))
-        tasks = [asyncio.create_task(self._speak(prompt, party, heard), name="server-ask") for party in parties]
+        tasks = [asyncio.create_task(self._request_party(prompt, party, heard), name="server-ask") for party in parties]
         problems: list[SwarmError] = []
         accepted, left = False, len(tasks)
         try:
             while left:
                 event = await heard.get()
-                if isinstance(event, Ended):
+                if isinstance(event, RequestEnd):
                     left -= 1
                     problems += [event.problem] if event.problem else []
                 elif not isinstance(event, Accepted) or not accepted:
@@ -227,7 +233,9 @@ class OpenAICompatible:
         self._must_be_up()
         assert self._http and self._found
         body = {"model": self._found.model, "input": list(texts)}
-        told = await asked(self._http, "POST", f"{self.server.url}/embeddings", self.care.silence_s, self.where, body)
+        told = await request_json(
+            self._http, "POST", f"{self.server.url}/embeddings", self.care.silence_s, self.where, body
+        )
         try:
             vectors = [list(map(float, one["embedding"])) for one in told["data"]]
         except (KeyError, TypeError, ValueError) as problem:
@@ -244,7 +252,7 @@ class OpenAICompatible:
         if self._state != "ready":
             raise EngineLost(f"{self.where} does not answer.", retry_after_s=5)
 
-    async def _speak(self, prompt: Prompt, party: Sequence[Seat], heard: Heard) -> None:
+    async def _request_party(self, prompt: Prompt, party: Sequence[Seat], heard: EventQueue) -> None:
         """One request, and single ones for the seats that it left without an answer. Whatever happens, the end is told."""
         problem: SwarmError | None = None
         try:
@@ -259,30 +267,30 @@ class OpenAICompatible:
         except TimeoutError:
             problem = EngineLost(f"{self.where} was silent for too long.")
         except aiohttp.ClientConnectionError as lost:
-            self._fall("restarting", EngineLost(f"{self.where} cannot be reached any more."))
+            self._mark_down("restarting", EngineLost(f"{self.where} cannot be reached any more."))
             self._doubt.set()
             problem = EngineLost(f"{self.where} was lost while it answered: {lost}.")
         except (aiohttp.ClientError, ValueError, TypeError) as nonsense:
             problem = EngineLost(f"{self.where} answered what nobody understands ({nonsense}).")
         finally:
-            heard.put_nowait(Ended(problem))
+            heard.put_nowait(RequestEnd(problem))
 
-    async def _ask(self, prompt: Prompt, party: Sequence[Seat], heard: Heard) -> list[Seat]:
+    async def _ask(self, prompt: Prompt, party: Sequence[Seat], heard: EventQueue) -> list[Seat]:
         """Every choice's words as they come, then the candidates; seats that got none."""
         assert self._http and self._found and self.facts
         said: dict[int, ChoiceSoFar] = {}
         counts: dict[int, Any] = {}
         ended = 0
         began, estimate = time.monotonic(), estimated_tokens(prompt)
-        body = request(prompt, party, self._found.model)
+        body = request_body(prompt, party, self._found.model)
         if prompt.sampling.logprobs is not None and self._found.kind == "local-swarm":
             del body["stream"], body["stream_options"]  # what a swarm streams word by word has no log-probabilities
         url = f"{self.server.url}/{'chat/completions' if prompt.text is None else 'completions'}"
         async with self._http.post(url, json=body, allow_redirects=False) as response:
             if response.status != 200:
-                text = (await bounded(response, ERROR_BYTES)).decode("utf-8", "replace")
+                text = (await read_body(response, ERROR_BYTES)).decode("utf-8", "replace")
                 after = response.headers.get("Retry-After")
-                raise refusal(response.status, text, after, self.where, estimate, self.facts.context)
+                raise error_of(response.status, text, after, self.where, estimate, self.facts.context)
             heard.put_nowait(Accepted(estimate))
             async with contextlib.aclosing(chunks(response)) as told:
                 async for chunk in told:
@@ -322,7 +330,7 @@ async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, A
     Raises ValueError for what is neither, EngineLost for an error that the server sends within its stream.
     """
     if response.content_type != "text/event-stream":
-        yield checked(json.loads(mended(await bounded(response, MOST_BYTES))))
+        yield check_chunk(json.loads(mended(await read_body(response, MOST_BYTES))))
         return
     read = 0
     async for line in response.content:
@@ -333,10 +341,10 @@ async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, A
             data = line[5:].strip()
             if data == b"[DONE]":
                 return
-            yield checked(json.loads(mended(data)))
+            yield check_chunk(json.loads(mended(data)))
 
 
-def checked(chunk: Any) -> dict[str, Any]:
+def check_chunk(chunk: Any) -> dict[str, Any]:
     if not isinstance(chunk, dict):
         raise ValueError("a chunk that is no object")
     if chunk.get("error"):
@@ -347,7 +355,7 @@ def checked(chunk: Any) -> dict[str, Any]:
     return chunk
 
 
-def tidy(url: str) -> str:
+def normalize_url(url: str) -> str:
     """An address as people write it, complete: with a scheme and OpenAI's /v1. Raises WrongUse for what is none."""
     full = url if "://" in url else f"http://{url}"
     parts = urlsplit(full)

@@ -6,7 +6,7 @@ import asyncio
 
 import aiohttp
 
-from local_swarm.backends.openai_compatible.probe import ServerModel, look
+from local_swarm.backends.openai_compatible.probe import ServerModel, probe_server
 from local_swarm.errors import SwarmError, WrongUse
 
 PORTS = {
@@ -18,26 +18,26 @@ PORTS = {
     1337: "Jan",
     5001: "KoboldCpp",
 }
-KNOCK_S = 1.0
+PROBE_S = 1.0
 
 
-async def servers(ports: tuple[int, ...] = tuple(PORTS)) -> list[tuple[str, ServerModel]]:
+async def find_servers(ports: tuple[int, ...] = tuple(PORTS)) -> list[tuple[str, ServerModel]]:
     """(address, what it is) of each that answers; another swarm, or this one itself, is none of them."""
     async with aiohttp.ClientSession() as http:
-        looks = await asyncio.gather(*(knock(http, f"http://127.0.0.1:{port}/v1") for port in ports))
+        looks = await asyncio.gather(*(probe_port(http, f"http://127.0.0.1:{port}/v1") for port in ports))
     return [one for one in looks if one and one[1].kind != "local-swarm"]
 
 
-async def knock(http: aiohttp.ClientSession, url: str) -> tuple[str, ServerModel] | None:
+async def probe_port(http: aiohttp.ClientSession, url: str) -> tuple[str, ServerModel] | None:
     try:
-        return url, await look(http, url, None, KNOCK_S)
+        return url, await probe_server(http, url, None, PROBE_S)
     except SwarmError:
         return None
 
 
-async def first(model: str | None) -> str:
+async def find_server(model: str | None) -> str:
     """The address of a server here, of one that has the model where one is wished for. Raises WrongUse where there is none."""
-    found = await servers()
+    found = await find_servers()
     fitting = [url for url, server in found if model is None or model in server.models]
     if not fitting:
         ports = ", ".join(f"{port} ({name})" for port, name in PORTS.items())

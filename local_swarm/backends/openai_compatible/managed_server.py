@@ -25,9 +25,9 @@ from local_swarm.errors import BadModelFile, EngineLost, SwarmError
 from local_swarm.models.memory_shape import PIECE, fused
 
 PROGRAM = "llama-server"
-GUARD = "local_swarm.backends.openai_compatible.reaper"
+REAPER = "local_swarm.backends.openai_compatible.reaper"
 LOAD_S = 600.0  # a large model from a slow disk
-KNOCK_S = 0.3  # between looks at a server that is loading
+POLL_S = 0.3  # between looks at a server that is loading
 FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_S = 0.5, 30.0, 60.0
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class ManagedLlamaServer(OpenAICompatible):
         server = ServerTarget(
             f"http://127.0.0.1:{port}/v1", model, key, load.context, several=True, at_once=load.sequences
         )
-        super().__init__(server, care or ServerCare(look_s=2.0))
+        super().__init__(server, care or ServerCare(probe_every_s=2.0))
         self._file = Path(load.path).name
         self._command = [program, *arguments(load, port, model)]
         self._host = self._new_host()
@@ -50,27 +50,27 @@ class ManagedLlamaServer(OpenAICompatible):
 
     def _new_host(self) -> Supervisor:
         return Supervisor(
-            GUARD, self._command, {"LLAMA_API_KEY": self.server.key or ""}
+            REAPER, self._command, {"LLAMA_API_KEY": self.server.key or ""}
         )  # arguments can be read by everybody
 
     async def start(self) -> ModelFacts:
         """Load the model. Raises BadModelFile where the server ends instead, EngineLost where it takes too long."""
         self._runner = asyncio.create_task(self._run(), name="own-server")
         try:
-            await self._loaded()
+            await self._wait_until_loaded()
         except SwarmError:
             await self.close()  # what cannot be loaded is not tried again
             raise
         return await super().start()
 
-    async def _loaded(self) -> None:
+    async def _wait_until_loaded(self) -> None:
         until = time.monotonic() + LOAD_S
-        while not await listening(self.server.url):
+        while not await is_loaded(self.server.url):
             if self._ends:
                 raise BadModelFile(f"{PROGRAM} cannot load {self._file}. Its last words: {self._last_words()}")
             if time.monotonic() > until:
                 raise EngineLost(f"{self._file} did not load within {LOAD_S:.0f} seconds.")
-            await asyncio.sleep(KNOCK_S)
+            await asyncio.sleep(POLL_S)
 
     async def close(self) -> None:
         await super().close()
@@ -100,11 +100,11 @@ class ManagedLlamaServer(OpenAICompatible):
             return f"could not be started ({problem})"
         async for _ in self._host.reports():
             pass
-        return await self._host.ended()
+        return await self._host.wait_for_end()
 
-    def _rise(self, found: ServerModel) -> None:
+    def _mark_ready(self, found: ServerModel) -> None:
         """Note as well whose memory counts: that of the server, which is the guard's only child."""
-        super()._rise(found)
+        super()._mark_ready(found)
         with contextlib.suppress(psutil.Error, IndexError):
             self.pid = psutil.Process(self._host.pid).children()[0].pid
 
@@ -149,7 +149,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-async def listening(url: str) -> bool:
+async def is_loaded(url: str) -> bool:
     """Whether the server at an address is done loading: until then it answers 503."""
     with contextlib.suppress(aiohttp.ClientError, TimeoutError):
         async with (

@@ -34,7 +34,7 @@ OVERLONG = re.compile(
 NUMBERS = re.compile(r"(?<![\w.])\d{2,9}(?![\w.]*\d)")
 
 
-def request(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str, Any]:
+def request_body(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str, Any]:
     """The body that asks for one answer per seat; seats of one party share a temperature, and the first one's seed counts."""
     sampling = prompt.sampling
     wishes: dict[str, Any] = {
@@ -53,13 +53,13 @@ def request(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str, Any]
         "top_logprobs": sampling.logprobs,
         "n": len(party) if len(party) > 1 else None,
         "tools": list(map(modest_tool, prompt.tools)) or None,
-        "tool_choice": choice(prompt),
+        "tool_choice": tool_choice(prompt),
         "parallel_tool_calls": False if prompt.one_call and prompt.tools else None,
         "chat_template_kwargs": None if prompt.thinking is None else {"enable_thinking": prompt.thinking},
         "response_format": prompt.schema
         and {"type": "json_schema", "json_schema": {"name": "answer", "schema": modest(prompt.schema), "strict": True}},
     }
-    asked = {"messages": [sent(message) for message in prompt.messages]}
+    asked = {"messages": [message_body(message) for message in prompt.messages]}
     if prompt.text is not None:
         asked = {"prompt": prompt.text, "suffix": prompt.suffix or None, "logprobs": sampling.logprobs}  # type: ignore[dict-item]
         wishes = {name: wish for name, wish in wishes.items() if name not in ("logprobs", "top_logprobs")}
@@ -79,14 +79,14 @@ def modest_tool(tool: JSON) -> JSON:
     return {**tool, "function": {**function, "parameters": modest(function["parameters"])}}
 
 
-def choice(prompt: Prompt) -> Any:
+def tool_choice(prompt: Prompt) -> Any:
     """OpenAI's `tool_choice` for an answer that must be a call."""
     if len(prompt.must_call) == 1:
         return {"type": "function", "function": {"name": prompt.must_call[0]}}
     return "required" if prompt.must_call else None
 
 
-def sent(message: Message) -> dict[str, Any]:
+def message_body(message: Message) -> dict[str, Any]:
     made: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:
         made["tool_calls"] = [
@@ -128,7 +128,7 @@ class ChoiceSoFar:
             self._call(call)
         likely = choice.get("logprobs")
         if isinstance(likely, dict):
-            self.logprobs += [token_logprob(one) for one in likely.get("content") or legacy(likely)]
+            self.logprobs += [token_logprob(one) for one in likely.get("content") or legacy_logprobs(likely)]
         if choice.get("finish_reason"):
             self.finish = FINISHES.get(str(choice["finish_reason"]), "stop")
         self.words.append(words)
@@ -172,7 +172,7 @@ class ChoiceSoFar:
         )
 
 
-def legacy(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+def legacy_logprobs(told: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Log-probabilities as the older completions have them, in the newer shape."""
     rows = zip(told.get("tokens") or (), told.get("token_logprobs") or (), told.get("top_logprobs") or (), strict=False)
     return [
@@ -216,11 +216,11 @@ def usage(counted: Mapping[str, Any], written: Any, said: ChoiceSoFar, estimate:
     )
 
 
-def refusal(status: int, body: str, retry_after: str | None, where: str, estimate: int, context: int) -> SwarmError:
+def error_of(status: int, body: str, retry_after: str | None, where: str, estimate: int, context: int) -> SwarmError:
     """What a status other than 200 means. `estimate`: tokens of the prompt, where the server does not say."""
     message, error = complaint(body)
     if status in (400, 413, 422) and OVERLONG.search(f"{error.get('code')} {error.get('type')} {message}"):
-        return overlong(error, message, estimate, context)
+        return context_exceeded(error, message, estimate, context)
     if status == 429 or (status == 503 and retry_after):
         return Busy(f"{where} has no room: {message}", retry_after_s=seconds_of(retry_after))
     if status in (401, 403):
@@ -243,7 +243,7 @@ def complaint(body: str) -> tuple[str, Mapping[str, Any]]:
     return str(error.get("message") or "no reason given")[:500], error
 
 
-def overlong(error: Mapping[str, Any], message: str, estimate: int, context: int) -> ContextExceeded:
+def context_exceeded(error: Mapping[str, Any], message: str, estimate: int, context: int) -> ContextExceeded:
     """llama-server tells the numbers apart, others within the sentence: the smaller is the context."""
     told = [error.get("n_ctx"), error.get("n_prompt_tokens")]
     numbers = [one for one in told if isinstance(one, int)]

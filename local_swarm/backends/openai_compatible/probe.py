@@ -43,7 +43,7 @@ class ServerModel:
         return self.kind in SEVERAL
 
 
-def chosen(entries: Sequence[Mapping[str, Any]], wish: str | None, where: str) -> Mapping[str, Any]:
+def select_model(entries: Sequence[Mapping[str, Any]], wish: str | None, where: str) -> Mapping[str, Any]:
     """The entry of the wished model, of one worker where the server is a swarm, or else the first.
 
     Raises WrongUse where the wish is not there.
@@ -57,7 +57,7 @@ def chosen(entries: Sequence[Mapping[str, Any]], wish: str | None, where: str) -
     return entries[names.index(wanted)]
 
 
-def listed(body: Any, where: str) -> list[Mapping[str, Any]]:
+def model_entries(body: Any, where: str) -> list[Mapping[str, Any]]:
     """The entries of a list of models. Raises EngineLost for anything else."""
     entries = body.get("data") if isinstance(body, dict) else None
     sound: list[Mapping[str, Any]] = [
@@ -99,25 +99,25 @@ def context_shown(kind: str, body: Any) -> int | None:
     return told if isinstance(told, int) and told > 0 else None
 
 
-async def look(http: aiohttp.ClientSession, url: str, wish: str | None, within_s: float) -> ServerModel:
+async def probe_server(http: aiohttp.ClientSession, url: str, wish: str | None, within_s: float) -> ServerModel:
     """Ask a server what it is. Raises WrongUse where it lacks the wished model, EngineLost where it does not answer sensibly."""
     where = f"The server at {url}"
-    entries = listed(await asked(http, "GET", f"{url}/models", within_s, where), where)
-    entry = chosen(entries, wish, where)
+    entries = model_entries(await request_json(http, "GET", f"{url}/models", within_s, where), where)
+    entry = select_model(entries, wish, where)
     kind, context = kind_of(entry), context_of(entry)
     root = url.removesuffix("/v1")
     try:
         if kind == "llama-server":  # of its context the whole is listed, and what one request may have is told here
-            context = context_shown(kind, await asked(http, "GET", f"{root}/props", within_s, where)) or context
+            context = context_shown(kind, await request_json(http, "GET", f"{root}/props", within_s, where)) or context
         elif kind == "ollama" and context is None:
-            body = await asked(http, "POST", f"{root}/api/show", within_s, where, {"model": entry["id"]})
+            body = await request_json(http, "POST", f"{root}/api/show", within_s, where, {"model": entry["id"]})
             context = context_shown(kind, body)
     except EngineLost:
         pass  # it need not tell
     return ServerModel(kind, str(entry["id"]), tuple(str(one["id"]) for one in entries), context)
 
 
-async def asked(
+async def request_json(
     http: aiohttp.ClientSession, method: str, url: str, within_s: float, where: str, body: Any = None
 ) -> Any:
     """JSON. Raises EngineLost for everything else."""
@@ -127,7 +127,7 @@ async def asked(
                 raise EngineLost(f"{where} does not take the key it was given.", retry_after_s=60)
             if response.status != 200:
                 raise EngineLost(f"{where} answers with status {response.status}.")
-            return json.loads(await bounded(response, LONGEST_LIST))
+            return json.loads(await read_body(response, LONGEST_LIST))
     except TimeoutError:
         raise EngineLost(f"{where} did not answer within {within_s:g} seconds.") from None
     except aiohttp.ClientError as problem:
@@ -136,7 +136,7 @@ async def asked(
         raise EngineLost(f"{where} does not answer in JSON.") from problem
 
 
-async def bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def read_body(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """The body. Raises ValueError for one of more than so many bytes."""
     body = bytearray()
     async for piece in response.content.iter_chunked(1 << 16):

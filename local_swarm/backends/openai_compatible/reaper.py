@@ -16,12 +16,12 @@ GRACE_S = 3.0
 def main() -> int:
     os.dup2(2, 1)  # what the program prints is no report of ours
     process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
-    threading.Thread(target=until_closed, args=(process,), daemon=True).start()
+    threading.Thread(target=end_when_closed, args=(process,), daemon=True).start()
     code = process.wait()
     return code if 0 <= code < 256 else 1
 
 
-def until_closed(process: subprocess.Popen[bytes]) -> None:
+def end_when_closed(process: subprocess.Popen[bytes]) -> None:
     while os.read(0, 1 << 16):
         pass
     process.terminate()

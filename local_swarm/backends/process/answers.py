@@ -18,7 +18,7 @@ from local_swarm.types import Candidate, Prompt, TokenLogprob, Usage
 logger = logging.getLogger(__name__)
 
 
-def refusal(report: messages.Report) -> errors.SwarmError:
+def error_of(report: messages.Report) -> errors.SwarmError:
     if isinstance(report, messages.JobRefused):
         return errors.ContextExceeded(report.prompt_tokens, report.context)
     if isinstance(report, messages.JobInvalid):
@@ -31,7 +31,7 @@ def refusal(report: messages.Report) -> errors.SwarmError:
     return errors.EngineLost("The engine answered out of turn.")
 
 
-def order(number: int, asked: Turn, seats: Sequence[Seat], schema: str | None) -> messages.Generate:
+def generate_command(number: int, asked: Turn, seats: Sequence[Seat], schema: str | None) -> messages.Generate:
     prompt, sampling = asked.prompt, asked.prompt.sampling
     names = ("top_k", "top_p", "min_p", "repeat_penalty", "frequency_penalty", "presence_penalty")
     given = {name: getattr(sampling, name) for name in names if getattr(sampling, name) is not None}
@@ -62,7 +62,7 @@ def fingerprint(asked: messages.Generate | messages.EmbedText) -> str:
     return hashlib.sha256(messages.encode(told)).hexdigest()
 
 
-def to_fill(prompt: Prompt, marks: Sequence[str] | None) -> Prompt:
+def fill_in_middle(prompt: Prompt, marks: Sequence[str] | None) -> Prompt:
     """A text with a gap, written as the model has learned to fill one. Raises BadRequest where it has not."""
     if prompt.text is None or not prompt.suffix:
         return prompt
@@ -113,7 +113,7 @@ def token_logprob(sent: Sequence[Any]) -> TokenLogprob:
     return TokenLogprob(text, logprob, tuple((other, nats) for other, nats in top))
 
 
-def written(schema: Mapping[str, Any]) -> str:
+def schema_text(schema: Mapping[str, Any]) -> str:
     """Raises SchemaUnfit for one that nests too deeply to be written."""
     try:
         return json.dumps(schema)

@@ -22,23 +22,23 @@ from local_swarm.backends.base import ModelFacts, Seat, State
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.answers import (
     candidate,
+    error_of,
+    fill_in_middle,
     fingerprint,
-    order,
-    refusal,
-    to_fill,
+    generate_command,
+    schema_text,
     token_logprob,
     without_start,
-    written,
 )
+from local_swarm.backends.process.process_status import is_stopped, resident_bytes
 from local_swarm.backends.process.supervisor import Supervisor
 from local_swarm.backends.process.suspects import Suspects
-from local_swarm.backends.process.watched import resident_bytes, stopped
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.turn import Reader, Turn, turn
 from local_swarm.confined.process import Confined, ConfinedPool
 from local_swarm.types import Accepted, Delta, Embedded, Event, Prompt, TokenLogprob
 
-ENFORCED = "local_swarm.backends.process.enforcement:enforced"
+ENFORCED = "local_swarm.backends.process.enforcement:enforceable"
 REMEMBERED = 64  # schemas, with what is enforced of them
 MOST_PER_TOKEN, USUAL_PER_TOKEN = 16, 4  # characters; single tokens have more, texts do not
 SPARE = 4096  # characters, for contexts so small that one long token matters
@@ -181,7 +181,7 @@ class ProcessBackend:
                 self._state = "failed"
                 return
             open_requests = [one.fingerprint for one in self._open.values()]
-            to_blame = self._host.crashed and self._suspects.died(open_requests, self._hung)
+            to_blame = self._host.crashed and self._suspects.note_crash(open_requests, self._hung)
             if not to_blame:
                 deaths = 1 if time.monotonic() - born > self.care.steady_s else deaths + 1
             self._state = "failed" if deaths > self.care.most_deaths else "restarting"
@@ -216,10 +216,10 @@ class ProcessBackend:
             await self._run(loading)
         except ValueError as problem:  # it says what nobody understands: a new one will do better
             logger.error("The engine speaks nonsense: %s", problem)
-            self._host.put_down()
+            self._host.kill_faulty()
         finally:
             watch.cancel()
-        return await self._host.ended()
+        return await self._host.wait_for_end()
 
     async def _watch(self) -> None:
         """Kill an engine that is silent though it has work, or that has taken more memory than it may: its end then takes the
@@ -230,13 +230,13 @@ class ProcessBackend:
             if self._state == "ready" and self._open and time.monotonic() - self._heard > self.care.silence_s:
                 logger.error("The engine has been silent for %.0f seconds and is ended.", self.care.silence_s)
                 self._hung = True
-                self._host.put_down()
-            if stopped(self._host.pid):
+                self._host.kill_faulty()
+            if is_stopped(self._host.pid):
                 logger.error("Somebody has stopped the engine's process, and it is ended.")
                 self._host.kill()
             if self.wish.memory_bytes and (resident_bytes(self._host.pid) or 0) > self.wish.memory_bytes:
                 logger.error("The engine has taken more than %d MiB and is ended.", self.wish.memory_bytes >> 20)
-                self._host.put_down()
+                self._host.kill_faulty()
 
     async def _run(self, loading: asyncio.Future[ModelFacts]) -> None:
         """Hand out reports until the engine's output ends."""
@@ -293,11 +293,11 @@ class ProcessBackend:
         """See `Backend`. Raises ContextExceeded, BadRequest, Busy, Starting, EngineLost."""
         template = self._must_be_up()
         self._refuse_endless(sum(len(message.content) for message in prompt.messages) + len(prompt.text or ""))
-        asked = await turn(to_fill(prompt, self._fill), template, self.confined)
+        asked = await turn(fill_in_middle(prompt, self._fill), template, self.confined)
         self._refuse_endless(len(asked.text))
         schema = await self._enforced(asked)
         self._must_be_up()
-        begun = order(next(self._numbers), asked, seats, schema)
+        begun = generate_command(next(self._numbers), asked, seats, schema)
         request = OpenRequest(seats, [asked.reader() for _ in seats], fingerprint(begun))
         async with self._suspects.turn(request.fingerprint):
             await self._back()
@@ -320,7 +320,7 @@ class ProcessBackend:
         """The schema that the engine shall enforce, perhaps a looser one. Raises SchemaUnfit."""
         if asked.schema is None:
             return None
-        wanted, loosest = written(asked.schema), written(asked.loose or {})
+        wanted, loosest = schema_text(asked.schema), schema_text(asked.loose or {})
         known = self._schemas.get((wanted, loosest))
         if known is None:
             try:
@@ -362,7 +362,7 @@ class ProcessBackend:
                     seat, tokens = seats[report.seat], accepted.prompt_tokens
                     yield candidate(report, seat, said, tokens, request.logprobs, request.scored)
                 else:
-                    raise refusal(report)
+                    raise error_of(report)
         finally:
             del self._open[begun.job]
             self._host.send(messages.Cancel(begun.job))
@@ -386,7 +386,7 @@ class ProcessBackend:
                 if isinstance(report, errors.SwarmError):
                     raise report
             if not isinstance(report, messages.Pooled):
-                raise refusal(report)
+                raise error_of(report)
             vectors.append(report.vector)
             tokens += report.tokens
         return Embedded(vectors, self.about.model, tokens)

@@ -16,14 +16,14 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.failures import PreparedOrder, failed
+from local_swarm.backends.process.failures import PreparedCommand, job_failure
 from local_swarm.errors import SwarmError
 
 BEAT_S = 1.0
 LAST_S = 1.5  # from the end of the input to the end of the process, whatever it does
 
 
-Prepared = tuple[messages.Command, PreparedOrder | Exception]
+Prepared = tuple[messages.Command, PreparedCommand | Exception]
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +36,10 @@ def main(load: Callable[[messages.Load, BinaryIO], Any]) -> int:
     try:
         engine = load(messages.Load(**json.loads(sys.argv[1])), reports)
     except SwarmError as problem:
-        send(reports, [messages.LoadFailed(type(problem).__name__, problem.message)])
+        send_reports(reports, [messages.LoadFailed(type(problem).__name__, problem.message)])
         return 1
     prepared: queue.SimpleQueue[Prepared | None] = queue.SimpleQueue()
-    threading.Thread(target=sort, args=(engine, commands, prepared), daemon=True).start()
+    threading.Thread(target=prepare_commands, args=(engine, commands, prepared), daemon=True).start()
     serve(engine, prepared, reports)
     reports.flush()
     os._exit(0)  # threads may be within a library, which the interpreter's own end would take away from under them
@@ -64,13 +64,13 @@ def listen(source: BinaryIO, commands: queue.SimpleQueue[messages.Command | None
     os._exit(0)
 
 
-def sort(
+def prepare_commands(
     engine: Any, commands: queue.SimpleQueue[messages.Command | None], prepared: queue.SimpleQueue[Prepared | None]
 ) -> None:
     """What takes long is done beside the steps: a long text is tokens after a second or two. What makes a grammar has a thread of
     its own, so that nobody else waits for it."""
     slow: queue.SimpleQueue[messages.Command | None] = queue.SimpleQueue()
-    threading.Thread(target=prepare, args=(engine, slow, prepared), daemon=True).start()
+    threading.Thread(target=prepare_slow, args=(engine, slow, prepared), daemon=True).start()
     bound = set[int]()  # jobs that went there: what is said of them later must come later
     while (command := commands.get()) is not None:
         if isinstance(command, messages.Generate) and command.schema:
@@ -78,34 +78,34 @@ def sort(
         if isinstance(command, messages.Generate | messages.Cancel) and command.job in bound:
             slow.put(command)
         else:
-            prepared.put(ready(engine, command))
+            prepared.put(prepare_command(engine, command))
         if isinstance(command, messages.Cancel):
             bound.discard(command.job)
     prepared.put(None)
 
 
-def prepare(
+def prepare_slow(
     engine: Any, commands: queue.SimpleQueue[messages.Command | None], prepared: queue.SimpleQueue[Prepared | None]
 ) -> None:
     while (command := commands.get()) is not None:
-        prepared.put(ready(engine, command))
+        prepared.put(prepare_command(engine, command))
 
 
-def ready(engine: Any, command: messages.Command) -> Prepared:
+def prepare_command(engine: Any, command: messages.Command) -> Prepared:
     """A command with all that can be known before it is carried out; or with what went wrong, which is told where all failures
     are."""
     try:
         if isinstance(command, messages.EmbedText):
-            return command, PreparedOrder(engine.model.tokenize(command.text))
+            return command, PreparedCommand(engine.model.tokenize(command.text))
         if not isinstance(command, messages.Generate):
-            return command, PreparedOrder([])
+            return command, PreparedCommand([])
         grammar = engine.constraints(command.schema) if command.schema and hasattr(engine, "constraints") else None
-        return command, PreparedOrder(engine.model.tokenize(command.text), grammar)
+        return command, PreparedCommand(engine.model.tokenize(command.text), grammar)
     except Exception as problem:
         return command, problem
 
 
-def send(reports: BinaryIO, told: list[messages.Report]) -> None:
+def send_reports(reports: BinaryIO, told: list[messages.Report]) -> None:
     if told:
         reports.write(b"".join(messages.encode(report) for report in told))
         reports.flush()
@@ -120,40 +120,40 @@ def serve(engine: Any, orders: queue.SimpleQueue[Prepared | None], reports: Bina
             while True:
                 if order is None:
                     return
-                obey(engine, *order, reports)
+                handle(engine, *order, reports)
                 order = orders.get_nowait()
         except queue.Empty:
             pass
-        send(reports, engine.step())
+        send_reports(reports, engine.step())
         if time.monotonic() >= next_beat:
             next_beat = time.monotonic() + BEAT_S
-            send(reports, [engine.beat()])
+            send_reports(reports, [engine.beat()])
 
 
-def obey(engine: Any, command: messages.Command, known: PreparedOrder | Exception, reports: BinaryIO) -> None:
+def handle(engine: Any, command: messages.Command, known: PreparedCommand | Exception, reports: BinaryIO) -> None:
     """An exception is told as this job's failure: whatever one order holds, the others are not touched."""
     try:
         if isinstance(known, Exception):
             raise known
-        carry_out(engine, command, known, reports)
+        execute(engine, command, known, reports)
     except Exception as problem:  # the edge of the engine
         number = 0 if isinstance(command, messages.Forget) else command.job
         unfit = isinstance(known, ValueError) and isinstance(command, messages.Generate) and command.schema
-        send(reports, [messages.JobInvalid(number, str(problem)) if unfit else failed(number, problem)])
+        send_reports(reports, [messages.JobInvalid(number, str(problem)) if unfit else job_failure(number, problem)])
 
 
-def carry_out(engine: Any, command: messages.Command, known: PreparedOrder, reports: BinaryIO) -> None:
+def execute(engine: Any, command: messages.Command, known: PreparedCommand, reports: BinaryIO) -> None:
     if isinstance(command, messages.Generate):
-        send(reports, [engine.submit(command, known)])
+        send_reports(reports, [engine.submit(command, known)])
     elif isinstance(command, messages.Cancel):
         engine.cancel(command)
     elif isinstance(command, messages.EmbedText):
-        send(reports, [pooled(engine, command, known.tokens)])
+        send_reports(reports, [embed_text(engine, command, known.tokens)])
     else:
         engine.forget()
 
 
-def pooled(engine: Any, command: messages.EmbedText, tokens: list[int]) -> messages.Report:
+def embed_text(engine: Any, command: messages.EmbedText, tokens: list[int]) -> messages.Report:
     """A text's vector, between two steps. Daemons ask for one at a time, so that answers go on in between. Whether an engine has
     a pool is its own business; vLLM's has none."""
     pool = engine.pool

@@ -16,7 +16,7 @@ ANYTHING = "{}"  # as the loosest schema: whoever names a better one is served a
 TRIAL_S = 0.1  # of processor time for building a grammar: other answers that are bound to schemas wait for it
 
 
-def enforced(schema: str, loosest: str) -> dict[str, str]:
+def enforceable(schema: str, loosest: str) -> dict[str, str]:
     """`{"schema"}`, or `{"problem"}` for one that can neither be expressed nor checked, with the keyword that is to blame.
 
     `loosest` is what is enforced at least."""

@@ -11,7 +11,7 @@ from local_swarm.backends.process import messages
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedOrder:
+class PreparedCommand:
     """What has been found out of an order beside the steps: the tokens of its text, and the grammar that binds its answers."""
 
     tokens: list[int]
@@ -21,7 +21,9 @@ class PreparedOrder:
 logger = logging.getLogger(__name__)
 
 
-def told(number: int, reports: Iterable[messages.Report], drop: Callable[[], None]) -> Iterator[messages.Report]:
+def contain_failures(
+    number: int, reports: Iterable[messages.Report], drop: Callable[[], None]
+) -> Iterator[messages.Report]:
     """An exception ends this job alone: `drop` frees what it holds."""
     try:
         yield from reports
@@ -30,9 +32,9 @@ def told(number: int, reports: Iterable[messages.Report], drop: Callable[[], Non
         yield messages.JobInvalid(number, str(problem))
     except Exception as problem:  # the edge of the engine
         drop()
-        yield failed(number, problem)
+        yield job_failure(number, problem)
 
 
-def failed(number: int, problem: Exception) -> messages.JobFailed:
+def job_failure(number: int, problem: Exception) -> messages.JobFailed:
     logger.error("Job %d failed.", number, exc_info=problem)
     return messages.JobFailed(number, f"{type(problem).__name__}: {problem}"[:300])

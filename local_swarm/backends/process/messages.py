@@ -29,7 +29,7 @@ class Load:
     batch: int = 512
     gpu_layers: int = 999
     kv_type: str = "f16"
-    shelf_bytes: int = 0
+    host_cache_bytes: int = 0
     longest_draft: int = 8
     workers: int = 1
     tuning: str | None = None
@@ -196,7 +196,7 @@ class Beat:
     jobs: int
     cells_used: int
     sequences_unused: int
-    written: int
+    generated: int
 
 
 Command = Generate | Cancel | EmbedText | Forget

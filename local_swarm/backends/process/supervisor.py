@@ -32,7 +32,7 @@ WINDOWS_FAULT = (
 logger = logging.getLogger(__name__)
 
 
-def calm(environment: Mapping[str, str]) -> dict[str, str]:
+def with_wait_policy(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment in which threads wait well, unless it already tells how they shall."""
     return {**environment} if any(key in environment for key in WAITING) else {**environment, **WAITING}
 
@@ -42,11 +42,11 @@ class Supervisor:
 
     def __init__(self, module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         self.command = [sys.executable, "-m", module, *arguments]
-        self.environment = {**calm(os.environ), **SILENT, "PYTHONUNBUFFERED": "1", **(environment or {})}
+        self.environment = {**with_wait_policy(os.environ), **SILENT, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self.last_words: deque[str] = deque(maxlen=20)
         self._process: asyncio.subprocess.Process | None = None
         self._listener: asyncio.Task[None] | None = None
-        self._put_down = False
+        self._killed_by_us = False
 
     @property
     def pid(self) -> int | None:
@@ -79,7 +79,7 @@ class Supervisor:
         while line := await self._process.stdout.readline():
             yield messages.decode_report(line)
 
-    async def ended(self) -> str:
+    async def wait_for_end(self) -> str:
         """Wait for the end; how it came, as words."""
         assert self._process and self._listener
         code = await self._process.wait()
@@ -88,7 +88,7 @@ class Supervisor:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         if code:
             logger.info("The engine's last words:\n%s", "\n".join(self.last_words))
-        said = next((line for line in reversed(self.last_words) if telling(line)), "")
+        said = next((line for line in reversed(self.last_words) if explains_death(line)), "")
         return f"{how} ({said})" if said else how
 
     @property
@@ -102,12 +102,12 @@ class Supervisor:
         somebody else ended did not."""
         code = self._process.returncode if self._process else None
         if code is None or code in ENDED_BY_OTHERS:
-            return self._put_down
+            return self._killed_by_us
         return code < 0 or code >= WINDOWS_FAULT or (code == 1 and sys.platform != "win32")
 
-    def put_down(self) -> None:
+    def kill_faulty(self) -> None:
         """End a child that does not do as it should."""
-        self._put_down = True
+        self._killed_by_us = True
         self.kill()
 
     @property
@@ -136,7 +136,7 @@ class Supervisor:
             await asyncio.gather(self._listener, return_exceptions=True)
 
 
-def telling(line: str) -> bool:
+def explains_death(line: str) -> bool:
     """Whether a line says why a process died; what Python adds about where it stood does not."""
     return bool(line.strip()) and not line.startswith(
         (" ", "[Inferior ", "Fatal Python error", "Current thread", "Thread 0x", "Extension modules")

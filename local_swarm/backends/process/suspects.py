@@ -26,7 +26,7 @@ class Suspects:
         self._working, self._alone, self._queued = 0, False, 0
         self._changed = asyncio.Condition()
 
-    def died(self, open_requests: Collection[str], hung: bool = False) -> bool:
+    def note_crash(self, open_requests: Collection[str], hung: bool = False) -> bool:
         """Note a crash; whether a request is to blame for it. One that `hung` may have been held by something else the first
         time."""
         to_blame = len(open_requests) == 1 and not (hung and not self._suspected.keys() & set(open_requests))
@@ -42,7 +42,7 @@ class Suspects:
     async def turn(self, fingerprint: str) -> AsyncIterator[None]:
         """While it is worked on: a suspect alone and before all others, those side by side. Raises EndsEngine."""
         async with self._changed:
-            await self._admitted(fingerprint in self._suspected)
+            await self._wait_for_turn(fingerprint in self._suspected)
             if fingerprint in self._guilty:
                 self._changed.notify_all()
                 raise EndsEngine
@@ -57,7 +57,7 @@ class Suspects:
             async with self._changed:
                 self._changed.notify_all()
 
-    async def _admitted(self, suspect: bool) -> None:
+    async def _wait_for_turn(self, suspect: bool) -> None:
         """A suspect waits for a while only: where an answer takes long it goes beside it, or all would wait for that one."""
         self._queued += suspect
         free = self._changed.wait_for(lambda: not self._alone and not (self._working if suspect else self._queued))

@@ -13,19 +13,19 @@ from typing import BinaryIO
 from local_swarm.backends.lockstep.engine import LockstepEngine
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.child import main, send
+from local_swarm.backends.process.child import main, send_reports
 
 
 def load(wish: messages.Load, reports: BinaryIO) -> LockstepEngine:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # what is to be fetched was fetched by the daemon
     import torch
 
-    from local_swarm.backends.transformers.model import Transformers
+    from local_swarm.backends.transformers.model import TransformersModel
 
     torch.set_num_threads(max(1, wish.threads))
     folder, options = Path(wish.path), wish.options
     vocabulary = Vocabulary(folder)
-    network = Transformers(
+    network = TransformersModel(
         folder,
         options.get("device", "auto"),
         options.get("dtype", "auto"),
@@ -34,7 +34,7 @@ def load(wish: messages.Load, reports: BinaryIO) -> LockstepEngine:
     )
     engine = LockstepEngine(network, vocabulary, wish)
     engine.warm_up()
-    send(
+    send_reports(
         reports,
         [
             messages.Loaded(

@@ -22,7 +22,7 @@ from local_swarm.errors import BadModelFile, DoesNotFit, WrongUse
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
-class Transformers:
+class TransformersModel:
     """See `Network`. `adapters`: (folder of a PEFT adapter, its weight). Code that comes with a model is never run.
 
     Raises BadModelFile for what cannot be loaded, DoesNotFit where memory runs out, WrongUse for a device or a way of quantising
@@ -39,20 +39,20 @@ class Transformers:
         quantization: str | None = None,
         adapters: Sequence[tuple[Path, float]] = (),
     ) -> None:
-        self.device = torch.device(chosen_device(device))
+        self.device = torch.device(select_device(device))
         try:
             self.model = AutoModelForCausalLM.from_pretrained(
                 folder,
-                dtype=chosen_dtype(dtype, self.device),
+                dtype=select_dtype(dtype, self.device),
                 device_map={"": self.device} if quantization else None,
-                quantization_config=bits(quantization, self.device),
+                quantization_config=bitsandbytes_config(quantization, self.device),
                 trust_remote_code=False,
                 local_files_only=True,
             )
             if not quantization:
                 self.model.to(self.device)
             if adapters:
-                self.model = adapted(self.model, adapters)
+                self.model = apply_adapters(self.model, adapters)
         except torch.OutOfMemoryError as problem:
             raise DoesNotFit(f"{folder.name} does not fit into the memory of {self.device}.") from problem
         except (OSError, ValueError, KeyError, RuntimeError) as problem:
@@ -62,16 +62,16 @@ class Transformers:
         self.model.eval()
         self.on_gpu = self.device.type != "cpu"
         self.parameters = sum(int(one.numel()) for one in self.model.parameters())
-        self.vocabulary = int(self.step(memory := self.blank(), [0]).shape[1])
+        self.vocabulary = int(self.decode(memory := self.new_memory(), [0]).shape[1])
         self.cuttable = all(type(layer).__name__ == "DynamicLayer" for layer in memory.layers)
 
-    def blank(self) -> Memory:
+    def new_memory(self) -> Memory:
         return DynamicCache(config=self.model.config)
 
-    def read(self, memory: Memory, tokens: Sequence[int]) -> None:
+    def prefill(self, memory: Memory, tokens: Sequence[int]) -> None:
         self._forward(memory, [list(tokens)])
 
-    def step(self, memory: Memory, tokens: Sequence[int]) -> Scores:
+    def decode(self, memory: Memory, tokens: Sequence[int]) -> Scores:
         scores: Scores = self._forward(memory, [[token] for token in tokens]).logits[:, -1, :].float().cpu().numpy()
         return scores
 
@@ -80,17 +80,17 @@ class Transformers:
         with torch.inference_mode():
             return self.model(input_ids=tokens, cache=memory, use_cache=True, logits_to_keep=1)
 
-    def copied(self, memory: Memory, rows: int) -> Memory:
+    def copy_rows(self, memory: Memory, rows: int) -> Memory:
         with torch.inference_mode():
             made = copy.deepcopy(memory)
-        return made if rows == 1 else self.kept(made, [0] * rows)
+        return made if rows == 1 else self.select_rows(made, [0] * rows)
 
-    def kept(self, memory: Memory, rows: Sequence[int]) -> Memory:
+    def select_rows(self, memory: Memory, rows: Sequence[int]) -> Memory:
         with torch.inference_mode():  # a row may be chosen several times
             memory.reorder_cache(torch.tensor(list(rows), dtype=torch.long, device=self.device))
         return memory
 
-    def cut(self, memory: Memory, tokens: int) -> None:
+    def truncate(self, memory: Memory, tokens: int) -> None:
         memory.crop(tokens - memory.get_seq_length())
 
     def vector(self, tokens: Sequence[int]) -> Sequence[float]:
@@ -101,7 +101,7 @@ class Transformers:
         return unit
 
 
-def chosen_device(wish: str) -> str:
+def select_device(wish: str) -> str:
     """`auto`: CUDA (AMD's ROCm builds of PyTorch answer to that name too), else Apple's chip, else the processor."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wish == "auto":
@@ -113,7 +113,7 @@ def chosen_device(wish: str) -> str:
     return wish
 
 
-def chosen_dtype(wish: str, device: torch.device) -> torch.dtype:
+def select_dtype(wish: str, device: torch.device) -> torch.dtype:
     """`auto`: half precision on graphics chips, and single on processors, whose half is slower."""
     if wish == "auto":
         return torch.float32 if device.type == "cpu" else torch.bfloat16 if bfloat_works(device) else torch.float16
@@ -124,7 +124,7 @@ def bfloat_works(device: torch.device) -> bool:
     return device.type == "mps" or (device.type == "cuda" and bool(torch.cuda.is_bf16_supported()))
 
 
-def bits(wish: str | None, device: torch.device) -> BitsAndBytesConfig | None:
+def bitsandbytes_config(wish: str | None, device: torch.device) -> BitsAndBytesConfig | None:
     """bitsandbytes' ways to keep weights: int8, int4 (its fp4) and nf4 (Dettmers et al. 2023, QLoRA)."""
     if wish is None:
         return None
@@ -136,7 +136,7 @@ def bits(wish: str | None, device: torch.device) -> BitsAndBytesConfig | None:
     return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type=kind, bnb_4bit_compute_dtype=torch.bfloat16)
 
 
-def adapted(model: Any, adapters: Sequence[tuple[Path, float]]) -> Any:
+def apply_adapters(model: Any, adapters: Sequence[tuple[Path, float]]) -> Any:
     """The model with its adapters, several of them added up by weight. Raises WrongUse where PEFT is not installed."""
     try:
         from peft import PeftModel

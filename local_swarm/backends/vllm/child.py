@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.child import main, send
+from local_swarm.backends.process.child import main, send_reports
 from local_swarm.backends.vllm.engine import VllmEngine
 from local_swarm.errors import BadModelFile
 
@@ -39,7 +39,7 @@ def load(wish: messages.Load, reports: BinaryIO) -> VllmEngine:
         )
     except (ValueError, RuntimeError, OSError) as problem:
         raise BadModelFile(f"vLLM cannot load {folder}: {' '.join(str(problem).split())[:300]}") from problem
-    send(reports, [messages.Loaded(wish.context, wish.answer_tokens, 0, vocabulary.bos, vocabulary.eos, True)])
+    send_reports(reports, [messages.Loaded(wish.context, wish.answer_tokens, 0, vocabulary.bos, vocabulary.eos, True)])
     return VllmEngine(lower, vocabulary, wish.context, wish.answer_tokens, sampling)
 
 

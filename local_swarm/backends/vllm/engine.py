@@ -13,7 +13,7 @@ from typing import Any
 
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.failures import PreparedOrder
+from local_swarm.backends.process.failures import PreparedCommand
 from local_swarm.types import FinishReason
 
 FINISHES: Mapping[str, FinishReason] = {"length": "length"}  # all others are a stop
@@ -25,8 +25,8 @@ class OpenSeat:
 
     order: messages.Generate
     seat: int
-    came: float
-    told: int = 0
+    arrived: float
+    shown: int = 0
     tokens: int = 0
 
 
@@ -41,7 +41,7 @@ class VllmEngine:
     sampling: Callable[[messages.Generate, int, int], Any]
     clock: Callable[[], float] = time.monotonic
     steps: int = 0
-    written: int = 0
+    generated: int = 0
     pool: None = None  # what makes vectors of texts: nothing here
     open: dict[str, OpenSeat] = field(default_factory=dict)
 
@@ -50,13 +50,13 @@ class VllmEngine:
         return not self.open
 
     def beat(self) -> messages.Beat:
-        return messages.Beat(self.steps, len({one.order.job for one in self.open.values()}), 0, 0, self.written)
+        return messages.Beat(self.steps, len({one.order.job for one in self.open.values()}), 0, 0, self.generated)
 
     def forget(self) -> None:
         """vLLM lets go of old prefixes by itself; here all of them."""
         self.lower.reset_prefix_cache()
 
-    def submit(self, order: messages.Generate, known: PreparedOrder | None = None) -> messages.Report:
+    def submit(self, order: messages.Generate, known: PreparedCommand | None = None) -> messages.Report:
         """Take a job, or say why not. `known`: what has been found out of it already."""
         tokens = known.tokens if known else self.model.tokenize(order.text)
         room = self.context - len(tokens)
@@ -96,10 +96,10 @@ class VllmEngine:
         if one is None:
             return
         said = output.outputs[0]
-        text, ids = said.text[one.told :], said.token_ids[one.tokens :]
+        text, ids = said.text[one.shown :], said.token_ids[one.tokens :]
         facts = list(self._facts(said.logprobs[one.tokens :] if said.logprobs else (), ids, one.order.logprobs))
-        one.told, one.tokens = len(said.text), len(said.token_ids)
-        self.written += len(ids)
+        one.shown, one.tokens = len(said.text), len(said.token_ids)
+        self.generated += len(ids)
         if text or facts:
             yield messages.SeatText(one.order.job, one.seat, text, facts)
         if output.finished:
@@ -111,7 +111,7 @@ class VllmEngine:
                 finish,
                 one.tokens,
                 float(said.cumulative_logprob or 0.0),
-                self.clock() - one.came,
+                self.clock() - one.arrived,
                 output.num_cached_tokens or 0,
             )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 
 
-def stopped(pid: int | None) -> bool:
+def is_stopped(pid: int | None) -> bool:
     """Whether a process was told to stop, from which nothing here would wake it."""
     try:
         return bool(pid) and psutil.Process(pid).status() == psutil.STATUS_STOPPED
