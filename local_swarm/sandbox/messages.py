@@ -9,7 +9,7 @@ import struct
 REQUEST = struct.Struct("=cI")  # to the template: what it shall do, and to which child
 LENGTH = struct.Struct("=I")  # before a text: its bytes
 
-# An outcome is one of these. The value follows DEFINED, the name of a missing module UNKNOWN; others are `!` and an exception's name.
+# An outcome is one of these: a value follows DEFINED, the name of a missing module UNKNOWN; else `!` and an exception's name.
 DEFINED, LATE, UNKNOWN, DIED, TOO_MUCH = "=", "~", "?", "!Died", "!TooMuch"
 LONGEST_OUTCOME = 1_000  # characters
 MOST_LATE = 2  # calls out of time, after which no more of a program are tried
