@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from local_swarm.api.key import base_url, key_to_send
-from local_swarm.backends.openai_compatible.backend import OpenAICompatible, ServerTarget, tidy
+from local_swarm.backends.openai_compatible.backend import OpenAICompatible, ServerTarget, normalize_url
 from local_swarm.config import Config, load
 from local_swarm.confined.process import ConfinedPool
 from local_swarm.errors import WrongUse
@@ -86,8 +86,8 @@ class ChatSource:
 
     def _url(self) -> str:
         if isinstance(self.source, str):
-            return tidy(self.source)
-        return tidy(base_url((self.config or load()).server))
+            return normalize_url(self.source)
+        return normalize_url(base_url((self.config or load()).server))
 
     async def close(self) -> None:
         await self._stack.aclose()

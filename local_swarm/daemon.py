@@ -9,7 +9,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
-from local_swarm.api.key import CONTROL, base_url, control_token, headers, known
+from local_swarm.api.key import CONTROL, base_url, control_token, key_headers, key_to_send
 from local_swarm.config import ServerConfig
 from local_swarm.errors import DaemonAbsent, DaemonRefused
 
@@ -41,7 +41,7 @@ class DaemonClient:
     def ask(self, path: str, wish: Any = None, wait_s: float = WAIT_S) -> Any:
         """What it answers, as JSON: to a wish that is posted, to none what is read there. Whoever is asked for nothing but his
         health hears no key, and only commands carry the token of this user's commands. Raises DaemonAbsent and DaemonRefused."""
-        key = {} if path == HEALTH else headers(known(self.server))
+        key = {} if path == HEALTH else key_headers(key_to_send(self.server))
         token = {CONTROL: control_token() or ""} if path.startswith(CONTROLS) else {}
         sent = {"content-type": "application/json", **key, **token}
         body = None if wish is None else json.dumps(wish).encode()
@@ -52,17 +52,17 @@ class DaemonClient:
                 return json.load(response)
         except urllib.error.HTTPError as problem:
             with problem:
-                raise DaemonRefused(self._said(problem), problem.code) from problem
+                raise DaemonRefused(self._refusal_in(problem), problem.code) from problem
         except (OSError, ValueError, http.client.HTTPException) as problem:
-            raise DaemonAbsent(self._missed(problem)) from problem
+            raise DaemonAbsent(self._absence_after(problem)) from problem
 
-    def _said(self, problem: urllib.error.HTTPError) -> str:
+    def _refusal_in(self, problem: urllib.error.HTTPError) -> str:
         try:
             return str(json.load(problem)["error"]["message"])
         except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
             return f"What runs on port {self.server.port} answers with status {problem.code}."
 
-    def _missed(self, problem: Exception) -> str:
+    def _absence_after(self, problem: Exception) -> str:
         reason = problem.reason if isinstance(problem, urllib.error.URLError) else problem
         if isinstance(reason, ConnectionRefusedError):
             return f"No swarm runs on port {self.server.port}. Start one: local-swarm"

@@ -13,20 +13,22 @@ from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter
 
 from local_swarm.api.control import control
-from local_swarm.api.key import CONTROL_FILE, base_url, demanded, page_token
+from local_swarm.api.election_log import LoggedVoice
+from local_swarm.api.key import CONTROL_FILE, base_url, page_token, required_key
+from local_swarm.api.metrics import Metrics
 from local_swarm.api.middleware import host_of, is_loopback
-from local_swarm.api.providers import providers
-from local_swarm.api.server import AccessPolicy, create_app, listen, serving
+from local_swarm.api.providers import providers_router
+from local_swarm.api.server import AccessPolicy, create_app, listen, serve_app
 from local_swarm.api.status import EngineStatus, Status, WorkerStatus
 from local_swarm.backends.base import Backend
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible
 from local_swarm.backends.openai_compatible.managed_server import PROGRAM, ManagedLlamaServer
 from local_swarm.backends.process.backend import Description, ProcessBackend
 from local_swarm.backends.process.messages import Load
-from local_swarm.backends.process.watched import resident_bytes
+from local_swarm.backends.process.process_status import resident_bytes
 from local_swarm.config import Config, ServerConfig
 from local_swarm.confined.process import Confined, ConfinedPool
 from local_swarm.engines import adapters_of, chain_of, crew, installed, most_memory, roster_of
@@ -37,9 +39,9 @@ from local_swarm.fallback.ledger import Ledger
 from local_swarm.hardware import memory
 from local_swarm.hardware.detector import detect
 from local_swarm.hardware.profile import Hardware
-from local_swarm.mcp_server.http import McpMount, mounted
-from local_swarm.mcp_server.local_caller import at
-from local_swarm.mcp_server.server import server
+from local_swarm.mcp_server.http import McpMount, mount_mcp
+from local_swarm.mcp_server.local_caller import local_caller
+from local_swarm.mcp_server.server import create_mcp_server
 from local_swarm.mcp_server.tool_handlers import ToolHandlers
 from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, advisor
@@ -136,7 +138,7 @@ def engine_status(backend: Backend, cells: int) -> EngineStatus:
         memory_bytes=resident_bytes(backend.pid),
     )
     if beat:
-        per_step = beat.written / beat.steps if beat.steps else None
+        per_step = beat.generated / beat.steps if beat.steps else None
         made = replace(made, steps=beat.steps, requests=beat.jobs, cells_used=beat.cells_used, batch_size=per_step)
     return made
 
@@ -177,7 +179,7 @@ def load_of(what: Plan, config: Config) -> Load:
         gpu_layers=(ALL_LAYERS if layers is None else layers) if what.gpu else 0,
         main_gpu=config.hardware.main_gpu,
         tensor_split=split(config.hardware.tensor_split),
-        shelf_bytes=what.shelf_bytes,
+        host_cache_bytes=what.shelf_bytes,
         workers=what.workers,
         tuning=str(home() / "tuning.json"),
         memory_bytes=most_memory(what.memory, what.shelf_bytes),
@@ -245,7 +247,7 @@ def assembled(config: Config, at_most: int | None = None) -> Node:
 
 def swarm_of(config: Config, workers: list[Worker], confined: Confined) -> Swarm:
     vote = config.swarm
-    habits = VoteSettings(vote.consensus_strategy, vote.coolest, vote.warmest, vote.timeout)
+    habits = VoteSettings(vote.consensus_strategy, vote.coolest, vote.warmest, vote.patience_s)
     reliability = VoterReliability(home() / "reliability.json")
     reliability.load()
     embedder = Embedder(config.models.embedding, offline())
@@ -256,7 +258,7 @@ def swarm_of(config: Config, workers: list[Worker], confined: Confined) -> Swarm
 def door(server: ServerConfig) -> AccessPolicy:
     """Who may call. Beyond this machine it goes by any name, and the key keeps strangers out. Raises WrongUse."""
     origins = tuple(origin.strip() for origin in (server.origins or "").split(",") if origin.strip())
-    return AccessPolicy(demanded(server), origins, () if is_loopback(server.host) else None)
+    return AccessPolicy(required_key(server), origins, () if is_loopback(server.host) else None)
 
 
 @asynccontextmanager
@@ -287,9 +289,10 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
             node.page = (
                 f"{address}/#{entrance.page}" if is_loopback(host_of(address.partition("://")[2]) or "") else None
             )
-            app = doors(node, config, entrance, token)
-            await stack.enter_async_context(serving(app, made))
-            await stack.enter_async_context(mounted(app, tools(node, config, app.state.journal, token)))
+            log = LoggedVoice(voice_of(node, config), Metrics(node.status))
+            app = create_app(log, node.status, node.vectors, entrance, routers_of(node, token))
+            await stack.enter_async_context(serve_app(app, made))
+            await stack.enter_async_context(mount_mcp(app, tools(node, config, log, token)))
         warming = asyncio.create_task(node.swarm.jury.sandbox.start(), name="sandbox-start")
         stack.callback(warming.cancel)
         if node.presence:
@@ -306,20 +309,21 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
             await asyncio.gather(watching, return_exceptions=True)
 
 
-def doors(node: Node, config: Config, entrance: AccessPolicy, token: str) -> FastAPI:
-    """The users' door: on the swarm, or on the federation where other machines may be asked, which can then be commanded."""
+def voice_of(node: Node, config: Config) -> Voice:
+    """Whom users ask: the swarm, or the federation where other machines may be asked."""
     if config.network.enabled:
         node.presence = FederationService(config, node.swarm, node.plan.model, node.hardware.line, home() / "network")
         if isinstance(node.voice, Chain):
             node.voice.instead(node.swarm, node.presence.federation)
         else:
             node.voice = node.presence.federation
-    app = create_app(node.voice, node.status, node.vectors, entrance)
-    if isinstance(node.voice, Chain):
-        app.include_router(providers(node.voice.report))
-    if node.presence:
-        app.include_router(control(node.presence, token))
-    return app
+    return node.voice
+
+
+def routers_of(node: Node, token: str) -> list[APIRouter]:
+    """What the API has beside its own endpoints: a fallback chain tells of its providers, a federation can be commanded."""
+    routers = [providers_router(node.voice.report)] if isinstance(node.voice, Chain) else []
+    return [*routers, control(node.presence, token)] if node.presence else routers
 
 
 def tools(node: Node, config: Config, voice: Voice, token: str) -> McpMount:
@@ -330,7 +334,7 @@ def tools(node: Node, config: Config, voice: Voice, token: str) -> McpMount:
 
     jury = Jury(node.swarm.jury.sandbox, node.swarm.embedder, confined=node.swarm.jury.confined)
     desk = ToolHandlers(voice, node.status, node.vectors, jury, counsel)
-    return McpMount(server(at(desk)), config.server.mcp, token)
+    return McpMount(create_mcp_server(local_caller(desk)), config.server.mcp, token)
 
 
 async def start(node: Node, config: Config) -> None:

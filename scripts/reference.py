@@ -16,17 +16,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import typer.main
 from pydantic import BaseModel
 
+from local_swarm.api.documented import create_documented_app
 from local_swarm.api.schemas import ChatRequest, SwarmOptions
-from local_swarm.api.server import create_app
-from local_swarm.api.status import Status
 from local_swarm.cli.main import app
 from local_swarm.cli.overview import FAMILIES
 from local_swarm.mcp_server.tools import TOOLS
 from local_swarm.paths import data_folder
-from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.vectors import Vectors
-from local_swarm.testing.fake_backend import FakeBackend
-from local_swarm.voting.similarity.embedding import Embedder
 
 GUIDE = Path(__file__).resolve().parent.parent / "docs" / "GUIDE.md"
 BLOCK = re.compile(r"(<!-- (\w+) start -->\n).*?(<!-- \2 end -->)", re.DOTALL)
@@ -45,9 +40,7 @@ def commands() -> str:
 
 
 def endpoints() -> str:
-    embedder = Embedder("none", offline=True)
-    made = create_app(Swarm("", [], embedder), lambda: Status("ok", 0, 0, None, None), Vectors(embedder, FakeBackend()))
-    found = made.openapi()["paths"]
+    found = create_documented_app().openapi()["paths"]
     rows = (
         (f"`{verb.upper()} {path}`", first_line(about.get("description", "")))
         for path in found

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local_swarm.cli.banner import without_token
-from local_swarm.mcp_server.proxy import written_anew
+from local_swarm.mcp_server.proxy import open_emptied
 from local_swarm.paths import PRIVATE, home, keep, make_folder, tighten
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no such modes and lets few make links.")
@@ -92,7 +92,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_is_made_in_the_home_is_for_its_owner_alone(own: Path, mask: int) -> None:
     keep(own / "network" / "kept.json", "x")
     make_folder(own / "models" / ".downloads")
-    with written_anew(own / "logs" / "daemon.log") as log:
+    with open_emptied(own / "logs" / "daemon.log") as log:
         log.write(b"x")
     made = [own, *own.rglob("*")]
     assert {mode(one) for one in made if one.is_dir()} == {0o700}
@@ -132,7 +132,7 @@ def test_a_log_that_others_could_read_is_shut_when_it_is_begun_anew(own: Path) -
     own.mkdir(parents=True)
     (own / "daemon.log").write_text("old")
     (own / "daemon.log").chmod(0o666)
-    with written_anew(own / "daemon.log"):
+    with open_emptied(own / "daemon.log"):
         assert mode(own / "daemon.log") == 0o600 and (own / "daemon.log").read_text() == ""
 
 

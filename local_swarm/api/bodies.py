@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from local_swarm.intake import encoded, parsed
 
 
-class Strict(Request):
+class StrictRequest(Request):
     """A request whose body is JSON as the standard has it: UTF-8, and numbers that there are."""
 
     async def json(self) -> Any:
@@ -23,18 +23,18 @@ class Strict(Request):
         return parsed(await self.body())
 
 
-class Route(APIRoute):
+class StrictRoute(APIRoute):
     """Reads bodies as `Strict` does."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            return await handle(Strict(request.scope, request.receive))
+            return await handle(StrictRequest(request.scope, request.receive))
 
         return strict
 
 
-class SafeJsonRequest(JSONResponse):
+class SafeJsonResponse(JSONResponse):
     def render(self, content: Any) -> bytes:
         return encoded(content)

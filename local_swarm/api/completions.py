@@ -12,9 +12,10 @@ from pydantic import Field
 
 from local_swarm.api.replies import SLICE, Reply, Sent, by_agreement, error_body, slices, usage
 from local_swarm.api.schemas import SampledRequest
-from local_swarm.api.sse import COMMENT, DONE, KEEP_ALIVE_S, line, with_pauses
-from local_swarm.api.waiting import begun, last
+from local_swarm.api.sse import COMMENT, DONE, KEEP_ALIVE_S, sse_event
+from local_swarm.api.waiting import begin_answer
 from local_swarm.errors import BadRequest, SwarmError
+from local_swarm.events import election_of, with_pauses
 from local_swarm.limits import MOST_NUMBER, MOST_TOP, bounded
 from local_swarm.types import Candidate, Delta, Election, Event, Prompt, TokenLogprob, Voice
 
@@ -126,22 +127,22 @@ class Completion:
                 sent, base = Sent(), place * self.wish.choices
                 async with aclosing(with_pauses(events, KEEP_ALIVE_S)) as paced:
                     if self.wish.echo:
-                        yield line(self.frame([self.piece(self.prompts[place].text or "", base)]))
+                        yield sse_event(self.frame([self.piece(self.prompts[place].text or "", base)]))
                     async for event in paced:
                         if event is None:
                             yield COMMENT
                         elif isinstance(event, Delta) and live and self.wish.choices == 1:
                             sent.words += len(event.text)
-                            yield line(self.frame([self.piece(event.text, base)]))
+                            yield sse_event(self.frame([self.piece(event.text, base)]))
                         elif isinstance(event, Election):
                             elections.append(event)
                             for data in self.rest(event, base, sent):
-                                yield line(data)
+                                yield sse_event(data)
             if self.wish.include_usage:
-                yield line({**self.frame([]), "usage": self.usage(elections)})
+                yield sse_event({**self.frame([]), "usage": self.usage(elections)})
             yield DONE
         except SwarmError as problem:
-            yield line(error_body(problem))
+            yield sse_event(error_body(problem))
         finally:
             for events in answers:
                 await events.aclose()
@@ -159,9 +160,9 @@ class Completion:
             yield data
 
 
-async def all_begun(voice: Voice, prompts: Sequence[Prompt]) -> list[AsyncGenerator[Event, None]]:
+async def begin_answers(voice: Voice, prompts: Sequence[Prompt]) -> list[AsyncGenerator[Event, None]]:
     """Every prompt accepted, or none: where one is refused the others are given up."""
-    done = await asyncio.gather(*(begun(voice, prompt) for prompt in prompts), return_exceptions=True)
+    done = await asyncio.gather(*(begin_answer(voice, prompt) for prompt in prompts), return_exceptions=True)
     problem = next((one for one in done if isinstance(one, BaseException)), None)
     if problem:
         for one in done:
@@ -172,7 +173,7 @@ async def all_begun(voice: Voice, prompts: Sequence[Prompt]) -> list[AsyncGenera
 
 
 async def all_last(answers: Sequence[AsyncGenerator[Event, None]]) -> list[Election]:
-    return list(await asyncio.gather(*(last(events) for events in answers)))
+    return list(await asyncio.gather(*(election_of(events) for events in answers)))
 
 
 def logprobs(tokens: Sequence[TokenLogprob]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
-class Impatient(H11Protocol):
+class ImpatientProtocol(H11Protocol):
     """Closes a connection on which a request has been beginning for `head_s`; uvicorn itself would wait for ever. Idle ones
     between two requests are uvicorn's to close."""
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from local_swarm.api.bodies import Route
+from local_swarm.api.bodies import StrictRoute
 from local_swarm.api.key import CONTROL, CONTROL_FILE
 from local_swarm.errors import BadRequest, Forbidden, WrongUse
 
@@ -53,7 +53,7 @@ def control(face: Control, token: str) -> APIRouter:
                 f"This takes the token in {CONTROL_FILE}, in the daemon's LOCAL_SWARM_HOME. Use the local-swarm command."
             )
 
-    router = APIRouter(prefix="/v1/swarm/control", route_class=Route, dependencies=[Depends(guard)])
+    router = APIRouter(prefix="/v1/swarm/control", route_class=StrictRoute, dependencies=[Depends(guard)])
 
     @router.get("/peers")
     async def peers() -> list[dict[str, Any]]:

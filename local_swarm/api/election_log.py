@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any
 
-from local_swarm.api.metrics import Metrics, spent
+from local_swarm.api.metrics import Metrics, token_counts
 from local_swarm.errors import SwarmError
 from local_swarm.types import Candidate, Election, Event, Prompt, Voice
 
@@ -41,7 +41,7 @@ class LoggedVoice:
         return len(self.listeners) >= MOST_LISTENERS
 
     @contextmanager
-    def listening(self) -> Iterator[asyncio.Queue[dict[str, Any]]]:
+    def subscribe(self) -> Iterator[asyncio.Queue[dict[str, Any]]]:
         """What happens from now on."""
         heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MOST_UNHEARD)
         self.listeners.add(heard)
@@ -50,7 +50,7 @@ class LoggedVoice:
         finally:
             self.listeners.discard(heard)
 
-    def tell(self, kind: str, number: int, **facts: Any) -> None:
+    def publish(self, kind: str, number: int, **facts: Any) -> None:
         for heard in self.listeners:
             if not heard.full():
                 heard.put_nowait({"type": kind, "number": number, **facts})
@@ -58,15 +58,15 @@ class LoggedVoice:
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         number, over = next(self._numbers), False
         self.metrics.open.inc()
-        self.tell("asked", number)
+        self.publish("asked", number)
         try:
             async with aclosing(self.voice.answer(prompt)) as events:
                 async for event in events:
                     if isinstance(event, Candidate):
-                        self.tell("candidate", number, **ballot(event))
+                        self.publish("candidate", number, **ballot_facts(event))
                     elif isinstance(event, Election):
                         over = True
-                        self.note(number, prompt, event)
+                        self.record(number, prompt, event)
                     yield event
         except SwarmError as problem:
             self.metrics.failures.labels(problem.code or problem.kind).inc()
@@ -74,21 +74,21 @@ class LoggedVoice:
         finally:
             self.metrics.open.dec()
             if not over:
-                self.tell("given-up", number)
+                self.publish("given-up", number)
 
-    def note(self, number: int, prompt: Prompt, election: Election) -> None:
+    def record(self, number: int, prompt: Prompt, election: Election) -> None:
         self.metrics.saw_election(election)
-        for kind, count in spent(election).items():
+        for kind, count in token_counts(election).items():
             self.tokens[kind] += count
-        entry = told(number, election)
+        entry = election_record(number, election)
         self.elections.append(entry)
-        self.texts[number] = words(prompt, election)
+        self.texts[number] = election_texts(prompt, election)
         for old in list(self.texts)[:-REMEMBERED]:
             del self.texts[old]
-        self.tell("election", **entry)
+        self.publish("election", **entry)
 
 
-def told(number: int, election: Election) -> dict[str, Any]:
+def election_record(number: int, election: Election) -> dict[str, Any]:
     """A vote without its words: who voted with whom."""
     groups = {place: group for group, cluster in enumerate(election.clusters) for place in cluster}
     return {
@@ -103,26 +103,26 @@ def told(number: int, election: Election) -> dict[str, Any]:
         "prompt_tokens": election.elected.usage.prompt_tokens,
         "completion_tokens": election.elected.usage.completion_tokens,
         "ballots": [
-            {**ballot(one), "cluster": groups[place], "elected": place == election.winner}
+            {**ballot_facts(one), "cluster": groups[place], "elected": place == election.winner}
             for place, one in enumerate(election.candidates)
         ],
     }
 
 
-def ballot(candidate: Candidate) -> dict[str, Any]:
+def ballot_facts(candidate: Candidate) -> dict[str, Any]:
     tokens = candidate.usage.completion_tokens
     return {"voter": candidate.voter, "node": candidate.node, "seconds": round(candidate.seconds, 3), "tokens": tokens}
 
 
-def words(prompt: Prompt, election: Election) -> dict[str, Any]:
+def election_texts(prompt: Prompt, election: Election) -> dict[str, Any]:
     said = [message.content for message in prompt.messages if message.role == "user"]
     question = said[-1] if said else prompt.text or ""
     return {
         "question": question[:LONGEST_TEXT],
-        "answers": [wording(one)[:LONGEST_TEXT] for one in election.candidates],
+        "answers": [candidate_text(one)[:LONGEST_TEXT] for one in election.candidates],
     }
 
 
-def wording(candidate: Candidate) -> str:
+def candidate_text(candidate: Candidate) -> str:
     calls = [f"{call.name}({call.arguments})" for call in candidate.tool_calls]
     return "\n".join([*([candidate.text] if candidate.text else []), *calls])

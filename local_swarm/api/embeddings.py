@@ -46,26 +46,26 @@ class EmbeddingsRequest(Wire):
     def body(self, made: Embedded) -> dict[str, Any]:
         vectors = np.asarray(made.vectors, dtype=np.float64)
         if self.dimensions is not None:
-            vectors = shortened(vectors, self.dimensions)
+            vectors = truncate_vectors(vectors, self.dimensions)
         tokens = made.tokens if made.tokens is not None else 0
         body = {
             "object": "list",
             "model": made.model,
             "data": [
-                {"object": "embedding", "index": place, "embedding": self.encoded(vector)}
+                {"object": "embedding", "index": place, "embedding": self.encode_vector(vector)}
                 for place, vector in enumerate(vectors)
             ],
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }
         return {**body, "note": made.note} if made.note else body
 
-    def encoded(self, vector: NDArray[np.float64]) -> str | list[float]:
+    def encode_vector(self, vector: NDArray[np.float64]) -> str | list[float]:
         if self.encoding_format == "base64":
             return base64.b64encode(vector.astype("<f4").tobytes()).decode()
         return [float(number) for number in vector.astype(np.float32)]
 
 
-def shortened(vectors: NDArray[np.float64], dimensions: int) -> NDArray[np.float64]:
+def truncate_vectors(vectors: NDArray[np.float64], dimensions: int) -> NDArray[np.float64]:
     """The first dimensions, at length 1 again (Matryoshka embeddings, Kusupati et al. 2022). Raises BadRequest."""
     if dimensions > vectors.shape[1]:
         raise BadRequest(f"These vectors have {vectors.shape[1]} dimensions, not {dimensions}.", param="dimensions")

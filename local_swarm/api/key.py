@@ -29,44 +29,44 @@ def page_token(control: str) -> str:
     return hashlib.sha256(b"page" + control.encode()).hexdigest()[:20]
 
 
-def place() -> Path:
+def key_file() -> Path:
     return home() / "api_key"
 
 
-def stored() -> str | None:
+def stored_key() -> str | None:
     try:
-        return place().read_text(encoding="utf-8").strip() or None
+        return key_file().read_text(encoding="utf-8").strip() or None
     except OSError:
         return None
 
 
-def made(anew: bool = False) -> str:
+def ensure_key(anew: bool = False) -> str:
     """The key, after making one where there is none yet."""
-    key = None if anew else stored()
+    key = None if anew else stored_key()
     if key is None:
         key = "ls-" + secrets.token_urlsafe(24)
-        keep(place(), key + "\n", PRIVATE)
+        keep(key_file(), key + "\n", PRIVATE)
     return key
 
 
-def demanded(server: ServerConfig) -> str | None:
+def required_key(server: ServerConfig) -> str | None:
     """The key that callers must know: one that was set, and on any address beyond this machine the stored one. Raises WrongUse
     where there is none."""
     if server.key or is_loopback(server.host):
         return server.key
-    if key := stored():
+    if key := stored_key():
         return key
     raise WrongUse(
         f"Whoever can reach {server.host} could use this swarm, so it needs a key. Make one: local-swarm key"
     )
 
 
-def known(server: ServerConfig) -> str | None:
+def key_to_send(server: ServerConfig) -> str | None:
     """The key to send, where one is known here."""
-    return server.key or stored()
+    return server.key or stored_key()
 
 
-def headers(key: str | None) -> dict[str, str]:
+def key_headers(key: str | None) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"} if key else {}
 
 

@@ -48,7 +48,7 @@ class Metrics:
             ("kind",),
             registry=self.registry,
         )
-        self.registry.register(Machinery(status))
+        self.registry.register(StatusCollector(status))
         ProcessCollector(namespace=PREFIX, registry=self.registry)
 
     def saw_request(self, endpoint: str, status: int, seconds: float) -> None:
@@ -59,14 +59,14 @@ class Metrics:
         self.elections.labels(election.strategy).inc()
         if len(election.candidates) > 1:
             self.agreement.observe(election.agreement)
-        for kind, count in spent(election).items():
+        for kind, count in token_counts(election).items():
             self.tokens.labels(kind).inc(count)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
 
 
-class Machinery(Collector):
+class StatusCollector(Collector):
     """Workers, engines and peers as they are when Prometheus asks."""
 
     def __init__(self, status: Callable[[], Status]) -> None:
@@ -116,7 +116,7 @@ class Machinery(Collector):
         yield steps
 
 
-def spent(election: Election) -> dict[str, int]:
+def token_counts(election: Election) -> dict[str, int]:
     """Tokens, by kind, that a vote took."""
     usage = election.elected.usage
     return {

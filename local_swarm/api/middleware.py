@@ -67,45 +67,47 @@ class AuthMiddleware:
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
         host = ", ".join(hosts)
-        if len(hosts) != 1 or not self.ours(host_of(host)):
+        if len(hosts) != 1 or not self.is_our_host(host_of(host)):
             return Forbidden(
                 f"The Host header {host[:200]!r} does not name this machine. Call http://127.0.0.1 or http://localhost."
             )
         origin = ", ".join(origins) if origins else None
-        if origin is not None and not (self.named(origin) if self.closed(scope["path"]) else self.welcome(origin)):
+        if origin is not None and not (
+            self.is_named_origin(origin) if self.is_program_path(scope["path"]) else self.is_welcome_origin(origin)
+        ):
             return Forbidden(f"Web pages from {origin[:200]!r} may not call this server.")
         asks_leave = scope.get("method") == "OPTIONS" and origin is not None  # browsers send no key along with that
-        if self.key and scope["path"] not in OPEN_PATHS and not asks_leave and not self.knows_key(headers):
+        if self.key and scope["path"] not in OPEN_PATHS and not asks_leave and not self.has_key(headers):
             return Unauthorized(
                 "This swarm wants its key: Authorization: Bearer KEY. On its machine, `local-swarm key` shows it."
             )
         return None
 
-    def ours(self, host: str | None) -> bool:
+    def is_our_host(self, host: str | None) -> bool:
         return host is not None and (self.hosts is None or host in self.hosts or is_loopback(host))
 
-    def named(self, origin: str) -> bool:
+    def is_named_origin(self, origin: str) -> bool:
         """Whether the user has let that page in, by its own name: `null` is the name of any."""
         return origin.lower() != "null" and origin.lower() in self.origins
 
-    def welcome(self, origin: str) -> bool:
+    def is_welcome_origin(self, origin: str) -> bool:
         """A page of this machine, or one that the user has let in."""
         scheme, _, rest = origin.lower().partition("://")
         host = host_of(rest) if scheme in ("http", "https") else None
-        return self.named(origin) or (host is not None and is_loopback(host))
+        return self.is_named_origin(origin) or (host is not None and is_loopback(host))
 
-    def closed(self, path: str) -> bool:
+    def is_program_path(self, path: str) -> bool:
         """MCP is spoken by programs, which send no Origin, or by pages through a program. Whatever page runs on some port of this
         machine must not drive tools, so there it has to be named."""
         return any(path == one or path.startswith(one + "/") for one in MACHINES)
 
-    def knows_key(self, headers: dict[bytes, str]) -> bool:
+    def has_key(self, headers: dict[bytes, str]) -> bool:
         """Compared in a time that does not depend on how much of it is right."""
         given = headers.get(b"authorization", "").removeprefix("Bearer ").strip() or headers.get(b"x-api-key", "")
         return hmac.compare_digest(given.encode(), (self.key or "").encode())
 
 
-class Bounds:
+class BoundsMiddleware:
     """No request may be larger than `most_bytes`, have more in it than is read, or take longer than `read_s` to arrive; no client
     may leave a piece of its answer unread for `write_s`. Bodies are passed on without half characters."""
 
@@ -180,7 +182,7 @@ class Bounds:
         return bounded
 
 
-class Counted:
+class CountingMiddleware:
     """Tells `saw` of every answered request: endpoint, status, seconds."""
 
     def __init__(self, app: ASGIApp, saw: Callable[[str, int, float], None]) -> None:

@@ -22,7 +22,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.middleware import host_of, is_loopback
-from local_swarm.api.sse import line
+from local_swarm.api.sse import sse_event
 from local_swarm.api.waiting import SSE, SSE_HEADERS
 from local_swarm.errors import Busy, Forbidden, ModelNotFound
 
@@ -31,7 +31,7 @@ EVERY_S = 1.0  # between two looks at workers and engines
 
 
 @lru_cache(maxsize=1)
-def page() -> tuple[bytes, str]:
+def page_html() -> tuple[bytes, str]:
     """The page and the policy under which a browser runs it: its own script and style, and nothing from elsewhere."""
     html = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
 
@@ -47,15 +47,15 @@ def page() -> tuple[bytes, str]:
     return html.encode(), policy
 
 
-def watching(journal: LoggedVoice, told: Callable[[], dict[str, Any]], token: str | None) -> APIRouter:
+def page_router(journal: LoggedVoice, told: Callable[[], dict[str, Any]], token: str | None) -> APIRouter:
     router = APIRouter()
-    glance = Glance(told)
+    glance = StateSnapshot(told)
 
     @router.get("/", include_in_schema=False)
     async def dashboard(request: Request) -> Response:
         if not is_loopback(host_of(request.headers.get("host", "")) or ""):
             raise Forbidden("The page is for this machine alone: open it as http://127.0.0.1.")
-        html, policy = page()
+        html, policy = page_html()
         headers = {
             "content-security-policy": policy,
             "x-content-type-options": "nosniff",
@@ -68,7 +68,7 @@ def watching(journal: LoggedVoice, told: Callable[[], dict[str, Any]], token: st
         """What happens, as server-sent events, and the state every second."""
         if journal.crowded:
             raise Busy("Too many pages watch this swarm. Close some.", retry_after_s=10)
-        return StreamingResponse(stream(journal, glance), media_type=SSE, headers=SSE_HEADERS)
+        return StreamingResponse(stream_events(journal, glance), media_type=SSE, headers=SSE_HEADERS)
 
     @router.get("/v1/swarm/elections/{number}")
     async def election(number: int, request: Request) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def watching(journal: LoggedVoice, told: Callable[[], dict[str, Any]], token: st
     return router
 
 
-class Glance:
+class StateSnapshot:
     """What `/v1/swarm` tells, as one event, looked up once for all who ask within half a period."""
 
     def __init__(self, told: Callable[[], dict[str, Any]]) -> None:
@@ -93,13 +93,13 @@ class Glance:
         now = time.monotonic()
         if now - self.at > EVERY_S / 2:
             found = self.told()
-            self.at, self.line, self.ending = now, line({"type": "swarm", **found}), found["status"] == "stopping"
+            self.at, self.line, self.ending = now, sse_event({"type": "swarm", **found}), found["status"] == "stopping"
         return self.line
 
 
-async def stream(journal: LoggedVoice, glance: Glance) -> AsyncGenerator[bytes, None]:
+async def stream_events(journal: LoggedVoice, glance: StateSnapshot) -> AsyncGenerator[bytes, None]:
     """Events as they happen and the state every second, until the swarm stops."""
-    with journal.listening() as heard:
+    with journal.subscribe() as heard:
         due = 0.0
         while not glance.ending:
             now = time.monotonic()
@@ -108,6 +108,6 @@ async def stream(journal: LoggedVoice, glance: Glance) -> AsyncGenerator[bytes, 
                 due = now + EVERY_S
             try:
                 async with asyncio.timeout(due - now):
-                    yield line(await heard.get())
+                    yield sse_event(await heard.get())
             except TimeoutError:
                 continue

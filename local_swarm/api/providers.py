@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 
-def providers(report: Callable[[], Sequence[dict[str, Any]]]) -> APIRouter:
+def providers_router(report: Callable[[], Sequence[dict[str, Any]]]) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/providers")

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from local_swarm.api.replies import LONG_SLICE, SLICE, Reply, slices, usage
-from local_swarm.api.schemas import ChatRequest, Count, Mode, Name, SwarmWire, Wire, mistake
-from local_swarm.api.sse import COMMENT, KEEP_ALIVE_S, with_pauses
+from local_swarm.api.schemas import ChatRequest, Count, Mode, Name, SwarmOptions, Wire, mistake
+from local_swarm.api.sse import COMMENT, KEEP_ALIVE_S
 from local_swarm.errors import BadRequest, SwarmError
+from local_swarm.events import with_pauses
 from local_swarm.intake import encoded
 from local_swarm.limits import MOST_MESSAGES, MOST_TOOLS
 from local_swarm.types import Candidate, Delta, Election, Event
@@ -37,7 +38,7 @@ class ResponsesRequest(Wire):
     prompt_cache_key: Name | None = None
     metadata: dict[str, Any] | None = None
     user: Name | None = None
-    swarm: SwarmWire | None = None
+    swarm: SwarmOptions | None = None
 
     def chat(self) -> ChatRequest:
         """The same wish in the older words. Raises BadRequest for what cannot be done."""

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from local_swarm import __version__
-from local_swarm.api.bodies import Route, SafeJsonRequest
-from local_swarm.api.completions import Completion, CompletionRequest, all_begun, all_last
+from local_swarm.api.bodies import SafeJsonResponse, StrictRoute
+from local_swarm.api.completions import Completion, CompletionRequest, all_last, begin_answers
 from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.embeddings import EmbeddingsRequest, Embeds
 from local_swarm.api.metrics import Metrics
@@ -25,25 +25,25 @@ from local_swarm.api.waiting import (
     FAST,
     SSE,
     SSE_HEADERS,
-    begun,
-    check,
-    gone,
+    begin_answer,
+    check_model,
+    client_gone,
     identifier,
-    last,
     model_names,
     session,
     unless_gone,
     vote_headers,
 )
+from local_swarm.events import election_of
 
 
 def telling(journal: LoggedVoice, metrics: Metrics, status: Callable[[], Status]) -> APIRouter:
     """What the door tells about itself."""
-    router = APIRouter(route_class=Route)
+    router = APIRouter(route_class=StrictRoute)
     born = int(time.time())
 
     @router.get("/health")
-    async def health() -> SafeJsonRequest:
+    async def health() -> SafeJsonResponse:
         """Whether answers can be given: 200 while they can, 503 while it starts or stops. Needs no key."""
         now = status()
         body = {
@@ -52,7 +52,7 @@ def telling(journal: LoggedVoice, metrics: Metrics, status: Callable[[], Status]
             "model": now.model,
             "version": __version__,
         }
-        return SafeJsonRequest(body, 200 if now.health in ("ok", "degraded") else 503)
+        return SafeJsonResponse(body, 200 if now.health in ("ok", "degraded") else 503)
 
     @router.get("/metrics")
     async def measures() -> Response:
@@ -69,7 +69,7 @@ def telling(journal: LoggedVoice, metrics: Metrics, status: Callable[[], Status]
     async def model(name: str) -> dict[str, Any]:
         """One of them."""
         now = status()
-        check(name, now)
+        check_model(name, now)
         return entry(name, now, born)
 
     @router.get("/v1/swarm")
@@ -82,7 +82,7 @@ def telling(journal: LoggedVoice, metrics: Metrics, status: Callable[[], Status]
 
 def answering(journal: LoggedVoice, embeds: Embeds, status: Callable[[], Status]) -> APIRouter:
     """What the door is there for."""
-    router = APIRouter(route_class=Route)
+    router = APIRouter(route_class=StrictRoute)
 
     def reply_to(model: str, now: Status) -> Reply:
         return Reply(identifier(), int(time.time()), model, journal.name, now.note)
@@ -91,50 +91,52 @@ def answering(journal: LoggedVoice, embeds: Embeds, status: Callable[[], Status]
     async def chat(wish: ChatRequest, request: Request) -> Response:
         """Chat, with tools, schemas, thoughts, log-probabilities; streamed or not."""
         now = status()
-        check(wish.model, now)
+        check_model(wish.model, now)
         mode = mode_of(wish)
-        events = await begun(journal, wish.prompt(mode == "fastest", session(request)))
+        events = await begin_answer(journal, wish.prompt(mode == "fastest", session(request)))
         reply = reply_to(wish.model, now)
         if wish.stream:
             return streamed(stream(events, reply, wish, mode))
-        election = await unless_gone(last(events), request)
+        election = await unless_gone(election_of(events), request)
         if election is None:
-            return gone()
-        return SafeJsonRequest(reply.completion(election, wish.choices, wish.ballots), headers=vote_headers(election))
+            return client_gone()
+        return SafeJsonResponse(reply.completion(election, wish.choices, wish.ballots), headers=vote_headers(election))
 
     @router.post("/v1/completions")
     async def completions(wish: CompletionRequest, request: Request) -> Response:
         """Continues texts; `echo`, `logprobs`, several texts at once; `suffix` for models that learned to fill a gap."""
         now = status()
-        check(wish.model, now)
+        check_model(wish.model, now)
         mode = mode_of(wish)
         prompts = wish.prompts(mode == "fastest", session(request))
-        answers = await all_begun(journal, prompts)
+        answers = await begin_answers(journal, prompts)
         made = Completion(reply_to(wish.model, now), wish, prompts)
         if wish.stream:
             return streamed(made.stream(answers, mode == "fastest"))
         elections = await unless_gone(all_last(answers), request)
-        return SafeJsonRequest(made.body(elections), headers=vote_headers(elections[0])) if elections else gone()
+        return (
+            SafeJsonResponse(made.body(elections), headers=vote_headers(elections[0])) if elections else client_gone()
+        )
 
     @router.post("/v1/responses")
     async def responses(wish: ResponsesRequest, request: Request) -> Response:
         """OpenAI's newer API without memory: send the whole conversation as `input`; streamed or not."""
         now = status()
-        check(wish.model, now)
+        check_model(wish.model, now)
         older = wish.chat()
         mode = mode_of(older)
-        events = await begun(journal, older.prompt(mode == "fastest", session(request)))
+        events = await begin_answer(journal, older.prompt(mode == "fastest", session(request)))
         answer = ResponsesAnswer(reply_to(wish.model, now), wish)
         if wish.stream:
             return streamed(answer.stream(events, mode))
-        election = await unless_gone(last(events), request)
-        return SafeJsonRequest(answer.whole(election), headers=vote_headers(election)) if election else gone()
+        election = await unless_gone(election_of(events), request)
+        return SafeJsonResponse(answer.whole(election), headers=vote_headers(election)) if election else client_gone()
 
     @router.post("/v1/embeddings")
     async def embeddings(wish: EmbeddingsRequest, request: Request) -> Response:
         """Vectors of length 1, as numbers or base64."""
         made = await unless_gone(embeds(wish.texts()), request)
-        return SafeJsonRequest(wish.body(made)) if made else gone()
+        return SafeJsonResponse(wish.body(made)) if made else client_gone()
 
     return router
 

@@ -105,7 +105,7 @@ class ResponseFormatWire(Wire):
         return {"type": "object"} if self.type == "json_object" else None
 
 
-class SwarmWire(Wire):
+class SwarmOptions(Wire):
     """The extension of requests: how to vote, and what of it to show."""
 
     strategy: Strategy | None = None
@@ -138,7 +138,7 @@ class SampledRequest(Wire):
     )
     prompt_cache_key: Name | None = None
     user: Name | None = None
-    swarm: SwarmWire | None = None
+    swarm: SwarmOptions | None = None
 
     @property
     def choices(self) -> int:

@@ -8,30 +8,28 @@ import errno
 import logging
 import socket
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from local_swarm import __version__
-from local_swarm.api.bodies import SafeJsonRequest
-from local_swarm.api.connection import Impatient
+from local_swarm.api.bodies import SafeJsonResponse
+from local_swarm.api.connection import ImpatientProtocol
 from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.embeddings import Embeds
-from local_swarm.api.metrics import Metrics
-from local_swarm.api.middleware import AuthMiddleware, Bounds, Counted
-from local_swarm.api.page import watching
+from local_swarm.api.middleware import AuthMiddleware, BoundsMiddleware, CountingMiddleware
+from local_swarm.api.page import page_router
 from local_swarm.api.replies import error_body
 from local_swarm.api.routes import answering, telling, told
 from local_swarm.api.schemas import mistake
 from local_swarm.api.status import Status
 from local_swarm.errors import BadRequest, SwarmError, Unavailable, WrongUse
-from local_swarm.types import Voice
 
 MOST_CONNECTIONS = 1000  # beyond it clients are told to come back
 GRACE_S = 5  # for answers in the works when the server stops
@@ -50,27 +48,35 @@ class AccessPolicy:
     page: str | None = None
 
 
-def create_app(voice: Voice, status: Callable[[], Status], embeds: Embeds, door: AccessPolicy | None = None) -> FastAPI:
-    door = door or AccessPolicy()
+def create_app(
+    voice: LoggedVoice,
+    status: Callable[[], Status],
+    embeds: Embeds,
+    policy: AccessPolicy | None = None,
+    routers: Iterable[APIRouter] = (),
+) -> FastAPI:
+    """The application over one voice, with `routers` beside its own endpoints. It tells of the elections that `voice` logs."""
+    policy = policy or AccessPolicy()
     app = FastAPI(
         title="Local Swarm",
         version=__version__,
         docs_url=None,
         redoc_url=None,
         strict_content_type=False,
-        default_response_class=SafeJsonRequest,
+        default_response_class=SafeJsonResponse,
     )
-    metrics = Metrics(status)
-    journal = LoggedVoice(voice, metrics)
-    app.state.journal = journal  # for whoever else answers questions through this door
-    app.include_router(telling(journal, metrics, status))
-    app.include_router(answering(journal, embeds, status))
-    app.include_router(watching(journal, lambda: told(journal, status()), door.page))
-    if door.origins:
-        app.add_middleware(CORSMiddleware, allow_origins=door.origins, allow_methods=["*"], allow_headers=["*"])
-    app.add_middleware(Bounds)
-    app.add_middleware(AuthMiddleware, hosts=door.hosts, origins=door.origins, key=door.key)
-    app.add_middleware(Counted, saw=metrics.saw_request)
+    own = (
+        telling(voice, voice.metrics, status),
+        answering(voice, embeds, status),
+        page_router(voice, lambda: told(voice, status()), policy.page),
+    )
+    for router in (*own, *routers):
+        app.include_router(router)
+    if policy.origins:
+        app.add_middleware(CORSMiddleware, allow_origins=policy.origins, allow_methods=["*"], allow_headers=["*"])
+    app.add_middleware(BoundsMiddleware)
+    app.add_middleware(AuthMiddleware, hosts=policy.hosts, origins=policy.origins, key=policy.key)
+    app.add_middleware(CountingMiddleware, saw=voice.metrics.saw_request)
     app.add_exception_handler(SwarmError, on_swarm_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http_error)
@@ -78,33 +84,33 @@ def create_app(voice: Voice, status: Callable[[], Status], embeds: Embeds, door:
     return app
 
 
-async def on_swarm_error(_request: Request, problem: Exception) -> SafeJsonRequest:
+async def on_swarm_error(_request: Request, problem: Exception) -> SafeJsonResponse:
     assert isinstance(problem, SwarmError)
     headers = {"retry-after": str(problem.retry_after_s)} if isinstance(problem, Unavailable) else None
-    return SafeJsonRequest(error_body(problem), problem.status, headers=headers)
+    return SafeJsonResponse(error_body(problem), problem.status, headers=headers)
 
 
-async def on_invalid(request: Request, problem: Exception) -> SafeJsonRequest:
+async def on_invalid(request: Request, problem: Exception) -> SafeJsonResponse:
     """The first mistake in a request, with its place."""
     assert isinstance(problem, RequestValidationError)
     error = mistake(problem.errors())
     if error["type"] == "json_invalid":
-        return SafeJsonRequest(
+        return SafeJsonResponse(
             error_body(
                 BadRequest(f"The request body is no valid JSON: {error.get('ctx', {}).get('error', error['msg'])}.")
             ),
             400,
         )
     if len(error["loc"]) == 1 and "json" not in request.headers.get("content-type", "json"):
-        return SafeJsonRequest(
+        return SafeJsonResponse(
             error_body(BadRequest("The request body must be sent as JSON, with content-type: application/json.")), 400
         )
-    place = place_of(error["loc"])
+    place = parameter_path(error["loc"])
     message = f"{place}: {error['msg']}." if place else f"The request body: {error['msg']}."
-    return SafeJsonRequest(error_body(BadRequest(message, param=place or None)), 400)
+    return SafeJsonResponse(error_body(BadRequest(message, param=place or None)), 400)
 
 
-def place_of(location: Sequence[Any]) -> str:
+def parameter_path(location: Sequence[Any]) -> str:
     """`("body", "messages", 0, "role")` as `messages[0].role`; the names of alternatives that pydantic adds are left out."""
     text = ""
     for part in location[1:]:
@@ -115,18 +121,18 @@ def place_of(location: Sequence[Any]) -> str:
     return text
 
 
-async def on_http_error(request: Request, problem: Exception) -> SafeJsonRequest:
+async def on_http_error(request: Request, problem: Exception) -> SafeJsonResponse:
     assert isinstance(problem, HTTPException)
     if isinstance(problem.__cause__, SwarmError):  # raised while the body was read, and wrapped on its way
         return await on_swarm_error(request, problem.__cause__)
     body = {"message": str(problem.detail), "type": "invalid_request_error", "param": None, "code": None}
-    return SafeJsonRequest({"error": body}, problem.status_code, headers=problem.headers)
+    return SafeJsonResponse({"error": body}, problem.status_code, headers=problem.headers)
 
 
-async def on_surprise(_request: Request, problem: Exception) -> SafeJsonRequest:
+async def on_surprise(_request: Request, problem: Exception) -> SafeJsonResponse:
     """The edge: whatever nobody foresaw is logged here with its trace, and told in one sentence."""
     logger.error("A request failed unexpectedly.", exc_info=problem)
-    return SafeJsonRequest(error_body(SwarmError("The swarm failed on this request; its log says why.")), 500)
+    return SafeJsonResponse(error_body(SwarmError("The swarm failed on this request; its log says why.")), 500)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -160,7 +166,7 @@ class UvicornServer(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI, made: socket.socket, connection: type[Impatient] = Impatient) -> Any:
+async def serve_app(app: FastAPI, made: socket.socket, connection: type[ImpatientProtocol] = ImpatientProtocol) -> Any:
     """The application answers on the socket while the context lasts."""
     config = uvicorn.Config(
         app,

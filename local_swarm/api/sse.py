@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from local_swarm.api.replies import Reply, Sent, error_body
 from local_swarm.api.schemas import ChatRequest, Mode
 from local_swarm.errors import SwarmError
+from local_swarm.events import with_pauses
 from local_swarm.intake import encoded
 from local_swarm.types import Delta, Election, Event
 
@@ -18,7 +18,7 @@ COMMENT = b": keep-alive\n\n"
 DONE = b"data: [DONE]\n\n"
 
 
-def line(data: Mapping[str, Any]) -> bytes:
+def sse_event(data: Mapping[str, Any]) -> bytes:
     return b"data: " + encoded(data) + b"\n\n"
 
 
@@ -32,20 +32,20 @@ async def stream(
     """
     sent = Sent()
     async with aclosing(with_pauses(events, pause_s)) as paced:
-        yield line(reply.chunk({"role": "assistant", "content": ""}))
+        yield sse_event(reply.chunk({"role": "assistant", "content": ""}))
         try:
             async for event in paced:
                 if event is None:
                     yield COMMENT
                 elif isinstance(event, Delta) and mode != "vote" and request.choices == 1:
-                    yield line(reply.chunk(shown(event, mode, sent)))
+                    yield sse_event(reply.chunk(shown(event, mode, sent)))
                 elif isinstance(event, Election):
                     rest = reply.chunks(event, request.choices, request.ballots, request.include_usage, sent)
                     for data in rest:
-                        yield line(data)
+                        yield sse_event(data)
                     yield DONE
         except SwarmError as problem:
-            yield line(error_body(problem))
+            yield sse_event(error_body(problem))
 
 
 def shown(delta: Delta, mode: Mode, sent: Sent) -> dict[str, str]:
@@ -57,34 +57,3 @@ def shown(delta: Delta, mode: Mode, sent: Sent) -> dict[str, str]:
         return {"reasoning_content": delta.text}
     sent.words += len(delta.text)
     return {"content": delta.text}
-
-
-async def with_pauses(events: AsyncGenerator[Event, None], pause_s: float) -> AsyncGenerator[Event | None, None]:
-    """The events, and None whenever `pause_s` passes without one. Closing it closes them."""
-    heard: asyncio.Queue[Event | None] = asyncio.Queue()  # bounded by what may be answered; None is the end
-    pumping = asyncio.create_task(pump(events, heard), name="stream")
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(pause_s):
-                    event = await heard.get()
-            except TimeoutError:
-                yield None
-                continue
-            if event is None:
-                break
-            yield event
-        await pumping  # raises what befell it
-    finally:
-        pumping.cancel()
-        await asyncio.gather(pumping, return_exceptions=True)
-        await events.aclose()
-
-
-async def pump(events: AsyncGenerator[Event, None], heard: asyncio.Queue[Event | None]) -> None:
-    """One task for all events: waiting for each in one of its own costs more than the event."""
-    try:
-        async for event in events:
-            heard.put_nowait(event)
-    finally:
-        heard.put_nowait(None)

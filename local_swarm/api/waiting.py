@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import string
 from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -14,6 +13,7 @@ from fastapi.responses import Response
 
 from local_swarm.api.status import Status
 from local_swarm.errors import ModelNotFound
+from local_swarm.events import cancel
 from local_swarm.limits import LONGEST_NAME
 from local_swarm.types import Accepted, Election, Event, Prompt, Voice
 
@@ -29,7 +29,7 @@ def model_names(now: Status) -> list[str]:
     return [VOTE, FAST, *([now.model] if now.model else [])]
 
 
-def check(name: str, now: Status) -> None:
+def check_model(name: str, now: Status) -> None:
     if name not in model_names(now):
         raise ModelNotFound(
             f"The model {name[:LONGEST_NAME]!r} does not exist here. There are: {', '.join(model_names(now))}.",
@@ -48,7 +48,7 @@ def identifier() -> str:
     return "".join(secrets.choice(string.ascii_letters) for _ in range(24))
 
 
-async def begun(voice: Voice, prompt: Prompt) -> AsyncGenerator[Event, None]:
+async def begin_answer(voice: Voice, prompt: Prompt) -> AsyncGenerator[Event, None]:
     """The events of an answer after `Accepted`; an error comes while there is still time for a status code."""
     events = voice.answer(prompt)
     try:
@@ -60,14 +60,6 @@ async def begun(voice: Voice, prompt: Prompt) -> AsyncGenerator[Event, None]:
     return events
 
 
-async def last(events: AsyncGenerator[Event, None]) -> Election:
-    async with aclosing(events):
-        async for event in events:
-            if isinstance(event, Election):
-                return event
-    raise AssertionError("an answer ends with an election")
-
-
 async def unless_gone(work: Coroutine[Any, Any, Result], request: Request) -> Result | None:
     """The result of `work`, or None, with the work cancelled, once the client has hung up."""
     working = asyncio.create_task(work, name="answer")
@@ -76,9 +68,7 @@ async def unless_gone(work: Coroutine[Any, Any, Result], request: Request) -> Re
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None
     finally:
-        for task in (working, watching):
-            task.cancel()
-        await asyncio.gather(working, watching, return_exceptions=True)
+        await cancel(working, watching)
 
 
 async def hung_up(request: Request) -> None:
@@ -93,5 +83,5 @@ def vote_headers(election: Election) -> dict[str, str]:
     }
 
 
-def gone() -> Response:
+def client_gone() -> Response:
     return Response(status_code=GONE)

@@ -1,20 +1,18 @@
-"""The commands that connect other programs to the swarm: words in, settings and keys out."""
+"""The commands that connect other programs to the swarm, `opencode`, `clients` and `key`: words in, settings and keys out."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from local_swarm.cli.console import err, out, print_json
 from local_swarm.cli.options import FileOption, JsonOption, PortOption, RunningPortOption
-from local_swarm.cli.screen import Screen
 from local_swarm.config import load
 from local_swarm.errors import DaemonAbsent, WrongUse
-
-out = Screen(soft_wrap=True)
-err = Screen(stderr=True, soft_wrap=True)
+from local_swarm.paths import program_name
 
 
 def opencode(
@@ -28,9 +26,9 @@ def opencode(
 ) -> None:
     """Tell opencode of this swarm: print its settings, or write them."""
     from local_swarm.integrations import opencode as its
-    from local_swarm.integrations.running import running
+    from local_swarm.integrations.running import find_swarm
 
-    what = running(load(file, {"server.port": port}))
+    what = find_swarm(load(file, {"server.port": port}))
     if not what.live:
         err.print("No swarm runs there, so this is what would run.", style="dim")
     if what.context < its.SMALLEST_CONTEXT:
@@ -39,11 +37,13 @@ def opencode(
             style="yellow",
         )
     if write or into:
-        path = into or its.place()
+        path = into or its.config_path()
         backup = its.write(path, what)
         err.print(f"{path} knows this swarm now." + (f" Before, it was {backup}." if backup else ""))
-    if json_wanted or not (write or into):
-        print(json.dumps(its.entry(what), indent=None if json_wanted else 2))
+    if json_wanted:
+        print_json(its.entry(what))
+    elif not (write or into):
+        out.print(json.dumps(its.entry(what), indent=2))
 
 
 def clients(
@@ -53,14 +53,14 @@ def clients(
     json_wanted: JsonOption = False,
 ) -> None:
     """Print settings for other programs that can use this swarm."""
-    from local_swarm.integrations.running import running
+    from local_swarm.integrations.running import find_swarm
     from local_swarm.integrations.snippets import SNIPPETS
 
     if name is not None and name not in SNIPPETS:
         raise WrongUse(f"There are no settings for {name!r}. There are for: {', '.join(SNIPPETS)}.")
-    what = running(load(file, {"server.port": port}))
+    what = find_swarm(load(file, {"server.port": port}))
     if json_wanted:
-        print(json.dumps({one: SNIPPETS[one](what) for one in ([name] if name else SNIPPETS)}))
+        print_json({one: SNIPPETS[one](what) for one in ([name] if name else SNIPPETS)})
         return
     for one in [name] if name else SNIPPETS:
         if not name:
@@ -80,19 +80,22 @@ def key(
     json_wanted: JsonOption = False,
 ) -> None:
     """Show the key for callers from other machines; made at first use."""
-    from local_swarm.api.key import base_url, control_token, made, page_token
+    from local_swarm.api.key import base_url, control_token, ensure_key, page_token
 
     if page:
         token = control_token()
         if token is None:
-            raise DaemonAbsent("No swarm of this user has started here, so there is no page. Start one: local-swarm")
+            raise DaemonAbsent(
+                f"No swarm of this user has started here, so there is no page. Start one: {program_name()}"
+            )
         address = f"{base_url(load(file, {'server.port': port}).server)}/#{page_token(token)}"
-        print(json.dumps({"page": address}) if json_wanted else address)
+        print_value("page", address, json_wanted)
         return
-    found = made(anew=new)
-    print(json.dumps({"key": found}) if json_wanted else found)
+    print_value("key", ensure_key(anew=new), json_wanted)
 
 
-def register(app: typer.Typer) -> Any:
-    for command in (opencode, clients, key):
-        app.command()(command)
+def print_value(name: str, value: str, json_wanted: bool) -> None:
+    if json_wanted:
+        print_json({name: value})
+    else:
+        out.print(value)

@@ -97,7 +97,7 @@ class JsonScan:
             self.skip()
             if not self.take(":"):
                 self.fail()
-            node.members[loaded(name[0])] = self.value(depth + 1)
+            node.members[load_json(name[0])] = self.value(depth + 1)
             self.skip()
             node.trailing_comma = self.take(",")
             if not node.trailing_comma and not self.text.startswith("}", self.at):
@@ -105,7 +105,7 @@ class JsonScan:
         self.at += 1
 
 
-def loaded(text: str) -> Any:
+def load_json(text: str) -> Any:
     """What our patterns take for JSON and Python does not: bad escapes, integers of 5,000 digits. Raises WrongUse."""
     try:
         return json.loads(text, strict=False)
@@ -123,12 +123,12 @@ def value_at(text: str, node: JsonNode) -> Any:
         return {name: value_at(text, member) for name, member in node.members.items()}
     source = text[node.start : node.end]
     if not source.startswith("["):
-        return loaded(source)
+        return load_json(source)
     plain = re.sub(r'("(?:[^"\\\n]++|\\.)*+")|//[^\n]*+|/\*.*?\*/', lambda m: m[1] or "", source, flags=re.DOTALL)
-    return loaded(re.sub(r'("(?:[^"\\\n]++|\\.)*+")|,(?=\s*+[\]}])', lambda m: m[1] or "", plain))
+    return load_json(re.sub(r'("(?:[^"\\\n]++|\\.)*+")|,(?=\s*+[\]}])', lambda m: m[1] or "", plain))
 
 
-def merged(text: str, wish: Mapping[str, Any]) -> str:
+def merge(text: str, wish: Mapping[str, Any]) -> str:
     """The text with every value of the wish in its place; objects are merged, all else is replaced. Raises WrongUse."""
     if BLANK.fullmatch(text):
         text = text + "{}"
@@ -154,18 +154,18 @@ def with_value(text: str, path: tuple[str, ...], value: Any) -> str:
         if inner is None:
             for outer in reversed(path[depth + 1 :]):
                 value = {outer: value}
-            return inserted(text, node, name, value)
+            return insert_member(text, node, name, value)
         node = inner
     if value_at(text, node) == value or (value == {} and node.members is not None):
         return text
-    return text[: node.start] + shown(value, line_indent(text, node.start)) + text[node.end :]
+    return text[: node.start] + render_value(value, line_indent(text, node.start)) + text[node.end :]
 
 
-def inserted(text: str, node: JsonNode, name: str, value: Any) -> str:
+def insert_member(text: str, node: JsonNode, name: str, value: Any) -> str:
     """A new member at the end of an object, in the manner of those before it."""
     outer = line_indent(text, node.start)
     indent = node.indent or outer + "  "
-    entry = f"{json.dumps(name)}: {shown(value, indent)}"
+    entry = f"{json.dumps(name)}: {render_value(value, indent)}"
     if not node.members:
         return f"{text[: node.start]}{{\n{indent}{entry}\n{outer}}}{text[node.end :]}"
     last = max(member.end for member in node.members.values())
@@ -176,7 +176,7 @@ def inserted(text: str, node: JsonNode, name: str, value: Any) -> str:
     return f"{text[:last]}{comma}\n{indent}{entry}{closing}{text[last:].lstrip(' ') if closing else text[last:]}"
 
 
-def shown(value: Any, indent: str) -> str:
+def render_value(value: Any, indent: str) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n" + indent)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from local_swarm.api.waiting import FAST, VOTE
 from local_swarm.errors import WrongUse
 from local_swarm.integrations import jsonc
-from local_swarm.integrations.running import Running
+from local_swarm.integrations.running import RunningSwarm
 from local_swarm.paths import PRIVATE, keep
 
 PROVIDER = "local-swarm"
@@ -24,7 +24,7 @@ SILENCE_MS = 120_000  # we say something every ten seconds, so a longer silence 
 SCHEMA = "https://opencode.ai/config.json"
 
 
-def provider(what: Running) -> dict[str, Any]:
+def provider(what: RunningSwarm) -> dict[str, Any]:
     limit = {"context": what.context, "output": what.answer_tokens}
     facts = {"tool_call": True, "reasoning": what.thinks, "attachment": False, "limit": limit}
     return {
@@ -38,7 +38,7 @@ def provider(what: Running) -> dict[str, Any]:
     }
 
 
-def entry(what: Running) -> dict[str, Any]:
+def entry(what: RunningSwarm) -> dict[str, Any]:
     """All that opencode needs: the vote for work, one worker for titles and summaries."""
     return {
         "provider": {PROVIDER: provider(what)},
@@ -47,7 +47,7 @@ def entry(what: Running) -> dict[str, Any]:
     }
 
 
-def written(text: str, what: Running) -> str:
+def merge_provider(text: str, what: RunningSwarm) -> str:
     """The user's file with our provider in it. Whoever has chosen a model keeps it. Raises WrongUse."""
     known = jsonc.read(text) if text.strip() else {}
     if not isinstance(known, dict):
@@ -59,10 +59,10 @@ def written(text: str, what: Running) -> str:
             del wish["small_model"]
     elif "small_model" in known:
         del wish["small_model"]
-    return jsonc.merged(text if text.strip() else f'{{\n  "$schema": "{SCHEMA}"\n}}\n', wish)
+    return jsonc.merge(text if text.strip() else f'{{\n  "$schema": "{SCHEMA}"\n}}\n', wish)
 
 
-def place(environment: Mapping[str, str] = os.environ) -> Path:
+def config_path(environment: Mapping[str, str] = os.environ) -> Path:
     """The user's own configuration: the one that exists, or where opencode would look first."""
     if named := environment.get("OPENCODE_CONFIG"):
         return Path(named)
@@ -71,11 +71,11 @@ def place(environment: Mapping[str, str] = os.environ) -> Path:
     return next((name for name in names if name.exists()), names[1])
 
 
-def write(path: Path, what: Running) -> Path | None:
+def write(path: Path, what: RunningSwarm) -> Path | None:
     """Merge into a file and return where its old version is kept; None where there was none. Raises WrongUse."""
     try:
         old = path.read_text(encoding="utf-8") if path.exists() else ""
-        new = written(old, what)
+        new = merge_provider(old, what)
         if new == old:
             return None
         backup = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}.bak") if old else None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from local_swarm.api.key import known
+from local_swarm.api.key import key_to_send
 from local_swarm.config import Config
 from local_swarm.daemon import DaemonClient
 from local_swarm.errors import DaemonAbsent, DaemonRefused
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningSwarm:
     """`url` ends in /v1. `key` is what to send, where nothing is demanded a word that says so. `live`: a daemon said it."""
 
     url: str
@@ -22,14 +22,16 @@ class Running:
     live: bool = True
 
 
-def running(config: Config) -> Running:
+def find_swarm(config: Config) -> RunningSwarm:
     """Raises WrongUse where neither a daemon runs nor a plan can be made."""
-    daemon, key = DaemonClient(config.server), known(config.server) or "none"
+    daemon, key = DaemonClient(config.server), key_to_send(config.server) or "none"
     try:
         told = daemon.ask("/v1/swarm")
-        return Running(f"{daemon.url}/v1", int(told["context"]), int(told["answer_tokens"]), bool(told["thinks"]), key)
+        return RunningSwarm(
+            f"{daemon.url}/v1", int(told["context"]), int(told["answer_tokens"]), bool(told["thinks"]), key
+        )
     except (DaemonAbsent, DaemonRefused, ValueError, KeyError, TypeError):
         from local_swarm.node import planned
 
         _, _, plan = planned(config)
-        return Running(f"{daemon.url}/v1", plan.context, plan.answer_tokens, key=key, live=False)
+        return RunningSwarm(f"{daemon.url}/v1", plan.context, plan.answer_tokens, key=key, live=False)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import yaml
 
 from local_swarm.api.waiting import VOTE
-from local_swarm.integrations.running import Running
+from local_swarm.integrations.running import RunningSwarm
 
 
-def aider(what: Running) -> str:
+def aider_settings(what: RunningSwarm) -> str:
     facts = {
         "max_input_tokens": what.context,
         "max_output_tokens": what.answer_tokens,
@@ -26,7 +26,7 @@ def aider(what: Running) -> str:
     )
 
 
-def llm(what: Running) -> str:
+def llm_settings(what: RunningSwarm) -> str:
     model = {
         "model_id": VOTE,
         "model_name": VOTE,
@@ -41,7 +41,7 @@ def llm(what: Running) -> str:
     )
 
 
-def continue_dev(what: Running) -> str:
+def continue_settings(what: RunningSwarm) -> str:
     model = {
         "name": "Local Swarm",
         "provider": "openai",
@@ -57,7 +57,7 @@ def continue_dev(what: Running) -> str:
     )
 
 
-def zed(what: Running) -> str:
+def zed_settings(what: RunningSwarm) -> str:
     can = {"tools": True, "images": False, "parallel_tool_calls": True, "prompt_cache_key": True}
     model = {"name": VOTE, "max_tokens": what.context, "max_output_tokens": what.answer_tokens, "capabilities": can}
     settings = {
@@ -66,4 +66,9 @@ def zed(what: Running) -> str:
     return "// Zed's settings.json; the key goes into LOCAL_SWARM_API_KEY\n" + json.dumps(settings, indent=2)
 
 
-SNIPPETS: dict[str, Callable[[Running], str]] = {"aider": aider, "llm": llm, "continue": continue_dev, "zed": zed}
+SNIPPETS: dict[str, Callable[[RunningSwarm], str]] = {
+    "aider": aider_settings,
+    "llm": llm_settings,
+    "continue": continue_settings,
+    "zed": zed_settings,
+}

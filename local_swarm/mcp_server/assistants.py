@@ -26,37 +26,37 @@ def servers(key: str, command: Sequence[str], **more: str) -> str:
     return json.dumps({key: {NAME: entry}}, indent=2)
 
 
-def opencode(command: Sequence[str]) -> str:
+def opencode_settings(command: Sequence[str]) -> str:
     entry = {"type": "local", "command": list(command), "enabled": True}
     return "// opencode.json\n" + json.dumps({"mcp": {NAME: entry}}, indent=2)
 
 
-def claude(command: Sequence[str]) -> str:
+def claude_settings(command: Sequence[str]) -> str:
     line = f"claude mcp add {NAME} -- {shlex.join(command)}"
     return f"# Claude Code\n{line}\n\n// Claude Desktop: claude_desktop_config.json\n{servers('mcpServers', command)}"
 
 
-def cursor(command: Sequence[str]) -> str:
+def cursor_settings(command: Sequence[str]) -> str:
     return "// ~/.cursor/mcp.json\n" + servers("mcpServers", command)
 
 
-def vscode(command: Sequence[str]) -> str:
+def vscode_settings(command: Sequence[str]) -> str:
     return "// .vscode/mcp.json\n" + servers("servers", command, type="stdio")
 
 
-def zed(command: Sequence[str]) -> str:
+def zed_settings(command: Sequence[str]) -> str:
     return "// Zed's settings.json\n" + servers("context_servers", command)
 
 
 ASSISTANTS: Mapping[str, Callable[[Sequence[str]], str]] = {
-    "opencode": opencode,
-    "claude": claude,
-    "cursor": cursor,
-    "vscode": vscode,
-    "zed": zed,
+    "opencode": opencode_settings,
+    "claude": claude_settings,
+    "cursor": cursor_settings,
+    "vscode": vscode_settings,
+    "zed": zed_settings,
 }
 
 
-def settings(command: Sequence[str]) -> str:
+def all_settings(command: Sequence[str]) -> str:
     """For all of them."""
     return "\n\n".join(f"--- {name}\n{made(command)}" for name, made in ASSISTANTS.items())

@@ -31,12 +31,12 @@ IDLE_S = 600.0  # a session without any request for so long is ended; its client
 SESSION = b"mcp-session-id"
 
 
-class Closed(ModelNotFound):
+class McpOff(ModelNotFound):
     code = "mcp_off"
 
 
 @dataclass(slots=True)
-class Use:
+class SessionUse:
     """What a session has been used for: posts since it began, calls in the works, streams of news that its client listens to, and
     when the last call ended."""
 
@@ -52,15 +52,15 @@ class Sessions:
     `initialize` alone, then whoever has said one thing more, and among equals whoever was away the longest."""
 
     clock: Callable[[], float] = time.monotonic
-    known: dict[str, Use] = field(default_factory=dict)
+    known: dict[str, SessionUse] = field(default_factory=dict)
 
-    def begun(self, session: str) -> None:
-        self.known[session] = Use(self.clock())
+    def begin(self, session: str) -> None:
+        self.known[session] = SessionUse(self.clock())
 
     @contextmanager
-    def used(self, session: str, stream: bool) -> Iterator[None]:
+    def use(self, session: str, stream: bool) -> Iterator[None]:
         """While a request of it is answered: a call, or a stream of news, which stays open for hours."""
-        use = self.known.get(session, Use(0.0))
+        use = self.known.get(session, SessionUse(0.0))
         use.posts, use.open, use.streams = use.posts + (not stream), use.open + (not stream), use.streams + stream
         try:
             yield
@@ -91,7 +91,7 @@ class McpMount:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         shown = Request(scope).headers.get(CONTROL, "")
         if not self.public and not secrets.compare_digest(shown.encode(), self.token.encode()):
-            await refuse(Closed("This swarm runs without MCP over HTTP. Start it with --mcp."), send)
+            await refuse(McpOff("This swarm runs without MCP over HTTP. Start it with --mcp."), send)
             return
         session = next((value.decode("latin-1") for name, value in scope["headers"] if name == SESSION), None)
         if session is None:
@@ -100,7 +100,7 @@ class McpMount:
             self.sessions.known.pop(session, None)
             await self.manager.handle_request(scope, receive, send)
         else:
-            with self.sessions.used(session, scope["method"] == "GET"):
+            with self.sessions.use(session, scope["method"] == "GET"):
                 await self.manager.handle_request(scope, receive, send)
 
     async def begin(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,7 +118,7 @@ class McpMount:
                 begun()
                 for name, value in message["headers"]:
                     if name.lower() == SESSION:
-                        self.sessions.begun(value.decode("latin-1"))
+                        self.sessions.begin(value.decode("latin-1"))
             await send(message)
 
         try:
@@ -155,7 +155,7 @@ class McpMount:
 
 
 @asynccontextmanager
-async def mounted(app: FastAPI, place: McpMount) -> AsyncIterator[None]:
+async def mount_mcp(app: FastAPI, place: McpMount) -> AsyncIterator[None]:
     """`/mcp` answers while the context lasts. The sessions live in a task of their own, since the SDK's group of tasks would wrap
     whatever error ends the context."""
     app.router.routes.append(Route(PATH, endpoint=place))

@@ -16,31 +16,31 @@ import anyio
 import mcp_types
 
 from local_swarm.errors import SwarmError
-from local_swarm.mcp_server.server import Caller, Tell, failed, given
-from local_swarm.mcp_server.tool_handlers import Course, ToolHandlers
+from local_swarm.mcp_server.server import Caller, Tell, error_result, structured_result
+from local_swarm.mcp_server.tool_handlers import ToolHandlers, ToolProgress
 
 PAUSE_S = 8.0
 
 logger = logging.getLogger(__name__)
 
 
-def at(desk: ToolHandlers, pause_s: float = PAUSE_S) -> Caller:
+def local_caller(desk: ToolHandlers, pause_s: float = PAUSE_S) -> Caller:
     """The tools of this process. Errors become results that a model can read and act on."""
 
     async def call(name: str, arguments: Mapping[str, Any], tell: Tell) -> mcp_types.CallToolResult:
-        course, began = Course(), time.monotonic()
+        course, began = ToolProgress(), time.monotonic()
 
         async def report() -> None:
             seconds = time.monotonic() - began
             await tell(seconds, None, f"{course.words}, {seconds:.0f} s")
 
         try:
-            found = given(await with_reports(desk.call(name, arguments, course), report, pause_s))
+            found = structured_result(await with_reports(desk.call(name, arguments, course), report, pause_s))
         except SwarmError as problem:
-            return failed(problem.message)
+            return error_result(problem.message)
         except Exception:
             logger.exception("The tool %s failed.", name)
-            return failed("Something went wrong inside the swarm; its log says what.")
+            return error_result("Something went wrong inside the swarm; its log says what.")
         return found
 
     return call

@@ -24,11 +24,11 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.stdio import stdio_server
 
-from local_swarm.api.key import CONTROL, base_url, control_token, headers, known
+from local_swarm.api.key import CONTROL, base_url, control_token, key_headers, key_to_send
 from local_swarm.config import Config
 from local_swarm.errors import SwarmError
 from local_swarm.intake import mended
-from local_swarm.mcp_server.server import PATH, Tell, failed, given, server
+from local_swarm.mcp_server.server import PATH, Tell, create_mcp_server, error_result, structured_result
 from local_swarm.mcp_server.tools import SwarmFound
 from local_swarm.paths import PRIVATE, checkout, home, make_folder
 
@@ -52,7 +52,7 @@ class ProxiedDaemon:
 
     @asynccontextmanager
     async def client(self) -> Any:
-        shown = {**headers(known(self.config.server)), CONTROL: control_token() or ""}
+        shown = {**key_headers(key_to_send(self.config.server)), CONTROL: control_token() or ""}
         timeout = httpx2.Timeout(KNOCK_S, read=SILENCE_S)
         async with (
             plain_http(timeout, shown) as http,
@@ -96,20 +96,20 @@ class ProxiedDaemon:
     async def call(self, name: str, arguments: Mapping[str, Any], tell: Tell) -> mcp_types.CallToolResult:
         """See `Caller`."""
         if name == "get_swarm_status" and await self.health() is None:
-            return given(SwarmFound(running=False, note=self.absent()))
+            return structured_result(SwarmFound(running=False, note=self.absent()))
         try:
             waits = name in ASKING or await self.health() is None
             if waits and not await self.ready(tell):
-                return failed(self.absent())
+                return error_result(self.absent())
             async with self.client() as client:
                 found: mcp_types.CallToolResult = await client.call_tool(name, dict(arguments), progress_callback=tell)
                 return found
         except BaseExceptionGroup as problems:
-            return failed(told(first(problems)))
+            return error_result(interruption(first_cause(problems)))
         except SwarmError as problem:
-            return failed(problem.message)
+            return error_result(problem.message)
         except (MCPError, httpx2.HTTPError, OSError) as problem:
-            return failed(told(problem))
+            return error_result(interruption(problem))
 
 
 def plain_http(timeout: httpx2.Timeout, headers: Mapping[str, str] | None = None) -> httpx2.AsyncClient:
@@ -127,13 +127,13 @@ def launch(command: Sequence[str]) -> subprocess.Popen[bytes]:
     own: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         own = {"creationflags": subprocess.CREATE_NO_WINDOW}
-    with written_anew(log()) as said:
+    with open_emptied(log()) as said:
         return subprocess.Popen(
             list(command), stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=checkout(), **own
         )
 
 
-def written_anew(path: Path) -> BinaryIO:
+def open_emptied(path: Path) -> BinaryIO:
     """An empty file for its owner alone, also where there was one for all."""
     make_folder(path.parent)
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), PRIVATE)
@@ -142,18 +142,18 @@ def written_anew(path: Path) -> BinaryIO:
     return os.fdopen(opened, "wb")
 
 
-def first(problems: BaseExceptionGroup) -> BaseException:
+def first_cause(problems: BaseExceptionGroup) -> BaseException:
     found: BaseException = problems
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
     return found
 
 
-def told(problem: BaseException) -> str:
+def interruption(problem: BaseException) -> str:
     return f"The swarm stopped answering in the middle of the call ({problem or type(problem).__name__}). Try again."
 
 
-class Mended(io.TextIOWrapper):
+class MendedInput(io.TextIOWrapper):
     """Lines of JSON without half characters, which the SDK would refuse without telling anybody."""
 
     def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
@@ -163,7 +163,7 @@ class Mended(io.TextIOWrapper):
 
 async def serve(daemon: ProxiedDaemon) -> None:
     """Until the assistant closes our input."""
-    made = server(daemon.call)
-    asked = anyio.wrap_file(Mended(sys.stdin.buffer, encoding="utf-8", errors="replace"))
+    made = create_mcp_server(daemon.call)
+    asked = anyio.wrap_file(MendedInput(sys.stdin.buffer, encoding="utf-8", errors="replace"))
     async with stdio_server(stdin=asked) as (reading, writing):
         await made.run(reading, writing, made.create_initialization_options())

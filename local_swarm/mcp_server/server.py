@@ -30,7 +30,7 @@ class Caller(Protocol):
     async def __call__(self, name: str, arguments: Mapping[str, Any], tell: Tell) -> mcp_types.CallToolResult: ...
 
 
-def server(caller: Caller) -> Server[Any]:
+def create_mcp_server(caller: Caller) -> Server[Any]:
     """Serves both eras of the protocol, on any transport."""
 
     async def list_tools(_context: Any, _page: Any) -> mcp_types.ListToolsResult:
@@ -49,14 +49,14 @@ def server(caller: Caller) -> Server[Any]:
     )
 
 
-def failed(message: str) -> mcp_types.CallToolResult:
-    return mcp_types.CallToolResult(content=[text(message)], is_error=True)
+def error_result(message: str) -> mcp_types.CallToolResult:
+    return mcp_types.CallToolResult(content=[text_content(message)], is_error=True)
 
 
-def text(words: str) -> mcp_types.TextContent:
+def text_content(words: str) -> mcp_types.TextContent:
     return mcp_types.TextContent(type="text", text=words)
 
 
-def given(found: Value) -> mcp_types.CallToolResult:
+def structured_result(found: Value) -> mcp_types.CallToolResult:
     told = encoded(found.model_dump())  # whatever half characters an answer has
-    return mcp_types.CallToolResult(content=[text(told.decode())], structured_content=parsed(told))
+    return mcp_types.CallToolResult(content=[text_content(told.decode())], structured_content=parsed(told))

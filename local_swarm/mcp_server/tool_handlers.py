@@ -19,13 +19,13 @@ from local_swarm.mcp_server.tools import (
     TOOLS,
     Alternative,
     AnswerFound,
+    CodeArguments,
     CodeFound,
-    CodeWish,
     CompareArguments,
     ComparisonFound,
-    EmbedWish,
+    EmbedArguments,
     GenerateArguments,
-    Nothing,
+    NoArguments,
     SwarmFound,
     Value,
     VectorsFound,
@@ -42,7 +42,7 @@ MOST_ALTERNATIVES = 4
 
 
 @dataclass(slots=True)
-class Course:
+class ToolProgress:
     """How far a call has come: for progress reports. `expected` None: not known yet."""
 
     answers: int = 0
@@ -67,7 +67,7 @@ class ToolHandlers:
     jury: Jury
     advisor: Callable[[], Advisor]
 
-    async def call(self, name: str, arguments: Mapping[str, Any] | None, course: Course) -> Value:
+    async def call(self, name: str, arguments: Mapping[str, Any] | None, course: ToolProgress) -> Value:
         """Raises BadRequest for a tool that there is not and arguments it cannot take, else SwarmErrors."""
         if name not in TOOLS:
             raise BadRequest(f"There is no tool {name[:64]!r}. There are: {', '.join(TOOLS)}.")
@@ -75,7 +75,7 @@ class ToolHandlers:
             wish = TOOLS[name].takes.model_validate(arguments or {})
         except ValidationError as problem:
             raise BadRequest(mistake(name, problem)) from problem
-        does: Mapping[str, Callable[[Any, Course], Awaitable[Value]]] = {
+        does: Mapping[str, Callable[[Any, ToolProgress], Awaitable[Value]]] = {
             "generate_code": self.generate_code,
             "ask_swarm": self.ask_swarm,
             "compare_answers": self.compare_answers,
@@ -87,7 +87,7 @@ class ToolHandlers:
         }
         return await does[name](wish, course)
 
-    async def generate_code(self, wish: CodeWish, course: Course) -> CodeFound:
+    async def generate_code(self, wish: CodeArguments, course: ToolProgress) -> CodeFound:
         prompt = prompt_of(wish)
         election = await self._ask(prompt, course)
         read = await self.jury.answers(question_of(prompt), election.candidates)
@@ -105,12 +105,12 @@ class ToolHandlers:
             alternatives=alternatives(election, lambda candidate: code(candidate) or candidate.text),
         )
 
-    async def ask_swarm(self, wish: GenerateArguments, course: Course) -> AnswerFound:
+    async def ask_swarm(self, wish: GenerateArguments, course: ToolProgress) -> AnswerFound:
         election = await self._ask(prompt_of(wish, wish.system), course)
         others = alternatives(election, lambda candidate: candidate.text)
         return AnswerFound(**self._verdict(election), text=election.elected.text, alternatives=others)
 
-    async def compare_answers(self, wish: CompareArguments, _course: Course) -> ComparisonFound:
+    async def compare_answers(self, wish: CompareArguments, _course: ToolProgress) -> ComparisonFound:
         candidates = [
             Candidate(text, f"answer {number}", "stop", Usage(0, 0), 0.0) for number, text in enumerate(wish.answers)
         ]
@@ -127,14 +127,14 @@ class ToolHandlers:
             note=election.note,
         )
 
-    async def embed(self, wish: EmbedWish, _course: Course) -> VectorsFound:
+    async def embed(self, wish: EmbedArguments, _course: ToolProgress) -> VectorsFound:
         if not all(wish.texts):
             raise BadRequest("embed: texts: none of them may be empty.")
         made = await self.embeds(wish.texts)
         vectors = [[round(float(number), 6) for number in vector] for vector in made.vectors]
         return VectorsFound(model=made.model, dimensions=len(vectors[0]), vectors=vectors, note=made.note)
 
-    async def get_swarm_status(self, _wish: Nothing, _course: Course) -> SwarmFound:
+    async def get_swarm_status(self, _wish: NoArguments, _course: ToolProgress) -> SwarmFound:
         now = self.status()
         sizes = [engine.memory_bytes for engine in now.engines if engine.memory_bytes is not None]
         return SwarmFound(
@@ -147,16 +147,16 @@ class ToolHandlers:
             note=now.note,
         )
 
-    async def get_worker_details(self, _wish: Nothing, _course: Course) -> WorkersFound:
+    async def get_worker_details(self, _wish: NoArguments, _course: ToolProgress) -> WorkersFound:
         return WorkersFound(workers=[WorkerFound.model_validate(asdict(worker)) for worker in self.status().workers])
 
-    async def get_hardware_info(self, _wish: Nothing, _course: Course) -> Value:
+    async def get_hardware_info(self, _wish: NoArguments, _course: ToolProgress) -> Value:
         return await hardware_found(self.advisor)
 
-    async def list_available_models(self, _wish: Nothing, _course: Course) -> Value:
+    async def list_available_models(self, _wish: NoArguments, _course: ToolProgress) -> Value:
         return await models_found(self.advisor)
 
-    async def _ask(self, prompt: Prompt, course: Course) -> Election:
+    async def _ask(self, prompt: Prompt, course: ToolProgress) -> Election:
         course.expected = prompt.voices
         async with aclosing(self.voice.answer(prompt)) as events:
             async for event in events:
@@ -177,7 +177,7 @@ class ToolHandlers:
         }
 
 
-def prompt_of(wish: CodeWish | GenerateArguments, system: str | None = None) -> Prompt:
+def prompt_of(wish: CodeArguments | GenerateArguments, system: str | None = None) -> Prompt:
     before = (Message("system", system),) if system else ()
     return bounded(
         Prompt(

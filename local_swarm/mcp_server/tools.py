@@ -31,7 +31,7 @@ class Value(BaseModel):
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
 
     @classmethod
-    def described(cls) -> dict[str, Any]:
+    def json_schema(cls) -> dict[str, Any]:
         """Its JSON schema."""
         made = cls.model_json_schema(schema_generator=Untitled)
         for part in (made, *made.get("$defs", {}).values()):
@@ -50,11 +50,11 @@ Way = Annotated[Strategy | None, Field(description="How to vote; leave it out un
 Voices = Annotated[int | None, Field(ge=1, le=MOST_VOICES, description="How many workers answer; all without it.")]
 
 
-class Nothing(Value):
+class NoArguments(Value):
     pass
 
 
-class CodeWish(Value):
+class CodeArguments(Value):
     prompt: Annotated[str, Field(min_length=1, description="What the code must do, complete in itself.")]
     max_tokens: Length = None
     temperature: Warmth = None
@@ -77,7 +77,7 @@ class CompareArguments(Value):
     strategy: Way = None
 
 
-class EmbedWish(Value):
+class EmbedArguments(Value):
     texts: Annotated[list[str], Field(min_length=1, max_length=MOST_TEXTS)]
 
 
@@ -204,8 +204,8 @@ class Tool:
             name=self.name,
             title=self.title,
             description=self.about,
-            input_schema=self.takes.described(),
-            output_schema=self.gives.described(),
+            input_schema=self.takes.json_schema(),
+            output_schema=self.gives.json_schema(),
             annotations=hints,
         )
 
@@ -218,7 +218,7 @@ TOOLS: Mapping[str, Tool] = {
             "Generate code by vote",
             "Several local models write the code and vote by what it does. Gives the winner, how sure the vote is "
             "(agreement, 0 to 1) and what the dissenters wrote. It sees nothing but the prompt. May take minutes.",
-            CodeWish,
+            CodeArguments,
             CodeFound,
         ),
         Tool(
@@ -237,33 +237,33 @@ TOOLS: Mapping[str, Tool] = {
             CompareArguments,
             ComparisonFound,
         ),
-        Tool("embed", "Embed texts", "Vectors of length 1 for texts.", EmbedWish, VectorsFound),
+        Tool("embed", "Embed texts", "Vectors of length 1 for texts.", EmbedArguments, VectorsFound),
         Tool(
             "get_swarm_status",
             "Swarm status",
             "Whether the swarm runs, its model, workers, memory and peers.",
-            Nothing,
+            NoArguments,
             SwarmFound,
         ),
         Tool(
             "get_worker_details",
             "Worker details",
             "Health, requests, latency and speed of every worker.",
-            Nothing,
+            NoArguments,
             WorkersFound,
         ),
         Tool(
             "get_hardware_info",
             "Hardware",
             "What this machine computes with, and how much memory models may use.",
-            Nothing,
+            NoArguments,
             HardwareFound,
         ),
         Tool(
             "list_available_models",
             "Available models",
             "The catalogue: what fits this machine and what is on its disk.",
-            Nothing,
+            NoArguments,
             ModelsFound,
         ),
     )

@@ -15,17 +15,14 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from local_swarm.cli.console import err, out
 from local_swarm.cli.options import JsonOption
-from local_swarm.cli.screen import Screen
 from local_swarm.errors import SwarmError
 
 RATE = 300.0  # requests a second at which the first byte of streams is timed
 PATIENCE_S = 30.0
 
 Result = TypeVar("Result")
-
-out = Screen(soft_wrap=True)
-err = Screen(stderr=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import aiohttp
 import pytest
 
 from local_swarm.api.connection import ImpatientProtocol
+from local_swarm.api.election_log import LoggedVoice
+from local_swarm.api.metrics import Metrics
 from local_swarm.api.server import AccessPolicy as Entrance
 from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status, WorkerStatus
@@ -56,11 +58,12 @@ async def open_door(
         )
         return Status(health.status, health.healthy, health.total, "fake", 1000, "a test", workers=told)
 
+    log = LoggedVoice(swarm, Metrics(status))
     made = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{made.getsockname()[1]}"
     timeout = aiohttp.ClientTimeout(total=5)
     async with (
-        serve_app(create_app(swarm, status, Vectors(embedder, backend), who), made, connection),
+        serve_app(create_app(log, status, Vectors(embedder, backend), who), made, connection),
         aiohttp.ClientSession(timeout=timeout) as http,
     ):
         yield Door(url, backend, swarm, http)

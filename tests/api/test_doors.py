@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local_swarm.api.middleware import AuthMiddleware, host_of
-from local_swarm.api.server import listen, place_of
+from local_swarm.api.server import listen, parameter_path
 from local_swarm.errors import WrongUse
 
 pytestmark = pytest.mark.anyio
@@ -212,4 +212,4 @@ def test_ipv6_loopback_is_this_machine_too() -> None:
     ],
 )
 def test_places_of_mistakes_read_as_in_json(location: tuple[str | int, ...], place: str) -> None:
-    assert place_of(location) == place
+    assert parameter_path(location) == place

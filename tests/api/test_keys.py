@@ -11,7 +11,9 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from local_swarm.api.connection import ImpatientProtocol
+from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.key import ensure_key, required_key
+from local_swarm.api.metrics import Metrics
 from local_swarm.api.middleware import BoundsMiddleware
 from local_swarm.api.server import AccessPolicy, create_app
 from local_swarm.api.status import Status
@@ -156,7 +158,11 @@ async def test_the_application_refuses_a_large_body_as_such() -> None:
     await backend.start()
     embedder = Embedder("/none", offline=True)
     swarm = Swarm("here", [Worker("w1", 1, backend)], embedder)
-    app = create_app(swarm, lambda: Status("ok", 1, 1, "fake", 1000), Vectors(embedder, backend))
+
+    def status() -> Status:
+        return Status("ok", 1, 1, "fake", 1000)
+
+    app = create_app(LoggedVoice(swarm, Metrics(status)), status, Vectors(embedder, backend))
     beginning: Message = {"type": "http.request", "body": b'"', "more_body": True}
     peer = Peer(beginning, *(part(1 << 20) for _ in range(40)))
     scope = {

@@ -13,7 +13,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from local_swarm.api.server import create_app, listen, serving
+from local_swarm.api.election_log import LoggedVoice
+from local_swarm.api.metrics import Metrics
+from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import EngineStatus, Status, WorkerStatus
 from local_swarm.types import (
     Accepted,
@@ -128,7 +130,7 @@ async def answer_to(url: str, path: str, body: dict[str, Any] | None) -> str:
 async def recorded(request: Any) -> AsyncIterator[tuple[str, str]]:
     election, path, body = ASKED[request.param]
     made = listen("127.0.0.1", 0)
-    async with serving(create_app(FixedVoice(election), status, embed), made):
+    async with serve_app(create_app(LoggedVoice(FixedVoice(election), Metrics(status)), status, embed), made):
         yield request.param, await answer_to(f"http://127.0.0.1:{made.getsockname()[1]}", path, body)
 
 

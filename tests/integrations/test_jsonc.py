@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_swarm.errors import WrongUse
-from local_swarm.integrations.jsonc import merged, read
+from local_swarm.integrations.jsonc import merge, read
 
 USERS = """{
   // my own settings
@@ -26,7 +26,7 @@ USERS = """{
 
 
 def test_comments_and_foreign_keys_stay() -> None:
-    made = merged(USERS, {"provider": {"mine": {"options": {"timeout": 9, "url": "u"}, "npm": "n"}}, "model": "m"})
+    made = merge(USERS, {"provider": {"mine": {"options": {"timeout": 9, "url": "u"}, "npm": "n"}}, "model": "m"})
     for kept in ("// my own settings", "/* not light */", "// keep", "/* three */", '"http://x//y"'):
         assert kept in made
     assert read(made) == {
@@ -40,18 +40,18 @@ def test_comments_and_foreign_keys_stay() -> None:
 
 
 def test_what_is_right_already_is_not_touched() -> None:
-    assert merged(USERS, {"theme": "dark", "provider": {"mine": {"options": {"timeout": 5}}}}) == USERS
+    assert merge(USERS, {"theme": "dark", "provider": {"mine": {"options": {"timeout": 5}}}}) == USERS
 
 
 @pytest.mark.parametrize(
     "text", ["", "{}", "  {}\n", "{ }", '{"a": 1}', '{"a": 1,}', '{"a": {}}', "// only words\n", '{\n\t"a": 1\n}']
 )
 def test_any_beginning_will_do(text: str) -> None:
-    assert read(merged(text, {"b": {"c": [1]}}))["b"] == {"c": [1]}
+    assert read(merge(text, {"b": {"c": [1]}}))["b"] == {"c": [1]}
 
 
 def test_new_members_are_indented_as_the_others() -> None:
-    assert merged('{\n\t"a": 1\n}', {"b": 2}) == '{\n\t"a": 1,\n\t"b": 2\n}'
+    assert merge('{\n\t"a": 1\n}', {"b": 2}) == '{\n\t"a": 1,\n\t"b": 2\n}'
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_is_no_json_is_told_with_its_line(text: str) -> None:
 
 def test_a_value_in_the_way_is_told() -> None:
     with pytest.raises(WrongUse, match="a is no object"):
-        merged('{"a": 3}', {"a": {"b": 1}})
+        merge('{"a": 3}', {"a": {"b": 1}})
 
 
 values = st.recursive(
@@ -78,7 +78,7 @@ objects = st.dictionaries(st.text(max_size=4), values, max_size=4)
 @given(objects, objects, st.sampled_from([None, 1, 2]))
 def test_merging_is_what_merging_of_values_is(one: dict[str, Any], other: dict[str, Any], indent: int | None) -> None:
     try:
-        made = read(merged(json.dumps(one, indent=indent), other))
+        made = read(merge(json.dumps(one, indent=indent), other))
     except WrongUse as problem:
         assert "is no object" in problem.message
         return

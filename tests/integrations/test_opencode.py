@@ -13,10 +13,10 @@ from local_swarm.cli.main import app
 from local_swarm.errors import WrongUse
 from local_swarm.integrations import opencode
 from local_swarm.integrations.jsonc import read
-from local_swarm.integrations.running import Running
+from local_swarm.integrations.running import RunningSwarm
 from local_swarm.integrations.snippets import SNIPPETS
 
-WHAT = Running("http://127.0.0.1:8000/v1", 32_768, 4_096, key="ls-secret")
+WHAT = RunningSwarm("http://127.0.0.1:8000/v1", 32_768, 4_096, key="ls-secret")
 
 
 def test_the_entry_states_limits_tools_and_the_small_model() -> None:
@@ -60,10 +60,10 @@ def test_a_file_that_is_no_configuration_is_left_alone(tmp_path: Path, text: str
 def test_the_users_file_is_found_where_opencode_looks(tmp_path: Path) -> None:
     folder = tmp_path / "opencode"
     folder.mkdir()
-    assert opencode.place({"XDG_CONFIG_HOME": str(tmp_path)}) == folder / "opencode.json"
+    assert opencode.config_path({"XDG_CONFIG_HOME": str(tmp_path)}) == folder / "opencode.json"
     (folder / "opencode.jsonc").touch()
-    assert opencode.place({"XDG_CONFIG_HOME": str(tmp_path)}) == folder / "opencode.jsonc"
-    assert opencode.place({"OPENCODE_CONFIG": "/x.json"}) == Path("/x.json")
+    assert opencode.config_path({"XDG_CONFIG_HOME": str(tmp_path)}) == folder / "opencode.jsonc"
+    assert opencode.config_path({"OPENCODE_CONFIG": "/x.json"}) == Path("/x.json")
 
 
 @pytest.mark.parametrize("name", SNIPPETS)

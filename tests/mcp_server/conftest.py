@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.key import CONTROL_FILE
+from local_swarm.api.metrics import Metrics
 from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status, WorkerStatus
 from local_swarm.config import load
@@ -65,8 +67,9 @@ async def open_house(
         machine = Hardware("linux", "x86_64", Processor("a chip", 4, 8), Memory(8 << 30, 6 << 30))
         return advisor(load(environment={}), machine)
 
-    app = create_app(swarm, status, Vectors(embedder, engine))
-    desk = ToolHandlers(app.state.journal, status, Vectors(embedder, engine), Jury(Sandbox(()), embedder), counsel)
+    log = LoggedVoice(swarm, Metrics(status))
+    app = create_app(log, status, Vectors(embedder, engine))
+    desk = ToolHandlers(log, status, Vectors(embedder, engine), Jury(Sandbox(()), embedder), counsel)
     made = listen("127.0.0.1", port)
     (home() / CONTROL_FILE).write_text(TOKEN, encoding="ascii")
     async with (

@@ -92,18 +92,18 @@ def test_who_has_only_introduced_himself_goes_before_who_has_worked() -> None:
     now = [0.0]
     sessions = Sessions(lambda: now[0])
     for name in ("worked", "listens", "first", "second"):
-        sessions.begun(name)
+        sessions.begin(name)
         now[0] += 1
     for name in ("worked", "worked", "first"):
-        with sessions.used(name, stream=False):
+        with sessions.use(name, stream=False):
             now[0] += 1
-    with sessions.used("listens", stream=True), sessions.used("first", stream=False):
+    with sessions.use("listens", stream=True), sessions.use("first", stream=False):
         assert sessions.dispensable() == "second"
         del sessions.known["second"]
         assert sessions.dispensable() == "listens"
         del sessions.known["listens"]
         assert sessions.dispensable() == "worked"
-        with sessions.used("worked", stream=False):
+        with sessions.use("worked", stream=False):
             assert sessions.dispensable() is None
 
 
