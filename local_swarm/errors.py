@@ -6,6 +6,7 @@ SwarmError
 │   ├── BadModelFile          not a GGUF file, damaged, or of a kind the engine cannot run
 │   └── DoesNotFit            more memory than there is
 ├── SetupFailed               the environment could not be made
+├── ExtraMissing              an optional part of the program is not installed
 ├── EngineUnfit               the engine was built for another processor
 ├── EngineFailed              a defect of the engine's showed on one request
 ├── Overrun                   work on a foreign text went beyond its limits
@@ -32,6 +33,8 @@ SwarmError
 from __future__ import annotations
 
 from typing import ClassVar
+
+from local_swarm.paths import extra_command
 
 
 class SwarmError(Exception):
@@ -66,6 +69,14 @@ class DoesNotFit(WrongUse):
 
 class SetupFailed(SwarmError):
     """The environment could not be made."""
+
+
+class ExtraMissing(SwarmError):
+    """What was asked for needs an extra of the package, here `extra`. `fact`: why, without a full stop."""
+
+    def __init__(self, extra: str, fact: str) -> None:
+        super().__init__(f"{fact}: it needs the extra {extra!r}. Install it: {extra_command(extra)}")
+        self.extra = extra
 
 
 class EngineUnfit(SwarmError):

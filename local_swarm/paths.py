@@ -43,6 +43,27 @@ def checkout() -> Path | None:
     return root if (root / "pyproject.toml").is_file() and (root / "main.py").is_file() else None
 
 
+def program_name() -> str:
+    """How this program was started, for messages that tell a command: `python main.py`, `python -m local_swarm` or
+    `local-swarm`. Where something else runs the package, such as a test or a notebook, what works for this copy of it."""
+    return name_of_start(Path(sys.argv[0] if sys.argv else ""), checkout())
+
+
+def name_of_start(program: Path, root: Path | None) -> str:
+    """`program`: the file that Python runs; `root`: the checkout, if there is one."""
+    if program.name == "__main__.py" and program.parent.name == "local_swarm":
+        return "python -m local_swarm"
+    if program.stem.removesuffix("-script") == "local-swarm":  # what pip makes, on Windows too
+        return "local-swarm"
+    return "python main.py" if root else "local-swarm"
+
+
+def extra_command(extra: str) -> str:
+    """What installs an optional part of the program: its environment's own pip in a checkout, where `pip` is another one's."""
+    pip = "pip" if checkout() is None else f"{sys.executable} -m pip"
+    return f"{pip} install 'local-swarm[{extra}]'"
+
+
 def within_home(path: Path) -> bool:
     return path.resolve().is_relative_to(home().resolve())
 

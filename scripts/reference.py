@@ -19,7 +19,6 @@ from pydantic import BaseModel
 from local_swarm.api.documented import create_documented_app
 from local_swarm.api.schemas import ChatRequest, SwarmOptions
 from local_swarm.cli.main import app
-from local_swarm.cli.overview import FAMILIES
 from local_swarm.mcp_server.tools import TOOLS
 from local_swarm.paths import data_folder
 
@@ -34,9 +33,9 @@ def table(heads: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
 
 
 def commands() -> str:
-    known: Mapping[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    names = [name for family in FAMILIES for name in family]
-    return table(("command", "what it does"), ((f"`{name}`", first_line(known[name].help)) for name in names))
+    group: Any = typer.main.get_command(app)
+    rows = ((f"`{name}`", first_line(group.commands[name].help)) for name in group.order)
+    return table(("command", "what it does"), rows)
 
 
 def endpoints() -> str:

@@ -13,7 +13,7 @@ from local_swarm.backends.openai_compatible.managed_server import ManagedLlamaSe
 from local_swarm.config import Config
 from local_swarm.models.embedding import AUTO
 from local_swarm.node import Node
-from local_swarm.paths import offline
+from local_swarm.paths import offline, program_name
 from local_swarm.privacy import Reach, describe_reach
 
 GIB, MIB = 2**30, 2**20
@@ -33,7 +33,14 @@ def reach_of(node: Node, config: Config) -> Reach:
     static = config.federation.discovery.method == "static"
     anybody = config.network.insecure_lan or not config.federation.auth.enabled
     servers = tuple(one.server.url for one in theirs)
-    return Reach(servers, paired, paired and not static, paired and anybody, config.server.host, offline())
+    return Reach(
+        servers=servers,
+        paired=paired,
+        announced=paired and not static,
+        anybody=paired and anybody,
+        door=config.server.host,
+        offline=offline(),
+    )
 
 
 def banner(node: Node, config: Config, private: bool = True) -> RenderableType:
@@ -61,12 +68,12 @@ def banner(node: Node, config: Config, private: bool = True) -> RenderableType:
         rows.add_row("address", Text(f"{node.url}/v1", style="bold green"))
         if node.page:
             rows.add_row("page", Text(node.page if private else without_token(node.page), overflow="fold"))
-        rows.add_row("ask", f'python main.py ask "{EXAMPLE}"')
-        rows.add_row("opencode", "python main.py opencode --write")
-        rows.add_row("assistants", "python main.py mcp --setup")
+        rows.add_row("ask", f'{program_name()} ask "{EXAMPLE}"')
+        rows.add_row("opencode", f"{program_name()} opencode --write")
+        rows.add_row("assistants", f"{program_name()} mcp --setup")
     return Panel(rows, title=f"Local Swarm {__version__}", title_align="left", border_style="green")
 
 
 def without_token(page: str) -> str:
     """The page's address as a log may have it, which others may get to read."""
-    return f"{page.partition('#')[0]}  (with the words of votes: python main.py key --page)"
+    return f"{page.partition('#')[0]}  (with the words of votes: {program_name()} key --page)"

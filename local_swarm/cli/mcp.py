@@ -25,10 +25,10 @@ def mcp(
     from local_swarm.mcp_server.proxy import ProxiedDaemon, serve
 
     if show:
-        from local_swarm.mcp_server.assistants import own_command, settings
+        from local_swarm.mcp_server.assistants import all_settings, own_command
 
         wishes = [*(["--port", str(port)] if port else []), *(["--config", str(file.absolute())] if file else [])]
-        typer.echo(settings(own_command("mcp", *wishes)))
+        typer.echo(all_settings(own_command("mcp", *wishes)))
         return
     config = load(file, {"server.port": port})
     own = [sys.executable, "-m", "local_swarm", "start", "--yes", "--port", str(config.server.port)]

@@ -16,6 +16,7 @@ from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, name_of, size_of
 from local_swarm.models.planner import SMALLEST_CONTEXT, Plan, RunOptions
 from local_swarm.models.registry import Entry, Variant
+from local_swarm.paths import program_name
 from local_swarm.roster import MOST_WORKERS
 
 CONTEXTS = (4_096, 8_192, 16_384, 32_768, 65_536, 131_072)
@@ -33,7 +34,7 @@ class Picked:
     def command(self) -> str:
         """The same without a menu."""
         flags = {"models.model": "--model", "swarm.instances": "--instances", "models.context": "--context"}
-        return " ".join(["python main.py", *(f"{flags[key]} {value}" for key, value in self.settings.items())])
+        return " ".join([program_name(), *(f"{flags[key]} {value}" for key, value in self.settings.items())])
 
 
 class Menu:
@@ -50,13 +51,13 @@ class Menu:
         while True:
             picked = self.ask_how()
             if picked:
-                self.console.print(f"The same without this menu:  {picked.command}", style="dim", soft_wrap=True)
+                self.console.print(f"The same without this menu:  {picked.command}", style="dim")
                 return replace(picked, embedding=self.wanted)
 
     def ask_how(self) -> Picked | None:
         """One round of the main question; None to ask it again."""
         try:
-            best = self.advisor.recommended()
+            best = self.advisor.recommendation()
             offer = f"{best.entry.title} {best.variant.quantization}, {gb(best.variant)} to fetch, {size_of(best.plan)}"
         except DoesNotFit:
             best, offer = None, "nothing real fits this machine"
@@ -66,7 +67,7 @@ class Menu:
             [
                 f"Recommended: {offer}",
                 "Browse what fits",
-                "Put it together: family, size, quantisation, workers, context",
+                "Put it together: family, size, quantization, workers, context",
                 "The starter model, at once: a demonstration that comes with the program",
                 *more,
             ],
@@ -107,10 +108,10 @@ class Menu:
         variants = entry.finest_first()
         variant = variants[
             self.choose(
-                "Quantisation:", [f"{one.quantization:12} {gb(one):>8}  {self.need(entry, one)}" for one in variants]
+                "Quantization:", [f"{one.quantization:12} {gb(one):>8}  {self.need(entry, one)}" for one in variants]
             )
         ]
-        workers = self.number("Workers", 1, MOST_WORKERS, self.suggested(entry, variant))
+        workers = self.number("Workers", 1, MOST_WORKERS, self.usual_workers(entry, variant))
         context = self.context(entry, variant, workers)
         return Picked(
             {
@@ -127,19 +128,19 @@ class Menu:
         lines = [f"{one:7} {self.need(entry, variant, RunOptions(workers, one))}" for one in lengths]
         return lengths[self.choose("Context, in tokens of prompt and answer together:", lines)]
 
-    def need(self, entry: Entry, variant: Variant, wishes: RunOptions | None = None) -> str:
-        plan = self.planned(entry, variant, wishes)
+    def need(self, entry: Entry, variant: Variant, options: RunOptions | None = None) -> str:
+        plan = self.plan_of(entry, variant, options)
         return size_of(plan) if plan else "unknown" if entry.shape is None else "does not fit"
 
-    def planned(self, entry: Entry, variant: Variant, wishes: RunOptions | None = None) -> Plan | None:
-        asking = replace(self.advisor, wishes=wishes) if wishes else self.advisor
+    def plan_of(self, entry: Entry, variant: Variant, options: RunOptions | None = None) -> Plan | None:
+        asking = replace(self.advisor, wishes=options) if options else self.advisor
         try:
             return asking.fits(entry, variant)
         except SwarmError:
             return None
 
-    def suggested(self, entry: Entry, variant: Variant) -> int:
-        plan = self.planned(entry, variant)
+    def usual_workers(self, entry: Entry, variant: Variant) -> int:
+        plan = self.plan_of(entry, variant)
         return plan.workers if plan else 2
 
     # -- asking

@@ -8,7 +8,42 @@ from typing import Annotated
 import typer
 
 HELP = {"help_option_names": ["-h", "--help"]}
+
 FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 PortOption = Annotated[int | None, typer.Option("--port", help="Port of the API. [default: 8000]")]
 RunningPortOption = Annotated[int | None, typer.Option("--port", help="Port of the running swarm. [default: 8000]")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Ask no questions.")]
+MinimalOption = Annotated[bool, typer.Option("--minimal", help="When setting up, leave out PyTorch and embeddings.")]
+
+# What runs
+ModelOption = Annotated[
+    str | None, typer.Option("--model", help="NAME[:SIZE[:QUANT]], or the path of a .gguf file.", metavar="NAME|PATH")
+]
+StarterOption = Annotated[bool, typer.Option("--starter", help="Run the small model that comes with the program.")]
+InstancesOption = Annotated[int | None, typer.Option(help="How many workers vote.")]
+ContextOption = Annotated[int | None, typer.Option(help="Tokens of prompt and answer together.")]
+EngineOption = Annotated[str | None, typer.Option(help="What computes: auto, llamacpp, llama-server or mlx.")]
+RosterOption = Annotated[
+    Path | None,
+    typer.Option("--roster", help="A YAML file that lists several engines, servers and fallbacks.", metavar="FILE"),
+]
+
+# Who may talk to it
+HostOption = Annotated[
+    str | None, typer.Option(help="Address of the API; beyond this machine it needs a key. [default: 127.0.0.1]")
+]
+McpOption = Annotated[bool, typer.Option("--mcp", help="Serve MCP over HTTP as well, at /mcp.")]
+FederationOption = Annotated[
+    bool | None, typer.Option("--federation/--no-federation", help="Whether to vote with other machines.")
+]
+PeerOption = Annotated[
+    list[str] | None, typer.Option(help="Where another machine is, if it is not found by itself.", metavar="HOST:PORT")
+]
+InsecureOption = Annotated[
+    bool, typer.Option("--insecure-lan", help="Let in every machine that has this set too. For labs only.")
+]
+
+# How something is measured
+RepeatsOption = Annotated[int, typer.Option(help="How often; medians are told.")]
+PlotOption = Annotated[Path | None, typer.Option("--plot", help="Write a chart to this SVG file as well.")]

@@ -24,7 +24,7 @@ from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.downloader import Downloader, Fetched
 from local_swarm.models.hub import Hub
 from local_swarm.models.resolve import ResolvedModel
-from local_swarm.paths import checkout, home, offline
+from local_swarm.paths import checkout, home, offline, program_name
 
 FREE = ("apache-2.0", "mit", "unknown")  # licences that need no word; of an unknown one there is nothing to say
 
@@ -93,8 +93,8 @@ def fetched_embedding(repository: str, console: Console) -> Fetched:
     load it."""
     if not find_spec("sentence_transformers"):
         raise SetupFailed(
-            "An embedding model needs sentence-transformers, which is not installed. Install it: local-swarm setup. A small "
-            "machine can do with a .gguf file in models.embedding."
+            "An embedding model needs sentence-transformers, which is not installed. "
+            f"Install it: {program_name()} setup. A small machine can do with a .gguf file in models.embedding."
         )
     if not embedding.copies_of(repository):
         console.print(f"Fetching {repository} into {embedding.place(repository)} ...", soft_wrap=True)
@@ -120,7 +120,7 @@ def keep(picked: Picked, console: Console) -> None:
         section, name = key.split(".")
         sections.setdefault(section, {})[name] = value
     paths.keep(path, yaml.safe_dump(sections, sort_keys=False))
-    console.print(f"Kept in {path}; to choose again: python main.py --menu", style="dim", soft_wrap=True)
+    console.print(f"Kept in {path}; to choose again: {program_name()} --menu", style="dim", soft_wrap=True)
 
 
 def own_settings() -> Path:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Annotated, Any
 
 import typer
 
-from local_swarm import config as settings
+from local_swarm.cli.console import out, print_json
 from local_swarm.cli.options import FileOption, JsonOption, RunningPortOption
-from local_swarm.cli.screen import Screen
+from local_swarm.config import load
 from local_swarm.daemon import DaemonClient
 from local_swarm.errors import SwarmError
 
 SWARM = "/v1/swarm"
 LOOK_S = 1.0
-
-out = Screen()
 
 
 def status(
@@ -31,10 +28,10 @@ def status(
     """Watch the running swarm: workers, votes, peers, memory. Ctrl-C ends it."""
     from local_swarm.cli.status_screen import screen
 
-    daemon = DaemonClient(settings.load(file, {"server.port": port}).server)
+    daemon = DaemonClient(load(file, {"server.port": port}).server)
     told: dict[str, Any] = daemon.ask(SWARM)
     if json_wanted:
-        print(json.dumps(told))
+        print_json(told)
     elif once or not out.is_terminal:
         out.print(screen(told, height=out.height))
     else:

@@ -9,8 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from local_swarm.paths import program_name
+
 GIB = 2**30
-COLOURS = {"ok": "green", "ready": "green", "starting": "yellow", "restarting": "yellow", "degraded": "yellow"}
+COLORS = {"ok": "green", "ready": "green", "starting": "yellow", "restarting": "yellow", "degraded": "yellow"}
 MOST_WORKERS = 8  # lines
 FEWEST_ELECTIONS, MOST_ELECTIONS = 3, 20
 BAR = 12  # characters of a bar
@@ -32,10 +34,10 @@ def screen(told: Mapping[str, Any], speed: float | None = None, height: int = 24
 
 def head(told: Mapping[str, Any]) -> Text:
     state = str(told["status"])
-    line = Text.assemble((str(told["node"]), "bold"), "  ", (state, COLOURS.get(state, "red")))
+    line = Text.assemble((str(told["node"]), "bold"), "  ", (state, COLORS.get(state, "red")))
     line.append(f"  {told['model']}", style="bold")
     line.append(f"  context {told['context']}  v{told['version']}", style="dim")
-    return cropped(line)
+    return crop(line)
 
 
 def machine(told: Mapping[str, Any]) -> Text:
@@ -55,7 +57,7 @@ def machine(told: Mapping[str, Any]) -> Text:
             else ""
         )
         parts.append(f"{card['name']}{share}")
-    return cropped(Text("  ".join(parts), style="dim"))
+    return crop(Text("  ".join(parts), style="dim"))
 
 
 def engine(told: Mapping[str, Any], speed: float | None) -> Text:
@@ -69,35 +71,30 @@ def engine(told: Mapping[str, Any], speed: float | None) -> Text:
     tokens = told.get("tokens") or {}
     parts += [f"{tokens['cached'] / tokens['prompt']:.0%} of prompts cached"] if tokens.get("prompt") else []
     parts += [f"{speed:.0f} tokens/s"] if speed is not None else []
-    return cropped(Text("  ".join(parts)))
+    return crop(Text("  ".join(parts)))
 
 
 def workers_table(workers: Sequence[Mapping[str, Any]]) -> Table:
-    table = columns("worker", "state", "requests", "failed", "latency", "tokens/s")
+    table = columns(("worker", "state", "requests", "failed", "latency", "tokens/s"))
     shown = workers if len(workers) <= MOST_WORKERS else workers[: MOST_WORKERS - 1]
     for one in shown:
-        state = (
-            Text("down", "red")
-            if not one["healthy"]
-            else Text("at work", "green")
-            if one["busy"]
-            else Text("idle", "dim")
-        )
-        table.add_row(
-            one["id"],
-            state,
-            str(one["requests"]),
-            str(one["failures"]) if one["failures"] else "",
-            seconds(one["average_latency_s"]),
-            f"{one['tokens_per_s']:.1f}" if one["tokens_per_s"] else "",
-        )
+        failures = str(one["failures"]) if one["failures"] else ""
+        speed = f"{one['tokens_per_s']:.1f}" if one["tokens_per_s"] else ""
+        counts = (str(one["requests"]), failures, seconds(one["average_latency_s"]), speed)
+        table.add_row(one["id"], worker_state(one), *counts)
     if len(shown) < len(workers):
-        table.add_row(f"and {len(workers) - len(shown)} more", "", "", "", "", "")
+        table.add_row(f"and {len(workers) - len(shown)} more")
     return table
 
 
+def worker_state(worker: Mapping[str, Any]) -> Text:
+    if not worker["healthy"]:
+        return Text("down", "red")
+    return Text("at work", "green") if worker["busy"] else Text("idle", "dim")
+
+
 def peers_table(peers: Sequence[Mapping[str, Any]]) -> Table:
-    table = columns("peer", "state", "model", "workers", "latency")
+    table = columns(("peer", "state", "model", "workers", "latency"))
     for one in peers:
         state = Text(str(one["state"]), "green" if one["state"] == "ok" else "yellow")
         latency = "" if one["latency_ms"] is None else f"{one['latency_ms']:.0f} ms"
@@ -107,24 +104,18 @@ def peers_table(peers: Sequence[Mapping[str, Any]]) -> Table:
 
 def elections_table(elections: Sequence[Mapping[str, Any]]) -> RenderableType:
     if not elections:
-        return Text('No vote yet. Ask something: local-swarm ask "..."', style="dim")
-    table = columns("vote", "agreement", "", "clusters", "tokens", "took")
+        return Text(f'No vote yet. Ask something: {program_name()} ask "..."', style="dim")
+    table = columns(("vote", "agreement", "", "clusters", "tokens", "took"))
     for one in reversed(elections):
         clusters = "+".join(map(str, one["clusters"])) + (" early" if one["decided_early"] else "")
         share = float(one["agreement"])
-        colour = "green" if share >= 0.7 else "yellow" if share >= 0.4 else "red"
-        table.add_row(
-            one["strategy"],
-            Text(bar(share), colour),
-            f"{share:.2f}",
-            clusters,
-            str(one["completion_tokens"]),
-            seconds(one["seconds"]),
-        )
+        color = "green" if share >= 0.7 else "yellow" if share >= 0.4 else "red"
+        cost = (clusters, str(one["completion_tokens"]), seconds(one["seconds"]))
+        table.add_row(one["strategy"], Text(bar(share), color), f"{share:.2f}", *cost)
     return table
 
 
-def columns(*names: str) -> Table:
+def columns(names: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name in names:
         right = name in ("requests", "failed", "latency", "tokens/s", "tokens", "took", "workers")
@@ -144,6 +135,6 @@ def seconds(count: float | None) -> str:
     return f"{count * 1000:.0f} ms" if count < 1 else f"{count:.1f} s" if count < 100 else f"{count / 60:.0f} min"
 
 
-def cropped(line: Text) -> Text:
+def crop(line: Text) -> Text:
     line.no_wrap, line.overflow = True, "ellipsis"
     return line

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -91,7 +92,17 @@ def models_table(advisor: Advisor, entries: Sequence[Entry], everything: bool) -
         size = f"{usual.bytes / 1e9:.1f} GB" if usual and usual.bytes else "?"
         needs = size_of(plan).split(" of ")[0] if plan else ("unknown" if entry.shape is None else "too large")
         named = " ".join(map(str, sorted({one.bits for one in entry.variants if one.bits})))
-        rows.add_row(entry.name, named, size, needs, ", ".join(here), entry.licence)
+        rows.add_row(*(entry.name, named, size, needs, ", ".join(here), entry.licence))
+    return rows
+
+
+def peers_table(peers: Sequence[Mapping[str, Any]]) -> Table:
+    """Other machines, as the daemon's `peers` control lists them."""
+    rows = Table(*("name", "address", "state", "model", "workers", "latency"), box=None, pad_edge=False)
+    for one in peers:
+        latency = "" if one["latency_ms"] is None else f"{one['latency_ms']:.0f} ms"
+        values = (one[key] for key in ("name", "address", "state", "model", "workers"))
+        rows.add_row(*("" if value is None else str(value) for value in values), latency)
     return rows
 
 
@@ -100,11 +111,11 @@ def settings_table(found: Sequence[Setting]) -> Table:
     for name in ("setting", "value", "from"):
         rows.add_column(name)
     for one in found:
-        rows.add_row(one.key, written(one.value), one.origin)
+        rows.add_row(one.key, setting_text(one.value), one.origin)
     return rows
 
 
-def written(value: object) -> str:
+def setting_text(value: object) -> str:
     """A setting's value as a file would have it."""
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))

@@ -11,12 +11,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
-import typer
-
-from local_swarm.cli.console import err, out
-from local_swarm.cli.options import JsonOption
 from local_swarm.errors import SwarmError
 
 RATE = 300.0  # requests a second at which the first byte of streams is timed
@@ -144,19 +140,3 @@ async def within_limit(work: Awaitable[Result]) -> Result:
 def measure(wish: ApiBenchOptions, tell: Callable[[str], object]) -> dict[str, float]:
     """Raises SwarmError."""
     return asyncio.run(measure_server(wish, tell))
-
-
-def bench_api(
-    workers: Annotated[int, typer.Option(help="How many vote on each answer.")] = 5,
-    clients: Annotated[int, typer.Option(help="How many ask at the same time.")] = 32,
-    requests: Annotated[int, typer.Option(help="How many in all.")] = 2000,
-    json_wanted: JsonOption = False,
-) -> None:
-    """What HTTP, the vote and HTTP again cost, with workers that answer at once."""
-    with err.status("Measuring ...") as status:
-        found = measure(ApiBenchOptions(workers, clients, requests), lambda line: status.update(line))
-    if json_wanted:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        out.print(f"{name:24} {value:.2f}")

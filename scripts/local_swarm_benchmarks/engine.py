@@ -21,7 +21,7 @@ from local_swarm_benchmarks.chart import chart
 from local_swarm_benchmarks.engine_harness import Order, letters
 from local_swarm_benchmarks.model_files import model_file
 
-PREFERRED = "q4_0"  # the quantisation whose products llama.cpp has its fastest kernels for on processors
+PREFERRED = "q4_0"  # the quantization whose products llama.cpp has its fastest kernels for on processors
 STARTER_TASKS, QUICK_TASKS = 50, 5
 NO_TEXT = range(128, 256)  # tokens of our shapes that are no UTF-8 by themselves, on which llama-server fails
 OF_THE_GAP = ("gap_ratio_p95", "longest_gap_s", "stream_tokens_per_s", "reading_ratio")
@@ -47,41 +47,41 @@ class EngineBenchOptions:
     quick: bool = False
 
 
-def measure(wish: EngineBenchOptions, say: Say) -> dict[str, Any]:
+def measure(options: EngineBenchOptions, say: Say) -> dict[str, Any]:
     """Everything, as `bench engine --json` prints it; None for what was left out."""
-    say(f"making the model file {wish.shape} {wish.quantization} ...")
+    say(f"making the model file {options.shape} {options.quantization} ...")
     order = Order(
-        "answers",
-        str(model_file(wish.shape, wish.quantization)),
-        wish.threads,
-        wish.n,
-        wish.prompt_tokens,
-        wish.new_tokens,
-        wish.repeats,
-        999 if wish.gpu else 0,
+        kind="answers",
+        path=str(model_file(options.shape, options.quantization)),
+        threads=options.threads,
+        n=options.n,
+        prompt_tokens=options.prompt_tokens,
+        new_tokens=options.new_tokens,
+        repeats=options.repeats,
+        gpu_layers=999 if options.gpu else 0,
         drafts=False,  # what random weights say in circles is guessed too easily
     )
     say("one answer and all of them ...")
     answers = order.run()
     found: dict[str, Any] = {
-        "model": wish.shape,
-        "quantization": wish.quantization,
-        "n": wish.n,
-        "prompt_tokens": wish.prompt_tokens,
-        "new_tokens": wish.new_tokens,
-        "threads": wish.threads,
+        "model": options.shape,
+        "quantization": options.quantization,
+        "n": options.n,
+        "prompt_tokens": options.prompt_tokens,
+        "new_tokens": options.new_tokens,
+        "threads": options.threads,
         "one_s": median(answers["one_s"]),
         "n_s": median(answers["n_s"]),
     }
     found["n_over_one"] = ratio(answers)
     say("llama.cpp's own ways ...")
-    found |= {"separate_s": None, "over_separate": None} if wish.quick else beside_separate(order)
-    found |= beside_server(order, wish) if wish.server else dict.fromkeys(OF_THE_SERVER)
-    found["of_llama_bench"] = of_llama_bench(order, wish, answers) if wish.server else None
+    found |= {"separate_s": None, "over_separate": None} if options.quick else beside_separate(order)
+    found |= beside_server(order, options) if options.server else dict.fromkeys(OF_THE_SERVER)
+    found["of_llama_bench"] = of_llama_bench(order, options, answers) if options.server else None
     say(f"the same as {PREFERRED} ...")
-    found["preferred"] = preferred(order, wish, found)
+    found["preferred"] = preferred_quantization(order, options, found)
     say("what the starter model says, with drafts and with an early decision ...")
-    found |= on_written_text(order, QUICK_TASKS if wish.quick else STARTER_TASKS)
+    found |= on_written_text(order, QUICK_TASKS if options.quick else STARTER_TASKS)
     say("decoding, quiet and beside a busy process ...")
     decoding = replace(order, kind="decode_rate").run()
     found |= {
@@ -91,11 +91,11 @@ def measure(wish: EngineBenchOptions, say: Say) -> dict[str, Any]:
     }
     say("memory ...")
     found["resident_ratio"] = resident(order)
-    found |= dict.fromkeys(LONG_PROMPTS) if wish.quick else long_prompts(order, say)
+    found |= dict.fromkeys(LONG_PROMPTS) if options.quick else long_prompts(order, say)
     return found
 
 
-def drawn(found: dict[str, Any]) -> str:
+def chart_of(found: dict[str, Any]) -> str:
     """The times of a measurement as a picture."""
     n = found["n"]
     bars = [(f"{n} answers here", found["n_s"]), ("1 answer here", found["one_s"])]
@@ -109,10 +109,10 @@ def ratio(answers: dict[str, list[float]]) -> float:
     return median(many / one for one, many in zip(answers["one_s"], answers["n_s"], strict=True))
 
 
-def preferred(order: Order, wish: EngineBenchOptions, found: dict[str, Any]) -> dict[str, Any]:
-    if wish.quantization == PREFERRED:
+def preferred_quantization(order: Order, options: EngineBenchOptions, found: dict[str, Any]) -> dict[str, Any]:
+    if options.quantization == PREFERRED:
         return {"quantization": PREFERRED, "n_over_one": found["n_over_one"]}
-    other = replace(order, path=str(model_file(wish.shape, PREFERRED))).run()
+    other = replace(order, path=str(model_file(options.shape, PREFERRED))).run()
     return {"quantization": PREFERRED, "n_over_one": ratio(other)}
 
 
@@ -178,19 +178,19 @@ def beside_separate(order: Order) -> dict[str, float]:
     return {"separate_s": theirs, "over_separate": ours / theirs}
 
 
-def beside_server(order: Order, wish: EngineBenchOptions) -> dict[str, float]:
+def beside_server(order: Order, options: EngineBenchOptions) -> dict[str, float]:
     """Seconds of llama.cpp's own server for n answers to one prompt, and ours over them, one after the other: as it comes, with
     room for n prompts, and told to do what our engine does by itself."""
-    room = wish.prompt_tokens + wish.new_tokens + 32
-    as_it_comes = ("-c", str(wish.n * room))
-    shared = ("-c", str(room + wish.n * (wish.new_tokens + 32)), "--kv-unified")
+    room = options.prompt_tokens + options.new_tokens + 32
+    as_it_comes = ("-c", str(options.n * room))
+    shared = ("-c", str(room + options.n * (options.new_tokens + 32)), "--kv-unified")
     told = shared if order.gpu_layers else (*shared, "-fa", "off")
     theirs, theirs_told, ratios, ratios_told = [], [], [], []
-    for seed in range(wish.repeats):
-        text = letters(wish.prompt_tokens, seed)
-        theirs.append(llama_server(order, wish, text, as_it_comes))
+    for seed in range(options.repeats):
+        text = letters(options.prompt_tokens, seed)
+        theirs.append(llama_server(order, options, text, as_it_comes))
         ours = replace(order, kind="many", texts=(text,)).run()["seconds"]
-        theirs_told.append(llama_server(order, wish, text, told))
+        theirs_told.append(llama_server(order, options, text, told))
         ratios.append(ours / theirs[-1])
         ratios_told.append(ours / theirs_told[-1])
     return {
@@ -201,22 +201,22 @@ def beside_server(order: Order, wish: EngineBenchOptions) -> dict[str, float]:
     }
 
 
-def llama_server(order: Order, wish: EngineBenchOptions, text: str, told: Sequence[str]) -> float:
+def llama_server(order: Order, options: EngineBenchOptions, text: str, told: Sequence[str]) -> float:
     """A server is started for each prompt: it keeps what it has read, which would be in the way of the next one."""
-    assert wish.server
+    assert options.server
     port = free_port()
     command = [
-        str(wish.server),
+        str(options.server),
         "-m",
         order.path,
         "--port",
         str(port),
         "-np",
-        str(wish.n),
+        str(options.n),
         "-t",
-        str(wish.threads),
+        str(options.threads),
         "-tb",
-        str(wish.threads),
+        str(options.threads),
         "-ngl",
         str(order.gpu_layers),
         "--no-webui",
@@ -226,16 +226,16 @@ def llama_server(order: Order, wish: EngineBenchOptions, text: str, told: Sequen
     with subprocess.Popen(command, stdout=quiet, stderr=quiet, env=order.environment) as process:
         try:
             wait_for(f"http://127.0.0.1:{port}/health", process)
-            return ask_server(port, text, wish)
+            return ask_server(port, text, options)
         finally:
             process.kill()
 
 
-def of_llama_bench(order: Order, wish: EngineBenchOptions, answers: dict[str, Any]) -> dict[str, float] | None:
+def of_llama_bench(order: Order, options: EngineBenchOptions, answers: dict[str, Any]) -> dict[str, float] | None:
     """Our rates of reading and writing over those of llama.cpp's own benchmark, which are what this machine can do at
     most. None where that program does not lie beside the server."""
-    assert wish.server
-    program = wish.server.with_stem("llama-bench")
+    assert options.server
+    program = options.server.with_stem("llama-bench")
     if not program.exists():
         return None
     command = [
@@ -243,13 +243,13 @@ def of_llama_bench(order: Order, wish: EngineBenchOptions, answers: dict[str, An
         "-m",
         order.path,
         "-p",
-        str(wish.prompt_tokens),
+        str(options.prompt_tokens),
         "-n",
-        str(wish.new_tokens),
+        str(options.new_tokens),
         "-r",
-        str(wish.repeats),
+        str(options.repeats),
         "-t",
-        str(wish.threads),
+        str(options.threads),
         "-ngl",
         str(order.gpu_layers),
         "-fa",
@@ -262,8 +262,8 @@ def of_llama_bench(order: Order, wish: EngineBenchOptions, answers: dict[str, An
     done = subprocess.run(command, capture_output=True, text=True, env=order.environment, check=True)
     read, written = (test["avg_ts"] for test in json.loads(done.stdout))
     return {
-        "reading": wish.prompt_tokens / median(answers["read_s"]) / read,
-        "writing": (wish.new_tokens - 1) / median(answers["wrote_s"]) / written,
+        "reading": options.prompt_tokens / median(answers["read_s"]) / read,
+        "writing": (options.new_tokens - 1) / median(answers["wrote_s"]) / written,
     }
 
 
@@ -276,11 +276,11 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("llama-server did not come up")
 
 
-def ask_server(port: int, text: str, wish: EngineBenchOptions) -> float:
+def ask_server(port: int, text: str, options: EngineBenchOptions) -> float:
     body = {
         "prompt": text,
-        "n": wish.n,
-        "max_tokens": wish.new_tokens,
+        "n": options.n,
+        "max_tokens": options.new_tokens,
         "temperature": 0.8,
         "cache_prompt": False,
         "ignore_eos": True,
@@ -292,5 +292,5 @@ def ask_server(port: int, text: str, wish: EngineBenchOptions) -> float:
     began = time.perf_counter()
     with urllib.request.urlopen(request, timeout=1200) as response:
         choices = json.load(response)["choices"]
-    assert len(choices) == wish.n
+    assert len(choices) == options.n
     return time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""A shape's name and a quantisation in, the path of a model file out: made once, kept in the swarm's home."""
+"""A shape's name and a quantization in, the path of a model file out: made once, kept in the swarm's home."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from local_swarm_benchmarks.shapes import SHAPES, write
 
 
 def model_file(name: str, quantization: str) -> Path:
-    """Raises WrongUse for a shape or quantisation that there is none of."""
+    """Raises WrongUse for a shape or quantization that there is none of."""
     kinds = {kind: number for number, kind in QUANTIZATIONS.items()}
     if name not in SHAPES:
         raise WrongUse(f"There is no shape {name!r}. There are: {', '.join(SHAPES)}.")
     if quantization not in kinds:
-        raise WrongUse(f"There is no quantisation {quantization!r}. There are: {', '.join(kinds)}.")
+        raise WrongUse(f"There is no quantization {quantization!r}. There are: {', '.join(kinds)}.")
     folder = home() / "bench"
     made, source = folder / f"{name}-{quantization}.gguf", folder / f"{name}-f16.gguf"
     if not made.exists():
@@ -31,7 +31,7 @@ def model_file(name: str, quantization: str) -> Path:
 
 
 def quantize(source: Path, target: Path, kind: int) -> None:
-    """llama.cpp's own quantiser, by the number it knows the kind by."""
+    """llama.cpp's own quantizer, by the number it knows the kind by."""
     import ctypes
 
     from llama_cpp import llama_cpp as lib
@@ -39,9 +39,9 @@ def quantize(source: Path, target: Path, kind: int) -> None:
     from local_swarm.backends.llamacpp.library import log, open_library
 
     open_library()
-    wish = lib.llama_model_quantize_default_params()
-    wish.ftype = kind
+    params = lib.llama_model_quantize_default_params()
+    params.ftype = kind
     part = target.with_suffix(".part")
-    if lib.llama_model_quantize(str(source).encode(), str(part).encode(), ctypes.byref(wish)):
+    if lib.llama_model_quantize(str(source).encode(), str(part).encode(), ctypes.byref(params)):
         raise WrongUse(f"llama.cpp cannot make {target.name}: {log.last}.")
     part.rename(target)

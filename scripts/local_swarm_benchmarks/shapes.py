@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import ExtraMissing
 
 Tensor = tuple[str, tuple[int, ...]]  # name and dimensions, the fastest first as in llama.cpp
 
@@ -43,20 +43,60 @@ STATE = {"ssm.conv_kernel": 4, "full_attention_interval": 4}
 SHAPES = {
     shape.name: shape
     for shape in (
-        BenchShape("0.5b", "qwen2", 151_936, 896, 24, 14, 2, 4864, 64),
-        BenchShape("1.5b", "qwen2", 151_936, 1536, 28, 12, 2, 8960, 128),
-        BenchShape("3b", "qwen2", 151_936, 2048, 36, 16, 2, 11_008, 128),
-        BenchShape("7b", "qwen2", 152_064, 3584, 28, 28, 4, 18_944, 128),
         BenchShape(
-            "0.8b-hybrid",
-            "qwen35",
-            248_320,
-            1024,
-            24,
-            8,
-            2,
-            3584,
-            256,
+            name="0.5b",
+            architecture="qwen2",
+            vocabulary=151_936,
+            width=896,
+            layers=24,
+            heads=14,
+            shared=2,
+            inner=4864,
+            head_size=64,
+        ),
+        BenchShape(
+            name="1.5b",
+            architecture="qwen2",
+            vocabulary=151_936,
+            width=1536,
+            layers=28,
+            heads=12,
+            shared=2,
+            inner=8960,
+            head_size=128,
+        ),
+        BenchShape(
+            name="3b",
+            architecture="qwen2",
+            vocabulary=151_936,
+            width=2048,
+            layers=36,
+            heads=16,
+            shared=2,
+            inner=11_008,
+            head_size=128,
+        ),
+        BenchShape(
+            name="7b",
+            architecture="qwen2",
+            vocabulary=152_064,
+            width=3584,
+            layers=28,
+            heads=28,
+            shared=4,
+            inner=18_944,
+            head_size=128,
+        ),
+        BenchShape(
+            name="0.8b-hybrid",
+            architecture="qwen35",
+            vocabulary=248_320,
+            width=1024,
+            layers=24,
+            heads=8,
+            shared=2,
+            inner=3584,
+            head_size=256,
             metadata={
                 **STATE,
                 "ssm.state_size": 128,
@@ -65,19 +105,51 @@ SHAPES = {
                 "ssm.inner_size": 2048,
             },
         ),
-        BenchShape("tiny-dense", "qwen2", 512, 64, 2, 4, 2, 128, 16),
-        BenchShape("tiny-experts", "qwen3moe", 512, 64, 2, 4, 2, 128, 16, metadata=EXPERTS),
-        BenchShape("tiny-window", "gemma3", 512, 64, 6, 4, 2, 128, 16, metadata={"attention.sliding_window": 64}),
         BenchShape(
-            "tiny-hybrid",
-            "qwen35",
-            512,
-            64,
-            4,
-            4,
-            2,
-            128,
-            32,
+            name="tiny-dense",
+            architecture="qwen2",
+            vocabulary=512,
+            width=64,
+            layers=2,
+            heads=4,
+            shared=2,
+            inner=128,
+            head_size=16,
+        ),
+        BenchShape(
+            name="tiny-experts",
+            architecture="qwen3moe",
+            vocabulary=512,
+            width=64,
+            layers=2,
+            heads=4,
+            shared=2,
+            inner=128,
+            head_size=16,
+            metadata=EXPERTS,
+        ),
+        BenchShape(
+            name="tiny-window",
+            architecture="gemma3",
+            vocabulary=512,
+            width=64,
+            layers=6,
+            heads=4,
+            shared=2,
+            inner=128,
+            head_size=16,
+            metadata={"attention.sliding_window": 64},
+        ),
+        BenchShape(
+            name="tiny-hybrid",
+            architecture="qwen35",
+            vocabulary=512,
+            width=64,
+            layers=4,
+            heads=4,
+            shared=2,
+            inner=128,
+            head_size=32,
             metadata={
                 **STATE,
                 "ssm.state_size": 16,
@@ -166,11 +238,11 @@ def values(name: str, size: tuple[int, ...], random: np.random.Generator) -> np.
 
 
 def write(shape: BenchShape, path: Path, seed: int = 1) -> None:
-    """A GGUF file, matrices in half precision. Raises WrongUse where the package `gguf` is missing."""
+    """A GGUF file, matrices in half precision. Raises ExtraMissing where the package `gguf` is."""
     try:
         import gguf
     except ImportError as problem:
-        raise WrongUse("Making model files needs the package gguf: pip install gguf") from problem
+        raise ExtraMissing("bench", "Making model files takes the package gguf, which is not installed") from problem
     writer = gguf.GGUFWriter(path, shape.architecture)
     writer.add_name(f"random {shape.name}")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from local_swarm.cli.console import safe
+from local_swarm.cli.console import accept_every_character
 from local_swarm.cli.main import app
 from tests.test_main_job import program
 
@@ -98,7 +98,7 @@ def test_a_console_that_lacks_a_character_shows_another_one() -> None:
 
     inside = io.BytesIO()
     console = Console(inside, encoding="cp1252")
-    safe(console)
+    accept_every_character(console)
     console.write("votes → 水")
     console.flush()
     assert inside.getvalue() == b"votes ? ?"

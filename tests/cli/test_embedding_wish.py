@@ -16,7 +16,7 @@ from rich.console import Console
 from local_swarm.cli.menu import Menu
 from local_swarm.models import starter
 from local_swarm.models.embedding import CODE
-from tests.interactive.test_prepare import ROOT, advisor
+from tests.cli.test_prepare import ROOT, advisor
 from tests.models.hub_server import serving
 
 FILES = {
