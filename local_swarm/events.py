@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable
 from contextlib import aclosing
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from local_swarm.types import Accepted, Election, Event
 
 HELD = 1024  # events that wait for whoever listens; with more than that the streams wait
 
 Heard = TypeVar("Heard")
+Told = TypeVar("Told", covariant=True)
+
+
+class Stream(Protocol[Told]):
+    """An iterator that is closed when nobody listens any more, as async generators are."""
+
+    def __aiter__(self) -> AsyncIterator[Told]: ...
+
+    def __anext__(self) -> Coroutine[Any, Any, Told]: ...
+
+    def aclose(self) -> Coroutine[Any, Any, None]: ...
 
 
 class Merged(Generic[Heard]):
@@ -21,7 +32,7 @@ class Merged(Generic[Heard]):
     An exception in one stream does not end the others. Once all have ended, the first stream's exception is raised.
     """
 
-    def __init__(self, streams: Iterable[AsyncGenerator[Heard, None]], held: int = HELD) -> None:
+    def __init__(self, streams: Iterable[Stream[Heard]], held: int = HELD) -> None:
         self._streams = tuple(streams)
         self._room = asyncio.Semaphore(held)
         self._heard: asyncio.Queue[tuple[Heard] | None] = asyncio.Queue()  # None: a stream has ended
@@ -56,7 +67,7 @@ class Merged(Generic[Heard]):
             for stream in self._streams:  # a task that was cancelled before it began has not closed its stream
                 await stream.aclose()
 
-    async def _pump(self, stream: AsyncGenerator[Heard, None]) -> None:
+    async def _pump(self, stream: Stream[Heard]) -> None:
         try:
             async with aclosing(stream):
                 async for event in stream:
@@ -66,12 +77,12 @@ class Merged(Generic[Heard]):
             self._heard.put_nowait(None)
 
 
-def merge(streams: Iterable[AsyncGenerator[Heard, None]]) -> Merged[Heard]:
+def merge(streams: Iterable[Stream[Heard]]) -> Merged[Heard]:
     """One iterator over many streams; see `Merged`. Use it within `aclosing`: closing it closes all of them."""
     return Merged(streams)
 
 
-async def with_pauses(events: AsyncGenerator[Heard, None], pause_s: float) -> AsyncGenerator[Heard | None, None]:
+async def with_pauses(events: Stream[Heard], pause_s: float) -> AsyncGenerator[Heard | None, None]:
     """The events, and None whenever `pause_s` passes without one. Closing it closes them."""
     async with aclosing(merge([events])) as merged:
         while True:
@@ -87,7 +98,7 @@ async def with_pauses(events: AsyncGenerator[Heard, None], pause_s: float) -> As
             yield event
 
 
-async def accepted_once(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+async def accepted_once(events: Stream[Event]) -> AsyncGenerator[Event, None]:
     """The events without any `Accepted` after the first."""
     accepted = False
     async with aclosing(events):
@@ -99,7 +110,7 @@ async def accepted_once(events: AsyncGenerator[Event, None]) -> AsyncGenerator[E
             yield event
 
 
-async def election_of(events: AsyncGenerator[Event, None]) -> Election:
+async def election_of(events: Stream[Event]) -> Election:
     """The election that an answer ends with. The events are closed after it."""
     async with aclosing(events):
         async for event in events:

@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
+from local_swarm.events import cancel
 from local_swarm.sandbox.job import Job, Outcomes, Tier
 from local_swarm.sandbox.libraries import first_uses, imported_libraries, modules, places
 from local_swarm.sandbox.link import Fate, Link, ServerProblem, ServerSetting
@@ -92,10 +93,7 @@ class Sandbox:
         return [known[job] for job in jobs]
 
     async def close(self) -> None:
-        tasks = [*self._loading.values(), *([self._ending] if self._ending else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel(*self._loading.values(), self._ending)
         async with self._starting:
             self.tiers, self.tier, self.reason = (), None, "the sandbox is closed"
             links, self._links = list(self._links.values()), {}

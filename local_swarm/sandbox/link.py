@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from local_swarm.events import cancel
 from local_swarm.sandbox.job import Job, Outcomes, Tier
 from local_swarm.sandbox.node import end_process
 
@@ -139,9 +140,7 @@ class Link:
         process, self._process = self._process, None
         reader, self._reader = self._reader, None
         self._fail()
-        if reader:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+        await cancel(reader)
         if process:
             await end_process(process)
 

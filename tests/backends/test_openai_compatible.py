@@ -233,7 +233,7 @@ async def fallen(made: OpenAICompatible) -> str:
 
 async def test_a_model_that_was_asked_for_and_is_gone_is_a_failure_until_it_is_back() -> None:
     stand = Stand()
-    async with engine(stand, probe_every_s=0.01, model="m") as made:
+    async with engine(stand, look_s=0.01, model="m") as made:
         stand.models[0]["id"] = "other"
         assert await fallen(made) == "failed"
         stand.models[0]["id"] = "m"

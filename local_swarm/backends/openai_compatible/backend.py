@@ -14,6 +14,7 @@ import math
 import socket
 import time
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,9 +33,10 @@ from local_swarm.backends.openai_compatible.messages import (
 from local_swarm.backends.openai_compatible.probe import ServerModel, probe_server, read_body, request_json
 from local_swarm.backends.process import messages
 from local_swarm.errors import BadRequest, EngineLost, Forbidden, Starting, SwarmError, WrongUse
+from local_swarm.events import accepted_once, cancel, merge
 from local_swarm.intake import mended
 from local_swarm.paths import offline
-from local_swarm.types import Accepted, Delta, Embedded, Event, Prompt
+from local_swarm.types import Accepted, Candidate, Delta, Embedded, Event, Prompt
 
 AUTO = "auto"  # instead of an address: the first server that is found on this machine
 USUAL_CONTEXT = 8192  # where neither the server nor the user tells
@@ -77,16 +79,6 @@ class ServerCare:
     silence_s: float = 120.0
     first_pause_s: float = 0.5
     longest_pause_s: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class RequestEnd:
-    """A request is over, for better or worse."""
-
-    problem: SwarmError | None = None
-
-
-EventQueue = asyncio.Queue[Event | RequestEnd]
 
 
 class OpenAICompatible:
@@ -156,9 +148,7 @@ class OpenAICompatible:
 
     async def close(self) -> None:
         self._state = "closed"
-        if self._keeper:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        await cancel(self._keeper)
         if self._http:
             await self._http.close()
 
@@ -207,26 +197,11 @@ class OpenAICompatible:
         self._must_be_up()
         if prompt.scored:
             raise BadRequest("Servers do not tell how likely a prompt's own tokens are.", param="echo")
-        heard: EventQueue = asyncio.Queue()  # bounded by MOST_BYTES of each request
         parties = parties_of(seats, bool(self._several))
-        tasks = [asyncio.create_task(self._request_party(prompt, party, heard), name="server-ask") for party in parties]
-        problems: list[SwarmError] = []
-        accepted, left = False, len(tasks)
-        try:
-            while left:
-                event = await heard.get()
-                if isinstance(event, RequestEnd):
-                    left -= 1
-                    problems += [event.problem] if event.problem else []
-                elif not isinstance(event, Accepted) or not accepted:
-                    accepted = accepted or isinstance(event, Accepted)
-                    yield event
-            if problems:
-                raise problems[0]
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        answers = merge(self._request_party(prompt, party) for party in parties)
+        async with aclosing(accepted_once(answers)) as events:
+            async for event in events:
+                yield event
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """See `Backend`. Raises BadRequest where the server's model makes no vectors."""
@@ -252,31 +227,39 @@ class OpenAICompatible:
         if self._state != "ready":
             raise EngineLost(f"{self.where} does not answer.", retry_after_s=5)
 
-    async def _request_party(self, prompt: Prompt, party: Sequence[Seat], heard: EventQueue) -> None:
-        """One request, and single ones for the seats that it left without an answer. Whatever happens, the end is told."""
-        problem: SwarmError | None = None
+    async def _request_party(self, prompt: Prompt, party: Sequence[Seat]) -> AsyncGenerator[Event, None]:
+        """Every seat's answer, in one request where the server can do that. Raises SwarmErrors."""
         try:
-            async with self._room:
-                missing = await self._ask(prompt, party, heard)
-                if missing:
-                    self._several = False  # it ignores `n`
-                for seat in missing:
-                    await self._ask(prompt, [seat], heard)
-        except SwarmError as known:
-            problem = known
-        except TimeoutError:
-            problem = EngineLost(f"{self.where} was silent for too long.")
+            async with self._room, aclosing(self._all_answers(prompt, party)) as events:
+                async for event in events:
+                    yield event
+        except TimeoutError as late:
+            raise EngineLost(f"{self.where} was silent for too long.") from late
         except aiohttp.ClientConnectionError as lost:
             self._mark_down("restarting", EngineLost(f"{self.where} cannot be reached any more."))
             self._doubt.set()
-            problem = EngineLost(f"{self.where} was lost while it answered: {lost}.")
+            raise EngineLost(f"{self.where} was lost while it answered: {lost}.") from lost
         except (aiohttp.ClientError, ValueError, TypeError) as nonsense:
-            problem = EngineLost(f"{self.where} answered what nobody understands ({nonsense}).")
-        finally:
-            heard.put_nowait(RequestEnd(problem))
+            raise EngineLost(f"{self.where} answered what nobody understands ({nonsense}).") from nonsense
 
-    async def _ask(self, prompt: Prompt, party: Sequence[Seat], heard: EventQueue) -> list[Seat]:
-        """Every choice's words as they come, then the candidates; seats that got none."""
+    async def _all_answers(self, prompt: Prompt, party: Sequence[Seat]) -> AsyncGenerator[Event, None]:
+        """One request, and single ones for the seats that it left without an answer."""
+        answered: set[str] = set()
+        async with aclosing(self._ask(prompt, party)) as events:
+            async for event in events:
+                if isinstance(event, Candidate):
+                    answered.add(event.voter)
+                yield event
+        missing = [seat for seat in party if seat.voter not in answered]
+        if missing:
+            self._several = False  # it ignores `n`
+        for seat in missing:
+            async with aclosing(self._ask(prompt, [seat])) as events:
+                async for event in events:
+                    yield event
+
+    async def _ask(self, prompt: Prompt, party: Sequence[Seat]) -> AsyncGenerator[Event, None]:
+        """Every choice's words as they come, then the candidates of those seats that got an answer."""
         assert self._http and self._found and self.facts
         said: dict[int, ChoiceSoFar] = {}
         counts: dict[int, Any] = {}
@@ -291,8 +274,8 @@ class OpenAICompatible:
                 text = (await read_body(response, ERROR_BYTES)).decode("utf-8", "replace")
                 after = response.headers.get("Retry-After")
                 raise error_of(response.status, text, after, self.where, estimate, self.facts.context)
-            heard.put_nowait(Accepted(estimate))
-            async with contextlib.aclosing(chunks(response)) as told:
+            yield Accepted(estimate)
+            async with aclosing(chunks(response)) as told:
                 async for chunk in told:
                     for choice in chunk.get("choices") or ():
                         place = choice.get("index") or 0
@@ -301,17 +284,16 @@ class OpenAICompatible:
                         thought, words = said.setdefault(place, ChoiceSoFar()).take(choice)
                         ended = place if said[place].finish else ended
                         if thought:
-                            heard.put_nowait(Delta(party[place].voter, thought, thought=True))
+                            yield Delta(party[place].voter, thought, thought=True)
                         if words:
-                            heard.put_nowait(Delta(party[place].voter, words))
+                            yield Delta(party[place].voter, words)
                     if isinstance(chunk.get("usage"), dict):
                         counts[ended] = chunk["usage"]
         if not said:
             raise EngineLost(f"{self.where} answered nothing.")
         costs, seconds = usages(counts, said, estimate), time.monotonic() - began
         for place in sorted(said):
-            heard.put_nowait(said[place].candidate(party[place], costs[place], seconds))
-        return [seat for place, seat in enumerate(party) if place not in said]
+            yield said[place].candidate(party[place], costs[place], seconds)
 
 
 def parties_of(seats: Sequence[Seat], several: bool) -> list[list[Seat]]:

@@ -22,6 +22,7 @@ from local_swarm.backends.openai_compatible.probe import ServerModel
 from local_swarm.backends.process.messages import Load
 from local_swarm.backends.process.supervisor import Supervisor
 from local_swarm.errors import BadModelFile, EngineLost, SwarmError
+from local_swarm.events import cancel
 from local_swarm.models.memory_shape import PIECE, fused
 
 PROGRAM = "llama-server"
@@ -74,9 +75,7 @@ class ManagedLlamaServer(OpenAICompatible):
 
     async def close(self) -> None:
         await super().close()
-        if self._runner:
-            self._runner.cancel()
-            await asyncio.gather(self._runner, return_exceptions=True)
+        await cancel(self._runner)
         await self._host.close()
 
     async def _run(self) -> None:

@@ -1,6 +1,6 @@
-"""Our announcement in, those of others out: multicast DNS on the LAN's interfaces, by zeroconf.
+"""Our announcement in, those of others out, by multicast DNS (RFC 6762) on the LAN's interfaces.
 
-Interfaces come and go, addresses change, machines sleep: `follow` is called every few seconds with what there is now.
+Interfaces come and go, addresses change, machines sleep. So `follow` gets the present state every few seconds.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 
 from zeroconf import Error, IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+from local_swarm.events import cancel
 from local_swarm.network.discovery.announcement import Announcement, from_records
 from local_swarm.network.discovery.directory import Directory
 from local_swarm.network.discovery.lan import address_of
@@ -21,19 +23,41 @@ from local_swarm.network.discovery.lan import address_of
 SERVICE = "_local-swarm._tcp.local."
 RESOLVE_MS = 3000
 MOST_RESOLVED_AT_ONCE = 16
-TTL_S = 60  # of our records: a node that vanished without a goodbye is forgotten after so long
+TTL_S = 60  # of our records; a node that vanished without a goodbye is forgotten after this time
+CLOSE_S = 3.0
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class Responder:
+    """One set of multicast sockets. `info` is what it announces, None before the first announcement."""
+
+    zeroconf: AsyncZeroconf
+    browser: AsyncServiceBrowser
+    info: AsyncServiceInfo | None = None
+
+    async def announce(self, info: AsyncServiceInfo) -> None:
+        if self.info is None:
+            self.info = info  # the name holds a piece of the key's fingerprint: no honest node has it, so we do not probe
+            await (await self.zeroconf.async_register_service(info, cooperating_responders=True))
+        elif (info.properties, info.parsed_addresses()) != (self.info.properties, self.info.parsed_addresses()):
+            self.info = info
+            await (await self.zeroconf.async_update_service(info))
+
+    async def close(self) -> None:
+        """Says goodbye where there is still a network."""
+        await self.browser.async_cancel()
+        with contextlib.suppress(OSError, TimeoutError):
+            await asyncio.wait_for(self.zeroconf.async_close(), CLOSE_S)
+
+
 class Discovery:
-    """`now` is the clock of the directory. Not being able to use multicast is no error: there are other ways to be found."""
+    """`now` is the clock of the directory. Where multicast does not work `problem` says why; broadcast may still work."""
 
     def __init__(self, directory: Directory, now: Callable[[], float]) -> None:
         self._directory, self._now = directory, now
-        self._zeroconf: AsyncZeroconf | None = None
-        self._browser: AsyncServiceBrowser | None = None
-        self._info: AsyncServiceInfo | None = None
+        self._responder: Responder | None = None  # none while there is no interface to use
         self._interfaces: list[str] = []
         self._resolving: dict[str, asyncio.Task[None]] = {}
         self.problem: str | None = None
@@ -44,18 +68,16 @@ class Discovery:
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._resolving.values():
-            task.cancel()
-        await asyncio.gather(*self._resolving.values(), return_exceptions=True)
+        await cancel(*self._resolving.values())
         await self._stop()
 
     async def follow(self, interfaces: list[str], mine: Announcement, woke: bool = False) -> None:
-        """Be present on these interface addresses with this announcement, whatever it was before."""
+        """Announce this on these interface addresses, whatever was announced where before."""
         try:
             if interfaces != self._interfaces or woke:
                 await self._rebind(interfaces, woke)
-            if self._zeroconf:
-                await self._announce(mine)
+            if self._responder:
+                await self._responder.announce(service_info(mine))
             self.problem = None if interfaces else "There is no network interface to be found on."
         except (OSError, RuntimeError, TimeoutError, Error) as problem:
             self.problem = f"Multicast DNS does not work here: {problem}"
@@ -63,48 +85,21 @@ class Discovery:
             await self._stop()
 
     async def _rebind(self, interfaces: list[str], woke: bool) -> None:
-        """Sockets on other interfaces. After a sleep everything is made anew: nobody knows what the others still remember."""
-        if self._zeroconf and interfaces and not woke:
-            await self._zeroconf.async_update_interfaces(list(interfaces), ip_version(interfaces))
+        """Open sockets on other interfaces. After a sleep all are new, since others may have forgotten us."""
+        if self._responder and interfaces and not woke:
+            await self._responder.zeroconf.async_update_interfaces(list(interfaces), ip_version(interfaces))
         else:
             await self._stop()
             if interfaces:
-                self._zeroconf = AsyncZeroconf(interfaces=list(interfaces), ip_version=ip_version(interfaces))
-                self._browser = AsyncServiceBrowser(
-                    self._zeroconf.zeroconf, SERVICE, handlers=[self._on_service_change]
-                )
+                made = AsyncZeroconf(interfaces=list(interfaces), ip_version=ip_version(interfaces))
+                browser = AsyncServiceBrowser(made.zeroconf, SERVICE, handlers=[self._on_service_change])
+                self._responder = Responder(made, browser)
         self._interfaces = interfaces
 
-    async def _announce(self, mine: Announcement) -> None:
-        assert self._zeroconf
-        info = AsyncServiceInfo(
-            SERVICE,
-            f"{label(mine)}.{SERVICE}",
-            port=mine.port,
-            properties=mine.records(),
-            server=f"{label(mine)}.local.",
-            parsed_addresses=list(mine.addresses),
-            host_ttl=TTL_S,
-            other_ttl=TTL_S,
-        )
-        if self._info is None:
-            self._info = (
-                info  # the name holds a piece of the key's fingerprint, so nobody honest has it: no need to probe
-            )
-            await (await self._zeroconf.async_register_service(info, cooperating_responders=True))
-        elif (info.properties, info.parsed_addresses()) != (self._info.properties, self._info.parsed_addresses()):
-            self._info = info
-            await (await self._zeroconf.async_update_service(info))
-
     async def _stop(self) -> None:
-        """Says goodbye, where there is still a network to say it on."""
-        if self._browser:
-            await self._browser.async_cancel()
-        if self._zeroconf:
-            with contextlib.suppress(OSError, TimeoutError):
-                await asyncio.wait_for(self._zeroconf.async_close(), 3.0)
-        self._zeroconf = self._browser = self._info = None
-        self._interfaces = []
+        ended, self._responder, self._interfaces = self._responder, None, []
+        if ended:
+            await ended.close()
 
     # ----------------------------------------------------------------------------------------------- others
 
@@ -122,14 +117,28 @@ class Discovery:
         if not await info.async_request(zeroconf, RESOLVE_MS):
             return
         addresses = tuple(info.parsed_scoped_addresses(IPVersion.All))
-        said = from_records(info.properties, info.port, addresses)
-        if said:
-            places = tuple(address_of(address, said.port) for address in said.addresses)
-            self._directory.hear_announcement(said, places, self._now(), name)
+        announcement = from_records(info.properties, info.port, addresses)
+        if announcement:
+            where = tuple(address_of(address, announcement.port) for address in announcement.addresses)
+            self._directory.hear_announcement(announcement, where, self._now(), name)
+
+
+def service_info(mine: Announcement) -> AsyncServiceInfo:
+    """The announcement as DNS-SD records (RFC 6763)."""
+    return AsyncServiceInfo(
+        SERVICE,
+        f"{label(mine)}.{SERVICE}",
+        port=mine.port,
+        properties=mine.records(),
+        server=f"{label(mine)}.local.",
+        parsed_addresses=list(mine.addresses),
+        host_ttl=TTL_S,
+        other_ttl=TTL_S,
+    )
 
 
 def label(mine: Announcement) -> str:
-    """One DNS label, unique by the piece of the id. Other characters than these trouble some resolvers."""
+    """One DNS label, unique by a piece of the id. Some resolvers fail on other characters than these."""
     plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in mine.name).strip("-")
     return f"{plain[:40] or 'node'}-{mine.id[:10]}"
 

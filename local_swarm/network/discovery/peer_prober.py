@@ -11,11 +11,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from local_swarm.errors import PairingFailed, PeerFault
+from local_swarm.events import cancel
 from local_swarm.network.discovery.directory import Directory, Peer, PeerState, UnpairedNode
 from local_swarm.network.federation.client import Client
 from local_swarm.network.protocol import Hello, Report, Welcome
 from local_swarm.network.trust.identity import Identity, fingerprint
-from local_swarm.network.trust.pairing import TOKEN, JoinFinishReply, Newcomer, JoinStartReply, split
+from local_swarm.network.trust.pairing import TOKEN, JoinFinishReply, JoinStartReply, Newcomer, split
 from local_swarm.network.trust.store import Charter, PairedMember, TrustStore, ahead
 
 TICK_S = 0.25
@@ -48,10 +49,7 @@ class PeerProber:
         try:
             yield
         finally:
-            tasks = [watching, *self._busy.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel(watching, *self._busy.values())
 
     async def _watch(self) -> None:
         changes = -1
@@ -103,9 +101,7 @@ class PeerProber:
                     worst = worse(worst, problem.state)
             self.directory.note_silence(peer, worst, time.monotonic())
         finally:
-            for attempt in attempts:
-                attempt.cancel()
-            await asyncio.gather(*attempts, return_exceptions=True)
+            await cancel(*attempts)
             if peer.due == float("inf"):
                 peer.due = time.monotonic()
 
