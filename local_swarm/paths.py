@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 PRIVATE = 0o600
+SET_UP = ("bench", "embeddings", "hub", "llamacpp")  # extras that plain set-up installs
 # What lies in the home: folders, and kinds of files in it and in them. Models are large, few secrets, and shut in by the home.
 OURS = ("logs", "network", "wheels", "bench", "embeddings", "models")
 SUFFIXES = (".json", ".log", ".txt", ".yaml", ".pem", ".token")
@@ -59,9 +60,11 @@ def name_of_start(program: Path, root: Path | None) -> str:
 
 
 def extra_command(extra: str) -> str:
-    """What installs an optional part of the program: its environment's own pip in a checkout, where `pip` is another one's."""
-    pip = "pip" if checkout() is None else f"{sys.executable} -m pip"
-    return f"{pip} install 'local-swarm[{extra}]'"
+    """What installs an optional part of the program. A checkout has an environment of its own, so that `pip` by itself would
+    install into another one."""
+    if checkout() is None:
+        return f"pip install 'local-swarm[{extra}]'"
+    return f"{program_name()} setup" if extra in SET_UP else f"{sys.executable} -m pip install 'local-swarm[{extra}]'"
 
 
 def within_home(path: Path) -> bool:

@@ -50,7 +50,7 @@ def control(face: Control, token: str) -> APIRouter:
         shown = request.headers.get(CONTROL, "")
         if not secrets.compare_digest(shown.encode(), token.encode()):
             raise Forbidden(
-                f"This takes the token in {CONTROL_FILE}, in the daemon's LOCAL_SWARM_HOME. Use the local-swarm command."
+                f"This takes the token in {CONTROL_FILE}, in the daemon's LOCAL_SWARM_HOME. Use the program's own commands."
             )
 
     router = APIRouter(prefix="/v1/swarm/control", route_class=StrictRoute, dependencies=[Depends(guard)])

@@ -10,7 +10,7 @@ from pathlib import Path
 from local_swarm.api.middleware import is_loopback
 from local_swarm.config import ServerConfig
 from local_swarm.errors import WrongUse
-from local_swarm.paths import PRIVATE, home, keep
+from local_swarm.paths import PRIVATE, home, keep, program_name
 
 CONTROL = "x-swarm-control"  # the header that carries the token of this user's commands
 CONTROL_FILE = "control.token"
@@ -57,7 +57,7 @@ def required_key(server: ServerConfig) -> str | None:
     if key := stored_key():
         return key
     raise WrongUse(
-        f"Whoever can reach {server.host} could use this swarm, so it needs a key. Make one: local-swarm key"
+        f"Whoever can reach {server.host} could use this swarm, so it needs a key. Make one: {program_name()} key"
     )
 
 

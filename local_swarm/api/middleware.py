@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from local_swarm.api.replies import error_body
 from local_swarm.errors import BadRequest, Forbidden, SwarmError, TooLarge, TooSlow, Unauthorized
 from local_swarm.intake import Intake, TooDeep, TooMuch, encoded
+from local_swarm.paths import program_name
 
 MOST_BYTES = 16 << 20  # of a request: a text of this length is read in about 30 ms, during which nobody else is served
 AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?)(?::([0-9]{1,5}))?")
@@ -79,7 +80,7 @@ class AuthMiddleware:
         asks_leave = scope.get("method") == "OPTIONS" and origin is not None  # browsers send no key along with that
         if self.key and scope["path"] not in OPEN_PATHS and not asks_leave and not self.has_key(headers):
             return Unauthorized(
-                "This swarm wants its key: Authorization: Bearer KEY. On its machine, `local-swarm key` shows it."
+                f"This swarm wants its key: Authorization: Bearer KEY. On its machine, `{program_name()} key` shows it."
             )
         return None
 

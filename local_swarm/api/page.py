@@ -25,6 +25,7 @@ from local_swarm.api.middleware import host_of, is_loopback
 from local_swarm.api.sse import sse_event
 from local_swarm.api.waiting import SSE, SSE_HEADERS
 from local_swarm.errors import Busy, Forbidden, ModelNotFound
+from local_swarm.paths import program_name
 
 TOKEN = "x-swarm-page"  # the header
 EVERY_S = 1.0  # between two looks at workers and engines
@@ -33,7 +34,7 @@ EVERY_S = 1.0  # between two looks at workers and engines
 @lru_cache(maxsize=1)
 def page_html() -> tuple[bytes, str]:
     """The page and the policy under which a browser runs it: its own script and style, and nothing from elsewhere."""
-    html = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
+    html = (Path(__file__).parent / "page.html").read_text(encoding="utf-8").replace("$PROGRAM", program_name())
 
     def digests(tag: str) -> str:
         parts = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)

@@ -24,7 +24,7 @@ from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.downloader import Downloader, Fetched
 from local_swarm.models.hub import Hub
 from local_swarm.models.resolve import ResolvedModel
-from local_swarm.paths import checkout, home, offline, program_name
+from local_swarm.paths import checkout, extra_command, home, offline, program_name
 
 FREE = ("apache-2.0", "mit", "unknown")  # licences that need no word; of an unknown one there is nothing to say
 
@@ -94,7 +94,7 @@ def fetched_embedding(repository: str, console: Console) -> Fetched:
     if not find_spec("sentence_transformers"):
         raise SetupFailed(
             "An embedding model needs sentence-transformers, which is not installed. "
-            f"Install it: {program_name()} setup. A small machine can do with a .gguf file in models.embedding."
+            f"Install it: {extra_command('embeddings')}. A small machine can do with a .gguf file in models.embedding."
         )
     if not embedding.copies_of(repository):
         console.print(f"Fetching {repository} into {embedding.place(repository)} ...", soft_wrap=True)

@@ -22,6 +22,7 @@ from local_swarm.environment.progress import SetupProgress
 from local_swarm.environment.venv import Environment
 from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor
+from local_swarm.paths import program_name
 
 __all__ = ["Environment", "Installer", "SetupOptions", "ensure"]
 
@@ -86,7 +87,7 @@ class Installer:
     def check_disk(self) -> None:
         free = shutil.disk_usage(self.environment.root).free
         if free < self.what.bytes_needed:
-            less = ", or leave out PyTorch: python main.py --minimal" if self.what.torch else " and run this again."
+            less = f", or leave out PyTorch: {program_name()} --minimal" if self.what.torch else " and run this again."
             raise SetupFailed(
                 f"Setting up needs {self.what.bytes_needed / 2**30:.0f} GiB of disk and there are {free / 2**30:.1f} GiB free in "
                 f"{self.environment.root}. Free some space{less}"
@@ -104,7 +105,7 @@ class Installer:
         if self.what.torch and not self.install_torch(*self.what.torch):
             extras = [extra for extra in extras if extra not in NEED_TORCH]
             self.progress.step(
-                "    PyTorch cannot be had now and is left out. To try again later: python main.py setup"
+                f"    PyTorch cannot be had now and is left out. To try again later: {program_name()} setup"
             )
         binary = ["--only-binary", ",".join(FROM_SYSTEM)] if self.what.system_packages else []
         self.environment.pip("install", *binary, "-e", f"{self.environment.root}[{','.join(extras)}]")

@@ -30,7 +30,7 @@ from local_swarm.errors import SwarmError
 from local_swarm.intake import mended
 from local_swarm.mcp_server.server import PATH, Tell, create_mcp_server, error_result, structured_result
 from local_swarm.mcp_server.tools import SwarmFound
-from local_swarm.paths import PRIVATE, checkout, home, make_folder
+from local_swarm.paths import PRIVATE, checkout, home, make_folder, program_name
 
 SILENCE_S = 60.0  # the daemon reports every few seconds, so a longer silence is a death
 KNOCK_S = 3.0
@@ -90,7 +90,7 @@ class ProxiedDaemon:
     def absent(self) -> str:
         return (
             f"No swarm runs on port {self.config.server.port} of this machine. Ask the user to start it with `local-swarm`, or "
-            "to let you start it: `local-swarm mcp --start` in your settings."
+            f"to let you start it: `{program_name()} mcp --start` in your settings."
         )
 
     async def call(self, name: str, arguments: Mapping[str, Any], tell: Tell) -> mcp_types.CallToolResult:

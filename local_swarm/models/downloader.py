@@ -23,7 +23,7 @@ from local_swarm.errors import DownloadFailed
 from local_swarm.models.gguf import PART, parts_of
 from local_swarm.models.hub import Hub, Remote
 from local_swarm.models.registry import Variant
-from local_swarm.paths import make_folder
+from local_swarm.paths import make_folder, program_name
 
 AT_ONCE = 3  # parts of a split file
 CHUNK_BYTES = 1 << 20
@@ -91,7 +91,7 @@ class Downloader:
         if variant.sha256 and found[0].sha256 and found[0].sha256 != variant.sha256:
             raise DownloadFailed(
                 f"{variant.file} in {variant.repo} is not the file that the catalogue knows: it was uploaded anew or tampered "
-                f"with. To take it as it is now: python main.py models add {variant.repo}/{variant.file}"
+                f"with. To take it as it is now: {program_name()} models add {variant.repo}/{variant.file}"
             )
         return [replace(found[0], sha256=found[0].sha256 or variant.sha256), *found[1:]]
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from local_swarm.errors import DownloadFailed
-from local_swarm.paths import UNCOUNTED
+from local_swarm.paths import UNCOUNTED, extra_command, program_name
 
 HUB = "https://huggingface.co"
 PATIENCE_S = 10.0  # for an answer to begin, and between two pieces of it
@@ -128,11 +128,11 @@ class Hub:
         if isinstance(problem, errors.RepositoryNotFoundError) or status_of(problem) == 401:
             return DownloadFailed(
                 f"{self.host} has no repository {repo}, or it is private and HF_TOKEN does not open it. Look at {page}; another "
-                "source of a model can be added with: python main.py models add REPO/FILE.gguf"
+                f"source of a model can be added with: {program_name()} models add REPO/FILE.gguf"
             )
         if isinstance(problem, (errors.EntryNotFoundError, errors.RevisionNotFoundError)):
             return DownloadFailed(
-                f"{name} is gone: it was renamed or removed. Look at {page}, then: python main.py models add {repo}/FILE.gguf"
+                f"{name} is gone: it was renamed or removed. Look at {page}, then: {program_name()} models add {repo}/FILE.gguf"
             )
         if isinstance(problem, (TransportError, errors.OfflineModeIsEnabled)):
             return DownloadFailed(
@@ -162,8 +162,8 @@ def installed() -> Any:
         from huggingface_hub import constants
     except ImportError as problem:
         raise DownloadFailed(
-            "Fetching models needs the package huggingface_hub: run python main.py setup, or put a .gguf file into the models' "
-            "folder by hand."
+            f"Fetching models needs the package huggingface_hub: {extra_command('hub')}. "
+            "Or put a .gguf file into the models' folder by hand."
         ) from problem
     # Whoever imported it before may not have said so, and then it asks the hub which program calls it, beside what is wanted.
     constants.HF_HUB_DISABLE_TELEMETRY = True

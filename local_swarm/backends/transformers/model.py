@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, DynamicCache
 from local_swarm.backends.lockstep.model import Memory
 from local_swarm.backends.sampling import Scores
 from local_swarm.errors import BadModelFile, DoesNotFit, WrongUse
+from local_swarm.paths import extra_command
 
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
@@ -141,7 +142,7 @@ def apply_adapters(model: Any, adapters: Sequence[tuple[Path, float]]) -> Any:
     try:
         from peft import PeftModel
     except ImportError as problem:
-        raise WrongUse("Adapters for Transformers need PEFT: pip install 'local-swarm[transformers]'") from problem
+        raise WrongUse(f"Adapters for Transformers need PEFT: {extra_command('transformers')}") from problem
     made = PeftModel.from_pretrained(model, str(adapters[0][0]), adapter_name="a0")
     for number, (folder, _) in enumerate(adapters[1:], start=1):
         made.load_adapter(str(folder), adapter_name=f"a{number}")

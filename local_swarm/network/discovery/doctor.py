@@ -11,6 +11,7 @@ from local_swarm.config import NetworkConfig
 from local_swarm.network.discovery.directory import Peer, UnpairedNode
 from local_swarm.network.discovery.lan import Interface
 from local_swarm.network.protocol import VERSION
+from local_swarm.paths import program_name
 
 CLOCK_S = 60.0  # apart, from which it is said
 
@@ -101,7 +102,7 @@ def multicast(facts: NetworkFacts) -> Finding | None:
         )
     if facts.multicast_problem:
         return Finding(
-            "multicast", False, facts.multicast_problem, "Name the other machine: local-swarm --peer HOST:PORT"
+            "multicast", False, facts.multicast_problem, f"Name the other machine: {program_name()} --peer HOST:PORT"
         )
     return Finding("multicast", True, "Announcing and listening by multicast DNS.")
 
@@ -109,7 +110,9 @@ def multicast(facts: NetworkFacts) -> Finding | None:
 def broadcast(facts: NetworkFacts) -> Finding | None:
     if not facts.broadcast_problem or facts.method == "static":
         return None
-    return Finding("broadcast", False, facts.broadcast_problem, "Name the other machine: local-swarm --peer HOST:PORT")
+    return Finding(
+        "broadcast", False, facts.broadcast_problem, f"Name the other machine: {program_name()} --peer HOST:PORT"
+    )
 
 
 def wsl(facts: NetworkFacts) -> Finding | None:
@@ -146,7 +149,7 @@ def peer_finding(facts: NetworkFacts, peer: Peer) -> Finding:
             check,
             False,
             f"It speaks version {theirs}, we speak {VERSION}.",
-            "Update the older one: git pull && python main.py setup",
+            f"Update the older one: git pull && {program_name()} setup",
         )
     if peer.state == "refused":
         return Finding(
@@ -154,7 +157,7 @@ def peer_finding(facts: NetworkFacts, peer: Peer) -> Finding:
             False,
             f"At {where} it does not accept our certificate, or shows another than the pinned one: it was "
             "set up anew, or has forgotten us.",
-            "Join again: local-swarm invite on one, local-swarm join CODE on the other",
+            f"Join again: {program_name()} invite on one, {program_name()} join CODE on the other",
         )
     if apart_from(facts.selected, where):
         return Finding(
@@ -219,13 +222,13 @@ def unpaired_finding(facts: NetworkFacts, stranger: UnpairedNode) -> Finding:
         check,
         True,
         f"Seen at {where}; it belongs to another swarm.",
-        "To make it one: local-swarm invite here, local-swarm join CODE there",
+        f"To make it one: {program_name()} invite here, {program_name()} join CODE there",
     )
 
 
 def nobody(facts: NetworkFacts) -> Finding:
     if facts.method == "static":
-        return Finding("machines", True, "No other machine is named.", "local-swarm --peer HOST:PORT")
+        return Finding("machines", True, "No other machine is named.", f"{program_name()} --peer HOST:PORT")
     firewall = {
         "win32": "netsh advfirewall firewall add rule name=mdns dir=in action=allow protocol=UDP localport=5353",
         "darwin": "System Settings > Network > Firewall: allow Python; Privacy > Local Network: allow the terminal",
@@ -234,7 +237,7 @@ def nobody(facts: NetworkFacts) -> Finding:
         "machines",
         True,
         "No other machine has been heard. If there is one: a firewall or the access point (client isolation) swallows multicast.",
-        f"{firewall}; or name it: local-swarm --peer HOST:{facts.port}",
+        f"{firewall}; or name it: {program_name()} --peer HOST:{facts.port}",
     )
 
 

@@ -18,6 +18,7 @@ from local_swarm.network.protocol import Hello, Report, Welcome
 from local_swarm.network.trust.identity import Identity, fingerprint
 from local_swarm.network.trust.pairing import TOKEN, JoinFinishReply, JoinStartReply, Newcomer, split
 from local_swarm.network.trust.store import Charter, PairedMember, TrustStore, ahead
+from local_swarm.paths import program_name
 
 TICK_S = 0.25
 PATIENCE_S = 0.5  # with the place where a peer was last
@@ -58,7 +59,7 @@ class PeerProber:
                 changes = self.trust.changes
                 self.directory.keep_members(self.trust.members.values())
             now = time.monotonic()
-            for peer in self.directory.due(now):
+            for peer in self.directory.due_peers(now):
                 self._begin(peer.id, self._look(peer))
             greeting = sum(name.startswith("greet ") for name in self._busy)
             strangers = self.directory.to_greet(self.trust.tag, now)
@@ -170,7 +171,7 @@ class PeerProber:
         places = [place] if place else await inviters(lambda: found(number))
         if not places:
             raise PairingFailed(
-                "No machine on this network announces that invitation. Name it: local-swarm join CODE --peer HOST:PORT"
+                f"No machine on this network announces that invitation. Name it: {program_name()} join CODE --peer HOST:PORT"
             )
         said: PairingFailed | None = None
         refused: set[str] = set()  # one machine may announce several places, and each try costs it a guess

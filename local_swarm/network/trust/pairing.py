@@ -31,6 +31,7 @@ from local_swarm.network.protocol import decode, encode
 from local_swarm.network.trust.identity import fingerprint
 from local_swarm.network.trust.store import Charter, PairedMember, TrustStore
 from local_swarm.network.trust.words import WORDS
+from local_swarm.paths import program_name
 
 LIFE_S = 600.0  # of an invitation
 GUESSES = 5  # wrong or unfinished tries before an invitation is void
@@ -42,7 +43,7 @@ MOST_EXCHANGES = 256
 MOST_INVITATIONS = 8
 EXCHANGE_S = 30.0  # between the two steps
 MESSAGE_BYTES = 33  # of SPAKE2 over Ed25519: the side and a point
-WRONG = "The code is wrong, used up or out of date. Make a new one on the other machine: local-swarm invite"
+WRONG = f"The code is wrong, used up or out of date. Make a new one on the other machine: {program_name()} invite"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from local_swarm.models.embedding import AUTO, NONE, SMALL, copies_of, is_repository, on_disk
+from local_swarm.paths import extra_command, program_name
 from local_swarm.voting.similarity import gguf, sentences
 from local_swarm.voting.similarity.companion import Companion, Matrix
 
 MOST_LOST = 3  # processes that ended by themselves; then no further one is started
-FETCH = "local-swarm download embedding"
+FETCH = f"{program_name()} download embedding"
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,8 @@ class EmbeddingModel:
     def remedy(self) -> str:
         """The sentence that says how to get what is missing, with a blank before it."""
         if self.missing is None or not self._library:
-            return " Install it: local-swarm setup" if self.missing else ""
+            extra = "llamacpp" if self.wish.endswith(".gguf") else "embeddings"
+            return f" Install it: {extra_command(extra)}" if self.missing else ""
         return f" Fetch one: {FETCH}" if is_repository(self.wish) else ""
 
     def lack(self, means: str) -> str | None:
