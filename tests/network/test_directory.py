@@ -46,9 +46,13 @@ def peer(directory: Directory) -> Peer:
 
 
 def test_a_peer_is_asked_once_it_has_answered(directory: Directory, peer: Peer) -> None:
-    assert directory.askable(9) == [] and directory.due(0.0) == [peer]
+    assert directory.askable(9) == [] and directory.due_peers(0.0) == [peer]
     directory.hear_report(peer, "10.0.0.2:8766", Report("friend", workers=2), 0.01, 0.0)
-    assert directory.askable(9) == [peer] and directory.due(POLL_S - 0.1) == [] and directory.due(POLL_S) == [peer]
+    assert (
+        directory.askable(9) == [peer]
+        and directory.due_peers(POLL_S - 0.1) == []
+        and directory.due_peers(POLL_S) == [peer]
+    )
 
 
 def test_silence_is_first_late_then_gone(directory: Directory, peer: Peer) -> None:
@@ -82,7 +86,7 @@ def test_a_goodbye_makes_us_look_and_no_more(directory: Directory, peer: Peer) -
     directory.hear_report(peer, "x:1", Report("friend", workers=2), 0.01, 0.0)
     directory.hear_announcement(said(peer.id), ("x:1",), 0.0, service="friend._local-swarm._tcp.local.")
     directory.hear_goodbye("friend._local-swarm._tcp.local.", 0.5)
-    assert directory.due(0.5) == [peer] and peer.state == "ok"
+    assert directory.due_peers(0.5) == [peer] and peer.state == "ok"
 
 
 def test_strangers_are_bounded_and_counted(directory: Directory) -> None:

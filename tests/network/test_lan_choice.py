@@ -4,12 +4,12 @@ import pytest
 
 from local_swarm.network.discovery.lan import (
     Interface,
-    announced_addresses,
-    select_interfaces,
-    host_and_port,
     address_of,
+    announced_addresses,
+    host_and_port,
     multicast_addresses,
     probe,
+    select_interfaces,
 )
 
 ETH = Interface("eth0", ("192.168.1.5", "fe80::1", "fd00::5"))

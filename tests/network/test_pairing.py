@@ -9,7 +9,7 @@ import pytest
 
 from local_swarm.errors import PairingFailed
 from local_swarm.network.trust.identity import Identity, load_identity
-from local_swarm.network.trust.pairing import GUESSES, LIFE_S, JoinFinish, Invitations, Newcomer, JoinStart, split
+from local_swarm.network.trust.pairing import GUESSES, LIFE_S, Invitations, JoinFinish, JoinStart, Newcomer, split
 from local_swarm.network.trust.store import Charter, open_trust
 from local_swarm.network.trust.words import WORDS
 
@@ -34,8 +34,8 @@ class Pair:
 
     def join(self, code: str) -> Charter:
         newcomer = self.newcomer(code)
-        finish = newcomer.finish(self.invitations.start(newcomer.start()), "guest", 8766)
-        return newcomer.learn(self.invitations.finish(finish, "10.0.0.2")[0])
+        confirmation = newcomer.confirm(self.invitations.start(newcomer.start()), "guest", 8766)
+        return confirmation.charter_in(self.invitations.finish(confirmation.message, "10.0.0.2")[0])
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_however_it_is_typed(pair: Pair) -> None:
 def test_it_serves_once(pair: Pair) -> None:
     code = pair.invitations.invite().code
     first, second = pair.newcomer(code), pair.newcomer(code)
-    started = [one.finish(pair.invitations.start(one.start()), "x", 1) for one in (first, second)]
+    started = [one.confirm(pair.invitations.start(one.start()), "x", 1).message for one in (first, second)]
     pair.invitations.finish(started[0], "10.0.0.2")
     for attempt in (lambda: pair.invitations.finish(started[1], "10.0.0.2"), lambda: pair.join(code)):
         with pytest.raises(PairingFailed):
@@ -96,30 +96,30 @@ def test_whoever_sits_between_is_found_out(pair: Pair, tmp_path: Path) -> None:
     """The newcomer sees the certificate of the one between: the fingerprints differ, so the confirmation does."""
     between = load_identity(tmp_path / "between")
     newcomer = pair.newcomer(pair.invitations.invite().code, seen=between)
-    finish = newcomer.finish(pair.invitations.start(newcomer.start()), "guest", 8766)
+    confirmation = newcomer.confirm(pair.invitations.start(newcomer.start()), "guest", 8766)
     with pytest.raises(PairingFailed):
-        pair.invitations.finish(finish, "10.0.0.2")
+        pair.invitations.finish(confirmation.message, "10.0.0.2")
 
 
 def test_another_certificate_cannot_be_slipped_in(pair: Pair, tmp_path: Path) -> None:
     newcomer = pair.newcomer(pair.invitations.invite().code)
     start = replace(newcomer.start(), certificate=load_identity(tmp_path / "between").certificate)
-    finish = newcomer.finish(pair.invitations.start(start), "guest", 8766)
+    confirmation = newcomer.confirm(pair.invitations.start(start), "guest", 8766)
     with pytest.raises(PairingFailed):
-        pair.invitations.finish(finish, "10.0.0.2")
+        pair.invitations.finish(confirmation.message, "10.0.0.2")
 
 
 def test_a_host_without_the_code_cannot_give_a_key_of_its_own(pair: Pair) -> None:
     newcomer = pair.newcomer(pair.invitations.invite().code)
-    finish = newcomer.finish(pair.invitations.start(newcomer.start()), "guest", 8766)
-    finished, _ = pair.invitations.finish(finish, "10.0.0.2")
+    confirmation = newcomer.confirm(pair.invitations.start(newcomer.start()), "guest", 8766)
+    finished, _ = pair.invitations.finish(confirmation.message, "10.0.0.2")
     for forged in (
         replace(finished, confirmation="0" * 64),
         replace(finished, box="00" * 60),
         replace(finished, box="xy"),
     ):
         with pytest.raises(PairingFailed):
-            newcomer.learn(forged)
+            confirmation.charter_in(forged)
 
 
 @pytest.mark.parametrize("message", ["", "zz", "41", "42" + "00" * 32, "41" + "00" * 32, "41" + "ff" * 32, "41" * 500])

@@ -17,11 +17,11 @@ from local_swarm.network.protocol import (
     Report,
     VoteMessage,
     check_ballot,
-    plain,
     decode,
     decode_prompt,
     decode_report,
     encode,
+    plain,
 )
 from local_swarm.types import Candidate, Message, Prompt, Sampling, ToolCall, Usage
 

@@ -11,9 +11,9 @@ import pytest
 from local_swarm.errors import PairingFailed, PeerFault, WrongUse
 from local_swarm.network.protocol import Hello, Welcome
 from local_swarm.network.trust.identity import fingerprint
-from local_swarm.network.trust.pairing import BURST, TOKEN, Invitations, Newcomer, JoinStart
+from local_swarm.network.trust.pairing import BURST, TOKEN, Invitations, JoinStart, Newcomer
 from local_swarm.network.trust.store import from_token, open_trust
-from local_swarm.network.trust.strength import weakness
+from local_swarm.network.trust.token_strength import weakness
 from local_swarm.testing.scripted_node import node
 from tests.network.conftest import QUICK, nodes, until
 

@@ -1,4 +1,4 @@
-"""What a node tells everybody on the LAN, as text records in and a value out. Pure. A hint where to knock, never a proof."""
+"""A node's announcement in, text records for the LAN out, and back. Pure. An announcement is a hint, never a proof."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ BEACON_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """`swarm` tags the swarm's key; `run` changes with every start; `invitation` is the number of one that is open."""
+    """What a node tells everybody on the LAN.
+
+    `swarm` is the tag of the swarm's key. `run` changes with every start. `invitation` is the number of an open invitation."""
 
     id: str
     name: str
@@ -31,7 +33,7 @@ class Announcement:
     invitation: str = ""
 
     def records(self) -> dict[str, str]:
-        """Kept small: a TXT record should fit one packet with all the rest."""
+        """The TXT records of DNS-SD (RFC 6763). They are small, so that all records fit one packet."""
         found = {
             "version": str(self.version),
             "id": self.id,
@@ -46,14 +48,14 @@ class Announcement:
         return {key: value for key, value in found.items() if value}
 
     def beacon(self) -> bytes:
-        """The same for a broadcast packet, which has no other place for the port."""
+        """The same as JSON for a broadcast packet, with the port."""
         return json.dumps({**self.records(), "port": self.port}, ensure_ascii=False).encode()
 
 
 def from_records(
     records: Mapping[bytes, bytes | None], port: int | None, addresses: tuple[str, ...]
 ) -> Announcement | None:
-    """None for what cannot be an announcement of ours, whoever made it."""
+    """None for what no node of this program would announce."""
     try:
         texts = {key.decode(): plain((value or b"").decode()) for key, value in list(records.items())[:16]}
         number = int(port or texts.get("port", "0"))
@@ -65,22 +67,22 @@ def from_records(
     if not (0 < number < 65536 and len(identity) == ID_CHARACTERS and identity.isalnum() and addresses):
         return None
     return Announcement(
-        identity,
-        texts.get("name") or identity[:6],
-        number,
-        addresses,
-        texts.get("swarm", ""),
-        texts.get("run", ""),
-        version,
-        max(0, workers),
-        texts.get("model", ""),
-        texts.get("hardware", ""),
-        texts.get("invite", ""),
+        id=identity,
+        name=texts.get("name") or identity[:6],
+        port=number,
+        addresses=addresses,
+        swarm=texts.get("swarm", ""),
+        run=texts.get("run", ""),
+        version=version,
+        workers=max(0, workers),
+        model=texts.get("model", ""),
+        hardware=texts.get("hardware", ""),
+        invitation=texts.get("invite", ""),
     )
 
 
 def from_beacon(data: bytes, sender: str) -> Announcement | None:
-    """The address is the sender's, not one that the packet names."""
+    """The address is the packet's sender. A packet cannot name another one."""
     try:
         found = json.loads(data[:BEACON_BYTES])
     except (ValueError, RecursionError):

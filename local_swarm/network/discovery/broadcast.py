@@ -1,4 +1,4 @@
-"""The same announcements by UDP broadcast, for networks that swallow multicast. Bytes in and out; what they mean is elsewhere."""
+"""Announcements in and out by UDP broadcast, for networks that drop multicast. `announcement` knows what the bytes mean."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from local_swarm.network.discovery.directory import Directory
 from local_swarm.network.discovery.lan import address_of
 
 EVERYBODY = "255.255.255.255"
-MOST_PER_SECOND = 50  # packets that are looked at
+MOST_PER_SECOND = 50  # packets that are read
 
 logger = logging.getLogger(__name__)
 
 
 class Broadcast(asyncio.DatagramProtocol):
-    """Hears beacons on `port`, and sends ours there. `reply` makes our beacon: newcomers get it at once, by unicast."""
+    """Receives beacons on `port` and sends ours there. `reply` makes our beacon. A new node gets it at once, by unicast."""
 
     def __init__(self, directory: Directory, port: int, now: Callable[[], float], reply: Callable[[], bytes]) -> None:
         self._directory, self._port, self._now, self._reply = directory, port, now, reply
@@ -46,7 +46,7 @@ class Broadcast(asyncio.DatagramProtocol):
             self._transport.close()
 
     def send(self, beacon: bytes, broadcasts: Iterable[str]) -> None:
-        """To the LANs' own broadcast addresses; where the system does not tell them, to wherever it thinks everybody is."""
+        """To the broadcast address of each LAN, or to the general one where the system does not tell them."""
         for address in set(broadcasts) or {EVERYBODY}:
             self._send(beacon, (address, self._port))
 
@@ -63,12 +63,12 @@ class Broadcast(asyncio.DatagramProtocol):
         if int(now) != self._second:
             self._second, self._heard = int(now), 0
         self._heard += 1
-        said = from_beacon(data, address[0]) if self._heard <= MOST_PER_SECOND else None
-        if said is None or said.id == self._directory.mine:
+        announcement = from_beacon(data, address[0]) if self._heard <= MOST_PER_SECOND else None
+        if announcement is None or announcement.id == self._directory.mine:
             return
-        new = not self._directory.knows(said.id)
-        self._directory.hear_announcement(said, (address_of(address[0], said.port),), now)
-        if new and address[1] == self._port:  # from a node's own socket, so no third party can be made a target by it
+        new = not self._directory.knows(announcement.id)
+        self._directory.hear_announcement(announcement, (address_of(address[0], announcement.port),), now)
+        if new and address[1] == self._port:  # from a node's own socket, so nobody can aim our replies at a third party
             self._send(self._reply(), address)
 
     def error_received(self, problem: Exception) -> None:
@@ -76,7 +76,7 @@ class Broadcast(asyncio.DatagramProtocol):
 
 
 def bind_broadcast_socket(port: int) -> socket.socket:
-    """Shared with other nodes on this machine, where the system allows that. Raises OSError."""
+    """A UDP socket that several nodes on this machine share where the system allows it. Raises OSError."""
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)

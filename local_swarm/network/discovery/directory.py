@@ -1,7 +1,7 @@
-"""What is heard of other nodes in, who they are and whom to ask out. Time is told to it; it does no I/O.
+"""Announcements, reports and silence of other nodes in, whom to ask and whom to greet out. Pure: the caller tells the time.
 
-Announcements are hints by anybody; only a node whose certificate is pinned becomes a peer, and only its own reports change what
-is believed of it.
+Anybody can announce anything, so an announcement is a hint. Only a node with a pinned certificate becomes a peer, and only its
+own reports change its state.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from local_swarm.network.discovery.lan import is_lan_address
 from local_swarm.network.protocol import VERSION, Hint, Report
 from local_swarm.network.trust.store import PairedMember
 
-POLL_S = 2.0  # between looks at a peer
+POLL_S = 2.0  # between probes of a peer
 GONE_AFTER_S = 8.0  # of silence
-MOST_UNPAIRED = 64  # announcements of nodes that are not ours, kept to show and to try
+MOST_UNPAIRED = 64  # announced nodes of other swarms that are kept
+MOST_SHOWN = 16  # of them
 BACKOFF_S, LONGEST_BACKOFF_S = 2.0, 60.0
 MOST_PEER_ADDRESSES = 8  # addresses kept for one peer
 
@@ -29,8 +30,11 @@ ASKABLE = ("ok", "degraded")
 
 @dataclass(slots=True)
 class Peer:
-    """A member of our swarm as far as it is known. `places` are where it may be, the best first; at `proven` it has
-    answered, so no announcement can push that out. `asked`: requests of ours in the works there."""
+    """A member of our swarm.
+
+    `addresses` are where it may be, the best first, as `host:port`. It has answered at `proven`, so announcements cannot push
+    that one out. `heard` and `due` are times of the last report and of the next probe. `asked` counts our requests that it
+    works on."""
 
     id: str
     name: str
@@ -56,7 +60,9 @@ class Peer:
 
 @dataclass(slots=True)
 class UnpairedNode:
-    """A node that was announced and is not pinned, or a place where one may be. `due`: when to knock next."""
+    """An announced node without a pinned certificate, or an address where the user expects one (`static`).
+
+    `due` is the time of the next greeting."""
 
     id: str
     name: str
@@ -68,11 +74,32 @@ class UnpairedNode:
     failures: int = 0
     static: bool = False
 
+    def update(self, announcement: Announcement, addresses: tuple[str, ...], now: float) -> None:
+        """Take over what it announces. A change makes it due at once."""
+        if (self.swarm, self.addresses) != (announcement.swarm, addresses):
+            self.due, self.failures = now, 0
+        self.name, self.addresses, self.swarm = announcement.name, addresses, announcement.swarm
+        self.invitation, self.version = announcement.invitation, announcement.version
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSummary:
+    """A machine as `local-swarm peers` lists it. `state` is a `PeerState`, or `stranger` for an unpaired node."""
+
+    name: str
+    address: str | None
+    state: str
+    model: str | None = None
+    workers: int | None = None
+    latency_ms: float | None = None
+
 
 @dataclass(slots=True)
 class Directory:
-    """`mine` is our id, `run` marks this start of us. `strangers_seen` and `left_out` count announcements, the latter those for
-    which there was no room; `doubles` those of somebody else under our id."""
+    """What this node knows of others.
+
+    `mine` is our id, `run` marks this start. `unpaired_seen` counts announced nodes, `left_out` those without room here.
+    `duplicates` counts announcements that another machine made under our id."""
 
     mine: str
     my_name: str = ""
@@ -87,21 +114,21 @@ class Directory:
     # ------------------------------------------------------------------------------------------- members
 
     def keep_members(self, members: Iterable[PairedMember]) -> None:
-        """Know exactly these as peers."""
+        """Make exactly these members the peers."""
         kept = {member.id: member for member in members if member.id != self.mine}
         for identity, member in kept.items():
             peer = self.peers.setdefault(identity, Peer(identity, member.name, member.certificate))
             peer.name = member.name
-            for place in reversed(member.addresses):
-                add_address(peer, place, first=not peer.addresses)
-            if met := self.unpaired.pop(identity, None):  # the places where it was announced hold for the peer
-                for place in met.addresses:
-                    add_address(peer, place, first=False)
+            for address in reversed(member.addresses):
+                add_address(peer, address, first=not peer.addresses)
+            if announced := self.unpaired.pop(identity, None):
+                for address in announced.addresses:
+                    add_address(peer, address, first=False)
         self.peers = {identity: peer for identity, peer in self.peers.items() if identity in kept}
         self._unique_names()
 
     def _unique_names(self) -> None:
-        """Two machines may have the same name; then both get a piece of their id with it."""
+        """Peers with the same name get a piece of their id with it."""
         names = [self.my_name, *(peer.name for peer in self.peers.values())]
         for peer in self.peers.values():
             if names.count(peer.name) > 1:
@@ -112,52 +139,54 @@ class Directory:
     def knows(self, identity: str) -> bool:
         return identity in self.peers or identity in self.unpaired
 
-    def hear_announcement(self, said: Announcement, places: tuple[str, ...], now: float, service: str = "") -> None:
-        """A hint: where a peer may be now, or that there is somebody else. `service`: the name that a goodbye would carry."""
-        if said.id == self.mine:
-            self.duplicates += said.run not in ("", self.run)
+    def hear_announcement(
+        self, announcement: Announcement, addresses: tuple[str, ...], now: float, service: str = ""
+    ) -> None:
+        """A hint where a peer is, or that another node exists. `service` is the name that a goodbye would carry."""
+        if announcement.id == self.mine:
+            self.duplicates += announcement.run not in ("", self.run)
             return
         if service and len(self._services) < 2 * MOST_UNPAIRED:
-            self._services[service] = said.id
-        peer = self.peers.get(said.id)
-        if peer:
-            for place in reversed(places):
-                add_address(peer, place, first=peer.state != "ok")
+            self._services[service] = announcement.id
+        if peer := self.peers.get(announcement.id):
+            for address in reversed(addresses):
+                add_address(peer, address, first=peer.state != "ok")
             if peer.state in ("gone", "late", "new"):
                 peer.due = now
-            return
-        known = self.unpaired.get(said.id)
-        if known is None:
-            self.unpaired_seen += 1
-            if len(self.unpaired) >= MOST_UNPAIRED:
-                self.left_out += 1
-                return
-            known = self.unpaired[said.id] = UnpairedNode(said.id, said.name, places)
-        if (known.swarm, known.addresses) != (said.swarm, places):
-            known.due, known.failures = now, 0
-        known.name, known.addresses, known.swarm = said.name, places, said.swarm
-        known.invitation, known.version = said.invitation, said.version
+        elif node := self._unpaired_for(announcement, addresses):
+            node.update(announcement, addresses, now)
 
-    def hear_contact(self, identity: str, place: str, now: float) -> None:
-        """A peer has asked us something, and said where it is itself."""
+    def _unpaired_for(self, announcement: Announcement, addresses: tuple[str, ...]) -> UnpairedNode | None:
+        """The entry for a node that is no peer. None where there is no room for another one."""
+        if known := self.unpaired.get(announcement.id):
+            return known
+        self.unpaired_seen += 1
+        if len(self.unpaired) >= MOST_UNPAIRED:
+            self.left_out += 1
+            return None
+        made = self.unpaired[announcement.id] = UnpairedNode(announcement.id, announcement.name, addresses)
+        return made
+
+    def hear_contact(self, identity: str, address: str, now: float) -> None:
+        """A peer has sent us a request and said where its own server is."""
         peer = self.peers.get(identity)
         if peer and peer.state in ("gone", "late", "new", "refused"):
-            add_address(peer, place, first=True)
+            add_address(peer, address, first=True)
             peer.due = min(peer.due, now)
 
     def hear_goodbye(self, service: str, now: float) -> None:
-        """A goodbye. Anybody can forge one, so of a peer it only means: look at once."""
+        """An mDNS goodbye. Anybody can forge one, so it only makes us probe the peer at once."""
         identity = self._services.pop(service, "")
         self.unpaired.pop(identity, None)
         if peer := self.peers.get(identity):
             peer.due = now
 
-    def add_static(self, place: str) -> None:
-        """A place that the user has named."""
-        self.unpaired.setdefault(place, UnpairedNode(place, place, (place,), static=True))
+    def add_static(self, address: str) -> None:
+        """An address from the configuration."""
+        self.unpaired.setdefault(address, UnpairedNode(address, address, (address,), static=True))
 
     def hear_hints(self, hints: Iterable[Hint]) -> None:
-        """Where a peer says that others are."""
+        """A peer has said where others are."""
         for hint in hints:
             peer = self.peers.get(hint.id)
             if not is_lan_address(hint.address.rpartition(":")[0].strip("[]")):
@@ -169,54 +198,80 @@ class Directory:
 
     # ---------------------------------------------------------------------------------------- what they do
 
-    def hear_report(self, peer: Peer, place: str, report: Report, latency_s: float, now: float) -> None:
-        add_address(peer, place, first=True)
-        peer.proven = place
+    def hear_report(self, peer: Peer, address: str, report: Report, latency_s: float, now: float) -> None:
+        add_address(peer, address, first=True)
+        peer.proven = address
         peer.report, peer.heard, peer.failures = report, now, 0
         peer.latency_s = latency_s if peer.latency_s is None else 0.7 * peer.latency_s + 0.3 * latency_s
         peer.state = report.state if report.version == VERSION else "version"
         peer.due = now + POLL_S
 
     def note_silence(self, peer: Peer, state: PeerState, now: float) -> None:
-        """It did not answer. `gone` and `refused` are certain; `late` becomes `gone` with time."""
+        """It did not answer. `gone` and `refused` are certain; `late` becomes `gone` after `GONE_AFTER_S`."""
         peer.failures += 1
         silence = now - peer.heard if peer.heard is not None else GONE_AFTER_S
         peer.state = "gone" if state == "late" and silence >= GONE_AFTER_S else state
-        patience = backoff(peer.failures) if peer.state in ("gone", "refused") and peer.failures > 5 else POLL_S
-        peer.due = now + patience
+        delay = backoff_s(peer.failures) if peer.state in ("gone", "refused") and peer.failures > 5 else POLL_S
+        peer.due = now + delay
 
-    def postpone_greeting(self, stranger: UnpairedNode, now: float) -> None:
-        stranger.failures += 1
-        stranger.due = now + backoff(stranger.failures)
+    def postpone_greeting(self, node: UnpairedNode, now: float) -> None:
+        node.failures += 1
+        node.due = now + backoff_s(node.failures)
 
-    # ------------------------------------------------------------------------------------------------ whom
+    # ------------------------------------------------------------------------------------------------ views
 
-    def due(self, now: float) -> list[Peer]:
+    def due_peers(self, now: float) -> list[Peer]:
+        """Peers to probe now."""
         return [peer for peer in self.peers.values() if peer.due <= now and peer.addresses]
 
     def to_greet(self, tag: str, now: float) -> list[UnpairedNode]:
-        """Strangers that may be members whom we have not met: they show our swarm's tag, or the user named them."""
+        """Unpaired nodes that may be members: they announce our swarm's tag, a peer hinted at them, or the user named them."""
         return [s for s in self.unpaired.values() if s.due <= now and (s.static or s.swarm in (tag, "hint"))]
 
     def askable(self, most: int) -> list[Peer]:
-        """Healthy peers, the quickest first."""
+        """Healthy peers, the fastest first."""
         able = [peer for peer in self.peers.values() if peer.state in ASKABLE and peer.workers > 0]
         return sorted(able, key=lambda peer: (peer.latency_s or 0.0, peer.id))[:most]
 
     def hints(self) -> tuple[Hint, ...]:
         return tuple(Hint(peer.id, peer.address) for peer in self.peers.values() if peer.state == "ok" and peer.address)
 
+    def inviters(self, number: str) -> list[str]:
+        """Addresses of nodes that announce the invitation of this number."""
+        return [address for node in self.unpaired.values() if node.invitation == number for address in node.addresses]
 
-def add_address(peer: Peer, place: str, first: bool) -> None:
-    if place in peer.addresses:
+    def summaries(self) -> list[PeerSummary]:
+        """Peers by name, then some of the announced nodes of other swarms."""
+        known = [summary_of(peer) for peer in sorted(self.peers.values(), key=lambda peer: peer.name)]
+        others = [
+            PeerSummary(node.name, node.addresses[0], "stranger")
+            for node in self.unpaired.values()
+            if not node.static and node.swarm != "hint"
+        ]
+        return known + others[:MOST_SHOWN]
+
+
+def summary_of(peer: Peer) -> PeerSummary:
+    return PeerSummary(
+        peer.name,
+        peer.address,
+        peer.state,
+        model=peer.report.model if peer.report else None,
+        workers=peer.workers if peer.report else None,
+        latency_ms=round(peer.latency_s * 1000, 1) if peer.latency_s is not None else None,
+    )
+
+
+def add_address(peer: Peer, address: str, first: bool) -> None:
+    if address in peer.addresses:
         if not first:
             return
-        peer.addresses.remove(place)
-    peer.addresses.insert(0 if first else len(peer.addresses), place)
+        peer.addresses.remove(address)
+    peer.addresses.insert(0 if first else len(peer.addresses), address)
     del peer.addresses[MOST_PEER_ADDRESSES:]
     if peer.proven and peer.proven not in peer.addresses:
         peer.addresses[-1] = peer.proven
 
 
-def backoff(failures: int) -> float:
+def backoff_s(failures: int) -> float:
     return min(LONGEST_BACKOFF_S, BACKOFF_S * 2.0 ** min(10, failures - 1))

@@ -1,10 +1,11 @@
 """The machine's network interfaces in, the addresses on which peers may be out.
 
-A LAN without a router counts: what decides is the kind of interface, not whether there is a way to the internet.
+A LAN needs no router. The kind of an interface decides, not whether a route leads to the internet.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 import re
@@ -14,7 +15,9 @@ from dataclasses import dataclass
 
 import psutil
 
-# Bridges and wires of containers and virtual machines, tunnels, and Apple's links to its own devices.
+from local_swarm.errors import WrongUse
+
+# Bridges and virtual links of containers and virtual machines, tunnels, and Apple's links to its own devices.
 ELSEWHERE = re.compile(
     r"^(lo\d*|docker|br-[0-9a-f]{6,}|veth|cni|flannel|cali|virbr|vmnet|vboxnet|vnet|lxc|lxd|podman|kube|"
     r"tun|tap|wg|tailscale|utun|zt|ppp|ipsec|gif|stf|nordlynx|proton|awdl|llw|anpi|bridge\d|ap\d|rmnet|ccmni|dummy|ifb|sit|ip6tnl)"
@@ -26,7 +29,7 @@ LONGEST_NAME = 256  # characters of an interface's name
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """`addresses` without their zones; link-local IPv6 ones are among them."""
+    """`addresses` come without their zones. Link-local IPv6 addresses are among them."""
 
     name: str
     addresses: tuple[str, ...]
@@ -36,10 +39,28 @@ class Interface:
     broadcasts: tuple[str, ...] = ()
 
 
-def select_interfaces(interfaces: Iterable[Interface], wished: Sequence[str] = ()) -> list[Interface]:
-    """The LAN's interfaces; with `wished` (names or addresses) those and no others, whatever they are."""
-    if wished:
-        return [one for one in interfaces if one.name in wished or any(a in wished for a in one.addresses)]
+@dataclass(slots=True)
+class LanInterfaces:
+    """The interfaces that this node uses, as of the last `refresh`. `wanted`: names or addresses from the configuration."""
+
+    wanted: tuple[str, ...] = ()
+    selected: tuple[Interface, ...] = ()
+
+    async def refresh(self) -> tuple[Interface, ...]:
+        """Look again. Returns all interfaces, the unused ones too."""
+        found = tuple(await asyncio.to_thread(probe))
+        self.selected = tuple(select_interfaces(found, self.wanted))
+        return found
+
+    @property
+    def addresses(self) -> list[str]:
+        return announced_addresses(self.selected)
+
+
+def select_interfaces(interfaces: Iterable[Interface], wanted: Sequence[str] = ()) -> list[Interface]:
+    """The LAN's interfaces. With `wanted` (names or addresses) those and no others, whatever they are."""
+    if wanted:
+        return [one for one in interfaces if one.name in wanted or any(a in wanted for a in one.addresses)]
     return [
         one
         for one in interfaces
@@ -52,7 +73,7 @@ def has_lan_address(interface: Interface) -> bool:
 
 
 def announced_addresses(interfaces: Iterable[Interface]) -> list[str]:
-    """What to announce: IPv4 first, then IPv6, link-local last. Loopback only where an interface was wished for by name."""
+    """IPv4 first, then IPv6, link-local last. Loopback appears only where the user named such an interface."""
     found = dict.fromkeys(address for one in interfaces for address in one.addresses)
     return sorted(found, key=lambda address: (":" in address, ipaddress.ip_address(address).is_link_local))
 
@@ -69,7 +90,7 @@ def multicast_addresses(interfaces: Iterable[Interface]) -> list[str]:
 
 
 def probe() -> list[Interface]:
-    """What there is now. Where Android forbids to look, the one address that packets would go out from."""
+    """All interfaces now. Where Android forbids to list them, the one address that packets leave from."""
     try:
         found, stats = psutil.net_if_addrs(), psutil.net_if_stats()
     except (OSError, psutil.Error):
@@ -93,7 +114,7 @@ def probe() -> list[Interface]:
 
 
 def outgoing_address() -> str | None:
-    """The address of this machine as the rest of the network sees it. No packet is sent."""
+    """The address of this machine as the rest of the network sees it. Sends no packet."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
         made.connect(("192.0.2.1", 9))
         return str(made.getsockname()[0])
@@ -101,7 +122,7 @@ def outgoing_address() -> str | None:
 
 
 def is_lan_address(address: str) -> bool:
-    """Whether to knock there because a stranger says so: only at addresses that cannot be outside of somebody's own network."""
+    """Whether a hint may make us connect there. Such an address never lies outside the user's own network."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -126,4 +147,20 @@ def host_and_port(text: str, port: int) -> tuple[str, int]:
 
 
 def address_of(host: str, port: int) -> str:
+    """`host:port`, with brackets around an IPv6 address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def peer_address(text: str, port: int) -> str:
+    """`host` or `host:port` from a user as `host:port`. Raises WrongUse."""
+    try:
+        return address_of(*host_and_port(text, port))
+    except ValueError as problem:
+        raise WrongUse(
+            f"{text!r} is no address of a machine. Write host:port, such as 192.168.1.20:{port}."
+        ) from problem
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """The parts of a setting that lists several, separated by commas."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())

@@ -202,9 +202,9 @@ class PeerProber:
         """Both steps with whoever holds the certificate. Raises PairingFailed and PeerFault."""
         ask = self.client.ask_unpaired
         started = await ask(place, certificate, "/join/start", newcomer.start(), JoinStartReply)
-        finish = await asyncio.to_thread(newcomer.finish, started, self.name, self.port)
-        finished = await ask(place, certificate, "/join/finish", finish, JoinFinishReply)
-        return newcomer.learn(finished), PairedMember(finished.name, certificate, (place,))
+        confirmation = await asyncio.to_thread(newcomer.confirm, started, self.name, self.port)
+        finished = await ask(place, certificate, "/join/finish", confirmation.message, JoinFinishReply)
+        return confirmation.charter_in(finished), PairedMember(finished.name, certificate, (place,))
 
 
 def worse(known: PeerState, said: str) -> PeerState:

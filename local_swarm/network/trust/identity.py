@@ -1,4 +1,4 @@
-"""A folder in, the key pair and the self-signed certificate of this node out. They never leave the machine they were made on."""
+"""A folder in, this node's key pair and self-signed certificate out. The private key never leaves the machine."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from local_swarm.network.discovery.announcement import ID_CHARACTERS
 from local_swarm.paths import PRIVATE, keep
 
 MACHINE_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
-# Clocks of machines at home may be years off: the certificate is pinned, so its dates need say nothing.
+# Clocks of machines at home may be years off. Peers pin the certificate, so its dates need no meaning.
 FROM = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
-UNTIL = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)  # RFC 5280, 4.1.2.5: no expiration
+UNTIL = datetime.datetime.fromisoformat("9999-12-31T23:59:59+00:00")  # RFC 5280, 4.1.2.5: no expiration
 
 
 class Certified:
-    """Whoever has a certificate, PEM text, goes by its fingerprint."""
+    """Something with a certificate (PEM text). The certificate's fingerprint identifies it."""
 
     __slots__ = ()
     certificate: str
@@ -43,23 +43,23 @@ class Certified:
 
 @dataclass(frozen=True, slots=True)
 class Identity(Certified):
-    """`pem` is the file with key and certificate, as `ssl` wants it."""
+    """`pem` is the file with private key and certificate, in the form that `ssl` loads."""
 
     pem: Path
     certificate: str
 
 
 def fingerprint(certificate: str | bytes) -> str:
-    """SHA-256, in hex, of a certificate given as PEM text or DER bytes. Raises ValueError for neither."""
+    """SHA-256, in hex, of a certificate given as PEM text or DER bytes. Raises ValueError for anything else."""
     der = ssl.PEM_cert_to_DER_cert(certificate) if isinstance(certificate, str) else certificate
     return hashlib.sha256(der).hexdigest()
 
 
 def load_identity(folder: Path, machine: str | None = None) -> Identity:
-    """The node's own, made where there is none, or where the folder is a copy of another node's.
+    """The identity kept in the folder, or a new one where there is none or the folder is a copy.
 
-    Two nodes with one identity would take each other's messages; a copied home folder must not make them. So beside the key
-    stands where it was made: on another machine, or at another place on this one, a new key is made.
+    Two nodes with one identity would receive each other's messages. So a file beside the key names the machine and the folder
+    it was made for. A node that finds other names there makes a new key.
     """
     pem, made = folder / "identity.pem", folder / "identity.json"
     here = {"machine": machine or machine_id(), "folder": str(folder.resolve())}
@@ -77,7 +77,8 @@ def load_identity(folder: Path, machine: str | None = None) -> Identity:
 
 def self_signed_certificate(key: ed25519.Ed25519PrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"local-swarm {uuid.uuid4().hex[:12]}")])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), FROM, UNTIL)
+    builder = x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(FROM).not_valid_after(UNTIL)
     return builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True).sign(key, None)
 
 
@@ -90,11 +91,11 @@ def certificate_in(text: str) -> str:
 
 
 def machine_id() -> str:
-    """Something that another machine does not have, even one that got a copy of our files."""
+    """A text that no other machine has, not even one with a copy of our files."""
     for path in MACHINE_FILES:
         with contextlib.suppress(OSError, UnicodeError):
             if found := path.read_text(encoding="ascii").strip():
                 return found
     card = uuid.getnode()
-    random = bool(card >> 40 & 1)  # a made-up number, which the next start would make up anew
+    random = bool(card >> 40 & 1)  # Python draws a new number at each start where it finds no network card
     return platform.node() if random else f"{card:012x}"

@@ -1,12 +1,12 @@
 """A code that a person carries from one machine to another in, a shared swarm key out. Knows no socket.
 
-The exchange is SPAKE2 (RFC 9382, from the package `spake2`): whoever listens learns nothing, whoever does not know the code gets
-one guess per try. That package stops at the shared key, so both sides then confirm it, as RFC 9382 section 4 asks: each sends a
-MAC over the whole transcript and both certificates' fingerprints, the newcomer first. Only then is the swarm's key handed over,
-sealed for this exchange alone.
+The exchange is SPAKE2 (RFC 9382, from the package `spake2`). An eavesdropper learns nothing, and an attacker has one guess per
+attempt. The package stops at the shared key, so both sides then confirm it (RFC 9382, section 4). Each sends a MAC over the
+whole transcript and the fingerprints of both certificates, the newcomer first. Only then does the host send the swarm's key,
+encrypted for this exchange.
 
-Where a swarm's key comes from a token that its users chose, the same exchange introduces members to each other, with the key in
-place of the words: neither an announcement nor a greeting then shows anything that guesses could be tried out against.
+Where the key comes from a token, members introduce themselves by the same exchange, with the key in place of the words. So
+neither an announcement nor a greeting shows anything to test guesses against.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import hmac
 import math
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -34,11 +34,11 @@ from local_swarm.network.trust.words import WORDS
 from local_swarm.paths import program_name
 
 LIFE_S = 600.0  # of an invitation
-GUESSES = 5  # wrong or unfinished tries before an invitation is void
+GUESSES = 5  # attempts, finished or not, that an invitation allows
 WORDS_IN_CODE = 3
 LONGEST_CODE = 100  # characters
-TOKEN = "token"  # the number of an invitation that stands as long as the token does
-STARTS_PER_S, BURST = 20.0, 128.0  # of exchanges about the token, from all addresses together
+TOKEN = "token"  # the number of the invitation that every node with a token keeps open
+STARTS_PER_S, BURST = 20.0, 128.0  # of token exchanges, from all addresses together
 MOST_EXCHANGES = 256
 MOST_INVITATIONS = 8
 EXCHANGE_S = 30.0  # between the two steps
@@ -48,7 +48,7 @@ WRONG = f"The code is wrong, used up or out of date. Make a new one on the other
 
 @dataclass(frozen=True, slots=True)
 class JoinStart:
-    """The newcomer's first step. `message` is SPAKE2's, in hex."""
+    """The newcomer's first message. `message` is SPAKE2's, in hex."""
 
     number: str
     message: str
@@ -63,7 +63,7 @@ class JoinStartReply:
 
 @dataclass(frozen=True, slots=True)
 class JoinFinish:
-    """The newcomer's second step: its confirmation, and how to find it."""
+    """The newcomer's second message: its confirmation, its name and its port."""
 
     session: str
     confirmation: str
@@ -73,7 +73,7 @@ class JoinFinish:
 
 @dataclass(frozen=True, slots=True)
 class JoinFinishReply:
-    """The host's confirmation, its name, and the charter, sealed."""
+    """The host's confirmation, its name, and the encrypted charter (`box`)."""
 
     confirmation: str
     name: str
@@ -82,7 +82,7 @@ class JoinFinishReply:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What both sides derive from the shared secret: a key for each confirmation and one for the box."""
+    """Keys derived from the shared secret: one for each confirmation and one for the box."""
 
     newcomer: bytes
     host: bytes
@@ -92,19 +92,19 @@ class Keys:
     def confirmation(self, key: bytes) -> str:
         return hmac.new(key, self.transcript, hashlib.sha256).hexdigest()
 
-    def confirms(self, key: bytes, said: str) -> bool:
-        return hmac.compare_digest(self.confirmation(key).encode(), said.encode())
+    def confirms(self, key: bytes, confirmation: str) -> bool:
+        return hmac.compare_digest(self.confirmation(key).encode(), confirmation.encode())
 
 
-def keys_of(secret: bytes, *transcript: bytes) -> Keys:
-    """Every part of the transcript goes in with its length, so that no two transcripts look the same."""
+def keys_of(secret: bytes, transcript: Sequence[bytes]) -> Keys:
+    """By HKDF (RFC 5869). Each part of the transcript carries its length, so that no two transcripts are the same bytes."""
     whole = b"".join(len(part).to_bytes(4, "big") + part for part in (b"local-swarm join 1", *transcript))
     made = HKDF(SHA256(), 96, salt=None, info=hashlib.sha256(whole).digest()).derive(secret)
     return Keys(made[:32], made[32:64], made[64:], whole)
 
 
 def message_of(text: str) -> bytes:
-    """Raises PairingFailed for what SPAKE2 would stumble over."""
+    """A SPAKE2 message from its hex text. Raises PairingFailed."""
     try:
         found = bytes.fromhex(text) if len(text) <= 4 * MESSAGE_BYTES else b""
     except ValueError:
@@ -115,7 +115,7 @@ def message_of(text: str) -> bytes:
 
 
 def split(code: str) -> tuple[str, bytes]:
-    """The number, which everybody may know, and the secret words, however they were typed. Raises PairingFailed."""
+    """The public number and the secret words, in any case, with spaces or hyphens. Raises PairingFailed."""
     number, *words = code[:LONGEST_CODE].lower().replace("-", " ").split() or [""]
     if not number.isdigit() or len(words) != WORDS_IN_CODE:
         raise PairingFailed(
@@ -141,7 +141,7 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One newcomer between its two steps."""
+    """One newcomer between its two messages."""
 
     invitation: Invitation
     keys: Keys
@@ -151,7 +151,7 @@ class Exchange:
 
 @dataclass(slots=True)
 class Invitations:
-    """The host's side, for one swarm. `mine` is the host's fingerprint."""
+    """The host's side. `mine` is the host's fingerprint."""
 
     trust: TrustStore
     mine: str
@@ -163,7 +163,7 @@ class Invitations:
 
     @property
     def number(self) -> str:
-        """Of the newest open invitation, for the announcement; empty if there is none."""
+        """Of the newest open invitation, for the announcement. Empty if there is none."""
         self._expire()
         return next(reversed(self._open), "")
 
@@ -177,27 +177,28 @@ class Invitations:
         self._open[made.number] = made
         return made
 
-    def start(self, wish: JoinStart) -> JoinStartReply:
-        """The first step. Every one counts as a guess, whether or not the second follows. Raises PairingFailed."""
+    def start(self, message: JoinStart) -> JoinStartReply:
+        """Answer the first message. Each one costs a guess, even if no second follows. Raises PairingFailed."""
         self._expire()
-        theirs = message_of(wish.message)
-        invitation = self._token_invitation() if wish.number == TOKEN else self._use_guess(wish.number)
+        theirs = message_of(message.message)
+        invitation = self._token_invitation() if message.number == TOKEN else self._use_guess(message.number)
         try:
-            newcomer = fingerprint(wish.certificate)
+            newcomer = fingerprint(message.certificate)
             mine = SPAKE2_B(invitation.secret, idA=newcomer.encode(), idB=self.mine.encode())
-            message: bytes = mine.start()
+            reply: bytes = mine.start()
             secret: bytes = mine.finish(theirs)
         except (SPAKEError, NotOnCurve, ValueError) as problem:
             raise PairingFailed(WRONG) from problem
-        keys = keys_of(secret, wish.number.encode(), newcomer.encode(), self.mine.encode(), theirs, message)
+        transcript = (message.number.encode(), newcomer.encode(), self.mine.encode(), theirs, reply)
+        keys = keys_of(secret, transcript)
         session = secrets.token_hex(16)
         while len(self._exchanges) >= MOST_EXCHANGES:
             del self._exchanges[next(iter(self._exchanges))]
-        self._exchanges[session] = Exchange(invitation, keys, wish.certificate, self.clock() + EXCHANGE_S)
-        return JoinStartReply(session, message.hex())
+        self._exchanges[session] = Exchange(invitation, keys, message.certificate, self.clock() + EXCHANGE_S)
+        return JoinStartReply(session, reply.hex())
 
     def _use_guess(self, number: str) -> Invitation:
-        """The open invitation of that number, with one guess less. Raises PairingFailed."""
+        """The open invitation of this number, with one guess less. Raises PairingFailed."""
         invitation = self._open.get(number)
         if invitation is None:
             raise PairingFailed(WRONG)
@@ -207,7 +208,7 @@ class Invitations:
         return invitation
 
     def _token_invitation(self) -> Invitation:
-        """That of a swarm with a token: for everybody who has it, at a rate at which nobody guesses it. Raises PairingFailed."""
+        """The invitation of a swarm with a token, at a rate too slow for guessing. Raises PairingFailed."""
         left, then = self._allowance
         now = self.clock()
         left = min(BURST, left + (now - then) * STARTS_PER_S)
@@ -216,23 +217,25 @@ class Invitations:
             raise PairingFailed(WRONG)
         return Invitation(TOKEN, bytes.fromhex(self.trust.charter.key), math.inf)
 
-    def finish(self, wish: JoinFinish, address: str) -> tuple[JoinFinishReply, PairedMember]:
-        """The second step: the newcomer, who has proved that it knows the code, becomes a member. Raises PairingFailed."""
+    def finish(self, message: JoinFinish, host: str) -> tuple[JoinFinishReply, PairedMember]:
+        """Answer the second message: a newcomer that knows the code becomes a member. Raises PairingFailed.
+
+        `host` is the address that the message came from."""
         self._expire()
-        if not 0 < wish.port < 65_536:
+        if not 0 < message.port < 65_536:
             raise PairingFailed(WRONG)
-        exchange = self._exchanges.pop(wish.session, None)
-        if exchange is None or not exchange.keys.confirms(exchange.keys.newcomer, wish.confirmation):
+        exchange = self._exchanges.pop(message.session, None)
+        if exchange is None or not exchange.keys.confirms(exchange.keys.newcomer, message.confirmation):
             raise PairingFailed(WRONG)
         invitation = exchange.invitation
         if invitation.until <= self.clock():
-            raise PairingFailed(WRONG)  # somebody else has used it meanwhile
-        stands = invitation.number == TOKEN
-        if not stands:
-            invitation.until = 0.0  # it serves once
+            raise PairingFailed(WRONG)  # another newcomer has used it meanwhile
+        by_token = invitation.number == TOKEN
+        if not by_token:
+            invitation.until = 0.0  # a code works once
             self._open.pop(invitation.number, None)
-        member = PairedMember(wish.name, exchange.certificate, (f"{address}:{wish.port}",))
-        if not (self.trust.admit(member) if stands else self.trust.readmit(member)):
+        member = PairedMember(message.name, exchange.certificate, (f"{host}:{message.port}",))
+        if not (self.trust.admit(member) if by_token else self.trust.readmit(member)):
             raise PairingFailed("The swarm has as many members as it can have.")
         nonce = secrets.token_bytes(12)
         box = nonce + ChaCha20Poly1305(exchange.keys.box).encrypt(nonce, encode(self.trust.charter), None)
@@ -248,38 +251,44 @@ class Invitations:
 
 
 class Newcomer:
-    """The other side: first `start`, then `finish`, then `learn`. `theirs` is the fingerprint the host showed by TLS."""
+    """The newcomer's side: `start`, then `confirm` the host's reply. The host showed the fingerprint `theirs` by TLS."""
 
     def __init__(self, code: str, certificate: str, theirs: str, key: str | None = None) -> None:
-        """With `key`, that of a token, the code is `TOKEN`."""
+        """With `key`, the key of a token, the code is not read."""
         self._number, secret = (TOKEN, bytes.fromhex(key)) if key else split(code)
         self._certificate, self._theirs = certificate, theirs
         self._mine = fingerprint(certificate)
         self._side = SPAKE2_A(secret, idA=self._mine.encode(), idB=theirs.encode())
         self._message: bytes = self._side.start()
-        self._keys: Keys | None = None
 
     def start(self) -> JoinStart:
         return JoinStart(self._number, self._message.hex(), self._certificate)
 
-    def finish(self, reply: JoinStartReply, name: str, port: int) -> JoinFinish:
-        """Raises PairingFailed."""
+    def confirm(self, reply: JoinStartReply, name: str, port: int) -> Confirmation:
+        """The second message, with this node's name and port, and the keys for its reply. Raises PairingFailed."""
         theirs = message_of(reply.message)
         try:
             secret: bytes = self._side.finish(theirs)
         except (SPAKEError, NotOnCurve, ValueError) as problem:
             raise PairingFailed(WRONG) from problem
-        parts = (self._number.encode(), self._mine.encode(), self._theirs.encode(), self._message, theirs)
-        self._keys = keys_of(secret, *parts)
-        return JoinFinish(reply.session, self._keys.confirmation(self._keys.newcomer), name, port)
+        transcript = (self._number.encode(), self._mine.encode(), self._theirs.encode(), self._message, theirs)
+        keys = keys_of(secret, transcript)
+        return Confirmation(JoinFinish(reply.session, keys.confirmation(keys.newcomer), name, port), keys)
 
-    def learn(self, reply: JoinFinishReply) -> Charter:
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The newcomer's second message, and the keys that open its reply."""
+
+    message: JoinFinish
+    keys: Keys
+
+    def charter_in(self, reply: JoinFinishReply) -> Charter:
         """The swarm's charter, once the host has proved that it knows the code too. Raises PairingFailed."""
-        assert self._keys
-        if not self._keys.confirms(self._keys.host, reply.confirmation):
+        if not self.keys.confirms(self.keys.host, reply.confirmation):
             raise PairingFailed(WRONG)
         try:
             box = bytes.fromhex(reply.box)
-            return decode(Charter, ChaCha20Poly1305(self._keys.box).decrypt(box[:12], box[12:], None))
+            return decode(Charter, ChaCha20Poly1305(self.keys.box).decrypt(box[:12], box[12:], None))
         except (InvalidTag, ValueError) as problem:
             raise PairingFailed("The other machine sent no swarm key.") from problem

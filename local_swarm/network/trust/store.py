@@ -1,4 +1,4 @@
-"""Who belongs to our swarm: the key all members share, whose certificates are pinned, who was sent away. Kept in one file."""
+"""Members and charters in, who belongs to our swarm out: its key, pinned and revoked certificates, kept in one file."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from local_swarm.errors import WrongUse
-from local_swarm.network.protocol import plain, decode, encode
+from local_swarm.network.protocol import decode, encode, plain
 from local_swarm.network.trust.identity import Certified
-from local_swarm.network.trust.strength import weakness
+from local_swarm.network.trust.token_strength import weakness
 from local_swarm.paths import PRIVATE, keep
 
 MOST_MEMBERS = 64
-STEP = 16  # changes of the key at once: one is made by a person, and who was off for longer catches up in several steps
-WORN = 2**52  # from this epoch on counting starts again; in steps of `STEP` nobody gets there by messages
+STEP = 16  # changes of the key in one message; a person makes each, and a node that was off catches up in several steps
+WORN = 2**52  # from this epoch on counting starts again; messages cannot get there in steps of `STEP`
 HEX = re.compile(r"[0-9a-f]{64}")  # a key or a fingerprint
 MOST_REVOKED = 256
 MAKE_ONE = 'python -c "import secrets; print(secrets.token_urlsafe(24))"'
@@ -33,14 +33,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Charter:
-    """The swarm's key, in hex. `epoch` counts its changes, round and round; `revoked` are the fingerprints of those sent away."""
+    """The swarm's key, in hex. `epoch` counts its changes and wraps. `revoked` holds the fingerprints of forgotten members."""
 
     key: str
     epoch: int = 1
     revoked: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what can be no charter: it may come from another machine."""
+        """Raises ValueError for an impossible charter. It may come from another machine."""
         numbers = (self.key, *self.revoked)
         whole = len(self.revoked) <= MOST_REVOKED and all(HEX.fullmatch(number) for number in numbers)
         if not whole or not 0 < self.epoch < 2 * WORN:
@@ -48,40 +48,40 @@ class Charter:
 
     @property
     def tag(self) -> str:
-        """Tells swarms apart without telling the key."""
+        """Tells swarms apart and does not reveal the key."""
         return self._mac(b"tag")[:16]
 
     def proof(self, role: str, mine: str, theirs: str) -> str:
-        """That the holder of the key vouches for the certificate `mine` towards `theirs`, both given by fingerprint.
+        """A MAC with which the holder of the key vouches for certificate `mine` to `theirs`, both given by fingerprint.
 
-        It binds the two, so whoever overhears it can do nothing with it: to use it takes the private key of `mine`.
+        It is bound to both. To use an overheard one takes the private key of `mine`.
         """
         return self._mac(f"{role} {mine} {theirs}".encode())
 
     def proves(self, proof: str, role: str, theirs: str, mine: str) -> bool:
         return hmac.compare_digest(self.proof(role, theirs, mine).encode(), proof.encode())
 
-    def _mac(self, said: bytes) -> str:
-        return hmac.new(bytes.fromhex(self.key), b"local-swarm 1 " + said, hashlib.sha256).hexdigest()
+    def _mac(self, message: bytes) -> str:
+        return hmac.new(bytes.fromhex(self.key), b"local-swarm 1 " + message, hashlib.sha256).hexdigest()
 
     def successor(self, key: str, revoked: tuple[str, ...]) -> Charter:
-        """The next one. There always is a next one: after the worn epochs comes the first."""
+        """The charter of the next epoch. After the worn epochs comes the first again."""
         return Charter(key, self.epoch + 1 if self.epoch < WORN else 1, revoked[-MOST_REVOKED:])
 
     def towards(self, epoch: int) -> Charter:
-        """The same for a member that is at `epoch`, which follows one step at a time."""
+        """The same at an epoch that a member at `epoch` accepts in one step."""
         return replace(self, epoch=min(self.epoch, (0 if epoch >= WORN else max(0, epoch)) + STEP))
 
 
 def ahead(mine: int, theirs: int) -> int:
-    """By how many changes their epoch is later than ours; below zero if it is earlier."""
+    """By how many changes their epoch is later than ours. Negative if it is earlier."""
     if theirs < WORN <= mine:
         return max(1, theirs)
     return -max(1, mine) if mine < WORN < theirs - STEP else theirs - mine
 
 
 def merge_charters(mine: Charter, theirs: Charter) -> Charter:
-    """What two members agree on when theirs differ: the later one; of two made at the same time one, with both lists."""
+    """What two members agree on: the later charter, or of two with the same epoch one, with both lists."""
     if mine.epoch != theirs.epoch:
         return theirs if ahead(mine.epoch, theirs.epoch) > 0 else mine
     both = sorted({*mine.revoked, *theirs.revoked})[-MOST_REVOKED:]
@@ -90,7 +90,7 @@ def merge_charters(mine: Charter, theirs: Charter) -> Charter:
 
 @dataclass(frozen=True, slots=True)
 class PairedMember(Certified):
-    """A node of our swarm. `addresses` are where it was last met, as `host:port`."""
+    """A node of our swarm. It was last met at `addresses`, each `host:port`."""
 
     name: str
     certificate: str
@@ -99,7 +99,7 @@ class PairedMember(Certified):
 
 @dataclass(frozen=True, slots=True)
 class TrustFile:
-    """What the file holds. `forgotten`: whom this machine's own user sent away."""
+    """What the file holds. `forgotten` are the fingerprints that this machine's own user has revoked."""
 
     charter: Charter
     members: tuple[PairedMember, ...] = ()
@@ -108,18 +108,19 @@ class TrustFile:
 
 @dataclass(slots=True)
 class TrustStore:
-    """`fixed`: the key comes from the configuration, so it stays as it is; `token`: from a token that people chose, so nothing
-    that could be tried out against it is shown. `changes` counts, for those who keep a copy. `mine` is our own fingerprint.
+    """`fixed`: the key comes from the configuration and does not change.
 
-    What one member may do to another by a charter: members are trusted to invite and to send away, so a charter of a member may
-    send others away, and that is logged with their names. It may not
+    `token`: people chose the key as a token, so nothing that shows it to guesses is sent. `changes` counts changes, for those who
+    keep a copy. `mine` is our own fingerprint.
+
+    Members are trusted to invite and to forget. So a member's charter may revoke others, and the log names them. It may not
 
     - be more than `STEP` changes ahead of ours, so that no message moves the count to its end;
-    - send ourselves away: members drop whom they send away and tell him nothing, so no honest one ever says so to us;
-    - bring back whom our own user sent away: then the key is changed once more and the others are told. Who was sent away on this
-      machine comes back by an invitation of this machine.
+    - revoke ourselves: honest members drop a revoked one and send it nothing;
+    - readmit a member that our own user has forgotten. Then the key changes once more and the others get it. Only an invitation
+      of this machine readmits it.
 
-    A fresh key of our own user always holds here, whatever the epoch is.
+    A new key of our own user always holds here, at any epoch.
     """
 
     path: Path
@@ -138,14 +139,14 @@ class TrustStore:
 
     @property
     def tag(self) -> str:
-        """What is announced of the key: nothing where people chose it, since guesses could be tried out against a tag."""
+        """What is announced of the key. Nothing where people chose it, since guesses can be tested against a tag."""
         return "" if self.token else self.charter.tag
 
     def by_id(self, identity: str) -> PairedMember | None:
         return next((member for print_, member in self._members.items() if print_.startswith(identity)), None)
 
     def admit(self, member: PairedMember) -> bool:
-        """Pin a certificate; whether it could be. Only the swarm's key or an invitation may lead here."""
+        """Pin a certificate. False if it is revoked or there is no room. Only the swarm's key or an invitation may lead here."""
         known = self._members.get(member.fingerprint)
         full = known is None and len(self._members) >= MOST_MEMBERS
         if full or member.fingerprint in self.charter.revoked:
@@ -156,7 +157,7 @@ class TrustStore:
         return True
 
     def readmit(self, member: PairedMember) -> bool:
-        """Pin it though it was sent away before: it has been invited again."""
+        """Pin a certificate that may be revoked: its holder has been invited again."""
         self._forgotten = tuple(one for one in self._forgotten if one != member.fingerprint)
         if member.fingerprint in self.charter.revoked:
             left = tuple(one for one in self.charter.revoked if one != member.fingerprint)
@@ -164,23 +165,23 @@ class TrustStore:
         return self.admit(member)
 
     def forget(self, gone: PairedMember) -> None:
-        """Unpin it, refuse it from now on, and change the key, which it knows. This always works."""
+        """Unpin and revoke it, and change the key, which it knows. This always works."""
         self._forgotten = append_latest(self._forgotten, gone.fingerprint)
         self._take(self._next_charter(self.charter))
 
     def _next_charter(self, charter: Charter) -> Charter:
-        """The next one, without those that our user sent away."""
+        """The next charter, with a new key where it may change. It revokes all that our user has forgotten."""
         key = charter.key if self.fixed else secrets.token_hex(32)
         return charter.successor(key, append_latest(charter.revoked, *self._forgotten))
 
     def join(self, charter: Charter, host: PairedMember) -> None:
-        """Leave the swarm we are in for that of `host`."""
+        """Leave our swarm for that of `host`."""
         self._members = {host.fingerprint: host}
         self._forgotten = ()
         self._take(charter)
 
     def adopt(self, theirs: Charter) -> bool:
-        """Follow a member's charter if it is later than ours and may be followed; whether anything changed."""
+        """Adopt a member's charter if it is later than ours and allowed (see above). Returns whether anything changed."""
         if self.fixed and theirs.key != self.charter.key:
             return False
         if ahead(self.charter.epoch, theirs.epoch) > STEP or self.mine in theirs.revoked:
@@ -211,12 +212,12 @@ class TrustStore:
 
 
 def append_latest(names: tuple[str, ...], *new: str) -> tuple[str, ...]:
-    """Each once, the newest last, so that they are the last to be dropped."""
+    """Each once, the newest last and dropped last, at most `MOST_REVOKED`."""
     return (*(name for name in names if name not in new), *new)[-MOST_REVOKED:]
 
 
 def open_trust(folder: Path, token: str | None = None, insecure: bool = False, mine: str = "") -> TrustStore:
-    """What is kept in the folder, or a swarm of one with a key of its own. Raises WrongUse for a token that can be guessed."""
+    """What the folder holds, or a new swarm of this node alone. Raises WrongUse for a token that can be guessed."""
     if insecure:
         return TrustStore(folder / "insecure.json", Charter(INSECURE), fixed=True, mine=mine)
     path = folder / ("token.json" if token else "trust.json")
@@ -227,20 +228,26 @@ def open_trust(folder: Path, token: str | None = None, insecure: bool = False, m
     if found is None or found.charter.key != key:
         found = TrustFile(Charter(key))
     charter = found.charter
-    if charter.epoch >= WORN:  # somebody pushed it there; every member that opens such a file comes to the same
+    if charter.epoch >= WORN:  # only an attack leads there; every member that opens such a file starts again at 1
         charter = replace(charter, epoch=1)
     members = {one.fingerprint: one for one in found.members if one.fingerprint not in charter.revoked}
     trust = TrustStore(
-        path, charter, token is not None, 0, members, token is not None, mine, found.forgotten[-MOST_REVOKED:]
+        path,
+        charter,
+        fixed=token is not None,
+        _members=members,
+        token=token is not None,
+        mine=mine,
+        _forgotten=found.forgotten[-MOST_REVOKED:],
     )
     trust.save()
     return trust
 
 
 def from_token(token: str) -> str:
-    """The key that everybody with this token has. Raises WrongUse.
+    """The key that belongs to a token, by scrypt (RFC 7914). Raises WrongUse for a token that can be guessed.
 
-    Scrypt makes each guess dear for who has stolen the file with the key; nothing derived from it is ever sent to strangers.
+    Scrypt makes guesses expensive for a thief of the key file. Nothing derived from the key is sent to unpaired nodes.
     """
     if why := weakness(token):
         raise WrongUse(f"network.auth_token can be guessed: {why}. Make a good one: {MAKE_ONE}")

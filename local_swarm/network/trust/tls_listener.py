@@ -1,4 +1,4 @@
-"""Raw connections in, those past a TLS handshake handed to the server behind. Strangers are bounded and counted."""
+"""TCP connections in, TLS connections for the server behind out. Unauthenticated ones are bounded and counted."""
 
 from __future__ import annotations
 
@@ -14,19 +14,26 @@ MOST_OF_ONE = 32  # connections from one address
 HANDSHAKES_PER_S, BURST = 10.0, 40.0  # of one address
 MOST_ADDRESSES = 1024  # remembered
 HANDSHAKE_S = 3.0
-STRANGER_S = 15.0  # a connection without a certificate may last so long: enough to introduce oneself
+UNPAIRED_S = 15.0  # the life of a connection without a client certificate; introducing oneself takes less
 
 logger = logging.getLogger(__name__)
-Behind = Callable[[], asyncio.Protocol]
+ProtocolFactory = Callable[[], asyncio.Protocol]
 
 
 class TlsListener:
-    """A protocol factory, as `create_server` wants one. `behind` makes the protocol that gets the decrypted connection."""
+    """A protocol factory for `loop.create_server`.
+
+    `make_protocol` makes the protocol that gets the decrypted connection. `context` is asked for every connection. `counts`
+    counts what was refused."""
 
     def __init__(
-        self, behind: Behind, context: Callable[[], ssl.SSLContext], counts: Counter[str], clock: Callable[[], float]
+        self,
+        make_protocol: ProtocolFactory,
+        context: Callable[[], ssl.SSLContext],
+        counts: Counter[str],
+        clock: Callable[[], float],
     ) -> None:
-        self.make_protocol, self.context, self.counts, self._clock = behind, context, counts, clock
+        self.make_protocol, self.context, self.counts, self._clock = make_protocol, context, counts, clock
         self.open: dict[TlsHandshake, str] = {}
         self._allowance: dict[str, tuple[float, float]] = {}
 
@@ -34,7 +41,7 @@ class TlsListener:
         return TlsHandshake(self)
 
     def admits(self, address: str) -> bool:
-        """Whether one more connection from there may be tried: a leaky bucket each, and no more at once than is bearable."""
+        """Whether one more connection from this address may start: a token bucket each, and a bound on open ones."""
         held = list(self.open.values())
         if len(held) >= MOST_CONNECTIONS or held.count(address) >= MOST_OF_ONE:
             return False
@@ -47,15 +54,15 @@ class TlsListener:
         return left >= 1.0
 
     def close(self) -> None:
-        for visitor in list(self.open):
-            visitor.abort()
+        for handshake in list(self.open):
+            handshake.abort()
 
 
 class TlsHandshake(asyncio.Protocol):
-    """One connection until its handshake is done."""
+    """One connection until its handshake has ended."""
 
-    def __init__(self, gate: TlsListener) -> None:
-        self._gate = gate
+    def __init__(self, listener: TlsListener) -> None:
+        self._listener = listener
         self._transport: asyncio.Transport | None = None
         self._secured: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
@@ -63,23 +70,23 @@ class TlsHandshake(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)
         address = str((transport.get_extra_info("peername") or ("?",))[0])
-        if not self._gate.admits(address):
-            self._gate.counts["flooded"] += 1
+        if not self._listener.admits(address):
+            self._listener.counts["flooded"] += 1
             transport.abort()
             return
         transport.pause_reading()  # what comes now belongs to the handshake
-        self._gate.open[self] = address
+        self._listener.open[self] = address
         self._task = asyncio.create_task(self._secure(transport), name="handshake")
 
     async def _secure(self, transport: asyncio.Transport) -> None:
-        protocol = WatchedProtocol(self._gate.make_protocol(), self)
+        protocol = WatchedProtocol(self._listener.make_protocol(), self)
         loop = asyncio.get_running_loop()
         try:
             secured = await loop.start_tls(
-                transport, protocol, self._gate.context(), server_side=True, ssl_handshake_timeout=HANDSHAKE_S
+                transport, protocol, self._listener.context(), server_side=True, ssl_handshake_timeout=HANDSHAKE_S
             )
         except (OSError, TimeoutError) as problem:  # ssl.SSLError is an OSError
-            self._gate.counts["handshakes_failed"] += 1
+            self._listener.counts["handshakes_failed"] += 1
             logger.debug("A handshake failed: %s", problem)
             self.release()
             transport.abort()
@@ -87,15 +94,15 @@ class TlsHandshake(asyncio.Protocol):
         assert secured
         self._secured = secured
         if secured.get_extra_info("ssl_object").getpeercert(binary_form=True) is None:
-            self._gate.counts["strangers"] += 1
-            loop.call_later(STRANGER_S, secured.abort)
+            self._listener.counts["strangers"] += 1
+            loop.call_later(UNPAIRED_S, secured.abort)
         protocol.connection_made(secured)
 
     def connection_lost(self, problem: Exception | None) -> None:
         self.release()
 
     def release(self) -> None:
-        self._gate.open.pop(self, None)
+        self._listener.open.pop(self, None)
 
     def abort(self) -> None:
         if self._task:
@@ -107,26 +114,26 @@ class TlsHandshake(asyncio.Protocol):
 
 
 class WatchedProtocol(asyncio.Protocol):
-    """Passes everything on to the server's protocol, and tells the gate when the connection ends."""
+    """Passes everything on to the server's protocol, and releases the handshake when the connection ends."""
 
-    def __init__(self, behind: asyncio.Protocol, visitor: TlsHandshake) -> None:
-        self._behind, self._visitor = behind, visitor
+    def __init__(self, protocol: asyncio.Protocol, handshake: TlsHandshake) -> None:
+        self._protocol, self._handshake = protocol, handshake
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._behind.connection_made(transport)
+        self._protocol.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        self._behind.data_received(data)
+        self._protocol.data_received(data)
 
     def eof_received(self) -> bool | None:
-        return self._behind.eof_received()
+        return self._protocol.eof_received()
 
     def pause_writing(self) -> None:
-        self._behind.pause_writing()
+        self._protocol.pause_writing()
 
     def resume_writing(self) -> None:
-        self._behind.resume_writing()
+        self._protocol.resume_writing()
 
     def connection_lost(self, problem: Exception | None) -> None:
-        self._visitor.release()
-        self._behind.connection_lost(problem)
+        self._handshake.release()
+        self._protocol.connection_lost(problem)

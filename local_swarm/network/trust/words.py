@@ -1,4 +1,4 @@
-"""The words of invitations: short, common, and told apart when read aloud; 256 of them, so each is worth 8 bits. Data only."""
+"""The 256 words of invitation codes, 8 bits each. Short, common, and easy to tell apart when read aloud. Data only."""
 
 TEXT = """
     acorn actor agent alarm album amber anchor angle ankle apple apron arrow aspen atlas attic autumn badge

@@ -1,4 +1,4 @@
-"""A token that a person chose in, why it can be guessed out. Pure, and linear in its length."""
+"""A token that a person chose in, why it can be guessed out. Pure, in time linear in its length."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 SHORTEST = 20  # characters
 LONGEST = 1024
-ENOUGH_BITS = 50.0  # by an estimate that is generous with none of the usual tricks
+ENOUGH_BITS = 50.0  # by a strict estimate
 FEWEST_CHARACTERS = 8  # different ones
 ROWS = (
     "qwertyuiop",
@@ -48,12 +48,11 @@ WORDS = (
 
 
 def weakness(token: str) -> str | None:
-    """Why strangers would find it by trying, None if they would not.
+    """Why an attacker could guess the token. None if it is strong enough.
 
-    The rule: at least 20 characters, 8 different ones, and 50 bits by this estimate. Every character counts by how rare it is
-    within the token (Shannon's entropy, at most 4.7 bits in letters alone), but only a fifth of that where it is foreseeable: it
-    goes on in a row of the alphabet or a keyboard, repeats the one before, belongs to a stretch of four that was there before, or
-    to one of the words that everybody tries.
+    A strong token has at least 20 characters, 8 different ones, and 50 bits by this estimate. A character counts by its rarity
+    within the token (Shannon entropy). A predictable one counts a fifth: it continues a row of the alphabet or the keyboard,
+    repeats the one before, belongs to a repeated stretch of four, or to a common word.
     """
     if len(token) < SHORTEST:
         return f"it must have at least {SHORTEST} characters"
@@ -66,21 +65,21 @@ def weakness(token: str) -> str | None:
 
 
 def bits(token: str) -> float:
-    """An estimate of the guesses that it takes, as a power of two."""
+    """An estimate of the guesses needed, as a power of two."""
     small = token.lower()
     counts, total = Counter(small), len(small)
     each = -sum(count / total * math.log2(count / total) for count in counts.values())
-    expected = foreseeable(small)
+    expected = predictable(small)
     return each * (sum(not one for one in expected) + 0.2 * sum(expected))
 
 
-def foreseeable(text: str) -> list[bool]:
-    """Of each character, whether what stands around it foretells it."""
+def predictable(text: str) -> list[bool]:
+    """For each character whether its surroundings predict it."""
     expected = [False] * len(text)
-    neighbours = {pair for row in ROWS for pair in (*pairs(row), *pairs(row[::-1]))}
+    adjacent = {pair for row in ROWS for pair in (*pairs(row), *pairs(row[::-1]))}
     for place in range(1, len(text)):
         step = ord(text[place]) - ord(text[place - 1])
-        expected[place] = step in (-1, 0, 1) or text[place - 1 : place + 1] in neighbours
+        expected[place] = step in (-1, 0, 1) or text[place - 1 : place + 1] in adjacent
     seen: dict[str, int] = {}
     for place in range(len(text) - 3):
         piece = text[place : place + 4]
