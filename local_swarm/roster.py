@@ -6,107 +6,161 @@ Every mistake names its line and the nearest word that would have been right.
 from __future__ import annotations
 
 import dataclasses
-import difflib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
-import yaml
-
-from local_swarm.errors import WrongUse
-from local_swarm.intake import whole
-from local_swarm.yaml_text import read_yaml
+from local_swarm.limits import MOST_VOICES
+from local_swarm.settings.fields import Doc, Key, Range
+from local_swarm.settings.reader import read_settings
+from local_swarm.settings.yaml_text import read_file
 
 EngineName = Literal["auto", "llamacpp", "mlx", "transformers", "vllm", "openai_compatible"]
-MOST_WORKERS = 32
+Name = Annotated[
+    str | None, Doc("What it is called in answers and logs; its workers are `name-1`, `name-2` and so on.")
+]
+KeyVariable = Annotated[str | None, Doc("The environment variable that holds the server's key. Keys are never logged.")]
+Keyring = Annotated[str | None, Doc("Where the system's keyring holds the server's key: `service/user`.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a model lies. With a `repository` it is on the hub: at a `revision`, one file (`filename`) or the whole folder, with
-    a token taken from the environment variable `token_env`; else `path` is a file or folder of this `format`."""
+    """Where a model lies: in a repository of the hub, or on this disk."""
 
-    provider: Literal["local", "huggingface"] = "local"
-    path: str | None = None
-    format: Literal["gguf", "safetensors", "mlx"] | None = None
-    repository: str | None = None
-    revision: str | None = None
-    filename: str | None = None
-    token_env: str = "HF_TOKEN"
-    local_files_only: bool = False
+    provider: Annotated[
+        Literal["local", "huggingface"], Doc("`huggingface` for a repository of the hub, `local` for a path.")
+    ] = "local"
+    path: Annotated[str | None, Doc("A .gguf file, or a folder of safetensors, on this disk.")] = None
+    format: Annotated[
+        Literal["gguf", "safetensors", "mlx"] | None, Doc("What the path must be; null takes what it is.")
+    ] = None
+    repository: Annotated[str | None, Doc("`owner/name` on the hub.")] = None
+    revision: Annotated[str | None, Doc("A branch, tag or commit of the repository; null is its main branch.")] = None
+    filename: Annotated[str | None, Doc("One file of the repository; null takes the whole folder.")] = None
+    token_env: Annotated[str, Doc("The environment variable that holds the hub's token, never the token itself.")] = (
+        "HF_TOKEN"
+    )
+    local_files_only: Annotated[bool, Doc("Use the hub's cache on this disk and never the network.")] = False
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A low-rank change to the weights, and how much it counts."""
+    """A low-rank change to the weights (LoRA)."""
 
-    path: str
-    scale: float = 1.0
+    path: Annotated[str, Doc("A GGUF adapter for llama.cpp, a folder for Transformers and MLX.")]
+    scale: Annotated[float, Doc("How much it counts; several add up by their scales.")] = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One engine of the swarm. `model`: a name, or where it lies. `weight` (0 to 1): how much its voices count where votes nearly
-    tie; None lets the swarm learn it. `url`, `key_env` and `keyring` (service/user) are for servers; `auto` looks for one."""
+    """One engine of the swarm."""
 
-    engine: EngineName = "auto"
-    name: str | None = None
-    model: str | Source | None = None
-    workers: int | None = None
-    weight: float | None = None
-    context: int | None = None
-    device: str = "auto"
-    dtype: Literal["auto", "float16", "bfloat16", "float32"] = "auto"
-    quantization: Literal["int8", "int4", "nf4"] | None = None
-    adapters: tuple[Adapter, ...] = ()
-    url: str | None = None
-    key_env: str | None = None
-    keyring: str | None = None
-    several: bool | None = None
+    engine: Annotated[EngineName, Doc("What runs the model; `auto` goes by the model's form, or by `url`.")] = "auto"
+    name: Name = None
+    model: Annotated[
+        str | Source | None, Doc("A name, a path, `owner/name@revision:file` of the hub, or a mapping.")
+    ] = None
+    workers: Annotated[int | None, Range(1, MOST_VOICES), Doc("How many of its workers vote; null chooses.")] = None
+    weight: Annotated[
+        float | None,
+        Range(0, 1),
+        Doc("How much its voices count where votes nearly tie; null lets the swarm learn it."),
+    ] = None
+    context: Annotated[int | None, Doc("Tokens of prompt and answer together; null chooses.")] = None
+    device: Annotated[str, Doc("For Transformers: `auto`, `cuda`, `mps` or `cpu`.")] = "auto"
+    dtype: Annotated[
+        Literal["auto", "float16", "bfloat16", "float32"], Doc("For Transformers: in what the weights are kept.")
+    ] = "auto"
+    quantization: Annotated[
+        Literal["int8", "int4", "nf4"] | None, Doc("For Transformers: how bitsandbytes shrinks the weights.")
+    ] = None
+    adapters: Annotated[tuple[Adapter, ...], Doc("Low-rank changes to the weights (LoRA).")] = ()
+    url: Annotated[str | None, Doc("Of a server with OpenAI's API; `auto` takes the first on this machine.")] = None
+    key_env: KeyVariable = None
+    keyring: Keyring = None
+    several: Annotated[
+        bool | None, Doc("Whether one request may ask the server for several answers; null finds out.")
+    ] = None
 
     @property
     def kind(self) -> str:
         """The engine that is meant where none is named: an address means a server; else the model's form decides later."""
         return "openai_compatible" if self.engine == "auto" and self.url else self.engine
 
+    def mistake(self) -> str | None:
+        """What cannot be meant."""
+        if self.kind == "openai_compatible" and not self.url:
+            return "a server needs its url, or 'auto' to look for one on this machine."
+        if self.url and self.kind != "openai_compatible":
+            return f"url is for openai_compatible members, not {self.kind}."
+        if self.url and isinstance(self.model, Source):
+            return "a server's model is a name."
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One step of the fallback chain: the swarm itself (`swarm: true`), or a server. The lowest `priority` comes first. Limits
-    are hard: a request that could cross one is not sent. Prices: dollars for a million tokens; `budget`: dollars a month."""
+    """One step of the fallback chain: the swarm itself, or a server. A request that could cross one of its limits is not sent."""
 
-    name: str
-    swarm: bool = False
-    url: str | None = None
-    model: str | None = None
-    key_env: str | None = None
-    keyring: str | None = None
-    context: int | None = None
-    workers: int = 1
-    priority: int = 0
-    timeout: float = 120.0
-    requests_per_minute: int | None = None
-    tokens_per_day: int | None = None
-    budget: float | None = None
-    price_in: float = 0.0
-    price_out: float = 0.0
-    longest_answer: int = 4096
+    name: Annotated[str, Doc("What it is called in answers and logs.")]
+    swarm: Annotated[bool, Doc("Whether it is the swarm itself; else it needs a url.")] = False
+    url: Annotated[str | None, Doc("Of a server with OpenAI's API.")] = None
+    model: Annotated[str | None, Doc("What the server calls the model; null takes its first.")] = None
+    key_env: KeyVariable = None
+    keyring: Keyring = None
+    context: Annotated[int | None, Doc("Tokens of prompt and answer together; null asks the server.")] = None
+    workers: Annotated[int, Doc("How many answers of the server vote.")] = 1
+    priority: Annotated[int, Doc("The lowest comes first.")] = 0
+    timeout_s: Annotated[
+        float, Key("timeout"), Doc("Seconds without a sign of life after which the next is asked.")
+    ] = 120.0
+    requests_per_minute: Annotated[int | None, Doc("The most requests in a minute; null is no limit.")] = None
+    tokens_per_day: Annotated[int | None, Doc("The most tokens in a day; null is no limit.")] = None
+    budget: Annotated[float | None, Doc("The most dollars in a month; null is no limit.")] = None
+    price_in: Annotated[float, Doc("Dollars for a million tokens of prompts.")] = 0.0
+    price_out: Annotated[float, Doc("Dollars for a million tokens of answers.")] = 0.0
+    longest_answer: Annotated[int, Doc("Tokens set aside for an answer where the request has no limit.")] = 4096
+
+    def mistake(self) -> str | None:
+        if self.swarm == bool(self.url):
+            return f"the provider {self.name!r} needs a url, or swarm: true, and not both."
+        if self.budget is not None and not (self.price_in or self.price_out):
+            return f"the provider {self.name!r} has a budget, so it needs price_in and price_out."
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """`escalate_below`: an agreement below it asks the next provider too; None asks it only where the one before failed."""
+    """Whom to ask in which order."""
 
-    providers: tuple[Provider, ...] = ()
-    escalate_below: float | None = None
+    providers: Annotated[tuple[Provider, ...], Doc("The swarm and servers, asked in order of their priority.")] = ()
+    escalate_below: Annotated[
+        float | None, Doc("An agreement below it asks the next provider too; null asks it only where one failed.")
+    ] = None
+
+    def mistake(self) -> str | None:
+        counts = Counter(provider.name for provider in self.providers)
+        twice = [name for name, count in counts.items() if count > 1]
+        return f"two fallback providers are called {twice[0]!r}." if twice else None
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    preset: Literal["speed", "quality", "low_memory"] | None = None
-    members: tuple[Member, ...] = ()
-    fallback: Fallback = dataclasses.field(default_factory=Fallback)
+    """The engines that vote together, and whom to ask when they cannot."""
+
+    preset: Annotated[
+        Literal["speed", "quality", "low_memory"] | None,
+        Doc("Fills in the workers and context that members leave out."),
+    ] = None
+    members: Annotated[tuple[Member, ...], Doc("The engines that vote together.")] = ()
+    fallback: Annotated[Fallback, Doc("Whom to ask, in which order and within which limits.")] = dataclasses.field(
+        default_factory=Fallback
+    )
+
+    def mistake(self) -> str | None:
+        return None if self.members or self.fallback.providers else "it lists neither members nor fallback providers."
 
 
 # What a preset sets where a member says nothing itself.
@@ -117,131 +171,17 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-class LineLoader(yaml.SafeLoader):
-    """Keeps the line of every mapping under a key that no file can have."""
-
-
-LINE = object()
-
-
-def with_line(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    made: dict[Any, Any] = loader.construct_mapping(node, deep=True)
-    made[LINE] = {key.value: key.start_mark.line + 1 for key, _ in node.value} | {LINE: node.start_mark.line + 1}
-    return made
-
-
-LineLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, with_line)
-
-
 def read_roster(path: Path) -> Roster:
     """Raises WrongUse with the line of the mistake."""
-    try:
-        found = read_yaml(path.read_text(encoding="utf-8"), LineLoader)
-    except OSError as problem:
-        raise WrongUse(f"The roster {path} cannot be read: {problem.strerror or problem}.") from problem
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise WrongUse(f"The roster {path} is no valid YAML: {' '.join(str(problem).split())}.") from problem
-    roster = made_of(Roster, found or {}, f"{path}", 1)
-    if not roster.members and not roster.fallback.providers:
-        raise WrongUse(f"{path} lists neither members nor fallback providers.")
-    for place, member in enumerate(roster.members):
-        check_member(member, f"{path}, members[{place}]")
-    check_providers(roster.fallback.providers, str(path))
+    roster = read_settings(Roster, read_file(path, "roster"))
     preset = PRESETS.get(roster.preset or "", {})
-    return dataclasses.replace(roster, members=tuple(filled(member, preset) for member in roster.members))
+    return dataclasses.replace(roster, members=tuple(fill_in(member, preset) for member in roster.members))
 
 
-def filled(member: Member, preset: Mapping[str, Any]) -> Member:
+def fill_in(member: Member, preset: Mapping[str, Any]) -> Member:
+    """A member with the preset's values where it says nothing itself."""
     wanted = {key: value for key, value in preset.items() if getattr(member, key) is None}
     return dataclasses.replace(member, **wanted)
-
-
-def check_member(member: Member, where: str) -> None:
-    """Raises WrongUse for what cannot be meant."""
-    if member.kind == "openai_compatible" and not member.url:
-        raise WrongUse(f"{where}: a server needs its url, or 'auto' to look for one on this machine.")
-    if member.url and member.kind != "openai_compatible":
-        raise WrongUse(f"{where}: url is for openai_compatible members, not {member.kind}.")
-    if member.url and isinstance(member.model, Source):
-        raise WrongUse(f"{where}: a server's model is a name.")
-    if not 1 <= (member.workers or 1) <= MOST_WORKERS:
-        raise WrongUse(f"{where}: workers must be between 1 and {MOST_WORKERS}, not {member.workers}.")
-    if not 0 <= (member.weight or 0) <= 1:
-        raise WrongUse(f"{where}: weight must be between 0 and 1, not {member.weight:g}.")
-
-
-def check_providers(providers: tuple[Provider, ...], where: str) -> None:
-    names = [provider.name for provider in providers]
-    for provider in providers:
-        if names.count(provider.name) > 1:
-            raise WrongUse(f"{where}: two fallback providers are called {provider.name!r}.")
-        if provider.swarm == bool(provider.url):
-            raise WrongUse(f"{where}: the provider {provider.name!r} needs a url, or swarm: true, and not both.")
-        if provider.budget is not None and not (provider.price_in or provider.price_out):
-            raise WrongUse(f"{where}: the provider {provider.name!r} has a budget, so it needs price_in and price_out.")
-
-
-Made = TypeVar("Made")
-
-
-def made_of(kind: type[Made], found: Any, where: str, line: int) -> Made:
-    """A mapping as a dataclass of this kind."""
-    if not isinstance(found, dict):
-        raise WrongUse(f"{where}, line {line}: expected settings, not {found!r}.")
-    hints, lines = get_type_hints(kind), found.get(LINE, {})
-    values = {}
-    for key, value in found.items():
-        if key is LINE:
-            continue
-        at = lines.get(key, line)
-        if key not in hints:
-            raise WrongUse(f"{where}, line {at}: there is no setting {key!r}.{nearest(str(key), list(hints))}")
-        values[key] = value_of(hints[key], value, f"{where}, line {at}: {key}", at)
-    try:
-        return kind(**values)
-    except TypeError as problem:
-        missing = [f.name for f in dataclasses.fields(kind) if f.name not in values]  # type: ignore[arg-type]
-        raise WrongUse(f"{where}, line {lines.get(LINE, line)}: {missing[0]} is missing.") from problem
-
-
-def value_of(hint: Any, value: Any, where: str, line: int) -> Any:
-    """The value as its type demands. Raises WrongUse."""
-    if get_origin(hint) is tuple:
-        if not isinstance(value, list):
-            raise WrongUse(f"{where} must be a list.")
-        return tuple(value_of(get_args(hint)[0], one, where, line) for one in value)
-    if dataclasses.is_dataclass(hint):
-        return made_of(hint, value, where.rpartition(", line")[0], line)  # type: ignore[arg-type]
-    if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            raise WrongUse(f"{where} cannot be {value!r}.{nearest(str(value), list(get_args(hint)))}")
-        return value
-    options = get_args(hint)
-    if options:
-        return optional(options, value, where, line)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or isinstance(value, bool) != (hint is bool):
-        raise WrongUse(f"{where} must be {NAMES[hint]}, not {value!r}.")
-    return whole(value) if isinstance(value, str) else value
-
-
-NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-
-
-def optional(options: tuple[Any, ...], value: Any, where: str, line: int) -> Any:
-    """One of several types: null, a mapping where one of them is a dataclass, or the plain one."""
-    if value is None and type(None) in options:
-        return None
-    kinds = [one for one in options if one is not type(None)]
-    deep = [one for one in kinds if dataclasses.is_dataclass(one)]
-    kind = deep[0] if deep and isinstance(value, dict) else next(one for one in kinds if one not in deep)
-    return value_of(kind, value, where, line)
-
-
-def nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" Did you mean {close[0]}?" if close else f" There are: {', '.join(known)}."
 
 
 def source_of(text: str) -> Source | None:

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 import typer.main
-import yaml
 
 from local_swarm.api.schemas import SwarmOptions
 from local_swarm.cli.main import app
-from local_swarm.config import flat, keys
+from local_swarm.config import default_values, keys
 from reference import brought_up_to_date
 from tests.test_architecture import ORDER
 
@@ -81,7 +80,7 @@ def test_the_reference_is_what_the_program_says() -> None:
 
 
 def test_the_default_file_has_every_setting() -> None:
-    assert list(flat(yaml.safe_load(text_of(ROOT / "config" / "default.yaml")))) == keys()
+    assert list(default_values()) == keys()
 
 
 def test_the_strategies_named_are_those_there_are() -> None:

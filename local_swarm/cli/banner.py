@@ -31,7 +31,7 @@ def reach_of(node: Node, config: Config) -> Reach:
     theirs = [one for one in backends if isinstance(one, OpenAICompatible) and not isinstance(one, ManagedLlamaServer)]
     paired = node.presence is not None
     static = config.federation.discovery.method == "static"
-    anybody = config.network.insecure_lan or not config.federation.auth.enabled
+    anybody = config.network.insecure_lan
     servers = tuple(one.server.url for one in theirs)
     return Reach(
         servers=servers,

@@ -131,8 +131,8 @@ def findings_without_daemon(file: Path | None, problem: str) -> list[dict[str, A
     facts = NetworkFacts(
         network=config.network,
         method=config.federation.discovery.method,
-        configured_port=config.peers_port,
-        port=config.peers_port,
+        configured_port=config.network.federation_port,
+        port=config.network.federation_port,
         interfaces=found,
         selected=tuple(lan.select_interfaces(found, listed(config.network.interfaces))),
         kernel=platform.release(),

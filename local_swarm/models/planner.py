@@ -14,10 +14,11 @@ from typing import Any
 
 from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware.profile import Hardware
+from local_swarm.limits import MOST_VOICES
 from local_swarm.models import starter
 from local_swarm.models.budget import GIB, MemoryPool, MemoryRules, computing, main_memory, memory_pools
 from local_swarm.models.memory_shape import ModelFile, fused
-from local_swarm.roster import MOST_WORKERS
+from local_swarm.paths import program_name
 
 COMFORTABLE_CONTEXT = 32_768  # what a coding agent works well with
 PHONE_CONTEXT = 8_192
@@ -202,8 +203,8 @@ def comfortable(hardware: Hardware) -> int:
 def number_of_workers(hardware: Hardware, wishes: RunOptions, rules: MemoryRules, gpu: bool) -> tuple[int, str]:
     """How many should vote, and why. Raises WrongUse."""
     if wishes.instances is not None:
-        if not 1 <= wishes.instances <= MOST_WORKERS:
-            raise WrongUse(f"--instances is between 1 and {MOST_WORKERS}, not {wishes.instances}.")
+        if not 1 <= wishes.instances <= MOST_VOICES:
+            raise WrongUse(f"--instances is between 1 and {MOST_VOICES}, not {wishes.instances}.")
         return wishes.instances, "as you asked"
     if gpu:
         usual, reason = 8, "decoding on a graphics chip is bound by memory, so more voices are nearly free"
@@ -244,7 +245,7 @@ def why_place(hardware: Hardware, place: MemoryPool, found: Sequence[MemoryPool]
     if not place.gpu and found[0].gpu:
         yield f"on the processor: too large for the graphics card ({found[0].rule})"
     if not rules.gpu and computing(hardware):
-        yield "the graphics card is not used: gpu_layers is 0, or this engine was built without it (python main.py setup)"
+        yield f"the graphics card is not used: gpu_layers is 0, or this engine was built without it ({program_name()} setup)"
     free = hardware.memory.available_bytes
     if not place.gpu and place.budget_bytes and free is not None and free < place.budget_bytes:
         yield f"only {free / GIB:.1f} GiB are free at the moment: close other programs if it runs short"

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from local_swarm.errors import UnknownModel, WrongUse
 from local_swarm.models.memory_shape import MemoryShape, ModelFile, kv_values
-from local_swarm.yaml_text import read_yaml
+from local_swarm.paths import program_name
+from local_swarm.settings.yaml_text import read_file
 
 STATUSES = ("verified", "exact", "computed", "rounded", "assumed", "memory", "unverified", "unknown")
-# libyaml reads the catalogue ten times as fast, where it is there.
-LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 OWN = "catalogue.yaml"  # in the home: what the user added
 BITS = re.compile(r"(?:^|[-_])i?(?:q|mxfp|f|bf)(\d+)")
 USUAL_HEADS = 32  # of most models of 3 to 14 billion parameters; for entries of those who do not tell
@@ -149,7 +146,7 @@ class Catalogue:
         names = [*others, *(known for one in self.entries for known in (one.name, one.id, one.family))]
         close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
         hint = f" Did you mean {close[0]}?" if close else ""
-        return f"No model is called {name!r}.{hint} All names: python main.py models"
+        return f"No model is called {name!r}.{hint} All names: {program_name()} models"
 
     def order(self, preferred: Sequence[str]) -> list[Entry]:
         """The entries to choose from, the best first: `auto` stands for the catalogue's own order, a family for all its sizes,
@@ -184,12 +181,8 @@ def load(data: Path, home: Path) -> Catalogue:
 
 
 def read(path: Path) -> Mapping[str, Any]:
-    try:
-        found = read_yaml(path.read_text(encoding="utf-8"), LOADER)
-    except OSError as problem:
-        raise WrongUse(f"The catalogue {path} cannot be read: {problem.strerror or problem}.") from problem
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise WrongUse(f"The catalogue {path} is no valid YAML: {' '.join(str(problem).split())}.") from problem
+    """Raises WrongUse."""
+    found = read_file(path, "catalogue").plain()
     if not isinstance(found, dict) or not isinstance(found.get("models"), list):
         raise WrongUse(f"The catalogue {path} must be a mapping with a list of models.")
     return found

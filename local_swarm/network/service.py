@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from local_swarm.config import Config
 from local_swarm.errors import PairingFailed, WrongUse
+from local_swarm.events import cancel
 from local_swarm.network.discovery import lan
 from local_swarm.network.discovery.announcement import ID_CHARACTERS, Announcement
 from local_swarm.network.discovery.broadcast import Broadcast
@@ -107,13 +108,11 @@ class FederationService:
     def __init__(self, config: Config, swarm: Swarm, model: str | None, hardware: str, folder: Path) -> None:
         network = config.network
         self._config, self._swarm, self._hardware = config, swarm, plain(hardware, 40)
-        self._insecure = network.insecure_lan or not config.federation.auth.enabled
+        self._insecure = network.insecure_lan
         self.name = swarm.name
         self.run = secrets.token_hex(4)
         self.mine = load_identity(folder)
-        self.trust = open_trust(
-            folder, config.federation.auth.token or network.auth_token, self._insecure, self.mine.fingerprint
-        )
+        self.trust = open_trust(folder, network.auth_token, self._insecure, self.mine.fingerprint)
         self.directory = Directory(self.mine.id, self.name, run=self.run)
         self.invitations = Invitations(self.trust, self.mine.fingerprint, self.name)
         self.client = Client(self.mine)
@@ -122,7 +121,7 @@ class FederationService:
         self.condition = Availability(swarm, self.federation, config.federation)
         self.counts: Counter[str] = Counter()
         self.model = model
-        self.port = config.peers_port
+        self.port = config.network.federation_port
         self.interfaces: list[Interface] = []
         self._context: tuple[int, ssl.SSLContext] | None = None
         self._changed = asyncio.Event()
@@ -165,10 +164,10 @@ class FederationService:
             self._discovery = await stack.enter_async_context(Discovery(self.directory, time.monotonic))
             self._broadcast = await stack.enter_async_context(self._broadcasting())
             for place in listed(self._config.network.peers):
-                self.directory.add_static(place_of(place, self._config.peers_port))
+                self.directory.add_static(place_of(place, self._config.network.federation_port))
             await stack.enter_async_context(self._neighbours.watched())
             following = asyncio.create_task(self._follow(), name="follow-interfaces")
-            stack.push_async_callback(cancelled, following)
+            stack.push_async_callback(cancel, following)
             try:
                 yield self
             finally:
@@ -215,7 +214,9 @@ class FederationService:
             if method in ("auto", "mdns"):
                 await self._discovery.follow(lan.multicast_addresses(self.interfaces), mine, woke)
             now = time.monotonic()
-            if method in ("auto", "broadcast") and (looks < EAGER or woke or now - sent >= network.advertise_interval):
+            if method in ("auto", "broadcast") and (
+                looks < EAGER or woke or now - sent >= network.advertise_interval_s
+            ):
                 sent = now
                 self._broadcast.send(mine.beacon(), [b for one in self.interfaces for b in one.broadcasts])
             if woke:
@@ -312,7 +313,7 @@ class FederationService:
             )
         assert self._neighbours
         try:
-            where = place_of(place, self._config.peers_port) if place else None
+            where = place_of(place, self._config.network.federation_port) if place else None
         except WrongUse as problem:
             raise PairingFailed(problem.message) from problem
         host = await self._neighbours.join(code, where, self._inviters)
@@ -350,7 +351,7 @@ class FederationService:
         facts = NetworkFacts(
             self._config.network,
             self._config.federation.discovery.method,
-            self._config.peers_port,
+            self._config.network.federation_port,
             self.port,
             tuple(found),
             tuple(chosen),
@@ -378,16 +379,15 @@ class FederationService:
 
 
 def rules_of(config: Config) -> WaitPolicy:
-    wish, across, times = config.federation, config.federation.consensus, config.federation.communication
-    most = config.network.max_peers if across.max_peers is None else across.max_peers
+    federation, times = config.federation, config.federation.communication
     return WaitPolicy(
-        across.strategy,
-        wish.route,
-        across.min_peers,
-        most if wish.enabled else 0,
-        times.timeout,
-        times.grace,
-        times.longest,
+        across=federation.consensus.strategy,
+        route=federation.route,
+        fewest=federation.consensus.min_peers,
+        most=config.network.max_peers if federation.enabled else 0,
+        silence_s=times.silence_s,
+        grace_s=times.grace_s,
+        timeout_s=times.deadline_s,
     )
 
 
@@ -411,8 +411,3 @@ def place_of(text: str, port: int) -> str:
         raise WrongUse(
             f"{text!r} is no address of a machine. Write host:port, such as 192.168.1.20:{port}."
         ) from problem
-
-
-async def cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

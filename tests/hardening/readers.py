@@ -31,6 +31,9 @@ from local_swarm.network import protocol
 from local_swarm.network.discovery import announcement, lan
 from local_swarm.network.trust import pairing
 from local_swarm.network.trust.store import Charter
+from local_swarm.settings.reader import NamedNode, read_names
+from local_swarm.settings.tree import Node
+from local_swarm.settings.yaml_text import LONGEST
 from local_swarm.types import Candidate, Message, Prompt, ToolCall, Usage
 from local_swarm.voting import consensus, scanner
 from local_swarm.voting import file as vote_file
@@ -41,7 +44,6 @@ from local_swarm.voting.extract import ExtractedAnswer, extract, extract_text
 from local_swarm.voting.question import Question, function, question
 from local_swarm.voting.similarity.calls import call_likeness
 from local_swarm.voting.similarity.structure import structural, tokens
-from local_swarm.yaml_text import LONGEST
 
 MEGABYTE = 1 << 20
 TOOL = {"function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}}}
@@ -254,7 +256,9 @@ READERS: dict[str, Reader] = {
     "settings": Reader(
         lambda text: config.from_environment({config.variable("server.host"): text}), (WrongUse,), quick=2_000
     ),
-    "settings: names": Reader(lambda text: config.names("swarm.x", text), (WrongUse,), most=LONGEST),
+    "settings: names": Reader(
+        lambda text: read_names(NamedNode(Node.of(text, "x"), "swarm.x")), (WrongUse,), most=LONGEST
+    ),
     "settings: jsonc": Reader(jsonc.read, (WrongUse,)),
     "settings: jsonc merged": Reader(lambda text: jsonc.merge(text, {"a": {"b": 1}}), (WrongUse,)),
     "roster": Reader(in_a_file(roster.read_roster), (WrongUse,), quick=2_000),
