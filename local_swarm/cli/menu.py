@@ -12,12 +12,12 @@ from rich.table import Table
 
 from local_swarm.cli.tables import hardware_table, plan_table
 from local_swarm.errors import DoesNotFit, SwarmError
+from local_swarm.limits import MOST_VOICES
 from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, name_of, size_of
 from local_swarm.models.planner import SMALLEST_CONTEXT, Plan, RunOptions
 from local_swarm.models.registry import Entry, Variant
 from local_swarm.paths import program_name
-from local_swarm.roster import MOST_WORKERS
 
 CONTEXTS = (4_096, 8_192, 16_384, 32_768, 65_536, 131_072)
 
@@ -111,7 +111,7 @@ class Menu:
                 "Quantization:", [f"{one.quantization:12} {gb(one):>8}  {self.need(entry, one)}" for one in variants]
             )
         ]
-        workers = self.number("Workers", 1, MOST_WORKERS, self.usual_workers(entry, variant))
+        workers = self.number("Workers", 1, MOST_VOICES, self.usual_workers(entry, variant))
         context = self.context(entry, variant, workers)
         return Picked(
             {

@@ -25,7 +25,7 @@ def by_family(counsel: Advisor) -> ModelsFound:
     """The catalogue as a model can read it: a family is a model, its sizes are variants."""
     families: dict[str, list[SizeFound]] = {}
     for entry in counsel.catalogue:
-        told = counsel.described(entry)
+        told = counsel.entry_json(entry)
         size = SizeFound(
             size=told["size"], quantizations=told["quantizations"], fits=told["fits"], on_disk=told["on_disk"]
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,16 @@ from local_swarm.models.budget import GIB, MemoryRules
 from local_swarm.models.gguf import read_header
 from local_swarm.models.planner import Plan, RunOptions, plan
 from local_swarm.models.registry import Catalogue, Entry, Variant, load
-from local_swarm.models.resolve import ResolvedModel, find, model_of
+from local_swarm.models.resolve import ReadHeader, ResolvedModel, find, model_of
 from local_swarm.models.selector import GB, Choice, choose
 from local_swarm.models.storage import Storage, storage
-from local_swarm.paths import data_folder, home
+from local_swarm.paths import data_folder, home, program_name
 
 
 @dataclass(frozen=True)
 class Advisor:
-    """Answers for one machine and one set of settings. `preferred`: names, the best first; `auto` is the catalogue's order."""
+    """Answers for one machine and one set of settings. `preferred`: names, the best first; `auto` is the catalogue's order.
+    `read` reads a file's header."""
 
     hardware: Hardware
     catalogue: Catalogue
@@ -31,21 +32,22 @@ class Advisor:
     preferred: tuple[str, ...]
     wishes: RunOptions
     rules: MemoryRules
+    read: ReadHeader = field(default=read_header, repr=False)
 
-    def recommended(self) -> Choice:
+    def recommendation(self) -> Choice:
         """The best model for this machine, be it here or not. Raises DoesNotFit."""
         return self.choose()
 
     def choose(self, here: dict[Variant, Path] | None = None) -> Choice:
         known = here or {}
         return choose(
-            self.hardware,
-            self.catalogue,
-            self.wishes,
-            self.rules,
-            self.preferred,
-            lambda variant: known.get(variant, self.storage.path_of(variant)),
-            lambda variant: here is None or variant in here,
+            hardware=self.hardware,
+            catalogue=self.catalogue,
+            wishes=self.wishes,
+            rules=self.rules,
+            preferred=self.preferred,
+            path_of=lambda variant: known.get(variant, self.storage.path_of(variant)),
+            allowed=lambda variant: here is None or variant in here,
         )
 
     @cached_property
@@ -59,40 +61,42 @@ class Advisor:
         try:
             return self.choose(self.on_disk).plan
         except DoesNotFit:
-            plans = [made for path in self.storage.own_files() if (made := self.fitting(path))]
+            plans = [made for path in self.storage.own_files() if (made := self.plan_if_it_fits(path))]
         return max(plans, key=lambda one: one.memory.weights_bytes, default=None)
 
-    def fitting(self, path: Path) -> Plan | None:
+    def plan_if_it_fits(self, path: Path) -> Plan | None:
         try:
-            made = plan(self.hardware, model_of(read_header(path)), self.wishes, self.rules)
+            made = plan(self.hardware, model_of(self.read(path)), self.wishes, self.rules)
         except (BadModelFile, DoesNotFit):
             return None
         return replace(made, why=(f"model: {path.name}, the largest in {path.parent} that fits", *made.why))
 
     def find(self, wish: str) -> ResolvedModel:
-        """Raises UnknownModel and BadModelFile."""
-        return find(wish, self.catalogue, self.storage)
+        """Raises UnknownModel, BadModelFile, and WrongUse for the address of a server."""
+        return find(wish, self.catalogue, self.storage, self.read)
 
     def plan_for(self, found: ResolvedModel) -> Plan:
         """Raises DoesNotFit, WrongUse, and UnknownModel where nothing is known of the model before it is here."""
-        if found.model is None:
-            raise UnknownModel(
-                f"What {found.name} needs is not known before it is here. Fetch it: python main.py download {found.name}"
+        if found.model is None and found.on_disk:
+            raise WrongUse(
+                f"{found.path} is a folder of safetensors. Its plan is made when it starts: only files have one."
             )
+        if found.model is None:
+            raise UnknownModel(f"What {found.name} needs is not known before it is here. {to_fetch(found.name)}")
         made = plan(self.hardware, found.model, self.wishes, self.rules)
         what = "the small one that comes with the program" if made.starter else f"{found.name}, as you asked"
-        where = () if found.on_disk else (f"not here yet: python main.py download {found.name}",)
+        where = () if found.on_disk else (f"not here yet: {program_name()} download {found.name}",)
         return replace(made, why=(f"model: {what}", *where, *made.why))
 
     def starter(self) -> Plan:
         """The model that always is here, with a hint at a better one."""
         made = self.plan_for(self.find(starter.NAME))
         try:
-            better = self.recommended()
+            better = self.recommendation()
         except DoesNotFit:
             return made
         size = f"{(better.variant.bytes or 0) / GB:.1f} GB"
-        return made.because(f"a real model for this machine: python main.py download {name_of(better)} ({size})")
+        return made.because(f"a real model for this machine: {program_name()} download {name_of(better)} ({size})")
 
     def what_runs(self, wish: str | None) -> Plan:
         """What a start would run, without fetching anything. Raises UnknownModel where the wish is not here."""
@@ -102,7 +106,7 @@ class Advisor:
         if found.path == starter.PATH:
             return self.starter()
         if not found.on_disk:
-            raise UnknownModel(f"{found.name} is not on this disk. Fetch it: python main.py download {found.name}")
+            raise UnknownModel(f"{found.name} is not on this disk. {to_fetch(found.name)}")
         return self.plan_for(found)
 
     def fits(self, entry: Entry, variant: Variant) -> Plan | None:
@@ -113,7 +117,7 @@ class Advisor:
         except (DoesNotFit, WrongUse):
             return None
 
-    def described(self, entry: Entry) -> dict[str, Any]:
+    def entry_json(self, entry: Entry) -> dict[str, Any]:
         """One model of the catalogue for a program to read: what there is of it, what fits this machine and what is here."""
         variants = [
             {
@@ -154,23 +158,38 @@ def size_of(plan: Plan) -> str:
     return f"{total / GIB:.1f} GiB{share}"
 
 
-def advisor(config: Config, hardware: Hardware, at_most: int | None = None, graphics: bool = True) -> Advisor:
-    """`at_most` bounds the context where the settings leave it free; `graphics`: whether the engine that is here can use a card.
+def to_fetch(name: str) -> str:
+    """The sentence that says how a model is fetched."""
+    return f"Fetch it: {program_name()} download {name}"
+
+
+def advisor(
+    config: Config,
+    hardware: Hardware,
+    at_most: int | None = None,
+    graphics: bool = True,
+    *,
+    catalogue: Catalogue | None = None,
+    read: ReadHeader = read_header,
+) -> Advisor:
+    """`at_most` bounds the context where the settings leave it free; `graphics`: whether the engine that is here can use a card;
+    `catalogue`: where it has been read already.
 
     Raises WrongUse for a mistake in the catalogue."""
     rules = MemoryRules(
-        config.hardware.ram_fraction,
-        config.hardware.gpu_memory_fraction,
-        config.swarm.min_instances,
-        config.swarm.max_instances,
-        config.models.kv_type,
-        graphics and config.hardware.gpu_layers != 0,
+        ram_fraction=config.hardware.ram_fraction,
+        gpu_memory_fraction=config.hardware.gpu_memory_fraction,
+        min_instances=config.swarm.min_instances,
+        max_instances=config.swarm.max_instances,
+        kv_type=config.models.kv_type,
+        gpu=graphics and config.hardware.gpu_layers != 0,
     )
     return Advisor(
-        hardware,
-        load(data_folder(), home()),
-        storage(config.models_folder),
-        config.models.preferred_models,
-        RunOptions(config.swarm.instances, config.models.context, at_most),
-        rules,
+        hardware=hardware,
+        catalogue=load(data_folder(), home()) if catalogue is None else catalogue,
+        storage=storage(config.models_folder),
+        preferred=config.models.preferred_models,
+        wishes=RunOptions(config.swarm.instances, config.models.context, at_most),
+        rules=rules,
+        read=read,
     )

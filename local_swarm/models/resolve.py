@@ -1,81 +1,175 @@
-"""A wish in, the model that it means out: the starter, a file by its path or name, or one of the catalogue."""
+"""A model's text in, what it means out: the one grammar of `--model`, rosters, `Chat` and `download`; and the model of that name.
+
+starter, local-swarm-starter              the model that comes with the program
+/a/b.gguf  ./b  ~/b  b.gguf  C:\\b         a file or folder of this disk
+b                                         a folder with a model that is here, or a file in the models' folder
+owner/name[@revision][:file]              a repository of the hub
+http://host:port/v1                       a server, where one is allowed
+NAME[:SIZE[:QUANT]]                       a model of the catalogue
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from local_swarm.errors import UnknownModel
+from local_swarm.errors import UnknownModel, WrongUse
 from local_swarm.models import starter
 from local_swarm.models.gguf import Header, read_header
+from local_swarm.models.hub_cache import HubModel, cached_copy
 from local_swarm.models.memory_shape import ModelFile
 from local_swarm.models.planner import QUANTIZATIONS
 from local_swarm.models.registry import Catalogue, Entry, Variant
 from local_swarm.models.storage import Storage
+from local_swarm.roster import Source
+
+ReadHeader = Callable[[Path], Header]
+
+PATH_BEGINNINGS = ("/", "./", "../", "~", ".\\", "..\\")
+FILE_ENDINGS = (".gguf", ".safetensors")
+WEB = ("http://", "https://")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where a model is to be found. `text`: the name, path or address. `repository`: of kind `hub` alone. `form`: what a path must
+    lead to, where a roster says so."""
+
+    kind: Literal["name", "path", "hub", "server"]
+    text: str
+    repository: HubModel | None = None
+    form: Literal["gguf", "safetensors", "mlx"] | None = None
+
+    @property
+    def path(self) -> Path:
+        return Path(os.path.expanduser(self.text))
+
+    @property
+    def is_folder(self) -> bool:
+        return self.kind == "path" and os.path.isdir(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """A model that was asked for. `model` None: neither is its file here nor does the catalogue know what it would need."""
+    """A model that was asked for. `model` None: it is a folder, or what it needs is not known before it is here."""
 
     model: ModelFile | None
     path: Path
     on_disk: bool
     entry: Entry | None = None
     variant: Variant | None = None
+    repository: HubModel | None = None
 
     @property
     def name(self) -> str:
         """As `--model` takes it."""
         if self.entry and self.variant:
             return f"{self.entry.name}:{self.variant.quantization}"
-        return str(self.path)
+        return self.repository.text if self.repository else str(self.path)
 
 
-def find(wish: str, catalogue: Catalogue, storage: Storage) -> ResolvedModel:
-    """The starter, a path, a file in the models' folder by its name, or `NAME[:SIZE[:QUANT]]` of the catalogue.
+def resolve(model: str | Source) -> ModelSource:
+    """What a text or a roster's mapping means. Looks at the disk only to tell a folder from a name. Raises WrongUse for a mapping
+    that names nothing."""
+    return resolve_text(model) if isinstance(model, str) else resolve_mapping(model)
 
-    Raises UnknownModel and BadModelFile."""
-    if wish in (starter.NAME, "starter"):
-        return of_file(starter.PATH)
-    if is_path(wish):
-        return of_file(Path(wish).expanduser())
+
+def resolve_text(text: str) -> ModelSource:
+    if text.startswith(WEB):
+        return ModelSource("server", text)
+    if is_path(text) or is_here(text):
+        return ModelSource("path", text)
+    head, _, filename = text.partition(":") if "/" in text else (text, "", "")
+    repository, _, revision = head.partition("@")
+    if repository.count("/") == 1 and all(repository.split("/")):
+        return ModelSource("hub", text, HubModel(repository, revision or None, filename or None))
+    return ModelSource("name", text)
+
+
+def resolve_mapping(source: Source) -> ModelSource:
+    if source.provider == "huggingface" or source.repository:
+        if not source.repository:
+            raise WrongUse("A model of the hub needs its repository, like Qwen/Qwen3.5-9B-GGUF.")
+        model = HubModel(
+            source.repository, source.revision, source.filename, source.token_env, cached_only=source.local_files_only
+        )
+        return ModelSource("hub", model.text, model)
+    if not source.path:
+        raise WrongUse("A local model needs its path.")
+    return ModelSource("path", source.path, form=source.format)
+
+
+def is_path(text: str) -> bool:
+    """Texts that begin like a path or end like a model's file are paths, but `owner/name:file.gguf` is a file of the hub."""
+    windows = text[1:3] in (":\\", ":/") and text[:1].isalpha()
+    return windows or text.startswith(PATH_BEGINNINGS) or (text.endswith(FILE_ENDINGS) and ":" not in text)
+
+
+def is_here(text: str) -> bool:
+    """Whether it is a model's folder or file that a bare name leads to from where the program was started."""
+    return os.path.isfile(os.path.join(text, "config.json")) or (text.endswith(FILE_ENDINGS) and os.path.isfile(text))
+
+
+def find(text: str, catalogue: Catalogue, storage: Storage, read: ReadHeader = read_header) -> ResolvedModel:
+    """The model that a text means, be it on this disk or not. Raises UnknownModel, BadModelFile, and WrongUse for a server."""
+    source = resolve(text)
+    if source.repository:
+        return of_repository(source.repository, read)
+    if source.kind == "path":
+        return of_path(source.path, read)
+    if source.kind == "server":
+        raise WrongUse(f"{text} is the address of a server: its model runs there, not here.")
+    return find_name(text, catalogue, storage, read)
+
+
+def find_name(name: str, catalogue: Catalogue, storage: Storage, read: ReadHeader) -> ResolvedModel:
+    if name in (starter.NAME, "starter"):
+        return of_path(starter.PATH, read)
     own = {path.stem: path for path in storage.own_files()}
-    if wish in own:
-        return of_file(own[wish])
-    if not catalogue.knows(wish):
-        said = catalogue.unknown(wish, [starter.NAME, *own])
+    if name in own:
+        return of_path(own[name], read)
+    if not catalogue.knows(name):
+        said = catalogue.unknown(name, [starter.NAME, *own])
         others = ", ".join([starter.NAME, *own])
         raise UnknownModel(
             f"{said}; here are {others}. Or give the path of a .gguf file, or put one into {storage.folder}."
         )
-    entry, variant = catalogue.find(wish)
-    return of_entry(entry, variant, storage)
+    entry, variant = catalogue.find(name)
+    return of_entry(entry, variant, storage, read)
 
 
-def of_file(path: Path) -> ResolvedModel:
-    return ResolvedModel(model_of(read_header(path)), path, True)
+def of_path(path: Path, read: ReadHeader = read_header) -> ResolvedModel:
+    """A file or folder of this disk."""
+    return ResolvedModel(None if path.is_dir() else model_of(read(path)), path, True)
 
 
-def of_entry(entry: Entry, variant: Variant, storage: Storage) -> ResolvedModel:
+def of_repository(model: HubModel, read: ReadHeader = read_header) -> ResolvedModel:
+    """What the hub's cache holds of a repository, if anything."""
+    path = cached_copy(model)
+    if path is None:
+        return ResolvedModel(None, Path(model.text), False, repository=model)
+    return ResolvedModel(None if path.is_dir() else model_of(read(path)), path, True, repository=model)
+
+
+def of_entry(entry: Entry, variant: Variant, storage: Storage, read: ReadHeader = read_header) -> ResolvedModel:
     """A file of the catalogue: as its header says where it is here already, else as the catalogue says."""
     path = storage.find(entry, variant)
     if path is None:
         where = storage.path_of(variant)
         return ResolvedModel(entry.model(variant, where), where, False, entry, variant)
-    model = model_of(read_header(path), entry.id, variant.quantization)
+    model = model_of(read(path), entry.id, variant.quantization)
     return ResolvedModel(model, path, True, entry, variant)
 
 
 def model_of(header: Header, name: str | None = None, quantization: str | None = None) -> ModelFile:
-    kind = quantization or QUANTIZATIONS.get(header.file_type)
     return ModelFile(
-        name or header.path.stem, header.path, kind, header.architecture, header.weights_bytes, header.shape
-    )
-
-
-def is_path(name: str) -> bool:
-    """Strings that begin like a path or end in .gguf are paths; all others are names."""
-    return (
-        name.endswith(".gguf") or name.startswith(("/", "./", "../", "~/", ".\\", "..\\")) or name[1:3] in (":\\", ":/")
+        name=name or header.path.stem,
+        path=header.path,
+        quantization=quantization or QUANTIZATIONS.get(header.file_type),
+        architecture=header.architecture,
+        weights_bytes=header.weights_bytes,
+        shape=header.shape,
     )

@@ -1,0 +1,82 @@
+"""A model of the hub in, its file or folder in the hub's own cache out, fetched into it where that is asked for.
+
+The layout is huggingface_hub's, so other programs share what is fetched here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local_swarm.errors import WrongUse
+from local_swarm.models import hub
+from local_swarm.models.folder import is_whole
+from local_swarm.paths import offline, program_name
+
+NEEDED = ["*.json", "*.safetensors", "*.jinja", "*.txt"]  # never code
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """One file of a repository, or its folder of weights where no file is named. `token_env`: the environment variable with the
+    token for it. `cached_only`: never fetched."""
+
+    repository: str
+    revision: str | None = None
+    filename: str | None = None
+    token_env: str = "HF_TOKEN"
+    cached_only: bool = False
+
+    @property
+    def text(self) -> str:
+        """As `--model` takes it."""
+        revision = f"@{self.revision}" if self.revision else ""
+        return f"{self.repository}{revision}{f':{self.filename}' if self.filename else ''}"
+
+
+def cached_copy(model: HubModel) -> Path | None:
+    """The file or whole folder that the cache holds. Asks nobody. Raises DownloadFailed without huggingface_hub."""
+    library = hub.installed()
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    with contextlib.suppress(LocalEntryNotFoundError):
+        here = from_library(model, library, cached_only=True)
+        if here.is_file() or is_whole(here):
+            return here
+    return None
+
+
+def fetch_model(model: HubModel, environment: Mapping[str, str] = os.environ) -> Path:
+    """The file or folder, from the cache without a word to anybody, else from the network, unless that is forbidden.
+
+    Raises WrongUse, and DownloadFailed at once where the hub cannot be reached."""
+    if here := cached_copy(model):
+        return here
+    if model.cached_only or offline():
+        raise WrongUse(
+            f"{model.text} is not in the hub's cache on this disk. To have it fetched, name it: "
+            f"{program_name()} --model {model.text}"
+        )
+    from huggingface_hub.errors import HfHubHTTPError
+
+    token = environment.get(model.token_env) or ""
+    hub.Hub(environment={**environment, "HF_TOKEN": token}).listing(model.repository)
+    try:
+        return from_library(model, hub.installed(), cached_only=False)
+    except (HfHubHTTPError, OSError, ValueError) as problem:
+        raise WrongUse(f"{model.text} cannot be fetched: {str(problem).splitlines()[0]}") from problem
+
+
+def from_library(model: HubModel, library: Any, cached_only: bool) -> Path:
+    options = {
+        "revision": model.revision,
+        "token": os.environ.get(model.token_env),
+        "local_files_only": cached_only,
+    }
+    if model.filename:
+        return Path(library.hf_hub_download(model.repository, model.filename, **options))
+    return Path(library.snapshot_download(model.repository, allow_patterns=NEEDED, **options))
