@@ -34,6 +34,7 @@ from local_swarm.confined.process import Confined, ConfinedPool
 from local_swarm.engines import adapters_of, chain_of, crew, installed, most_memory, roster_of
 from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import DoesNotFit, SwarmError, WrongUse
+from local_swarm.events import cancel
 from local_swarm.fallback.chain import Chain
 from local_swarm.fallback.ledger import Ledger
 from local_swarm.hardware import memory
@@ -240,7 +241,7 @@ def assembled(config: Config, at_most: int | None = None) -> Node:
     node = Node(hardware, what, swarm, first, vectors, swarm, mixed=roster is not None)
     if roster and roster.fallback.providers:
         ledger = Ledger(home() / "spending.json")
-        node.voice, servers = chain_of(roster, swarm, swarm.embedder, swarm.habits, ledger)
+        node.voice, servers = chain_of(roster, swarm, swarm.embedder, swarm.settings, ledger)
         node.servers = tuple(servers)
     return node
 
@@ -305,8 +306,7 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
             node.stopping = True
             if node.presence:
                 node.presence.condition.stopping = True
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            await cancel(watching)
 
 
 def voice_of(node: Node, config: Config) -> Voice:

@@ -1,4 +1,4 @@
-"""A prompt in, every worker's candidate and their election out. A group of workers is a Voice like any one of them."""
+"""A prompt in, every worker's candidate and their election out. All workers of a node together are one Voice."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from local_swarm.chat.checks import check_candidate
 from local_swarm.chat.turn import again
 from local_swarm.confined.process import Confined
 from local_swarm.errors import Busy, EngineLost, Starting, SwarmError
+from local_swarm.events import accepted_once, merge
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.pressure import FEW, Level
 from local_swarm.swarm.worker import Worker
-from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Prompt, Sampling, Strategy
+from local_swarm.types import Candidate, Delta, Election, Event, Prompt, Sampling, Strategy
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.question import Question, question_of
 from local_swarm.voting.reliability import VoterReliability
@@ -30,9 +31,8 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 3  # an engine that dies under a request is asked again, by whomever it was ended
 REVIVAL_S = 30.0  # how long a request waits for an engine that is coming back
 USUAL_S, LOOKS_S = 0.1, 0.5  # what a look whether a vote is decided may take, and all looks together beyond that
-WAVE = (
-    8  # voices asked at once: in one batch they cost less than two rounds of half as many; the rest is asked if need be
-)
+# Voices asked at once: in one batch they cost less than two rounds of half as many. The rest is asked if need be.
+WAVE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +69,15 @@ class Swarm:
         name: str,
         workers: Sequence[Worker],
         embedder: Embedder,
-        habits: VoteSettings | None = None,
+        settings: VoteSettings | None = None,
         sandbox: Sandbox | None = None,
         reliability: VoterReliability | None = None,
         confined: Confined | None = None,
     ) -> None:
         self._name = name
         self.workers = tuple(workers)
-        self.habits = habits or VoteSettings()
-        self.jury = Jury(sandbox or Sandbox(()), embedder, reliability, self.habits.embedding_wait_s, confined)
+        self.settings = settings or VoteSettings()
+        self.jury = Jury(sandbox or Sandbox(()), embedder, reliability, self.settings.embedding_wait_s, confined)
         self.pressure: Level = "none"
 
     @property
@@ -100,83 +100,76 @@ class Swarm:
             return Health("degraded", healthy, total)
         return Health("starting" if "starting" in states else "failed", healthy, total)
 
-    async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
-        """See `Voice`. Deltas come only from a single worker, or from the first to speak where a draft is wished for: of several,
+    def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
+        """See `Voice`. Deltas come only from a single worker, or from the first to speak where a draft is asked for: of several,
         none is the answer before the vote."""
+        return accepted_once(self._answer(prompt))
+
+    async def _answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         began = time.monotonic()
-        asked = await self._asked(prompt)
-        seats = seats_for(asked, prompt.sampling, self.habits, prompt.anchored)
-        case = VoteInProgress(question_of(prompt), prompt.strategy or self.habits.strategy, prompt.early, len(seats))
-        waves = [(asked[at : at + WAVE], seats[at : at + WAVE]) for at in range(0, len(seats), WAVE)]
-        for number, (workers, sitting) in enumerate(waves):
-            async with aclosing(self._wave(prompt, case, workers, sitting)) as events:
+        asked = await self._workers_for(prompt)
+        seats = seats_for(asked, prompt.sampling, self.settings, prompt.anchored)
+        vote = VoteInProgress(question_of(prompt), prompt.strategy or self.settings.strategy, prompt.early, len(seats))
+        for at in range(0, len(seats), WAVE):
+            async with aclosing(self._wave(prompt, vote, asked[at : at + WAVE], seats[at : at + WAVE])) as events:
                 async for event in events:
-                    if number == 0 or not isinstance(event, Accepted):
-                        yield event
-            if case.settled:
+                    yield event
+            if vote.settled:
                 break
-        few = len(case.candidates) < len(seats)
-        election = await self.jury.elect(case.question, case.candidates, case.strategy)
-        async for mended in self._again(prompt, election, asked[0], seats[0]):
-            yield mended
-            election = await self.jury.elect(case.question, [*case.candidates, mended], case.strategy)
+        few = len(vote.candidates) < len(seats)
+        election = await self.jury.elect(vote.question, vote.candidates, vote.strategy)
+        if better := await self._second_try(prompt, election, asked[0], seats[0]):
+            yield better
+            election = await self.jury.elect(vote.question, [*vote.candidates, better], vote.strategy)
         yield replace(election, seconds=time.monotonic() - began, decided_early=few, asked=len(seats))
 
     async def _wave(
-        self, prompt: Prompt, case: VoteInProgress, asked: Sequence[Worker], seats: Sequence[Seat]
+        self, prompt: Prompt, vote: VoteInProgress, asked: Sequence[Worker], seats: Sequence[Seat]
     ) -> AsyncGenerator[Event, None]:
-        """Some voices at once, until all have spoken or the case is decided. Raises what kept all of them from answering."""
-        heard: asyncio.Queue[Event | None] = asyncio.Queue()  # bounded by what the seats may write
-        work = self._ask(prompt, asked, seats, heard, alone=case.asked == 1)
-        task = asyncio.create_task(work, name="swarm-ask")
-        try:
-            while (event := await heard.get()) is not None:
+        """Some voices at once, until all have spoken or the vote is settled. Raises what kept all of them from answering."""
+        deltas = DeltaFilter(alone=vote.asked == 1, draft=prompt.draft)
+        async with aclosing(self._ask(prompt, asked, seats, deltas, vote.candidates)) as events:
+            async for event in events:
                 if isinstance(event, Candidate):
-                    case.candidates.append(event)
+                    vote.candidates.append(event)
                 yield event
                 if isinstance(event, Candidate):
-                    case.settled = await self._decided(case)
-                if case.settled:
+                    vote.settled = await self._settled(vote)
+                if vote.settled:
                     break
-            if not case.candidates:  # else the survivors vote, whatever befell the others
-                await task
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
-    async def _again(
-        self, prompt: Prompt, election: Election, worker: Worker, seat: Seat
-    ) -> AsyncGenerator[Candidate, None]:
-        """Where the elected answer is of no use, one more by the first worker, made to do better. At most one, perhaps none."""
-        better = again(prompt, election.elected)
-        if better is None or not worker.healthy:
-            return
-        heard: asyncio.Queue[Event | None] = asyncio.Queue()
+    async def _second_try(self, prompt: Prompt, election: Election, worker: Worker, seat: Seat) -> Candidate | None:
+        """One more answer, by the first worker, where the elected one is of no use; None where that helps nothing."""
+        request = again(prompt, election.elected)
+        if request is None or not worker.healthy:
+            return None
+        better = None
         try:
-            await self._ask(better, [worker], [seat], heard, alone=False)
+            async with aclosing(self._ask(request, [worker], [seat], DeltaFilter(), ())) as events:
+                async for event in events:
+                    if isinstance(event, Candidate) and event.flaw is None:
+                        better = event
         except SwarmError as problem:
             logger.info("Asking again was of no use: %s", problem.message)
-        while not heard.empty():
-            if isinstance(event := heard.get_nowait(), Candidate) and event.flaw is None:
-                yield event
+        return better
 
-    async def _decided(self, case: VoteInProgress) -> bool:
+    async def _settled(self, vote: VoteInProgress) -> bool:
         """Programs that take long are left to the vote itself: looking whether to stop must not cost more than it can save."""
-        missing = case.asked - len(case.candidates)
-        if case.strategy == "fastest" and case.candidates:
+        missing = vote.asked - len(vote.candidates)
+        if vote.strategy == "fastest" and vote.candidates:
             return True
-        if not case.early or missing <= 0 or case.looks_s <= 0:
+        if not vote.early or missing <= 0 or vote.looks_s <= 0:
             return False
         began = time.monotonic()
         try:
-            async with asyncio.timeout(USUAL_S + case.looks_s):
-                return await self.jury.decided(case.question, case.candidates, missing, case.strategy)
+            async with asyncio.timeout(USUAL_S + vote.looks_s):
+                return await self.jury.decided(vote.question, vote.candidates, missing, vote.strategy)
         except TimeoutError:
             return False
         finally:
-            case.looks_s -= max(0.0, time.monotonic() - began - USUAL_S)
+            vote.looks_s -= max(0.0, time.monotonic() - began - USUAL_S)
 
-    async def _asked(self, prompt: Prompt) -> list[Worker]:
+    async def _workers_for(self, prompt: Prompt) -> list[Worker]:
         """The workers for a prompt, the least busy of the healthy ones; an engine that is coming back is waited for."""
         for backend in dict.fromkeys(worker.backend for worker in self.workers):
             if backend.state == "restarting" and not self.health.healthy:
@@ -199,35 +192,41 @@ class Swarm:
         prompt: Prompt,
         asked: Sequence[Worker],
         seats: Sequence[Seat],
-        heard: asyncio.Queue[Event | None],
-        alone: bool,
-    ) -> None:
-        """Hand on everything the workers say, each engine asked once for all of its own, and None at the end.
+        deltas: DeltaFilter,
+        answered: Sequence[Candidate],
+    ) -> AsyncGenerator[Event, None]:
+        """Everything that the workers say, each engine asked once for all of its own. `answered`: the candidates so far.
 
-        Raises what kept the workers from answering, where it kept any of them.
+        Raises what kept a worker from answering, after the others have spoken and only while nobody has `answered`.
         """
         engines: dict[Backend, list[tuple[Worker, Seat]]] = {}
         for worker, seat in zip(asked, seats, strict=True):
             engines.setdefault(worker.backend, []).append((worker, seat))
             worker.busy += 1
-        hearing = Collector(heard, alone, prompt.draft, self.jury.confined)
+        streams = [
+            ask_engine(prompt, backend, voices, deltas, self.jury.confined) for backend, voices in engines.items()
+        ]
+        loop, first = asyncio.get_running_loop(), True
+        deadline = loop.time() + self.settings.longest_s
         try:
-            async with asyncio.timeout(self.habits.longest_s) as limit:
-                hearing.limit, hearing.patience_s = limit, self.habits.patience_s
-                done = await asyncio.gather(
-                    *(ask_engine(prompt, backend, voices, hearing) for backend, voices in engines.items()),
-                    return_exceptions=True,
-                )
-            for problem in done:
-                if isinstance(problem, BaseException):
-                    raise problem
+            async with aclosing(merge(streams)) as events:
+                while True:
+                    async with asyncio.timeout_at(deadline):
+                        event = await anext(events)
+                    if isinstance(event, Candidate) and first:
+                        first, deadline = False, loop.time() + self.settings.patience_s
+                    yield event
+        except StopAsyncIteration:
+            pass
         except TimeoutError:
-            if not hearing.answered:
-                raise EngineLost(f"No worker answered within {self.habits.longest_s:.0f} seconds.") from None
+            if not answered:
+                raise EngineLost(f"No worker answered within {self.settings.longest_s:.0f} seconds.") from None
+        except Exception:
+            if not answered:  # else the survivors vote, whatever befell the others
+                raise
         finally:
             for worker in asked:
                 worker.busy -= 1
-            heard.put_nowait(None)
 
 
 @dataclass(slots=True)
@@ -245,51 +244,39 @@ class VoteInProgress:
 
 
 @dataclass(slots=True)
-class Collector:
-    """What one request has heard so far from all its engines. `alone`: one voice is asked, whose words go out as they come;
-    `draft`: so do those of the `leader`, the first of several to speak."""
+class DeltaFilter:
+    """Which deltas of one request go out: all where `alone` says that one voice is asked, those of the `leader`, the first of
+    several to speak, where a `draft` is asked for, else none."""
 
-    heard: asyncio.Queue[Event | None]
-    alone: bool
-    draft: bool
-    confined: Confined
+    alone: bool = False
+    draft: bool = False
     leader: str | None = None
-    accepted: bool = False
-    answered: int = 0
-    limit: asyncio.Timeout | None = None
-    patience_s: float = 0.0
 
-    def take(self, event: Event) -> None:
-        if isinstance(event, Delta) and not self._shown(event):
-            return
-        if isinstance(event, Candidate):
-            self.answered += 1
-            if self.answered == 1 and self.limit:  # from now on the vote waits only so long
-                self.limit.reschedule(asyncio.get_running_loop().time() + self.patience_s)
-        if not isinstance(event, Accepted) or not self.accepted:
-            self.heard.put_nowait(event)
-        self.accepted = self.accepted or isinstance(event, Accepted)
-
-    def _shown(self, delta: Delta) -> bool:
+    def passes(self, delta: Delta) -> bool:
         if self.draft and self.leader is None:
             self.leader = delta.voter
         return self.alone or delta.voter == self.leader
 
 
 async def ask_engine(
-    prompt: Prompt, backend: Backend, voices: Sequence[tuple[Worker, Seat]], hearing: Collector
-) -> None:
-    """Every voice of one engine. A lost engine is asked once more if it had said nothing yet."""
+    prompt: Prompt,
+    backend: Backend,
+    voices: Sequence[tuple[Worker, Seat]],
+    deltas: DeltaFilter,
+    confined: Confined,
+) -> AsyncGenerator[Event, None]:
+    """Every voice of one engine. A lost engine is asked again if it had said nothing yet."""
     workers = {worker.name: worker for worker, _ in voices}
     said = False
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with aclosing(backend.generate(prompt, [seat for _, seat in voices])) as events:
                 async for event in events:
-                    said = said or isinstance(event, Candidate) or (isinstance(event, Delta) and hearing.alone)
+                    said = said or isinstance(event, Candidate) or (isinstance(event, Delta) and deltas.alone)
                     if isinstance(event, Candidate):
-                        event = workers[event.voter].record(await check_candidate(prompt, event, hearing.confined))
-                    hearing.take(event)
+                        yield workers[event.voter].record(await check_candidate(prompt, event, confined))
+                    elif not isinstance(event, Delta) or deltas.passes(event):
+                        yield event
             return
         except (EngineLost, Starting):
             for worker in workers.values():
@@ -298,7 +285,7 @@ async def ask_engine(
                 raise
 
 
-def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: VoteSettings, anchored: bool = True) -> list[Seat]:
+def seats_for(asked: Sequence[Worker], sampling: Sampling, settings: VoteSettings, anchored: bool = True) -> list[Seat]:
     """The anchor, if there shall be one, at temperature 0 and the others around it, each with a seed of its own.
 
     A single worker samples as the client wishes, and greedily where it has no wish. With a `seed` worker i uses seed + i.
@@ -312,7 +299,7 @@ def seats_for(asked: Sequence[Worker], sampling: Sampling, habits: VoteSettings,
         elif sampling.temperature:
             temperature = sampling.temperature
         else:
-            span = habits.warmest - habits.coolest
-            temperature = habits.coolest + span * (place - anchored) / max(1, others - anchored)
+            span = settings.warmest - settings.coolest
+            temperature = settings.coolest + span * (place - anchored) / max(1, others - anchored)
         seats.append(Seat(worker.name, temperature, base + worker.number))
     return seats

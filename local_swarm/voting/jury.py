@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from local_swarm.confined.process import Confined, Unconfined
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.sandbox.job import Job, Outcomes
+from local_swarm.sandbox.messages import UNKNOWN
 from local_swarm.types import Candidate, Election, Strategy
 from local_swarm.voting.ballots import Embed
-from local_swarm.voting.behaviour.evidence import UNKNOWN, Evidence, Trial
+from local_swarm.voting.behaviour.evidence import Evidence, Trial
 from local_swarm.voting.consensus import EARLY, decided, elect
 from local_swarm.voting.extract import ExtractedAnswer
 from local_swarm.voting.question import Question

@@ -128,7 +128,7 @@ class Federation:
             yield event
 
     def _patience(self, tally: Tally) -> float:
-        return tally.patience(self.rules.grace_s, self.rules.timeout_s, self.swarm.habits.longest_s)
+        return tally.patience(self.rules.grace_s, self.rules.timeout_s, self.swarm.settings.longest_s)
 
     def _wishes(
         self, prompt: Prompt, peers: Sequence[Peer], wanted: Mapping[str, int]
@@ -174,7 +174,7 @@ class Federation:
 
     async def _brief(self, prompt: Prompt, candidates: Sequence[Candidate]) -> Brief:
         return await self.swarm.jury.brief(
-            question_of(prompt), candidates, prompt.strategy or self.swarm.habits.strategy
+            question_of(prompt), candidates, prompt.strategy or self.swarm.settings.strategy
         )
 
     async def _judge(self, tally: Tally, prompt: Prompt, fresh: asyncio.Event, heard: asyncio.Queue[Heard]) -> None:
@@ -252,7 +252,7 @@ class Federation:
         self.counts["routed"] += 1
         ballots = min(prompt.voices or peer.workers, MOST_BALLOTS)
         body = encode(replace(prompt, early=False, federate=False))
-        longest_s = self.swarm.habits.longest_s
+        longest_s = self.swarm.settings.longest_s
         wish = PeerRequest(body, ballots, longest_s, self.rules.silence_s, alone=True)
         tally = Tally(self.name, 0, {peer.name: ballots})
         heard: asyncio.Queue[Heard] = asyncio.Queue()

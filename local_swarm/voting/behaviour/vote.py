@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from local_swarm.sandbox.messages import UNKNOWN
 from local_swarm.voting.ballots import Ballot, Matrix, Outcome, around_leaders, electable
-from local_swarm.voting.behaviour.evidence import UNKNOWN, Behaviour, Evidence
+from local_swarm.voting.behaviour.evidence import Behaviour, Evidence
 from local_swarm.voting.similarity.structure import structural
 
 HEAD_START = 0.05  # of the anchor, where there are no examples
