@@ -180,4 +180,4 @@ def test_an_engine_can_be_tried_out_with_nothing_but_itself_installed() -> None:
 def test_every_package_reaches_an_installed_copy() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
     ours = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("__init__.py")}
-    assert set(listed) == ours | {"local_swarm.data"}
+    assert set(listed) == ours | {"local_swarm.data", "local_swarm_benchmarks"}

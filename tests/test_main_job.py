@@ -352,7 +352,7 @@ def test_a_damaged_model_file_is_a_sentence(tmp_path: Path, kind: str) -> None:
         (("--context", "9000000"), ("32768", "--context")),
         (("--instances", "0"), ("--instances",)),
         (("--instances", "99"), ("--instances",)),
-        (("--host", "0.0.0.0"), ("local-swarm key",)),
+        (("--host", "0.0.0.0"), ("python -m local_swarm key",)),
         (("--port", "70000"), ("70000",)),
         (("--config", "/nowhere.yaml"), ("/nowhere.yaml",)),
         (("--nonsense",), ("--nonsense",)),

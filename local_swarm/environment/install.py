@@ -12,6 +12,7 @@ from local_swarm.environment.engine import computes, install_engine
 from local_swarm.environment.install_plan import (
     FROM_SYSTEM,
     HUB_NEEDS,
+    NEED_BINDINGS,
     NEED_TORCH,
     SERVER,
     InstallPlan,
@@ -29,11 +30,13 @@ __all__ = ["Environment", "Installer", "SetupOptions", "ensure"]
 
 @dataclass(frozen=True, slots=True)
 class SetupOptions:
-    """`keep`: be content with whatever is installed already, as a plain start is; else the engine is tried out as well."""
+    """`keep`: be content with whatever is installed already, as a plain start is; else the engine is tried out as well.
+    `constraints`: a file with the versions to install, in pip's own form; without it any that pyproject.toml allows."""
 
     minimal: bool = False
     dev: bool = False
     keep: bool = True
+    constraints: Path | None = None
 
 
 def ensure(root: Path, wish: SetupOptions) -> Environment:
@@ -48,7 +51,7 @@ def ensure(root: Path, wish: SetupOptions) -> Environment:
     minimal = wish.minimal or (wish.keep and bool(had) and "embeddings" not in had)
     pins = environment.requirements()["optional-dependencies"]
     what = recipe(os_name, detector.accelerators(os_name), pins, minimal, wish.dev or "dev" in had, shutil.which)
-    Installer(environment, what, pins).install()
+    Installer(environment, what, pins, wish.constraints).install()
     return environment
 
 
@@ -61,8 +64,15 @@ def satisfies(environment: Environment, wish: SetupOptions) -> bool:
 
 
 class Installer:
-    def __init__(self, environment: Environment, what: InstallPlan, pins: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        what: InstallPlan,
+        pins: Mapping[str, Sequence[str]],
+        constraints: Path | None = None,
+    ) -> None:
         self.environment, self.what, self.pins = environment, what, pins
+        self.constraints = ("-c", str(constraints)) if constraints else ()
         self.progress = environment.progress
 
     def install(self) -> None:
@@ -101,14 +111,15 @@ class Installer:
 
     def install_rest(self, bindings: bool) -> list[str]:
         """The extras that were installed: without PyTorch the swarm runs as well, and compares answers by structure."""
-        extras = [extra for extra in self.what.extras if bindings or extra != "llamacpp"]
+        extras = [extra for extra in self.what.extras if bindings or extra not in NEED_BINDINGS]
         if self.what.torch and not self.install_torch(*self.what.torch):
             extras = [extra for extra in extras if extra not in NEED_TORCH]
             self.progress.step(
                 f"    PyTorch cannot be had now and is left out. To try again later: {program_name()} setup"
             )
         binary = ["--only-binary", ",".join(FROM_SYSTEM)] if self.what.system_packages else []
-        self.environment.pip("install", *binary, "-e", f"{self.environment.root}[{','.join(extras)}]")
+        everything = f"{self.environment.root}[{','.join(extras)}]"
+        self.environment.pip("install", *binary, *self.constraints, "-e", everything)
         if self.what.system_packages:
             self.environment.pip("install", "--no-deps", *self.pins["hub"], *HUB_NEEDS, check=False)
         return extras

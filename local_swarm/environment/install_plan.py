@@ -9,6 +9,7 @@ from pathlib import Path
 from local_swarm.hardware.profile import Accelerator, System
 
 WHEELS = "https://abetlen.github.io/llama-cpp-python/whl"  # the engine's own index of prebuilt wheels
+NEED_BINDINGS = ("llamacpp", "bench")  # extras that are of no use beside llama.cpp's own server
 NEED_TORCH = ("embeddings", "transformers")  # extras that bring the wrong PyTorch where the right one is not installed
 TORCH_CPU = "https://download.pytorch.org/whl/cpu"  # PyTorch's own index of builds without CUDA
 COMPILE_CORE_SECONDS = 400  # measured on a 2.5 GHz core without graphics; llama.cpp of llama-cpp-python 0.3.36
@@ -98,7 +99,7 @@ def recipe(
     """`pins`: the optional dependencies of pyproject.toml, by extra."""
     phone = os_name == "android"
     small = (minimal or phone) and not dev
-    extras = ("llamacpp", *(() if small else ("embeddings",)), *(("transformers", "dev") if dev else ()))
+    extras = ("llamacpp", *(() if small else ("embeddings", "bench")), *(("transformers", "dev") if dev else ()))
     torch = None if small else torch_source(os_name, accelerators, pins)
     return InstallPlan(
         extras, engine_builds(os_name, accelerators, which), torch, phone, MINIMAL_BYTES if small else FULL_BYTES

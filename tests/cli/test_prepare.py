@@ -139,7 +139,7 @@ def test_from_an_unknown_file_of_the_hub_to_a_plan_for_it(tmp_path: Path, hub: H
     where = {"HF_ENDPOINT": hub.url}
     assert program(tmp_path, "models", "add", TINY, **where).returncode == 0
     unknown = program(tmp_path, "plan", "--model", "tiny:1m", **where)
-    assert unknown.returncode == 2 and "python main.py download tiny:1m:q8_0" in unknown.stderr
+    assert unknown.returncode == 2 and "download tiny:1m:q8_0" in unknown.stderr
     fetched = program(tmp_path, "download", "tiny:1m", "--json", **where)
     told = json.loads(fetched.stdout)
     assert (told["path"], told["bytes"]) == (

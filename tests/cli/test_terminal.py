@@ -77,7 +77,7 @@ def test_the_recommended_model_is_offered_and_without_the_hub_the_starter_runs(t
         one.type("1")
         one.until("cannot be reached")
         assert "Until then the starter model runs" in one.until("address")
-        assert "python main.py download" in one.shown
+        assert "python -m local_swarm download" in one.shown
     assert not (tmp_path / "config.yaml").exists()
 
 

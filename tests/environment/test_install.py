@@ -28,6 +28,30 @@ def installer(environment: Environment, needs: int = 1) -> Installer:
     return Installer(environment, InstallPlan(("llamacpp",), (CPU,), None, False, needs), PINS)
 
 
+class RecordedEnvironment(Environment):
+    """An environment that installs nothing and remembers what it was to install."""
+
+    asked: tuple[str, ...] = ()
+
+    def pip(self, *words: str, check: bool = True) -> bool:
+        self.asked = words
+        return check
+
+
+def test_versions_are_those_of_a_file_where_one_is_given(tmp_path: Path) -> None:
+    plan = InstallPlan(("llamacpp", "bench"), (CPU,), None, False, 1)
+    environment = RecordedEnvironment(tmp_path)
+    assert Installer(environment, plan, PINS).install_rest(bindings=True) == ["llamacpp", "bench"]
+    assert environment.asked == ("install", "-e", f"{tmp_path}[llamacpp,bench]")
+    Installer(environment, plan, PINS, tmp_path / "versions.txt").install_rest(bindings=True)
+    assert environment.asked == ("install", "-c", str(tmp_path / "versions.txt"), "-e", f"{tmp_path}[llamacpp,bench]")
+
+
+def test_beside_llama_cpps_own_server_nothing_is_installed_that_needs_the_bindings(tmp_path: Path) -> None:
+    plan = InstallPlan(("llamacpp", "embeddings", "bench"), (SERVER,), None, False, 1)
+    assert Installer(RecordedEnvironment(tmp_path), plan, PINS).install_rest(bindings=False) == ["embeddings"]
+
+
 def stamp(environment: Environment, *extras: str) -> None:
     environment.python.parent.mkdir(parents=True)
     environment.python.touch()

@@ -58,8 +58,18 @@ def test_the_best_build_for_the_card_comes_first_and_the_processor_last() -> Non
 
 def test_every_package_is_installed() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
-    there = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "local_swarm").rglob("__init__.py")}
+    folders = (ROOT / "local_swarm", ROOT / "scripts" / "local_swarm_benchmarks")
+    there = {
+        ".".join(path.parent.relative_to(folder.parent).parts)
+        for folder in folders
+        for path in folder.rglob("__init__.py")
+    }
     assert set(listed) - {"local_swarm.data"} == there
+
+
+def test_in_a_checkout_plain_set_up_brings_what_benchmarks_need_and_a_small_one_does_not() -> None:
+    assert "bench" in of("linux").extras and any(pin.startswith("gguf") for pin in PINS["bench"])
+    assert "bench" not in of("linux", minimal=True).extras and "bench" not in of("android").extras
 
 
 def test_an_engine_for_the_processor_alone_uses_no_card(tmp_path: Path) -> None:
@@ -111,8 +121,8 @@ def test_torch_comes_without_cuda_where_there_is_no_nvidia_card() -> None:
 def test_minimal_and_phones_leave_torch_out() -> None:
     assert of("linux", minimal=True).torch is None and of("linux", minimal=True).extras == ("llamacpp",)
     assert of("android").extras == ("llamacpp",) and of("android").system_packages
-    assert of("linux").extras == ("llamacpp", "embeddings")
-    assert of("linux", minimal=True, dev=True).extras == ("llamacpp", "embeddings", "transformers", "dev")
+    assert of("linux").extras == ("llamacpp", "embeddings", "bench")
+    assert of("linux", minimal=True, dev=True).extras == ("llamacpp", "embeddings", "bench", "transformers", "dev")
 
 
 def test_what_is_not_used_is_not_built() -> None:

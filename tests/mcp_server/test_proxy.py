@@ -72,7 +72,7 @@ async def test_without_a_daemon_it_lists_its_tools_and_says_what_to_do() -> None
         status = (await client.call_tool("get_swarm_status")).structured_content
         assert status and status["running"] is False and str(port) in status["note"]
         found = await client.call_tool("generate_code", {"prompt": "x"})
-        assert found.is_error and str(port) in words(found) and "local-swarm mcp --start" in words(found)
+        assert found.is_error and str(port) in words(found) and "python -m local_swarm mcp --start" in words(found)
 
 
 async def test_a_daemon_that_ends_in_the_middle_of_a_call_is_told_and_the_next_one_is_found(

@@ -60,7 +60,7 @@ def test_where_all_is_well_nothing_is_to_be_mended() -> None:
         ("peer pi", {"peers": peer("gone")}, "cannot be reached", "ufw allow 8766/tcp"),
         ("peer pi", {"peers": peer("gone", "10.9.9.9:8766")}, "another subnet", "ping 10.9.9.9"),
         ("peer pi", {"peers": peer("late")}, "does not answer", "Look at"),
-        ("peer pi", {"peers": peer("refused")}, "certificate", "local-swarm invite"),
+        ("peer pi", {"peers": peer("refused")}, "certificate", "python main.py invite"),
         ("peer pi", {"peers": peer("version", version=7)}, "version 7", "Update"),
         ("machine x", {"unpaired": (UnpairedNode("2", "x", ("192.168.1.7:1",), version=9),)}, "version 9", "Update"),
         (
@@ -89,7 +89,7 @@ def test_a_clock_that_is_off_is_told_and_does_no_harm() -> None:
 
 def test_a_machine_of_another_swarm_can_be_invited() -> None:
     assert (
-        "local-swarm join" in found("machine x", unpaired=(UnpairedNode("2", "x", ("192.168.1.7:1",), "other"),)).mend
+        "python main.py join" in found("machine x", unpaired=(UnpairedNode("2", "x", ("192.168.1.7:1",), "other"),)).mend
     )
 
 

@@ -53,7 +53,7 @@ def test_what_is_not_on_this_disk_is_said_with_the_command_that_fetches_it(bare:
     assert auto.function(wait_s=3600) is None
     assert auto.source.lack("their words") == (
         "No embedding model is on this disk, so the answers were compared by their words. "
-        "Fetch one: local-swarm download embedding"
+        "Fetch one: python main.py download embedding"
     )
     assert (named.source.lack("structure") or "").startswith(
         "The embedding model owner/some-model is not on this disk, so the answers were compared by structure."
