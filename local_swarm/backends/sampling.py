@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from local_swarm.backends.process import messages
+
 Scores = NDArray[np.float32]
 
 PENALTY_WINDOW = 64  # last tokens that penalties look at, as in llama.cpp
@@ -46,6 +48,15 @@ class Draw:
             0.0,
             0.0,
         )
+
+
+def draws_of(command: messages.Generate) -> list[Draw]:
+    """How each seat of a request draws."""
+    bias = {int(token): weight for token, weight in command.bias}
+    return [
+        Draw(temperature, seed, bias=bias, **command.sampling)  # type: ignore[arg-type]
+        for temperature, seed in zip(command.temperatures, command.seeds, strict=True)
+    ]
 
 
 def adjust_scores(scores: Scores, draw: Draw, written: Sequence[int]) -> Scores:

@@ -67,7 +67,9 @@ class Bench:
         self.memory = library.Context(self.model, cells, sequences, 512, order.threads, outputs=outputs)
         draft = LONGEST_DRAFT if order.drafts else 0
         self.engine = LlamaCppEngine(self.model, self.memory, cells, order.new_tokens, 1 << 33, draft)
-        self.longest_draft = self.engine.longest_draft  # none where memory cannot be cut, whatever was ordered
+        self.longest_draft = (
+            self.engine.scheduler.longest_draft
+        )  # none where memory cannot be cut, whatever was ordered
         self.engine.warm_up()
         self.jobs = 0
 

@@ -68,11 +68,11 @@ def decode_rate(order: Order) -> dict[str, Any]:
     bench.steps(until=lambda reports: bool(reports))
 
     def rate(steps: int) -> tuple[float, float]:
-        began, decoded, written = time.perf_counter(), bench.engine.decode_s, bench.engine.written
+        began, decoded, written = time.perf_counter(), bench.engine.decode_s, bench.engine.generated
         for _ in range(steps):
             bench.engine.step()
         seconds = time.perf_counter() - began
-        return (bench.engine.written - written) / seconds, 1 - (bench.engine.decode_s - decoded) / seconds
+        return (bench.engine.generated - written) / seconds, 1 - (bench.engine.decode_s - decoded) / seconds
 
     quiet, share = rate(40)
     with busy_neighbour():

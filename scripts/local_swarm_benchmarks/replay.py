@@ -35,7 +35,7 @@ class Reciter(Sampler):
 
     def pick(self, job: Request, writer: SeatState, row: Row) -> int:
         super().pick(job, writer, row)
-        said, place = self.script[writer.seat], job.lookup.length(writer.seat)
+        said, place = self.script[writer.index], job.lookup.length(writer.index)
         return said[place] % self.model.vocabulary if place < len(said) else self.end
 
 
@@ -50,17 +50,17 @@ def siblings(order: Order) -> dict[str, Any]:
     """What n siblings say to each prompt, and in how many decode steps that is over those of the longest: where a step's tokens
     are free, as on devices that wait for their memory, and as the engine decides for the writer on this machine."""
     bench = Bench(order, 4096, order.n)
-    own = bench.engine.step_cost
+    own = bench.engine.scheduler.step_cost
     steps, longest, one, many, said = [0, 0], [0, 0], [], [], []
     for text in order.texts:
         one.append(bench.answers(text, 1))
         for place, pace in enumerate((FreeSteps(), own)):
-            bench.engine.step_cost = pace
+            bench.engine.scheduler.step_cost = pace
             before = bench.engine.steps
             bench.engine.cache.clear()
             began = time.perf_counter()
             bench.submit(text, order.n, order.new_tokens)
-            job = bench.engine.waiting[-1]
+            job = bench.engine.scheduler.waiting[-1]
             done = [
                 report for _, reports in bench.steps() for report in reports if isinstance(report, messages.SeatDone)
             ]
@@ -139,7 +139,7 @@ def replay(
     """Seconds for so many answers that say what the script says to a known prompt. With `words` the vote may end it."""
     assert isinstance(bench.engine.sampler, Reciter)
     bench.engine.sampler.script = script
-    bench.engine.longest_draft = bench.longest_draft if drafts else 0
+    bench.engine.scheduler.longest_draft = bench.longest_draft if drafts else 0
     began = time.perf_counter()
     job = bench.submit(letters(bench.order.prompt_tokens, 0), seats, bench.order.new_tokens)
     candidates: list[Candidate] = []

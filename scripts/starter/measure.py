@@ -85,7 +85,7 @@ def answers(
     for job, text in enumerate(prompts):
         seeds = [seed + job * 1000 + seat for seat in range(len(temperatures))]
         engine.submit(messages.Generate(job, "", text, list(temperatures), seeds, ANSWER_TOKENS, [], sampling))
-        while len(engine.waiting) > 16 or (job == len(prompts) - 1 and not engine.idle):
+        while len(engine.scheduler.waiting) > 16 or (job == len(prompts) - 1 and not engine.idle):
             for report in engine.step():
                 if isinstance(report, messages.SeatText):
                     texts[report.job, report.seat] += report.text

@@ -38,8 +38,8 @@ def disturb(engine: LlamaCppEngine, random: Random, job: int) -> None:
     for _ in range(random.randint(0, 12)):
         engine.step()
         cache = engine.cache
-        assert cache.sequences_free >= engine.sequences_promised >= 0
-        assert cache.cells_free >= engine.cells_promised >= 0
+        assert cache.sequences_free >= engine.scheduler.sequences_promised >= 0
+        assert cache.cells_free >= engine.scheduler.cells_promised >= 0
 
 
 @pytest.mark.parametrize("seed", [0, 2, 10, 18, 35])
@@ -59,7 +59,7 @@ def test_the_books_balance_whatever_comes(shape: str, seed: int, tmp_path: Path)
             break
         engine.step()
     cache = engine.cache
-    assert engine.idle and engine.cells_promised == engine.sequences_promised == 0
+    assert engine.idle and engine.scheduler.cells_promised == engine.scheduler.sequences_promised == 0
     assert sorted([*cache.unused, *cache.idle]) == list(range(SEQUENCES))
     assert all(memory.length(one) == cache.prefixes.length(one) for one in range(SEQUENCES))
     memory.close()

@@ -66,7 +66,7 @@ def at_rest(engine: LlamaCppEngine) -> bool:
     cache = engine.cache
     return (
         engine.idle
-        and engine.cells_promised == engine.sequences_promised == 0
+        and engine.scheduler.cells_promised == engine.scheduler.sequences_promised == 0
         and sorted([*cache.unused, *cache.idle]) == list(range(SEQUENCES))
         and cache.cells_used == cache.cells_idle
         and all(engine.memory.length(one) == cache.prefixes.length(one) for one in range(SEQUENCES))
@@ -76,7 +76,7 @@ def at_rest(engine: LlamaCppEngine) -> bool:
 def test_reads_a_prompt_once_for_all_seats(engine: LlamaCppEngine) -> None:
     engine.submit(order(1, seats=8))
     engine.step()
-    assert [writer.generated for writer in engine.decoding[0].active_seats] == [1] * 8
+    assert [writer.generated for writer in engine.scheduler.decoding[0].active_seats] == [1] * 8
     longest = max(done.completion_tokens for done in run(engine) if isinstance(done, messages.SeatDone))
     assert engine.steps <= longest
     assert at_rest(engine)
@@ -94,15 +94,15 @@ def test_seats_are_one_sequence_for_as_long_as_they_say_the_same(engine: LlamaCp
     engine.submit(messages.Generate(1, "", QUESTION, [0.0] * 8, list(range(8)), 30, [], {}))
     engine.step()
     engine.step()
-    assert [len(branch.seats) for branch in engine.decoding[0].branches] == [8]
+    assert [len(branch.seats) for branch in engine.scheduler.decoding[0].branches] == [8]
     assert engine.cache.cells_used < len(engine.model.tokenize(QUESTION)) + 10  # the books know each token once
-    assert engine.sequences_promised == 7
+    assert engine.scheduler.sequences_promised == 7
     same = texts(run(engine), 1)
     assert len(same) == 8 and len(set(same.values())) == 1 and at_rest(engine)
 
 
 def test_whoever_says_something_else_goes_on_alone(engine: LlamaCppEngine) -> None:
-    engine.longest_draft = 0
+    engine.scheduler.longest_draft = 0
     seeds = list(range(20, 28))
     alone = []
     for seed in seeds:
@@ -112,7 +112,7 @@ def test_whoever_says_something_else_goes_on_alone(engine: LlamaCppEngine) -> No
     branches, reports = [], list[messages.Report]()
     while not engine.idle:
         reports += engine.step()
-        branches += [len(job.branches) for job in engine.decoding]
+        branches += [len(job.branches) for job in engine.scheduler.decoding]
     together = texts(reports, 1)
     assert branches[0] < 8 and max(branches) > branches[0]
     assert sum(together[seat] == alone[seat] for seat in range(8)) >= 7  # scores of batches differ in their last bits
@@ -211,12 +211,12 @@ def test_a_long_prompt_does_not_stop_those_that_write(model: library.LoadedModel
     engine.submit(order(1, seats=1, max_tokens=90))
     engine.step()
     engine.submit(order(2, seats=1, text=TURN.format("word " * 800)))
-    writer, stall, read = engine.decoding[0].active_seats[0], 0.0, []
-    while engine.decoding and engine.decoding[0].active_seats == [writer]:
+    writer, stall, read = engine.scheduler.decoding[0].active_seats[0], 0.0, []
+    while engine.scheduler.decoding and engine.scheduler.decoding[0].active_seats == [writer]:
         before, at = writer.generated, passed
         engine.step()
         stall = 0.0 if writer.generated > before else stall + passed - at
-        read += [engine.prefilling[0].prefilled] if engine.prefilling else []
+        read += [engine.scheduler.prefilling[0].prefilled] if engine.scheduler.prefilling else []
         assert stall < 2 * step_cost.TURN * 0.01 + 1  # the clock is asked twice a step
     assert read[-1] > 100 and writer.generated > 2 * step_cost.BETWEEN
     run(engine)
@@ -229,7 +229,7 @@ def test_drafts_change_how_fast_is_written_and_not_what(model: library.LoadedMod
     for longest in (0, 8):
         memory = library.Context(model, CELLS, SEQUENCES, 512, threads=1, outputs=128)
         engine = LlamaCppEngine(model, memory, 1000, 100, longest_draft=longest)
-        engine.step_cost = FreeSteps()
+        engine.scheduler.step_cost = FreeSteps()
         for job in range(6):
             engine.submit(order(job, seats=4, text=QUESTION.replace("odd", f"odd or {job}")))
         reports = run(engine)
@@ -247,7 +247,7 @@ def test_drafts_do_not_change_the_distribution(model: library.LoadedModel) -> No
     for longest in (0, 8):
         memory = library.Context(model, 6000, 64, 512, threads=1, outputs=256)
         engine = LlamaCppEngine(model, memory, 1000, 60, longest_draft=longest)
-        engine.step_cost = FreeSteps()
+        engine.scheduler.step_cost = FreeSteps()
         seeds = list(range(64)) if longest else list(range(1000, 1064))
         engine.submit(
             messages.Generate(

@@ -51,28 +51,28 @@ class Recorder:
         self.cuttable = cuttable
         self.read_tokens = 0
 
-    def blank(self) -> list[list[int]]:
+    def new_memory(self) -> list[list[int]]:
         return [[]]
 
-    def read(self, memory: list[list[int]], tokens: Sequence[int]) -> None:
+    def prefill(self, memory: list[list[int]], tokens: Sequence[int]) -> None:
         assert len(memory) == 1 and tokens
         memory[0] += tokens
         self.read_tokens += len(tokens)
 
-    def step(self, memory: list[list[int]], tokens: Sequence[int]) -> Scores:
+    def decode(self, memory: list[list[int]], tokens: Sequence[int]) -> Scores:
         assert len(memory) == len(tokens), "every row reads one token"
         for row, token in zip(memory, tokens, strict=True):
             row.append(token)
         return np.stack([scores_after(row) for row in memory])
 
-    def copied(self, memory: list[list[int]], rows: int) -> list[list[int]]:
+    def copy_rows(self, memory: list[list[int]], rows: int) -> list[list[int]]:
         assert len(memory) == 1
         return [list(memory[0]) for _ in range(rows)]
 
-    def kept(self, memory: list[list[int]], rows: Sequence[int]) -> list[list[int]]:
+    def select_rows(self, memory: list[list[int]], rows: Sequence[int]) -> list[list[int]]:
         return [memory[row] for row in rows]
 
-    def cut(self, memory: list[list[int]], tokens: int) -> None:
+    def truncate(self, memory: list[list[int]], tokens: int) -> None:
         assert self.cuttable
         del memory[0][tokens:]
 

@@ -287,7 +287,7 @@ async def test_leaving_ends_the_requests() -> None:
     async with engine(Stand(begin)) as made:
         async with aclosing(made.generate(PROMPT, [Seat("w1", 0.0, 1), Seat("w2", 0.8, 2)])) as events:
             assert isinstance(await anext(events), Accepted)
-        assert not [task for task in asyncio.all_tasks() if task.get_name() == "server-ask"]
+        assert not [task for task in asyncio.all_tasks() if task.get_name() == "merged-stream"]
 
 
 async def test_offline_nothing_leaves_the_network(monkeypatch: pytest.MonkeyPatch) -> None:

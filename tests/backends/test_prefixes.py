@@ -7,7 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from local_swarm.backends.llamacpp.prefix_tree import Match, PrefixTree, common
+from local_swarm.backends.llamacpp.prefix_tree import Match, PrefixTree
+from local_swarm.backends.shared_prefix import shared_prefix_length
 
 
 def prefixes(*texts: str) -> PrefixTree:
@@ -55,7 +56,7 @@ def test_what_a_sequence_has_for_itself_is_what_its_end_frees() -> None:
     [("abc", "abc", 0, 3), ("abc", "zabd", 1, 2), ("abc", "", 0, 0), ("", "abc", 0, 0), ("abc", "xyz", 0, 0)],
 )
 def test_common_beginnings(run: str, prompt: str, start: int, shared: int) -> None:
-    assert common(run.encode(), prompt.encode(), start) == shared
+    assert shared_prefix_length(run.encode(), prompt.encode(), start) == shared
 
 
 class Cells(RuleBasedStateMachine):
@@ -92,7 +93,7 @@ class Cells(RuleBasedStateMachine):
     @precondition(lambda self: self.cells)
     @rule(prompt=st.lists(st.integers(0, 2), max_size=6))
     def find(self, prompt: list[int]) -> None:
-        best = max((common(self.tree.tokens(one), prompt, 0) for one in range(5)), default=0)
+        best = max((shared_prefix_length(self.tree.tokens(one), prompt, 0) for one in range(5)), default=0)
         match = self.tree.longest(prompt)
         assert (match.length if match else 0) == best
         if match:

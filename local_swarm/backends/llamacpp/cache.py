@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local_swarm.backends.llamacpp.library import Context
-from local_swarm.backends.llamacpp.prefix_tree import Match, PrefixTree, common
+from local_swarm.backends.llamacpp.prefix_tree import Match, PrefixTree
+from local_swarm.backends.shared_prefix import shared_prefix_length
 
 WORTH_KEEPING = 128  # tokens: what is shorter is read again sooner than it is copied
 
@@ -241,7 +242,11 @@ class KVCache:
 
     def _checkpoint(self, head: Sequence[int], known: int, least: int) -> tuple[int, ...] | None:
         """The longest beginning, of more than `least` tokens, whose state is kept and whose cells are known."""
-        keys = (key for key in self.checkpoints if least < len(key) <= known and common(key, head, 0) == len(key))
+        keys = (
+            key
+            for key in self.checkpoints
+            if least < len(key) <= known and shared_prefix_length(key, head, 0) == len(key)
+        )
         key = max(keys, key=len, default=None)
         match = self.prefixes.longest(key) if key else None
         return key if key and match and match.length == len(key) else None
@@ -263,7 +268,7 @@ class KVCache:
         """Bring a host copy back where it spares the reading of far more than cells remember."""
         best, length = None, least + WORTH_KEEPING
         for key in self.host_copies:
-            shared = common(key, head, 0)
+            shared = shared_prefix_length(key, head, 0)
             if shared >= length and (shared == len(key) or not (self.whole or self.memory.model.window)):
                 best, length = key, shared
         if best is None or self.memory.cells - self.cells_used < len(best):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from local_swarm.backends.shared_prefix import shared_prefix_length
+
 
 @dataclass(slots=True, eq=False)
 class Run:
@@ -114,7 +116,7 @@ class PrefixTree:
             run, depth = open_.pop()
             for child in run.children:
                 members = child.members.difference(without)
-                shared = common(child.tokens, prompt, depth) if members else 0
+                shared = shared_prefix_length(child.tokens, prompt, depth) if members else 0
                 reach = depth + shared
                 ends = [one for one in members if self.leaves[one] is child] if shared == len(child.tokens) else []
                 if ends or (shared and not whole):
@@ -159,17 +161,3 @@ class PrefixTree:
         if not run.members:
             self.cells -= len(run.tokens)
             run.parent.children.remove(run)
-
-
-def common(run: Sequence[int], prompt: Sequence[int], start: int) -> int:
-    """How many tokens at the head of a run are those of the prompt from `start` on."""
-    low, high = 0, min(len(run), len(prompt) - start)
-    if run[:high] == prompt[start : start + high]:
-        return high
-    while low < high:  # the first `low` agree, the first `high` do not
-        middle = (low + high + 1) // 2
-        if run[low:middle] == prompt[start + low : start + middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

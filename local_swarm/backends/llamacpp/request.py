@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 
 from local_swarm.backends.constraint import Constraint
 from local_swarm.backends.llamacpp.speculation import Draft, PromptLookup
+from local_swarm.backends.process import messages
 from local_swarm.backends.process.stop_strings import StopStringFilter
 from local_swarm.backends.sampling import Draw
-
-TokenFacts = tuple[str, float | None, list[tuple[str, float]]]  # as in `wire.Scores`
 
 
 @dataclass(slots=True, eq=False)
 class SeatState:
-    """One seat while it writes. `pending`: drawn but not yet decoded."""
+    """The seat of this `index` while it decodes. `budget`: tokens it may generate by now; `generated`: those it has;
+    `pending`: the last of them, sampled and not yet decoded; `logprob_sum`: theirs, in nats."""
 
-    seat: int
+    index: int
     draw: Draw
     stop_filter: StopStringFilter
     grammar: Constraint | None
@@ -29,22 +29,27 @@ class SeatState:
 
 @dataclass(slots=True, eq=False)
 class SharedSequence:
-    """A sequence in memory, and the seats, one at least, whose text it is: they have said the same so far."""
+    """A sequence in the KV cache, and the seats, one at least, whose text it is: they have said the same so far."""
 
     sequence: int
     seats: list[SeatState]
 
     @property
     def first(self) -> SeatState:
-        """What it has pending and has written, all have."""
+        """What it has pending and has generated, all have."""
         return self.seats[0]
 
 
 @dataclass(slots=True)
 class Request:
-    """A prompt with its seats. `read` of its `tokens` are in memory; `borders` are places where the reading pauses for a
-    checkpoint. `kept`: control tokens that are told as text; `scored`:
-    what is known of the prompt's own tokens, where that is wished for."""
+    """A prompt with its seats.
+
+    `limit`: most tokens of an answer; `budget`: those that each is sure to get; `arrived`: when, by the engine's clock.
+    `kept`: control tokens that are reported as text. `scored`: the prompt's own tokens, None where nobody asks for them.
+    `sequence`: the prompt's own in the KV cache until its seats branch, else -1. Of `tokens` so many are `prefilled`;
+    so many were `cached`. `checkpoints`: positions at which prefill pauses to keep recurrent state. `finished`: seats
+    that have ended or were cancelled.
+    """
 
     number: int
     client: str
@@ -58,25 +63,27 @@ class Request:
     grammar: Constraint | None = None
     logprobs: int | None = None
     kept: frozenset[str] = frozenset()
-    scored: list[TokenFacts] | None = None
+    scored: list[messages.ScoredToken] | None = None
     sequence: int = -1
     prefilled: int = 0
     cached: int = 0
     checkpoints: deque[int] = field(default_factory=deque)
     branches: list[SharedSequence] = field(default_factory=list)
-    finished: set[int] = field(default_factory=set)  # seats that have finished or were cancelled
+    finished: set[int] = field(default_factory=set)
 
     @property
     def active_seats(self) -> list[SeatState]:
-        return [writer for branch in self.branches for writer in branch.seats]
+        """Those that decode."""
+        return [seat for branch in self.branches for seat in branch.seats]
 
     @property
     def left(self) -> int:
+        """Tokens of the prompt that are still to prefill."""
         return len(self.tokens) - self.prefilled
 
     @property
     def ahead(self) -> int:
-        """Tokens to read until the next border or the end."""
+        """Tokens to prefill until the next checkpoint or the end."""
         return (self.checkpoints[0] if self.checkpoints else len(self.tokens)) - self.prefilled
 
     @property
@@ -87,14 +94,30 @@ class Request:
     def promised(self) -> int:
         """Cells that it may still take beyond those in use."""
         if self.branches or self.prefilled == len(self.tokens):
-            return sum(writer.budget - writer.generated for writer in self.active_seats)
+            return sum(seat.budget - seat.generated for seat in self.active_seats)
         return self.left + (self.seat_count - len(self.finished)) * self.budget
+
+    def start_branch(self) -> SharedSequence:
+        """The one sequence on which all seats begin once the prompt is prefilled."""
+        seats = [
+            SeatState(
+                index,
+                self.draws[index],
+                StopStringFilter(self.stops),
+                self.grammar.copy() if self.grammar else None,
+                self.budget,
+            )
+            for index in range(self.seat_count)
+            if index not in self.finished
+        ]
+        branch = SharedSequence(self.sequence, seats)
+        self.sequence, self.branches = -1, [branch]
+        return branch
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeRows:
-    """One branch's part of a batch: its pending token and as much of a draft of what may follow as is tried; `row`: its first
-    row of scores."""
+    """One branch's part of a batch: its pending token and the first `tried` tokens of a draft; `row`: its first row of scores."""
 
     request: Request
     branch: SharedSequence
@@ -105,7 +128,7 @@ class DecodeRows:
 
 @dataclass(frozen=True, slots=True)
 class PrefillRows:
-    """A prompt's part of a batch: so many of its tokens, how many rows of scores they have from `first` on, whether it ends."""
+    """A prompt's part of a batch: `count` of its tokens, `rows` rows of scores from `first` on, whether the prompt ends."""
 
     request: Request
     count: int
@@ -115,7 +138,27 @@ class PrefillRows:
 
 
 @dataclass(frozen=True, slots=True)
+class StepPlan:
+    """What one batch holds: first the parts that decode, each token of which has a row of scores, then those of prompts."""
+
+    decode: list[DecodeRows]
+    prefill: list[PrefillRows]
+    decode_tokens: int
+    prefill_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        return self.decode_tokens + self.prefill_tokens
+
+    @property
+    def rows(self) -> int:
+        return self.decode_tokens + sum(part.rows for part in self.prefill)
+
+
+@dataclass(frozen=True, slots=True)
 class SampledToken:
+    """`facts`: what clients are told of it, None where they do not ask."""
+
     token: int
     logprob: float
-    facts: TokenFacts | None
+    facts: messages.ScoredToken | None

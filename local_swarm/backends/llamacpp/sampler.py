@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from local_swarm.backends.llamacpp.library import LoadedModel
-from local_swarm.backends.llamacpp.request import PrefillRows, Request, SampledToken, SeatState, TokenFacts
+from local_swarm.backends.llamacpp.request import PrefillRows, Request, SampledToken, SeatState
+from local_swarm.backends.process import messages
 from local_swarm.backends.sampling import Logprobs, Row, Scores, adjust_scores, pick
 
 
@@ -15,53 +16,55 @@ class Sampler:
         self.logprobs = Logprobs(model.vocabulary)
 
     def sample(
-        self, job: Request, writers: Sequence[SeatState], tried: Sequence[int], scores: Scores
+        self, request: Request, seats: Sequence[SeatState], tried: Sequence[int], scores: Scores
     ) -> list[tuple[SeatState, list[SampledToken]]]:
         """For each of those who write on one branch what follows by scores (one more row than were tried, vocabulary), on for as
         long as the draws agree with what was tried."""
         rows = [Row(scores[at]) for at in range(1 + len(tried))]
-        return [(writer, self._sample_seat(job, writer, tried, rows)) for writer in writers]
+        return [(seat, self._sample_seat(request, seat, tried, rows)) for seat in seats]
 
     def _sample_seat(
-        self, job: Request, writer: SeatState, tried: Sequence[int], rows: Sequence[Row]
+        self, request: Request, seat: SeatState, tried: Sequence[int], rows: Sequence[Row]
     ) -> list[SampledToken]:
         drawn: list[SampledToken] = []
         for at, row in enumerate(rows):
-            drawn.append(self._next_token(job, writer, row))
+            drawn.append(self._next_token(request, seat, row))
             if at == len(tried) or drawn[-1].token != tried[at] or self.model.ends(tried[at]):
                 break
         return drawn
 
-    def _next_token(self, job: Request, writer: SeatState, row: Row) -> SampledToken:
+    def _next_token(self, request: Request, seat: SeatState, row: Row) -> SampledToken:
         """The next token; its grammar and its siblings' drafts hear of it."""
-        token = self.pick(job, writer, row)
-        if writer.grammar and not self.model.ends(token):
-            writer.grammar.accept(token)
-        job.lookup.add(writer.seat, token)
-        return SampledToken(token, row.logprob(token, self.logprobs), self._likeliest(job, row, token))
+        token = self.pick(request, seat, row)
+        if seat.grammar and not self.model.ends(token):
+            seat.grammar.accept(token)
+        request.lookup.add(seat.index, token)
+        return SampledToken(token, row.logprob(token, self.logprobs), self._likeliest(request, row, token))
 
-    def pick(self, job: Request, writer: SeatState, row: Row) -> int:
+    def pick(self, request: Request, seat: SeatState, row: Row) -> int:
         """With a grammar one is drawn first and checked alone; only where it is not allowed all are checked."""
-        draw, place = writer.draw, job.lookup.length(writer.seat)
+        draw, place = seat.draw, request.lookup.length(seat.index)
         if draw.adjusts:
-            row = Row(adjust_scores(row.scores, draw, job.lookup.tokens_of(writer.seat)))
+            row = Row(adjust_scores(row.scores, draw, request.lookup.tokens_of(seat.index)))
         token = row.pick(draw, place)
-        if writer.grammar and not writer.grammar.allows(token):
-            return pick(writer.grammar.mask(row.scores), draw, place)
+        if seat.grammar and not seat.grammar.allows(token):
+            return pick(seat.grammar.mask(row.scores), draw, place)
         return token
 
-    def score_prompt(self, job: Request, part: PrefillRows, scores: Scores) -> list[TokenFacts]:
+    def score_prompt(self, request: Request, part: PrefillRows, scores: Scores) -> list[messages.ScoredToken]:
         """How likely the tokens after those just read are; they stand in the prompt as well. Nothing comes before the first."""
-        found: list[TokenFacts] = [] if job.prefilled else [(self.model.text(job.tokens[0]), None, [])]
-        for place, token in enumerate(job.tokens[job.prefilled + 1 : job.prefilled + part.count + 1]):
+        found: list[messages.ScoredToken] = (
+            [] if request.prefilled else [(self.model.text(request.tokens[0]), None, [])]
+        )
+        for place, token in enumerate(request.tokens[request.prefilled + 1 : request.prefilled + part.count + 1]):
             row = Row(scores[part.first + place])
-            facts = self._likeliest(job, row, token)
+            facts = self._likeliest(request, row, token)
             found.append(facts or (self.model.text(token), row.logprob(token, self.logprobs), []))
         return found
 
-    def _likeliest(self, job: Request, row: Row, token: int) -> TokenFacts | None:
+    def _likeliest(self, request: Request, row: Row, token: int) -> messages.ScoredToken | None:
         """What clients are told of a token where they ask for it."""
-        if job.logprobs is None:
+        if request.logprobs is None:
             return None
-        top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row.scores, job.logprobs)]
+        top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row.scores, request.logprobs)]
         return self.model.text(token), row.logprob(token, self.logprobs), top

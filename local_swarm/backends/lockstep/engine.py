@@ -1,7 +1,7 @@
-"""Jobs in, reports out, one step at a time: each prompt is read once, copied for every seat, and its seats write in step.
+"""Commands in, reports out, one step at a time: prefill each prompt once, copy its memory for every seat, decode in step.
 
-Every job is a batch of its own whose rows always have the same length, so nothing is padded, merged or shifted and no job can
-see another's memory. Jobs take turns, a step each. Knows tokens and texts; it knows no processes, messages or votes.
+Every request is a batch of its own whose rows always have the same length, so nothing is padded, merged or shifted and
+no request can see another's memory. Requests take turns, a step each. Knows tokens and texts; it knows no processes.
 """
 
 from __future__ import annotations
@@ -16,21 +16,20 @@ from local_swarm.backends.lockstep.host_cache import HostCache
 from local_swarm.backends.lockstep.model import Memory, RowModel
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.failures import PreparedCommand, contain_failures
+from local_swarm.backends.process.engine import PreparedCommand
+from local_swarm.backends.process.failures import contain_failures
 from local_swarm.backends.process.stop_strings import StopStringFilter
-from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjust_scores, pick
+from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjust_scores, draws_of, pick
 from local_swarm.types import FinishReason
 
-TokenFacts = tuple[str, float | None, list[tuple[str, float]]]  # as in `messages.SeatText`
-
-QUEUE_LIMIT = 256  # jobs; beyond it clients are told to come back
+QUEUE_LIMIT = 256  # requests; beyond it clients are told to come back
 
 
 @dataclass(slots=True)
 class RowSeat:
-    """One seat while it writes. `pending`: drawn but not yet read by the network."""
+    """The seat of this `index` while it decodes. `pending`: sampled and not yet decoded."""
 
-    seat: int
+    index: int
     draw: Draw
     stop_filter: StopStringFilter
     constraint: Constraint | None
@@ -41,9 +40,10 @@ class RowSeat:
 
 @dataclass(slots=True)
 class RowRequest:
-    """A prompt with its seats. Once its memory is `forked` the writers stand in the order of its rows; before, it has one."""
+    """A prompt with its seats. Once its memory is `forked` the seats stand in the order of its rows; before, it has one row. Of
+    the prompt so many tokens are `prefilled`; so many were `cached`."""
 
-    order: messages.Generate
+    command: messages.Generate
     tokens: list[int]
     limit: int
     arrived: float
@@ -52,7 +52,11 @@ class RowRequest:
     forked: bool = False
     prefilled: int = 0
     cached: int = 0
-    scored: list[TokenFacts] = field(default_factory=list)
+    scored: list[messages.ScoredToken] = field(default_factory=list)
+
+    @property
+    def number(self) -> int:
+        return self.command.job
 
     @property
     def cells(self) -> int:
@@ -61,27 +65,39 @@ class RowRequest:
 
 
 class LockstepEngine:
-    """`context` is what an answer may hold with its prompt, `answer_tokens` what each is sure to get, `cells` how many tokens the
-    rows of all jobs may hold together: copies are real memory here."""
+    """A `StepEngine` over any `RowModel`. `options.cells`: how many tokens the rows of all requests may hold together, for copies
+    are real memory here."""
 
     def __init__(
         self,
         network: RowModel,
         vocabulary: Vocabulary,
-        wish: messages.Load,
+        options: messages.Load,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.rows, self.model, self.clock = network, vocabulary, clock
-        self.context, self.answer_tokens, self.cells = wish.context, wish.answer_tokens, wish.cells
-        self.sequences, self.batch = wish.sequences, wish.batch
-        self.host_cache = HostCache(network, wish.context)
+        self.network, self.model, self.clock = network, vocabulary, clock
+        self.context, self.answer_tokens, self.cells = options.context, options.answer_tokens, options.cells
+        self.sequences, self.batch = options.sequences, options.batch
+        self.host_cache = HostCache(network, options.context)
         self.constraints = vocabulary.constraints()
         self.logprobs = Logprobs(network.vocabulary)
         self.waiting: list[RowRequest] = []
         self.prefilling: list[RowRequest] = []
         self.decoding: list[RowRequest] = []
-        self.steps = self.written = 0
-        self.served: str | None = None  # whose job was begun last
+        self.steps = self.generated = 0
+        self.served: str | None = None  # whose request was begun last
+
+    def loaded(self, note: str | None = None) -> messages.Loaded:
+        """What the daemon is told once the engine is ready; `note` is for the user."""
+        return messages.Loaded(
+            context=self.context,
+            answer_tokens=self.answer_tokens,
+            parameters=self.network.parameters,
+            bos=self.model.bos,
+            eos=self.model.eos,
+            on_gpu=self.network.on_gpu,
+            note=note,
+        )
 
     @property
     def idle(self) -> bool:
@@ -94,184 +110,197 @@ class LockstepEngine:
     @property
     def pool(self) -> RowModel:
         """What makes vectors of texts."""
-        return self.rows
+        return self.network
 
     def beat(self) -> messages.Beat:
-        jobs, used = len(self.waiting) + len(self.active), sum(job.cells for job in self.active) + self.host_cache.used
-        return messages.Beat(self.steps, jobs, used, self.sequences - self._row_count(), self.written)
+        jobs = len(self.waiting) + len(self.active)
+        cells = sum(request.cells for request in self.active) + self.host_cache.used
+        return messages.Beat(self.steps, jobs, cells, self.sequences - self._row_count(), self.generated)
 
     def forget(self) -> None:
         self.host_cache.forget()
 
     def warm_up(self) -> None:
         """The first request shall not pay for what is made on first use, and a network that cannot compute shall fail here."""
-        memory = self.rows.new_memory()
-        self.rows.prefill(memory, [0] * 8)
-        self.rows.decode(self.rows.copy_rows(memory, 2), [0, 0])
+        memory = self.network.new_memory()
+        self.network.prefill(memory, [0] * 8)
+        self.network.decode(self.network.copy_rows(memory, 2), [0, 0])
 
-    # -- orders
+    # -- commands
 
-    def submit(self, order: messages.Generate, known: PreparedCommand | None = None) -> messages.Report:
-        """Take a job, or say why not. `known`: what has been found out of it already."""
-        tokens, seats = known.tokens if known else self.model.tokenize(order.text), len(order.seeds)
+    def submit(self, command: messages.Generate, prepared: PreparedCommand | None = None) -> messages.Report:
+        """See `StepEngine`."""
+        tokens, seats = prepared.tokens if prepared else self.model.tokenize(command.text), len(command.seeds)
         room = self.context - len(tokens)
         if room < 1 or not tokens:
-            return messages.JobRefused(order.job, len(tokens), self.context)
+            return messages.JobRefused(command.job, len(tokens), self.context)
         if seats > self.sequences or len(self.waiting) >= QUEUE_LIMIT:
-            return messages.JobBusy(order.job, "The engine's queue is full.")
-        limit = min(order.max_tokens or self.answer_tokens, room, self.cells // seats - len(tokens))
+            return messages.JobBusy(command.job, "The engine's queue is full.")
+        limit = min(command.max_tokens or self.answer_tokens, room, self.cells // seats - len(tokens))
         if limit < 1:
             most = self.cells // (len(tokens) + 1)
-            return messages.JobBusy(order.job, f"So long a prompt leaves room for {most} voices, not {seats}.")
+            return messages.JobBusy(command.job, f"So long a prompt leaves room for {most} voices, not {seats}.")
         try:
-            rule = known.grammar if known else self.constraints(order.schema) if order.schema else None
+            grammar = prepared.grammar if prepared else self.constraints(command.schema) if command.schema else None
         except ValueError as problem:
-            return messages.JobInvalid(order.job, str(problem))
-        bias = {int(token): weight for token, weight in order.bias}
-        writers = [
-            RowSeat(
-                seat,
-                Draw(warmth, seed, bias=bias, **order.sampling),  # type: ignore[arg-type]
-                StopStringFilter(order.stop),
-                rule.copy() if rule else None,
-            )
-            for seat, (warmth, seed) in enumerate(zip(order.temperatures, order.seeds, strict=True))
+            return messages.JobInvalid(command.job, str(problem))
+        rows = [
+            RowSeat(index, draw, StopStringFilter(command.stop), grammar.copy() if grammar else None)
+            for index, draw in enumerate(draws_of(command))
         ]
-        self.waiting.append(RowRequest(order, tokens, limit, self.clock(), writers))
-        return messages.JobAccepted(order.job, len(tokens))
+        self.waiting.append(RowRequest(command, tokens, limit, self.clock(), rows))
+        return messages.JobAccepted(command.job, len(tokens))
 
-    def cancel(self, order: messages.Cancel) -> None:
-        """Free what the seats of a job hold; unknown jobs and seats are ignored, since they may just have ended."""
-        for place in (self.waiting, self.prefilling, self.decoding):
-            for job in [one for one in place if one.order.job == order.job]:
-                gone = [one for one in job.seats if order.seats is None or one.seat in order.seats]
-                self._release(job, gone)
-                if not job.seats:
-                    place.remove(job)
+    def cancel(self, command: messages.Cancel) -> None:
+        """See `StepEngine`."""
+        for queue in (self.waiting, self.prefilling, self.decoding):
+            for request in [one for one in queue if one.number == command.job]:
+                gone = [one for one in request.seats if command.seats is None or one.index in command.seats]
+                self._release(request, gone)
+                if not request.seats:
+                    queue.remove(request)
 
-    # -- the work
+    # -- a step
 
     def step(self) -> list[messages.Report]:
-        """Let one prompt be read a piece further, and every job write a token for each seat."""
+        """Decode a token for each seat of every request, and prefill a part of one prompt."""
         self._admit()
         reports: list[messages.Report] = []
-        for job in self.decoding:
+        for request in self.decoding:
             self.steps += 1
-            reports += contain_failures(job.order.job, self._decode(job), partial(self._release, job, job.seats))
+            reports += self._contain(request, self._decode(request))
         if self.prefilling:
-            job = self.prefilling.pop(0)
-            reports += contain_failures(job.order.job, self._prefill(job), partial(self._release, job, job.seats))
-            if job.seats:
-                (self.decoding if job.forked else self.prefilling).append(job)
-        self.decoding = [job for job in self.decoding if job.seats]
+            request = self.prefilling.pop(0)
+            reports += self._contain(request, self._prefill(request))
+            if request.seats:
+                (self.decoding if request.forked else self.prefilling).append(request)
+        self.decoding = [request for request in self.decoding if request.seats]
         return reports
 
-    def _decode(self, job: RowRequest) -> Iterator[messages.Report]:
-        yield from self._sample(job, self.rows.decode(job.memory, [writer.pending for writer in job.seats]))
+    def _contain(self, request: RowRequest, reports: Iterator[messages.Report]) -> Iterator[messages.Report]:
+        return contain_failures(request.number, reports, partial(self._release, request, request.seats))
+
+    def _decode(self, request: RowRequest) -> Iterator[messages.Report]:
+        scores = self.network.decode(request.memory, [seat.pending for seat in request.seats])
+        yield from self._sample(request, scores)
 
     def _row_count(self) -> int:
-        return sum(len(job.seats) for job in self.active)
+        return sum(len(request.seats) for request in self.active)
 
     def _admit(self) -> None:
-        """Begin jobs for which there is room, those of the clients first that have the least at work or were not the last."""
+        """Begin requests for which there is room, those of the clients first that have the least at work or were not the last."""
         while self.waiting:
-            working = [job.order.client for job in self.active]
-            job = min(
+            working = [request.command.client for request in self.active]
+            request = min(
                 self.waiting,
-                key=lambda one: (working.count(one.order.client), one.order.client == self.served, one.arrived),
+                key=lambda one: (working.count(one.command.client), one.command.client == self.served, one.arrived),
             )
-            held = sum(one.cells for one in self.active)
-            if working and (held + job.cells > self.cells or self._row_count() + len(job.seats) > self.sequences):
+            cells, rows = sum(one.cells for one in self.active) + request.cells, self._row_count() + len(request.seats)
+            if working and (cells > self.cells or rows > self.sequences):
                 return
-            self.waiting.remove(job)
-            self.served = job.order.client
-            if job.order.scored:
-                job.memory = self.rows.new_memory()
-            else:
-                job.memory, job.prefilled = self.host_cache.take(job.tokens)
-            job.cached = job.prefilled
-            self.prefilling.append(job)
+            self.waiting.remove(request)
+            self._begin(request)
 
-    def _prefill(self, job: RowRequest) -> Iterator[messages.Report]:
-        """A piece of the prompt. Its last token is read by itself, so that what came before can be kept for others."""
-        last = len(job.tokens) - 1
-        if job.prefilled < last:
-            upto = min(last, job.prefilled + self.batch)
-            if job.order.scored:
-                self._score(job, upto)
-            else:
-                self.rows.prefill(job.memory, job.tokens[job.prefilled : upto])
-            job.prefilled = upto
-            if upto < last:
+    def _begin(self, request: RowRequest) -> None:
+        self.served = request.command.client
+        if request.command.scored:
+            request.memory = self.network.new_memory()
+        else:
+            request.memory, request.prefilled = self.host_cache.take(request.tokens)
+        request.cached = request.prefilled
+        self.prefilling.append(request)
+
+    def _prefill(self, request: RowRequest) -> Iterator[messages.Report]:
+        """A part of the prompt. Its last token is decoded by itself, so that what came before can be kept for others."""
+        last = len(request.tokens) - 1
+        if request.prefilled < last:
+            self._prefill_part(request, min(last, request.prefilled + self.batch))
+            if request.prefilled < last:
                 return
-        if job.order.scored:
-            yield messages.Scored(job.order.job, [(self.model.text(job.tokens[0]), None, []), *job.scored])
-        self.host_cache.put(job.tokens[:last], job.memory)
-        scores = self.rows.decode(job.memory, job.tokens[last:])
-        job.prefilled += 1
-        job.memory, job.forked = self.rows.copy_rows(job.memory, len(job.seats)), True
-        yield from self._sample(job, scores.repeat(len(job.seats), axis=0))
+        if request.command.scored:
+            scored = [(self.model.text(request.tokens[0]), None, []), *request.scored]
+            yield messages.Scored(request.number, scored)
+        self.host_cache.put(request.tokens[:last], request.memory)
+        scores = self.network.decode(request.memory, request.tokens[last:])
+        request.prefilled += 1
+        request.memory, request.forked = self.network.copy_rows(request.memory, len(request.seats)), True
+        yield from self._sample(request, scores.repeat(len(request.seats), axis=0))
 
-    def _score(self, job: RowRequest, upto: int) -> None:
-        """Read on a token at a time, and note how likely each next one was: slow, and rarely asked for."""
-        for place in range(job.prefilled, upto):
-            row = self.rows.decode(job.memory, [job.tokens[place]])[0]
-            job.scored.append(self._facts(row, job.tokens[place + 1], job.order.logprobs or 0))
+    def _prefill_part(self, request: RowRequest, end: int) -> None:
+        if request.command.scored:
+            self._score(request, end)
+        else:
+            self.network.prefill(request.memory, request.tokens[request.prefilled : end])
+        request.prefilled = end
 
-    def _facts(self, row: Scores, token: int, count: int) -> TokenFacts:
-        """What is told of a token: its text, how likely it was, and the likeliest ones there."""
+    def _score(self, request: RowRequest, end: int) -> None:
+        """Prefill a token at a time, and note how likely each next one was: slow, and rarely asked for."""
+        for place in range(request.prefilled, end):
+            row = self.network.decode(request.memory, [request.tokens[place]])[0]
+            token = request.tokens[place + 1]
+            request.scored.append(self._score_token(row, token, request.command.logprobs or 0))
+
+    def _score_token(self, row: Scores, token: int, count: int) -> messages.ScoredToken:
+        """A token's text, how likely it was by scores (vocabulary,), and the `count` likeliest there."""
         top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row, count)]
         return self.model.text(token), self.logprobs.of(row, token), top
 
-    def _sample(self, job: RowRequest, scores: Scores) -> Iterator[messages.Report]:
-        """Draw every seat's next token and say what it adds; those who end with it leave."""
+    def _sample(self, request: RowRequest, scores: Scores) -> Iterator[messages.Report]:
+        """Sample every seat's next token by scores (rows, vocabulary) and report what it adds; seats that end with it leave."""
         done = []
-        for writer, row in zip(job.seats, scores, strict=True):
-            writer.pending = token = self._pick(writer, row)
-            writer.tokens.append(token)
-            writer.logprob_sum += self.logprobs.of(row, token)
-            self.written += 1
-            yield from self._text_report(job, writer, row)
-            if finish := self._finish(job, writer):
-                done.append(writer)
-                yield self._done_report(job, writer, finish)
-        self._release(job, done)
+        for seat, row in zip(request.seats, scores, strict=True):
+            seat.pending = token = self._pick(seat, row)
+            seat.tokens.append(token)
+            seat.logprob_sum += self.logprobs.of(row, token)
+            self.generated += 1
+            yield from self._text_report(request, seat, row)
+            if finish := self._finish_reason(request, seat):
+                done.append(seat)
+                yield self._done_report(request, seat, finish)
+        self._release(request, done)
 
-    def _pick(self, writer: RowSeat, row: Scores) -> int:
-        scores, place = adjust_scores(row, writer.draw, writer.tokens), len(writer.tokens)
-        token = pick(scores, writer.draw, place)
-        if writer.constraint:
-            if not writer.constraint.allows(token):
-                token = pick(writer.constraint.mask(scores), writer.draw, place)
-            writer.constraint.accept(token)
+    def _pick(self, seat: RowSeat, row: Scores) -> int:
+        scores, place = adjust_scores(row, seat.draw, seat.tokens), len(seat.tokens)
+        token = pick(scores, seat.draw, place)
+        if seat.constraint:
+            if not seat.constraint.allows(token):
+                token = pick(seat.constraint.mask(scores), seat.draw, place)
+            seat.constraint.accept(token)
         return token
 
-    def _text_report(self, job: RowRequest, writer: RowSeat, row: Scores) -> Iterator[messages.Report]:
-        """What the new token lets be shown, and what is told of it where that is wanted."""
-        token, shown, facts = writer.pending, "", list[TokenFacts]()
+    def _text_report(self, request: RowRequest, seat: RowSeat, row: Scores) -> Iterator[messages.Report]:
+        """What the new token lets be shown, and how likely it was where that is wanted."""
+        token, shown, facts = seat.pending, "", list[messages.ScoredToken]()
         if not self.model.ends(token):
-            shown = writer.stop_filter.push(self.model.piece(token, frozenset(job.order.kept)))
-            if job.order.logprobs is not None:
-                facts.append(self._facts(row, token, job.order.logprobs))
-        if self._finish(job, writer):
-            shown += writer.stop_filter.close()
+            shown = seat.stop_filter.push(self.model.piece(token, frozenset(request.command.kept)))
+            if request.command.logprobs is not None:
+                facts.append(self._score_token(row, token, request.command.logprobs))
+        if self._finish_reason(request, seat):
+            shown += seat.stop_filter.close()
         if shown or facts:
-            yield messages.SeatText(job.order.job, writer.seat, shown, facts)
+            yield messages.SeatText(request.number, seat.index, shown, facts)
 
-    def _finish(self, job: RowRequest, writer: RowSeat) -> FinishReason | None:
-        if self.model.ends(writer.pending) or writer.stop_filter.stopped:
+    def _finish_reason(self, request: RowRequest, seat: RowSeat) -> FinishReason | None:
+        if self.model.ends(seat.pending) or seat.stop_filter.stopped:
             return "stop"
-        return "length" if len(writer.tokens) >= job.limit else None
+        return "length" if len(seat.tokens) >= request.limit else None
 
-    def _done_report(self, job: RowRequest, writer: RowSeat, finish: FinishReason) -> messages.Report:
-        seconds, generated = self.clock() - job.arrived, len(writer.tokens)
-        return messages.SeatDone(job.order.job, writer.seat, finish, generated, writer.logprob_sum, seconds, job.cached)
+    def _done_report(self, request: RowRequest, seat: RowSeat, finish: FinishReason) -> messages.Report:
+        return messages.SeatDone(
+            request.number,
+            seat.index,
+            finish,
+            completion_tokens=len(seat.tokens),
+            logprob_sum=seat.logprob_sum,
+            seconds=self.clock() - request.arrived,
+            cached_tokens=request.cached,
+        )
 
-    def _release(self, job: RowRequest, gone: list[RowSeat]) -> None:
+    def _release(self, request: RowRequest, gone: list[RowSeat]) -> None:
         """Seats are done: their rows are freed."""
-        rows = [row for row, writer in enumerate(job.seats) if writer not in gone]
-        if job.forked and rows and gone:
-            job.memory = self.rows.select_rows(job.memory, rows)
-        job.seats = [job.seats[row] for row in rows]
+        rows = [row for row, seat in enumerate(request.seats) if seat not in gone]
+        if request.forked and rows and gone:
+            request.memory = self.network.select_rows(request.memory, rows)
+        request.seats = [request.seats[row] for row in rows]
         if not rows:
-            job.memory = None
+            request.memory = None

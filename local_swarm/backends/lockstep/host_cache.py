@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from local_swarm.backends.llamacpp.prefix_tree import common
 from local_swarm.backends.lockstep.model import Memory, RowModel
+from local_swarm.backends.shared_prefix import shared_prefix_length
 
 WORTH_KEEPING = 16  # tokens: a shorter beginning is read again faster than it is looked for
 
@@ -37,7 +37,7 @@ class HostCache:
         """A memory of one row and how many of `tokens` it has read: never all, for the last one's scores are wanted."""
         best, length = None, WORTH_KEEPING - 1
         for key in self._kept:
-            shared = min(common(list(key), list(tokens), 0), len(tokens) - 1)
+            shared = min(shared_prefix_length(list(key), list(tokens), 0), len(tokens) - 1)
             if shared > length and (self.network.cuttable or shared == len(key)):
                 best, length = key, shared
         if best is None:

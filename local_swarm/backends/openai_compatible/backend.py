@@ -102,6 +102,11 @@ class OpenAICompatible:
         return self._state
 
     @property
+    def target_url(self) -> str | None:
+        """The server's address; None where the server is one of ours."""
+        return self.server.url
+
+    @property
     def where(self) -> str:
         return f"The server at {self.server.url}"
 

@@ -54,6 +54,10 @@ class ManagedLlamaServer(OpenAICompatible):
             REAPER, self._command, {"LLAMA_API_KEY": self.server.key or ""}
         )  # arguments can be read by everybody
 
+    @property
+    def target_url(self) -> str | None:
+        return None
+
     async def start(self) -> ModelFacts:
         """Load the model. Raises BadModelFile where the server ends instead, EngineLost where it takes too long."""
         self._runner = asyncio.create_task(self._run(), name="own-server")

@@ -30,12 +30,15 @@ from local_swarm.backends.process.answers import (
     token_logprob,
     without_start,
 )
+from local_swarm.backends.process.loading import Replan, give_up, load_what_fits
 from local_swarm.backends.process.process_status import is_stopped, resident_bytes
 from local_swarm.backends.process.supervisor import Supervisor
 from local_swarm.backends.process.suspects import Suspects
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.turn import Reader, Turn, turn
 from local_swarm.confined.process import Confined, ConfinedPool
+from local_swarm.events import cancel
+from local_swarm.paths import program_name
 from local_swarm.types import Accepted, Delta, Embedded, Event, Prompt, TokenLogprob
 
 ENFORCED = "local_swarm.backends.process.enforcement:enforceable"
@@ -90,7 +93,9 @@ class OpenRequest:
 
 class ProcessBackend:
     """A `Backend`. `wish` says what to load and how, `about` what it is, `confined` who works on foreign text: where nobody is
-    given, children of its own."""
+    given, children of its own. `replan` says what to load where memory runs out."""
+
+    target_url: str | None = None
 
     def __init__(
         self,
@@ -98,8 +103,10 @@ class ProcessBackend:
         about: Description,
         care: RestartPolicy | None = None,
         confined: Confined | None = None,
+        replan: Replan = give_up,
     ) -> None:
         self.wish, self.about, self.care = wish, about, care or RestartPolicy()
+        self._replan = replan
         own = ConfinedPool()
         self.confined: Confined = confined or own
         self._own = None if confined else own
@@ -133,7 +140,11 @@ class ProcessBackend:
     # -- life
 
     async def start(self) -> ModelFacts:
-        """Load the model. Raises BadModelFile or DoesNotFit when that cannot be."""
+        """Load the model, or what `replan` has in place of it. Raises BadModelFile or DoesNotFit when that cannot be."""
+        return await load_what_fits(self, self._replan)
+
+    async def load(self) -> ModelFacts:
+        """One attempt. Raises BadModelFile or DoesNotFit."""
         loading: asyncio.Future[ModelFacts] = asyncio.get_running_loop().create_future()
         self._keeper = asyncio.create_task(self._keep(loading), name="engine-keeper")
         try:
@@ -143,7 +154,7 @@ class ProcessBackend:
             raise errors.EngineLost(f"{self.about.model} did not load within {self.care.load_s:.0f} seconds.") from None
 
     def reload(self, wish: messages.Load) -> None:
-        """Before another `start`: load in another way than the one that failed."""
+        """Before another `load`: in another way than the one that failed."""
         self.wish, self._state, self._host = wish, "starting", self._new_host(wish)
 
     async def ready(self, within_s: float) -> bool:
@@ -157,9 +168,7 @@ class ProcessBackend:
 
     async def close(self) -> None:
         self._state = "closed"
-        if self._keeper:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        await cancel(self._keeper)
         await self._host.close()
         self._fail_open(errors.EngineLost("The swarm is shutting down."))
         if self._own:
@@ -198,7 +207,7 @@ class ProcessBackend:
     def _stillborn(self, how: str) -> errors.SwarmError:
         if self._host.unfit and self.about.engine == "llamacpp":
             return errors.EngineUnfit(
-                "This build of llama.cpp uses instructions that this processor lacks. Build it anew: python main.py setup"
+                f"This build of llama.cpp uses instructions that this processor lacks. Build it anew: {program_name()} setup"
             )
         name = Path(self.wish.path).name
         if self._host.killed:

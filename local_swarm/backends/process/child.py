@@ -1,6 +1,6 @@
-"""The process of an engine: commands on standard input, reports on standard output, until the input closes. Knows no engine.
+"""The process of an engine: commands on standard input, reports on standard output, until the input closes.
 
-Each engine's own `child` brings what loads it. Whatever a library does here, crash included, happens to this process alone.
+It knows engines as `StepEngine`s; each engine's own `child` brings what loads it. A crash of a library ends this process alone.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.failures import PreparedCommand, job_failure
+from local_swarm.backends.process.engine import EngineLoader, PreparedCommand, StepEngine
+from local_swarm.backends.process.failures import job_failure
 from local_swarm.errors import SwarmError
 
 BEAT_S = 1.0
@@ -24,21 +24,25 @@ LAST_S = 1.5  # from the end of the input to the end of the process, whatever it
 
 
 Prepared = tuple[messages.Command, PreparedCommand | Exception]
+Commands = queue.SimpleQueue[messages.Command | None]  # None: the input has closed
+PreparedCommands = queue.SimpleQueue[Prepared | None]
 
 logger = logging.getLogger(__name__)
 
 
-def main(load: Callable[[messages.Load, BinaryIO], Any]) -> int:
-    """`load` makes the engine and says that it is loaded; engines of other kinds bring their own."""
+def main(load: EngineLoader) -> int:
+    """Load the engine that the command line describes and serve it. Returns 1 where it cannot be loaded; ends the process
+    itself once the input has closed."""
     reports = own_standard_output()
-    commands: queue.SimpleQueue[messages.Command | None] = queue.SimpleQueue()
+    commands: Commands = queue.SimpleQueue()
     threading.Thread(target=listen, args=(sys.stdin.buffer, commands), daemon=True).start()
     try:
-        engine = load(messages.Load(**json.loads(sys.argv[1])), reports)
+        engine, loaded = load(messages.Load(**json.loads(sys.argv[1])))
     except SwarmError as problem:
         send_reports(reports, [messages.LoadFailed(type(problem).__name__, problem.message)])
         return 1
-    prepared: queue.SimpleQueue[Prepared | None] = queue.SimpleQueue()
+    send_reports(reports, [loaded])
+    prepared: PreparedCommands = queue.SimpleQueue()
     threading.Thread(target=prepare_commands, args=(engine, commands, prepared), daemon=True).start()
     serve(engine, prepared, reports)
     reports.flush()
@@ -52,24 +56,22 @@ def own_standard_output() -> BinaryIO:
     return private
 
 
-def listen(source: BinaryIO, commands: queue.SimpleQueue[messages.Command | None]) -> None:
-    """Until the input closes, which means that the daemon is gone: then nothing that happens here may outlive it for long."""
+def listen(source: BinaryIO, commands: Commands) -> None:
+    """Queue commands until the input closes. The daemon is gone then, so the process ends soon, whatever it is doing."""
     for line in source:
         try:
             commands.put(messages.decode_command(line))
         except ValueError as problem:
-            logger.error("An order that nobody understands: %s", problem)
+            logger.error("The daemon sent a command that cannot be read: %s", problem)
     commands.put(None)
     time.sleep(LAST_S)
     os._exit(0)
 
 
-def prepare_commands(
-    engine: Any, commands: queue.SimpleQueue[messages.Command | None], prepared: queue.SimpleQueue[Prepared | None]
-) -> None:
-    """What takes long is done beside the steps: a long text is tokens after a second or two. What makes a grammar has a thread of
-    its own, so that nobody else waits for it."""
-    slow: queue.SimpleQueue[messages.Command | None] = queue.SimpleQueue()
+def prepare_commands(engine: StepEngine, commands: Commands, prepared: PreparedCommands) -> None:
+    """Tokenize beside the steps: a long text takes a second or two. Grammars are made in a further thread, so that commands
+    without one need not wait for them."""
+    slow: Commands = queue.SimpleQueue()
     threading.Thread(target=prepare_slow, args=(engine, slow, prepared), daemon=True).start()
     bound = set[int]()  # jobs that went there: what is said of them later must come later
     while (command := commands.get()) is not None:
@@ -84,44 +86,41 @@ def prepare_commands(
     prepared.put(None)
 
 
-def prepare_slow(
-    engine: Any, commands: queue.SimpleQueue[messages.Command | None], prepared: queue.SimpleQueue[Prepared | None]
-) -> None:
+def prepare_slow(engine: StepEngine, commands: Commands, prepared: PreparedCommands) -> None:
     while (command := commands.get()) is not None:
         prepared.put(prepare_command(engine, command))
 
 
-def prepare_command(engine: Any, command: messages.Command) -> Prepared:
-    """A command with all that can be known before it is carried out; or with what went wrong, which is told where all failures
-    are."""
+def prepare_command(engine: StepEngine, command: messages.Command) -> Prepared:
+    """A command with its tokens and grammar, or with the exception that kept them from being made: `handle` reports that."""
     try:
         if isinstance(command, messages.EmbedText):
             return command, PreparedCommand(engine.model.tokenize(command.text))
         if not isinstance(command, messages.Generate):
             return command, PreparedCommand([])
-        grammar = engine.constraints(command.schema) if command.schema and hasattr(engine, "constraints") else None
+        grammar = engine.constraints(command.schema) if command.schema and engine.constraints else None
         return command, PreparedCommand(engine.model.tokenize(command.text), grammar)
     except Exception as problem:
         return command, problem
 
 
-def send_reports(reports: BinaryIO, told: list[messages.Report]) -> None:
-    if told:
-        reports.write(b"".join(messages.encode(report) for report in told))
-        reports.flush()
+def send_reports(pipe: BinaryIO, reports: list[messages.Report]) -> None:
+    if reports:
+        pipe.write(b"".join(messages.encode(report) for report in reports))
+        pipe.flush()
 
 
-def serve(engine: Any, orders: queue.SimpleQueue[Prepared | None], reports: BinaryIO) -> None:
-    """Step while there is work, sleep while there is none, tell that we live."""
+def serve(engine: StepEngine, commands: PreparedCommands, reports: BinaryIO) -> None:
+    """Step while there is work, sleep while there is none, send a beat every second."""
     next_beat = time.monotonic()
     while True:
         try:
-            order = orders.get(block=engine.idle, timeout=BEAT_S)
+            prepared = commands.get(block=engine.idle, timeout=BEAT_S)
             while True:
-                if order is None:
+                if prepared is None:
                     return
-                handle(engine, *order, reports)
-                order = orders.get_nowait()
+                handle(engine, *prepared, reports)
+                prepared = commands.get_nowait()
         except queue.Empty:
             pass
         send_reports(reports, engine.step())
@@ -130,8 +129,10 @@ def serve(engine: Any, orders: queue.SimpleQueue[Prepared | None], reports: Bina
             send_reports(reports, [engine.beat()])
 
 
-def handle(engine: Any, command: messages.Command, known: PreparedCommand | Exception, reports: BinaryIO) -> None:
-    """An exception is told as this job's failure: whatever one order holds, the others are not touched."""
+def handle(
+    engine: StepEngine, command: messages.Command, known: PreparedCommand | Exception, reports: BinaryIO
+) -> None:
+    """Carry out a command. An exception is reported as this job's failure and touches no other job."""
     try:
         if isinstance(known, Exception):
             raise known
@@ -139,10 +140,11 @@ def handle(engine: Any, command: messages.Command, known: PreparedCommand | Exce
     except Exception as problem:  # the edge of the engine
         number = 0 if isinstance(command, messages.Forget) else command.job
         unfit = isinstance(known, ValueError) and isinstance(command, messages.Generate) and command.schema
-        send_reports(reports, [messages.JobInvalid(number, str(problem)) if unfit else job_failure(number, problem)])
+        failure = messages.JobInvalid(number, str(problem)) if unfit else job_failure(number, problem)
+        send_reports(reports, [failure])
 
 
-def execute(engine: Any, command: messages.Command, known: PreparedCommand, reports: BinaryIO) -> None:
+def execute(engine: StepEngine, command: messages.Command, known: PreparedCommand, reports: BinaryIO) -> None:
     if isinstance(command, messages.Generate):
         send_reports(reports, [engine.submit(command, known)])
     elif isinstance(command, messages.Cancel):
@@ -153,12 +155,11 @@ def execute(engine: Any, command: messages.Command, known: PreparedCommand, repo
         engine.forget()
 
 
-def embed_text(engine: Any, command: messages.EmbedText, tokens: list[int]) -> messages.Report:
-    """A text's vector, between two steps. Daemons ask for one at a time, so that answers go on in between. Whether an engine has
-    a pool is its own business; vLLM's has none."""
+def embed_text(engine: StepEngine, command: messages.EmbedText, tokens: list[int]) -> messages.Report:
+    """A text's vector, computed between two steps. Daemons ask for one at a time, so that answers go on in between."""
     pool = engine.pool
     if pool is None:
         return messages.JobInvalid(command.job, "This engine makes no vectors.")
     if len(tokens) > pool.room:
         return messages.JobRefused(command.job, len(tokens), pool.room)
-    return messages.Pooled(command.job, pool.vector(tokens), len(tokens))
+    return messages.Pooled(command.job, list(pool.vector(tokens)), len(tokens))

@@ -141,9 +141,8 @@ class JobFailed:
     message: str
 
 
-Scores = list[
-    tuple[str, float | None, list[tuple[str, float]]]
-]  # of each token: text, nats, (text, nats) of the likeliest
+# A token: its text, its log-probability in nats (None for the first of a prompt), and (text, nats) of the likeliest in its place.
+ScoredToken = tuple[str, float | None, list[tuple[str, float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,7 @@ class Scored:
     """How likely each token of the prompt was; nothing is known of the first."""
 
     job: int
-    tokens: Scores
+    tokens: list[ScoredToken]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +160,7 @@ class SeatText:
     job: int
     seat: int
     text: str
-    logprobs: Scores
+    logprobs: list[ScoredToken]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from local_swarm.backends.process import messages
+from local_swarm.events import cancel
 from local_swarm.paths import SILENT
 
 LINE_LIMIT = 1 << 24  # bytes of one report: a long delta is some kilobytes
@@ -131,9 +132,7 @@ class Supervisor:
         except TimeoutError:
             self.kill()
             await self._process.wait()
-        if self._listener:
-            self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
+        await cancel(self._listener)
 
 
 def explains_death(line: str) -> bool:

@@ -1,6 +1,6 @@
 """The process of a vLLM engine: commands on standard input, reports on standard output, until the input closes.
 
-Started by `host` as `python -m local_swarm.backends.vllm.child '{"path": ...}'`. Not run on vLLM itself yet.
+Started by `process.supervisor` as `python -m local_swarm.backends.vllm.child '{"path": ...}'`. Not run on vLLM itself yet.
 """
 
 from __future__ import annotations
@@ -8,30 +8,31 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.child import main, send_reports
+from local_swarm.backends.process.child import main
+from local_swarm.backends.process.engine import LoadedEngine
 from local_swarm.backends.vllm.engine import VllmEngine
 from local_swarm.errors import BadModelFile
 
 NAMES = {"repeat_penalty": "repetition_penalty"}  # ours to vLLM's, where they differ
 
 
-def load(wish: messages.Load, reports: BinaryIO) -> VllmEngine:
+def load(options: messages.Load) -> LoadedEngine:
     from vllm import EngineArgs, LLMEngine
 
-    folder, options = Path(wish.path), wish.options
+    folder, own = Path(options.path), options.options
     vocabulary = Vocabulary(folder)
-    quantization = {"quantization": "bitsandbytes"} if options.get("quantization") else {}
+    quantization = {"quantization": "bitsandbytes"} if own.get("quantization") else {}
     try:
         lower = LLMEngine.from_engine_args(
             EngineArgs(
                 model=str(folder),
-                dtype=options.get("dtype", "auto"),
-                max_model_len=wish.context,
-                max_num_seqs=wish.sequences,
+                dtype=own.get("dtype", "auto"),
+                max_model_len=options.context,
+                max_num_seqs=options.sequences,
                 enable_prefix_caching=True,
                 trust_remote_code=False,
                 **quantization,
@@ -39,8 +40,15 @@ def load(wish: messages.Load, reports: BinaryIO) -> VllmEngine:
         )
     except (ValueError, RuntimeError, OSError) as problem:
         raise BadModelFile(f"vLLM cannot load {folder}: {' '.join(str(problem).split())[:300]}") from problem
-    send_reports(reports, [messages.Loaded(wish.context, wish.answer_tokens, 0, vocabulary.bos, vocabulary.eos, True)])
-    return VllmEngine(lower, vocabulary, wish.context, wish.answer_tokens, sampling)
+    loaded = messages.Loaded(
+        context=options.context,
+        answer_tokens=options.answer_tokens,
+        parameters=0,
+        bos=vocabulary.bos,
+        eos=vocabulary.eos,
+        on_gpu=True,
+    )
+    return VllmEngine(lower, vocabulary, options.context, options.answer_tokens, sampling), loaded
 
 
 def sampling(order: messages.Generate, seat: int, limit: int) -> Any:

@@ -1,4 +1,4 @@
-"""Jobs in, reports out, over vLLM's own engine: a request for each seat, which vLLM batches and whose prompts it shares.
+"""Commands in, reports out, over vLLM's own engine: a request for each seat, which vLLM batches and whose prompts it shares.
 
 Written against vLLM's documented `LLMEngine` (`add_request`, `step`, `abort_request`) and tested against a stand-in of it: it has
 not been run on vLLM itself, which needs a graphics card.
@@ -13,7 +13,7 @@ from typing import Any
 
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.failures import PreparedCommand
+from local_swarm.backends.process.engine import PreparedCommand
 from local_swarm.types import FinishReason
 
 FINISHES: Mapping[str, FinishReason] = {"length": "length"}  # all others are a stop
@@ -21,9 +21,9 @@ FINISHES: Mapping[str, FinishReason] = {"length": "length"}  # all others are a 
 
 @dataclass(slots=True)
 class OpenSeat:
-    """A seat in the works: how much of its text has been told."""
+    """A seat that vLLM works on: how much of its text, and how many of its tokens, were reported."""
 
-    order: messages.Generate
+    command: messages.Generate
     seat: int
     arrived: float
     shown: int = 0
@@ -32,7 +32,7 @@ class OpenSeat:
 
 @dataclass(slots=True)
 class VllmEngine:
-    """`lower` is vLLM's engine; `sampling` makes its parameters from a job and a seat."""
+    """A `StepEngine`. `lower` is vLLM's engine; `sampling` makes its parameters for one seat, which may write so many tokens."""
 
     lower: Any
     model: Vocabulary
@@ -42,7 +42,8 @@ class VllmEngine:
     clock: Callable[[], float] = time.monotonic
     steps: int = 0
     generated: int = 0
-    pool: None = None  # what makes vectors of texts: nothing here
+    constraints: None = None  # vLLM makes its own grammars
+    pool: None = None  # and no vectors here
     open: dict[str, OpenSeat] = field(default_factory=dict)
 
     @property
@@ -50,34 +51,34 @@ class VllmEngine:
         return not self.open
 
     def beat(self) -> messages.Beat:
-        return messages.Beat(self.steps, len({one.order.job for one in self.open.values()}), 0, 0, self.generated)
+        return messages.Beat(self.steps, len({one.command.job for one in self.open.values()}), 0, 0, self.generated)
 
     def forget(self) -> None:
         """vLLM lets go of old prefixes by itself; here all of them."""
         self.lower.reset_prefix_cache()
 
-    def submit(self, order: messages.Generate, known: PreparedCommand | None = None) -> messages.Report:
-        """Take a job, or say why not. `known`: what has been found out of it already."""
-        tokens = known.tokens if known else self.model.tokenize(order.text)
+    def submit(self, command: messages.Generate, prepared: PreparedCommand | None = None) -> messages.Report:
+        """See `StepEngine`."""
+        tokens = prepared.tokens if prepared else self.model.tokenize(command.text)
         room = self.context - len(tokens)
         if room < 1 or not tokens:
-            return messages.JobRefused(order.job, len(tokens), self.context)
-        limit = min(order.max_tokens or self.answer_tokens, room)
-        for seat in range(len(order.seeds)):
+            return messages.JobRefused(command.job, len(tokens), self.context)
+        limit = min(command.max_tokens or self.answer_tokens, room)
+        for seat in range(len(command.seeds)):
             try:
-                wish = self.sampling(order, seat, limit)
+                parameters = self.sampling(command, seat, limit)
             except ValueError as problem:
-                return messages.JobInvalid(order.job, str(problem))
-            name = f"{order.job}-{seat}"
-            self.open[name] = OpenSeat(order, seat, self.clock())
-            self.lower.add_request(name, {"prompt_token_ids": tokens}, wish)
-        return messages.JobAccepted(order.job, len(tokens))
+                return messages.JobInvalid(command.job, str(problem))
+            name = f"{command.job}-{seat}"
+            self.open[name] = OpenSeat(command, seat, self.clock())
+            self.lower.add_request(name, {"prompt_token_ids": tokens}, parameters)
+        return messages.JobAccepted(command.job, len(tokens))
 
-    def cancel(self, order: messages.Cancel) -> None:
+    def cancel(self, command: messages.Cancel) -> None:
         gone = [
             name
             for name, one in self.open.items()
-            if one.order.job == order.job and (order.seats is None or one.seat in order.seats)
+            if one.command.job == command.job and (command.seats is None or one.seat in command.seats)
         ]
         if gone:
             self.lower.abort_request(gone)
@@ -97,27 +98,27 @@ class VllmEngine:
             return
         said = output.outputs[0]
         text, ids = said.text[one.shown :], said.token_ids[one.tokens :]
-        facts = list(self._facts(said.logprobs[one.tokens :] if said.logprobs else (), ids, one.order.logprobs))
+        facts = list(self._facts(said.logprobs[one.tokens :] if said.logprobs else (), ids, one.command.logprobs))
         one.shown, one.tokens = len(said.text), len(said.token_ids)
         self.generated += len(ids)
         if text or facts:
-            yield messages.SeatText(one.order.job, one.seat, text, facts)
+            yield messages.SeatText(one.command.job, one.seat, text, facts)
         if output.finished:
             del self.open[output.request_id]
             finish = FINISHES.get(said.finish_reason or "", "stop")
             yield messages.SeatDone(
-                one.order.job,
+                one.command.job,
                 one.seat,
                 finish,
-                one.tokens,
-                float(said.cumulative_logprob or 0.0),
-                self.clock() - one.arrived,
-                output.num_cached_tokens or 0,
+                completion_tokens=one.tokens,
+                logprob_sum=float(said.cumulative_logprob or 0.0),
+                seconds=self.clock() - one.arrived,
+                cached_tokens=output.num_cached_tokens or 0,
             )
 
     def _facts(
         self, rows: Iterable[Mapping[int, Any]], ids: Iterable[int], wanted: int | None
-    ) -> Iterator[tuple[str, float | None, list[tuple[str, float]]]]:
+    ) -> Iterator[messages.ScoredToken]:
         if wanted is None:
             return
         for row, token in zip(rows, ids, strict=False):
