@@ -72,10 +72,10 @@ class SetupFailed(SwarmError):
 
 
 class ExtraMissing(SwarmError):
-    """What was asked for needs an extra of the package, here `extra`. `fact`: why, without a full stop."""
+    """`fact` says what is not installed, without a full stop; `extra` is the extra of the package that brings it."""
 
     def __init__(self, extra: str, fact: str) -> None:
-        super().__init__(f"{fact}: it needs the extra {extra!r}. Install it: {extra_command(extra)}")
+        super().__init__(f"{fact}. The extra {extra!r} brings it: {extra_command(extra)}")
         self.extra = extra
 
 

@@ -16,22 +16,31 @@ import typer
 
 from local_swarm.cli.console import err, out, print_figures, print_json
 from local_swarm.cli.options import JsonOption, PlotOption, RepeatsOption
-from local_swarm.errors import ExtraMissing, WrongUse
+from local_swarm.errors import ExtraMissing, SwarmError, WrongUse
 from local_swarm.paths import checkout
 
 PACKAGE = "local_swarm_benchmarks"
 
 
 def find_benchmarks() -> None:
-    """Make the package of the benchmarks one that this process and its children can import. Raises ExtraMissing."""
+    """Make the package of the benchmarks one that this process and its children can import. Raises SwarmError."""
     if find_spec(PACKAGE):
         return
     root = checkout()
-    folder = root / "scripts" if root else None
-    if folder is None or not (folder / PACKAGE).is_dir():
-        raise ExtraMissing("bench", "The benchmarks are not part of this copy")
+    if root is None or not (root / "scripts" / PACKAGE).is_dir():
+        raise SwarmError(
+            "This copy of the program comes without benchmarks. They stand in the folder scripts of its checkout."
+        )
+    folder = root / "scripts"
     sys.path.append(str(folder))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(folder))))
+
+
+def require(extra: str, *modules: str) -> None:
+    """Raises ExtraMissing where one of the modules is not installed."""
+    for module in modules:
+        if not find_spec(module):
+            raise ExtraMissing(extra, f"This takes the package {module}, which is not installed")
 
 
 def bench_engine(
@@ -50,9 +59,9 @@ def bench_engine(
     json_wanted: JsonOption = False,
 ) -> None:
     """N answers of this engine against one, against llama.cpp's own ways, and at any load."""
-    from local_swarm.hardware.detector import detect
-
+    require("bench", "gguf", "llama_cpp")
     find_benchmarks()
+    from local_swarm.hardware.detector import detect
     from local_swarm_benchmarks.engine import EngineBenchOptions, chart_of, measure
 
     hardware = detect()
