@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.backends.base import Backend
-from local_swarm.backends.openai_compatible.backend import AUTO, USUAL_CONTEXT, OpenAICompatible, ServerTarget, normalize_url
+from local_swarm.backends.openai_compatible.backend import (
+    AUTO,
+    USUAL_CONTEXT,
+    OpenAICompatible,
+    ServerTarget,
+    normalize_url,
+)
 from local_swarm.backends.process.backend import Description, ProcessBackend
 from local_swarm.backends.process.messages import Load
 from local_swarm.config import Config
@@ -34,10 +40,11 @@ from local_swarm.models.mlx_repos import best_twin, twin
 from local_swarm.models.planner import MemoryNeed, Plan, RunOptions, number_of_workers
 from local_swarm.models.registry import load
 from local_swarm.models.storage import cached
-from local_swarm.paths import data_folder, home, offline
+from local_swarm.paths import data_folder, extra_command, home, offline
 from local_swarm.roster import EngineName, Member, Provider, Roster, Source, read_roster, source_of
-from local_swarm.swarm.manager import Swarm, VoteSettings
+from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
+from local_swarm.voting.settings import VoteSettings
 from local_swarm.voting.similarity.embedding import Embedder
 
 NEEDS = {
@@ -202,7 +209,7 @@ def installed(kind: str) -> None:
     """Raises WrongUse where what an engine needs is not here."""
     module, extra = NEEDS[kind]
     if not find_spec(module):
-        raise WrongUse(f"The engine {kind} is not installed. Install it: pip install 'local-swarm[{extra}]'")
+        raise WrongUse(f"The engine {kind} is not installed. Install it: {extra_command(extra)}")
 
 
 def gguf_config(config: Config, member: Member, where: Path | str | None) -> Config:
@@ -372,7 +379,7 @@ def secret(variable: str | None, keyring: str | None) -> str | None:
     if not keyring:
         return None
     if not find_spec("keyring"):
-        raise WrongUse("Reading keys from the keyring needs it: pip install 'local-swarm[keyring]'")
+        raise WrongUse(f"Reading keys from the keyring needs it: {extra_command('keyring')}")
     import keyring as system
 
     service, _, user = keyring.partition("/")
@@ -396,7 +403,7 @@ def chain_of(
             workers = [Worker(f"{one.name}-{number}", number, backend) for number in range(1, voices + 1)]
             voice = Swarm(one.name, workers, embedder, habits, confined=swarm.jury.confined)
         account = ledger.account(one.name, limits, time.monotonic)
-        steps.append(Step(voice, account, one.priority, one.timeout, voices, one.longest_answer))
+        steps.append(Step(voice, account, one.priority, one.timeout_s, voices, one.longest_answer))
     return Chain(swarm.name, steps, ledger, roster.fallback.escalate_below), servers
 
 

@@ -52,13 +52,14 @@ from local_swarm.network.service import FederationService
 from local_swarm.paths import PRIVATE, checkout, home, keep, make_folder, offline, tighten
 from local_swarm.roster import Member
 from local_swarm.sandbox.host import sandbox_of
-from local_swarm.swarm.manager import Swarm, VoteSettings
+from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.pressure import pressure
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Voice
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.reliability import VoterReliability
+from local_swarm.voting.settings import VoteSettings
 from local_swarm.voting.similarity.embedding import Embedder
 
 ALL_LAYERS = 999

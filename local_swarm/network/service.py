@@ -117,7 +117,17 @@ class FederationService:
         self.invitations = Invitations(self.trust, self.mine.fingerprint, self.name)
         self.client = Client(self.mine)
         self.merits = PeerReliabilities(self._remembered_as, folder / "merits.json")
-        self.federation = Federation(swarm, self.directory, self.client, self.merits, rules_of(config), model)
+        self.federation = Federation(
+            own=swarm,
+            jury=swarm.jury,
+            settings=swarm.settings,
+            healthy=lambda: swarm.health.healthy,
+            directory=self.directory,
+            client=self.client,
+            merits=self.merits,
+            rules=rules_of(config),
+            model=model,
+        )
         self.condition = Availability(swarm, self.federation, config.federation)
         self.counts: Counter[str] = Counter()
         self.model = model

@@ -24,6 +24,7 @@ from local_swarm.types import Candidate, Delta, Election, Event, Prompt, Samplin
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.question import Question, question_of
 from local_swarm.voting.reliability import VoterReliability
+from local_swarm.voting.settings import VoteSettings
 from local_swarm.voting.similarity.embedding import Embedder
 
 logger = logging.getLogger(__name__)
@@ -33,22 +34,6 @@ REVIVAL_S = 30.0  # how long a request waits for an engine that is coming back
 USUAL_S, LOOKS_S = 0.1, 0.5  # what a look whether a vote is decided may take, and all looks together beyond that
 # Voices asked at once: in one batch they cost less than two rounds of half as many. The rest is asked if need be.
 WAVE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class VoteSettings:
-    """How a swarm votes. The workers beside the anchor spread their temperatures from `coolest` to `warmest`.
-
-    `patience_s`: once one has answered the vote waits so long for the others; then those that have decide. `longest_s` bounds
-    any request.
-    """
-
-    strategy: Strategy = "auto"
-    coolest: float = 0.6
-    warmest: float = 0.8
-    patience_s: float = 60.0
-    longest_s: float = 1800.0
-    embedding_wait_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from local_swarm.backends.base import Backend
 from local_swarm.sandbox.host import Sandbox
-from local_swarm.swarm.manager import Swarm, VoteSettings
+from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
 from local_swarm.voting.reliability import VoterReliability
+from local_swarm.voting.settings import VoteSettings
 from local_swarm.voting.similarity.no_embedder import NoEmbedder
 
 

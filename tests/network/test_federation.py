@@ -233,7 +233,7 @@ async def test_whoever_speaks_first_an_answer_begins_as_it_should(tmp_path: Path
         await writer.drain()
 
     async with with_rogue(tmp_path, speak) as (honest, _):
-        honest.service.federation.swarm.workers[0].backend.confined = Slow()  # type: ignore[attr-defined]
+        honest.service._swarm.workers[0].backend.confined = Slow()  # type: ignore[attr-defined]
         async with (
             asyncio.timeout(15.0),
             aclosing(honest.service.federation.answer(Prompt((Message("user", "A question."),)))) as events,

@@ -14,12 +14,13 @@ import pytest
 from local_swarm.backends.base import Seat, State
 from local_swarm.errors import Busy, ContextExceeded, EngineLost, Starting, Unavailable
 from local_swarm.sandbox.host import Sandbox
-from local_swarm.swarm.manager import WAVE, Swarm, VoteSettings, seats_for
+from local_swarm.swarm.manager import WAVE, Swarm, seats_for
 from local_swarm.swarm.pressure import Level
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Message, Prompt, Sampling
 from local_swarm.voting.reliability import VoterReliability
+from local_swarm.voting.settings import VoteSettings
 from local_swarm.voting.similarity.embedding import Embedder
 
 pytestmark = pytest.mark.anyio

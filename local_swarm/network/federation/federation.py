@@ -10,23 +10,24 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from local_swarm.chat.checks import check_candidate
 from local_swarm.errors import BadRequest, EndsEngine, SwarmError, Unavailable
+from local_swarm.events import Stream, accepted_once, merge
 from local_swarm.network.discovery.directory import Directory, Peer
 from local_swarm.network.federation.client import SILENCE_S, Client, PeerRequest
 from local_swarm.network.federation.peer_reliability import PeerReliabilities
 from local_swarm.network.federation.routing import Capable, Route, key_of, node_for, seeds, shares, spreads
 from local_swarm.network.federation.tally import Tally
 from local_swarm.network.protocol import MOST_BALLOTS, encode
-from local_swarm.swarm.manager import Swarm
-from local_swarm.types import Accepted, Candidate, Election, Event, Prompt
+from local_swarm.types import Accepted, Candidate, Election, Event, Prompt, Voice
 from local_swarm.voting.cross_consensus import Across, across, counted
-from local_swarm.voting.jury import Brief
+from local_swarm.voting.jury import Brief, Jury
 from local_swarm.voting.question import question_of
+from local_swarm.voting.settings import VoteSettings
 
 CHECK_SHARE = 10  # a look whether the vote is decided may take one part in so many of the time
 DECIDED, LOCALLY_DECIDED = "decided", "locally decided"
@@ -51,9 +52,17 @@ class WaitPolicy:
 
 @dataclass(slots=True)
 class Federation:
-    """A swarm and its peers. `counts`: requests by what became of them. `load`: requests of our own users in the works."""
+    """Our own swarm and its peers as one Voice.
 
-    swarm: Swarm
+    `own`: our own swarm. `jury`: decides between the ballots of all nodes. `settings`: how our own swarm votes.
+    `healthy`: tells how many workers of ours can answer now. `model`: what they run.
+    `counts`: requests by what became of them. `load`: requests of our own users in the works.
+    """
+
+    own: Voice
+    jury: Jury
+    settings: VoteSettings
+    healthy: Callable[[], int]
     directory: Directory
     client: Client
     merits: PeerReliabilities
@@ -64,13 +73,13 @@ class Federation:
 
     @property
     def name(self) -> str:
-        return self.swarm.name
+        return self.own.name
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """See `Voice`."""
         self.load += 1
         try:
-            async with aclosing(self._answer(prompt)) as events:
+            async with aclosing(accepted_once(self._answer(prompt))) as events:
                 async for event in events:
                     yield event
         finally:
@@ -81,11 +90,11 @@ class Federation:
         if spreads(prompt, self.rules.route, self.load, len(peers)):
             if peer := self._home_of(prompt, peers):
                 return self._by_one(prompt, peer)
-            return self.swarm.answer(prompt)
-        healthy = self.swarm.health.healthy
+            return self.own.answer(prompt)
+        healthy = self.healthy()
         wanted = shares(prompt, healthy, [capable(peer) for peer in peers], self.rules.fewest)
         if not wanted:
-            return self.swarm.answer(prompt)
+            return self.own.answer(prompt)
         asked = [peer for peer in peers if peer.name in wanted]
         tally = Tally(self.name, min(prompt.voices or healthy, healthy), wanted)
         return self._by_all(prompt, asked, tally)
@@ -95,19 +104,19 @@ class Federation:
     async def _by_all(self, prompt: Prompt, peers: Sequence[Peer], tally: Tally) -> AsyncGenerator[Event, None]:
         self.counts["voted"] += 1
         began = time.monotonic()  # which is the event loop's clock, too
-        heard: asyncio.Queue[Heard] = asyncio.Queue()  # bounded by what each of those asked may say
         fresh = asyncio.Event()
-        tasks = [asyncio.create_task(listen(self.name, self.swarm.answer(replace(prompt, early=False)), heard))]
-        for peer, wish in self._wishes(prompt, peers, tally.asked):
-            tasks.append(asyncio.create_task(self._listen(prompt, peer, wish, heard), name=f"ask {peer.name}"))
+        streams = [
+            words_of(self.name, self.own.answer(replace(prompt, early=False))),
+            *(self._words_of(peer, request, prompt) for peer, request in self._requests(prompt, peers, tally.asked)),
+        ]
         if prompt.early:
-            tasks.append(asyncio.create_task(self._judge(tally, prompt, fresh, heard), name="judge"))
+            streams.append(self._judge(tally, prompt, fresh))
         opening = Opening()
-        try:
+        async with aclosing(merge(streams)) as heard:
             while not tally.complete and not (self.rules.across == "latency" and tally.first):
                 try:
                     async with asyncio.timeout_at(began + self._patience(tally)):
-                        node, said = await heard.get()
+                        node, said = await anext(heard)
                 except TimeoutError:
                     tally.give_up("late")
                     break
@@ -121,16 +130,14 @@ class Federation:
                     fresh.set()
                 for event in opening.let_through(tally.candidates[-1] if isinstance(said, Candidate) else said):
                     yield event
-        finally:
-            await ended(tasks)
         election = await self._elect(tally, prompt, began)
         for event in opening.last(election):
             yield event
 
     def _patience(self, tally: Tally) -> float:
-        return tally.patience(self.rules.grace_s, self.rules.timeout_s, self.swarm.settings.longest_s)
+        return tally.patience(self.rules.grace_s, self.rules.timeout_s, self.settings.longest_s)
 
-    def _wishes(
+    def _requests(
         self, prompt: Prompt, peers: Sequence[Peer], wanted: Mapping[str, int]
     ) -> list[tuple[Peer, PeerRequest]]:
         """What each peer is asked. Greedy answers of one model are all alike, so there is one anchor for each model."""
@@ -153,31 +160,27 @@ class Federation:
             )
         return made
 
-    async def _listen(self, prompt: Prompt, peer: Peer, wish: PeerRequest, heard: asyncio.Queue[Heard]) -> None:
+    async def _words_of(self, peer: Peer, request: PeerRequest, prompt: Prompt) -> AsyncGenerator[Heard, None]:
         peer.asked += 1
         try:
-            await listen(peer.name, self._checked(prompt, self.client.ballots(peer, wish)), heard)
+            async with aclosing(words_of(peer.name, self._ballots_of(peer, request, prompt))) as words:
+                async for word in words:
+                    yield word
         finally:
             peer.asked -= 1
 
-    async def _checked(
-        self, prompt: Prompt, ballots: AsyncGenerator[Accepted | Candidate, None]
-    ) -> AsyncGenerator[Accepted | Candidate, None]:
+    async def _ballots_of(self, peer: Peer, request: PeerRequest, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """A peer's ballots, each held against the schemas of the prompt here: what it says of that itself proves nothing."""
-        async with aclosing(ballots):
+        async with aclosing(self.client.ballots(peer, request)) as ballots:
             async for ballot in ballots:
-                yield (
-                    await check_candidate(prompt, ballot, self.swarm.jury.confined)
-                    if isinstance(ballot, Candidate)
-                    else ballot
-                )
+                if isinstance(ballot, Candidate):
+                    ballot = await check_candidate(prompt, ballot, self.jury.confined)
+                yield ballot
 
     async def _brief(self, prompt: Prompt, candidates: Sequence[Candidate]) -> Brief:
-        return await self.swarm.jury.brief(
-            question_of(prompt), candidates, prompt.strategy or self.swarm.settings.strategy
-        )
+        return await self.jury.brief(question_of(prompt), candidates, prompt.strategy or self.settings.strategy)
 
-    async def _judge(self, tally: Tally, prompt: Prompt, fresh: asyncio.Event, heard: asyncio.Queue[Heard]) -> None:
+    async def _judge(self, tally: Tally, prompt: Prompt, fresh: asyncio.Event) -> AsyncGenerator[Heard, None]:
         """Look whether nobody can change the outcome any more, whenever there is something new, but not all the time."""
         known = self.merits.reliabilities_of([self.name, *tally.asked])
         while True:
@@ -197,11 +200,11 @@ class Federation:
                 return by.decided(valid, out + len(given) - len(valid))
 
             if 0 < missing < len(candidates) and await asyncio.to_thread(look):
-                heard.put_nowait(("", DECIDED))
+                yield "", DECIDED
                 return
             own = [candidate for candidate in candidates if candidate.node == self.name]
             if tally.local_missing < len(own) and await asyncio.to_thread(brief.decided, own, tally.local_missing):
-                heard.put_nowait((self.name, LOCALLY_DECIDED))
+                yield self.name, LOCALLY_DECIDED
             await asyncio.sleep((CHECK_SHARE - 1) * (time.monotonic() - began))
 
     async def _elect(self, tally: Tally, prompt: Prompt, began: float) -> Election:
@@ -243,7 +246,7 @@ class Federation:
 
     def _home_of(self, prompt: Prompt, peers: Sequence[Peer]) -> Peer | None:
         """The peer that this conversation belongs to, None where it belongs here."""
-        here = Capable(self.name, self.swarm.health.healthy, self.load - 1 - sum(peer.asked for peer in peers))
+        here = Capable(self.name, self.healthy(), self.load - 1 - sum(peer.asked for peer in peers))
         chosen = node_for(key_of(prompt), [here, *(capable(peer) for peer in peers)])
         return next((peer for peer in peers if peer.name == chosen), None)
 
@@ -252,32 +255,27 @@ class Federation:
         self.counts["routed"] += 1
         ballots = min(prompt.voices or peer.workers, MOST_BALLOTS)
         body = encode(replace(prompt, early=False, federate=False))
-        longest_s = self.swarm.settings.longest_s
-        wish = PeerRequest(body, ballots, longest_s, self.rules.silence_s, alone=True)
+        longest_s = self.settings.longest_s
+        request = PeerRequest(body, ballots, longest_s, self.rules.silence_s, alone=True)
         tally = Tally(self.name, 0, {peer.name: ballots})
-        heard: asyncio.Queue[Heard] = asyncio.Queue()
-        task = asyncio.create_task(self._listen(prompt, peer, wish, heard), name=f"ask {peer.name}")
         began, opening = time.monotonic(), Opening()
-        try:
+        async with aclosing(merge([self._words_of(peer, request, prompt)])) as heard:
             while peer.name in tally.outstanding:
                 try:
                     async with asyncio.timeout_at(began + longest_s):
-                        _, said = await heard.get()
+                        _, said = await anext(heard)
                 except TimeoutError:
                     tally.give_up("late")
                     break
                 tally.hear(peer.name, said, time.monotonic() - began)
                 for event in opening.let_through(said):
                     yield event
-        finally:
-            await ended([task])
         try:
             election = await self._elect(tally, prompt, began)
         except SwarmError:
-            async with aclosing(self.swarm.answer(prompt)) as events:
+            async with aclosing(self.own.answer(prompt)) as events:
                 async for event in events:
-                    if not (isinstance(event, Accepted) and opening.accepted):
-                        yield event
+                    yield event
             return
         for event in opening.last(
             replace(election, nodes=tuple(one for one in election.nodes if one.name != self.name))
@@ -312,26 +310,17 @@ def capable(peer: Peer) -> Capable:
     return Capable(peer.name, peer.workers, peer.asked)
 
 
-async def listen(
-    node: str,
-    events: AsyncGenerator[Event, None] | AsyncGenerator[Accepted | Candidate, None],
-    heard: asyncio.Queue[Heard],
-) -> None:
+async def words_of(node: str, events: Stream[Event]) -> AsyncGenerator[Heard, None]:
     """Everything that one node says, then how it ended: None, or what went wrong."""
+    outcome: SwarmError | None = None
     try:
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, (Accepted, Candidate)):
-                    heard.put_nowait((node, event))
-        heard.put_nowait((node, None))
+                    yield node, event
     except SwarmError as problem:
-        heard.put_nowait((node, problem))
+        outcome = problem
     except Exception:  # a defect: told as one, for whoever waits must not wait for nothing
         logger.exception("Asking %s failed.", node)
-        heard.put_nowait((node, SwarmError("The swarm failed on this request; its log says why.")))
-
-
-async def ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+        outcome = SwarmError("The swarm failed on this request; its log says why.")
+    yield node, outcome
