@@ -11,7 +11,7 @@ ROOM = 1.25  # times its weights is what a model needs at least: keys and values
 
 
 def twin(catalogue: Catalogue, name: str) -> str:
-    """Of a model of the catalogue, by `NAME[:SIZE[:QUANT]]`; the quantisation picks among several twins (`4bit`, `8bit`).
+    """Of a model of the catalogue, by `NAME[:SIZE[:QUANT]]`; the quantization picks among several twins (`4bit`, `8bit`).
 
     Raises UnknownModel for a name that is none, or that has no twin."""
     words = name.lower().split(":")

@@ -11,7 +11,7 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Machine:
-    """`pick`: model, quantisation, context, keys and values, workers. `differs`: why it is not what the research would take for
+    """`pick`: model, quantization, context, keys and values, workers. `differs`: why it is not what the research would take for
     as much memory."""
 
     name: str
