@@ -1,7 +1,6 @@
 """Defaults, a file, the environment and flags in, one frozen `Config` out: the later overrules the earlier.
 
-`config/default.yaml` has the defaults and what each setting means. The dataclasses here say which keys there are, with their types
-and ranges.
+`config/default.yaml` has the defaults and what each setting means. The dataclasses here name the keys, with their types and ranges.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ from local_swarm.limits import MOST_VOICES
 from local_swarm.paths import data_folder, home
 from local_swarm.settings.fields import Commas, Key, Range, dotted_keys
 from local_swarm.settings.reader import NamedNode, read_settings, unknown_setting
+from local_swarm.settings.schema import Layer, schema_of
 from local_swarm.settings.tree import Node, leaves, nested
-from local_swarm.settings.yaml_text import parse_yaml, read_file
+from local_swarm.settings.yaml_text import comments, parse_yaml, read_file
 from local_swarm.types import Strategy
 
 PREFIX = "LOCAL_SWARM_"
@@ -256,9 +256,19 @@ def resolve_aliases(layers: Sequence[Mapping[str, Node]]) -> dict[str, Node]:
     return found
 
 
+def default_text() -> str:
+    return (data_folder() / "default.yaml").read_text(encoding="utf-8")
+
+
 def default_values() -> dict[str, Node]:
-    path = data_folder() / "default.yaml"
-    return leaves(parse_yaml(path.read_text(encoding="utf-8"), DEFAULT))
+    return leaves(parse_yaml(default_text(), DEFAULT))
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON schema of `config.yaml`, with defaults and meanings from the default file."""
+    defaults = {key: node.plain() for key, node in default_values().items()}
+    meanings = {"": "Each setting may be left out.", **comments(default_text(), DEFAULT)}
+    return schema_of(Config, "Settings of Local Swarm", Layer(defaults, meanings))
 
 
 def from_file(path: Path) -> dict[str, Node]:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from local_swarm.limits import MOST_VOICES
 from local_swarm.settings.fields import Doc, Key, Range
 from local_swarm.settings.reader import read_settings
+from local_swarm.settings.schema import schema_of
 from local_swarm.settings.yaml_text import read_file
 
 EngineName = Literal["auto", "llamacpp", "mlx", "transformers", "vllm", "openai_compatible"]
@@ -176,6 +177,11 @@ def read_roster(path: Path) -> Roster:
     roster = read_settings(Roster, read_file(path, "roster"))
     preset = PRESETS.get(roster.preset or "", {})
     return dataclasses.replace(roster, members=tuple(fill_in(member, preset) for member in roster.members))
+
+
+def roster_schema() -> dict[str, Any]:
+    """The JSON schema of a roster."""
+    return schema_of(Roster, "Roster of Local Swarm")
 
 
 def fill_in(member: Member, preset: Mapping[str, Any]) -> Member:

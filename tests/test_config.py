@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from local_swarm.config import keys, load
+from local_swarm.config import ALIASES, Alias, keys, load, settings
 from local_swarm.errors import WrongUse
 
 
@@ -108,6 +110,48 @@ def test_every_setting_of_the_first_design_is_known(tmp_path: Path) -> None:
     assert config.models.preferred_models == ("qwen2.5-coder", "deepseek-coder", "codellama")
     assert (config.network.auth_token, config.federation.auth.token) == ("secret", "secret")
     assert (config.federation.communication.silence_s, config.federation.consensus.max_peers) == (5.0, 10)
+
+
+@pytest.mark.parametrize("alias", ALIASES, ids=lambda alias: alias.key)
+def test_a_setting_of_two_names_has_one_value(tmp_path: Path, alias: Alias) -> None:
+    value, other = ("false", "true") if alias.inverted else ("7", "7")
+    for key, said in ((alias.key, value), (alias.of, other)):
+        made = config(tmp_path, {key: said})
+        assert str(made[alias.key]).lower() == value and str(made[alias.of]).lower() == other, key
+
+
+def config(folder: Path, said: Mapping[str, str]) -> dict[str, Any]:
+    """Settings by key, of a file that says these."""
+    text = "".join(f"{key}: {value}\n" for key, value in said.items())
+    return {one.key: one.value for one in settings(file(folder, text), environment={})}
+
+
+def test_the_stronger_source_wins_under_either_name(tmp_path: Path) -> None:
+    path = file(tmp_path, "federation: {communication: {port: 9000}, auth: {enabled: false}}\n")
+    environment = {"LOCAL_SWARM_NETWORK_FEDERATION_PORT": "9001", "LOCAL_SWARM_NETWORK_INSECURE_LAN": "false"}
+    assert load(path, environment={}).network.federation_port == 9000
+    assert load(path, environment={}).network.insecure_lan
+    config = load(path, environment=environment)
+    assert config.network.federation_port == config.federation.communication.port == 9001
+    assert not config.network.insecure_lan and config.federation.auth.enabled
+    assert load(path, {"network.insecure_lan": True}, environment).network.insecure_lan
+
+
+def test_a_second_name_that_says_nothing_leaves_the_first(tmp_path: Path) -> None:
+    said = {"network.insecure_lan": "true", "federation.auth.enabled": "true", "federation.auth.token": "null"}
+    made = config(tmp_path, {**said, "network.auth_token": "x", "federation.consensus.max_peers": "0"})
+    assert made["network.insecure_lan"] is True and made["federation.auth.enabled"] is False
+    assert made["federation.auth.token"] == "x" and made["network.max_peers"] == 0
+
+
+def test_a_mistake_names_the_line_the_variable_or_the_command_line(tmp_path: Path) -> None:
+    path = file(tmp_path, "server:\n  host: 127.0.0.1\n  port: x\n")
+    with pytest.raises(WrongUse, match=r"settings\.yaml, line 3: server\.port must be"):
+        load(path, environment={})
+    with pytest.raises(WrongUse, match=r"^LOCAL_SWARM_SERVER_PORT: server\.port must be"):
+        load(path, environment={"LOCAL_SWARM_SERVER_PORT": "x"})
+    with pytest.raises(WrongUse, match=r"^command line: server\.port must be between"):
+        load(path, {"server.port": 70_000}, {})
 
 
 def test_deep_settings_have_variables_too_and_lists_take_commas() -> None:

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "models add": models.add_model,
     "download": models.download,
     "config show": config.show_settings,
+    "config schema": config.print_schema,
     "setup": setup,
     "opencode": clients.opencode,
     "clients": clients.clients,

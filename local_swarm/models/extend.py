@@ -12,10 +12,11 @@ from typing import Any
 import yaml
 
 from local_swarm.errors import WrongUse
+from local_swarm.models.catalogue_file import raw_entries, read_entry
 from local_swarm.models.gguf import PART, Header, parts_of, read_header
 from local_swarm.models.hub import Hub
 from local_swarm.models.planner import QUANTIZATIONS
-from local_swarm.models.registry import OWN, parsed, read
+from local_swarm.models.registry import OWN
 from local_swarm.models.resolve import is_path
 from local_swarm.paths import keep, make_folder, offline
 
@@ -35,13 +36,13 @@ def added(source: str, folder: Path, home: Path, data: Path, hub: Hub | None = N
         entry = from_file(Path(source).expanduser(), folder)
     else:
         raise WrongUse(f"{source!r} is neither OWNER/NAME/FILE.gguf of the hub nor the path of a .gguf file.")
-    entry = known_better(entry, raw_entries(home / OWN) + raw_entries(data / "models.yaml"))
+    entry = known_better(entry, known_entries(home / OWN) + known_entries(data / "models.yaml"))
     write(entry, home)
     return entry
 
 
-def raw_entries(path: Path) -> list[dict[str, Any]]:
-    return [one for one in read(path)["models"] if isinstance(one, dict)] if path.exists() else []
+def known_entries(path: Path) -> list[dict[str, Any]]:
+    return [one for one in raw_entries(path) if isinstance(one, dict)] if path.exists() else []
 
 
 def known_better(entry: dict[str, Any], known: list[dict[str, Any]]) -> dict[str, Any]:
@@ -146,7 +147,7 @@ def quantization(name: str) -> str:
 def write(entry: dict[str, Any], home: Path) -> None:
     """Put an entry in the place of its namesake."""
     path = home / OWN
-    parsed(entry, path)
-    known = list(read(path)["models"]) if path.exists() else []
+    read_entry(entry, str(path))
+    known = raw_entries(path) if path.exists() else []
     others = [one for one in known if not isinstance(one, dict) or one.get("id") != entry["id"]]
     keep(path, yaml.safe_dump({"models": [*others, entry]}, sort_keys=False, allow_unicode=True))

@@ -1,4 +1,6 @@
-"""`config/models.yaml` and the user's own entries in, models with their files out. Data only: it knows no disk and no network."""
+"""The catalogue of models: `config/models.yaml` and the user's own entries in, models with their files out. Data only.
+
+It knows nothing of what is on this disk, of the network, or of what fits this machine."""
 
 from __future__ import annotations
 
@@ -10,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.errors import UnknownModel, WrongUse
+from local_swarm.models.catalogue_file import EntryFacts, FileFacts, ShapeFacts, read_catalogue
 from local_swarm.models.memory_shape import MemoryShape, ModelFile, kv_values
 from local_swarm.paths import program_name
-from local_swarm.settings.yaml_text import read_file
 
-STATUSES = ("verified", "exact", "computed", "rounded", "assumed", "memory", "unverified", "unknown")
 OWN = "catalogue.yaml"  # in the home: what the user added
+FACTS = ("tools", "reasoning", "fim", "sampling", "role", "mlx")  # data for those who talk to a model
 BITS = re.compile(r"(?:^|[-_])i?(?:q|mxfp|f|bf)(\d+)")
 USUAL_HEADS = 32  # of most models of 3 to 14 billion parameters; for entries of those who do not tell
 USUAL = ("k_m", "k_xl", "0", "k_s")  # of several files of the same number of bits, the earlier is taken
@@ -69,24 +71,24 @@ class Entry:
             return None
         share = self.active_b / self.params_b if self.active_b and self.params_b else 1.0
         return ModelFile(
-            self.id,
-            path,
-            variant.quantization,
-            self.architecture,
-            variant.bytes,
-            self.shape,
-            int(variant.bytes * share),
+            name=self.id,
+            path=path,
+            quantization=variant.quantization,
+            architecture=self.architecture,
+            weights_bytes=variant.bytes,
+            shape=self.shape,
+            read_bytes=int(variant.bytes * share),
         )
 
     def finest_first(self) -> list[Variant]:
-        """One variant for each quantisation, the most bits first; of several sources the first."""
+        """One variant for each quantization, the most bits first; of several sources the first."""
         seen: dict[str, Variant] = {}
         for variant in self.variants:
             seen.setdefault(variant.quantization, variant)
         return sorted(seen.values(), key=lambda one: (-one.bits, -(one.bytes or 0)))
 
     def variant(self, wish: str | None) -> Variant:
-        """The file of a quantisation: in full (`q4_k_m`) or by its bits (`q4`); without a wish the usual one of four bits.
+        """The file of a quantization: in full (`q4_k_m`) or by its bits (`q4`); without a wish the usual one of four bits.
 
         Raises UnknownModel."""
         wanted = (wish or "q4").lower().replace("-", "_")
@@ -130,7 +132,7 @@ class Catalogue:
         words = name.lower().split(":")
         if entry := self.get(name) or self.get(":".join(words[:2])):
             return entry, entry.variant(words[2] if len(words) > 2 else None)
-        if (entry := self.get(words[0])) and len(words) == 2:  # an id and a quantisation
+        if (entry := self.get(words[0])) and len(words) == 2:  # an id and a quantization
             return entry, entry.variant(words[1])
         family = [one for one in self.entries if one.family == words[0]]
         if family and len(words) == 1:
@@ -166,116 +168,61 @@ class Catalogue:
 
 def load(data: Path, home: Path) -> Catalogue:
     """The catalogue that comes with the program, with the user's own entries before it. Raises WrongUse for a mistake."""
-    shipped = read(data / "models.yaml")
+    shipped = read_catalogue(data / "models.yaml")
     own = home / OWN
-    added = read(own) if own.exists() else {"models": []}
-    entries = [parsed(one, own) for one in added.get("models") or []]
-    entries += [parsed(one, data / "models.yaml") for one in shipped.get("models") or []]
+    added = read_catalogue(own).models if own.exists() else ()
+    entries = [entry_of(one) for one in (*added, *shipped.models)]
     names = {one.id: one for one in reversed(entries)}  # an entry of the user's replaces one of the same id
     first = tuple(entry for entry in entries if names[entry.id] is entry)
-    catalogue = Catalogue(first, tuple(shipped.get("preferred") or ()))
+    catalogue = Catalogue(first, shipped.preferred or ())
     for name in catalogue.preferred:
         if catalogue.get(name) is None:
             raise WrongUse(f"{data / 'models.yaml'}: preferred names {name!r}, which is not among the models.")
     return catalogue
 
 
-def read(path: Path) -> Mapping[str, Any]:
-    """Raises WrongUse."""
-    found = read_file(path, "catalogue").plain()
-    if not isinstance(found, dict) or not isinstance(found.get("models"), list):
-        raise WrongUse(f"The catalogue {path} must be a mapping with a list of models.")
-    return found
-
-
-def parsed(raw: Any, path: Path) -> Entry:
-    """One entry. Raises WrongUse that names the entry and what is wrong with it."""
-    if not isinstance(raw, dict):
-        raise WrongUse(f"{path}: a model must be a mapping, not {raw!r}.")
-    where = f"{path}: {raw.get('id', 'a model without an id')}"
-    for key, kind in (("id", str), ("family", str), ("size", str), ("files", list), ("shape", dict)):
-        if not isinstance(raw.get(key), kind):
-            raise WrongUse(f"{where}: {key} must be {'text' if kind is str else f'a {kind.__name__}'}.")
-    shape = raw["shape"]
-    facts = {key: raw[key] for key in ("tools", "reasoning", "fim", "sampling", "role", "mlx") if key in raw}
-    licence = raw.get("licence") or {}
+def entry_of(facts: EntryFacts) -> Entry:
+    said = {name: getattr(facts, name) for name in FACTS}
     return Entry(
-        raw["id"],
-        raw["family"],
-        raw["size"],
-        str(raw.get("title") or raw["id"]),
-        str(licence.get("id") or "unknown"),
-        str(shape.get("architecture") or "unknown"),
-        number(raw, "params_b", where),
-        number(raw, "active_b", where),
-        shape_of(shape, where),
-        status(shape, where),
-        tuple(variant_of(one, where) for one in raw["files"]),
-        facts,
+        id=facts.id,
+        family=facts.family,
+        size=facts.size,
+        title=str(facts.title or facts.id),
+        licence=str((facts.licence.id if facts.licence else None) or "unknown"),
+        architecture=str(facts.shape.architecture or "unknown"),
+        params_b=facts.params_b,
+        active_b=facts.active_b,
+        shape=shape_of(facts.shape),
+        shape_status=facts.shape.status,
+        variants=tuple(variant_of(one) for one in facts.files),
+        facts={name: value for name, value in said.items() if value is not None},
     )
 
 
-def shape_of(raw: Mapping[str, Any], where: str) -> MemoryShape | None:
+def shape_of(facts: ShapeFacts) -> MemoryShape | None:
     """What the cache costs, by the kinds of layers; None where a part of it is not known."""
-    counts = {
-        key: whole(raw, key, where)
-        for key in ("context", "attention", "heads", "kv_heads", "head", "latent", "state_bytes")
-    }
-    layers, state = counts["attention"], counts["state_bytes"]
+    layers, state = facts.attention, facts.state_bytes
     if layers is None or state is None:
         return None
-    if counts["latent"] is not None:
-        values = kv_values(layers, 1, counts["latent"], 0)
-    elif counts["kv_heads"] is not None and counts["head"] is not None:
-        values = kv_values(layers, counts["kv_heads"], counts["head"])
+    if facts.latent is not None:
+        values = kv_values(layers, 1, facts.latent, 0)
+    elif facts.kv_heads is not None and facts.head is not None:
+        values = kv_values(layers, facts.kv_heads, facts.head)
     else:
         return None
-    if window := raw.get("window"):
-        near = {key: whole(window, key, where) or 0 for key in ("layers", "kv_heads", "head")}
-        values += kv_values(near["layers"], near["kv_heads"], near["head"])
-    heads = USUAL_HEADS if counts["heads"] is None else counts["heads"]
-    return MemoryShape(counts["context"], values, state, heads)
+    if window := facts.window:
+        values += kv_values(window.layers or 0, window.kv_heads or 0, window.head or 0)
+    return MemoryShape(facts.context, values, state, USUAL_HEADS if facts.heads is None else facts.heads)
 
 
-def variant_of(raw: Any, where: str) -> Variant:
-    if not isinstance(raw, dict):
-        raise WrongUse(f"{where}: a file must be a mapping, not {raw!r}.")
-    for key in ("quant", "repo", "file"):
-        if not isinstance(raw.get(key), str) or not raw[key]:
-            raise WrongUse(f"{where}: a file needs {key}.")
-    if not raw["file"].endswith(".gguf") or ".." in raw["file"].split("/") or raw["file"].startswith("/"):
-        raise WrongUse(f"{where}: {raw['file']!r} is no path of a .gguf file in a repository.")
-    digest = raw.get("sha256")
-    if digest is not None and not re.fullmatch(r"[0-9a-f]{64}", str(digest)):
-        raise WrongUse(f"{where}: {raw['file']}: sha256 must be 64 hexadecimal digits.")
+def variant_of(facts: FileFacts) -> Variant:
     return Variant(
-        raw["quant"],
-        raw["repo"],
-        raw["file"],
-        whole(raw, "bytes", where),
-        status(raw, where),
-        digest,
-        raw.get("revision"),
-        whole(raw, "parts", where) or 1,
+        quantization=facts.quantization,
+        repo=facts.repo,
+        file=facts.file,
+        bytes=facts.bytes,
+        status=facts.status,
+        sha256=facts.sha256,
+        revision=facts.revision,
+        parts=facts.parts or 1,
     )
-
-
-def status(raw: Mapping[str, Any], where: str) -> str:
-    found = raw.get("status", "unknown")
-    if found not in STATUSES:
-        raise WrongUse(f"{where}: status must be one of {', '.join(STATUSES)}, not {found!r}.")
-    return str(found)
-
-
-def whole(raw: Mapping[str, Any], key: str, where: str) -> int | None:
-    found = raw.get(key)
-    if found is not None and (not isinstance(found, int) or isinstance(found, bool) or found < 0):
-        raise WrongUse(f"{where}: {key} must be a whole number, not {found!r}.")
-    return found
-
-
-def number(raw: Mapping[str, Any], key: str, where: str) -> float | None:
-    found = raw.get(key)
-    if found is not None and (not isinstance(found, (int, float)) or isinstance(found, bool) or found < 0):
-        raise WrongUse(f"{where}: {key} must be a number, not {found!r}.")
-    return found

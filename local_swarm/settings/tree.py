@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from local_swarm.errors import WrongUse
@@ -54,7 +54,7 @@ class Node:
 
     def at(self, line: int) -> Node:
         """The same value, said on another line."""
-        return replace(self, line=line)
+        return Node(self.value, self.source, line)
 
     def mistake(self, message: str) -> WrongUse:
         """The error to raise about this value."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ DEEPEST = 40  # levels; within brackets PyYAML's time grows with their number ti
 LONGEST_NUMBER = 400  # characters: Python's time to read one in base 60 grows with their square
 MOST_BITS = 128  # of a whole number: Python does not write those of 5,000 digits out again
 MOST_VALUES = 100_000  # with every alias counted as often as it stands: nine of nine of nine fit into some lines
+BRACKETS = re.compile(r"[][{}]")
 # libyaml reads ten times as fast, where it is there.
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAPPING, SEQUENCE, MERGE, EQUALS, TEXT, INTEGER, FLOAT = (
@@ -53,14 +55,30 @@ def parse_yaml(text: str, source: str) -> Node:
         raise yaml.YAMLError(str(problem)[:200]) from problem
 
 
+def comments(text: str, source: str) -> dict[str, str]:
+    """What stands behind `#` on the line of a key, by dotted key. Raises yaml.YAMLError."""
+    lines = text.splitlines()
+    found: dict[str, str] = {}
+
+    def collect(node: Node, prefix: str) -> None:
+        for name, inner in node.value.items():
+            comment = lines[(inner.line or 1) - 1].partition(" # ")[2].strip()
+            found.update({f"{prefix}{name}": comment} if comment else {})
+            if isinstance(inner.value, dict):
+                collect(inner, f"{prefix}{name}.")
+
+    collect(parse_yaml(text, source), "")
+    return found
+
+
 def brackets(text: str) -> int:
     """How many are open at most, those in quotes and comments counted too."""
     depth = most = 0
-    for letter in text:
-        if letter in "[{":
+    for found in BRACKETS.finditer(text):
+        if found[0] in "[{":
             depth += 1
             most = max(most, depth)
-        elif letter in "]}":
+        else:
             depth = max(0, depth - 1)
     return most
 
@@ -130,6 +148,8 @@ class TreeBuilder:
     def _scalar(self, found: yaml.Node) -> Any:
         if not isinstance(found, yaml.ScalarNode):
             raise yaml.YAMLError(f"line {line_of(found)}: {found.tag} cannot stand here")
+        if found.tag == TEXT:
+            return found.value
         if found.tag in (INTEGER, FLOAT) and len(found.value) > LONGEST_NUMBER:
             raise yaml.YAMLError("a number in it is too large")
         value = self._loader.construct_object(found, deep=True)

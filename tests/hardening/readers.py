@@ -26,7 +26,7 @@ from local_swarm.environment import pip_errors, progress
 from local_swarm.errors import BadModelFile, PairingFailed, WrongUse
 from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
 from local_swarm.integrations import jsonc
-from local_swarm.models import extend, gguf, registry
+from local_swarm.models import catalogue_file, extend, gguf
 from local_swarm.network import protocol
 from local_swarm.network.discovery import announcement, lan
 from local_swarm.network.trust import pairing
@@ -263,7 +263,7 @@ READERS: dict[str, Reader] = {
     "settings: jsonc merged": Reader(lambda text: jsonc.merge(text, {"a": {"b": 1}}), (WrongUse,)),
     "roster": Reader(in_a_file(roster.read_roster), (WrongUse,), quick=2_000),
     "roster: source": Reader(roster.source_of),
-    "catalogue": Reader(in_a_file(registry.read), (WrongUse,), quick=2_000),
+    "catalogue": Reader(in_a_file(catalogue_file.read_catalogue), (WrongUse,), quick=2_000),
     "model file: header": Reader(in_a_file(gguf_header), (BadModelFile,)),
     "model file: name": Reader(lambda text: extend.entry_of(text, {}, {})),
     # what programs print

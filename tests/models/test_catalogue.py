@@ -109,20 +109,26 @@ FILE = GOOD["files"][0]
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"id": "gone"}, "id must be text"),
+        ({"id": "gone"}, "line 2: id is missing"),
         ({"family": 3}, "mine-7b: family must be text"),
-        ({"files": "gone"}, "files must be a list"),
-        ({"files": ["x"]}, "a file must be a mapping"),
+        ({"files": "gone"}, "mine-7b: files is missing"),
+        ({"files": 3}, "mine-7b: files must be a list, not 3"),
+        ({"files": ["x"]}, r"files\[0\] must be a mapping of settings, not 'x'"),
         ({"files": [{**FILE, "repo": ""}]}, "needs repo"),
         ({"files": [{**FILE, "file": "../../etc/passwd"}]}, "no path of a .gguf file"),
         ({"files": [{**FILE, "file": "a/../../b.gguf"}]}, "no path of a .gguf file"),
         ({"files": [{**FILE, "bytes": "many"}]}, "bytes must be a whole number, not 'many'"),
-        ({"files": [{**FILE, "bytes": -1}]}, "bytes must be a whole number"),
+        ({"files": [{**FILE, "bytes": -1}]}, "bytes must be at least 0, not -1"),
         ({"files": [{**FILE, "sha256": "abc"}]}, "64 hexadecimal digits"),
-        ({"files": [{**FILE, "status": "sure"}]}, "status must be one of"),
-        ({"shape": []}, "shape must be a dict"),
+        ({"files": [{**FILE, "status": "sure"}]}, "status cannot be 'sure'. It must be one of verified"),
+        ({"shape": []}, "shape must be a mapping of settings, not a list"),
         ({"shape": {**GOOD["shape"], "kv_heads": 1.5}}, "kv_heads must be a whole number"),
         ({"params_b": "seven"}, "params_b must be a number"),
+        (
+            {"shape": {**GOOD["shape"], "kv_hed": 1}},
+            "mine-7b: there is no setting 'shape.kv_hed'. Did you mean shape.kv_heads",
+        ),
+        ({"files": [{**FILE, "revison": "a"}]}, "Did you mean revision"),
     ],
 )
 def test_a_mistake_in_an_edited_catalogue_is_a_sentence(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
@@ -131,7 +137,13 @@ def test_a_mistake_in_an_edited_catalogue_is_a_sentence(tmp_path: Path, changes:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("{", "no valid YAML"), ("[]", "a list of models"), ("models: 3", "list of")]
+    ("text", "words"),
+    [
+        ("{", "no valid YAML"),
+        ("[]", "must be a mapping of settings"),
+        ("models: 3", "models must be a list"),
+        ("", "models is missing"),
+    ],
 )
 def test_a_file_that_is_no_catalogue_is_a_sentence(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "catalogue.yaml").write_text(text, encoding="utf-8")
