@@ -23,7 +23,8 @@ from local_swarm.backends.openai_compatible.backend import (
     ServerTarget,
     normalize_url,
 )
-from local_swarm.backends.process.backend import Description, ProcessBackend
+from local_swarm.backends.process.backend import ProcessBackend
+from local_swarm.backends.process.lifecycle import Description
 from local_swarm.backends.process.messages import Load
 from local_swarm.config import Config
 from local_swarm.confined.process import Confined

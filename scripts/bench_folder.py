@@ -24,7 +24,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from local_swarm.backends.base import Seat
-from local_swarm.backends.process.backend import Description, ProcessBackend
+from local_swarm.backends.process.backend import ProcessBackend
+from local_swarm.backends.process.lifecycle import Description
 from local_swarm.backends.process.messages import Load
 from local_swarm.backends.process.process_status import resident_bytes
 from local_swarm.models import starter

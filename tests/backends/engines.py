@@ -48,7 +48,8 @@ async def fake(_scratch: Path) -> AsyncIterator[Backend]:
 @asynccontextmanager
 async def llamacpp(_scratch: Path) -> AsyncIterator[Backend]:
     pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
-    from local_swarm.backends.process.backend import Description, ProcessBackend
+    from local_swarm.backends.process.backend import ProcessBackend
+    from local_swarm.backends.process.lifecycle import Description
     from local_swarm.backends.process.messages import Load
     from local_swarm.models.gguf import read_header
 
@@ -133,7 +134,8 @@ def starter_folder(scratch: Path) -> Path:
 
 def hosted(engine: str, folder: Path, threads: int = 1) -> Backend:
     """An engine in a process of its own, with room for 12 voices of the whole context."""
-    from local_swarm.backends.process.backend import Description, ProcessBackend
+    from local_swarm.backends.process.backend import ProcessBackend
+    from local_swarm.backends.process.lifecycle import Description
     from local_swarm.backends.process.messages import Load
     from local_swarm.models.folder import read_folder
 

@@ -15,7 +15,8 @@ import pytest
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 
 from local_swarm.backends.base import Seat
-from local_swarm.backends.process.backend import Description, ProcessBackend, RestartPolicy
+from local_swarm.backends.process.backend import ProcessBackend
+from local_swarm.backends.process.lifecycle import Description, RestartPolicy
 from local_swarm.backends.process.messages import Load
 from local_swarm.errors import EndsEngine, EngineLost, Starting, SwarmError
 from local_swarm.models import starter
@@ -157,9 +158,9 @@ async def test_a_request_that_ends_the_engine_each_time_holds_up_nobody_else(mor
             return type(problem).__name__
 
     async def open_requests(most: int) -> set[str]:
-        while len(mortal._open) < most:  # noqa: ASYNC110
+        while len(mortal.engine.open) < most:  # noqa: ASYNC110
             await asyncio.sleep(0)
-        return {one.fingerprint for one in mortal._open.values()}
+        return {one.fingerprint for one in mortal.engine.open.values()}
 
     async with asyncio.timeout(4 * BOUND_S):
         killer = asyncio.create_task(outcome("killer"))
@@ -167,7 +168,11 @@ async def test_a_request_that_ends_the_engine_each_time_holds_up_nobody_else(mor
         honest = asyncio.create_task(outcome("honest"))
         await open_requests(2)
         while not killer.done():
-            if mortal.state == "ready" and deadly in {one.fingerprint for one in mortal._open.values()} and mortal.pid:
+            if (
+                mortal.state == "ready"
+                and deadly in {one.fingerprint for one in mortal.engine.open.values()}
+                and mortal.pid
+            ):
                 os.kill(mortal.pid, signal.SIGSEGV)
                 while mortal.state == "ready" and not killer.done():  # noqa: ASYNC110
                     await asyncio.sleep(0)

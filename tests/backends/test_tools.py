@@ -14,7 +14,8 @@ pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 
 from local_swarm.backends.base import Seat
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.backend import Description, ProcessBackend
+from local_swarm.backends.process.backend import ProcessBackend
+from local_swarm.backends.process.lifecycle import Description
 from local_swarm.backends.process.messages import Load
 from local_swarm.errors import BadRequest, ContextExceeded
 from local_swarm.models import starter
