@@ -39,8 +39,8 @@ class DaemonClient:
             return False
 
     def ask(self, path: str, wish: Any = None, wait_s: float = WAIT_S) -> Any:
-        """What it answers, as JSON: to a wish that is posted, to none what is read there. Whoever is asked for nothing but his
-        health hears no key, and only commands carry the token of this user's commands. Raises DaemonAbsent and DaemonRefused."""
+        """The daemon's JSON answer: a `wish` is posted, None reads the path. Health checks send no API key; only control requests
+        carry the control token. Raises DaemonAbsent and DaemonRefused."""
         key = {} if path == HEALTH else key_headers(key_to_send(self.server))
         token = {CONTROL: control_token() or ""} if path.startswith(CONTROLS) else {}
         sent = {"content-type": "application/json", **key, **token}
