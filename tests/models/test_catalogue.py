@@ -52,7 +52,7 @@ def test_every_fact_says_how_sure_it_is_and_every_file_can_be_asked_for() -> Non
 def test_the_documents_count_right() -> None:
     files = sum(len(entry.variants) for entry in CATALOGUE)
     text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
-    assert f"{len(CATALOGUE.entries)} models, {files} files" in text
+    assert f"{len(CATALOGUE.entries)} models and {files} files" in text
     assert f"catalogue of {len(CATALOGUE.entries)} models" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
