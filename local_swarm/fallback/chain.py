@@ -6,7 +6,6 @@ its rest after a failure), or agrees with itself too little. Once words have bee
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -15,7 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from local_swarm.errors import BadRequest, Busy, Starting, SwarmError, Unavailable
+from local_swarm.events import accepted_once, with_pauses
 from local_swarm.fallback.ledger import Account, Ledger
+from local_swarm.limits import LONGEST_ANSWER
 from local_swarm.types import Accepted, Delta, Election, Event, Prompt, Voice
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Step:
     priority: int = 0
     patience_s: float = 120.0
     voices: int = 1
-    longest_answer: int = 4096
+    longest_answer: int = LONGEST_ANSWER
 
     @property
     def name(self) -> str:
@@ -85,12 +86,15 @@ class Chain:
         """Ask another voice where one was asked so far: the federation for the swarm."""
         self.steps = [replace(step, voice=new) if step.voice is old else step for step in self.steps]
 
-    async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
+    def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """See `Voice`. Candidates come with the election that counts; the others' are dropped."""
+        return accepted_once(self._answer(prompt))
+
+    async def _answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         tried: list[tuple[str, str]] = []
         doubtful: list[Event] = []
         problem: SwarmError | None = None
-        state = HeardSoFar()
+        begun = False  # the client has heard words: from then on nobody else is asked
         for place, step in enumerate(self.steps):
             asked = step.bounded(prompt)
             if reason := step.account.refusal(*step.most(asked)):
@@ -98,25 +102,26 @@ class Chain:
                 continue
             held: list[Event] = []
             try:
-                async with aclosing(self._ask(step, asked, state)) as events:
+                async with aclosing(self._ask(step, asked)) as events:
                     async for event in events:
+                        begun = begun or isinstance(event, Delta)
                         if isinstance(event, Accepted | Delta):
                             yield event
                         else:
                             held.append(event)
             except BadRequest:
-                if place == len(self.steps) - 1 or state.words:
+                if place == len(self.steps) - 1 or begun:
                     raise
                 tried.append((step.name, "it does not take this request"))
                 continue
             except SwarmError as failure:
-                if state.words:
+                if begun:
                     raise
                 problem = failure
                 tried.append((step.name, failure.message))
                 step.account.fallbacks += 1
                 continue
-            if self._settled(held, place, state):
+            if begun or place == len(self.steps) - 1 or self._agrees(held[-1]):
                 for event in finished(held, step.name, tried):
                     yield event
                 return
@@ -129,25 +134,21 @@ class Chain:
             return
         raise problem or Unavailable(f"No provider may be asked now: {told(tried)}.", retry_after_s=15)
 
-    def _settled(self, held: Sequence[Event], place: int, state: HeardSoFar) -> bool:
-        last = held[-1]
-        sure = not isinstance(last, Election) or self.escalate_below is None or last.agreement >= self.escalate_below
-        return sure or state.words or place == len(self.steps) - 1
+    def _agrees(self, outcome: Event) -> bool:
+        below = self.escalate_below
+        return not isinstance(outcome, Election) or below is None or outcome.agreement >= below
 
-    async def _ask(self, step: Step, prompt: Prompt, state: HeardSoFar) -> AsyncGenerator[Event, None]:
-        """One provider's events; `Accepted` only where nobody was accepted before. What it took is booked whatever happens."""
+    async def _ask(self, step: Step, prompt: Prompt) -> AsyncGenerator[Event, None]:
+        """One provider's events, each of which must come in time. What it took is booked whatever happens."""
         account, began = step.account, self.clock()
         held = account.open(*step.most(prompt))
         self.ledger.save([one.account for one in self.steps])
         read, written = step.most(prompt)  # a request that was given up is booked in full: nobody tells what it cost
         try:
-            async with aclosing(patient(step.voice.answer(prompt), step.patience_s, step.name)) as events:
+            async with aclosing(with_pauses(step.voice.answer(prompt), step.patience_s)) as events:
                 async for event in events:
-                    if isinstance(event, Accepted):
-                        if state.accepted:
-                            continue
-                        state.accepted = True
-                    state.words = state.words or isinstance(event, Delta)
+                    if event is None:
+                        raise Unavailable(f"{step.name} did not answer within {step.patience_s:g} seconds.")
                     if isinstance(event, Election):
                         read = sum(one.usage.prompt_tokens for one in event.candidates)
                         written = event.completion_tokens_total
@@ -162,27 +163,6 @@ class Chain:
         finally:
             account.close(held, read, written)
             self.ledger.save([one.account for one in self.steps])
-
-
-@dataclass(slots=True)
-class HeardSoFar:
-    """What the client has heard already."""
-
-    accepted: bool = False
-    words: bool = False
-
-
-async def patient(events: AsyncGenerator[Event, None], patience_s: float, name: str) -> AsyncGenerator[Event, None]:
-    """The same events, of which the next must always come in time. Raises Unavailable."""
-    async with aclosing(events):
-        while True:
-            try:
-                event = await asyncio.wait_for(anext(events), patience_s)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise Unavailable(f"{name} did not answer within {patience_s:g} seconds.") from None
-            yield event
 
 
 def finished(held: Sequence[Event], name: str, tried: Sequence[tuple[str, str]]) -> list[Event]:
