@@ -14,6 +14,7 @@ from local_swarm.errors import BadRequest
 from local_swarm.types import Message, Prompt, Sampling
 
 MOST_VOICES = 32
+LONGEST_ANSWER = 4096  # tokens set aside for an answer where the request has no limit
 MOST_MESSAGES = 8192
 MOST_PARTS = 1024  # of one message's content
 MOST_CALLS = 256  # of one message

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from local_swarm.limits import MOST_VOICES
+from local_swarm.limits import LONGEST_ANSWER, MOST_VOICES
 from local_swarm.settings.fields import Doc, Key, Range
 from local_swarm.settings.reader import read_settings
 from local_swarm.settings.schema import schema_of
@@ -122,7 +122,7 @@ class Provider:
     budget: Annotated[float | None, Doc("The most dollars in a month; null is no limit.")] = None
     price_in: Annotated[float, Doc("Dollars for a million tokens of prompts.")] = 0.0
     price_out: Annotated[float, Doc("Dollars for a million tokens of answers.")] = 0.0
-    longest_answer: Annotated[int, Doc("Tokens set aside for an answer where the request has no limit.")] = 4096
+    longest_answer: Annotated[int, Doc("Tokens set aside for an answer where the request has no limit.")] = LONGEST_ANSWER
 
     def mistake(self) -> str | None:
         if self.swarm == bool(self.url):

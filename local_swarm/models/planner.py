@@ -14,7 +14,7 @@ from typing import Any
 
 from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware.profile import Hardware
-from local_swarm.limits import MOST_VOICES
+from local_swarm.limits import LONGEST_ANSWER, MOST_VOICES
 from local_swarm.models import starter
 from local_swarm.models.budget import GIB, MemoryPool, MemoryRules, computing, main_memory, memory_pools
 from local_swarm.models.memory_shape import ModelFile, fused
@@ -23,7 +23,6 @@ from local_swarm.paths import program_name
 COMFORTABLE_CONTEXT = 32_768  # what a coding agent works well with
 PHONE_CONTEXT = 8_192
 SMALLEST_CONTEXT = 2_048
-LONGEST_ANSWER = 4_096
 MAJORITY = 3  # workers from which two that agree can outvote one
 MOST_SHELF = 8 << 30
 KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}  # of one key or value, by how they are kept
@@ -252,6 +251,7 @@ def why_place(hardware: Hardware, place: MemoryPool, found: Sequence[MemoryPool]
 
 
 def answer_tokens(context: int) -> int:
+    """Tokens that an answer is sure to get."""
     return min(LONGEST_ANSWER, max(1, context // 4))
 
 

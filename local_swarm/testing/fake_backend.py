@@ -66,13 +66,13 @@ class Speaker:
         own = (self.prompt.text or "").split() if self.prompt.scored else []
         written = self.words[: self.limit] if self.prompt.sampling.logprobs is not None else []
         return Candidate(
-            said.words,
-            self.seat.voter,
-            finish,
-            Usage(self.tokens, min(len(self.words), self.limit)),
-            time.monotonic() - self.began,
-            self.seat.anchor,
-            said.calls,
+            text=said.words,
+            voter=self.seat.voter,
+            finish_reason=finish,
+            usage=Usage(self.tokens, min(len(self.words), self.limit)),
+            seconds=time.monotonic() - self.began,
+            anchor=self.seat.anchor,
+            tool_calls=said.calls,
             mean_logprob=-0.1,
             logprobs=tuple(TokenLogprob(word, -0.1, ((word, -0.1),)) for word in written),
             prompt_logprobs=tuple(TokenLogprob(word, -0.2 if place else None) for place, word in enumerate(own)),
@@ -88,6 +88,7 @@ class FakeBackend:
     """
 
     pid: int | None = None
+    target_url: str | None = None
     beat: messages.Beat | None = None
 
     def __init__(
@@ -153,7 +154,8 @@ class FakeBackend:
         lost, began = self._lost, time.monotonic()
         limit = min(prompt.sampling.max_tokens or self._facts.answer_tokens, self._facts.context - tokens)
         speakers = [
-            Speaker(prompt, seat, self._words(prompt, seat), asked.reader(), tokens, limit, began) for seat in seats
+            Speaker(prompt, seat, self._words(prompt, seat), asked.reader(), tokens=tokens, limit=limit, began=began)
+            for seat in seats
         ]
         self._count(1)
         try:

@@ -24,7 +24,7 @@ from local_swarm.backends.process.supervisor import with_wait_policy
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`kind` names a function of `trial`. `texts`: prompts to use in place of random ones; `writer`: the path of the model
+    """`kind` names a function of `measurements`. `texts`: prompts to use in place of random ones; `writer`: the path of the model
     that answers them."""
 
     kind: str
@@ -66,20 +66,28 @@ class Bench:
         outputs = sequences + SPARE_OUTPUTS
         self.memory = library.Context(self.model, cells, sequences, 512, order.threads, outputs=outputs)
         draft = LONGEST_DRAFT if order.drafts else 0
-        self.engine = LlamaCppEngine(self.model, self.memory, cells, order.new_tokens, 1 << 33, draft)
-        self.longest_draft = (
-            self.engine.scheduler.longest_draft
-        )  # none where memory cannot be cut, whatever was ordered
+        self.engine = LlamaCppEngine(
+            self.model, self.memory, cells, order.new_tokens, host_cache_bytes=1 << 33, longest_draft=draft
+        )
+        # None where memory cannot be cut, whatever was ordered.
+        self.longest_draft = self.engine.scheduler.longest_draft
         self.engine.warm_up()
         self.jobs = 0
 
     def submit(self, text: str, seats: int, limit: int, temperature: float | None = None) -> int:
         self.jobs += 1
         warm = self.order.temperature if temperature is None else temperature
-        job = messages.Generate(
-            self.jobs, str(self.jobs), text, [0.0] + [warm] * (seats - 1), list(range(1, seats + 1)), limit, [], {}
+        command = messages.Generate(
+            job=self.jobs,
+            client=str(self.jobs),
+            text=text,
+            temperatures=[0.0] + [warm] * (seats - 1),
+            seeds=list(range(1, seats + 1)),
+            max_tokens=limit,
+            stop=[],
+            sampling={},
         )
-        report = self.engine.submit(job)
+        report = self.engine.submit(command)
         assert isinstance(report, messages.JobAccepted), report
         return self.jobs
 
@@ -122,10 +130,10 @@ def letters(count: int, seed: int) -> str:
 def wrote_for(job: int) -> Callable[[list[messages.Report]], bool]:
     """Whether a step wrote for a job."""
 
-    def seen(reports: list[messages.Report]) -> bool:
+    def wrote(reports: list[messages.Report]) -> bool:
         return any(isinstance(one, (messages.SeatText, messages.SeatDone)) and one.job == job for one in reports)
 
-    return seen
+    return wrote
 
 
 def between(times: list[float]) -> list[float]:

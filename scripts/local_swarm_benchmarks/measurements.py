@@ -100,7 +100,7 @@ def gap(order: Order) -> dict[str, Any]:
     bench = Bench(order, 8000 + 4096, 4)
     ends: list[float] = []
 
-    def streaming() -> int:
+    def start_stream() -> int:
         """A stream that has begun; the times of its first tokens are in `ends`."""
         bench.engine.cache.clear()
         stream = bench.submit(letters(64, 2), 1, 3000)
@@ -108,7 +108,7 @@ def gap(order: Order) -> dict[str, Any]:
         return stream
 
     before = bench.prefill_s(letters(8000, 1))
-    stream = streaming()
+    stream = start_stream()
     normal, last = median(between(ends)), ends[-1]
     began = time.perf_counter()
     job = bench.submit(letters(8000, 3), 1, 1)
@@ -116,7 +116,7 @@ def gap(order: Order) -> dict[str, Any]:
     beside = time.perf_counter() - began
     bench.engine.cancel(messages.Cancel(stream))
     alone = (before + bench.prefill_s(letters(8000, 4))) / 2  # machines get slower and faster meanwhile
-    bench.engine.cancel(messages.Cancel(streaming()))
+    bench.engine.cancel(messages.Cancel(start_stream()))
     normal = (normal + median(between(ends))) / 2
     gaps = between([last, *(at for at, reports in steps if wrote_for(stream)(reports))])
     return {

@@ -332,7 +332,7 @@ def test_a_count_for_all_choices_is_shared_and_one_for_each_is_kept() -> None:
     ],
 )
 def test_statuses_are_what_they_mean(status: int, body: str, kind: type[SwarmError]) -> None:
-    assert type(error_of(status, body, None, "It", 3, 100)) is kind
+    assert type(error_of(status, body, None, where="It", estimate=3, context=100)) is kind
 
 
 @pytest.mark.parametrize(("told", "seconds"), [("7", 7), (None, 5), ("Wed, 21 Oct 2026", 5), ("1e9", 3600), ("0", 1)])

@@ -136,12 +136,7 @@ class LoadedModel:
         """The bytes a token stands for: perhaps part of a character, nothing for control tokens but those that are `kept`."""
         known = self._pieces.get(token)
         if known is None:
-            buffer = ctypes.create_string_buffer(64)
-            size = lib.llama_token_to_piece(self.vocab, token, buffer, 64, 0, False)
-            if size < 0:
-                buffer = ctypes.create_string_buffer(-size)
-                size = lib.llama_token_to_piece(self.vocab, token, buffer, -size, 0, False)
-            known = self._pieces[token] = buffer.raw[:size]
+            known = self._pieces[token] = self._bytes(token)
         if (
             not known
             and kept
@@ -149,6 +144,16 @@ class LoadedModel:
         ):
             return bytes(text)
         return known
+
+    def _bytes(self, token: int, special: bool = False) -> bytes:
+        """What a token stands for; `special`: control tokens too."""
+        size = 256
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            size = lib.llama_token_to_piece(self.vocab, token, buffer, size, 0, special)
+            if size >= 0:
+                return buffer.raw[:size]
+            size = -size
 
     def text(self, token: int) -> str:
         """A token for people: parts of characters and control tokens too."""
@@ -195,12 +200,7 @@ class LoadedModel:
     def _for_grammars(self, token: int) -> bytes:
         """A token's bytes as llguidance wants them: control tokens, and marks that users of the model made, after a byte that no
         text has."""
-        buffer = ctypes.create_string_buffer(256)
-        size = lib.llama_token_to_piece(self.vocab, token, buffer, 256, 0, True)
-        if size < 0:
-            buffer = ctypes.create_string_buffer(-size)
-            size = lib.llama_token_to_piece(self.vocab, token, buffer, -size, 0, True)
-        text, kind = buffer.raw[:size], int(lib.llama_vocab_get_attr(self.vocab, token))
+        text, kind = self._bytes(token, special=True), int(lib.llama_vocab_get_attr(self.vocab, token))
         mark = kind & USER_DEFINED and text.startswith(b"<") and text.endswith(b">")
         return b"\xff" + text if kind & CONTROL or mark else text
 
@@ -225,14 +225,15 @@ class Batch:
         self._rows = self.sequence.ctypes.data + 4 * np.arange(
             size, dtype=np.uint64
         )  # of each token, its list of one sequence
+        numbers = ctypes.POINTER(ctypes.c_int32)
         self.struct = lib.llama_batch(
-            0,
-            self.token.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
-            None,
-            self.position.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
-            self._one.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
-            self._rows.ctypes.data_as(ctypes.POINTER(ctypes.POINTER(ctypes.c_int32))),
-            self.wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+            n_tokens=0,
+            token=self.token.ctypes.data_as(numbers),
+            embd=None,
+            pos=self.position.ctypes.data_as(numbers),
+            n_seq_id=self._one.ctypes.data_as(numbers),
+            seq_id=self._rows.ctypes.data_as(ctypes.POINTER(numbers)),
+            logits=self.wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
         )
 
     def clear(self) -> None:

@@ -87,7 +87,7 @@ class LockstepEngine:
         self.steps = self.generated = 0
         self.served: str | None = None  # whose request was begun last
 
-    def loaded(self, note: str | None = None) -> messages.Loaded:
+    def loaded_report(self, note: str | None = None) -> messages.Loaded:
         """What the daemon is told once the engine is ready; `note` is for the user."""
         return messages.Loaded(
             context=self.context,

@@ -24,7 +24,9 @@ def load(options: messages.Load) -> LoadedEngine:
     network = MlxModel(folder, [(Path(path), weight) for path, weight in options.adapters])
     engine = LockstepEngine(network, vocabulary, options)
     engine.warm_up()
-    return engine, engine.loaded(None if network.on_gpu else "MLX computes on the processor here, which is slow.")
+    return engine, engine.loaded_report(
+        None if network.on_gpu else "MLX computes on the processor here, which is slow."
+    )
 
 
 if __name__ == "__main__":

@@ -35,12 +35,12 @@ from local_swarm.backends.process import messages
 from local_swarm.errors import BadRequest, EngineLost, Forbidden, Starting, SwarmError, WrongUse
 from local_swarm.events import accepted_once, cancel, merge
 from local_swarm.intake import mended
+from local_swarm.models.planner import answer_tokens
 from local_swarm.paths import offline
 from local_swarm.types import Accepted, Candidate, Delta, Embedded, Event, Prompt
 
 AUTO = "auto"  # instead of an address: the first server that is found on this machine
 USUAL_CONTEXT = 8192  # where neither the server nor the user tells
-LONGEST_ANSWER = 4096
 MOST_BYTES = 16 << 20  # of one answer
 ERROR_BYTES = 1 << 16
 
@@ -118,8 +118,7 @@ class OpenAICompatible:
         context = self.server.context or found.context or USUAL_CONTEXT
         known = self.server.context or found.context
         note = None if known else f"{self.where} does not tell its context; {context} tokens are assumed"
-        answer = min(LONGEST_ANSWER, max(1, context // 4))
-        return ModelFacts(found.model, "openai_compatible", context, answer, found.kind, note=note)
+        return ModelFacts(found.model, "openai_compatible", context, answer_tokens(context), found.kind, note=note)
 
     # -- life
 
@@ -214,7 +213,7 @@ class OpenAICompatible:
         assert self._http and self._found
         body = {"model": self._found.model, "input": list(texts)}
         told = await request_json(
-            self._http, "POST", f"{self.server.url}/embeddings", self.care.silence_s, self.where, body
+            self._http, "POST", f"{self.server.url}/embeddings", self.care.silence_s, self.where, body=body
         )
         try:
             vectors = [list(map(float, one["embedding"])) for one in told["data"]]
@@ -278,7 +277,9 @@ class OpenAICompatible:
             if response.status != 200:
                 text = (await read_body(response, ERROR_BYTES)).decode("utf-8", "replace")
                 after = response.headers.get("Retry-After")
-                raise error_of(response.status, text, after, self.where, estimate, self.facts.context)
+                raise error_of(
+                    response.status, text, after, where=self.where, estimate=estimate, context=self.facts.context
+                )
             yield Accepted(estimate)
             async with aclosing(chunks(response)) as told:
                 async for chunk in told:

@@ -110,7 +110,7 @@ async def probe_server(http: aiohttp.ClientSession, url: str, wish: str | None, 
         if kind == "llama-server":  # of its context the whole is listed, and what one request may have is told here
             context = context_shown(kind, await request_json(http, "GET", f"{root}/props", within_s, where)) or context
         elif kind == "ollama" and context is None:
-            body = await request_json(http, "POST", f"{root}/api/show", within_s, where, {"model": entry["id"]})
+            body = await request_json(http, "POST", f"{root}/api/show", within_s, where, body={"model": entry["id"]})
             context = context_shown(kind, body)
     except EngineLost:
         pass  # it need not tell

@@ -32,34 +32,34 @@ def error_of(report: messages.Report) -> errors.SwarmError:
 
 
 def generate_command(number: int, asked: Turn, seats: Sequence[Seat], schema: str | None) -> messages.Generate:
+    """The command that answers a prompt once for each seat, bound to a schema (JSON) where one is given."""
     prompt, sampling = asked.prompt, asked.prompt.sampling
     names = ("top_k", "top_p", "min_p", "repeat_penalty", "frequency_penalty", "presence_penalty")
     given = {name: getattr(sampling, name) for name in names if getattr(sampling, name) is not None}
-    temperatures, seeds = [seat.temperature for seat in seats], [seat.seed for seat in seats]
     return messages.Generate(
-        number,
-        prompt.session or "",
-        asked.text,
-        temperatures,
-        seeds,
-        sampling.max_tokens,
-        list(sampling.stop),
-        given,
-        list(sampling.bias),
-        sampling.logprobs,
-        schema,
-        asked.kept,
-        prompt.scored,
+        job=number,
+        client=prompt.session or "",
+        text=asked.text,
+        temperatures=[seat.temperature for seat in seats],
+        seeds=[seat.seed for seat in seats],
+        max_tokens=sampling.max_tokens,
+        stop=list(sampling.stop),
+        sampling=given,
+        bias=list(sampling.bias),
+        logprobs=sampling.logprobs,
+        schema=schema,
+        kept=asked.kept,
+        scored=prompt.scored,
     )
 
 
-def fingerprint(asked: messages.Generate | messages.EmbedText) -> str:
-    """Equal for equal orders, whoever gives them and with whatever luck."""
-    if isinstance(asked, messages.EmbedText):
-        told: messages.Command = replace(asked, job=0)
+def fingerprint(command: messages.Generate | messages.EmbedText) -> str:
+    """Equal for equal requests, whichever client sends them and with whichever seeds."""
+    if isinstance(command, messages.EmbedText):
+        same: messages.Command = replace(command, job=0)
     else:
-        told = replace(asked, job=0, client="", seeds=[0] * len(asked.seeds))
-    return hashlib.sha256(messages.encode(told)).hexdigest()
+        same = replace(command, job=0, client="", seeds=[0] * len(command.seeds))
+    return hashlib.sha256(messages.encode(same)).hexdigest()
 
 
 def fill_in_middle(prompt: Prompt, marks: Sequence[str] | None) -> Prompt:

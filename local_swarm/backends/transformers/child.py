@@ -34,7 +34,7 @@ def load(options: messages.Load) -> LoadedEngine:
     )
     engine = LockstepEngine(network, vocabulary, options)
     engine.warm_up()
-    return engine, engine.loaded()
+    return engine, engine.loaded_report()
 
 
 if __name__ == "__main__":
