@@ -24,10 +24,11 @@ from local_swarm.backends.openai_compatible.backend import OpenAICompatible, Ser
 from local_swarm.config import Config, load
 from local_swarm.confined.process import ConfinedPool
 from local_swarm.errors import WrongUse
+from local_swarm.events import election_of
 from local_swarm.node import running
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
-from local_swarm.types import Delta, Election, FinishReason, Message, Prompt, Sampling, ToolCall, Usage, Voice
+from local_swarm.types import Delta, Election, Event, FinishReason, Message, Prompt, Sampling, ToolCall, Usage, Voice
 from local_swarm.voting.similarity.embedding import Embedder
 
 LOCAL = "local"
@@ -163,44 +164,38 @@ class Chat:
     async def ask(self, text: str, tools: Sequence[dict[str, Any]] = (), **sampling: Any) -> Answer:
         """One answer. `sampling` as in `types.Sampling`: temperature, seed, max_tokens ... Raises SwarmErrors; what failed is not
         remembered."""
-        async with aclosing(self._pieces(text, tools, sampling)) as said:
-            async for piece in said:
-                if isinstance(piece, Answer):
-                    return piece
-        raise AssertionError("an answer ends with an election")
+        return self._remember(text, await election_of(await self._events(text, tools, sampling)))
 
     async def stream(self, text: str, **sampling: Any) -> AsyncGenerator[str, None]:
         """The answer's words as they come; of several voices at once, when they have voted."""
         heard = 0
-        async with aclosing(self._pieces(text, (), sampling)) as said:
-            async for piece in said:
-                words = piece.text[heard:] if isinstance(piece, Answer) else piece
+        async with aclosing(await self._events(text, (), sampling)) as events:
+            async for event in events:
+                words = ""
+                if isinstance(event, Delta):
+                    words = event.text
+                elif isinstance(event, Election):
+                    words = self._remember(text, event).text[heard:]
                 heard += len(words)
                 if words:
                     yield words
 
-    async def _pieces(
+    async def _events(
         self, text: str, tools: Sequence[dict[str, Any]], sampling: dict[str, Any]
-    ) -> AsyncGenerator[str | Answer, None]:
+    ) -> AsyncGenerator[Event, None]:
         voice = await self._line.voice()
-        asked = Message("user", text)
         system = [Message("system", self.system)] if self.system else []
-        prompt = Prompt((*system, *self.messages, asked), tuple(tools), sampling=Sampling(**sampling))
-        async with aclosing(voice.answer(prompt)) as events:
-            async for event in events:
-                if isinstance(event, Delta):
-                    yield event.text
-                elif isinstance(event, Election):
-                    answer = answer_of(event)
-                    self._remember(asked, answer)
-                    yield answer
+        messages = (*system, *self.messages, Message("user", text))
+        return voice.answer(Prompt(messages, tuple(tools), sampling=Sampling(**sampling)))
 
-    def _remember(self, asked: Message, answer: Answer) -> None:
-        self.messages += [asked, Message("assistant", answer.text, answer.tool_calls)]
+    def _remember(self, text: str, election: Election) -> Answer:
+        answer = answer_of(election)
+        self.messages += [Message("user", text), Message("assistant", answer.text, answer.tool_calls)]
         del self.messages[: max(0, len(self.messages) - self.remembered)]
         read, written = self.usage.prompt_tokens, self.usage.completion_tokens
         cached = self.usage.cached_tokens + answer.usage.cached_tokens
         self.usage = Usage(read + answer.usage.prompt_tokens, written + answer.usage.completion_tokens, cached)
+        return answer
 
     # -- for programs without an event loop
 
