@@ -38,6 +38,7 @@ class Lower:
     answer: str = "hello"
     requests: dict[str, int] = field(default_factory=dict)
     wishes: dict[str, Any] = field(default_factory=dict)
+    forgotten: int = 0
 
     def add_request(self, name: str, _prompt: Any, wish: Any) -> None:
         self.requests[name], self.wishes[name] = 0, wish
@@ -45,6 +46,9 @@ class Lower:
     def abort_request(self, names: list[str]) -> None:
         for name in names:
             del self.requests[name]
+
+    def reset_prefix_cache(self) -> None:
+        self.forgotten += 1
 
     def step(self) -> list[Output]:
         made = []
