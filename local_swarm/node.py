@@ -26,7 +26,8 @@ from local_swarm.api.status import EngineStatus, Status, WorkerStatus
 from local_swarm.backends.base import Backend
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible
 from local_swarm.backends.openai_compatible.managed_server import PROGRAM, ManagedLlamaServer
-from local_swarm.backends.process.backend import Description, ProcessBackend
+from local_swarm.backends.process.backend import ProcessBackend
+from local_swarm.backends.process.lifecycle import Description
 from local_swarm.backends.process.messages import Load
 from local_swarm.backends.process.process_status import resident_bytes
 from local_swarm.config import Config, ServerConfig
@@ -48,7 +49,7 @@ from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.planner import SMALLEST_CONTEXT, Plan
-from local_swarm.network.service import FederationService
+from local_swarm.network.service import FederationService, open_federation
 from local_swarm.paths import PRIVATE, checkout, home, keep, make_folder, offline, tighten
 from local_swarm.roster import Member
 from local_swarm.sandbox.host import sandbox_of
@@ -284,6 +285,9 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
         stack.push_async_callback(node.swarm.jury.close)
         stack.callback(node.vectors.embedder.close)
         if made:
+            opened = open_federation(config, node.swarm, node.plan.model, node.hardware.line, home() / "network")
+            federation = await stack.enter_async_context(opened)
+            node.presence = federation if federation.enabled else None
             host, port = made.getsockname()[:2]
             node.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             keep(home() / CONTROL_FILE, token, PRIVATE)
@@ -291,14 +295,12 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
             node.page = (
                 f"{address}/#{entrance.page}" if is_loopback(host_of(address.partition("://")[2]) or "") else None
             )
-            log = LoggedVoice(voice_of(node, config), Metrics(node.status))
+            log = LoggedVoice(voice_of(node), Metrics(node.status))
             app = create_app(log, node.status, node.vectors, entrance, routers_of(node, token))
             await stack.enter_async_context(serve_app(app, made))
             await stack.enter_async_context(mount_mcp(app, tools(node, config, log, token)))
         warming = asyncio.create_task(node.swarm.jury.sandbox.start(), name="sandbox-start")
         stack.callback(warming.cancel)
-        if node.presence:
-            await stack.enter_async_context(node.presence.started())
         await start(node, config)
         watching = asyncio.create_task(watch_memory(node), name="memory-watch")
         try:
@@ -306,14 +308,13 @@ async def running(config: Config, serve: bool = True) -> AsyncIterator[Node]:
         finally:
             node.stopping = True
             if node.presence:
-                node.presence.condition.stopping = True
+                node.presence.stop_answering()
             await cancel(watching)
 
 
-def voice_of(node: Node, config: Config) -> Voice:
+def voice_of(node: Node) -> Voice:
     """Whom users ask: the swarm, or the federation where other machines may be asked."""
-    if config.network.enabled:
-        node.presence = FederationService(config, node.swarm, node.plan.model, node.hardware.line, home() / "network")
+    if node.presence:
         if isinstance(node.voice, Chain):
             node.voice.instead(node.swarm, node.presence.federation)
         else:
@@ -358,7 +359,7 @@ async def start(node: Node, config: Config) -> None:
         logger.warning("%s; trying %d.", said.capitalize(), smaller)
         _, _, what = planned(config, smaller)
         node.plan = replace(what, why=(*what.why, said))
-        engine.reload(load_of(what, config))
+        engine.engine.reload(load_of(what, config))
 
 
 async def start_all(node: Node) -> None:

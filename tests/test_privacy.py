@@ -10,7 +10,7 @@ import pytest
 from local_swarm.cli.banner import reach_of
 from local_swarm.config import load
 from local_swarm.models import starter
-from local_swarm.node import assembled, voice_of
+from local_swarm.node import assembled
 from local_swarm.privacy import KEPT, Reach, describe_reach
 
 FAR, NEAR, OWN = "https://user:secret@api.example.com/v1", "http://192.168.1.4:1234/v1", "http://127.0.0.1:11434/v1"
@@ -60,7 +60,6 @@ def reach(folder: Path, monkeypatch: pytest.MonkeyPatch, **flags: Any) -> Reach:
     monkeypatch.delenv("LOCAL_SWARM_OFFLINE", raising=False)
     config = load(None, {"models.model": starter.NAME, **flags}, environment={})
     node = assembled(config)
-    voice_of(node, config)
     return reach_of(node, config)
 
 

@@ -1,6 +1,6 @@
-"""Commands of this machine's user in, what the federation says out. Beside the public API, on the same loopback door.
+"""Commands of this machine's user in, answers of the federation out. A router beside the public API, on the same port.
 
-Who may use it can read a file of the user that runs the daemon: other users of the machine, and web pages, cannot.
+It takes a token from a file that only the user of the daemon can read. Other users of the machine, and web pages, cannot.
 """
 
 from __future__ import annotations
@@ -19,33 +19,52 @@ from local_swarm.api.key import CONTROL, CONTROL_FILE
 from local_swarm.errors import BadRequest, Forbidden, WrongUse
 
 
-class Control(Protocol):
-    """What can be commanded of a federation."""
+class MemberCommands(Protocol):
+    """What commands do with the members of a swarm."""
 
-    def peers(self) -> list[dict[str, Any]]: ...
+    def members(self) -> list[dict[str, Any]]: ...
 
     def invite(self) -> dict[str, Any]: ...
 
-    async def join(self, code: str, place: str | None, sure: bool) -> dict[str, Any]: ...
+    async def join(self, code: str, address: str | None, sure: bool) -> dict[str, Any]: ...
 
     def forget(self, name: str) -> dict[str, Any]: ...
 
-    async def doctor(self) -> Sequence[Any]: ...
 
-    def metrics(self) -> dict[str, int]: ...
+class Examiner(Protocol):
+    """Says what is wrong with the network: dataclasses of findings."""
+
+    async def examine(self) -> Sequence[Any]: ...
 
 
-class JoinWish(BaseModel):
+class CounterTable(Protocol):
+    def counts(self) -> dict[str, int]: ...
+
+
+class Control(Protocol):
+    """The parts of a federation that take commands."""
+
+    @property
+    def membership(self) -> MemberCommands: ...
+
+    @property
+    def doctor(self) -> Examiner: ...
+
+    @property
+    def metrics(self) -> CounterTable: ...
+
+
+class JoinRequest(BaseModel):
     code: str
     peer: str | None = None
     yes: bool = False
 
 
-class ForgetWish(BaseModel):
+class ForgetRequest(BaseModel):
     name: str
 
 
-def control(face: Control, token: str) -> APIRouter:
+def control(federation: Control, token: str) -> APIRouter:
     def guard(request: Request) -> None:
         shown = request.headers.get(CONTROL, "")
         if not secrets.compare_digest(shown.encode(), token.encode()):
@@ -57,37 +76,37 @@ def control(face: Control, token: str) -> APIRouter:
 
     @router.get("/peers")
     async def peers() -> list[dict[str, Any]]:
-        return face.peers()
+        return federation.membership.members()
 
     @router.post("/invite")
     async def invite() -> dict[str, Any]:
         with as_request():
-            return face.invite()
+            return federation.membership.invite()
 
     @router.post("/join")
-    async def join(wish: JoinWish) -> dict[str, Any]:
+    async def join(request: JoinRequest) -> dict[str, Any]:
         with as_request():
-            return await face.join(wish.code, wish.peer, wish.yes)
+            return await federation.membership.join(request.code, request.peer, sure=request.yes)
 
     @router.post("/forget")
-    async def forget(wish: ForgetWish) -> dict[str, Any]:
+    async def forget(request: ForgetRequest) -> dict[str, Any]:
         with as_request():
-            return face.forget(wish.name)
+            return federation.membership.forget(request.name)
 
     @router.get("/doctor")
     async def doctor() -> list[dict[str, Any]]:
-        return [dataclasses.asdict(finding) for finding in await face.doctor()]
+        return [dataclasses.asdict(finding) for finding in await federation.doctor.examine()]
 
     @router.get("/metrics")
     async def metrics() -> dict[str, int]:
-        return face.metrics()
+        return federation.metrics.counts()
 
     return router
 
 
 @contextlib.contextmanager
 def as_request() -> Iterator[None]:
-    """What is wrong use of a command is a bad request here."""
+    """Wrong use of a command is a bad request over HTTP."""
     try:
         yield
     except WrongUse as problem:

@@ -15,21 +15,15 @@ from local_swarm.models.embedding import AUTO
 from local_swarm.node import Node
 from local_swarm.paths import offline, program_name
 from local_swarm.privacy import Reach, describe_reach
+from local_swarm.units import memory_size
 
-GIB, MIB = 2**30, 2**20
 EXAMPLE = "Write a Python function solve(numbers) that returns the sum of the even numbers."
-
-
-def size(count: int | None) -> str:
-    if count is None:
-        return "unknown"
-    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / MIB:.0f} MiB"
 
 
 def reach_of(node: Node, config: Config) -> Reach:
     backends = (*node.backends, *node.servers)
     theirs = [one for one in backends if isinstance(one, OpenAICompatible) and not isinstance(one, ManagedLlamaServer)]
-    paired = node.presence is not None
+    paired = config.network.enabled
     static = config.federation.discovery.method == "static"
     anybody = config.network.insecure_lan
     servers = tuple(one.server.url for one in theirs)
@@ -56,8 +50,8 @@ def banner(node: Node, config: Config, private: bool = True) -> RenderableType:
     for reason in plan.why:
         rows.add_row("", Text(reason, style="dim"))
     used, budget = facts.memory_bytes if facts else None, plan.memory.budget_bytes
-    share = f" of {size(budget)} allowed ({used / budget:.0%})" if used and budget else ""
-    rows.add_row("workers", f"{plan.workers} voices over one set of weights, {size(used)} in use{share}")
+    share = f" of {memory_size(budget)} allowed ({used / budget:.0%})" if used and budget else ""
+    rows.add_row("workers", f"{plan.workers} voices over one set of weights, {memory_size(used)} in use{share}")
     meaning = node.swarm.embedder.source
     if meaning.missing and meaning.wish != AUTO:
         rows.add_row(

@@ -124,7 +124,6 @@ def findings_without_daemon(file: Path | None, problem: str) -> list[dict[str, A
     """What can be said of this machine alone; the other checks need the daemon."""
     from local_swarm.network.discovery import lan
     from local_swarm.network.discovery.doctor import Finding, NetworkFacts, diagnosis
-    from local_swarm.network.service import listed
 
     config = load(file)
     found = tuple(lan.probe())
@@ -134,7 +133,7 @@ def findings_without_daemon(file: Path | None, problem: str) -> list[dict[str, A
         configured_port=config.network.federation_port,
         port=config.network.federation_port,
         interfaces=found,
-        selected=tuple(lan.select_interfaces(found, listed(config.network.interfaces))),
+        selected=tuple(lan.select_interfaces(found, lan.names_in(config.network.interfaces))),
         kernel=platform.release(),
     )
     here = [finding for finding in diagnosis(facts) if not finding.ok or finding.check == "interfaces"]

@@ -1,4 +1,4 @@
-"""A swarm and the configuration in, its place among other machines out: found, trusted, asked, and asking."""
+"""A swarm and the configuration in, a running federation out: its parts made, started and stopped in order."""
 
 from __future__ import annotations
 
@@ -6,70 +6,89 @@ import asyncio
 import contextlib
 import errno
 import logging
-import platform
 import secrets
 import socket
-import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from local_swarm.config import Config
-from local_swarm.errors import PairingFailed, WrongUse
-from local_swarm.events import cancel
-from local_swarm.network.discovery import lan
-from local_swarm.network.discovery.announcement import ID_CHARACTERS, Announcement
+from local_swarm.errors import WrongUse
+from local_swarm.network.discovery.announcement import Announcement
+from local_swarm.network.discovery.announcer import Announcer, OwnAnnouncement
 from local_swarm.network.discovery.broadcast import Broadcast
 from local_swarm.network.discovery.directory import Directory
-from local_swarm.network.discovery.doctor import Finding, NetworkFacts, diagnosis
-from local_swarm.network.discovery.lan import Interface
+from local_swarm.network.discovery.doctor import Doctor
+from local_swarm.network.discovery.lan import LanInterfaces, names_in, peer_address
 from local_swarm.network.discovery.mdns import Discovery
 from local_swarm.network.discovery.peer_prober import PeerProber
-from local_swarm.network.federation import peer_server
-from local_swarm.network.federation.availability import Availability
-from local_swarm.network.federation.client import Client
+from local_swarm.network.federation.availability import Availability, Reporter
+from local_swarm.network.federation.client import Client, open_client
 from local_swarm.network.federation.federation import Federation, WaitPolicy
-from local_swarm.network.federation.peer_reliability import PeerReliabilities
-from local_swarm.network.protocol import Report, plain
-from local_swarm.network.trust import tls
-from local_swarm.network.trust.identity import load_identity
-from local_swarm.network.trust.pairing import LIFE_S, Invitations
-from local_swarm.network.trust.store import PairedMember, open_trust
+from local_swarm.network.federation.peer_reliability import PeerReliabilities, voter_key
+from local_swarm.network.federation.peer_server import PeerServer, open_peer_server
+from local_swarm.network.membership import Membership
+from local_swarm.network.metrics import FederationMetrics
+from local_swarm.network.protocol import plain
+from local_swarm.network.trust.identity import Identity, load_identity
+from local_swarm.network.trust.introductions import Introductions
+from local_swarm.network.trust.pairing import Invitations
+from local_swarm.network.trust.store import TrustStore, open_trust
+from local_swarm.network.trust.tls import ServerContexts
 from local_swarm.swarm.manager import Swarm
 from local_swarm.types import Voice
 
-FOLLOW_S = 2.0  # between looks at the interfaces
-EAGER = 3  # looks after the start in which we broadcast each time
-SLEPT_S = 5.0  # a jump of the clock by more than this means that the machine slept
 BACKLOG = 64
 INSECURE = "--insecure-lan: ANY machine on this network that has it too becomes a member and reads what is asked. For labs only."
 
 logger = logging.getLogger(__name__)
 
 
-@asynccontextmanager
-async def open_federation(
-    config: Config, swarm: Swarm, model: str | None, hardware: str, folder: Path
-) -> AsyncIterator[FederationService | NoFederation]:
-    """The node's part that talks to other machines, at work while the context lasts.
+@dataclass(frozen=True, slots=True)
+class FederationService:
+    """The parts of a running federation."""
 
-    Enter it before the API and the engine start: peers are then told `starting`. What it yields is complete.
-    `config.network.enabled` false yields a `NoFederation`. `folder` keeps the identity, the members and what is learned of
-    them. Raises WrongUse for a port, token or address that cannot be used."""
-    if not config.network.enabled:
-        yield NoFederation(swarm)
-        return
-    async with FederationService(config, swarm, model, hardware, folder).started() as service:
-        yield service
+    enabled: ClassVar[Literal[True]] = True
+
+    name: str
+    port: int
+    mine: Identity
+    trust: TrustStore
+    directory: Directory
+    federation: Federation
+    reporter: Reporter
+    announcement: OwnAnnouncement
+    membership: Membership
+    doctor: Doctor
+    metrics: FederationMetrics
+
+    @property
+    def voice(self) -> Voice:
+        """What users ask: our own swarm together with its peers."""
+        return self.federation
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether a peer could answer now, even if our own swarm cannot."""
+        return bool(self.directory.askable(1))
+
+    def peers(self) -> list[dict[str, Any]]:
+        return self.membership.members()
+
+    def stop_answering(self) -> None:
+        """Tell peers `stopping` from now on."""
+        self.reporter.availability.stopping = True
 
 
 class NoFederation:
     """In place of a `FederationService` on a node that runs alone: it does nothing and knows nobody."""
 
-    enabled: Literal[False] = False
+    enabled: ClassVar[Literal[False]] = False
 
     def __init__(self, voice: Voice) -> None:
         """`voice` is the node's own swarm."""
@@ -86,309 +105,205 @@ class NoFederation:
         pass
 
 
-class FederationService:
-    """Everything about other machines, in one place. `federation` is the voice that asks them along."""
+@asynccontextmanager
+async def open_federation(
+    config: Config, swarm: Swarm, model: str | None, hardware: str, folder: Path
+) -> AsyncIterator[FederationService | NoFederation]:
+    """The node's part that talks to other machines, at work while the context lasts.
 
-    enabled: Literal[True] = True
+    Enter it before the API and the engine start: peers are then told `starting`. What it yields is complete.
+    `config.network.enabled` false yields a `NoFederation`. `folder` keeps the identity, the members and what is learned of
+    them. Raises WrongUse for a port, token or address that cannot be used."""
+    if not config.network.enabled:
+        yield NoFederation(swarm)
+        return
+    if config.network.insecure_lan:
+        logger.warning("%s", INSECURE)
+    async with AsyncExitStack() as stack:
+        yield await start_federation(stack, config, swarm, LocalFacts(model, plain(hardware, 40), folder))
+
+
+# ------------------------------------------------------------------------------------------------- parts
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFacts:
+    """What a federation is told of this node: its model, a line about its hardware, and its folder."""
+
+    model: str | None
+    hardware: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What all parts share: who we are, whom we trust, whom we know, and the client.
+
+    `listening` is the bound socket of our server. `changed` is set when members or invitations change."""
+
+    name: str
+    mine: Identity
+    trust: TrustStore
+    invitations: Invitations
+    directory: Directory
+    client: Client
+    interfaces: LanInterfaces
+    listening: socket.socket
+    changed: asyncio.Event
 
     @property
-    def voice(self) -> Voice:
-        """What users ask: our own swarm together with its peers."""
-        return self.federation
-
-    @property
-    def can_answer(self) -> bool:
-        """Whether a peer could answer now, even if our own swarm cannot."""
-        return bool(self.directory.askable(1))
-
-    def stop_answering(self) -> None:
-        """Tell peers `stopping` from now on."""
-        self.condition.stopping = True
-
-    def __init__(self, config: Config, swarm: Swarm, model: str | None, hardware: str, folder: Path) -> None:
-        network = config.network
-        self._config, self._swarm, self._hardware = config, swarm, plain(hardware, 40)
-        self._insecure = network.insecure_lan
-        self.name = swarm.name
-        self.run = secrets.token_hex(4)
-        self.mine = load_identity(folder)
-        self.trust = open_trust(folder, network.auth_token, self._insecure, self.mine.fingerprint)
-        self.directory = Directory(self.mine.id, self.name, run=self.run)
-        self.invitations = Invitations(self.trust, self.mine.fingerprint, self.name)
-        self.client = Client(self.mine)
-        self.merits = PeerReliabilities(self._remembered_as, folder / "merits.json")
-        self.federation = Federation(
-            own=swarm,
-            jury=swarm.jury,
-            settings=swarm.settings,
-            healthy=lambda: swarm.health.healthy,
-            directory=self.directory,
-            client=self.client,
-            merits=self.merits,
-            rules=rules_of(config),
-            model=model,
-        )
-        self.condition = Availability(swarm, self.federation, config.federation)
-        self.counts: Counter[str] = Counter()
-        self.model = model
-        self.port = config.network.federation_port
-        self.interfaces: list[Interface] = []
-        self._context: tuple[int, ssl.SSLContext] | None = None
-        self._changed = asyncio.Event()
-        self._neighbours: PeerProber | None = None
-        self._discovery: Discovery | None = None
-        self._broadcast: Broadcast | None = None
-
-    def _remembered_as(self, name: str) -> str:
-        peer = next((peer for peer in self.directory.peers.values() if peer.name == name), None)
-        if peer is None:
-            return f"{self.mine.id} {self.model}"
-        return f"{peer.id} {peer.report.model if peer.report else None}"
-
-    # ------------------------------------------------------------------------------------------------- start
-
-    @asynccontextmanager
-    async def started(self) -> AsyncIterator[FederationService]:
-        """The door is open and others are looked for while the context lasts."""
-        if self._insecure:
-            logger.warning("%s", INSECURE)
-        async with AsyncExitStack() as stack:
-            sockets = self._listen()
-            for made in sockets:
-                stack.callback(made.close)
-            self.client.port = self.port
-            await stack.enter_async_context(self.client)
-            self._open_door = peer_server.PeerServer(
-                self.mine,
-                self.trust,
-                self.invitations,
-                self._swarm,
-                self.report,
-                self._declines,
-                self._changed.set,
-                self._seen,
-                self.counts,
-            )
-            await stack.enter_async_context(peer_server.open_peer_server(self._open_door, sockets, self._tls))
-            self._neighbours = PeerProber(self.mine, self.trust, self.directory, self.client, self.name, self.port)
-            self._discovery = await stack.enter_async_context(Discovery(self.directory, time.monotonic))
-            self._broadcast = await stack.enter_async_context(self._broadcasting())
-            for place in listed(self._config.network.peers):
-                self.directory.add_static(place_of(place, self._config.network.federation_port))
-            await stack.enter_async_context(self._neighbours.watched())
-            following = asyncio.create_task(self._follow(), name="follow-interfaces")
-            stack.push_async_callback(cancel, following)
-            try:
-                yield self
-            finally:
-                self.merits.save()
-
-    def _seen(self, member: PairedMember, place: str) -> None:
-        self.directory.hear_contact(member.id, place, time.monotonic())
-
-    def _broadcasting(self) -> Broadcast:
-        return Broadcast(
-            self.directory, self._config.network.discovery_port, time.monotonic, lambda: self.announcement().beacon()
-        )
-
-    def _listen(self) -> list[socket.socket]:
-        """IPv6 and IPv4 where there are both. Raises WrongUse where not even another port can be had."""
-        try:
-            made = listening(self.port)
-        except OSError as problem:
-            if problem.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise WrongUse(f"Port {self.port} for other machines cannot be used: {problem.strerror}.") from problem
-            made = listening(0)
-            logger.info("Port %d for other machines is in use; taking another one.", self.port)
-        self.port = made.getsockname()[1]
-        return [made]
-
-    def _tls(self) -> ssl.SSLContext:
-        """For the next connection: made anew when members came or went."""
-        if self._context is None or self._context[0] != self.trust.changes:
-            members = [member.certificate for member in self.trust.members.values()]
-            self._context = (self.trust.changes, tls.for_server(self.mine, members))
-        return self._context[1]
-
-    async def _follow(self) -> None:
-        """Be found on whatever network there is now."""
-        network, method, looks, sent = self._config.network, self._config.federation.discovery.method, 0, 0.0
-        apart = time.time() - time.monotonic()
-        assert self._discovery and self._broadcast
-        while True:
-            woke = abs(time.time() - time.monotonic() - apart) > SLEPT_S
-            apart = time.time() - time.monotonic()
-            found = await asyncio.to_thread(lan.probe)
-            self.interfaces = lan.select_interfaces(found, listed(network.interfaces))
-            mine = self.announcement()
-            if method in ("auto", "mdns"):
-                await self._discovery.follow(lan.multicast_addresses(self.interfaces), mine, woke)
-            now = time.monotonic()
-            if method in ("auto", "broadcast") and (
-                looks < EAGER or woke or now - sent >= network.advertise_interval_s
-            ):
-                sent = now
-                self._broadcast.send(mine.beacon(), [b for one in self.interfaces for b in one.broadcasts])
-            if woke:
-                for peer in self.directory.peers.values():
-                    peer.due = now
-            looks += 1
-            self._changed.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), FOLLOW_S)
-
-    # -------------------------------------------------------------------------------------------------- told
-
-    def announcement(self) -> Announcement:
-        addresses = tuple(lan.announced_addresses(self.interfaces))
-        return Announcement(
-            self.mine.id,
-            plain(self.name, 40),
-            self.port,
-            addresses,
-            self.trust.tag,
-            self.run,
-            workers=len(self._swarm.workers),
-            model=plain(self.model or "", 40),
-            hardware=self._hardware,
-            invitation=self.invitations.number,
-        )
-
-    def report(self) -> Report:
-        now = self.condition.state()
-        return Report(
-            self.name,
-            model=self.model,
-            workers=self._swarm.health.healthy,
-            state=now,
-            requests=self._open_door.asked,
-            latency_s=self.condition.latency_s,
-            epoch=self.trust.charter.epoch,
-            clock=time.time(),
-            hints=self.directory.hints(),
-        )
-
-    def _declines(self, deadline_s: float) -> str | None:
-        return self.condition.refusal(self._open_door.asked, deadline_s)
-
-    # ------------------------------------------------------------------------------------------------ control
-
-    def peers(self) -> list[dict[str, Any]]:
-        """Members first, then machines that were seen and do not belong to this swarm."""
-        members = [
-            {
-                "name": peer.name,
-                "address": peer.address,
-                "state": peer.state,
-                "model": peer.report.model if peer.report else None,
-                "workers": peer.workers if peer.report else None,
-                "latency_ms": round(peer.latency_s * 1000, 1) if peer.latency_s is not None else None,
-            }
-            for peer in sorted(self.directory.peers.values(), key=lambda peer: peer.name)
-        ]
-        strangers = [
-            {
-                "name": one.name,
-                "address": one.addresses[0],
-                "state": "stranger",
-                "model": None,
-                "workers": None,
-                "latency_ms": None,
-            }
-            for one in self.directory.unpaired.values()
-            if not one.static and one.swarm != "hint"
-        ]
-        return members + strangers[:16]
-
-    def invite(self) -> dict[str, Any]:
-        if self.trust.fixed:
-            raise WrongUse(
-                "This swarm's key comes from the configuration: give the other machine the same, not a code."
-            )
-        made = self.invitations.invite()
-        self._changed.set()
-        places = [lan.address_of(address, self.port) for address in lan.announced_addresses(self.interfaces)[:1]]
-        return {"code": made.code, "expires_in_s": int(LIFE_S), "peer": places[0] if places else None}
-
-    async def join(self, code: str, place: str | None, sure: bool) -> dict[str, Any]:
-        """Raises PairingFailed, and WrongUse where this would leave a swarm that has other members."""
-        if self.trust.fixed:
-            raise WrongUse(
-                "This swarm's key comes from the configuration; joining another one takes removing it there."
-            )
-        others = [member.name for member in self.trust.members.values()]
-        if others and not sure:
-            raise WrongUse(
-                f"This machine is in a swarm with {', '.join(others)}. To leave it for the other one, add --yes."
-            )
-        assert self._neighbours
-        try:
-            where = place_of(place, self._config.network.federation_port) if place else None
-        except WrongUse as problem:
-            raise PairingFailed(problem.message) from problem
-        host = await self._neighbours.join(code, where, self._inviters)
-        self._changed.set()
-        return {"joined": host.name, "address": host.addresses[0] if host.addresses else None}
-
-    def _inviters(self, number: str) -> list[str]:
-        return [
-            place for one in self.directory.unpaired.values() if one.invitation == number for place in one.addresses
-        ]
-
-    def forget(self, name: str) -> dict[str, Any]:
-        """Send a member away, here and, by way of a new key, everywhere. Raises WrongUse for a name that nobody has."""
-        known = {peer.name: peer.id for peer in self.directory.peers.values()}
-        member = self.trust.by_id(known[name]) if name in known else self._by_words(name)
-        if member is None:
-            raise WrongUse(f"There is no member {name!r}. There are: {', '.join(sorted(known)) or 'none'}.")
-        self.trust.forget(member)
-        self.client.forget(member.certificate)
-        self.directory.keep_members(self.trust.members.values())
-        for peer in self.directory.peers.values():
-            peer.due = time.monotonic()
-        self._changed.set()
-        return {"forgotten": member.name}
-
-    def _by_words(self, name: str) -> PairedMember | None:
-        """By a piece of the fingerprint, for members with the same name."""
-        long_enough = len(name) >= 6 and all(letter in "0123456789abcdef" for letter in name)
-        return self.trust.by_id(name[:ID_CHARACTERS]) if long_enough else None
-
-    async def doctor(self) -> list[Finding]:
-        found = await asyncio.to_thread(lan.probe)
-        chosen = lan.select_interfaces(found, listed(self._config.network.interfaces))
-        assert self._discovery and self._broadcast
-        facts = NetworkFacts(
-            self._config.network,
-            self._config.federation.discovery.method,
-            self._config.network.federation_port,
-            self.port,
-            tuple(found),
-            tuple(chosen),
-            platform.release(),
-            self._discovery.problem,
-            self._broadcast.problem,
-            self.trust.tag,
-            tuple(self.directory.peers.values()),
-            tuple(self.directory.unpaired.values()),
-            self.directory.duplicates,
-            time.time(),
-            dict(self.counts),
-        )
-        return diagnosis(facts)
-
-    def metrics(self) -> dict[str, int]:
-        """Counts since the start: what strangers tried, and what became of requests to peers."""
-        return {
-            **self.counts,
-            **{f"federation_{name}": count for name, count in self.federation.counts.items()},
-            "strangers_announced": self.directory.unpaired_seen,
-            "announcements_left_out": self.directory.left_out,
-            "peers_ok": sum(peer.state == "ok" for peer in self.directory.peers.values()),
-        }
+    def port(self) -> int:
+        return port_of(self.listening)
 
 
-def rules_of(config: Config) -> WaitPolicy:
+async def start_federation(stack: AsyncExitStack, config: Config, swarm: Swarm, facts: LocalFacts) -> FederationService:
+    """Everything that must stop again is entered into `stack`."""
+    base = await lay_foundation(stack, config, swarm.name, facts.folder)
+    federation = make_federation(stack, config, swarm, base, facts)
+    reporter = Reporter(
+        base.name, facts.model, Availability(swarm, federation, config.federation), base.trust, base.directory
+    )
+    refused: Counter[str] = Counter()
+    await start_server(stack, base, swarm, reporter, refused)
+    announcement = own_announcement(base, len(swarm.workers), facts)
+    introductions = Introductions(base.mine, base.trust, base.client, name=base.name, port=base.port)
+    doctor = await start_discovery(stack, config, base, announcement, refused)
+    for address in names_in(config.network.peers):
+        base.directory.add_static(peer_address(address, config.network.federation_port))
+    prober = PeerProber(base.trust, base.directory, base.client, introductions)
+    await stack.enter_async_context(prober.run())
+    return FederationService(
+        name=base.name,
+        port=base.port,
+        mine=base.mine,
+        trust=base.trust,
+        directory=base.directory,
+        federation=federation,
+        reporter=reporter,
+        announcement=announcement,
+        membership=membership_of(base, introductions, config.network.federation_port),
+        doctor=doctor,
+        metrics=FederationMetrics(refused, federation, base.directory),
+    )
+
+
+async def lay_foundation(stack: AsyncExitStack, config: Config, name: str, folder: Path) -> Foundation:
+    """Raises WrongUse."""
+    network, mine = config.network, load_identity(folder)
+    trust = open_trust(folder, network.auth_token, network.insecure_lan, mine.fingerprint)
+    listening = stack.enter_context(bind_server_socket(network.federation_port))
+    return Foundation(
+        name=name,
+        mine=mine,
+        trust=trust,
+        invitations=Invitations(trust, mine.fingerprint, name),
+        directory=Directory(mine.id, name, run=secrets.token_hex(4)),
+        client=await stack.enter_async_context(open_client(mine, port_of(listening))),
+        interfaces=LanInterfaces(names_in(network.interfaces)),
+        listening=listening,
+        changed=asyncio.Event(),
+    )
+
+
+def make_federation(
+    stack: AsyncExitStack, config: Config, swarm: Swarm, base: Foundation, facts: LocalFacts
+) -> Federation:
+    key = partial(voter_key, base.directory, facts.model)
+    reliabilities = PeerReliabilities(key, facts.folder / "merits.json")
+    stack.callback(reliabilities.save)
+    return Federation(
+        own=swarm,
+        jury=swarm.jury,
+        settings=swarm.settings,
+        healthy=lambda: swarm.health.healthy,
+        directory=base.directory,
+        client=base.client,
+        merits=reliabilities,
+        rules=wait_policy_of(config),
+        model=facts.model,
+    )
+
+
+async def start_server(
+    stack: AsyncExitStack, base: Foundation, swarm: Swarm, reporter: Reporter, refused: Counter[str]
+) -> None:
+    server = PeerServer(
+        mine=base.mine,
+        trust=base.trust,
+        invitations=base.invitations,
+        directory=base.directory,
+        voice=swarm,
+        availability=reporter.availability,
+        reporter=reporter,
+        changed=base.changed,
+        counts=refused,
+    )
+    contexts = ServerContexts(base.mine, base.trust)
+    await stack.enter_async_context(open_peer_server(server, [base.listening], contexts.current))
+
+
+async def start_discovery(
+    stack: AsyncExitStack, config: Config, base: Foundation, announcement: OwnAnnouncement, refused: Mapping[str, int]
+) -> Doctor:
+    """The doctor sees what discovery sees."""
+    network, method = config.network, config.federation.discovery.method
+    mdns = await stack.enter_async_context(Discovery(base.directory, time.monotonic))
+    beacon = Broadcast(base.directory, network.discovery_port, time.monotonic, lambda: announcement.current().beacon())
+    broadcast = await stack.enter_async_context(beacon)
+    announcer = Announcer(
+        announcement=announcement,
+        interfaces=base.interfaces,
+        directory=base.directory,
+        mdns=mdns,
+        broadcast=broadcast,
+        method=method,
+        broadcast_s=network.advertise_interval_s,
+        changed=base.changed,
+    )
+    await stack.enter_async_context(announcer.run())
+    return Doctor(
+        network=network,
+        method=method,
+        port=base.port,
+        interfaces=base.interfaces,
+        mdns=mdns,
+        broadcast=broadcast,
+        trust=base.trust,
+        directory=base.directory,
+        counts=refused,
+    )
+
+
+def own_announcement(base: Foundation, workers: int, facts: LocalFacts) -> OwnAnnouncement:
+    fixed = Announcement(
+        id=base.mine.id,
+        name=plain(base.name, 40),
+        port=base.port,
+        addresses=(),
+        swarm="",
+        run=base.directory.run,
+        workers=workers,
+        model=plain(facts.model or "", 40),
+        hardware=facts.hardware,
+    )
+    return OwnAnnouncement(fixed, base.trust, base.invitations, base.interfaces)
+
+
+def membership_of(base: Foundation, introductions: Introductions, usual_port: int) -> Membership:
+    return Membership(
+        trust=base.trust,
+        invitations=base.invitations,
+        directory=base.directory,
+        client=base.client,
+        introductions=introductions,
+        interfaces=base.interfaces,
+        port=base.port,
+        usual_port=usual_port,
+        changed=base.changed,
+    )
+
+
+def wait_policy_of(config: Config) -> WaitPolicy:
     federation, times = config.federation, config.federation.communication
     return WaitPolicy(
         across=federation.consensus.strategy,
@@ -401,23 +316,24 @@ def rules_of(config: Config) -> WaitPolicy:
     )
 
 
-def listening(port: int) -> socket.socket:
-    """Raises OSError."""
+def bind_server_socket(port: int) -> socket.socket:
+    """The socket of our server, at another port where this one is in use. Raises WrongUse if no port can be had."""
+    try:
+        return bind_socket(port)
+    except OSError as problem:
+        if problem.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise WrongUse(f"Port {port} for other machines cannot be used: {problem.strerror}.") from problem
+    logger.info("Port %d for other machines is in use; taking another one.", port)
+    return bind_socket(0)
+
+
+def bind_socket(port: int) -> socket.socket:
+    """IPv6 and IPv4 where the system has both. Raises OSError."""
     if socket.has_dualstack_ipv6():
         with contextlib.suppress(OSError):
             return socket.create_server(("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True)
     return socket.create_server(("", port), backlog=BACKLOG)
 
 
-def listed(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
-
-
-def place_of(text: str, port: int) -> str:
-    """`host` or `host:port` as `host:port`. Raises WrongUse."""
-    try:
-        return lan.address_of(*lan.host_and_port(text, port))
-    except ValueError as problem:
-        raise WrongUse(
-            f"{text!r} is no address of a machine. Write host:port, such as 192.168.1.20:{port}."
-        ) from problem
+def port_of(listening: socket.socket) -> int:
+    return int(listening.getsockname()[1])

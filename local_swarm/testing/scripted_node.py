@@ -25,7 +25,7 @@ from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status
 from local_swarm.backends.base import Seat
 from local_swarm.config import Config, load
-from local_swarm.network.service import FederationService
+from local_swarm.network.service import FederationService, open_federation
 from local_swarm.paths import PRIVATE, keep
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
@@ -56,6 +56,7 @@ class ScriptedNode:
     name: str
     url: str
     service: FederationService
+    swarm: Swarm
 
 
 @asynccontextmanager
@@ -68,24 +69,26 @@ async def node(name: str, folder: Path, pace: ScriptedPace, **settings: Any) -> 
     await backend.start()
     workers = [Worker(f"w{number}", number, backend) for number in range(1, pace.workers + 1)]
     swarm = Swarm(name, workers, Embedder("/none", offline=True))
-    presence = FederationService(config, swarm, "paced", "scripted", folder / "network")
     async with AsyncExitStack() as stack:
         stack.push_async_callback(backend.close)
-        url = await stack.enter_async_context(served(config, swarm, presence, folder))
-        yield ScriptedNode(name, url, await stack.enter_async_context(presence.started()))
+        opened = open_federation(config, swarm, "paced", "scripted", folder / "network")
+        service = await stack.enter_async_context(opened)
+        assert service.enabled
+        url = await stack.enter_async_context(served(config, swarm, service, folder))
+        yield ScriptedNode(name, url, service, swarm)
 
 
 @asynccontextmanager
-async def served(config: Config, swarm: Swarm, presence: FederationService, folder: Path) -> AsyncIterator[str]:
+async def served(config: Config, swarm: Swarm, service: FederationService, folder: Path) -> AsyncIterator[str]:
     def status() -> Status:
         health = swarm.health
         return Status(health.status, health.healthy, health.total, "paced", 100_000)
 
     token = os.urandom(16).hex()
     keep(folder / CONTROL_FILE, token, PRIVATE)
-    log = LoggedVoice(presence.federation, Metrics(status))
+    log = LoggedVoice(service.voice, Metrics(status))
     vectors = Vectors(swarm.embedder, swarm.workers[0].backend)
-    app = create_app(log, status, vectors, routers=[control(presence, token)])
+    app = create_app(log, status, vectors, routers=[control(service, token)])
     made = listen(config.server.host, config.server.port)
     async with serve_app(app, made):
         yield f"http://127.0.0.1:{made.getsockname()[1]}"

@@ -59,7 +59,7 @@ def introduce(one: ScriptedNode, other: ScriptedNode) -> None:
 async def tell(who: ScriptedNode, whom: ScriptedNode, charter: Charter) -> bool:
     """Whether the door of `whom` took what `who` said."""
     try:
-        await who.service.client.tell(who.service.directory.peers[whom.service.mine.id], "/charter", charter)
+        await who.service.membership.client.tell(who.service.directory.peers[whom.service.mine.id], "/charter", charter)
     except PeerFault:
         return False
     return True
@@ -75,7 +75,7 @@ async def test_a_member_cannot_push_the_count_to_its_end(tmp_path: Path, epoch: 
         before = honest.service.trust.charter
         await tell(hostile, honest, Charter("e" * 64, epoch))
         assert honest.service.trust.charter == before
-        assert honest.service.forget("hostile") == {"forgotten": "hostile"}
+        assert honest.service.membership.forget("hostile") == {"forgotten": "hostile"}
         assert not knows(honest, hostile) and honest.service.trust.charter.key not in ("e" * 64, before.key)
 
 
@@ -83,7 +83,7 @@ async def test_a_small_step_is_followed_and_who_did_it_can_still_be_sent_away(tm
     async with members(tmp_path, "honest", "hostile") as (honest, hostile):
         assert await tell(hostile, honest, Charter("e" * 64, 1 + STEP))
         assert honest.service.trust.charter.epoch == 1 + STEP
-        honest.service.forget("hostile")
+        honest.service.membership.forget("hostile")
         assert not knows(honest, hostile) and not await tell(hostile, honest, Charter("d" * 64, 3 + STEP))
         assert honest.service.trust.charter.key not in ("d" * 64, "e" * 64)
 
@@ -105,7 +105,7 @@ async def test_nobody_is_told_to_send_himself_away(tmp_path: Path) -> None:
 async def test_who_was_sent_away_does_not_come_back_by_way_of_another_member(tmp_path: Path) -> None:
     async with members(tmp_path, "user", "other", "hostile") as (user, other, hostile):
         assert await tell(hostile, other, Charter("e" * 64, 1 + STEP))
-        user.service.forget("hostile")
+        user.service.membership.forget("hostile")
         await until(lambda: not knows(other, hostile))
         assert user.service.trust.charter == other.service.trust.charter and not knows(user, hostile)
         assert user.service.trust.charter.key != "e" * 64

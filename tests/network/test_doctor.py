@@ -89,7 +89,8 @@ def test_a_clock_that_is_off_is_told_and_does_no_harm() -> None:
 
 def test_a_machine_of_another_swarm_can_be_invited() -> None:
     assert (
-        "python main.py join" in found("machine x", unpaired=(UnpairedNode("2", "x", ("192.168.1.7:1",), "other"),)).mend
+        "python main.py join"
+        in found("machine x", unpaired=(UnpairedNode("2", "x", ("192.168.1.7:1",), "other"),)).mend
     )
 
 

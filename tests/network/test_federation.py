@@ -69,7 +69,7 @@ async def test_the_vote_ends_early_and_the_others_stop(tmp_path: Path) -> None:
     async with nodes(tmp_path, "a", "b", "c", paces=paces) as (a, _, c):
         election = await ask(a, voices=None)
         assert election.decided_early and len(election.candidates) == 6
-        await until(lambda: c.service.report().requests == 0)  # it was told by hanging up
+        await until(lambda: c.service.reporter.report().requests == 0)  # it was told by hanging up
 
 
 async def test_without_peers_everything_is_as_ever(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ async def test_without_peers_everything_is_as_ever(tmp_path: Path) -> None:
 
 async def test_a_machine_that_stops_is_not_asked_again(tmp_path: Path) -> None:
     async with nodes(tmp_path, "a", "b") as (a, b):
-        b.service.condition.stopping = True
+        b.service.stop_answering()
         election = await ask(a, early=False)
         assert states(election)["b"] == (0, "stopping")
         await until(lambda: not a.service.directory.askable(9))
@@ -88,8 +88,8 @@ async def test_a_machine_that_stops_is_not_asked_again(tmp_path: Path) -> None:
 
 async def test_where_the_local_engine_is_gone_the_others_answer(tmp_path: Path) -> None:
     async with nodes(tmp_path, "a", "b") as (a, _):
-        a.service._swarm.workers[0].backend.crash(back=False)  # type: ignore[attr-defined]
-        a.service._swarm.workers[0].backend._state = "failed"  # type: ignore[attr-defined]
+        a.swarm.workers[0].backend.crash(back=False)  # type: ignore[attr-defined]
+        a.swarm.workers[0].backend._state = "failed"  # type: ignore[attr-defined]
         election = await ask(a, early=False)
         assert states(election)["b"] == (3, "ok") and election.elected.node == "b"
 
@@ -233,7 +233,7 @@ async def test_whoever_speaks_first_an_answer_begins_as_it_should(tmp_path: Path
         await writer.drain()
 
     async with with_rogue(tmp_path, speak) as (honest, _):
-        honest.service._swarm.workers[0].backend.confined = Slow()  # type: ignore[attr-defined]
+        honest.swarm.workers[0].backend.confined = Slow()  # type: ignore[attr-defined]
         async with (
             asyncio.timeout(15.0),
             aclosing(honest.service.federation.answer(Prompt((Message("user", "A question."),)))) as events,
@@ -280,7 +280,7 @@ async def test_a_peer_alone_never_wins_a_tool_call(tmp_path: Path) -> None:
         election = await ask(honest, early=False)
         assert election.elected.text == OWN and not election.elected.tool_calls
         assert states(election)["rogue"] == (50, "ok")
-        honest.service._swarm.workers[0].backend._state = "failed"  # type: ignore[attr-defined]
+        honest.swarm.workers[0].backend._state = "failed"  # type: ignore[attr-defined]
         with pytest.raises(SwarmError):
             await ask(honest, early=False)
 

@@ -12,8 +12,10 @@ import pytest
 from local_swarm.api.key import CONTROL, CONTROL_FILE
 from local_swarm.config import load
 from local_swarm.errors import PairingFailed, WrongUse
+from local_swarm.network.discovery.directory import UnpairedNode
 from local_swarm.network.federation.availability import Availability
 from local_swarm.network.federation.peer_reliability import PeerReliabilities
+from local_swarm.network.service import open_federation
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import FakeBackend
@@ -38,43 +40,47 @@ async def swarm_of(workers: int, up: bool = True) -> Swarm:
     return Swarm("here", [Worker(f"w{n}", n, backend) for n in range(workers)], Embedder("/none", offline=True))
 
 
-async def condition(up: bool = True, **settings: Any) -> Availability:
+async def availability(up: bool = True, **settings: Any) -> Availability:
     rules = load(None, {f"federation.{key}": value for key, value in settings.items()}, {}).federation
     return Availability(await swarm_of(2, up), Own(), rules)
 
 
 async def test_a_node_says_at_once_that_it_cannot() -> None:
-    assert (await condition()).refusal(0, 60.0) is None
-    assert (await condition(up=False)).refusal(0, 60.0) == "starting"
-    assert (await condition(enabled=False)).refusal(0, 60.0) == "busy"
-    one = await condition(max_asked=2)
-    assert one.refusal(1, 60.0) is None and one.refusal(2, 60.0) == "busy"
+    assert (await availability()).refusal(60.0) is None
+    assert (await availability(up=False)).refusal(60.0) == "starting"
+    assert (await availability(enabled=False)).refusal(60.0) == "busy"
+
+
+async def test_only_so_many_requests_are_answered_at_once() -> None:
+    one = await availability(max_asked=2)
+    with one.counted_request():
+        assert one.refusal(60.0) is None
+        with one.counted_request():
+            assert one.refusal(60.0) == "busy"
+    assert one.peer_requests == 0 and one.refusal(60.0) is None
     one._own.load = 2  # type: ignore[misc]
-    assert one.refusal(0, 60.0) == "busy"
+    assert one.refusal(60.0) == "busy"
     one.stopping = True
-    assert one.refusal(0, 60.0) == one.state() == "stopping"
+    assert one.refusal(60.0) == one.state == "stopping"
 
 
 async def test_short_of_memory_or_on_battery_it_is_not_asked() -> None:
-    one = await condition()
-    one._battery = (float("inf"), True)
-    assert one.state() == "battery"
-    one._swarm.pressure = "voices"
-    assert one.state() == "busy"
-    other = await condition(on_battery=True)
-    other._battery = (float("inf"), True)
-    assert other.state() == "ok"
+    on_battery, short, allowed = await availability(), await availability(), await availability(on_battery=True)
+    short._swarm.pressure = "voices"
+    for one in (on_battery, short, allowed):
+        one._battery = (float("inf"), True)
+    assert [one.state for one in (on_battery, short, allowed)] == ["battery", "busy", "ok"]
 
 
 async def test_who_cannot_be_done_in_time_declines() -> None:
-    one = await condition()
+    one = await availability()
     for worker in one._swarm.workers:
         worker.record(Candidate("x", worker.name, "stop", Usage(1, 1), 30.0))
     assert one.latency_s == 30.0
-    assert one.refusal(0, 60.0) is None and one.refusal(0, 20.0) == "slow"
+    assert one.refusal(60.0) is None and one.refusal(20.0) == "slow"
 
 
-def test_merits_are_kept_by_machine_and_model(tmp_path: Path) -> None:
+def test_reliabilities_are_kept_by_machine_and_model(tmp_path: Path) -> None:
     path, ids = tmp_path / "merits.json", {"a": "1 m", "b": "2 m", "c": "3 m"}
     merits = PeerReliabilities(ids.__getitem__, path)
     votes = [
@@ -144,24 +150,35 @@ async def test_commands_answer_with_sentences(tmp_path: Path) -> None:
     await calls(tmp_path, steps)
 
 
-async def test_a_wrong_code_is_said_to_be_wrong_whichever_place_answers(tmp_path: Path) -> None:
-    """A machine announces several places; one that is silent must not hide what another said, nor two cost two guesses."""
+async def test_a_wrong_code_is_said_to_be_wrong_whichever_address_answers(tmp_path: Path) -> None:
+    """A machine announces several addresses. Silence at one must not hide the other's answer, nor may two cost two guesses."""
     settings = {"discovery": "static", "federation_port": 0}
     async with node("a", tmp_path / "a", QUICK, **settings) as a, node("b", tmp_path / "b", QUICK, **settings) as b:
-        invitation = a.service.invitations.invite()
+        invitation = a.service.membership.invitations.invite()
         good, dead = f"127.0.0.1:{a.service.port}", "127.0.0.1:1"
-        neighbours = b.service._neighbours
-        assert neighbours
-        for places in ([good, dead], [dead, good], [good, good]):
-
-            def found(_number: str, places: list[str] = places) -> list[str]:
-                return places
-
+        members, unpaired = b.service.membership, b.service.directory.unpaired
+        for addresses in ((good, dead), (dead, good), (good, good)):
+            unpaired["a"] = UnpairedNode("a", "a", addresses, swarm="other", invitation=invitation.number)
             left = invitation.guesses
             with pytest.raises(PairingFailed, match="code is wrong"):
-                await neighbours.join(f"{invitation.number}-no-such-words", None, found)
+                await members.join(f"{invitation.number}-no-such-words", None, sure=False)
             assert invitation.guesses == left - 1
-        assert (await neighbours.join(invitation.code, None, lambda _: [dead, good])).name == "a"
+        unpaired["a"].addresses = (dead, good)
+        assert (await members.join(invitation.code, None, sure=False))["joined"] == "a"
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+async def test_a_node_alone_has_a_federation_that_does_nothing(tmp_path: Path) -> None:
+    swarm = await swarm_of(2)
+    config = load(None, {"network.enabled": False}, {})
+    async with open_federation(config, swarm, "model", "hardware", tmp_path) as alone:
+        assert not alone.enabled and alone.voice is swarm
+        assert alone.peers() == [] and not alone.can_answer
+        alone.stop_answering()
+    assert names_in(tmp_path) == []
 
 
 async def test_where_the_key_is_configured_codes_are_refused(tmp_path: Path) -> None:
@@ -181,7 +198,7 @@ async def test_insecure_means_anybody_who_says_so_too(tmp_path: Path, caplog: py
             await until(lambda: len(b.service.directory.askable(9)) == 1)
 
 
-async def test_a_place_that_is_none_is_wrong_use(tmp_path: Path) -> None:
+async def test_an_impossible_address_is_wrong_use(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="host:port"):
         async with node("a", tmp_path, QUICK, discovery="static", federation_port=0, peers="a:b:c:d:e"):
             pass

@@ -62,7 +62,7 @@ def test_a_token_is_judged_in_a_moment() -> None:
 
 async def test_machines_with_the_same_token_find_each_other_and_announce_nothing_of_it(tmp_path: Path) -> None:
     async with nodes(tmp_path, "one", "two") as (one, two):
-        said = one.service.announcement()
+        said = one.service.announcement.current()
         assert said.swarm == "" and "swarm" not in said.records() and b"swarm" not in said.beacon()
         assert one.service.trust.charter == two.service.trust.charter
 
@@ -72,7 +72,7 @@ async def test_machines_with_different_tokens_do_not(tmp_path: Path) -> None:
     async with node("one", tmp_path / "1", QUICK, auth_token=secrets.token_hex(16), **settings) as one:
         place = f"127.0.0.1:{one.service.port}"
         async with node("two", tmp_path / "2", QUICK, auth_token=secrets.token_hex(16), peers=place, **settings) as two:
-            await until(lambda: one.service.counts["wrong_codes"] > 0)
+            await until(lambda: one.service.metrics.refused["wrong_codes"] > 0)
             assert not one.service.trust.members and not two.service.trust.members
 
 
@@ -84,7 +84,7 @@ async def test_a_greeting_shows_no_proof_to_somebody_who_only_claims_to_be_one_o
         proof = charter.proof("hello", two.service.mine.fingerprint, fingerprint(theirs))
         hello = Hello(two.service.mine.certificate, proof, "two", 1)
         with pytest.raises(PeerFault):
-            await two.service.client.ask_unpaired(place, theirs, "/hello", hello, Welcome)
+            await two.service.membership.client.ask_unpaired(place, theirs, "/hello", hello, Welcome)
 
 
 def test_guesses_at_a_token_are_slow(tmp_path: Path) -> None:

@@ -214,6 +214,11 @@ class Directory:
         delay = backoff_s(peer.failures) if peer.state in ("gone", "refused") and peer.failures > 5 else POLL_S
         peer.due = now + delay
 
+    def probe_all(self, now: float) -> None:
+        """Make every peer due."""
+        for peer in self.peers.values():
+            peer.due = now
+
     def postpone_greeting(self, node: UnpairedNode, now: float) -> None:
         node.failures += 1
         node.due = now + backoff_s(node.failures)

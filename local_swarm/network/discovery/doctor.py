@@ -1,24 +1,29 @@
-"""What is known of the network in, why machines do not see each other and the command that mends it out. Pure."""
+"""Facts about the network in, why machines do not see each other and the remedy out. `diagnosis` is pure, `Doctor` looks."""
 
 from __future__ import annotations
 
 import ipaddress
+import platform
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from local_swarm.config import NetworkConfig
-from local_swarm.network.discovery.directory import Peer, UnpairedNode
-from local_swarm.network.discovery.lan import Interface
+from local_swarm.network.discovery.broadcast import Broadcast
+from local_swarm.network.discovery.directory import Directory, Peer, UnpairedNode
+from local_swarm.network.discovery.lan import Interface, LanInterfaces
+from local_swarm.network.discovery.mdns import Discovery
 from local_swarm.network.protocol import VERSION
+from local_swarm.network.trust.store import TrustStore
 from local_swarm.paths import program_name
 
-CLOCK_S = 60.0  # apart, from which it is said
+CLOCK_S = 60.0  # a smaller difference of clocks is not mentioned
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`mend` is a command or a sentence; empty where nothing is wrong."""
+    """The result of one check. `mend` is a command or a sentence, empty where nothing is wrong."""
 
     check: str
     ok: bool
@@ -28,8 +33,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFacts:
-    """`found` are all interfaces, `chosen` those we are on. `kernel` is the release, by which WSL is known. `wished`: the port
-    that was configured, `port` the one that we have."""
+    """What `diagnosis` looks at.
+
+    `interfaces` are all of this machine, `selected` those we use. `kernel`, the release of the system, tells WSL apart.
+    `configured_port` and `port` differ where another program has the first. `counts` counts refused attempts."""
 
     network: NetworkConfig
     method: str
@@ -49,10 +56,10 @@ class NetworkFacts:
 
 
 def diagnosis(facts: NetworkFacts) -> list[Finding]:
-    """The environment first, then one finding for each machine that is known of."""
+    """The environment first, then one finding for each known machine."""
     made = [interfaces(facts), multicast(facts), broadcast(facts), wsl(facts), port(facts)]
     made += [peer_finding(facts, peer) for peer in facts.peers]
-    made += [unpaired_finding(facts, stranger) for stranger in facts.unpaired]
+    made += [unpaired_finding(facts, node) for node in facts.unpaired]
     if facts.duplicates:
         made.append(
             Finding(
@@ -63,7 +70,7 @@ def diagnosis(facts: NetworkFacts) -> list[Finding]:
             )
         )
     if not facts.peers and not facts.unpaired:
-        made.append(nobody(facts))
+        made.append(nobody_finding(facts))
     if tried := {name: count for name, count in facts.counts.items() if count and name in ATTEMPTS}:
         words = ", ".join(f"{count} {ATTEMPTS[name]}" for name, count in tried.items())
         made.append(Finding("strangers", True, f"Turned away since the start: {words}."))
@@ -138,11 +145,11 @@ def port(facts: NetworkFacts) -> Finding:
 
 
 def peer_finding(facts: NetworkFacts, peer: Peer) -> Finding:
-    check, where = f"peer {peer.name}", peer.address or "an unknown address"
+    check, address = f"peer {peer.name}", peer.address or "an unknown address"
     if peer.state in ("ok", "degraded", "starting", "busy", "battery", "stopping"):
         apart = peer.report.clock - facts.clock if peer.report and peer.report.clock else 0.0
-        note = f" Its clock is {abs(apart):.0f} s off from ours, which does no harm." if abs(apart) > CLOCK_S else ""
-        return Finding(check, True, f"{peer.state} at {where}.{note}")
+        clock = f" Its clock is {abs(apart):.0f} s off from ours, which does no harm." if abs(apart) > CLOCK_S else ""
+        return Finding(check, True, f"{peer.state} at {address}.{clock}")
     if peer.state == "version":
         theirs = peer.report.version if peer.report else "another one"
         return Finding(
@@ -155,78 +162,79 @@ def peer_finding(facts: NetworkFacts, peer: Peer) -> Finding:
         return Finding(
             check,
             False,
-            f"At {where} it does not accept our certificate, or shows another than the pinned one: it was "
+            f"At {address} it does not accept our certificate, or shows another than the pinned one: it was "
             "set up anew, or has forgotten us.",
             f"Join again: {program_name()} invite on one, {program_name()} join CODE on the other",
         )
-    if apart_from(facts.selected, where):
+    if in_another_subnet(facts.selected, address):
         return Finding(
             check,
             False,
-            f"{where} is in another subnet than this machine.",
-            f"Check the way there: ping {host_of(where)}",
+            f"{address} is in another subnet than this machine.",
+            f"Check the way there: ping {host_of(address)}",
         )
     if peer.state == "late":
         return Finding(
             check,
             False,
-            f"{where} takes connections but does not answer: it hangs or is overloaded.",
+            f"{address} takes connections but does not answer: it hangs or is overloaded.",
             "Look at that machine.",
         )
     return Finding(
         check,
         False,
-        f"{where} cannot be reached: it is off, asleep, or its firewall blocks us.",
-        on_that_machine(where),
+        f"{address} cannot be reached: it is off, asleep, or its firewall blocks us.",
+        firewall_command(address),
     )
 
 
-def on_that_machine(where: str) -> str:
-    number = where.rpartition(":")[2]
+def firewall_command(address: str) -> str:
+    """The command that opens the port of that machine's firewall."""
+    number = address.rpartition(":")[2]
     return (
         f"On that machine: sudo ufw allow {number}/tcp; on Windows: netsh advfirewall firewall add rule name=local-swarm dir=in "
         f"action=allow protocol=TCP localport={number}"
     )
 
 
-def unpaired_finding(facts: NetworkFacts, stranger: UnpairedNode) -> Finding:
-    check, where = f"machine {stranger.name}", stranger.addresses[0]
-    if stranger.version != VERSION:
+def unpaired_finding(facts: NetworkFacts, node: UnpairedNode) -> Finding:
+    check, address = f"machine {node.name}", node.addresses[0]
+    if node.version != VERSION:
         return Finding(
             check,
             False,
-            f"{where} speaks version {stranger.version}, we speak {VERSION}.",
+            f"{address} speaks version {node.version}, we speak {VERSION}.",
             "Update the older one: git pull",
         )
-    if stranger.static:
-        if apart_from(facts.selected, where):
+    if node.static:
+        if in_another_subnet(facts.selected, address):
             return Finding(
                 check,
                 False,
-                f"{where} is in another subnet, and nobody we belong to answers there.",
-                f"ping {host_of(where)}",
+                f"{address} is in another subnet, and nobody we belong to answers there.",
+                f"ping {host_of(address)}",
             )
-        return Finding(check, False, f"Nobody of our swarm answers at {where}.", on_that_machine(where))
-    if not stranger.swarm and not facts.tag:
+        return Finding(check, False, f"Nobody of our swarm answers at {address}.", firewall_command(address))
+    if not node.swarm and not facts.tag:
         return Finding(
-            check, False, f"{where} has another token than ours, or cannot be reached.", on_that_machine(where)
+            check, False, f"{address} has another token than ours, or cannot be reached.", firewall_command(address)
         )
-    if stranger.swarm == facts.tag:
+    if node.swarm == facts.tag:
         return Finding(
             check,
             False,
-            f"{where} claims to be of our swarm and could not prove it, or cannot be reached.",
-            on_that_machine(where),
+            f"{address} claims to be of our swarm and could not prove it, or cannot be reached.",
+            firewall_command(address),
         )
     return Finding(
         check,
         True,
-        f"Seen at {where}; it belongs to another swarm.",
+        f"Seen at {address}; it belongs to another swarm.",
         f"To make it one: {program_name()} invite here, {program_name()} join CODE there",
     )
 
 
-def nobody(facts: NetworkFacts) -> Finding:
+def nobody_finding(facts: NetworkFacts) -> Finding:
     if facts.method == "static":
         return Finding("machines", True, "No other machine is named.", f"{program_name()} --peer HOST:PORT")
     firewall = {
@@ -241,17 +249,53 @@ def nobody(facts: NetworkFacts) -> Finding:
     )
 
 
-def apart_from(chosen: Sequence[Interface], where: str) -> bool:
-    """Whether an IPv4 address shares its first three numbers with none of ours: a guess, since the masks are not known."""
+def in_another_subnet(selected: Sequence[Interface], address: str) -> bool:
+    """Whether an IPv4 address shares its first two numbers with none of ours. A guess, since masks are not known."""
     try:
-        theirs = ipaddress.ip_address(host_of(where))
+        theirs = ipaddress.ip_address(host_of(address))
     except ValueError:
         return False
-    ours = [address for one in chosen for address in one.addresses if ":" not in address]
+    ours = [own for one in selected for own in one.addresses if ":" not in own]
     if theirs.version == 6 or not ours:
         return False
-    return not any(theirs in ipaddress.ip_network(f"{address}/16", strict=False) for address in ours)
+    return not any(theirs in ipaddress.ip_network(f"{own}/16", strict=False) for own in ours)
 
 
-def host_of(where: str) -> str:
-    return where.rpartition(":")[0].strip("[]")
+def host_of(address: str) -> str:
+    return address.rpartition(":")[0].strip("[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    """Gathers the facts of a running federation."""
+
+    network: NetworkConfig
+    method: str
+    port: int
+    interfaces: LanInterfaces
+    mdns: Discovery
+    broadcast: Broadcast
+    trust: TrustStore
+    directory: Directory
+    counts: Mapping[str, int]
+
+    async def examine(self) -> list[Finding]:
+        found = await self.interfaces.refresh()
+        facts = NetworkFacts(
+            network=self.network,
+            method=self.method,
+            configured_port=self.network.federation_port,
+            port=self.port,
+            interfaces=found,
+            selected=self.interfaces.selected,
+            kernel=platform.release(),
+            multicast_problem=self.mdns.problem,
+            broadcast_problem=self.broadcast.problem,
+            tag=self.trust.tag,
+            peers=tuple(self.directory.peers.values()),
+            unpaired=tuple(self.directory.unpaired.values()),
+            duplicates=self.directory.duplicates,
+            clock=time.time(),
+            counts=dict(self.counts),
+        )
+        return diagnosis(facts)

@@ -1,4 +1,4 @@
-"""The directory's wishes in, conversations with others out: looking at peers, greeting those that may be members, joining."""
+"""The directory's due peers and unpaired nodes in, what they answered out. Probes peers and greets possible members."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -14,43 +14,37 @@ from local_swarm.errors import PairingFailed, PeerFault
 from local_swarm.events import cancel
 from local_swarm.network.discovery.directory import Directory, Peer, PeerState, UnpairedNode
 from local_swarm.network.federation.client import Client
-from local_swarm.network.protocol import Hello, Report, Welcome
-from local_swarm.network.trust.identity import Identity, fingerprint
-from local_swarm.network.trust.pairing import TOKEN, JoinFinishReply, JoinStartReply, Newcomer, split
-from local_swarm.network.trust.store import Charter, PairedMember, TrustStore, ahead
-from local_swarm.paths import program_name
+from local_swarm.network.protocol import Report
+from local_swarm.network.trust.identity import fingerprint
+from local_swarm.network.trust.introductions import Introductions
+from local_swarm.network.trust.store import PairedMember, TrustStore, ahead
 
 TICK_S = 0.25
-PATIENCE_S = 0.5  # with the place where a peer was last
+FIRST_ADDRESS_S = 0.5  # before the other addresses of a peer are tried too
 MOST_GREETED_AT_ONCE = 4
-MOST_GREETED_PLACES = 3  # of one stranger
-JOIN_S = 20.0
-INVITERS_S = 5.0  # how long joining looks for a machine that has the invitation open
-SURE: tuple[PeerState, ...] = ("gone", "refused")
+MOST_GREETED_ADDRESSES = 3  # of one unpaired node
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class PeerProber:
-    """`port` is where our own door is."""
+    """Keeps the directory's knowledge fresh. At most one probe or greeting of each node runs at a time."""
 
-    mine: Identity
     trust: TrustStore
     directory: Directory
     client: Client
-    name: str
-    port: int
-    _busy: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    introductions: Introductions
+    _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
-        """Keep looking while the context lasts."""
-        watching = asyncio.create_task(self._watch(), name="neighbours")
+    async def run(self) -> AsyncIterator[None]:
+        """Probe and greet while the context lasts."""
+        watching = asyncio.create_task(self._watch(), name="peer-prober")
         try:
             yield
         finally:
-            await cancel(watching, *self._busy.values())
+            await cancel(watching, *self._running.values())
 
     async def _watch(self) -> None:
         changes = -1
@@ -60,42 +54,40 @@ class PeerProber:
                 self.directory.keep_members(self.trust.members.values())
             now = time.monotonic()
             for peer in self.directory.due_peers(now):
-                self._begin(peer.id, self._look(peer))
-            greeting = sum(name.startswith("greet ") for name in self._busy)
-            strangers = self.directory.to_greet(self.trust.tag, now)
-            for stranger in strangers[: max(0, MOST_GREETED_AT_ONCE - greeting)]:
-                self._begin(f"greet {stranger.id}", self._greet(stranger))
+                self._begin(peer.id, self._probe(peer))
+            greetings = sum(name.startswith("greet ") for name in self._running)
+            for node in self.directory.to_greet(self.trust.tag, now)[: max(0, MOST_GREETED_AT_ONCE - greetings)]:
+                self._begin(f"greet {node.id}", self._greet(node))
             await asyncio.sleep(TICK_S)
 
-    def _begin(self, key: str, work: object) -> None:
-        """At most one conversation with each at a time."""
-        assert asyncio.iscoroutine(work)
-        if key in self._busy:
+    def _begin(self, key: str, work: Coroutine[None, None, None]) -> None:
+        if key in self._running:
             work.close()
             return
-        task = self._busy[key] = asyncio.create_task(work, name=key)
-        task.add_done_callback(lambda _: self._busy.pop(key, None))
+        task = self._running[key] = asyncio.create_task(work, name=key)
+        task.add_done_callback(lambda _: self._running.pop(key, None))
 
     # ---------------------------------------------------------------------------------------------- members
 
-    async def _look(self, peer: Peer) -> None:
-        """Ask how a peer is, where it was last and, if that takes long or fails, at all places where it may be: whoever holds its
-        key is it."""
+    async def _probe(self, peer: Peer) -> None:
+        """Ask a peer for its report at its last address. If that is slow or fails, ask at all of its addresses too.
+
+        Whoever holds its private key is the peer, so the first answer counts."""
         peer.due = float("inf")
         first, *others = peer.addresses
         attempts = {asyncio.create_task(self.client.report(peer, first)): first}
         worst: PeerState = "gone"
         try:
-            done, pending = await asyncio.wait(attempts, timeout=PATIENCE_S)
+            done, pending = await asyncio.wait(attempts, timeout=FIRST_ADDRESS_S)
             if others and not any(attempt.exception() is None for attempt in done):
-                attempts |= {asyncio.create_task(self.client.report(peer, place)): place for place in others}
+                attempts |= {asyncio.create_task(self.client.report(peer, address)): address for address in others}
             pending = set(attempts)
             while pending:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for attempt in done:
                     problem = attempt.exception()
                     if problem is None:
-                        await self._hear(peer, attempts[attempt], *attempt.result())
+                        await self._take_report(peer, attempts[attempt], *attempt.result())
                         return
                     if not isinstance(problem, PeerFault):
                         raise problem
@@ -106,119 +98,35 @@ class PeerProber:
             if peer.due == float("inf"):
                 peer.due = time.monotonic()
 
-    async def _hear(self, peer: Peer, place: str, report: Report, latency_s: float) -> None:
+    async def _take_report(self, peer: Peer, address: str, report: Report, latency_s: float) -> None:
         member = self.trust.members.get(fingerprint(peer.certificate))
         if member is None:
-            return  # sent away while it was asked; it must not get the new key
+            return  # forgotten during the probe; it must not get the new key
         if peer.state != report.state:
-            logger.info("%s at %s: %s", peer.name, place, report.state)
-        self.directory.hear_report(peer, place, report, latency_s, time.monotonic())
+            logger.info("%s at %s: %s", peer.name, address, report.state)
+        self.directory.hear_report(peer, address, report, latency_s, time.monotonic())
         self.directory.hear_hints(report.hints)
-        if member.addresses[:1] != (place,) or member.name != report.name:
-            self.trust.admit(PairedMember(report.name, member.certificate, (place,)))
+        if member.addresses[:1] != (address,) or member.name != report.name:
+            self.trust.admit(PairedMember(report.name, member.certificate, (address,)))
         if ahead(report.epoch, self.trust.charter.epoch) > 0:
             with contextlib.suppress(PeerFault):
                 await self.client.tell(peer, "/charter", self.trust.charter.towards(report.epoch))
 
-    # -------------------------------------------------------------------------------------------- strangers
+    # ----------------------------------------------------------------------------------------- unpaired nodes
 
-    async def _greet(self, stranger: UnpairedNode) -> None:
-        """Find out whether a stranger is a member that we have not met, and prove to it that we are one."""
-        self.directory.postpone_greeting(stranger, time.monotonic())  # unless it turns out otherwise
-        for place in stranger.addresses[:MOST_GREETED_PLACES]:
+    async def _greet(self, node: UnpairedNode) -> None:
+        """Find out whether a node is a member that we have not met, and prove to it that we are one."""
+        self.directory.postpone_greeting(node, time.monotonic())  # unless it turns out to be a member
+        for address in node.addresses[:MOST_GREETED_ADDRESSES]:
             with contextlib.suppress(PeerFault, PairingFailed, ValueError):
-                if await self._introduced(place):
-                    self.directory.unpaired.pop(stranger.id, None)
+                if await self.introductions.greet(address):
+                    self.directory.keep_members(self.trust.members.values())
+                    self.directory.unpaired.pop(node.id, None)
                     return
 
-    async def _introduced(self, place: str) -> bool:
-        certificate = await self.client.certificate_at(place)
-        theirs, mine, charter = fingerprint(certificate), self.mine.fingerprint, self.trust.charter
-        if theirs == mine:
-            return True  # it is ourselves, under an address that we did not know
-        if theirs in charter.revoked:
-            return False
-        if known := self.trust.members.get(theirs):
-            self.trust.admit(PairedMember(known.name, certificate, (place,)))
-            self.directory.keep_members(self.trust.members.values())
-            return True
-        if self.trust.token:
-            return await self._shared(place, certificate)
-        hello = Hello(self.mine.certificate, charter.proof("hello", mine, theirs), self.name, self.port)
-        welcome = await self.client.ask_unpaired(place, certificate, "/hello", hello, Welcome)
-        if not charter.proves(welcome.proof, "welcome", theirs, mine):
-            return False
-        logger.info("Met %s at %s, which has the swarm's key.", welcome.name, place)
-        return self.trust.admit(PairedMember(welcome.name, certificate, (place,)))
 
-    async def _shared(self, place: str, certificate: str) -> bool:
-        """Whether whoever is there has our token, after both sides have proved it without showing anything of it."""
-        key = self.trust.charter.key
-        newcomer = Newcomer(TOKEN, self.mine.certificate, fingerprint(certificate), key)
-        charter, host = await self._exchanged(newcomer, place, certificate)
-        logger.info("Met %s at %s, which has the swarm's token.", host.name, place)
-        self.trust.adopt(charter)
-        return self.trust.admit(host)
-
-    # ---------------------------------------------------------------------------------------------- joining
-
-    async def join(self, code: str, place: str | None, found: Callable[[str], list[str]]) -> PairedMember:
-        """Become a member of the swarm that the code is from. `found` tells who announces an invitation of that number.
-
-        Raises PairingFailed where nobody has it or the code is wrong.
-        """
-        number, _ = split(code)
-        places = [place] if place else await inviters(lambda: found(number))
-        if not places:
-            raise PairingFailed(
-                f"No machine on this network announces that invitation. Name it: {program_name()} join CODE --peer HOST:PORT"
-            )
-        said: PairingFailed | None = None
-        refused: set[str] = set()  # one machine may announce several places, and each try costs it a guess
-        for where in places[:MOST_GREETED_PLACES]:
-            certificate = ""
-            try:
-                async with asyncio.timeout(JOIN_S):
-                    certificate = await self.client.certificate_at(where)
-                    if certificate not in refused:
-                        return await self._join_at(code, where, certificate)
-            except PairingFailed as problem:
-                refused.add(certificate)
-                said = problem  # an answer, which no silence elsewhere outweighs
-            except (PeerFault, ValueError, TimeoutError) as problem:
-                why = str(problem) or "it took too long"
-                said = said or PairingFailed(f"{where} could not be asked to let us in: {why}")
-        assert said  # of one place at least
-        raise said
-
-    async def _join_at(self, code: str, place: str, certificate: str) -> PairedMember:
-        newcomer = Newcomer(code, self.mine.certificate, fingerprint(certificate))
-        charter, host = await self._exchanged(newcomer, place, certificate)
-        self.trust.join(charter, host)
-        self.directory.keep_members(self.trust.members.values())
-        return self.trust.members[host.fingerprint]
-
-    async def _exchanged(self, newcomer: Newcomer, place: str, certificate: str) -> tuple[Charter, PairedMember]:
-        """Both steps with whoever holds the certificate. Raises PairingFailed and PeerFault."""
-        ask = self.client.ask_unpaired
-        started = await ask(place, certificate, "/join/start", newcomer.start(), JoinStartReply)
-        confirmation = await asyncio.to_thread(newcomer.confirm, started, self.name, self.port)
-        finished = await ask(place, certificate, "/join/finish", confirmation.message, JoinFinishReply)
-        return confirmation.charter_in(finished), PairedMember(finished.name, certificate, (place,))
-
-
-def worse(known: PeerState, said: str) -> PeerState:
-    """Of several places that were tried the most telling outcome: a refusal says more than silence, silence more than nobody."""
+def worse(known: PeerState, state: str) -> PeerState:
+    """The most telling outcome of several addresses: a refusal before silence, silence before no connection."""
     order: tuple[PeerState, ...] = ("gone", "late", "refused")
-    mapped: PeerState = "late" if said == "late" else "refused" if said in ("refused", "invalid") else "gone"
+    mapped: PeerState = "late" if state == "late" else "refused" if state in ("refused", "invalid") else "gone"
     return max(known, mapped, key=order.index)
-
-
-async def inviters(found: Callable[[], list[str]]) -> list[str]:
-    """Where the invitation is open, as soon as somebody has announced it."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(INVITERS_S):
-            while not (places := found()):  # noqa: ASYNC110  looked up, not told: announcements come by the second
-                await asyncio.sleep(TICK_S)
-            return places
-    return []

@@ -1,4 +1,4 @@
-"""A peer and a question in, its ballots out as they come. What the other side may take up is bounded here."""
+"""A peer and a prompt in, its ballots out as they arrive. Bounds what the other side may send and how long it may take."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import contextlib
 import logging
 import ssl
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TypeVar
 
 import aiohttp
@@ -36,9 +36,9 @@ from local_swarm.types import Accepted, Candidate
 
 CONNECT_S = 2.0
 SILENCE_S = 3.0  # without a byte
-WHOLE_S = 5.0  # for everything but a vote
-FIRST_LOOK_S = 3.0
-LAST_WORD_S = 0.1  # after the last ballot
+WHOLE_S = 5.0  # for a whole exchange that is no vote
+CERTIFICATE_S = 3.0
+LAST_BYTES_S = 0.1  # after the last ballot
 BASE = "/v1/federation"
 DECLINES = ("busy", "battery", "slow", "starting", "stopping", "context")
 
@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PeerRequest:
-    """What a peer is asked: `body` is the prompt as bytes, made once for all peers. `alone`: nobody else is asked."""
+    """What one peer is asked. `body` is the encoded prompt. `alone`: no other node is asked."""
 
     body: bytes
     ballots: int
@@ -58,79 +58,59 @@ class PeerRequest:
 
 
 class Client:
-    """All outgoing talk with other nodes. `port` is where our own door is, which members are told each time: those whom no
-    announcement reaches learn from it where we are."""
+    """All outgoing requests to other nodes.
 
-    def __init__(self, mine: Identity) -> None:
-        self._mine = mine
-        self.port = 0
+    `port` is our own server's. Every request to a member carries it, so that members without multicast learn our address."""
+
+    def __init__(self, mine: Identity, port: int, session: aiohttp.ClientSession) -> None:
+        self._mine, self._port, self._session = mine, port, session
         self._contexts: dict[str, ssl.SSLContext] = {}
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Client:
-        connector = aiohttp.TCPConnector(limit=128, limit_per_host=16, keepalive_timeout=30.0)
-        self._session = aiohttp.ClientSession(
-            connector=connector, trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._session
-        await self._session.close()
 
     def forget(self, certificate: str) -> None:
         self._contexts.pop(certificate, None)
 
     # ---------------------------------------------------------------------------------------------- members
 
-    async def report(self, peer: Peer, place: str) -> tuple[Report, float]:
-        """How it is, and the seconds it took to say so. Raises PeerFault."""
+    async def report(self, peer: Peer, address: str) -> tuple[Report, float]:
+        """Its report, and the seconds that took. Raises PeerFault."""
         began = time.monotonic()
         with translate_errors():
-            found = decode_report(await self._small(place, "GET", "/health", None, self._context(peer)))
+            found = decode_report(await self._exchange(address, "GET", "/health", None, self._context(peer)))
         return found, time.monotonic() - began
 
     async def tell(self, peer: Peer, path: str, value: object) -> None:
-        """Raises PeerFault."""
-        assert peer.address
+        """Send a value. Raises PeerFault."""
         with translate_errors():
-            await self._small(peer.address, "POST", path, encode(value), self._context(peer))
+            await self._exchange(known_address(peer), "POST", path, encode(value), self._context(peer))
 
-    async def ballots(self, peer: Peer, wish: PeerRequest) -> AsyncGenerator[Accepted | Candidate, None]:
+    async def ballots(self, peer: Peer, request: PeerRequest) -> AsyncGenerator[Accepted | Candidate, None]:
         """Its answer to a prompt. Closing the iterator closes the connection, so that the peer stops. Raises PeerFault."""
-        assert self._session and peer.address
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=wish.silence_s)
+        url, context = url_of(known_address(peer), "/vote"), self._context(peer)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=request.silence_s)
         headers = {
-            DEADLINE_HEADER: f"{wish.deadline_s:.1f}",
-            PORT_HEADER: str(self.port),
+            DEADLINE_HEADER: f"{request.deadline_s:.1f}",
+            PORT_HEADER: str(self._port),
             "content-type": "application/json",
         }
         with translate_errors():
             async with self._session.post(
-                url_of(peer.address, "/vote"),
-                data=wish.body,
-                headers=headers,
-                ssl=self._context(peer),
-                timeout=timeout,
-                allow_redirects=False,
+                url, data=request.body, headers=headers, ssl=context, timeout=timeout, allow_redirects=False
             ) as response:
                 if response.status != 200:
                     raise refusal(response.status, await read_bounded(response))
-                async for event in read_ballots(response, peer.name, wish):
+                async for event in read_ballots(response, peer.name, request):
                     yield event
                 with contextlib.suppress(TimeoutError, aiohttp.ClientError):
-                    async with asyncio.timeout(LAST_WORD_S):
-                        await response.content.readany()  # the end of the stream: a connection read to it serves again
+                    async with asyncio.timeout(LAST_BYTES_S):
+                        await response.content.readany()  # the connection is used again only after the stream's end
 
-    # -------------------------------------------------------------------------------------------- strangers
+    # ------------------------------------------------------------------------------------------ unpaired nodes
 
-    async def certificate_at(self, place: str) -> str:
-        """What whoever listens there shows. Proves nothing yet. Raises PeerFault."""
-        host, port = host_and_port(place, 0)
+    async def certificate_at(self, address: str) -> str:
+        """The certificate that the server there shows, as PEM text. It proves nothing yet. Raises PeerFault."""
+        host, port = host_and_port(address, 0)
         with translate_errors():
-            async with asyncio.timeout(FIRST_LOOK_S):
+            async with asyncio.timeout(CERTIFICATE_S):
                 _, writer = await asyncio.open_connection(host, port, ssl=tls.for_reading_certificate())
                 try:
                     shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
@@ -140,11 +120,11 @@ class Client:
                         await writer.wait_closed()
         return ssl.DER_cert_to_PEM_cert(shown)
 
-    async def ask_unpaired(self, place: str, certificate: str, path: str, value: object, kind: type[T]) -> T:
-        """Say something to the holder of the certificate, without showing ours. Raises PairingFailed and PeerFault."""
+    async def ask_unpaired(self, address: str, certificate: str, path: str, value: object, kind: type[T]) -> T:
+        """Send a value to the holder of the certificate without showing ours. Raises PairingFailed and PeerFault."""
         context = tls.for_peer(None, certificate)
         with translate_errors():
-            return decode(kind, await self._small(place, "POST", path, encode(value), context))
+            return decode(kind, await self._exchange(address, "POST", path, encode(value), context))
 
     # ---------------------------------------------------------------------------------------------- both
 
@@ -153,26 +133,43 @@ class Client:
             self._contexts[peer.certificate] = tls.for_peer(self._mine, peer.certificate)
         return self._contexts[peer.certificate]
 
-    async def _small(self, place: str, method: str, path: str, body: bytes | None, context: ssl.SSLContext) -> bytes:
-        assert self._session
+    async def _exchange(
+        self, address: str, method: str, path: str, body: bytes | None, context: ssl.SSLContext
+    ) -> bytes:
         timeout = aiohttp.ClientTimeout(total=WHOLE_S, sock_connect=CONNECT_S, sock_read=SILENCE_S)
-        headers = {PORT_HEADER: str(self.port)} | ({"content-type": "application/json"} if body else {})
+        headers = {PORT_HEADER: str(self._port)} | ({"content-type": "application/json"} if body else {})
         async with self._session.request(
-            method, url_of(place, path), data=body, headers=headers, ssl=context, timeout=timeout, allow_redirects=False
+            method,
+            url_of(address, path),
+            data=body,
+            headers=headers,
+            ssl=context,
+            timeout=timeout,
+            allow_redirects=False,
         ) as response:
-            said = await read_bounded(response)
+            answer = await read_bounded(response)
             if response.status == 409:
-                raise PairingFailed(message_in(said))
+                raise PairingFailed(message_in(answer))
             if response.status != 200:
-                raise refusal(response.status, said)
-            return said
+                raise refusal(response.status, answer)
+            return answer
+
+
+@asynccontextmanager
+async def open_client(mine: Identity, port: int) -> AsyncIterator[Client]:
+    """A client for as long as the context lasts."""
+    connector = aiohttp.TCPConnector(limit=128, limit_per_host=16, keepalive_timeout=30.0)
+    async with aiohttp.ClientSession(
+        connector=connector, trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+        yield Client(mine, port, session)
 
 
 async def read_ballots(
-    response: aiohttp.ClientResponse, node: str, wish: PeerRequest
+    response: aiohttp.ClientResponse, node: str, request: PeerRequest
 ) -> AsyncGenerator[Accepted | Candidate, None]:
-    """The lines of an answer as events, no more ballots than were asked for. Raises PeerFault, Malformed."""
-    lines, left = LineDecoder(), wish.ballots
+    """The lines of an answer as events, at most as many ballots as requested. Raises PeerFault, Malformed."""
+    lines, left = LineDecoder(), request.ballots
     async for chunk in response.content.iter_any():
         for data in lines.feed(chunk):
             line = decode(VoteMessage, data)
@@ -181,7 +178,7 @@ async def read_ballots(
                 yield Accepted(max(0, line.prompt_tokens))
             elif line.kind == "ballot" and line.candidate and left > 0:
                 left -= 1
-                yield check_ballot(line.candidate, node, wish.alone)
+                yield check_ballot(line.candidate, node, request.alone)
             elif line.kind == "failed":
                 raise PeerFault(line.message[:200], line.state if line.state in DECLINES else "failed")
             if line.kind == "end" or left == 0:
@@ -200,7 +197,7 @@ async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
 
 @contextlib.contextmanager
 def translate_errors() -> Iterator[None]:
-    """Whatever the network throws, as a PeerFault with the word for it."""
+    """Turns every exception of the network into a PeerFault with its state."""
     try:
         yield
     except (PeerFault, PairingFailed):
@@ -220,14 +217,21 @@ def translate_errors() -> Iterator[None]:
 
 
 def refusal(status: int, body: bytes) -> PeerFault:
-    said = message_in(body)
-    return PeerFault(said, said if said in DECLINES else "refused" if status in (401, 403) else "failed")
+    message = message_in(body)
+    return PeerFault(message, message if message in DECLINES else "refused" if status in (401, 403) else "failed")
 
 
 def message_in(body: bytes) -> str:
-    """What a refusal says; ours say one word or one sentence."""
+    """The text of a refusal, fit for a terminal. Ours are one word or one sentence."""
     return "".join(letter for letter in body[:300].decode("utf-8", "replace") if letter.isprintable())
 
 
-def url_of(place: str, path: str) -> str:
-    return f"https://{place}{BASE}{path}"
+def known_address(peer: Peer) -> str:
+    """Raises PeerFault."""
+    if peer.address is None:
+        raise PeerFault("No address of it is known.", "gone")
+    return peer.address
+
+
+def url_of(address: str, path: str) -> str:
+    return f"https://{address}{BASE}{path}"

@@ -1,4 +1,4 @@
-"""Elections in, how far each machine is believed out; remembered in a file between starts."""
+"""Elections in, the reliability of each machine out. A file keeps it between starts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local_swarm.network.discovery.directory import Directory
 from local_swarm.network.protocol import Malformed, decode, encode
 from local_swarm.paths import PRIVATE, keep
 from local_swarm.types import Election
@@ -20,14 +21,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityFile:
-    """By machine and model: another model is another voter."""
+    """By voter key: the same machine with another model is another voter."""
 
     merits: dict[str, PeerReliability]
 
 
 @dataclass(slots=True)
 class PeerReliabilities:
-    """`key` maps the name of a machine, as candidates carry it, to what it is remembered by. Without a path nothing is kept."""
+    """`key` maps the name of a node, as candidates carry it, to its voter key. Without a path nothing is kept."""
 
     key: Callable[[str], str]
     path: Path | None = None
@@ -42,11 +43,11 @@ class PeerReliabilities:
                 }
 
     def reliabilities_of(self, names: Iterable[str]) -> dict[str, PeerReliability]:
-        """Of the machines with these names, those that have voted here before."""
+        """Of the nodes with these names, for those that have voted here before."""
         return {name: self._by_key[self.key(name)] for name in names if self.key(name) in self._by_key}
 
     def learn(self, election: Election, models: Mapping[str, str | None] | None = None) -> None:
-        """`models`: which model each machine runs, by name."""
+        """`models`: the model of each node, by name."""
         names = {candidate.node for candidate in election.candidates if candidate.node}
         for name, merit in learned(self.reliabilities_of(names), election, models).items():
             self._by_key[self.key(name)] = merit
@@ -55,3 +56,11 @@ class PeerReliabilities:
         if self.path and self._by_key:
             with contextlib.suppress(OSError):
                 keep(self.path, encode(ReliabilityFile(dict(list(self._by_key.items())[-MOST:]))).decode(), PRIVATE)
+
+
+def voter_key(directory: Directory, own_model: str | None, name: str) -> str:
+    """What a node is remembered by: its id and its model. Every name that is no peer's is ours."""
+    peer = next((peer for peer in directory.peers.values() if peer.name == name), None)
+    if peer is None:
+        return f"{directory.mine} {own_model}"
+    return f"{peer.id} {peer.report.model if peer.report else None}"
