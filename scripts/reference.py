@@ -16,8 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import typer.main
 from pydantic import BaseModel
 
+from local_swarm.api.chat import ChatRequest
 from local_swarm.api.documented import create_documented_app
-from local_swarm.api.schemas import ChatRequest, SwarmOptions
+from local_swarm.api.schemas import SwarmOptions
 from local_swarm.cli.main import app
 from local_swarm.mcp_server.tools import TOOLS
 from local_swarm.paths import data_folder

@@ -1,6 +1,6 @@
 """Bodies of requests in, values out, and values in, bodies of answers out. No text and no number makes either fail.
 
-What comes in has been through `Bounds`, so it is small enough to be read at once.
+What comes in has been through `BoundsMiddleware`, so it is small enough to be read at once.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 
+from local_swarm.errors import SwarmError
 from local_swarm.intake import encoded, parsed
+
+LONGEST_MESSAGE = 2000  # characters
 
 
 class StrictRequest(Request):
-    """A request whose body is JSON as the standard has it: UTF-8, and numbers that there are."""
+    """A request whose body is JSON as RFC 8259 has it: UTF-8, without `NaN` and `Infinity`."""
 
     async def json(self) -> Any:
         """Raises JSONDecodeError."""
@@ -24,7 +27,7 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """Reads bodies as `Strict` does."""
+    """A route whose handlers read bodies as `StrictRequest` does."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -36,5 +39,19 @@ class StrictRoute(APIRoute):
 
 
 class SafeJsonResponse(JSONResponse):
+    """JSON of whatever there is: half characters and numbers that JSON lacks are replaced, as `encoded` does."""
+
     def render(self, content: Any) -> bytes:
         return encoded(content)
+
+
+def error_body(problem: SwarmError) -> dict[str, Any]:
+    """In OpenAI's shape. What was sent may stand in the message, so it is cut to a length that can be read."""
+    return {
+        "error": {
+            "message": problem.message[:LONGEST_MESSAGE],
+            "type": problem.kind,
+            "param": problem.param,
+            "code": problem.code,
+        }
+    }

@@ -1,26 +1,47 @@
-"""The older way to ask, `/v1/completions`: texts in, what follows them out, with a gap to fill where a suffix is given."""
+"""`POST /v1/completions`: texts in, what follows them out, or what fills the gap before a suffix; at once or as a stream."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from fastapi import Request
+from fastapi.responses import Response
 from pydantic import Field
 
-from local_swarm.api.replies import SLICE, Reply, Sent, by_agreement, error_body, slices, usage
+from local_swarm.api.bodies import error_body
+from local_swarm.api.context import ApiContext
+from local_swarm.api.envelope import Envelope, UsageInfo, by_agreement, usage_info, usage_of
 from local_swarm.api.schemas import SampledRequest
-from local_swarm.api.sse import COMMENT, DONE, KEEP_ALIVE_S, sse_event
-from local_swarm.api.waiting import begin_answer
+from local_swarm.api.sse import COMMENT, DONE, KEEP_ALIVE_S, SLICE, Sent, slices, sse_event, sse_response
+from local_swarm.api.swarm_info import Body, ModelText, SwarmInfo
+from local_swarm.api.waiting import begin_answer, client_gone, elected_response, session_of, unless_gone
 from local_swarm.errors import BadRequest, SwarmError
 from local_swarm.events import election_of, with_pauses
 from local_swarm.limits import MOST_NUMBER, MOST_TOP, bounded
-from local_swarm.types import Candidate, Delta, Election, Event, Prompt, TokenLogprob, Voice
+from local_swarm.types import Candidate, Delta, Election, Event, FinishReason, Prompt, TokenLogprob, Voice
 
 USUAL_TOKENS = 16  # what OpenAI's API writes where nobody says how much
 MOST_PROMPTS = 64
+
+
+async def answer_completions(context: ApiContext, request: CompletionRequest, http: Request) -> Response:
+    """Raises SwarmErrors before the first byte of an answer."""
+    envelope = context.envelope(request.model)
+    fast = request.stream_mode == "fastest"
+    prompts = request.prompts(fast, session_of(http))
+    answers = await begin_answers(context.voice, prompts)
+    reply = CompletionReply(envelope, request, prompts)
+    if request.stream:
+        return sse_response(reply.stream(answers, fast))
+    elections = await unless_gone(elections_of(answers), http)
+    return elected_response(reply.completion(elections), elections[0]) if elections else client_gone()
+
+
+# ----------------------------------------------------------------------------------------------- the request
 
 
 class CompletionRequest(SampledRequest):
@@ -37,7 +58,7 @@ class CompletionRequest(SampledRequest):
     best_of: int | None = None
 
     def prompts(self, fast: bool, session: str | None) -> list[Prompt]:
-        """One for each text. Raises BadRequest for what cannot be done."""
+        """One for each text, asked of one worker if `fast`. Raises BadRequest for what cannot be done."""
         if self.max_tokens == 0 and not self.echo:
             raise BadRequest("max_tokens must be at least 1, but with echo.", param="max_tokens")
         return [
@@ -68,78 +89,87 @@ class CompletionRequest(SampledRequest):
         return [str(text) for text in texts]
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """How one request is answered."""
+# ------------------------------------------------------------------------------------------------- the reply
 
-    reply: Reply
-    wish: CompletionRequest
+
+class CompletionChoice(Body):
+    text: ModelText
+    index: int
+    logprobs: dict[str, Any] | None
+    finish_reason: FinishReason | None
+
+
+class TextCompletion(Body):
+    id: str
+    object: Annotated[str, Field(description="Always `text_completion`.")]
+    created: int
+    model: str
+    choices: Annotated[list[CompletionChoice], Field(description="Text by text; of each the winner, then others.")]
+    usage: UsageInfo
+    swarm: Annotated[SwarmInfo, Field(description="Of the vote on the first text.")]
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionReply:
+    """How one request is answered: at once, or in chunks. `prompts` are those of its texts, in their order."""
+
+    envelope: Envelope
+    request: CompletionRequest
     prompts: Sequence[Prompt]
 
-    def body(self, elections: Sequence[Election]) -> dict[str, Any]:
+    def completion(self, elections: Sequence[Election]) -> TextCompletion:
         choices = [
-            self.choice(place * self.wish.choices + number, candidate, self.prompts[place])
-            for place, election in enumerate(elections)
-            for number, candidate in enumerate(by_agreement(election)[: self.wish.choices])
+            self.choice(text * self.request.choices + number, candidate, self.prompts[text])
+            for text, election in enumerate(elections)
+            for number, candidate in enumerate(self.chosen(election))
         ]
-        extensions = [self.reply.extension(election, self.wish.ballots) for election in elections]
-        return {**self.frame(choices), "usage": self.usage(elections), "swarm": extensions[0]}
+        return TextCompletion(
+            id="cmpl-" + self.envelope.id,
+            object="text_completion",
+            created=self.envelope.created,
+            model=self.envelope.model,
+            choices=choices,
+            usage=self.usage(elections),
+            swarm=self.envelope.swarm(elections[0], self.request.ballots),
+        )
 
-    def usage(self, elections: Sequence[Election]) -> dict[str, Any]:
-        parts = [usage(by_agreement(election)[: self.wish.choices]) for election in elections]
-        names = ("prompt_tokens", "completion_tokens", "total_tokens")
-        cached = sum(part["prompt_tokens_details"]["cached_tokens"] for part in parts)
-        return {
-            **{name: sum(part[name] for part in parts) for name in names},
-            "prompt_tokens_details": {"cached_tokens": cached},
-        }
+    def chosen(self, election: Election) -> list[Candidate]:
+        return by_agreement(election)[: self.request.choices]
 
-    def choice(self, index: int, candidate: Candidate, prompt: Prompt) -> dict[str, Any]:
-        nothing = self.wish.max_tokens == 0
+    def usage(self, elections: Sequence[Election]) -> UsageInfo:
+        parts = [usage_of(self.chosen(election)) for election in elections]
+        return usage_info(
+            sum(part.prompt_tokens for part in parts),
+            sum(part.completion_tokens for part in parts),
+            sum(part.prompt_tokens_details.cached_tokens for part in parts),
+        )
+
+    def choice(self, index: int, candidate: Candidate, prompt: Prompt) -> CompletionChoice:
+        nothing = self.request.max_tokens == 0
         written = "" if nothing else candidate.text
         tokens = [*candidate.prompt_logprobs, *(() if nothing else candidate.logprobs)]
-        made = self.piece((prompt.text or "") + written if self.wish.echo else written, index, candidate.finish_reason)
-        made["logprobs"] = logprobs(tokens) if self.wish.logprobs is not None else None
-        if nothing:
-            made["finish_reason"] = "length"
-        return made
+        return CompletionChoice(
+            text=(prompt.text or "") + written if self.request.echo else written,
+            index=index,
+            logprobs=self.logprobs(tokens),
+            finish_reason="length" if nothing else candidate.finish_reason,
+        )
 
-    @staticmethod
-    def piece(text: str, index: int, finish: str | None = None) -> dict[str, Any]:
-        return {"text": text, "index": index, "logprobs": None, "finish_reason": finish}
+    def logprobs(self, tokens: Sequence[TokenLogprob]) -> dict[str, Any] | None:
+        return completion_logprobs(tokens) if self.request.logprobs is not None else None
 
-    def frame(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        return {
-            "id": "cmpl-" + self.reply.id,
-            "object": "text_completion",
-            "created": self.reply.created,
-            "model": self.reply.model,
-            "choices": choices,
-        }
+    # -- as a stream
 
-    # -- streams
-
-    async def stream(self, answers: Sequence[AsyncGenerator[Event, None]], live: bool) -> AsyncIterator[bytes]:
-        """One text after the other, each as it is written where one worker is asked, else after the vote."""
+    async def stream(self, answers: Sequence[AsyncGenerator[Event, None]], live: bool) -> AsyncGenerator[bytes, None]:
+        """One text after the other: each as it is written if `live`, where one worker is asked, else after its vote."""
         elections: list[Election] = []
         try:
-            for place, events in enumerate(answers):
-                sent, base = Sent(), place * self.wish.choices
-                async with aclosing(with_pauses(events, KEEP_ALIVE_S)) as paced:
-                    if self.wish.echo:
-                        yield sse_event(self.frame([self.piece(self.prompts[place].text or "", base)]))
-                    async for event in paced:
-                        if event is None:
-                            yield COMMENT
-                        elif isinstance(event, Delta) and live and self.wish.choices == 1:
-                            sent.words += len(event.text)
-                            yield sse_event(self.frame([self.piece(event.text, base)]))
-                        elif isinstance(event, Election):
-                            elections.append(event)
-                            for data in self.rest(event, base, sent):
-                                yield sse_event(data)
-            if self.wish.include_usage:
-                yield sse_event({**self.frame([]), "usage": self.usage(elections)})
+            for text, events in enumerate(answers):
+                async with aclosing(self.stream_text(events, text, live, elections)) as pieces:
+                    async for data in pieces:
+                        yield data
+            if self.request.include_usage:
+                yield sse_event({**self.chunk_of([]), "usage": self.usage(elections).json_value()})
             yield DONE
         except SwarmError as problem:
             yield sse_event(error_body(problem))
@@ -147,41 +177,73 @@ class Completion:
             for events in answers:
                 await events.aclose()
 
-    def rest(self, election: Election, base: int, sent: Sent) -> Iterator[dict[str, Any]]:
-        chosen = by_agreement(election)[: self.wish.choices]
+    async def stream_text(
+        self, events: AsyncGenerator[Event, None], text: int, live: bool, elections: list[Election]
+    ) -> AsyncGenerator[bytes, None]:
+        """One of them. Its election is added to `elections`."""
+        sent, base = Sent(), text * self.request.choices
+        async with aclosing(with_pauses(events, KEEP_ALIVE_S)) as paced:
+            if self.request.echo:
+                yield sse_event(self.chunk(self.prompts[text].text or "", base))
+            async for event in paced:
+                if event is None:
+                    yield COMMENT
+                elif isinstance(event, Delta) and live and self.request.choices == 1:
+                    sent.words += len(event.text)
+                    yield sse_event(self.chunk(event.text, base))
+                elif isinstance(event, Election):
+                    elections.append(event)
+                    for data in self.chunks(event, base, sent):
+                        yield sse_event(data)
+
+    def chunks(self, election: Election, base: int, sent: Sent) -> Iterator[dict[str, Any]]:
+        """What follows the text that was sent, and the end of every choice. The last chunk has the `swarm` object."""
+        chosen = self.chosen(election)
         for number, candidate in enumerate(chosen):
             for text in slices(candidate.text[sent.words if number == 0 else 0 :], SLICE):
-                yield self.frame([self.piece(text, base + number)])
-            end = self.piece("", base + number, candidate.finish_reason)
-            end["logprobs"] = logprobs(candidate.logprobs) if self.wish.logprobs is not None else None
-            data = self.frame([end])
+                yield self.chunk(text, base + number)
+            end = self.chunk("", base + number, candidate.finish_reason, self.logprobs(candidate.logprobs))
             if number == len(chosen) - 1:
-                data["swarm"] = self.reply.extension(election, self.wish.ballots)
-            yield data
+                end["swarm"] = self.envelope.swarm(election, self.request.ballots).json_value()
+            yield end
+
+    def chunk(
+        self, text: str, index: int, finish: str | None = None, likely: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        return self.chunk_of([{"text": text, "index": index, "logprobs": likely, "finish_reason": finish}])
+
+    def chunk_of(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "id": "cmpl-" + self.envelope.id,
+            "object": "text_completion",
+            "created": self.envelope.created,
+            "model": self.envelope.model,
+            "choices": choices,
+        }
 
 
 async def begin_answers(voice: Voice, prompts: Sequence[Prompt]) -> list[AsyncGenerator[Event, None]]:
     """Every prompt accepted, or none: where one is refused the others are given up."""
     done = await asyncio.gather(*(begin_answer(voice, prompt) for prompt in prompts), return_exceptions=True)
     problem = next((one for one in done if isinstance(one, BaseException)), None)
+    begun = [one for one in done if not isinstance(one, BaseException)]
     if problem:
-        for one in done:
-            if not isinstance(one, BaseException):
-                await one.aclose()
+        for events in begun:
+            await events.aclose()
         raise problem
-    return [one for one in done if not isinstance(one, BaseException)]
+    return begun
 
 
-async def all_last(answers: Sequence[AsyncGenerator[Event, None]]) -> list[Election]:
+async def elections_of(answers: Sequence[AsyncGenerator[Event, None]]) -> list[Election]:
     return list(await asyncio.gather(*(election_of(events) for events in answers)))
 
 
-def logprobs(tokens: Sequence[TokenLogprob]) -> dict[str, Any]:
-    """In the shape of the older API: one list for each thing. The first token of a prompt has no probability."""
-    offsets, at = [], 0
+def completion_logprobs(tokens: Sequence[TokenLogprob]) -> dict[str, Any]:
+    """In the shape of the completions API: one list for each property. A prompt's first token has no probability."""
+    offsets, offset = [], 0
     for one in tokens:
-        offsets.append(at)
-        at += len(one.text)
+        offsets.append(offset)
+        offset += len(one.text)
     return {
         "tokens": [one.text for one in tokens],
         "token_logprobs": [one.logprob for one in tokens],

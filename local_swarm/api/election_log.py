@@ -1,4 +1,4 @@
-"""A Voice in, the same Voice out that remembers its last elections, counts what it does and tells whoever listens."""
+"""A voice in, a voice out that logs its elections, counts tokens and failures, and publishes what happens to subscribers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Any
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
 
 from local_swarm.api.metrics import Metrics, token_counts
 from local_swarm.errors import SwarmError
@@ -16,20 +18,59 @@ from local_swarm.types import Candidate, Election, Event, Prompt, Voice
 
 REMEMBERED = 20
 LONGEST_TEXT = 8000  # characters of an answer that are remembered
-MOST_LISTENERS = 200
-MOST_UNHEARD = 256  # events that a slow listener may be behind; it misses those after that
+MOST_SUBSCRIBERS = 200
+MOST_UNREAD = 256  # events that a slow subscriber may be behind; it misses those after that
+
+
+class BallotFacts(TypedDict):
+    """Who answered, without the answer."""
+
+    voter: str
+    node: str | None
+    seconds: float
+    tokens: int
+
+
+class BallotRecord(BallotFacts):
+    """`cluster`: an index into the election's `clusters`."""
+
+    cluster: int
+    elected: bool
+
+
+class ElectionRecord(TypedDict):
+    """A vote without its texts: who voted with whom. `at` is in seconds since 1970."""
+
+    number: int
+    at: int
+    strategy: str
+    agreement: float
+    candidates: int
+    clusters: list[int]
+    decided_early: bool
+    seconds: float
+    prompt_tokens: int
+    completion_tokens: int
+    ballots: list[BallotRecord]
+
+
+class ElectionTexts(TypedDict):
+    """What was asked, and every answer in the order of the record's ballots."""
+
+    question: str
+    answers: list[str]
 
 
 class LoggedVoice:
-    """See `Voice`. `elections` are the last ones, the newest last, and what listeners are told: no word of what was asked or
-    answered is in them. `texts` holds the words, by the election's number, for this user alone."""
+    """See `Voice`. `elections` are the last ones, the newest last. Neither they nor what is published holds a word of a prompt or
+    an answer. `texts` has those words, by the election's number, for this user alone."""
 
     def __init__(self, voice: Voice, metrics: Metrics) -> None:
         self.voice, self.metrics = voice, metrics
-        self.elections: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
-        self.texts: dict[int, dict[str, Any]] = {}
+        self.elections: deque[ElectionRecord] = deque(maxlen=REMEMBERED)
+        self.texts: dict[int, ElectionTexts] = {}
         self.tokens = dict.fromkeys(("prompt", "cached", "elected", "written"), 0)
-        self.listeners: set[asyncio.Queue[dict[str, Any]]] = set()
+        self.subscribers: set[asyncio.Queue[dict[str, Any]]] = set()
         self._numbers = itertools.count(1)
 
     @property
@@ -38,22 +79,22 @@ class LoggedVoice:
 
     @property
     def crowded(self) -> bool:
-        return len(self.listeners) >= MOST_LISTENERS
+        return len(self.subscribers) >= MOST_SUBSCRIBERS
 
     @contextmanager
     def subscribe(self) -> Iterator[asyncio.Queue[dict[str, Any]]]:
-        """What happens from now on."""
-        heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MOST_UNHEARD)
-        self.listeners.add(heard)
+        """A queue of what happens from now on."""
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MOST_UNREAD)
+        self.subscribers.add(queue)
         try:
-            yield heard
+            yield queue
         finally:
-            self.listeners.discard(heard)
+            self.subscribers.discard(queue)
 
-    def publish(self, kind: str, number: int, **facts: Any) -> None:
-        for heard in self.listeners:
-            if not heard.full():
-                heard.put_nowait({"type": kind, "number": number, **facts})
+    def publish(self, kind: Literal["asked", "candidate", "election", "given-up"], number: int, **facts: Any) -> None:
+        for queue in self.subscribers:
+            if not queue.full():
+                queue.put_nowait({"type": kind, "number": number, **facts})
 
     async def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         number, over = next(self._numbers), False
@@ -88,9 +129,8 @@ class LoggedVoice:
         self.publish("election", **entry)
 
 
-def election_record(number: int, election: Election) -> dict[str, Any]:
-    """A vote without its words: who voted with whom."""
-    groups = {place: group for group, cluster in enumerate(election.clusters) for place in cluster}
+def election_record(number: int, election: Election) -> ElectionRecord:
+    cluster_of = {member: group for group, cluster in enumerate(election.clusters) for member in cluster}
     return {
         "number": number,
         "at": int(time.time()),
@@ -103,18 +143,18 @@ def election_record(number: int, election: Election) -> dict[str, Any]:
         "prompt_tokens": election.elected.usage.prompt_tokens,
         "completion_tokens": election.elected.usage.completion_tokens,
         "ballots": [
-            {**ballot_facts(one), "cluster": groups[place], "elected": place == election.winner}
-            for place, one in enumerate(election.candidates)
+            {**ballot_facts(one), "cluster": cluster_of[index], "elected": index == election.winner}
+            for index, one in enumerate(election.candidates)
         ],
     }
 
 
-def ballot_facts(candidate: Candidate) -> dict[str, Any]:
+def ballot_facts(candidate: Candidate) -> BallotFacts:
     tokens = candidate.usage.completion_tokens
     return {"voter": candidate.voter, "node": candidate.node, "seconds": round(candidate.seconds, 3), "tokens": tokens}
 
 
-def election_texts(prompt: Prompt, election: Election) -> dict[str, Any]:
+def election_texts(prompt: Prompt, election: Election) -> ElectionTexts:
     said = [message.content for message in prompt.messages if message.role == "user"]
     question = said[-1] if said else prompt.text or ""
     return {

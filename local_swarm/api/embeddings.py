@@ -1,26 +1,55 @@
-"""Texts in, vectors out, as OpenAI's API has it: numbers, or base64 of little-endian 32-bit floats."""
+"""`POST /v1/embeddings`: texts in, vectors out, as numbers or as base64 of little-endian 32-bit floats."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Literal, NotRequired
 
 import numpy as np
+from fastapi import Request
+from fastapi.responses import Response
 from numpy.typing import NDArray
 from pydantic import Field
+from typing_extensions import TypedDict
 
+from local_swarm.api.bodies import SafeJsonResponse
+from local_swarm.api.context import ApiContext
 from local_swarm.api.schemas import Name, Wire
+from local_swarm.api.waiting import client_gone, unless_gone
 from local_swarm.errors import BadRequest
 from local_swarm.types import Embedded
 
 MOST_TEXTS = 2048  # as OpenAI's API
 
 
-class Embeds(Protocol):
-    """Whoever makes vectors of texts. Raises SwarmError."""
+async def answer_embeddings(context: ApiContext, request: EmbeddingsRequest, http: Request) -> Response:
+    """Raises SwarmErrors."""
+    embedded = await unless_gone(context.embeds(request.texts()), http)
+    return SafeJsonResponse(request.vector_list(embedded)) if embedded else client_gone()
 
-    async def __call__(self, texts: Sequence[str]) -> Embedded: ...
+
+# Plain dictionaries with types: there may be millions of numbers in them, which a model would look at one by one.
+
+
+class VectorInfo(TypedDict):
+    object: str
+    index: int
+    embedding: list[float] | str
+
+
+class VectorUsage(TypedDict):
+    prompt_tokens: int
+    total_tokens: int
+
+
+class VectorList(TypedDict):
+    """`note` says where the vectors come from, if not from an embedding model."""
+
+    object: str
+    model: str
+    data: list[VectorInfo]
+    usage: VectorUsage
+    note: NotRequired[str]
 
 
 class EmbeddingsRequest(Wire):
@@ -43,21 +72,23 @@ class EmbeddingsRequest(Wire):
             raise BadRequest(f"input must be 1 to {MOST_TEXTS} texts, none of them empty.", param="input")
         return [str(text) for text in texts]
 
-    def body(self, made: Embedded) -> dict[str, Any]:
-        vectors = np.asarray(made.vectors, dtype=np.float64)
+    def vector_list(self, embedded: Embedded) -> VectorList:
+        vectors = np.asarray(embedded.vectors, dtype=np.float64)
         if self.dimensions is not None:
             vectors = truncate_vectors(vectors, self.dimensions)
-        tokens = made.tokens if made.tokens is not None else 0
-        body = {
+        tokens = embedded.tokens or 0
+        found: VectorList = {
             "object": "list",
-            "model": made.model,
+            "model": embedded.model,
             "data": [
-                {"object": "embedding", "index": place, "embedding": self.encode_vector(vector)}
-                for place, vector in enumerate(vectors)
+                {"object": "embedding", "index": index, "embedding": self.encode_vector(vector)}
+                for index, vector in enumerate(vectors)
             ],
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }
-        return {**body, "note": made.note} if made.note else body
+        if embedded.note:
+            found["note"] = embedded.note
+        return found
 
     def encode_vector(self, vector: NDArray[np.float64]) -> str | list[float]:
         if self.encoding_format == "base64":

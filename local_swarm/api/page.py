@@ -1,7 +1,7 @@
-"""The dashboard: one page, the stream of events that it lives on, and the words of votes for whoever has the page's token.
+"""The dashboard: the state and the elections of a swarm in, a page, a stream of events and the texts of votes out.
 
-The page asks nothing of any other server. Everybody on this machine who may use the API sees who voted how; what was asked and
-answered is for the user who runs the daemon, who gets the page's address, token included, when it starts.
+The page asks nothing of any other server. Everybody on this machine who may use the API sees how the workers voted. Prompts and
+answers are for the user who runs the daemon: the page's address, printed at start, has the token that shows them.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
-from local_swarm.api.election_log import LoggedVoice
+from local_swarm.api.bodies import SafeJsonResponse
+from local_swarm.api.context import ApiContext
+from local_swarm.api.election_log import ElectionTexts, LoggedVoice
 from local_swarm.api.middleware import host_of, is_loopback
-from local_swarm.api.sse import sse_event
-from local_swarm.api.waiting import SSE, SSE_HEADERS
+from local_swarm.api.sse import sse_event, sse_response
+from local_swarm.api.swarm_state import swarm_state
 from local_swarm.errors import Busy, Forbidden, ModelNotFound
 from local_swarm.paths import program_name
 
@@ -48,67 +49,79 @@ def page_html() -> tuple[bytes, str]:
     return html.encode(), policy
 
 
-def page_router(journal: LoggedVoice, told: Callable[[], dict[str, Any]], token: str | None) -> APIRouter:
+def page_router(context: ApiContext, token: str | None) -> APIRouter:
+    """`token` shows the texts of votes; with None nobody sees them."""
     router = APIRouter()
-    glance = StateSnapshot(told)
+    log, snapshot = context.voice, StateSnapshot(context)
 
     @router.get("/", include_in_schema=False)
     async def dashboard(request: Request) -> Response:
-        if not is_loopback(host_of(request.headers.get("host", "")) or ""):
-            raise Forbidden("The page is for this machine alone: open it as http://127.0.0.1.")
-        html, policy = page_html()
-        headers = {
-            "content-security-policy": policy,
-            "x-content-type-options": "nosniff",
-            "referrer-policy": "no-referrer",
-        }
-        return Response(html, media_type="text/html; charset=utf-8", headers={**headers, "cache-control": "no-cache"})
+        return page_response(request.headers.get("host", ""))
 
     @router.get("/v1/swarm/events")
     async def events() -> Response:
         """What happens, as server-sent events, and the state every second."""
-        if journal.crowded:
+        if log.crowded:
             raise Busy("Too many pages watch this swarm. Close some.", retry_after_s=10)
-        return StreamingResponse(stream_events(journal, glance), media_type=SSE, headers=SSE_HEADERS)
+        return sse_response(stream_events(log, snapshot))
 
-    @router.get("/v1/swarm/elections/{number}")
-    async def election(number: int, request: Request) -> dict[str, Any]:
-        """The words of one of the last votes, for who has the page's token."""
-        shown = request.headers.get(TOKEN, "")
-        if not token or not secrets.compare_digest(shown.encode(), token.encode()):
-            raise Forbidden("The words of a vote are for whoever started the swarm: open the address that it printed.")
-        if number not in journal.texts:
+    @router.get("/v1/swarm/elections/{number}", response_model=ElectionTexts)
+    async def election(number: int, request: Request) -> Response:
+        """The texts of one of the last votes, for callers with the page's token."""
+        check_page_token(request.headers.get(TOKEN, ""), token)
+        if number not in log.texts:
             raise ModelNotFound(f"There is no vote {number}, or it is too long ago.")
-        return journal.texts[number]
+        return SafeJsonResponse(log.texts[number])
 
     return router
 
 
-class StateSnapshot:
-    """What `/v1/swarm` tells, as one event, looked up once for all who ask within half a period."""
+def page_response(host: str) -> Response:
+    """`host`: the Host header. Raises Forbidden for any but this machine's."""
+    if not is_loopback(host_of(host) or ""):
+        raise Forbidden("The page is for this machine alone: open it as http://127.0.0.1.")
+    html, policy = page_html()
+    headers = {
+        "content-security-policy": policy,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "cache-control": "no-cache",
+    }
+    return Response(html, media_type="text/html; charset=utf-8", headers=headers)
 
-    def __init__(self, told: Callable[[], dict[str, Any]]) -> None:
-        self.told, self.at, self.line, self.ending = told, 0.0, b"", False
+
+def check_page_token(shown: str, token: str | None) -> None:
+    """Raises Forbidden."""
+    if not token or not secrets.compare_digest(shown.encode(), token.encode()):
+        raise Forbidden("The words of a vote are for whoever started the swarm: open the address that it printed.")
+
+
+class StateSnapshot:
+    """What `/v1/swarm` says, as one event, made anew at most twice a second for all who watch."""
+
+    def __init__(self, context: ApiContext) -> None:
+        self.context, self.at, self.event, self.ending = context, 0.0, b"", False
 
     def __call__(self) -> bytes:
         now = time.monotonic()
         if now - self.at > EVERY_S / 2:
-            found = self.told()
-            self.at, self.line, self.ending = now, sse_event({"type": "swarm", **found}), found["status"] == "stopping"
-        return self.line
+            state = swarm_state(self.context.voice, self.context.status())
+            self.at, self.ending = now, state.status == "stopping"
+            self.event = sse_event({"type": "swarm", **state.json_value()})
+        return self.event
 
 
-async def stream_events(journal: LoggedVoice, glance: StateSnapshot) -> AsyncGenerator[bytes, None]:
+async def stream_events(log: LoggedVoice, snapshot: StateSnapshot) -> AsyncGenerator[bytes, None]:
     """Events as they happen and the state every second, until the swarm stops."""
-    with journal.subscribe() as heard:
+    with log.subscribe() as events:
         due = 0.0
-        while not glance.ending:
+        while not snapshot.ending:
             now = time.monotonic()
             if now >= due:
-                yield glance()
+                yield snapshot()
                 due = now + EVERY_S
             try:
                 async with asyncio.timeout(due - now):
-                    yield sse_event(await heard.get())
+                    yield sse_event(await events.get())
             except TimeoutError:
                 continue

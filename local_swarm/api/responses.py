@@ -1,24 +1,46 @@
-"""OpenAI's newer way to ask, `/v1/responses`, without memory between requests: its items in, its items and events out."""
+"""`POST /v1/responses`, OpenAI's newer API without memory between requests: its items in, its items and events out."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from fastapi import Request
+from fastapi.responses import Response
 from pydantic import Field, ValidationError
 
-from local_swarm.api.replies import LONG_SLICE, SLICE, Reply, slices, usage
-from local_swarm.api.schemas import ChatRequest, Count, Mode, Name, SwarmOptions, Wire, mistake
-from local_swarm.api.sse import COMMENT, KEEP_ALIVE_S
+from local_swarm.api.chat import ChatRequest
+from local_swarm.api.context import ApiContext
+from local_swarm.api.envelope import Envelope, PromptTokensDetails, usage_of
+from local_swarm.api.schemas import Count, Mode, Name, SwarmOptions, Wire, mistake
+from local_swarm.api.sse import COMMENT, KEEP_ALIVE_S, LONG_SLICE, SLICE, slices, sse_response
+from local_swarm.api.swarm_info import Body, ModelText, SwarmInfo
+from local_swarm.api.waiting import begin_answer, client_gone, elected_response, session_of, unless_gone
 from local_swarm.errors import BadRequest, SwarmError
-from local_swarm.events import with_pauses
+from local_swarm.events import election_of, with_pauses
 from local_swarm.intake import encoded
 from local_swarm.limits import MOST_MESSAGES, MOST_TOOLS
 from local_swarm.types import Candidate, Delta, Election, Event
 
 ITEMS = ("message", "function_call", "function_call_output", "reasoning")
+
+
+async def answer_responses(context: ApiContext, request: ResponsesRequest, http: Request) -> Response:
+    """Raises SwarmErrors before the first byte of an answer."""
+    envelope = context.envelope(request.model)
+    chat = request.chat()
+    mode = chat.stream_mode
+    events = await begin_answer(context.voice, chat.prompt(mode == "fastest", session_of(http)))
+    reply = ResponsesReply(envelope, request)
+    if request.stream:
+        return sse_response(reply.stream(events, mode))
+    election = await unless_gone(election_of(events), http)
+    return elected_response(reply.whole(election), election) if election else client_gone()
+
+
+# ----------------------------------------------------------------------------------------------- the request
 
 
 class ResponsesRequest(Wire):
@@ -41,13 +63,13 @@ class ResponsesRequest(Wire):
     swarm: SwarmOptions | None = None
 
     def chat(self) -> ChatRequest:
-        """The same wish in the older words. Raises BadRequest for what cannot be done."""
+        """The same as a request for chat. Raises BadRequest for what cannot be done."""
         if self.previous_response_id:
             raise BadRequest(
                 "Responses are not kept here, so previous_response_id cannot be used. Send the whole conversation as input.",
                 param="previous_response_id",
             )
-        wish = {
+        fields = {
             "model": self.model,
             "messages": self.messages(),
             "max_completion_tokens": self.max_output_tokens,
@@ -62,26 +84,26 @@ class ResponsesRequest(Wire):
             "user": self.user,
         }
         try:
-            return ChatRequest.model_validate(wish).model_copy(update={"swarm": self.swarm, "stream": self.stream})
+            return ChatRequest.model_validate(fields).model_copy(update={"swarm": self.swarm, "stream": self.stream})
         except ValidationError as problem:
             first = mistake(problem.errors())
-            place = ".".join(str(part) for part in first["loc"])
-            raise BadRequest(f"input: {place}: {first['msg']}.", param="input") from problem
+            where = ".".join(str(part) for part in first["loc"])
+            raise BadRequest(f"input: {where}: {first['msg']}.", param="input") from problem
 
     def messages(self) -> list[dict[str, Any]]:
-        told = [{"role": "system", "content": self.instructions}] if self.instructions else []
+        messages = [{"role": "system", "content": self.instructions}] if self.instructions else []
         items = [{"role": "user", "content": self.input}] if isinstance(self.input, str) else self.input
         if not items:
             raise BadRequest("input must not be empty.", param="input")
-        for place, item in enumerate(items):
-            add(told, item, place)
-        return [message for message in told if not message.pop("thought_only", False)]
+        for index, item in enumerate(items):
+            add_item(messages, item, index)
+        return [message for message in messages if not message.pop("thought_only", False)]
 
     def functions(self) -> list[dict[str, Any]] | None:
-        for place, tool in enumerate(self.tools or ()):
+        for index, tool in enumerate(self.tools or ()):
             if tool.get("type") != "function":
                 raise BadRequest(
-                    f"Only functions can be tools here, not {str(tool.get('type'))[:64]!r}.", param=f"tools[{place}]"
+                    f"Only functions can be tools here, not {str(tool.get('type'))[:64]!r}.", param=f"tools[{index}]"
                 )
         return [{"type": "function", "function": tool} for tool in self.tools] if self.tools else None
 
@@ -92,99 +114,156 @@ class ResponsesRequest(Wire):
         return {"type": form.get("type"), "json_schema": form} if form.get("type") == "json_schema" else form
 
 
-def add(told: list[dict[str, Any]], item: Mapping[str, Any], place: int) -> None:
-    """One item to the conversation: calls and thoughts belong to the assistant's message before or after them."""
+def add_item(messages: list[dict[str, Any]], item: Mapping[str, Any], index: int) -> None:
+    """One item to the conversation. Calls and thoughts belong to the assistant's message before or after them."""
     kind = item.get("type") or "message"
     if kind not in ITEMS:
-        raise BadRequest(f"input[{place}] cannot be a {str(kind)[:64]!r} here.", param=f"input[{place}]")
+        raise BadRequest(f"input[{index}] cannot be a {str(kind)[:64]!r} here.", param=f"input[{index}]")
     if kind == "function_call_output":
-        output = item.get("output")
-        told.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": output})
-        return
-    if kind == "message":
-        joins = item.get("role") == "assistant" and told and told[-1].pop("thought_only", False)
-        message = {"role": item.get("role"), "content": item.get("content")}
-        if joins:
-            told[-1] |= message
+        messages.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": item.get("output")})
+    elif kind == "message":
+        add_message(messages, item)
+    else:
+        if not messages or messages[-1]["role"] != "assistant":
+            messages.append({"role": "assistant", "content": "", "thought_only": True})
+        if kind == "reasoning":
+            messages[-1]["reasoning_content"] = text_of_thoughts(item)
         else:
-            told.append(message)
-        return
-    if not told or told[-1]["role"] != "assistant":
-        told.append({"role": "assistant", "content": "", "thought_only": True})
-    if kind == "reasoning":
-        parts = [part for key in ("content", "summary") if isinstance(given := item.get(key), list) for part in given]
-        said = "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))
-        told[-1]["reasoning_content"] = said
-        return
-    told[-1].pop("thought_only", None)
+            add_call(messages[-1], item)
+
+
+def add_message(messages: list[dict[str, Any]], item: Mapping[str, Any]) -> None:
+    """The assistant's joins the thoughts that stand before it."""
+    joins = item.get("role") == "assistant" and messages and messages[-1].pop("thought_only", False)
+    message = {"role": item.get("role"), "content": item.get("content")}
+    if joins:
+        messages[-1] |= message
+    else:
+        messages.append(message)
+
+
+def text_of_thoughts(item: Mapping[str, Any]) -> str:
+    parts = [part for key in ("content", "summary") if isinstance(given := item.get(key), list) for part in given]
+    return "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))
+
+
+def add_call(message: dict[str, Any], item: Mapping[str, Any]) -> None:
+    message.pop("thought_only", None)
     function = {"name": item.get("name"), "arguments": item.get("arguments")}
-    told[-1].setdefault("tool_calls", []).append({"id": item.get("call_id"), "type": "function", "function": function})
+    message.setdefault("tool_calls", []).append({"id": item.get("call_id"), "type": "function", "function": function})
 
 
-# ----------------------------------------------------------------------------------------------- answers
+# ------------------------------------------------------------------------------------------------- the reply
+
+
+class OutputTokensDetails(Body):
+    reasoning_tokens: int
+
+
+class ResponseUsage(Body):
+    input_tokens: int
+    input_tokens_details: PromptTokensDetails
+    output_tokens: int
+    output_tokens_details: OutputTokensDetails
+    total_tokens: int
+
+
+class ResponseError(Body):
+    code: ModelText
+    message: ModelText
+
+
+class IncompleteDetails(Body):
+    reason: str
+
+
+class ResponseBody(Body):
+    """A response, whole or as far as it has come. What the request said is repeated in it, as OpenAI does."""
+
+    id: str
+    object: Annotated[str, Field(description="Always `response`.")]
+    created_at: int
+    status: Annotated[str, Field(description="`completed`, `incomplete`, `in_progress` or `failed`.")]
+    error: ResponseError | None
+    model: str
+    output: Annotated[list[dict[str, Any]], Field(description="Thoughts, the message, calls of functions.")]
+    incomplete_details: IncompleteDetails | None
+    instructions: str | None
+    max_output_tokens: int | None
+    metadata: dict[str, Any]
+    parallel_tool_calls: bool
+    previous_response_id: None
+    reasoning: dict[str, Any]
+    store: bool
+    temperature: float | None
+    text: dict[str, Any]
+    tool_choice: str | dict[str, Any]
+    tools: list[dict[str, Any]]
+    top_p: float | None
+    truncation: str
+    usage: ResponseUsage | None
+    swarm: SwarmInfo | None = None
 
 
 @dataclass(slots=True)
-class ResponsesAnswer:
-    """One response as it comes to be. Events are numbered in the order in which they are sent."""
+class ResponsesReply:
+    """One response while it is made. Events are numbered in the order in which they are sent."""
 
-    reply: Reply
-    wish: ResponsesRequest
+    envelope: Envelope
+    request: ResponsesRequest
     number: int = 0
     output: list[dict[str, Any]] = field(default_factory=list)
 
-    def body(self, status: str, election: Election | None = None, problem: SwarmError | None = None) -> dict[str, Any]:
-        wish = self.wish
+    def body(self, status: str, election: Election | None = None, problem: SwarmError | None = None) -> ResponseBody:
+        request = self.request
         cut = election is not None and election.elected.finish_reason == "length"
-        made = {
-            "id": "resp_" + self.reply.id,
-            "object": "response",
-            "created_at": self.reply.created,
-            "status": "incomplete" if cut else status,
-            "error": None,
-            "model": self.reply.model,
-            "output": self.output,
-            "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
-            "instructions": wish.instructions,
-            "max_output_tokens": wish.max_output_tokens,
-            "metadata": wish.metadata or {},
-            "parallel_tool_calls": wish.parallel_tool_calls is not False,
-            "previous_response_id": None,
-            "reasoning": wish.reasoning or {"effort": None, "summary": None},
-            "store": False,
-            "temperature": wish.temperature,
-            "text": wish.text or {"format": {"type": "text"}},
-            "tool_choice": wish.tool_choice or "auto",
-            "tools": wish.tools or [],
-            "top_p": wish.top_p,
-            "truncation": "disabled",
-            "usage": usage_of(election.elected) if election else None,
-        }
-        if problem:
-            made["error"] = {"code": problem.code or problem.kind, "message": problem.message}
+        body = ResponseBody(
+            id="resp_" + self.envelope.id,
+            object="response",
+            created_at=self.envelope.created,
+            status="incomplete" if cut else status,
+            error=ResponseError(code=problem.code or problem.kind, message=problem.message) if problem else None,
+            model=self.envelope.model,
+            output=self.output,
+            incomplete_details=IncompleteDetails(reason="max_output_tokens") if cut else None,
+            instructions=request.instructions,
+            max_output_tokens=request.max_output_tokens,
+            metadata=request.metadata or {},
+            parallel_tool_calls=request.parallel_tool_calls is not False,
+            previous_response_id=None,
+            reasoning=request.reasoning or {"effort": None, "summary": None},
+            store=False,
+            temperature=request.temperature,
+            text=request.text or {"format": {"type": "text"}},
+            tool_choice=request.tool_choice or "auto",
+            tools=request.tools or [],
+            top_p=request.top_p,
+            truncation="disabled",
+            usage=response_usage(election.elected) if election else None,
+        )
         if election:
-            made["swarm"] = self.reply.extension(election, bool(wish.swarm and wish.swarm.ballots))
-        return made
+            body.swarm = self.envelope.swarm(election, bool(request.swarm and request.swarm.ballots))
+        return body
 
-    def whole(self, election: Election) -> dict[str, Any]:
+    def whole(self, election: Election) -> ResponseBody:
         self.output = self.items(election.elected)
         return self.body("completed", election)
 
     def items(self, candidate: Candidate) -> list[dict[str, Any]]:
-        made = [self.thoughts(candidate.reasoning)] if candidate.reasoning else []
+        items = [self.thoughts(candidate.reasoning)] if candidate.reasoning else []
         if candidate.text or not candidate.tool_calls:
-            made.append(self.message(candidate.text, "completed"))
-        return [*made, *self.calls(candidate)]
+            items.append(self.message(candidate.text, "completed"))
+        return [*items, *self.calls(candidate)]
 
     def thoughts(self, text: str) -> dict[str, Any]:
         summary = [{"type": "summary_text", "text": text}] if text else []
-        return {"type": "reasoning", "id": "rs_" + self.reply.id, "summary": summary}
+        return {"type": "reasoning", "id": "rs_" + self.envelope.id, "summary": summary}
 
     def message(self, text: str | None, status: str) -> dict[str, Any]:
-        content = [] if text is None else [part(text)]
+        content = [] if text is None else [text_part(text)]
         return {
             "type": "message",
-            "id": "msg_" + self.reply.id,
+            "id": "msg_" + self.envelope.id,
             "role": "assistant",
             "status": status,
             "content": content,
@@ -194,22 +273,23 @@ class ResponsesAnswer:
         return [
             {
                 "type": "function_call",
-                "id": call["id"].replace("call_", "fc_"),
-                "call_id": call["id"],
+                "id": call.id.replace("call_", "fc_"),
+                "call_id": call.id,
                 "status": "completed",
-                **call["function"],
+                "name": call.function.name,
+                "arguments": call.function.arguments,
             }
-            for call in self.reply.calls(candidate.tool_calls)
+            for call in self.envelope.tool_calls(candidate.tool_calls)
         ]
 
     # -- as a stream
 
-    async def stream(self, events: AsyncGenerator[Event, None], mode: Mode) -> AsyncIterator[bytes]:
-        """Events as the client's library expects them; a failure is told as one and not as an end."""
+    async def stream(self, events: AsyncGenerator[Event, None], mode: Mode) -> AsyncGenerator[bytes, None]:
+        """Events as the client's library expects them. A failure becomes `response.failed`, never an end."""
         sent: str | None = None
         async with aclosing(with_pauses(events, KEEP_ALIVE_S)) as paced:
-            yield self.event("response.created", response=self.body("in_progress"))
-            yield self.event("response.in_progress", response=self.body("in_progress"))
+            yield self.state_event("response.created", self.body("in_progress"))
+            yield self.state_event("response.in_progress", self.body("in_progress"))
             try:
                 async for event in paced:
                     if event is None:
@@ -222,7 +302,10 @@ class ResponsesAnswer:
                         for data in self.rest(event, sent):
                             yield data
             except SwarmError as problem:
-                yield self.event("response.failed", response=self.body("failed", problem=problem))
+                yield self.state_event("response.failed", self.body("failed", problem=problem))
+
+    def state_event(self, kind: str, body: ResponseBody) -> bytes:
+        return self.event(kind, response=body.json_value())
 
     def event(self, kind: str, **data: Any) -> bytes:
         body = encoded({"type": kind, "sequence_number": self.number, **data})
@@ -230,18 +313,18 @@ class ResponsesAnswer:
         return b"event: " + kind.encode() + b"\ndata: " + body + b"\n\n"
 
     @property
-    def place(self) -> dict[str, Any]:
-        return {"item_id": "msg_" + self.reply.id, "output_index": len(self.output), "content_index": 0}
+    def text_address(self) -> dict[str, Any]:
+        return {"item_id": "msg_" + self.envelope.id, "output_index": len(self.output), "content_index": 0}
 
     def begin(self, text: str) -> Iterator[bytes]:
         item = self.message(None, "in_progress")
         yield self.event("response.output_item.added", output_index=len(self.output), item=item)
-        yield self.event("response.content_part.added", **self.place, part=part(""))
+        yield self.event("response.content_part.added", **self.text_address, part=text_part(""))
         if text:
             yield self.more(text)
 
     def more(self, text: str) -> bytes:
-        return self.event("response.output_text.delta", **self.place, delta=text, logprobs=[])
+        return self.event("response.output_text.delta", **self.text_address, delta=text, logprobs=[])
 
     def rest(self, election: Election, sent: str | None) -> Iterator[bytes]:
         """Everything that was not sent while it was written."""
@@ -253,15 +336,15 @@ class ResponsesAnswer:
                 yield from self.begin("")
             for text in slices(elected.text[len(sent or "") :], SLICE):
                 yield self.more(text)
-            yield self.event("response.output_text.done", **self.place, text=elected.text, logprobs=[])
-            yield self.event("response.content_part.done", **self.place, part=part(elected.text))
+            yield self.event("response.output_text.done", **self.text_address, text=elected.text, logprobs=[])
+            yield self.event("response.content_part.done", **self.text_address, part=text_part(elected.text))
             done = self.message(elected.text, "completed")
             yield self.event("response.output_item.done", output_index=len(self.output), item=done)
             self.output.append(done)
         for call in self.calls(elected):
             yield from self.call(call)
         end = self.body("completed", election)
-        yield self.event(f"response.{end['status']}", response=end)
+        yield self.state_event(f"response.{end.status}", end)
 
     def item(self, item: dict[str, Any], begun: dict[str, Any]) -> Iterator[bytes]:
         yield self.event("response.output_item.added", output_index=len(self.output), item=begun)
@@ -269,28 +352,28 @@ class ResponsesAnswer:
         self.output.append(item)
 
     def call(self, call: dict[str, Any]) -> Iterator[bytes]:
-        place = {"item_id": call["id"], "output_index": len(self.output)}
+        address = {"item_id": call["id"], "output_index": len(self.output)}
         begun = {**call, "status": "in_progress", "arguments": ""}
         yield self.event("response.output_item.added", output_index=len(self.output), item=begun)
         for text in slices(call["arguments"], LONG_SLICE):
-            yield self.event("response.function_call_arguments.delta", **place, delta=text)
+            yield self.event("response.function_call_arguments.delta", **address, delta=text)
         yield self.event(
-            "response.function_call_arguments.done", **place, name=call["name"], arguments=call["arguments"]
+            "response.function_call_arguments.done", **address, name=call["name"], arguments=call["arguments"]
         )
         yield self.event("response.output_item.done", output_index=len(self.output), item=call)
         self.output.append(call)
 
 
-def part(text: str) -> dict[str, Any]:
+def text_part(text: str) -> dict[str, Any]:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-def usage_of(candidate: Candidate) -> dict[str, Any]:
-    spent = usage([candidate])
-    return {
-        "input_tokens": spent["prompt_tokens"],
-        "input_tokens_details": spent["prompt_tokens_details"],
-        "output_tokens": spent["completion_tokens"],
-        "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": spent["total_tokens"],
-    }
+def response_usage(candidate: Candidate) -> ResponseUsage:
+    usage = usage_of([candidate])
+    return ResponseUsage(
+        input_tokens=usage.prompt_tokens,
+        input_tokens_details=usage.prompt_tokens_details,
+        output_tokens=usage.completion_tokens,
+        output_tokens_details=OutputTokensDetails(reasoning_tokens=0),
+        total_tokens=usage.total_tokens,
+    )

@@ -1,4 +1,4 @@
-"""A Voice in, a listening HTTP server out: the application, its error bodies, and uvicorn without its signal handlers."""
+"""A logged voice in, a listening HTTP server out: the application, its error bodies, uvicorn without its signal handlers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import errno
 import logging
 import socket
 import sys
+import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,14 +20,13 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from local_swarm import __version__
-from local_swarm.api.bodies import SafeJsonResponse
+from local_swarm.api.bodies import SafeJsonResponse, error_body
 from local_swarm.api.connection import ImpatientProtocol
+from local_swarm.api.context import ApiContext, Embeds
 from local_swarm.api.election_log import LoggedVoice
-from local_swarm.api.embeddings import Embeds
 from local_swarm.api.middleware import AuthMiddleware, BoundsMiddleware, CountingMiddleware
 from local_swarm.api.page import page_router
-from local_swarm.api.replies import error_body
-from local_swarm.api.routes import answering, telling, told
+from local_swarm.api.routes import answer_router, state_router
 from local_swarm.api.schemas import mistake
 from local_swarm.api.status import Status
 from local_swarm.errors import BadRequest, SwarmError, Unavailable, WrongUse
@@ -39,8 +39,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """Who may come in: the key, where one is demanded; web pages that may call, beside those of this machine; under which
-    names of this machine, None for any. `page`: the token for the words of votes, None to tell them to nobody."""
+    """Who may call. `key`: what every caller must send, if not None. `origins`: web pages that may call, beside those of this
+    machine. `hosts`: names beside the loopback ones under which this machine may be called, None for any. `page`: the token that
+    shows the texts of votes; with None nobody sees them."""
 
     key: str | None = None
     origins: tuple[str, ...] = ()
@@ -65,12 +66,8 @@ def create_app(
         strict_content_type=False,
         default_response_class=SafeJsonResponse,
     )
-    own = (
-        telling(voice, voice.metrics, status),
-        answering(voice, embeds, status),
-        page_router(voice, lambda: told(voice, status()), policy.page),
-    )
-    for router in (*own, *routers):
+    context = ApiContext(voice, status, embeds, int(time.time()))
+    for router in (state_router(context), answer_router(context), page_router(context, policy.page), *routers):
         app.include_router(router)
     if policy.origins:
         app.add_middleware(CORSMiddleware, allow_origins=policy.origins, allow_methods=["*"], allow_headers=["*"])
@@ -91,7 +88,7 @@ async def on_swarm_error(_request: Request, problem: Exception) -> SafeJsonRespo
 
 
 async def on_invalid(request: Request, problem: Exception) -> SafeJsonResponse:
-    """The first mistake in a request, with its place."""
+    """The first mistake in a request, with the field it is in."""
     assert isinstance(problem, RequestValidationError)
     error = mistake(problem.errors())
     if error["type"] == "json_invalid":
@@ -105,9 +102,9 @@ async def on_invalid(request: Request, problem: Exception) -> SafeJsonResponse:
         return SafeJsonResponse(
             error_body(BadRequest("The request body must be sent as JSON, with content-type: application/json.")), 400
         )
-    place = parameter_path(error["loc"])
-    message = f"{place}: {error['msg']}." if place else f"The request body: {error['msg']}."
-    return SafeJsonResponse(error_body(BadRequest(message, param=place or None)), 400)
+    field = parameter_path(error["loc"])
+    message = f"{field}: {error['msg']}." if field else f"The request body: {error['msg']}."
+    return SafeJsonResponse(error_body(BadRequest(message, param=field or None)), 400)
 
 
 def parameter_path(location: Sequence[Any]) -> str:
@@ -130,7 +127,7 @@ async def on_http_error(request: Request, problem: Exception) -> SafeJsonRespons
 
 
 async def on_surprise(_request: Request, problem: Exception) -> SafeJsonResponse:
-    """The edge: whatever nobody foresaw is logged here with its trace, and told in one sentence."""
+    """The edge: an unexpected exception is logged with its traceback and answered with one sentence."""
     logger.error("A request failed unexpectedly.", exc_info=problem)
     return SafeJsonResponse(error_body(SwarmError("The swarm failed on this request; its log says why.")), 500)
 
@@ -139,14 +136,14 @@ def listen(host: str, port: int) -> socket.socket:
     """A bound socket, before anything slow begins. Raises WrongUse for a host or port that cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, asyncio turns Nagle's algorithm off; without, the second part of every answer comes 40 ms late.
-    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if sys.platform != "win32":  # there it would let two programs have the same port
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((host, port))
-        made.listen(128)
+        listener.bind((host, port))
+        listener.listen(128)
     except (OSError, OverflowError) as problem:
-        made.close()
+        listener.close()
         if getattr(problem, "errno", None) == errno.EADDRINUSE:
             raise WrongUse(
                 f"Port {port} is in use, perhaps by a swarm that already runs. Choose another one with --port."
@@ -154,7 +151,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise WrongUse(
             f"Port {port} on {host} cannot be used: {getattr(problem, 'strerror', None) or problem}."
         ) from problem
-    return made
+    return listener
 
 
 class UvicornServer(uvicorn.Server):
@@ -166,8 +163,10 @@ class UvicornServer(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serve_app(app: FastAPI, made: socket.socket, connection: type[ImpatientProtocol] = ImpatientProtocol) -> Any:
-    """The application answers on the socket while the context lasts."""
+async def serve_app(
+    app: FastAPI, listener: socket.socket, connection: type[ImpatientProtocol] = ImpatientProtocol
+) -> Any:
+    """The application answers on the socket while the context lasts, and closes it then."""
     config = uvicorn.Config(
         app,
         http=connection,
@@ -179,10 +178,10 @@ async def serve_app(app: FastAPI, made: socket.socket, connection: type[Impatien
         limit_concurrency=MOST_CONNECTIONS,
     )
     server = UvicornServer(config)
-    task = asyncio.create_task(server.serve([made]), name="http-server")
+    task = asyncio.create_task(server.serve([listener]), name="http-server")
     try:
         yield
     finally:
         server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)
-        made.close()
+        listener.close()

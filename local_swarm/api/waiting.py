@@ -1,55 +1,33 @@
-"""What all endpoints that answer prompts share: which model is meant, who asks, and waiting for an election."""
+"""A prompt in, its election out, for one client: who asks, whether the prompt is accepted, and what if the client hangs up."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-import string
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.responses import Response
 
-from local_swarm.api.status import Status
-from local_swarm.errors import ModelNotFound
+from local_swarm.api.bodies import SafeJsonResponse
+from local_swarm.api.swarm_info import Body
 from local_swarm.events import cancel
 from local_swarm.limits import LONGEST_NAME
 from local_swarm.types import Accepted, Election, Event, Prompt, Voice
 
-VOTE, FAST = "swarm", "swarm-fast"
-SSE_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-SSE = "text/event-stream"
 GONE = 499  # nobody is there to read it
 
 Result = TypeVar("Result")
 
 
-def model_names(now: Status) -> list[str]:
-    return [VOTE, FAST, *([now.model] if now.model else [])]
-
-
-def check_model(name: str, now: Status) -> None:
-    if name not in model_names(now):
-        raise ModelNotFound(
-            f"The model {name[:LONGEST_NAME]!r} does not exist here. There are: {', '.join(model_names(now))}.",
-            param="model",
-        )
-
-
-def session(request: Request) -> str | None:
-    """Whose turn it is: a client's own name for its conversation, where it tells one."""
+def session_of(request: Request) -> str | None:
+    """A client's own name for its conversation, where it sends one: its prompts take turns."""
     named = request.headers.get("x-session-id") or request.headers.get("x-session-affinity")
     return named[:LONGEST_NAME] if named else None
 
 
-def identifier() -> str:
-    """Letters only: some clients take digits like those of a status code, wherever they stand, for a passing failure."""
-    return "".join(secrets.choice(string.ascii_letters) for _ in range(24))
-
-
 async def begin_answer(voice: Voice, prompt: Prompt) -> AsyncGenerator[Event, None]:
-    """The events of an answer after `Accepted`; an error comes while there is still time for a status code."""
+    """The events of an answer after `Accepted`. An error is raised while there is still time for a status code."""
     events = voice.answer(prompt)
     try:
         first = await anext(events)
@@ -61,9 +39,9 @@ async def begin_answer(voice: Voice, prompt: Prompt) -> AsyncGenerator[Event, No
 
 
 async def unless_gone(work: Coroutine[Any, Any, Result], request: Request) -> Result | None:
-    """The result of `work`, or None, with the work cancelled, once the client has hung up."""
+    """The result of `work`; None, with the work cancelled, once the client has hung up."""
     working = asyncio.create_task(work, name="answer")
-    watching = asyncio.create_task(hung_up(request), name="hang-up")
+    watching = asyncio.create_task(wait_for_hang_up(request), name="hang-up")
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None
@@ -71,16 +49,18 @@ async def unless_gone(work: Coroutine[Any, Any, Result], request: Request) -> Re
         await cancel(working, watching)
 
 
-async def hung_up(request: Request) -> None:
+async def wait_for_hang_up(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-def vote_headers(election: Election) -> dict[str, str]:
-    return {
+def elected_response(body: Body, election: Election) -> SafeJsonResponse:
+    """An answer that is not streamed, with its vote in the headers too."""
+    headers = {
         "x-swarm-agreement": f"{election.agreement:.4f}",
         "x-swarm-candidates": str(len(election.candidates)),
     }
+    return SafeJsonResponse(body.json_value(), headers=headers)
 
 
 def client_gone() -> Response:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 from pydantic import ValidationError
 
-from local_swarm.api.replies import Reply
-from local_swarm.api.schemas import ChatRequest
-from local_swarm.api.waiting import identifier, last
+from local_swarm.api.chat import ChatReply, ChatRequest
+from local_swarm.api.envelope import new_envelope
 from local_swarm.config import Config
 from local_swarm.daemon import DaemonClient
 from local_swarm.errors import WrongUse
+from local_swarm.events import election_of
 from local_swarm.node import running
 
 LONGEST_S = 1800.0
@@ -35,6 +34,6 @@ def answer_to(wish: dict[str, Any], config: Config, own: bool) -> dict[str, Any]
 
 async def from_own_swarm(request: ChatRequest, config: Config) -> dict[str, Any]:
     async with running(config, serve=False) as node:
-        election = await last(node.voice.answer(request.prompt(fast=False, session=None)))
-        reply = Reply(identifier(), int(time.time()), request.model, node.swarm.name, node.status().note)
-        return reply.completion(election, request.choices, request.ballots)
+        election = await election_of(node.voice.answer(request.prompt(fast=False, session=None)))
+        envelope = new_envelope(request.model, node.swarm.name, node.status().note)
+        return ChatReply(envelope, request).completion(election).json_value()

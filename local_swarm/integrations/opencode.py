@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local_swarm.api.waiting import FAST, VOTE
+from local_swarm.api.schemas import FAST, VOTE
 from local_swarm.errors import WrongUse
 from local_swarm.integrations import jsonc
 from local_swarm.integrations.running import RunningSwarm

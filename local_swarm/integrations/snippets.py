@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import yaml
 
-from local_swarm.api.waiting import VOTE
+from local_swarm.api.schemas import VOTE
 from local_swarm.integrations.running import RunningSwarm
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from local_swarm.api.embeddings import Embeds
+from local_swarm.api.context import Embeds
 from local_swarm.api.status import Status
 from local_swarm.errors import BadRequest
+from local_swarm.events import election_of
 from local_swarm.limits import bounded
 from local_swarm.mcp_server.machine import hardware_found, models_found
 from local_swarm.mcp_server.tools import (
@@ -33,7 +34,7 @@ from local_swarm.mcp_server.tools import (
     WorkersFound,
 )
 from local_swarm.models.advice import Advisor
-from local_swarm.types import Candidate, Election, Message, Prompt, Sampling, Usage, Voice
+from local_swarm.types import Candidate, Election, Event, Message, Prompt, Sampling, Usage, Voice
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.question import question_of
 
@@ -54,6 +55,13 @@ class ToolProgress:
             return "waiting for the first answer"
         of = f" of {self.expected}" if self.expected else ""
         return f"{self.answers}{of} answers are in"
+
+    async def count(self, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """The same events, with the candidates among them counted."""
+        async with aclosing(events):
+            async for event in events:
+                self.answers += isinstance(event, Candidate)
+                yield event
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +166,7 @@ class ToolHandlers:
 
     async def _ask(self, prompt: Prompt, course: ToolProgress) -> Election:
         course.expected = prompt.voices
-        async with aclosing(self.voice.answer(prompt)) as events:
-            async for event in events:
-                if isinstance(event, Candidate):
-                    course.answers += 1
-                elif isinstance(event, Election):
-                    return event
-        raise AssertionError("an answer ends with an election")
+        return await election_of(course.count(self.voice.answer(prompt)))
 
     def _verdict(self, election: Election) -> dict[str, Any]:
         notes = [note for note in (self.status().note, election.note, election.elected.flaw) if note]

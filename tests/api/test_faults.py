@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from local_swarm.api.replies import Reply
-from local_swarm.api.schemas import ChatRequest
+from local_swarm.api.chat import ChatReply, ChatRequest, stream_chat
+from local_swarm.api.envelope import Envelope
 from local_swarm.api.sse import KEEP_ALIVE_S
-from local_swarm.api.sse import stream as stream_of
 from local_swarm.backends.base import Seat
 from local_swarm.errors import Busy, EngineLost
 from local_swarm.testing.fake_backend import FakeBackend
@@ -24,7 +23,7 @@ from tests.chat.samples import HERMES, TOOLS
 
 pytestmark = pytest.mark.anyio
 
-REPLY = Reply("x", 1, "swarm", "here")
+REPLY = ChatReply(Envelope("x", 1, "swarm", "here"), ChatRequest.model_validate(HELLO))
 ENDS = {"stop", "length", "tool_calls", "content_filter"}
 
 
@@ -55,8 +54,7 @@ async def test_point_2_headers_and_role_come_at_once_and_comments_while_nothing_
         await asyncio.Event().wait()
         yield Accepted(1)
 
-    wish = ChatRequest.model_validate(HELLO)
-    async with asyncio.timeout(5), aclosing(stream_of(slow(), REPLY, wish, "vote", pause_s=0.01)) as sent:
+    async with asyncio.timeout(5), aclosing(stream_chat(slow(), REPLY, "vote", pause_s=0.01)) as sent:
         lines = [await anext(sent) for _ in range(4)]
     assert b'"role":"assistant"' in lines[0] and lines[1:] == [b": keep-alive\n\n"] * 3
     assert KEEP_ALIVE_S <= 10

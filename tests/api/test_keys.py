@@ -71,7 +71,7 @@ def server(**facts: Any) -> ServerConfig:
 def test_beyond_this_machine_a_key_is_demanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path))
     assert required_key(server()) is None and required_key(server(key="k")) == "k"
-    with pytest.raises(WrongUse, match="python main.py key"):
+    with pytest.raises(WrongUse, match=r"python main\.py key"):
         door_of(server(host="0.0.0.0"))
     key = ensure_key()
     assert door_of(server(host="0.0.0.0", origins="https://a, https://b")) == AccessPolicy(

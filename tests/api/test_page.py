@@ -19,6 +19,7 @@ from local_swarm.api import page
 from local_swarm.api.page import TOKEN
 from local_swarm.api.server import AccessPolicy as Entrance
 from local_swarm.backends.base import Seat
+from local_swarm.paths import program_name
 from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.types import Prompt
 from tests.api.browser import Browser, browser, program
@@ -51,7 +52,8 @@ async def test_the_page_is_one_file_that_asks_nothing_of_anybody_else(door: Door
     async with door.http.get(door.url) as reply:
         text = await reply.text()
         policy = reply.headers["content-security-policy"]
-    assert text == HTML and "default-src 'none'" in policy and "connect-src 'self'" in policy and "unsafe" not in policy
+    assert text == HTML.replace("$PROGRAM", program_name()) and "$PROGRAM" in HTML
+    assert "default-src 'none'" in policy and "connect-src 'self'" in policy and "unsafe" not in policy
     outside = re.findall(r"https?://[^\s\"'`]+", text)
     assert set(outside) <= {"http://www.w3.org/2000/svg"}
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b", text)

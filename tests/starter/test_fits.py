@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.api.schemas import ChatRequest
+from local_swarm.api.chat import ChatRequest
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.confined.process import Unconfined
 from local_swarm.models import starter
