@@ -42,6 +42,15 @@ def test_every_path_and_link_exists(document: Path) -> None:
         assert (document.parent / link.split("#")[0]).exists(), link
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_a_name_that_is_said_to_be_in_a_file_is_defined_there(document: Path) -> None:
+    for found, path in re.findall(
+        r"`(\w+)`\s+(?:in|of)\s+`((?:local_swarm|scripts|tests)/[\w/]+\.py)`", text_of(document)
+    ):
+        defined = rf"^\s*(?:class |def |async def )?{found}\b(?:[(:]| =)"
+        assert re.search(defined, text_of(ROOT / path), re.MULTILINE), (found, path)
+
+
 def program_calls(text: str) -> list[list[str]]:
     lines = [line for block, inline in SHELL.findall(text) for line in (block or inline).splitlines()]
     words = [shlex.split(line, comments=True) for line in lines]
