@@ -1,7 +1,7 @@
-"""Scores of the next token in, one token out. Pure arithmetic over numpy rows: no engine, no state but what has been said.
+"""Logits of the next token in, one sampled token out. Pure arithmetic over numpy rows: no engine, no state of its own.
 
-Every number drawn is a function of the seed and of how many tokens came before: the same seed writes the same answer whoever
-else is in the batch, and a token that was guessed and tried too early costs no luck. (llama.cpp's own chain walks the whole
+Every random number is a function of the seed and of how many tokens came before. So the same seed gives the same answer
+whoever else is in the batch, and a drafted token that is thrown away uses no random number up. (llama.cpp's own chain walks the whole
 vocabulary for each token; at 150,000 entries this is ten times as fast.)
 """
 
@@ -26,9 +26,9 @@ GROUP = 64  # scores of which the largest is found first
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """How one sequence draws its tokens; temperature 0 takes the likeliest. `top_k` 0 and `top_p` 1 cut nothing.
+    """How one sequence samples its tokens; temperature 0 takes the likeliest. `top_k` 0 and `top_p` 1 cut nothing.
 
-    Penalties are llama.cpp's, over the last 64 tokens written; `bias` adds to scores, by token.
+    Penalties are llama.cpp's, over the last 64 generated tokens; `bias` adds to logits, by token.
     """
 
     temperature: float
@@ -51,7 +51,7 @@ class Draw:
 
 
 def draws_of(command: messages.Generate) -> list[Draw]:
-    """How each seat of a request draws."""
+    """How each seat of a request samples."""
     bias = {int(token): weight for token, weight in command.bias}
     return [
         Draw(temperature, seed, bias=bias, **command.sampling)  # type: ignore[arg-type]

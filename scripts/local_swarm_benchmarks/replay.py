@@ -16,7 +16,7 @@ from local_swarm.backends.llamacpp.step_cost import StepCost
 from local_swarm.backends.process import messages
 from local_swarm.backends.sampling import Row
 from local_swarm.types import Candidate, Usage
-from local_swarm.voting.consensus import decided, elect
+from local_swarm.voting.consensus import elect, is_decided
 from local_swarm_benchmarks.engine_harness import Bench, Order, letters
 
 Said = list[list[list[int]]]  # tokens by question and seat
@@ -42,7 +42,7 @@ class Reciter(Sampler):
 class FreeSteps(StepCost):
     """A machine on which further tokens of a step cost nothing, so that drafts are as long as they may be."""
 
-    def seconds(self, writing: int) -> float:
+    def seconds(self, decode_rows: int) -> float:
         return 1.0
 
 
@@ -148,7 +148,7 @@ def replay(
         assert all(report.cached_tokens == bench.order.prompt_tokens - 1 for report in done)
         if words and done:
             candidates += (candidate(one, "".join(words[token] for token in script[one.seat])) for one in done)
-            if decided(candidates, seats - len(candidates)):
+            if is_decided(candidates, seats - len(candidates)):
                 bench.engine.cancel(messages.Cancel(job))
     if candidates:
         elect(candidates)

@@ -22,19 +22,19 @@ clients = st.sampled_from(["a", "b", "c"])
 needs = st.lists(
     st.builds(Need, st.integers(), clients, st.integers(1, 500), st.integers(1, 8)),
     max_size=20,
-    unique_by=lambda n: n.job,
+    unique_by=lambda n: n.request,
 )
-readings = st.lists(st.builds(Prefill, st.integers(), st.integers(0, 5000)), max_size=8, unique_by=lambda r: r.job)
+readings = st.lists(st.builds(Prefill, st.integers(), st.integers(0, 5000)), max_size=8, unique_by=lambda r: r.request)
 
 
 @given(needs, st.lists(clients), st.integers(0, 2000), st.integers(0, 64))
 def test_never_admits_more_than_there_is(waiting: list[Need], working: list[str], cells: int, sequences: int) -> None:
     admitted = admit(waiting, working, cells, sequences)
-    taken = [need for need in waiting if need.job in admitted]
+    taken = [need for need in waiting if need.request in admitted]
     assert len(admitted) == len(set(admitted)) == len(taken)
     assert sum(need.cells for need in taken) <= cells and sum(need.sequences for need in taken) <= sequences
     for client in "abc":  # of one client's jobs none is taken before an earlier one
-        own = [need.job for need in waiting if need.client == client]
+        own = [need.request for need in waiting if need.client == client]
         assert [job for job in own if job in admitted] == own[: len([job for job in own if job in admitted])]
 
 
@@ -52,7 +52,7 @@ def test_clients_take_turns() -> None:
 def test_a_batch_is_filled_and_never_overfull(prompts: list[Prefill], room: int) -> None:
     parts = divide(prompts, room)
     assert sum(count for _, count in parts) == min(room, sum(reading.left for reading in prompts))
-    left = {reading.job: reading.left for reading in prompts}
+    left = {reading.request: reading.left for reading in prompts}
     assert all(0 < count <= left[job] for job, count in parts)
 
 

@@ -1,8 +1,9 @@
-"""Prompts in, sequences that have read as much of them as memory remembers out: forks, idle prefixes, host copies, cells.
+"""Prompts in, sequences whose KV cache holds as much of them as is known out: forks, idle prefixes, host copies, checkpoints.
 
-Three places remember. *Cells*: sequences that work and idle ones that have finished; a fork shares theirs. *Checkpoints*:
-recurrent state, which cannot be cut, as it was where prompts ended or parted. The *shelf*: whole idle sequences as host memory,
-for cells that nobody uses cost time in every step, since attention walks over all of them.
+Three places remember. *Cells* of the KV cache, each the keys and values of one token: those of sequences at work and of idle
+ones that have finished; a fork shares them. *Checkpoints*: recurrent state, which cannot be cut, as it was where prompts ended
+or parted. *Host copies*: whole idle sequences in main memory, since attention walks over all cells and idle ones cost time
+in every step.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from local_swarm.backends.llamacpp.library import Context
 from local_swarm.backends.llamacpp.prefix_tree import Match, PrefixTree
 from local_swarm.backends.shared_prefix import shared_prefix_length
 
-WORTH_KEEPING = 128  # tokens: what is shorter is read again sooner than it is copied
+WORTH_KEEPING = 128  # tokens: what is shorter is prefilled again sooner than it is copied
 
 Saved = NDArray[np.uint8]
 
@@ -34,16 +35,15 @@ class StartedSequence:
 
 
 class KVCache:
-    """`host_cache_bytes` bounds host copies and checkpoints together."""
+    """The books of a `Context`'s cells. `host_cache_bytes` bounds host copies and checkpoints together."""
 
     def __init__(self, memory: Context, host_cache_bytes: int) -> None:
         self.memory, self.host_cache_bytes = memory, host_cache_bytes
         self.whole = memory.model.recurrent
         self.prefixes = PrefixTree()
         self.unused = list(range(memory.sequences - 1, -1, -1))
-        self.floors: dict[
-            int, int
-        ] = {}  # of sequences that came back from the shelf without what their windows had passed
+        # Of sequences that came back from a host copy: the first tokens, which their windows had passed and which are not there.
+        self.floors: dict[int, int] = {}
         self.idle: OrderedDict[int, None] = OrderedDict()  # the one idle for longest comes first
         self.host_copies: OrderedDict[tuple[int, ...], Saved] = OrderedDict()
         self.checkpoints: OrderedDict[tuple[int, ...], Saved] = OrderedDict()
@@ -69,7 +69,7 @@ class KVCache:
         return len(self.unused) + len(self.idle)
 
     def make_room(self, cells: int, sequences: int, but: Collection[int] = ()) -> None:
-        """Let idle sequences go, the oldest first, until so much is unused or none but those in `but` is left."""
+        """Evict idle sequences, the oldest first, until so much is unused or none but those in `but` is left."""
         for sequence in list(self.idle):
             if self._room(cells, sequences):
                 return
@@ -80,14 +80,14 @@ class KVCache:
         return self.memory.cells - self.cells_used >= cells and len(self.unused) >= sequences
 
     def evict_idle(self, most_idle: int) -> None:
-        """Put idle sequences away until they hold no more cells than may slow down those that work."""
+        """Evict idle sequences until they hold no more cells than may slow down those at work."""
         for sequence in list(self.idle):
             if self.cells_idle <= most_idle:
                 return
             self.evict(sequence)
 
     def forget(self) -> None:
-        """Let go of all that nobody works with."""
+        """Free all that no request works with."""
         for sequence in list(self.idle):
             self.drop(sequence)
         self.host_copies.clear()
@@ -96,13 +96,16 @@ class KVCache:
     # -- a prompt's way
 
     def cached_length(self, tokens: Sequence[int], working: bool = False) -> int:
-        """How many tokens of a prompt are in cells, or in those of sequences that are at work."""
+        """How many tokens of a prompt lie in cells, with `working` in those of sequences at work only."""
         match = self.prefixes.longest(tokens[:-1], self.whole, self.idle if working else ())
         return match.length if match else 0
 
     def begin(self, tokens: Sequence[int], cells: int, sequences: int, anew: bool = False) -> StartedSequence:
-        """A sequence for a prompt, at least whose last token is left to read. `cells` are wanted beyond those of the prompt, and
-        so many `sequences` in all; there must be as many once all idle ones are let go. `anew`: all of it is read."""
+        """A sequence for a prompt, of which at least the last token is left to prefill.
+
+        `cells` are wanted beyond those of the prompt, and so many `sequences` in all; there must be as many once all idle ones
+        are evicted. `anew`: nothing cached is used.
+        """
         if anew:
             self.make_room(len(tokens) + cells, sequences)
             return StartedSequence(self.unused.pop(), 0, None)
@@ -145,7 +148,7 @@ class KVCache:
         return None
 
     def branch(self, sequence: int, length: int) -> int:
-        """Another sequence that has read the same first tokens."""
+        """Another sequence that holds the same first tokens."""
         target = self.unused.pop()
         self._fork(sequence, target, length)
         return target
@@ -155,7 +158,7 @@ class KVCache:
         self.prefixes.extend(sequence, tokens)
 
     def length(self, sequence: int) -> int:
-        """How many tokens a sequence has read."""
+        """How many tokens a sequence holds."""
         return self.prefixes.length(sequence)
 
     def trim(self, sequence: int, length: int) -> bool:
@@ -182,7 +185,7 @@ class KVCache:
             self.idle[sequence] = None
 
     def evict(self, sequence: int) -> None:
-        """An idle sequence gives its cells back; what no other remembers of it goes to the shelf."""
+        """Free an idle sequence's cells. What no other sequence holds of it is copied to host memory."""
         self._copy_to_host(sequence)
         self.drop(sequence)
 
@@ -212,8 +215,8 @@ class KVCache:
     # -- where to take over
 
     def _matches(self, head: Sequence[int]) -> tuple[Match | None, Match | None, tuple[int, ...] | None]:
-        """Where a prompt can be taken over, and where most of it is known; these differ for state that cannot be cut, of which
-        the last tells a beginning that is longer than the first and whose state is kept."""
+        """Where a prompt can be taken over; where most of it is known; and, for state that cannot be cut, a beginning longer
+        than the first whose state is a checkpoint."""
         match = self.prefixes.longest(head, self.whole)
         if match and match.length < self.floors.get(match.sequence, 0):
             match = None
@@ -265,7 +268,7 @@ class KVCache:
         return False
 
     def _from_host_copy(self, head: Sequence[int], sequence: int, least: int) -> bool:
-        """Bring a host copy back where it spares the reading of far more than cells remember."""
+        """Bring a host copy back where it spares the prefill of far more than cells hold."""
         best, length = None, least + WORTH_KEEPING
         for key in self.host_copies:
             shared = shared_prefix_length(key, head, 0)
@@ -282,11 +285,11 @@ class KVCache:
             self.floors[sequence] = length
         return True
 
-    def _keep(self, place: OrderedDict[tuple[int, ...], Saved], key: tuple[int, ...], saved: Saved) -> None:
-        """Put in, and let the oldest of the fuller place go while both together are too large."""
+    def _keep(self, store: OrderedDict[tuple[int, ...], Saved], key: tuple[int, ...], saved: Saved) -> None:
+        """Put in, and drop the oldest of the fuller store while both together are too large."""
         if len(saved) > self.host_cache_bytes:
             return
-        place[key] = saved
+        store[key] = saved
         while (
             sum(map(len, self.host_copies.values())) + sum(map(len, self.checkpoints.values())) > self.host_cache_bytes
         ):

@@ -1,6 +1,7 @@
-"""llama.cpp's C functions in, three plain objects out: a Model, a Batch of tokens, a Context that decodes batches.
+"""llama.cpp's C functions in, plain objects out: a LoadedModel, a Batch of tokens, a Context that decodes batches.
 
-The only file that touches `llama_cpp`. It knows tokens, sequence numbers and cells; it knows no prompts, jobs or processes.
+The only file that touches `llama_cpp`. It knows tokens, sequence numbers and cells of the KV cache (each the keys and values
+of one token); it knows no requests and no processes.
 Calls were checked against llama.h of llama-cpp-python 0.3.36.
 """
 
@@ -117,7 +118,7 @@ class LoadedModel:
         return self.parameters / (2 * max(1, size))
 
     def tokenize(self, text: str) -> list[int]:
-        """Tokens of a rendered prompt: special tokens are recognised, a beginning token added when the model wants one."""
+        """Tokens of a rendered prompt: special tokens are recognized, a beginning token added when the model wants one."""
         data = text.encode(errors="replace")
         room = len(data) + 8
         while True:
@@ -255,8 +256,11 @@ class Batch:
 
 
 class Context:
-    """Memory for many sequences in one pool of cells, and the decoding of batches over it. `outputs`: most tokens of a batch
-    whose scores are wanted."""
+    """The KV cache of many sequences, one pool of `cells`, and the decoding of batches over it. `batch`: most tokens of a
+    step; `outputs`: most of them whose logits are wanted; `kv_type`: the cache's number format, f16 or q8_0.
+
+    Raises DoesNotFit.
+    """
 
     def __init__(
         self,
@@ -310,8 +314,8 @@ class Context:
         return np.ctypeslib.as_array(lib.llama_get_logits(self.handle), shape=(rows, self.model.vocabulary))
 
     def fork(self, source: int, target: int, length: int = -1) -> None:
-        """Give `target` the first `length` tokens of `source`, all by default. Of recurrent memory the whole state is copied
-        whatever the length, without a complaint: there a partial fork is right only after `restore`."""
+        """Give `target` the first `length` tokens of `source`, all by default. Their cells are shared. Of recurrent memory the
+        whole state is copied whatever the length, without an error: there a partial fork is right only after `restore`."""
         lib.llama_memory_seq_cp(self.memory, source, target, -1 if length < 0 else 0, length)
 
     def trim(self, sequence: int, length: int) -> bool:
@@ -322,7 +326,7 @@ class Context:
         lib.llama_memory_seq_rm(self.memory, sequence, -1, -1)
 
     def length(self, sequence: int) -> int:
-        """How many tokens a sequence has read."""
+        """How many tokens a sequence holds."""
         return int(lib.llama_memory_seq_pos_max(self.memory, sequence)) + 1
 
     def save(self, sequence: int, partial: bool = False) -> NDArray[np.uint8] | None:
@@ -357,8 +361,8 @@ class Context:
 
 
 class EmbeddingPool:
-    """A small memory of its own in which texts are read whole, one at a time, to make one vector of each: in the way the model
-    was trained to, or else the mean over its tokens. `room`: most tokens of a text."""
+    """A small context of its own that makes one vector of each text, one text at a time: in the way the model was trained to,
+    or else the mean over its tokens. `room`: most tokens of a text. Raises DoesNotFit."""
 
     def __init__(self, model: LoadedModel, threads: int, room: int = POOL_ROOM) -> None:
         for way in (POOLING_OWN, POOLING_MEAN):

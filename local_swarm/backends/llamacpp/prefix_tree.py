@@ -1,7 +1,8 @@
-"""What every sequence of the cache has read in, where a new prompt can take over out. Pure: it mirrors the cells, it moves none.
+"""The tokens of every sequence in the KV cache in, the longest cached prefix of a new prompt out. Pure: it moves no cell.
 
-A tree of token runs, as in RadixAttention (Zheng et al. 2023, SGLang): a run lies in the cache once, however many sequences
-pass through it. Sequences share runs only where one was forked from the other, as it is with llama.cpp's cells.
+A radix tree of token runs, as in SGLang's RadixAttention (Zheng et al. 2023, arXiv:2312.07104): a run lies in the cache once,
+however many sequences pass through it. Sequences share runs only where one was forked from the other, as it is with
+llama.cpp's cells.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from local_swarm.backends.shared_prefix import shared_prefix_length
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """Neighbouring tokens that the same sequences, the `members`, have read."""
+    """A node of the tree: neighboring tokens that the same sequences hold, the `members`."""
 
     tokens: list[int] = field(default_factory=list)
     members: set[int] = field(default_factory=set)
@@ -24,7 +25,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The first `length` tokens of a prompt are those of `sequence`; `whole`: and it has read nothing else."""
+    """The first `length` tokens of a prompt are those of `sequence`; `whole`: and it holds no others."""
 
     sequence: int
     length: int
@@ -51,7 +52,7 @@ class PrefixTree:
         return sum(len(run.tokens) for run in self._path(sequence) if len(run.members) == 1)
 
     def only(self, sequences: Collection[int]) -> int:
-        """Cells that no sequence but these has read."""
+        """Cells that no sequence but these holds."""
         held, open_ = 0, [self.root]
         while open_:
             for run in open_.pop().children:

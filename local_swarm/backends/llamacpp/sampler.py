@@ -1,4 +1,4 @@
-"""A seat and rows of scores in, what it says next and how likely that was out. Knows no sequences and no batches."""
+"""A seat and rows of logits in, its next tokens and how likely they were out. Knows no sequences and no batches."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from local_swarm.backends.sampling import Logprobs, Row, Scores, adjust_scores, 
 
 
 class Sampler:
+    """Samples for every seat by its own `Draw` and grammar; a seed gives the same answer whoever else is in the batch."""
+
     def __init__(self, model: LoadedModel) -> None:
         self.model = model
         self.logprobs = Logprobs(model.vocabulary)
@@ -18,8 +20,8 @@ class Sampler:
     def sample(
         self, request: Request, seats: Sequence[SeatState], tried: Sequence[int], scores: Scores
     ) -> list[tuple[SeatState, list[SampledToken]]]:
-        """For each of those who write on one branch what follows by scores (one more row than were tried, vocabulary), on for as
-        long as the draws agree with what was tried."""
+        """What follows for each seat of one branch, by scores (1 + len(tried), vocabulary). A seat samples on for as long as its
+        tokens agree with the draft that was `tried`, so the last of them is always one that is not decoded yet."""
         rows = [Row(scores[at]) for at in range(1 + len(tried))]
         return [(seat, self._sample_seat(request, seat, tried, rows)) for seat in seats]
 
@@ -34,7 +36,7 @@ class Sampler:
         return drawn
 
     def _next_token(self, request: Request, seat: SeatState, row: Row) -> SampledToken:
-        """The next token; its grammar and its siblings' drafts hear of it."""
+        """The next token, which the seat's grammar and its siblings' drafts take note of."""
         token = self.pick(request, seat, row)
         if seat.grammar and not self.model.ends(token):
             seat.grammar.accept(token)
@@ -42,7 +44,7 @@ class Sampler:
         return SampledToken(token, row.logprob(token, self.logprobs), self._likeliest(request, row, token))
 
     def pick(self, request: Request, seat: SeatState, row: Row) -> int:
-        """With a grammar one is drawn first and checked alone; only where it is not allowed all are checked."""
+        """With a grammar a token is sampled first and checked alone; only where it is not allowed all are masked."""
         draw, place = seat.draw, request.lookup.length(seat.index)
         if draw.adjusts:
             row = Row(adjust_scores(row.scores, draw, request.lookup.tokens_of(seat.index)))
@@ -52,7 +54,7 @@ class Sampler:
         return token
 
     def score_prompt(self, request: Request, part: PrefillRows, scores: Scores) -> list[messages.ScoredToken]:
-        """How likely the tokens after those just read are; they stand in the prompt as well. Nothing comes before the first."""
+        """How likely the prompt's own tokens after those just prefilled are. The first has nothing before it to be likely by."""
         found: list[messages.ScoredToken] = (
             [] if request.prefilled else [(self.model.text(request.tokens[0]), None, [])]
         )
@@ -63,7 +65,7 @@ class Sampler:
         return found
 
     def _likeliest(self, request: Request, row: Row, token: int) -> messages.ScoredToken | None:
-        """What clients are told of a token where they ask for it."""
+        """A token's log-probability and the likeliest in its place, where clients ask for them."""
         if request.logprobs is None:
             return None
         top = [(self.model.text(one), nats) for one, nats in self.logprobs.top(row.scores, request.logprobs)]

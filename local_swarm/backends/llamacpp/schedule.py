@@ -1,4 +1,7 @@
-"""What stands in the engine's books in, what the next batch holds out. Pure: no tokens, no model, no clock."""
+"""What requests need in, who begins and how much of each prompt is prefilled next out. Pure: no tokens, model or clock.
+
+`scheduler` asks these and carries out what they decide.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a waiting job must find free before it may begin."""
+    """What a waiting request must find free before it may begin."""
 
-    job: int
+    request: int
     client: str
     cells: int
     sequences: int
@@ -19,17 +22,17 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Prefill:
-    """A prompt that is being read: `left` tokens to go until its end or the next place where the reading must pause."""
+    """A prompt that is being prefilled: `left` tokens to go until its end or the next place where prefill must pause."""
 
-    job: int
+    request: int
     left: int
 
 
 def admit(waiting: Sequence[Need], working: Sequence[str], free_cells: int, free_sequences: int) -> list[int]:
-    """The jobs that may begin now. `working`: the client of each job that has begun.
+    """The requests that may begin now. `working`: the client of each request that has begun.
 
-    Clients take turns: whoever has least in the works comes next, of equals whoever asked first. None overtakes one whose turn it
-    is and that must still wait for room.
+    Clients take turns: the one with the fewest open requests comes next, of equals the one that asked first. No request
+    overtakes one whose turn it is and that must still wait for room.
     """
     load = Counter(working)
     left = list(waiting)
@@ -42,21 +45,21 @@ def admit(waiting: Sequence[Need], working: Sequence[str], free_cells: int, free
         load[need.client] += 1
         free_cells -= need.cells
         free_sequences -= need.sequences
-        admitted.append(need.job)
+        admitted.append(need.request)
     return admitted
 
 
-def divide(readings: Sequence[Prefill], room: int) -> list[tuple[int, int]]:
-    """(job, tokens) of prompts to read in the next batch, in which there is `room` for so many tokens.
+def divide(prefills: Sequence[Prefill], room: int) -> list[tuple[int, int]]:
+    """(request, tokens) to prefill in the next batch, in which there is `room` for so many tokens.
 
-    All get the same, and what the short ones do not need goes to the long ones: a small question asked while a large document is
-    read does not wait for its end.
+    All get the same, and what the short ones do not need goes to the long ones: a small question asked while a large
+    document is prefilled does not wait for its end.
     """
     parts = []
-    waiting = sorted(readings, key=lambda reading: reading.left)
-    for place, reading in enumerate(waiting):
-        count = min(reading.left, -(-room // (len(waiting) - place)))
+    waiting = sorted(prefills, key=lambda prefill: prefill.left)
+    for place, prefill in enumerate(waiting):
+        count = min(prefill.left, -(-room // (len(waiting) - place)))
         if count > 0:
-            parts.append((reading.job, count))
+            parts.append((prefill.request, count))
             room -= count
     return parts

@@ -1,4 +1,4 @@
-"""How long steps took in, how long one will take and what the next one is for out. Learns as it goes; reads no clock."""
+"""How long steps took in, how long one will take and how it is shared by prefill and decode out. Reads no clock."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 BLOCK = 4  # rows that llama.cpp's kernels for processors take at once; those left over go one by one, three dearer than a block
-GAP = 3.5  # a step that also reads may take so many times as long as one that only writes
-FEW = 32  # tokens of a prompt: where fewer fit into the gap, reading has turns of its own, in which nobody writes
-BETWEEN = 22  # steps that only write between two turns: of twenty gaps that a stream sees at most one is a turn
-TURN = 125  # steps that write take as long as a turn of reading: it takes a quarter longer than alone, and a bit more when deep
+GAP = 3.5  # a step with prefill may take so many times as long as one that only decodes
+FEW = 32  # tokens of a prompt: where fewer fit into the gap, prefill has turns of its own, in which nothing is decoded
+BETWEEN = 22  # steps that only decode between two turns: of twenty gaps that a stream sees at most one is a turn
+TURN = 125  # decode steps take as long as a turn of prefill: it takes a quarter longer than alone, and a bit more when deep
 LONGEST_TURN_S = 5.5
 LONGEST_STEP_S = 2.0  # so long a client that leaves, or one that comes, may have to wait for the step to end
-MEMORY = 10  # steps that an estimate of reading rests on at most: machines get slower and faster
+MEMORY = 10  # steps that an estimate of prefill rests on at most: machines get slower and faster
 OUTLIER = 2.0  # times the estimate is as much as one step may say
 NOISE = 0.1  # by how much of itself a step is off
 TOGETHER, APART = 0.02, 0.01  # by how much of themselves costs change from step to step: all alike, and each by itself
@@ -53,7 +53,7 @@ class RowCost:
 
 @dataclass(slots=True)
 class PrefillCost:
-    """What a token read took: the mean of the last steps."""
+    """Seconds for each prefilled token: the mean of the last steps."""
 
     seconds: float = 0.0
     count: int = 0
@@ -67,55 +67,56 @@ class PrefillCost:
 
 @dataclass(frozen=True, slots=True)
 class StepShare:
-    """What the next step is for: whether those write who can, and how many tokens of prompts are read."""
+    """What the next step is for: whether it decodes, and how many tokens of prompts it prefills."""
 
     decode: bool
     prefill: int
 
 
 class StepCost:
-    """Of writing, the cost of a step by its rows; of reading, seconds a token, alone and beside writers; and whose turn it is."""
+    """Of decode, the cost of a step by its rows; of prefill, seconds a token, alone and beside decode; and whose turn it is."""
 
     def __init__(self) -> None:
-        self._writing = RowCost()
+        self._decode = RowCost()
         self._alone = PrefillCost()
         self._beside = PrefillCost()
-        self._read_s = 0.0  # seconds of the last turn to read; what is left of it may go to the next prompt
-        self._between = 0  # steps that wrote since then
+        self._prefill_s = 0.0  # seconds of the last turn of prefill; what is left of it may go to the next prompt
+        self._between = 0  # steps that decoded since then
 
-    def observe(self, writing: int, reading: int, seconds: float) -> None:
-        """A step took so long, in which so many tokens were written (their scores were wanted) and so many of prompts read."""
-        if not writing:
-            self._alone.observe(seconds / reading)
+    def observe(self, decode_rows: int, prefill_tokens: int, seconds: float) -> None:
+        """A step of so many decoded rows and prefilled tokens took so long."""
+        if not decode_rows:
+            self._alone.observe(seconds / prefill_tokens)
             self._beside = PrefillCost()  # where turns were taken, it is of long ago
-            self._read_s = seconds if self._between >= BETWEEN else self._read_s + seconds
+            self._prefill_s = seconds if self._between >= BETWEEN else self._prefill_s + seconds
             self._between = 0
             return
-        if reading:
-            self._beside.observe(max(0.0, seconds - self.seconds(writing)) / reading)
+        if prefill_tokens:
+            self._beside.observe(max(0.0, seconds - self.seconds(decode_rows)) / prefill_tokens)
         else:
-            self._writing.observe(writing, seconds)
+            self._decode.observe(decode_rows, seconds)
         self._between += 1
 
-    def seconds(self, writing: int) -> float:
-        """What a step that writes so many tokens takes. Nothing seen yet: 1."""
-        return self._writing.seconds(writing) or 1.0
+    def seconds(self, decode_rows: int) -> float:
+        """What a step takes that decodes so many rows. Nothing seen yet: 1."""
+        return self._decode.seconds(decode_rows) or 1.0
 
-    def share(self, writers: int, room: int) -> StepShare:
-        """Of the next step, where there are prompts to read and so many tokens could be written. `room`: tokens in a batch.
+    def share(self, sequences: int, room: int) -> StepShare:
+        """Of the next step, where there are prompts to prefill and so many sequences to decode. `room`: tokens in a batch.
 
-        What streams shall not falter, so a step reads what fits into the gap. Where that is little, as on processors, reading and
-        writing take turns: a few tokens of a prompt a step would cost half as much again as many at once.
+        Streams shall not falter, so a step prefills only what fits into the gap (chunked prefill: Agrawal et al. 2023, SARATHI,
+        arXiv:2308.16369). Where that is little, as on processors, prefill and decode take turns: a few tokens of a prompt in
+        every step would cost half as much again as many at once.
         """
         alone = self._alone.seconds
-        if not writers:
+        if not sequences:
             return StepShare(False, max(BLOCK, int(LONGEST_STEP_S / alone)) if alone else room)
         each = self._beside.seconds or alone
-        count = int((GAP - 1) * self.seconds(writers) / each) if each else FEW
+        count = int((GAP - 1) * self.seconds(sequences) / each) if each else FEW
         if count < FEW:
-            turn_s = min(TURN * self.seconds(writers), LONGEST_TURN_S)
-            left_s = turn_s if self._between >= BETWEEN else turn_s - self._read_s
+            turn_s = min(TURN * self.seconds(sequences), LONGEST_TURN_S)
+            left_s = turn_s if self._between >= BETWEEN else turn_s - self._prefill_s
             if left_s > turn_s / 10:
                 return StepShare(False, max(BLOCK, int(left_s / math.ceil(left_s / LONGEST_STEP_S) / (alone or each))))
             return StepShare(True, 0)
-        return StepShare(True, count - (writers + count) % BLOCK)
+        return StepShare(True, count - (sequences + count) % BLOCK)

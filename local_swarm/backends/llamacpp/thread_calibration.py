@@ -1,6 +1,6 @@
 """A loaded model in, the number of threads that decodes it fastest on this machine out: measured once, then remembered.
 
-The wait policy of the threads is set when the process starts (`backend`); here is what can be changed later.
+How waiting threads behave is set when the process starts (`process.supervisor`); here is what can be changed later.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STEPS = 4  # of which the quickest counts
 def threads_for(
     memory: Context, cores: int, workers: int, book: Path, clock: Callable[[], float] = time.perf_counter
 ) -> int:
-    """The best number of threads up to `cores` for a step in which so many workers write. `book`: the file that remembers it."""
+    """The best number of threads up to `cores` for a step that decodes so many workers. `book`: the file that remembers it."""
     key = f"{memory.model.path.name}/{memory.model.path.stat().st_size}/{cores}/{workers}/{version('llama-cpp-python')}"
     known = read_measurements(book)
     if key in known and 1 <= known[key] <= cores:
@@ -36,7 +36,7 @@ def threads_for(
 
 
 def step_seconds(memory: Context, threads: int, workers: int, clock: Callable[[], float]) -> float:
-    """Seconds of a step in which each of the workers writes a token."""
+    """Seconds of a step that decodes a token for each of the workers."""
     memory.use_threads(threads)
     batch, token = memory.batch, memory.model.start_token
     took = []
