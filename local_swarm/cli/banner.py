@@ -8,8 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from local_swarm import __version__
-from local_swarm.backends.openai_compatible.backend import OpenAICompatible
-from local_swarm.backends.openai_compatible.managed_server import ManagedLlamaServer
 from local_swarm.config import Config
 from local_swarm.models.embedding import AUTO
 from local_swarm.node import Node
@@ -21,12 +19,10 @@ EXAMPLE = "Write a Python function solve(numbers) that returns the sum of the ev
 
 
 def reach_of(node: Node, config: Config) -> Reach:
-    backends = (*node.backends, *node.servers)
-    theirs = [one for one in backends if isinstance(one, OpenAICompatible) and not isinstance(one, ManagedLlamaServer)]
     paired = config.network.enabled
     static = config.federation.discovery.method == "static"
     anybody = config.network.insecure_lan
-    servers = tuple(one.server.url for one in theirs)
+    servers = tuple(engine.target_url for engine in node.engines if engine.target_url)
     return Reach(
         servers=servers,
         paired=paired,
@@ -58,10 +54,12 @@ def banner(node: Node, config: Config, private: bool = True) -> RenderableType:
             "embedding", Text(f"{meaning.missing}; prose is compared by its words.{meaning.remedy}", style="yellow")
         )
     rows.add_row("privacy", Text(describe_reach(reach_of(node, config))))
-    if node.url:
-        rows.add_row("address", Text(f"{node.url}/v1", style="bold green"))
-        if node.page:
-            rows.add_row("page", Text(node.page if private else without_token(node.page), overflow="fold"))
+    if node.address.url:
+        rows.add_row("address", Text(f"{node.address.url}/v1", style="bold green"))
+        if node.address.page:
+            rows.add_row(
+                "page", Text(node.address.page if private else without_token(node.address.page), overflow="fold")
+            )
         rows.add_row("ask", f'{program_name()} ask "{EXAMPLE}"')
         rows.add_row("opencode", f"{program_name()} opencode --write")
         rows.add_row("assistants", f"{program_name()} mcp --setup")

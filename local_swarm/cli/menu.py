@@ -18,6 +18,7 @@ from local_swarm.models.advice import Advisor, name_of, size_of
 from local_swarm.models.planner import SMALLEST_CONTEXT, Plan, RunOptions
 from local_swarm.models.registry import Entry, Variant
 from local_swarm.paths import program_name
+from local_swarm.units import file_size
 
 CONTEXTS = (4_096, 8_192, 16_384, 32_768, 65_536, 131_072)
 
@@ -58,7 +59,8 @@ class Menu:
         """One round of the main question; None to ask it again."""
         try:
             best = self.advisor.recommendation()
-            offer = f"{best.entry.title} {best.variant.quantization}, {gb(best.variant)} to fetch, {size_of(best.plan)}"
+            name = f"{best.entry.title} {best.variant.quantization}"
+            offer = f"{name}, {file_size(best.variant.bytes)} to fetch, {size_of(best.plan)}"
         except DoesNotFit:
             best, offer = None, "nothing real fits this machine"
         more = ["Fetch the embedding model as well, which compares prose by its meaning"] if self.embedding else []
@@ -94,7 +96,7 @@ class Menu:
         ]
         names = [f"{entry.name}:{variant.quantization}" for entry, variant, _ in offers]
         lines = [
-            f"{name:32} {gb(variant):>8}  {size_of(plan)}"
+            f"{name:32} {file_size(variant.bytes):>8}  {size_of(plan)}"
             for name, (_, variant, plan) in zip(names, offers, strict=True)
         ]
         number = self.choose("What fits this machine:", [*lines, "back"])
@@ -108,7 +110,8 @@ class Menu:
         variants = entry.finest_first()
         variant = variants[
             self.choose(
-                "Quantization:", [f"{one.quantization:12} {gb(one):>8}  {self.need(entry, one)}" for one in variants]
+                "Quantization:",
+                [f"{one.quantization:12} {file_size(one.bytes):>8}  {self.need(entry, one)}" for one in variants],
             )
         ]
         workers = self.number("Workers", 1, MOST_VOICES, self.usual_workers(entry, variant))
@@ -164,7 +167,3 @@ class Menu:
             if low <= given <= high:
                 return given
             self.console.print(f"Between {low} and {high}, please.", style="red")
-
-
-def gb(variant: Variant) -> str:
-    return f"{variant.bytes / 1e9:.1f} GB" if variant.bytes else "? GB"

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from local_swarm.paths import program_name
+from local_swarm.units import memory_size
 
-GIB = 2**30
 COLORS = {"ok": "green", "ready": "green", "starting": "yellow", "restarting": "yellow", "degraded": "yellow"}
 MOST_WORKERS = 8  # lines
 FEWEST_ELECTIONS, MOST_ELECTIONS = 3, 20
@@ -46,15 +46,13 @@ def machine(told: Mapping[str, Any]) -> Text:
     parts = []
     if total and memory.get("available_bytes") is not None:
         used = max(0.0, 1 - memory["available_bytes"] / total)
-        parts.append(f"memory {bar(used)} {used:.0%} of {total / GIB:.1f} GiB")
+        parts.append(f"memory {bar(used)} {used:.0%} of {memory_size(total)}")
     mine = [one["memory_bytes"] for one in told["engines"] if one["memory_bytes"]]
-    parts += [f"engine {sum(mine) / GIB:.2f} GiB"] if mine else []
+    parts += [f"engine {memory_size(sum(mine))}"] if mine else []
     for card in told.get("machine", {}).get("accelerators", []):
         size, free = card.get("memory_bytes"), card.get("free_bytes")
         share = (
-            f" {bar(1 - free / size)} {1 - free / size:.0%} of {size / GIB:.0f} GiB"
-            if size and free is not None
-            else ""
+            f" {bar(1 - free / size)} {1 - free / size:.0%} of {memory_size(size)}" if size and free is not None else ""
         )
         parts.append(f"{card['name']}{share}")
     return crop(Text("  ".join(parts), style="dim"))

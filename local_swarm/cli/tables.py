@@ -14,18 +14,15 @@ from rich.table import Table
 from local_swarm.config import Setting
 from local_swarm.hardware.profile import Accelerator, Hardware
 from local_swarm.models.advice import Advisor, size_of
-from local_swarm.models.budget import GIB, MemoryRules, memory_pools
+from local_swarm.models.budget import MemoryRules, memory_pools
 from local_swarm.models.downloader import DownloadProgress as Told
 from local_swarm.models.downloader import Show
 from local_swarm.models.planner import Plan
 from local_swarm.models.registry import Entry
 from local_swarm.models.selector import usual_file
+from local_swarm.units import file_size, memory_size
 
 PLAIN_EVERY_S = 15.0  # between lines where the output is no terminal
-
-
-def gib(size: int | None) -> str:
-    return "unknown" if size is None else f"{size / GIB:.1f} GiB"
 
 
 def hardware_table(hardware: Hardware) -> Table:
@@ -36,21 +33,23 @@ def hardware_table(hardware: Hardware) -> Table:
     rows.add_row("processor", f"{cpu.name or 'unknown'}, {cores}")
     if cpu.features:
         rows.add_row("", ", ".join(cpu.features))
-    limited = f", limited to {gib(memory.limit_bytes)}" if memory.limit_bytes else ""
-    rows.add_row("memory", f"{gib(memory.total_bytes)}, {gib(memory.available_bytes)} available{limited}")
+    limited = f", limited to {memory_size(memory.limit_bytes)}" if memory.limit_bytes else ""
+    rows.add_row(
+        "memory", f"{memory_size(memory.total_bytes)}, {memory_size(memory.available_bytes)} available{limited}"
+    )
     for one in hardware.accelerators:
         rows.add_row("graphics", graphics(one))
     if not hardware.accelerators:
         rows.add_row("graphics", "none that models could use")
     for place in memory_pools(hardware, MemoryRules()):
         where = "models" if place.gpu or len(memory_pools(hardware, MemoryRules())) == 1 else "or, slower"
-        rows.add_row(where, f"{gib(place.budget_bytes)}: {place.rule}")
+        rows.add_row(where, f"{memory_size(place.budget_bytes)}: {place.rule}")
     return rows
 
 
 def graphics(one: Accelerator) -> str:
-    size = gib(one.memory_bytes)
-    free = f", {gib(one.free_bytes)} free" if one.free_bytes is not None else ""
+    size = memory_size(one.memory_bytes)
+    free = f", {memory_size(one.free_bytes)} free" if one.free_bytes is not None else ""
     kinds = {"dedicated": f"{size} of its own{free}", "unified": f"shares {size} with the processor"}
     facts = [one.name, kinds.get(one.memory_kind, "uses main memory; not used for models")]
     facts += [f"driver {one.driver}"] if one.driver else []
@@ -73,7 +72,7 @@ def plan_table(plan: Plan) -> Table:
         "state": need.state_bytes,
         "scratch": need.compute_bytes,
     }
-    rows.add_row("", "  ".join(f"{name} {gib(size)}" for name, size in parts.items() if size))
+    rows.add_row("", "  ".join(f"{name} {memory_size(size)}" for name, size in parts.items() if size))
     for place, reason in enumerate(plan.why):
         rows.add_row("" if place else "why", reason)
     return rows
@@ -89,7 +88,7 @@ def models_table(advisor: Advisor, entries: Sequence[Entry], everything: bool) -
         here = [one.quantization for one in entry.variants if one in advisor.on_disk]
         if not plan and not here and not everything:
             continue
-        size = f"{usual.bytes / 1e9:.1f} GB" if usual and usual.bytes else "?"
+        size = file_size(usual.bytes if usual else None)
         needs = size_of(plan).split(" of ")[0] if plan else ("unknown" if entry.shape is None else "too large")
         named = " ".join(map(str, sorted({one.bits for one in entry.variants if one.bits})))
         rows.add_row(*(entry.name, named, size, needs, ", ".join(here), entry.licence))
@@ -159,7 +158,7 @@ def plain_progress(console: Console, name: str) -> Show:
         shown = time.monotonic()
         left = f", {told.seconds_left / 60:.0f} minutes left" if told.seconds_left else ""
         rate = f", {told.rate / 1e6:.1f} MB/s" if told.rate else ""
-        share = f"{told.done / told.total:.0%} of {told.total / 1e9:.1f} GB" if told.total else told.note
+        share = f"{told.done / told.total:.0%} of {file_size(told.total)}" if told.total else told.note
         console.print(f"{name}: {share}{rate}{left}", style="dim", soft_wrap=True)
 
     return show

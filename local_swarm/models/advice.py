@@ -11,14 +11,15 @@ from local_swarm.config import Config
 from local_swarm.errors import BadModelFile, DoesNotFit, UnknownModel, WrongUse
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import starter
-from local_swarm.models.budget import GIB, MemoryRules
+from local_swarm.models.budget import MemoryRules
 from local_swarm.models.gguf import read_header
 from local_swarm.models.planner import Plan, RunOptions, plan
 from local_swarm.models.registry import Catalogue, Entry, Variant, load
 from local_swarm.models.resolve import ReadHeader, ResolvedModel, find, model_of
-from local_swarm.models.selector import GB, Choice, choose
+from local_swarm.models.selector import Choice, choose
 from local_swarm.models.storage import Storage, storage
 from local_swarm.paths import data_folder, home, program_name
+from local_swarm.units import file_size, memory_size
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Advisor:
             better = self.recommendation()
         except DoesNotFit:
             return made
-        size = f"{(better.variant.bytes or 0) / GB:.1f} GB"
+        size = file_size(better.variant.bytes or 0)
         return made.because(f"a real model for this machine: {program_name()} download {name_of(better)} ({size})")
 
     def what_runs(self, wish: str | None) -> Plan:
@@ -154,8 +155,8 @@ def name_of(choice: Choice) -> str:
 def size_of(plan: Plan) -> str:
     """Memory that a plan takes, in GiB and in percent of what may be used."""
     total, budget = plan.memory.total_bytes, plan.memory.budget_bytes
-    share = f" of {budget / GIB:.1f} GiB allowed ({total / budget:.0%})" if budget else ""
-    return f"{total / GIB:.1f} GiB{share}"
+    share = f" of {memory_size(budget)} allowed ({total / budget:.0%})" if budget else ""
+    return f"{memory_size(total)}{share}"
 
 
 def to_fetch(name: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from local_swarm.hardware.profile import Accelerator, Hardware
+from local_swarm.units import memory_size
 
 PHONE_SHARE = 0.25  # of main memory
 CARD_SHARE = 0.9  # of what is free on a card: its driver and the screen want more now and then
 LEAST_CARD = int(2.5e9)  # bytes; what fits on less than this is worse than what the processor runs beside it
 ASSUMED_CARD = 6 << 30  # bytes of a card that does not tell: most that are sold have more
-GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,11 @@ def on_cards(hardware: Hardware, rules: MemoryRules, card: Accelerator) -> Memor
     known = [size for size in sizes if size is not None]
     if not known:
         return MemoryPool(
-            True, int(ASSUMED_CARD * CARD_SHARE), f"{card.name} tells no size, {ASSUMED_CARD / GIB:.0f} GiB are assumed"
+            True, int(ASSUMED_CARD * CARD_SHARE), f"{card.name} tells no size, {memory_size(ASSUMED_CARD)} are assumed"
         )
     names = card.name if len(known) == 1 else f"{len(known)} cards like {card.name}"
     share = CARD_SHARE * rules.gpu_memory_fraction
-    return MemoryPool(True, int(sum(known) * share), f"{share:.0%} of the {sum(known) / GIB:.1f} GiB free on {names}")
+    return MemoryPool(True, int(sum(known) * share), f"{share:.0%} of the {memory_size(sum(known))} free on {names}")
 
 
 def unified(hardware: Hardware, rules: MemoryRules, card: Accelerator) -> MemoryPool:
@@ -72,7 +72,7 @@ def unified(hardware: Hardware, rules: MemoryRules, card: Accelerator) -> Memory
     place = main_memory(hardware, rules)
     if card.limit_bytes is not None and (place.budget_bytes is None or card.limit_bytes < place.budget_bytes):
         return MemoryPool(
-            True, card.limit_bytes, f"the {card.limit_bytes / GIB:.1f} GiB that {card.name} may hold at once"
+            True, card.limit_bytes, f"the {memory_size(card.limit_bytes)} that {card.name} may hold at once"
         )
     return MemoryPool(True, place.budget_bytes, place.rule)
 
@@ -81,7 +81,7 @@ def main_memory(hardware: Hardware, rules: MemoryRules) -> MemoryPool:
     size, share = hardware.memory.usable_bytes, share_of(hardware, rules)
     if size is None:
         return MemoryPool(False, None, "unknown, so nothing is known to fit")
-    return MemoryPool(False, int(size * share), f"{share:.0%} of {size / GIB:.1f} GiB memory")
+    return MemoryPool(False, int(size * share), f"{share:.0%} of {memory_size(size)} memory")
 
 
 def share_of(hardware: Hardware, rules: MemoryRules) -> float:

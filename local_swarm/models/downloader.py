@@ -24,6 +24,7 @@ from local_swarm.models.gguf import PART, parts_of
 from local_swarm.models.hub import Hub, Remote
 from local_swarm.models.registry import Variant
 from local_swarm.paths import make_folder, program_name
+from local_swarm.units import file_size
 
 AT_ONCE = 3  # parts of a split file
 CHUNK_BYTES = 1 << 20
@@ -226,7 +227,7 @@ class Downloader:
         free = shutil.disk_usage(self.folder).free
         if free < need:
             raise DownloadFailed(
-                f"{remotes[0].file} needs {need / 1e9:.1f} GB of disk and {free / 1e9:.1f} GB are free in {self.folder}. "
+                f"{remotes[0].file} needs {file_size(need)} of disk and {file_size(free)} are free in {self.folder}. "
                 "Free some space, choose a smaller model, or set models.cache_dir to another disk."
             )
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from local_swarm.errors import DoesNotFit
 from local_swarm.models.folder import Folder
 from local_swarm.models.planner import COMFORTABLE_CONTEXT, COMPUTE_BYTES, SMALLEST_CONTEXT, MemoryNeed, answer_tokens
+from local_swarm.units import memory_size
 
 MANY_AT_ONCE = 2  # requests' worth of voices that may be in the works
-GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ def copies(
             return Copies(context, answer_tokens(context), workers * context, sequences, need)
         if wish or context // 2 < SMALLEST_CONTEXT:
             raise DoesNotFit(
-                f"{folder.name} with {workers} workers and a context of {context} tokens needs {need.total_bytes / GIB:.1f} GiB; "
-                f"{(budget_bytes or 0) / GIB:.1f} GiB may be used. Ask for a smaller context, fewer workers or a smaller model."
+                f"{folder.name} with {workers} workers and a context of {context} tokens needs {memory_size(need.total_bytes)}; "
+                f"{memory_size(budget_bytes or 0)} may be used. Ask for a smaller context, fewer workers or a smaller model."
             )
         context //= 2
 

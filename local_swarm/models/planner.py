@@ -16,9 +16,10 @@ from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware.profile import Hardware
 from local_swarm.limits import LONGEST_ANSWER, MOST_VOICES
 from local_swarm.models import starter
-from local_swarm.models.budget import GIB, MemoryPool, MemoryRules, computing, main_memory, memory_pools
+from local_swarm.models.budget import MemoryPool, MemoryRules, computing, main_memory, memory_pools
 from local_swarm.models.memory_shape import ModelFile, fused
 from local_swarm.paths import program_name
+from local_swarm.units import memory_size
 
 COMFORTABLE_CONTEXT = 32_768  # what a coding agent works well with
 PHONE_CONTEXT = 8_192
@@ -247,7 +248,7 @@ def why_place(hardware: Hardware, place: MemoryPool, found: Sequence[MemoryPool]
         yield f"the graphics card is not used: gpu_layers is 0, or this engine was built without it ({program_name()} setup)"
     free = hardware.memory.available_bytes
     if not place.gpu and place.budget_bytes and free is not None and free < place.budget_bytes:
-        yield f"only {free / GIB:.1f} GiB are free at the moment: close other programs if it runs short"
+        yield f"only {memory_size(free)} are free at the moment: close other programs if it runs short"
 
 
 def answer_tokens(context: int) -> int:
@@ -299,6 +300,6 @@ def threads(hardware: Hardware, model: ModelFile) -> int:
 def too_large(model: ModelFile, setting: RunSetting, need: MemoryNeed, rule: str) -> str:
     return (
         f"{model.name} with {setting.workers} workers and a context of {setting.context} tokens needs "
-        f"{need.total_bytes / GIB:.1f} GiB; {(need.budget_bytes or 0) / GIB:.1f} GiB may be used ({rule}). "
+        f"{memory_size(need.total_bytes)}; {memory_size(need.budget_bytes or 0)} may be used ({rule}). "
         "Ask for a smaller --context, fewer --instances or a smaller model."
     )

@@ -1,7 +1,7 @@
 """Hardware, the catalogue and wishes in, the best model for this machine and why out. Pure.
 
-The catalogue's order says which model is better; the first one that fits is taken, at the finest quantisation that still leaves
-room for all workers. What a worse quantisation, fewer workers and a shorter context may cost before a smaller model is better
+The catalogue's order says which model is better; the first one that fits is taken, at the finest quantization that still leaves
+room for all workers. What a worse quantization, fewer workers and a shorter context may cost before a smaller model is better
 is decided by `accepted`.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from local_swarm.errors import DoesNotFit
 from local_swarm.hardware.profile import Hardware
-from local_swarm.models.budget import GIB, MemoryPool, MemoryRules, memory_pools
+from local_swarm.models.budget import MemoryPool, MemoryRules, memory_pools
 from local_swarm.models.memory_shape import ModelFile
 from local_swarm.models.planner import (
     MAJORITY,
@@ -32,6 +32,7 @@ from local_swarm.models.planner import (
 )
 from local_swarm.models.registry import Catalogue, Entry, Variant
 from local_swarm.paths import program_name
+from local_swarm.units import GB, file_size, memory_size
 
 USUAL_BITS = 4  # finer is only worth it where nothing else is given up for it
 FEWEST_BITS = 3
@@ -39,7 +40,6 @@ MOST_READ = 8_000_000_000  # bytes a token on a processor: at 40 GB/s of memory 
 PHONE_BILLIONS = 3.1
 FLOORS = (16_384, 8_192, 2_048)  # contexts below which the next smaller model is tried first
 MOST_CONTEXT = 1 << 30
-GB = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def explained(
     workers, reason = question.workers
     longest = question.longest(model)
     made = plan_of(question.hardware, model, setting, question.place, question.rules).because(
-        f"model: {entry.title} {variant.quantization}, {(variant.bytes or 0) / GB:.1f} GB, the best that fits",
+        f"model: {entry.title} {variant.quantization}, {file_size(variant.bytes or 0)}, the best that fits",
         *why_not(question, order, entry, variant),
         why_workers(setting, workers, reason),
         why_context(setting, longest, model, question.wishes),
@@ -175,7 +175,7 @@ def explained(
 
 
 def why_not(question: SelectionInput, order: Sequence[Entry], entry: Entry, variant: Variant) -> Iterator[str]:
-    """Why not the next better model and the next finer quantisation, and what would change it."""
+    """Why not the next better model and the next finer quantization, and what would change it."""
     if question.place.budget_bytes is None:
         return
     better = order[: order.index(entry)]
@@ -198,6 +198,6 @@ def missing(question: SelectionInput, model: ModelFile, all_workers: bool = Fals
     if need.fits:
         return "it would fit, but is not on this disk"
     return (
-        f"with {count} workers and a context of {context} it needs {need.total_bytes / GIB:.1f} GiB of the "
-        f"{have / GIB:.1f} that may be used; {(need.total_bytes - have) / GIB:.1f} GiB more would do"
+        f"with {count} workers and a context of {context} it needs {memory_size(need.total_bytes)} of the "
+        f"{memory_size(have)} that may be used; {memory_size(need.total_bytes - have)} more would do"
     )

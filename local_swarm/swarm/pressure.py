@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from local_swarm.units import GIB
+
 Level = Literal["none", "memories", "voices", "requests"]  # what is given up, each with all before it
 
-GIB = 1 << 30
 # Available memory below which something is given up: a share of all there is, and never more than so many bytes.
 LIMITS: tuple[tuple[Level, float, int], ...] = (
     ("requests", 0.02, GIB // 2),

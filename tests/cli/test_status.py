@@ -90,9 +90,9 @@ def test_memory_cache_batch_and_speed_are_told() -> None:
     text = "\n".join(drawn(swarm(), width=140, speed=123.4))
     for words in (
         "75% of 32.0 GiB",
-        "engine 3.00 GiB",
+        "engine 3.0 GiB",
         "RTX 4090",
-        "75% of 24 GiB",
+        "75% of 24.0 GiB",
         "batch 4.5",
         "25%",
         "81% of prompts",

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from local_swarm.swarm.pressure import GIB, Level, pressure
+from local_swarm.swarm.pressure import Level, pressure
+from local_swarm.units import GIB
 
 
 @pytest.mark.parametrize(
