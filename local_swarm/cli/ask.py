@@ -30,7 +30,7 @@ def ask(
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Get one answer, from the swarm that runs or from one of its own."""
+    """Get one answer from the running swarm, or from one started for it."""
     from local_swarm.cli.answers import answer_to
 
     named = starter.NAME if use_starter else model

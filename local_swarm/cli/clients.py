@@ -24,7 +24,7 @@ def opencode(
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Tell opencode of this swarm: print its settings, or write them."""
+    """Print opencode's settings for this swarm, or write them."""
     from local_swarm.integrations import opencode as its
     from local_swarm.integrations.running import find_swarm
 

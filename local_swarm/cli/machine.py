@@ -14,7 +14,7 @@ from local_swarm.paths import program_name
 
 
 def detect(json_wanted: JsonOption = False) -> None:
-    """Show what this machine has to compute with."""
+    """Show this machine's processor, memory and graphics."""
     from local_swarm.cli.tables import hardware_table
 
     hardware = this_machine()

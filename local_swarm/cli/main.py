@@ -53,9 +53,9 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "bench api": bench.bench_api,
 }
 GROUPS = {
-    "models": "List the catalogue: what fits, what is here.",
-    "config": "The settings and where they come from.",
-    "bench": "Measure how fast and how good this is here.",
+    "models": "List the catalogue: which models fit, which are on this disk.",
+    "config": "Show the settings and where they come from.",
+    "bench": "Measure speed and quality on this machine.",
 }
 COMPLETION = ("--install-completion", "--show-completion")  # shells complete the installed program alone
 

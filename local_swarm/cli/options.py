@@ -23,7 +23,7 @@ ModelOption = Annotated[
 StarterOption = Annotated[bool, typer.Option("--starter", help="Run the small model that comes with the program.")]
 InstancesOption = Annotated[int | None, typer.Option(help="How many workers vote.")]
 ContextOption = Annotated[int | None, typer.Option(help="Tokens of prompt and answer together.")]
-EngineOption = Annotated[str | None, typer.Option(help="What computes: auto, llamacpp, llama-server or mlx.")]
+EngineOption = Annotated[str | None, typer.Option(help="Engine: auto, llamacpp, llama-server or mlx.")]
 RosterOption = Annotated[
     Path | None,
     typer.Option("--roster", help="A YAML file that lists several engines, servers and fallbacks.", metavar="FILE"),
@@ -38,12 +38,12 @@ FederationOption = Annotated[
     bool | None, typer.Option("--federation/--no-federation", help="Whether to vote with other machines.")
 ]
 PeerOption = Annotated[
-    list[str] | None, typer.Option(help="Where another machine is, if it is not found by itself.", metavar="HOST:PORT")
+    list[str] | None, typer.Option(help="Address of a machine that is not found automatically.", metavar="HOST:PORT")
 ]
 InsecureOption = Annotated[
-    bool, typer.Option("--insecure-lan", help="Let in every machine that has this set too. For labs only.")
+    bool, typer.Option("--insecure-lan", help="Admit every machine that has this set too. For labs only.")
 ]
 
 # How something is measured
-RepeatsOption = Annotated[int, typer.Option(help="How often; medians are told.")]
+RepeatsOption = Annotated[int, typer.Option(help="Number of runs; medians are reported.")]
 PlotOption = Annotated[Path | None, typer.Option("--plot", help="Write a chart to this SVG file as well.")]

@@ -93,7 +93,7 @@ def forget(
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Send a machine away: all members refuse it from now on."""
+    """Remove a machine: all members refuse it from now on."""
     found = ask_daemon("forget", port, file, {"name": name})
     if json_wanted:
         print_json(found)
@@ -102,7 +102,7 @@ def forget(
 
 
 def doctor(port: RunningPortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
-    """Say why other machines are not seen, and what mends it."""
+    """Say why other machines are not found, and how to fix it."""
     try:
         with err.status("Looking at the network ..."):
             findings = ask_daemon("doctor", port, file)
