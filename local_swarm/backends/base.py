@@ -14,7 +14,7 @@ State = Literal["starting", "ready", "restarting", "failed", "closed"]
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What makes one voice differ from its siblings: who it is, how warm it samples, from which seed."""
+    """One of the answers to a prompt: who gives it, at which temperature it is sampled, from which seed."""
 
     voter: str
     temperature: float
@@ -28,8 +28,8 @@ class Seat:
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """What a loaded model is. `context`: most tokens of prompt and answer together. `answer_tokens`: what every answer
-    is sure to get. `memory_bytes`: what the engine's process uses for weights, cache and buffers. `note`: what its user should
-    know, such as that the graphics card could not be used. `thinks`: whether it thinks before it answers."""
+    is sure to get. `memory_bytes`: what the engine's process uses for weights, KV cache and buffers. `note`: what its user
+    should know, such as that the graphics card could not be used. `thinks`: whether it thinks before it answers."""
 
     model: str
     engine: str
@@ -79,7 +79,7 @@ class Backend(Protocol):
     async def close(self) -> None: ...
 
     def forget(self) -> None:
-        """Let go of what is remembered for later requests: memory is needed elsewhere."""
+        """Free what is kept for later requests: memory is needed elsewhere."""
         ...
 
     async def ready(self, within_s: float) -> bool:

@@ -1,8 +1,8 @@
 """Logits of the next token in, one sampled token out. Pure arithmetic over numpy rows: no engine, no state of its own.
 
 Every random number is a function of the seed and of how many tokens came before. So the same seed gives the same answer
-whoever else is in the batch, and a drafted token that is thrown away uses no random number up. (llama.cpp's own chain walks the whole
-vocabulary for each token; at 150,000 entries this is ten times as fast.)
+whoever else is in the batch, and a drafted token that is thrown away uses no random number up. (llama.cpp's own chain
+walks the whole vocabulary for each token; at 150,000 entries this is ten times as fast.)
 """
 
 from __future__ import annotations
@@ -43,11 +43,8 @@ class Draw:
 
     @property
     def adjusts(self) -> bool:
-        return bool(self.bias) or (self.repeat_penalty, self.frequency_penalty, self.presence_penalty) != (
-            1.0,
-            0.0,
-            0.0,
-        )
+        penalties = self.repeat_penalty, self.frequency_penalty, self.presence_penalty
+        return bool(self.bias) or penalties != (1.0, 0.0, 0.0)
 
 
 def draws_of(command: messages.Generate) -> list[Draw]:

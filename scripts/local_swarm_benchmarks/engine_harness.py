@@ -104,7 +104,7 @@ class Bench:
         return found
 
     def answers(self, text: str, seats: int) -> float:
-        """Seconds for so many answers from a cold cache."""
+        """Seconds for so many answers from an empty KV cache."""
         self.engine.cache.clear()
         self.engine.cache.host_copies.clear()
         began = time.perf_counter()
@@ -113,7 +113,7 @@ class Bench:
         return time.perf_counter() - began
 
     def prefill_s(self, text: str) -> float:
-        """Seconds for one token after a prompt that was never read."""
+        """Seconds of prefill: for one token after a prompt that is not cached."""
         self.engine.cache.clear()
         began = time.perf_counter()
         self.submit(text, 1, 1)

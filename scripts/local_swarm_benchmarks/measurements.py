@@ -96,7 +96,7 @@ def second_turn(order: Order) -> dict[str, Any]:
 
 
 def gap(order: Order) -> dict[str, Any]:
-    """Gaps between the tokens of a running stream while a long prompt is read, over those without; what it costs the reading."""
+    """Gaps between the tokens of a running stream while a long prompt is prefilled, over those without; what it costs prefill."""
     bench = Bench(order, 8000 + 4096, 4)
     ends: list[float] = []
 
@@ -188,8 +188,8 @@ KINDS = {
 
 
 def main() -> None:
-    wish = json.loads(sys.argv[1])
-    order = Order(**{**wish, "texts": tuple(wish["texts"])})
+    given = json.loads(sys.argv[1])
+    order = Order(**{**given, "texts": tuple(given["texts"])})
     output = os.dup(1)
     os.dup2(2, 1)  # whatever a library prints is not our answer
     found = KINDS[order.kind](order)

@@ -1,4 +1,4 @@
-"""What one model says in, how long another takes to say it out: drafts and early decisions need texts that somebody wrote."""
+"""What one model says in, how long another takes to say it out: drafts and early decisions need texts that a model wrote."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Script = Sequence[Sequence[int]]  # tokens by seat
 
 
 class Reciter(Sampler):
-    """Draws as ever and then says what was written down: the speed of one model at the words of another. `script`: the tokens of
-    each seat."""
+    """Samples as ever and then says what the script has: the speed of one model at the words of another. `script`: the tokens
+    of each seat."""
 
     script: Script = ((),)
 
@@ -47,8 +47,8 @@ class FreeSteps(StepCost):
 
 
 def siblings(order: Order) -> dict[str, Any]:
-    """What n siblings say to each prompt, and in how many decode steps that is over those of the longest: where a step's tokens
-    are free, as on devices that wait for their memory, and as the engine decides for the writer on this machine."""
+    """What n siblings say to each prompt, and their decode steps over those of the longest answer: where further rows of a
+    step are free, as on devices that wait for their memory, and as the scheduler decides for the writer on this machine."""
     bench = Bench(order, 4096, order.n)
     own = bench.engine.scheduler.step_cost
     steps, longest, one, many, said = [0, 0], [0, 0], [], [], []
@@ -103,7 +103,7 @@ def replay_samples(order: Order) -> dict[str, Any]:
 def compare_drafts(
     bench: Bench, groups: Sequence[Sequence[Script]], words: Mapping[int, str] | None
 ) -> dict[str, float]:
-    """For each group the prompt is read once, since machines get slower and faster, and counted for every answer."""
+    """For each group the prompt is prefilled once, since machines get slower and faster, and counted for every answer."""
     found: dict[str, list[float]] = {}
     for scripts in groups:
         reading = bench.prefill_s(letters(bench.order.prompt_tokens, 0)) * len(scripts)

@@ -26,7 +26,7 @@ Saved = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class StartedSequence:
-    """A sequence that has read the first `reused` tokens of a prompt. `parting`: up to where the prompt was known, though memory
+    """A sequence that holds the first `cached` tokens of a prompt. `parting`: up to where the prompt was known, though memory
     could not be cut there; a checkpoint at that place will serve the next one."""
 
     sequence: int

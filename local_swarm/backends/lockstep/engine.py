@@ -88,7 +88,7 @@ class LockstepEngine:
         self.served: str | None = None  # whose request was begun last
 
     def loaded_report(self, note: str | None = None) -> messages.Loaded:
-        """What the daemon is told once the engine is ready; `note` is for the user."""
+        """The report that the engine is ready; `note` is for the user."""
         return messages.Loaded(
             context=self.context,
             answer_tokens=self.answer_tokens,

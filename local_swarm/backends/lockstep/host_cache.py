@@ -1,4 +1,4 @@
-"""Memories of prompts that were read, for the prompts that begin as they do. Knows how long they are, not what they are."""
+"""Prompts in, the longest KV cache of their beginnings that is kept out. Knows how long memories are, not what they are."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from local_swarm.backends.lockstep.model import Memory, RowModel
 from local_swarm.backends.shared_prefix import shared_prefix_length
 
-WORTH_KEEPING = 16  # tokens: a shorter beginning is read again faster than it is looked for
+WORTH_KEEPING = 16  # tokens: a shorter beginning is prefilled again faster than it is looked for
 
 
 class HostCache:
-    """At most `cells` tokens in all; what was used longest ago goes first."""
+    """Keeps at most `cells` tokens in all; the least recently used goes first."""
 
     def __init__(self, network: RowModel, cells: int) -> None:
         self.network, self.cells = network, cells
@@ -23,7 +23,7 @@ class HostCache:
         return sum(map(len, self._kept))
 
     def put(self, tokens: Sequence[int], memory: Memory) -> None:
-        """Keep a copy of a memory of one row that has read `tokens`. One that this goes on from is kept no more."""
+        """Keep a copy of a memory of one row that holds `tokens`. One that this goes on from is kept no more."""
         key = tuple(tokens)
         if not WORTH_KEEPING <= len(key) <= self.cells:
             return
@@ -34,7 +34,7 @@ class HostCache:
             self._kept.popitem(last=False)
 
     def take(self, tokens: Sequence[int]) -> tuple[Memory, int]:
-        """A memory of one row and how many of `tokens` it has read: never all, for the last one's scores are wanted."""
+        """A memory of one row, and how many of `tokens` it holds: never all, for the last one's logits are wanted."""
         best, length = None, WORTH_KEEPING - 1
         for key in self._kept:
             shared = min(shared_prefix_length(list(key), list(tokens), 0), len(tokens) - 1)

@@ -1,4 +1,7 @@
-"""The face of a network that reads and writes rows of tokens. Scores come as numpy arrays; what a memory is, only it knows."""
+"""What a library must offer so that `LockstepEngine` can run it: prefill one row of tokens, copy it, decode all rows.
+
+Logits come as numpy arrays. What a memory (the KV cache of some rows) is, only the library's own class knows.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any, Protocol
 
 from local_swarm.backends.sampling import Scores
 
-Memory = Any  # keys, values and states of some rows that have read the same number of tokens
+Memory = Any  # the KV cache, and any recurrent state, of some rows that hold the same number of tokens
 
 
 class RowModel(Protocol):
@@ -21,19 +24,19 @@ class RowModel(Protocol):
     room: int
 
     def new_memory(self) -> Memory:
-        """The memory of one row that has read nothing."""
+        """The memory of one row that holds nothing."""
         ...
 
     def prefill(self, memory: Memory, tokens: Sequence[int]) -> None:
-        """Let the one row of a memory read on."""
+        """Add tokens to the one row of a memory."""
         ...
 
     def decode(self, memory: Memory, tokens: Sequence[int]) -> Scores:
-        """Let every row read one token of its own; scores (rows, vocabulary) of what follows."""
+        """Add one token of its own to every row; logits (rows, vocabulary) of what follows."""
         ...
 
     def copy_rows(self, memory: Memory, rows: int) -> Memory:
-        """A memory of so many rows, all of which remember what the only row of `memory` does. It stays as it is."""
+        """A memory of so many rows, each a copy of the only row of `memory`, which stays as it is."""
         ...
 
     def select_rows(self, memory: Memory, rows: Sequence[int]) -> Memory:
@@ -41,9 +44,9 @@ class RowModel(Protocol):
         ...
 
     def truncate(self, memory: Memory, tokens: int) -> None:
-        """Forget all but the first tokens."""
+        """Drop all but the first tokens of every row."""
         ...
 
     def vector(self, tokens: Sequence[int]) -> Sequence[float]:
-        """The mean of what the last layer makes of each token, of length 1."""
+        """The mean of the last layer's output over the tokens, scaled to length 1."""
         ...

@@ -31,8 +31,8 @@ class Vocabulary:
             self.tokenizer = Tokenizer.from_str(self.source)
         except Exception as problem:  # the library raises nothing narrower
             raise BadModelFile(f"{folder} has no tokenizer.json that can be read ({problem}).") from problem
-        told = settings(folder / "tokenizer_config.json")
-        self.bos, self.eos = text_of(told.get("bos_token")), text_of(told.get("eos_token"))
+        config = settings(folder / "tokenizer_config.json")
+        self.bos, self.eos = text_of(config.get("bos_token")), text_of(config.get("eos_token"))
         self.special = frozenset(
             token for token, added in self.tokenizer.get_added_tokens_decoder().items() if added.special
         )
@@ -42,8 +42,8 @@ class Vocabulary:
     def _endings(self, folder: Path) -> Iterable[int]:
         """Tokens that end an answer: those that the model names, and those that are known to end a turn."""
         for name in ("generation_config.json", "config.json"):
-            told = settings(folder / name).get("eos_token_id")
-            yield from told if isinstance(told, list) else [told] if isinstance(told, int) else []
+            token = settings(folder / name).get("eos_token_id")
+            yield from token if isinstance(token, list) else [token] if isinstance(token, int) else []
         for text in (self.eos, *ENDINGS):
             token = self.tokenizer.token_to_id(text) if text else None
             if token is not None and token in self.special:

@@ -1,7 +1,7 @@
-"""A folder of MLX weights in, a `Network` out. The only file that touches `mlx` and `mlx_lm`; checked against mlx-lm 0.32.2.
+"""A folder of MLX weights in, a `RowModel` out. The only file that touches `mlx` and `mlx_lm`; checked against mlx-lm 0.32.2.
 
 MLX copies are real memory: every row of a batch holds the whole prompt (4 copies cost 4.3 times one). A memory is a list of
-mlx-lm's caches; whatever kind they are, their arrays have the rows first, and that alone is relied on.
+mlx-lm's KV caches; whatever kind they are, their arrays have the rows first, and that alone is relied on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PIECE = 512  # tokens of a prompt that are computed at once
 
 
 class MlxModel:
-    """See `Network`. Raises BadModelFile for what mlx-lm cannot load.
+    """A `RowModel`. Raises BadModelFile for what mlx-lm cannot load.
 
     A folder may name a file of Python that builds its network (`model_file`); it is never run (CVE-2026-5843).
     """
@@ -97,7 +97,7 @@ def apply_adapter(model: Any, folder: Path, weight: float) -> Any:
 
 
 def count_parameters(model: Any) -> int:
-    """Weights of a network; of quantised ones, those that their packed words stand for."""
+    """Weights of a network; of quantized ones, those that their packed words stand for."""
     from mlx_lm.utils import get_total_parameters
 
     return int(get_total_parameters(model))

@@ -1,6 +1,6 @@
 """A server's address in, a `Backend` out: every seat a request of its own, or one for all where the server can do that.
 
-What befalls one request is that seat's alone: the others go on and vote.
+If a request fails, only its seat is lost; the other answers are still voted on.
 """
 
 from __future__ import annotations

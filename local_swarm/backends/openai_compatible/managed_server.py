@@ -116,8 +116,8 @@ class ManagedLlamaServer(OpenAICompatible):
 
 
 def arguments(load: Load, port: int, model: str) -> list[str]:
-    """The server's for what the plan says: one memory for all sequences, a prompt's answers in one batch, and on a processor
-    attention as in our own engine: fused, eight answers took twice as long."""
+    """The server's arguments for a plan: one KV cache for all sequences, a prompt's answers in one batch. On a processor
+    attention is not fused, as in our own engine: fused, eight answers took twice as long."""
     kv = ["-ctk", load.kv_type, "-ctv", load.kv_type] if load.kv_type != "f16" else []
     plain = [] if fused(load.gpu_layers > 0, load.kv_type) else ["-fa", "off", "-ub", str(PIECE)]
     return [

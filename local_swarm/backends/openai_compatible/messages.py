@@ -37,7 +37,7 @@ NUMBERS = re.compile(r"(?<![\w.])\d{2,9}(?![\w.]*\d)")
 def request_body(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str, Any]:
     """The body that asks for one answer per seat; seats of one party share a temperature, and the first one's seed counts."""
     sampling = prompt.sampling
-    wishes: dict[str, Any] = {
+    options: dict[str, Any] = {
         "temperature": party[0].temperature,
         "seed": party[0].seed & 0x7FFFFFFF,
         "top_p": sampling.top_p,
@@ -62,13 +62,13 @@ def request_body(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str,
     asked = {"messages": [message_body(message) for message in prompt.messages]}
     if prompt.text is not None:
         asked = {"prompt": prompt.text, "suffix": prompt.suffix or None, "logprobs": sampling.logprobs}  # type: ignore[dict-item]
-        wishes = {name: wish for name, wish in wishes.items() if name not in ("logprobs", "top_logprobs")}
+        options = {name: value for name, value in options.items() if name not in ("logprobs", "top_logprobs")}
     return {
         "model": model,
         **{name: value for name, value in asked.items() if value is not None},
         "stream": True,
         "stream_options": {"include_usage": True},
-        **{name: wish for name, wish in wishes.items() if wish is not None},
+        **{name: value for name, value in options.items() if value is not None},
     }
 
 
@@ -157,7 +157,7 @@ class ChoiceSoFar:
             ToolCall(call["id"] or f"call_{number}", call["name"], call["arguments"] or "{}")
             for number, call in sorted(self.calls.items())
         )
-        told = [one.logprob for one in self.logprobs if one.logprob is not None]
+        nats = [one.logprob for one in self.logprobs if one.logprob is not None]
         return Candidate(
             text="".join(self.words),
             voter=seat.voter,
@@ -168,24 +168,29 @@ class ChoiceSoFar:
             tool_calls=calls,
             logprobs=tuple(self.logprobs),
             reasoning="".join(self.thoughts),
-            mean_logprob=sum(told) / len(told) if told else None,
+            mean_logprob=sum(nats) / len(nats) if nats else None,
         )
 
 
-def legacy_logprobs(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+def legacy_logprobs(logprobs: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Log-probabilities as the older completions have them, in the newer shape."""
-    rows = zip(told.get("tokens") or (), told.get("token_logprobs") or (), told.get("top_logprobs") or (), strict=False)
+    rows = zip(
+        logprobs.get("tokens") or (),
+        logprobs.get("token_logprobs") or (),
+        logprobs.get("top_logprobs") or (),
+        strict=False,
+    )
     return [
         {"token": token, "logprob": nats, "top_logprobs": [{"token": t, "logprob": n} for t, n in (top or {}).items()]}
         for token, nats, top in rows
     ]
 
 
-def token_logprob(told: Mapping[str, Any]) -> TokenLogprob:
+def token_logprob(entry: Mapping[str, Any]) -> TokenLogprob:
     """Raises ValueError for anything else."""
     try:
-        top = tuple((str(one["token"]), float(one["logprob"])) for one in told.get("top_logprobs") or ())
-        return TokenLogprob(str(told["token"]), float(told["logprob"]), top)
+        top = tuple((str(one["token"]), float(one["logprob"])) for one in entry.get("top_logprobs") or ())
+        return TokenLogprob(str(entry["token"]), float(entry["logprob"]), top)
     except (KeyError, TypeError, AttributeError) as problem:
         raise ValueError("log-probabilities that are none") from problem
 
@@ -245,8 +250,8 @@ def complaint(body: str) -> tuple[str, Mapping[str, Any]]:
 
 def context_exceeded(error: Mapping[str, Any], message: str, estimate: int, context: int) -> ContextExceeded:
     """llama-server tells the numbers apart, others within the sentence: the smaller is the context."""
-    told = [error.get("n_ctx"), error.get("n_prompt_tokens")]
-    numbers = [one for one in told if isinstance(one, int)]
+    counts = [error.get("n_ctx"), error.get("n_prompt_tokens")]
+    numbers = [one for one in counts if isinstance(one, int)]
     if len(numbers) < 2:
         numbers = sorted(int(number) for number in NUMBERS.findall(message))[:2]
     if len(numbers) < 2:

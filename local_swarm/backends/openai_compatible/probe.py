@@ -1,4 +1,4 @@
-"""A server's answers about itself in, what it is out: its kind, its model, its context. Pure, but for `look`, which asks.
+"""A server's answers about itself in, its kind, model and context out. Pure, but for `probe_server`, which asks.
 
 Kinds differ in where they tell their context: llama-server in `meta.n_ctx` of its models and in `/props`, vLLM and SGLang as
 `max_model_len`, LM Studio and OpenRouter as `context_length`, Ollama in `/api/show`.
@@ -43,13 +43,13 @@ class ServerModel:
         return self.kind in SEVERAL
 
 
-def select_model(entries: Sequence[Mapping[str, Any]], wish: str | None, where: str) -> Mapping[str, Any]:
-    """The entry of the wished model, of one worker where the server is a swarm, or else the first.
+def select_model(entries: Sequence[Mapping[str, Any]], model: str | None, where: str) -> Mapping[str, Any]:
+    """The entry of `model`; without one that of a single worker where the server is a swarm, or else the first.
 
-    Raises WrongUse where the wish is not there.
+    Raises WrongUse where the server lacks the model.
     """
     names = [str(entry["id"]) for entry in entries]
-    wanted = wish or (FAST if FAST in names else names[0])
+    wanted = model or (FAST if FAST in names else names[0])
     if wanted not in names:
         close = difflib.get_close_matches(wanted, names, n=1)
         hint = f" Did you mean {close[0]}?" if close else f" It has {', '.join(names[:5])}."
@@ -74,12 +74,12 @@ def kind_of(entry: Mapping[str, Any]) -> str:
 
 def context_of(entry: Mapping[str, Any]) -> int | None:
     meta = entry.get("meta")
-    told = [
+    lengths = [
         entry.get("max_model_len"),
         entry.get("context_length"),
         meta.get("n_ctx") if isinstance(meta, dict) else None,
     ]
-    return next((one for one in told if isinstance(one, int) and one > 0), None)
+    return next((one for one in lengths if isinstance(one, int) and one > 0), None)
 
 
 def context_shown(kind: str, body: Any) -> int | None:
@@ -88,22 +88,22 @@ def context_shown(kind: str, body: Any) -> int | None:
         return None
     if kind == "llama-server":
         settings = body.get("default_generation_settings")
-        told = settings.get("n_ctx") if isinstance(settings, dict) else None
+        context = settings.get("n_ctx") if isinstance(settings, dict) else None
     else:
         facts = body.get("model_info")
-        told = (
+        context = (
             next((v for k, v in facts.items() if k.endswith(".context_length")), None)
             if isinstance(facts, dict)
             else None
         )
-    return told if isinstance(told, int) and told > 0 else None
+    return context if isinstance(context, int) and context > 0 else None
 
 
-async def probe_server(http: aiohttp.ClientSession, url: str, wish: str | None, within_s: float) -> ServerModel:
-    """Ask a server what it is. Raises WrongUse where it lacks the wished model, EngineLost where it does not answer sensibly."""
+async def probe_server(http: aiohttp.ClientSession, url: str, model: str | None, within_s: float) -> ServerModel:
+    """Ask a server what it is. Raises WrongUse where it lacks the model, EngineLost where it does not answer sensibly."""
     where = f"The server at {url}"
     entries = model_entries(await request_json(http, "GET", f"{url}/models", within_s, where), where)
-    entry = select_model(entries, wish, where)
+    entry = select_model(entries, model, where)
     kind, context = kind_of(entry), context_of(entry)
     root = url.removesuffix("/v1")
     try:
@@ -120,7 +120,7 @@ async def probe_server(http: aiohttp.ClientSession, url: str, wish: str | None, 
 async def request_json(
     http: aiohttp.ClientSession, method: str, url: str, within_s: float, where: str, body: Any = None
 ) -> Any:
-    """JSON. Raises EngineLost for everything else."""
+    """The JSON that a server answers with. Raises EngineLost for everything else."""
     try:
         async with asyncio.timeout(within_s), http.request(method, url, json=body, allow_redirects=False) as response:
             if response.status in (401, 403):

@@ -1,4 +1,4 @@
-"""An engine's reports on a request in, candidates and errors of the project out; and the order that begins it."""
+"""An engine's reports on a request in, candidates and errors of the project out; and the command that begins it."""
 
 from __future__ import annotations
 

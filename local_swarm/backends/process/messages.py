@@ -1,6 +1,7 @@
-"""What daemon and engine process say to each other: commands and reports, one JSON object a line.
+"""What the daemon and an engine's process send each other: commands and reports, one JSON object a line.
 
-Adding a message is adding a dataclass to `COMMANDS` or `REPORTS`; the field names are the wire format.
+To add a message, add a dataclass to `COMMANDS` or `REPORTS`; its field names are the wire format. A job is a request of the
+daemon, by its number.
 """
 
 from __future__ import annotations
@@ -15,10 +16,15 @@ from local_swarm.types import FinishReason
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What an engine process is started with. `cells` is the room of the whole cache, shared by all sequences; `shelf_bytes` that
-    of prefixes put away in main memory. `threads` are the most; where `tuning` names a file, how many of them are best for a step
-    of so many `workers` is measured and remembered there. `adapters`: files or folders of low-rank changes to the weights, and
-    how much each counts. `options`: what only some engines know, such as a device."""
+    """What an engine's process is started with.
+
+    `context`: most tokens of one prompt and answer; `answer_tokens`: what each answer is sure to get. `cells`: tokens that the
+    KV cache holds, shared by all sequences; `kv_type` its number format. `host_cache_bytes`: of prefixes copied to main memory.
+    `batch`: most tokens of a step. `threads` are the most; where `tuning` names a file, how many of them are best for a step
+    of so many `workers` is measured and remembered there. `adapters`: files or folders of low-rank changes to the weights,
+    and how much each counts. `options`: what only some engines know, such as a device. `memory_bytes`: the most that the
+    process may take, 0 without a bound.
+    """
 
     path: str
     context: int
@@ -42,8 +48,11 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Answer `text` once per seed. `temperatures` and `seeds` have one entry per seat. Clients take turns. `schema` is JSON.
-    `kept`: control tokens that are told as text; `scored`: how likely the text's own tokens are is told before the answers."""
+    """Answer `text` once for each seat; `temperatures` and `seeds` have one entry per seat. Clients take turns. `schema`: JSON.
+
+    `bias`: (token, what is added to its logit). `logprobs`: report each token's, and so many of the likeliest in its place.
+    `kept`: control tokens that are reported as text. `scored`: report how likely the text's own tokens are (`Scored`).
+    """
 
     job: int
     client: str
@@ -78,7 +87,7 @@ class EmbedText:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Let go of all idle prefixes and copies."""
+    """Free all that is kept for later requests only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +197,8 @@ class Pooled:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A sign of life: decode steps done so far, requests in the works, cells in use, sequences that hold none, and tokens written
-    so far."""
+    """A sign of life: decode steps done so far, open requests, KV cells in use, sequences that hold none, and tokens
+    generated so far."""
 
     steps: int
     jobs: int

@@ -6,7 +6,7 @@ import psutil
 
 
 def is_stopped(pid: int | None) -> bool:
-    """Whether a process was told to stop, from which nothing here would wake it."""
+    """Whether a process is suspended, from which nothing here would wake it."""
     try:
         return bool(pid) and psutil.Process(pid).status() == psutil.STATUS_STOPPED
     except psutil.Error:

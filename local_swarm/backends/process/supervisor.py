@@ -1,6 +1,7 @@
 """A command line in, a supervised child process out: lines to it, lines from it, and news of its end. Knows no models.
 
-The child is expected to end by itself when its input closes, so that nothing outlives the daemon, and to print `wire` or nothing.
+The child is expected to end by itself when its input closes, so that nothing outlives the daemon, and to print `messages`
+or nothing.
 """
 
 from __future__ import annotations

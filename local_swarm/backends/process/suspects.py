@@ -1,7 +1,7 @@
-"""Deaths of an engine and the requests that were open at them in, which requests may be asked again out.
+"""An engine's crashes and the requests that were open at them in, which requests may be asked again out.
 
-A request that alone was open when its engine crashed is to blame, and is not asked again. Where several were open each is asked
-again, with the engine to itself, so that the next crash tells which it was.
+A request that alone was open when its engine crashed is to blame, and is refused from then on. Where several were open each
+is asked again with the engine to itself, so that the next crash tells which it was.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A folder of safetensors in, a `Network` out. The only file that touches `torch` and `transformers`; checked against
+"""A folder of safetensors in, a `RowModel` out. The only file that touches `torch` and `transformers`; checked against
 transformers 5.24 and torch 2.13.
 
-Every row of a batch holds the whole prompt, as `generate` with `num_return_sequences` would; the prompt is read once.
+Every row of a batch holds the whole prompt, as `generate` with `num_return_sequences` would; the prompt is prefilled once.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch
 
 
 class TransformersModel:
-    """See `Network`. `adapters`: (folder of a PEFT adapter, its weight). Code that comes with a model is never run.
+    """A `RowModel`. `adapters`: (folder of a PEFT adapter, its weight). Code that comes with a model is never run.
 
-    Raises BadModelFile for what cannot be loaded, DoesNotFit where memory runs out, WrongUse for a device or a way of quantising
-    that is not there.
+    Raises BadModelFile for what cannot be loaded, DoesNotFit where memory runs out, WrongUse for a device or a kind of
+    quantization that is not there.
     """
 
     room = 2048
@@ -96,44 +96,46 @@ class TransformersModel:
 
     def vector(self, tokens: Sequence[int]) -> Sequence[float]:
         with torch.inference_mode():
-            told = self.model(input_ids=torch.tensor([list(tokens)], device=self.device), output_hidden_states=True)
-            hidden = told.hidden_states[-1][0].float().mean(dim=0).cpu().numpy()
+            output = self.model(input_ids=torch.tensor([list(tokens)], device=self.device), output_hidden_states=True)
+            hidden = output.hidden_states[-1][0].float().mean(dim=0).cpu().numpy()
         unit: list[float] = (hidden / max(float(np.linalg.norm(hidden)), 1e-12)).round(7).tolist()
         return unit
 
 
-def select_device(wish: str) -> str:
+def select_device(device: str) -> str:
     """`auto`: CUDA (AMD's ROCm builds of PyTorch answer to that name too), else Apple's chip, else the processor."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wish == "auto":
+    if device == "auto":
         return next(name for name, works in there.items() if works)
-    if not there.get(wish.split(":")[0]):
+    if not there.get(device.split(":")[0]):
         raise WrongUse(
-            f"This PyTorch has no device {wish!r}; here it has {', '.join(n for n, w in there.items() if w)}."
+            f"This PyTorch has no device {device!r}; here it has {', '.join(n for n, w in there.items() if w)}."
         )
-    return wish
+    return device
 
 
-def select_dtype(wish: str, device: torch.device) -> torch.dtype:
+def select_dtype(dtype: str, device: torch.device) -> torch.dtype:
     """`auto`: half precision on graphics chips, and single on processors, whose half is slower."""
-    if wish == "auto":
+    if dtype == "auto":
         return torch.float32 if device.type == "cpu" else torch.bfloat16 if bfloat_works(device) else torch.float16
-    return DTYPES[wish]
+    return DTYPES[dtype]
 
 
 def bfloat_works(device: torch.device) -> bool:
     return device.type == "mps" or (device.type == "cuda" and bool(torch.cuda.is_bf16_supported()))
 
 
-def bitsandbytes_config(wish: str | None, device: torch.device) -> BitsAndBytesConfig | None:
+def bitsandbytes_config(quantization: str | None, device: torch.device) -> BitsAndBytesConfig | None:
     """bitsandbytes' ways to keep weights: int8, int4 (its fp4) and nf4 (Dettmers et al. 2023, QLoRA)."""
-    if wish is None:
+    if quantization is None:
         return None
     if device.type != "cuda":
-        raise WrongUse(f"quantization: {wish} is bitsandbytes', which needs an NVIDIA or AMD card. Leave it out here.")
-    if wish == "int8":
+        raise WrongUse(
+            f"quantization: {quantization} is bitsandbytes', which needs an NVIDIA or AMD card. Leave it out here."
+        )
+    if quantization == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
-    kind = "nf4" if wish == "nf4" else "fp4"
+    kind = "nf4" if quantization == "nf4" else "fp4"
     return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type=kind, bnb_4bit_compute_dtype=torch.bfloat16)
 
 
