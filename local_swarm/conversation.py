@@ -16,7 +16,7 @@ import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
 from local_swarm.api.key import base_url, key_to_send
@@ -25,7 +25,7 @@ from local_swarm.config import Config, load
 from local_swarm.confined.process import ConfinedPool
 from local_swarm.errors import WrongUse
 from local_swarm.events import election_of
-from local_swarm.node import running
+from local_swarm.node import run_node
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Delta, Election, Event, FinishReason, Message, Prompt, Sampling, ToolCall, Usage, Voice
@@ -75,7 +75,7 @@ class ChatSource:
         if self.source is not None and not isinstance(self.source, str):
             return self.source
         if self.source == LOCAL:
-            node = await self._stack.enter_async_context(running(self.config or load(), serve=False))
+            node = await self._stack.enter_async_context(run_node(self._config(), serve=False))
             return node.voice
         key = self.key if self.source else self.key or key_to_send((self.config or load()).server)
         server = OpenAICompatible(ServerTarget(self._url(), self.model or (None if self.source else "swarm"), key))
@@ -84,6 +84,11 @@ class ChatSource:
         confined = ConfinedPool()
         self._stack.push_async_callback(confined.close)
         return Swarm(self._url(), [Worker("api", 1, server)], Embedder("", offline=True), confined=confined)
+
+    def _config(self) -> Config:
+        """Of a swarm in this process: `model` is what `--model` would be."""
+        config = self.config or load()
+        return replace(config, models=replace(config.models, model=self.model)) if self.model else config
 
     def _url(self) -> str:
         if isinstance(self.source, str):

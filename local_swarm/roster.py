@@ -122,7 +122,9 @@ class Provider:
     budget: Annotated[float | None, Doc("The most dollars in a month; null is no limit.")] = None
     price_in: Annotated[float, Doc("Dollars for a million tokens of prompts.")] = 0.0
     price_out: Annotated[float, Doc("Dollars for a million tokens of answers.")] = 0.0
-    longest_answer: Annotated[int, Doc("Tokens set aside for an answer where the request has no limit.")] = LONGEST_ANSWER
+    longest_answer: Annotated[int, Doc("Tokens set aside for an answer where the request has no limit.")] = (
+        LONGEST_ANSWER
+    )
 
     def mistake(self) -> str | None:
         if self.swarm == bool(self.url):
@@ -188,17 +190,3 @@ def fill_in(member: Member, preset: Mapping[str, Any]) -> Member:
     """A member with the preset's values where it says nothing itself."""
     wanted = {key: value for key, value in preset.items() if getattr(member, key) is None}
     return dataclasses.replace(member, **wanted)
-
-
-def source_of(text: str) -> Source | None:
-    """What a model's text means: a path where it begins like one or names a file, `owner/name` a repository of the hub (with
-    `@revision` and `:file` behind it), and None, a name of the catalogue, otherwise."""
-    windows = text[1:3] in (":\\", ":/") and text[:1].isalpha()
-    file = text.endswith((".gguf", ".safetensors")) and ":" not in text
-    if windows or file or text.startswith(("/", "./", "../", "~", ".\\", "..\\")):
-        return Source("local", path=text)
-    head, _, filename = text.partition(":") if "/" in text else (text, "", "")
-    repository, _, revision = head.partition("@")
-    if repository.count("/") == 1 and all(repository.split("/")):
-        return Source("huggingface", repository=repository, revision=revision or None, filename=filename or None)
-    return None

@@ -26,8 +26,8 @@ def has_module(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """How things are found out. `module`: whether one is installed; `program`: where one lies; `graphics`: whether the engine that
-    was set up can use a graphics card."""
+    """How things are found out. `module`: whether one is installed; `program`: where one lies; `graphics`: whether the engine
+    that was set up can use a graphics card."""
 
     hardware: Callable[[], Hardware] = detect
     roster: Callable[[Path], Roster] = read_roster

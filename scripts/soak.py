@@ -26,7 +26,7 @@ import psutil
 
 from local_swarm.config import load
 from local_swarm.models import starter
-from local_swarm.node import Node, running
+from local_swarm.node import Node, run_node
 
 CONCURRENCY = 32
 KILLS = 3
@@ -102,7 +102,7 @@ async def outcome(http: aiohttp.ClientSession, url: str, wish: dict[str, object]
 
 
 async def everything(node: Node, requests: int) -> Tally:
-    assert node.url
+    assert node.address.url
     tally, door = Tally(), asyncio.Semaphore(CONCURRENCY)
     done = 0
     kills = {requests * (n + 1) // (KILLS + 1) for n in range(KILLS)}
@@ -110,7 +110,7 @@ async def everything(node: Node, requests: int) -> Tally:
     async def limited(number: int) -> None:
         nonlocal done
         async with door:
-            await one(http, str(node.url), number, tally)
+            await one(http, str(node.address.url), number, tally)
             done += 1
             if done in kills and node.backend.pid:
                 with contextlib.suppress(ProcessLookupError):  # it is dead already, and that is told below
@@ -145,7 +145,7 @@ async def main() -> int:
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     os.environ["LOCAL_SWARM_HOME"] = tempfile.mkdtemp()
     config = load(None, {"server.port": 0, "models.model": starter.NAME, "swarm.instances": 8})
-    async with running(config) as node:
+    async with run_node(config) as node:
         await everything(node, 200)  # what grows only once grows here
         await node.backend.ready(30)
         before = resident(node)

@@ -17,7 +17,8 @@ pytest.importorskip("mlx_lm", reason="mlx-lm is not installed; on Linux it is ml
 
 from local_swarm.backends.process.backend import ProcessBackend
 from local_swarm.config import Config, load
-from local_swarm.node import Node, assembled, running
+from local_swarm.launch import make_launch
+from local_swarm.node import Node, assemble, run_node
 from local_swarm.types import Candidate, Election, Message, Prompt
 from tests.backends.engines import llama_server, own_daemon, starter_folder
 
@@ -54,7 +55,7 @@ async def test_three_engines_vote_together_and_outlive_one_of_them(tmp_path: Pat
   - {{name: server, url: {url!r}, workers: 2}}
 """,
         )
-        async with running(config, serve=False) as node:
+        async with run_node(config, serve=False) as node:
             election, voters = await vote(node)
             assert sorted(voters) == ["gguf-1", "gguf-2", "mlx-1", "mlx-2", "server-1", "server-2"]
             assert "def solve" in election.elected.text
@@ -80,7 +81,7 @@ async def test_a_server_that_is_not_there_is_said_and_the_others_go_on(
   - {name: server, url: "http://127.0.0.1:9/v1"}
 """,
     )
-    async with running(config, serve=False) as node:
+    async with run_node(config, serve=False) as node:
         _, voters = await vote(node)
     assert sorted(voters) == ["gguf-1", "gguf-2"]
     assert "go on without it" in caplog.text
@@ -103,7 +104,7 @@ fallback:
     - {{name: big, url: {url!r}, priority: 1, tokens_per_day: 100000}}
 """,
         )
-        async with running(config, serve=False) as node:
+        async with run_node(config, serve=False) as node:
             election, _ = await vote(node)
         assert election.provider == "big" and election.tried[0][0] == "here"
         assert json.loads((tmp_path / "spending.json").read_text())["big"]["tokens_today"] > 0
@@ -113,6 +114,6 @@ def test_nothing_is_loaded_while_parts_are_put_in_their_places(tmp_path: Path) -
     config = configured(
         tmp_path, "  - {model: local-swarm-starter, workers: 2}\n  - {model: local-swarm-starter, workers: 1}"
     )
-    node = assembled(config)
+    node = assemble(make_launch(config))
     assert [worker.name for worker in node.swarm.workers] == ["m1-1", "m1-2", "m2-1"]
-    assert {backend.state for backend in node.backends} == {"starting"} and node.plan.workers == 3
+    assert {backend.state for backend in node.crew.backends} == {"starting"} and node.crew.plan.workers == 3

@@ -23,14 +23,17 @@ from huggingface_hub import constants
 
 from local_swarm.backends.process.supervisor import Supervisor as Hosted
 from local_swarm.config import load
-from local_swarm.engines import located, mlx_model
+from local_swarm.engines.sources import locate_model
 from local_swarm.environment.install import SetupOptions, satisfies
 from local_swarm.environment.venv import Environment
 from local_swarm.errors import WrongUse
+from local_swarm.launch import mlx_model
 from local_swarm.models.embedding import BUNDLED
+from local_swarm.models.resolve import resolve
 from local_swarm.paths import SILENT
 from local_swarm.privacy import KEPT
 from local_swarm.roster import Source
+from local_swarm.survey import Survey
 from tests.dead_networks import Capture, Packet, loopback_only, question, swallowing
 from tests.models.hub_server import serving
 from tests.network.lan import ROOT, Host, unavailable, wait_for
@@ -274,10 +277,11 @@ def test_what_the_cache_of_the_hub_holds_is_run_without_a_word_to_the_hub(
             (kept / "refs" / "main").write_text(snapshot.name)
             for file in files:
                 (snapshot / file).write_bytes(b"{}")
-        assert located("a/b:c.gguf") and located("a/folder") == snapshot and hub.asked == []
+        assert locate_model(resolve("a/b:c.gguf")) and locate_model(resolve("a/folder")) == snapshot
+        assert hub.asked == []
         (snapshot / "model.safetensors").unlink()  # a broken download is no model
         with pytest.raises(WrongUse, match="not in the hub's cache"):
-            located(Source("huggingface", repository="a/folder", local_files_only=True))
+            locate_model(resolve(Source("huggingface", repository="a/folder", local_files_only=True)))
         assert hub.asked == []
 
 
@@ -285,7 +289,7 @@ def test_mlx_fetches_nothing_that_was_not_named(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     config = load(None, {"models.engine": "mlx"}, environment={})
-    chosen = mlx_model(config)
+    chosen = mlx_model(config, Survey())
     assert isinstance(chosen, Source) and chosen.local_files_only and chosen.repository
     kept = tmp_path / "hub" / f"models--{chosen.repository.replace('/', '--')}"
     (kept / "snapshots" / "x").mkdir(parents=True)
@@ -293,7 +297,7 @@ def test_mlx_fetches_nothing_that_was_not_named(monkeypatch: pytest.MonkeyPatch,
     (kept / "refs" / "main").write_text("x")
     for name in ("config.json", "model.safetensors"):
         (kept / "snapshots" / "x" / name).write_text("{}")
-    assert mlx_model(config) == chosen.repository
+    assert mlx_model(config, Survey()) == chosen.repository
 
 
 def test_a_query_is_read_as_the_name_it_asks_for() -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from local_swarm.cli.banner import reach_of
 from local_swarm.config import load
+from local_swarm.launch import make_launch
 from local_swarm.models import starter
-from local_swarm.node import assembled
+from local_swarm.network.service import NoFederation
+from local_swarm.node import assemble, connect
 from local_swarm.privacy import KEPT, Reach, describe_reach
 
 FAR, NEAR, OWN = "https://user:secret@api.example.com/v1", "http://192.168.1.4:1234/v1", "http://127.0.0.1:11434/v1"
@@ -59,8 +61,8 @@ def reach(folder: Path, monkeypatch: pytest.MonkeyPatch, **flags: Any) -> Reach:
     monkeypatch.setenv("LOCAL_SWARM_HOME", str(folder / "home"))
     monkeypatch.delenv("LOCAL_SWARM_OFFLINE", raising=False)
     config = load(None, {"models.model": starter.NAME, **flags}, environment={})
-    node = assembled(config)
-    return reach_of(node, config)
+    local = assemble(make_launch(config))
+    return reach_of(connect(local, NoFederation(local.swarm)), config)
 
 
 def test_it_is_read_off_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

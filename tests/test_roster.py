@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
-from local_swarm import engines
-from local_swarm.config import load
+from local_swarm.config import Config, load
 from local_swarm.confined.process import Unconfined
-from local_swarm.engines import engine_of, installed, located, roster_of, secret
+from local_swarm.engines.keys import read_key
+from local_swarm.engines.kinds import require_installed
+from local_swarm.engines.machine import EngineKind
+from local_swarm.engines.members import ENGINES, locate_member, make_crew
+from local_swarm.engines.sources import locate_model
 from local_swarm.errors import WrongUse
-from local_swarm.hardware.detector import detect
+from local_swarm.hardware.profile import Accelerator, Hardware, Memory, Processor, Vendor
+from local_swarm.launch import names_what_runs, roster_of
 from local_swarm.models import starter
-from local_swarm.roster import Member, Roster, Source, read_roster, source_of
+from local_swarm.models.hub_cache import HubModel
+from local_swarm.models.resolve import resolve
+from local_swarm.roster import EngineName, Member, Roster, Source, read_roster
+from local_swarm.survey import Readers, Survey
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "config" / "examples").glob("*.yaml"))
 
@@ -70,27 +79,60 @@ def test_a_preset_fills_only_what_is_not_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "kind", "repository"),
     [
-        ("qwen3.5:9b", None),
-        ("./model", Source(path="./model")),
-        ("C:\\models\\a.gguf", Source(path="C:\\models\\a.gguf")),
-        ("a.gguf", Source(path="a.gguf")),
-        ("~/m/a.gguf", Source(path="~/m/a.gguf")),
-        ("Qwen/Qwen3-8B", Source("huggingface", repository="Qwen/Qwen3-8B")),
-        ("Qwen/Qwen3-8B@v2", Source("huggingface", repository="Qwen/Qwen3-8B", revision="v2")),
-        ("a/b@r:c.gguf", Source("huggingface", repository="a/b", revision="r", filename="c.gguf")),
+        ("starter", "name", None),
+        ("qwen3.5:9b", "name", None),
+        ("qwen2.5-coder:3b:q4", "name", None),
+        ("./model", "path", None),
+        ("/models/a", "path", None),
+        ("C:\\models\\a.gguf", "path", None),
+        ("a.gguf", "path", None),
+        ("models/a.gguf", "path", None),
+        ("~/m/a.gguf", "path", None),
+        ("~nobody-of-that-name/a.gguf", "path", None),
+        ("http://127.0.0.1:8080/v1", "server", None),
+        ("Qwen/Qwen3-8B", "hub", HubModel("Qwen/Qwen3-8B")),
+        ("Qwen/Qwen3-8B@v2", "hub", HubModel("Qwen/Qwen3-8B", "v2")),
+        ("a/b@r:c.gguf", "hub", HubModel("a/b", "r", "c.gguf")),
+        ("a/b:c.gguf", "hub", HubModel("a/b", None, "c.gguf")),
+        ("x" * 5000, "name", None),
+        ("\0", "name", None),
     ],
 )
-def test_what_a_models_text_means(text: str, meant: Source | None) -> None:
-    assert source_of(text) == meant
+def test_what_a_models_text_means(text: str, kind: str, repository: HubModel | None) -> None:
+    source = resolve(text)
+    assert (source.kind, source.repository) == (kind, repository) and source.text == text
+    assert source.path and not source.is_folder
+    assert repository is None or repository.text == text
+
+
+def test_a_bare_word_is_the_folder_of_a_model_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "owner" / "model").mkdir(parents=True)
+    (tmp_path / "words").mkdir()
+    model_folder(tmp_path / "owner" / "model")
+    monkeypatch.chdir(tmp_path)
+    assert resolve("owner/model").is_folder
+    assert resolve("words").kind == "name"
+
+
+def test_a_rosters_mapping_and_a_text_mean_the_same() -> None:
+    mapping = Source("huggingface", repository="a/b", revision="r", filename="c.gguf")
+    assert resolve(mapping) == resolve("a/b@r:c.gguf")
+    assert resolve(Source(path="./a")) == resolve("./a")
+    with pytest.raises(WrongUse, match="needs its repository"):
+        resolve(Source("huggingface"))
+    with pytest.raises(WrongUse, match="needs its path"):
+        resolve(Source())
 
 
 def test_a_model_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="no model at"):
-        located(str(tmp_path / "nothing.gguf"))
+        locate_model(resolve(str(tmp_path / "nothing.gguf")))
     with pytest.raises(WrongUse, match="cannot be safetensors"):
-        located(Source(path=str(starter.PATH), format="safetensors"))
+        locate_model(resolve(Source(path=str(starter.PATH), format="safetensors")))
 
 
 def test_the_hubs_cache_is_used_without_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,52 +144,117 @@ def test_the_hubs_cache_is_used_without_the_network(tmp_path: Path, monkeypatch:
     (tmp_path / "models--a--b" / "refs" / "main").write_text(snapshot.name)
     (snapshot / "c.gguf").write_bytes(b"x")
     source = Source("huggingface", repository="a/b", filename="c.gguf", local_files_only=True)
-    assert located(source) == snapshot / "c.gguf"
+    assert locate_model(resolve(source)) == snapshot / "c.gguf"
     with pytest.raises(WrongUse, match="cache on this disk"):
-        located(Source("huggingface", repository="a/other", local_files_only=True))
+        locate_model(resolve(Source("huggingface", repository="a/other", local_files_only=True)))
 
 
-def test_an_engine_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(engines.NEEDS, "mlx", ("no_such_module", "mlx"))
+NOTHING = Readers(module=lambda name: False, program=lambda name: None)
+EVERYTHING = Readers(module=lambda name: True, program=lambda name: f"/usr/bin/{name}")
+PLAIN = load(None, {}, environment={})
+
+
+def test_an_engine_that_is_not_installed_names_its_extra() -> None:
     with pytest.raises(WrongUse, match=r"local-swarm\[mlx\]"):
-        installed("mlx")
+        require_installed("mlx", NOTHING)
     member = Member(engine="mlx", model=Source("huggingface", repository="a/b", local_files_only=True))
     # And not that the hub's cache has no a/b: that comes later.
     with pytest.raises(WrongUse, match=r"local-swarm\[mlx\]"):
-        engine_of(member, load(None, {}, environment={}), detect(), None, Unconfined())  # type: ignore[arg-type]
+        locate_member(member, PLAIN, Survey(NOTHING))
 
 
-def test_keys_come_from_where_they_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("A_KEY", "sk-1")
-    assert secret("A_KEY", None) == "sk-1" and secret(None, None) is None
+def test_keys_come_from_where_they_are_kept() -> None:
+    environment = {"A_KEY": "sk-1"}
+    assert read_key("A_KEY", None, environment) == "sk-1" and read_key(None, None, environment) is None
     with pytest.raises(WrongUse, match="NO_KEY has no key"):
-        secret("NO_KEY", None)
+        read_key("NO_KEY", None, environment)
 
 
-def test_a_folder_as_the_model_is_a_roster_of_one(tmp_path: Path) -> None:
-    config = load(None, {"models.model": str(tmp_path)}, environment={})
-    made = roster_of(config)
-    assert made and made.members[0].model == str(tmp_path)
-    assert roster_of(load(None, {}, environment={})) is None
+def members_of(**flags: Any) -> list[tuple[str, Any, str | None]]:
+    """(engine, model, url) of what runs with these settings."""
+    settings = load(None, {key.replace("__", "."): value for key, value in flags.items()}, environment={})
+    return [(one.engine, one.model, one.url) for one in roster_of(settings, Survey(EVERYTHING)).members]
 
 
-def test_where_mlx_is_wished_for_the_catalogue_tells_which_repository(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(engines.NEEDS, "mlx", ("json", "mlx"))  # as if it were installed
-    for wish, found in (("qwen2.5-coder:0.5b", "mlx-community/Qwen2.5-Coder-0.5B-Instruct-4bit"), ("a/b@c", "a/b@c")):
-        made = roster_of(load(None, {"models.engine": "mlx", "models.model": wish}, environment={}))
-        assert made and [(one.engine, one.model) for one in made.members] == [("mlx", found)]
-    made = roster_of(load(None, {"models.engine": "mlx"}, environment={}))
-    assert made and "/" in str(made.members[0].model)
+def test_what_is_no_name_is_a_roster_of_one(tmp_path: Path) -> None:
+    for model in (str(tmp_path), "a/b", "a/b@main:c.gguf", str(starter.PATH)):
+        assert members_of(models__model=model) == [("auto", model, None)]
+    assert members_of(models__model="http://127.0.0.1:9/v1") == [("auto", None, "http://127.0.0.1:9/v1")]
+    assert members_of(models__model="qwen3.5:9b") == members_of() == [("auto", None, None)]
+
+
+def test_only_names_and_nothing_leave_something_to_choose_or_fetch(tmp_path: Path) -> None:
+    (tmp_path / "roster.yaml").write_text("members: [{model: starter}]", encoding="utf-8")
+    plain = [{}, {"models.model": "qwen3.5:9b"}, {"models.model": str(starter.PATH)}]
+    named = [{"models.model": "a/b"}, {"models.model": "http://x/v1"}, {"models.model": str(tmp_path)}]
+    named += [{"models.engine": "mlx"}, {"swarm.roster": str(tmp_path / "roster.yaml")}]
+    assert [names_what_runs(load(None, flags, environment={})) for flags in (*plain, *named)] == [False] * 3 + [
+        True
+    ] * 5
+
+
+def test_where_mlx_is_wished_for_the_catalogue_tells_which_repository() -> None:
+    for model, found in (("qwen2.5-coder:0.5b", "mlx-community/Qwen2.5-Coder-0.5B-Instruct-4bit"), ("a/b@c", "a/b@c")):
+        assert members_of(models__engine="mlx", models__model=model) == [("mlx", found, None)]
+    [(engine, model, _)] = members_of(models__engine="mlx")
+    assert engine == "mlx" and "/" in str(model)
 
 
 @pytest.mark.parametrize("engine", ["mlx", "transformers"])
-def test_what_an_engine_cannot_run_is_said(engine: str) -> None:
-    config, hardware = load(None, {}, environment={}), detect()
+def test_what_an_engine_cannot_run_is_said(engine: EngineName) -> None:
     with pytest.raises(WrongUse, match="runs folders of safetensors"):
-        engine_of(Member(engine=engine, model=str(starter.PATH)), config, hardware, None, Unconfined())  # type: ignore[arg-type]
+        locate_member(Member(engine=engine, model=str(starter.PATH)), PLAIN, Survey(EVERYTHING))
+
+
+def model_folder(folder: Path, config: str = "{}") -> Path:
+    (folder / "config.json").write_text(config, encoding="utf-8")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    return folder
 
 
 def test_llama_cpp_takes_no_folder(tmp_path: Path) -> None:
-    config, hardware = load(None, {}, environment={}), detect()
     with pytest.raises(WrongUse, match="is a folder"):
-        engine_of(Member(engine="llamacpp", model=str(tmp_path)), config, hardware, None, Unconfined())  # type: ignore[arg-type]
+        locate_member(Member(engine="llamacpp", model=str(model_folder(tmp_path))), PLAIN, Survey(EVERYTHING))
+
+
+@pytest.mark.parametrize(
+    ("config", "vendor", "kind"),
+    [("{}", "nvidia", "transformers"), ("{}", "apple", "mlx"), ('{"quantization": {"bits": 4}}', "nvidia", "mlx")],
+)
+def test_a_folder_goes_to_the_engine_that_reads_it_best(tmp_path: Path, config: str, vendor: Vendor, kind: str) -> None:
+    card = Accelerator(vendor, "a card", 1 << 34, 1 << 34, "dedicated")
+    machine = Hardware("linux", "x86_64", Processor("p", 4, 8), Memory(1 << 34, 1 << 34), (card,))
+    survey = Survey(replace(EVERYTHING, hardware=lambda: machine))
+    assert locate_member(Member(model=str(model_folder(tmp_path, config))), PLAIN, survey).kind == kind
+
+
+def test_transformers_does_the_work_of_a_missing_vllm(tmp_path: Path) -> None:
+    readers = Readers(module=lambda name: name == "transformers")
+    member = Member(engine="vllm", model=str(model_folder(tmp_path)))
+    assert locate_member(member, PLAIN, Survey(readers)).kind == "transformers"
+    assert locate_member(member, PLAIN, Survey(EVERYTHING)).kind == "vllm"
+
+
+def test_llama_cpp_runs_in_our_process_or_as_its_own_server() -> None:
+    server = load(None, {"models.engine": "llama-server"}, environment={})
+    without = replace(EVERYTHING, module=lambda name: False)
+
+    def kind(settings: Config, readers: Readers) -> str:
+        return locate_member(Member(model="starter"), settings, Survey(readers)).kind
+
+    assert kind(PLAIN, EVERYTHING) == "llamacpp"
+    assert kind(server, EVERYTHING) == kind(PLAIN, without) == "llama-server"
+    with pytest.raises(WrongUse, match="no llama-server"):
+        kind(server, NOTHING)
+    with pytest.raises(WrongUse, match="llamacpp is not installed"):
+        kind(PLAIN, NOTHING)
+
+
+def test_every_kind_of_engine_stands_in_the_table() -> None:
+    assert set(ENGINES) == set(get_args(EngineKind))
+
+
+def test_an_address_in_place_of_a_model_is_a_server() -> None:
+    located = locate_member(Member(model="http://127.0.0.1:9/v1"), PLAIN, Survey(EVERYTHING))
+    crew = make_crew([located], PLAIN, Survey(EVERYTHING), Unconfined())
+    assert located.kind == "openai_compatible" and crew.backends[0].target_url == "http://127.0.0.1:9/v1"

@@ -13,7 +13,7 @@ from local_swarm.config import Config
 from local_swarm.daemon import DaemonClient
 from local_swarm.errors import WrongUse
 from local_swarm.events import election_of
-from local_swarm.node import running
+from local_swarm.node import run_node
 
 LONGEST_S = 1800.0
 
@@ -33,7 +33,7 @@ def answer_to(wish: dict[str, Any], config: Config, own: bool) -> dict[str, Any]
 
 
 async def from_own_swarm(request: ChatRequest, config: Config) -> dict[str, Any]:
-    async with running(config, serve=False) as node:
+    async with run_node(config, serve=False) as node:
         election = await election_of(node.voice.answer(request.prompt(fast=False, session=None)))
         envelope = new_envelope(request.model, node.swarm.name, node.status().note)
         return ChatReply(envelope, request).completion(election).json_value()

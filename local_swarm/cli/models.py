@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,6 @@ from local_swarm.cli.console import err, out, print_json
 from local_swarm.cli.machine import other_machine, this_machine
 from local_swarm.cli.options import ContextOption, FileOption, InstancesOption, JsonOption, ModelOption
 from local_swarm.environment.venv import engine_for_graphics
-from local_swarm.errors import BadModelFile
 from local_swarm.models import starter
 from local_swarm.paths import checkout, data_folder, home, program_name
 
@@ -29,7 +27,7 @@ def plan(
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Show what should run here and why, loading nothing."""
+    """Show which model fits this machine and why; loads nothing."""
     from local_swarm.cli.tables import plan_table
     from local_swarm.models.advice import advisor, name_of
 
@@ -56,7 +54,7 @@ def list_models(
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
-    """List the catalogue: what fits, what is here."""
+    """List the catalogue: which models fit, which are on this disk."""
     if context.invoked_subcommand:
         return
     from local_swarm.cli.tables import models_table
@@ -90,30 +88,30 @@ def download(
     model: Annotated[
         str | None,
         typer.Argument(
-            help="NAME[:SIZE[:QUANT]], or `embedding`; without it what suits this machine.", metavar="[MODEL]"
+            help="NAME[:SIZE[:QUANT]], owner/name, or `embedding`; without it what suits this machine.",
+            metavar="[MODEL]",
         ),
     ] = None,
     model_option: ModelOption = None,
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
-    """Fetch a model, verify it and stop; goes on where it was broken off."""
-    from local_swarm.cli.prepare import fetched, fetched_embedding
+    """Download and verify a model; continues an interrupted download."""
+    from local_swarm.cli.prepare import fetch_embedding, fetch_found
     from local_swarm.models.advice import advisor, name_of
     from local_swarm.models.embedding import wanted_repository
+    from local_swarm.models.hub_cache import describe_copy
 
     named = model or model_option
     settings = config.load(file, {"models.model": named})
     if named and (repository := wanted_repository(named, settings.models.embedding)):
-        done = fetched_embedding(repository, err)
+        done = fetch_embedding(repository, err)
         print_download(repository, done.path, done.bytes, done.sha256, json_wanted)
         return
     counsel = advisor(settings, this_machine(), graphics=engine_for_graphics(checkout()))
     found = counsel.find(settings.models.model or name_of(counsel.recommendation()))
-    if made := fetched(found, settings, err):
-        print_download(found.name, made.path, made.bytes, made.sha256, json_wanted)
-    else:
-        print_download(found.name, found.path, size_on_disk(found.path), digest_of(found.path), json_wanted)
+    made = fetch_found(found, settings, err) or describe_copy(found.path)
+    print_download(found.name, made.path, made.bytes, made.sha256, json_wanted)
 
 
 def print_download(name: str, path: Path, size: int, digest: str, json_wanted: bool) -> None:
@@ -122,20 +120,3 @@ def print_download(name: str, path: Path, size: int, digest: str, json_wanted: b
         return
     out.print(f"{name} is here: {path}")
     err.print(f"{size} bytes, sha256 {digest}", style="dim")
-
-
-def size_on_disk(path: Path) -> int:
-    from local_swarm.models.gguf import parts_of
-
-    return sum(part.stat().st_size for part in parts_of(path))
-
-
-def digest_of(path: Path) -> str:
-    digest = sha256()
-    try:
-        with path.open("rb") as source:
-            while block := source.read(1 << 20):
-                digest.update(block)
-    except OSError as problem:
-        raise BadModelFile(f"{path} cannot be read: {problem.strerror or problem}.") from problem
-    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Settings in, settings that can be started out: what is wished for is fetched first, and a first start may be asked about."""
+"""Settings in, a launch out: what is asked for is fetched first, and the user of a first start is asked what to run."""
 
 from __future__ import annotations
 
@@ -15,38 +15,53 @@ from local_swarm import paths
 from local_swarm.cli.menu import Menu, Picked
 from local_swarm.cli.tables import progress
 from local_swarm.config import Config
-from local_swarm.engines import roster_of
-from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.errors import DownloadFailed, SetupFailed
-from local_swarm.hardware.detector import detect
+from local_swarm.launch import Launch, hub_models, make_launch, names_what_runs, roster_of
 from local_swarm.models import embedding, starter
-from local_swarm.models.advice import Advisor, advisor
+from local_swarm.models.advice import Advisor
 from local_swarm.models.downloader import Downloader, Fetched
 from local_swarm.models.hub import Hub
+from local_swarm.models.hub_cache import cached_copy, describe_copy, fetch_model
 from local_swarm.models.resolve import ResolvedModel
-from local_swarm.paths import checkout, extra_command, home, offline, program_name
+from local_swarm.paths import extra_command, home, offline, program_name
+from local_swarm.roster import Roster
+from local_swarm.survey import Survey
 
 FREE = ("apache-2.0", "mit", "unknown")  # licences that need no word; of an unknown one there is nothing to say
 
 
-def prepared(config: Config, console: Console, menu: bool, ask: bool) -> Config:
-    """What `start` runs. A model that is wished for is fetched where it is not here. Without a wish nothing is fetched unasked:
-    on a terminal a first start (`ask`) or `menu` lets the user choose, else whatever is here runs, the starter at the least.
+def prepare_launch(config: Config, console: Console, menu: bool, ask: bool, survey: Survey | None = None) -> Launch:
+    """What `start` runs. A model that is asked for is fetched where it is not here. Without one nothing is fetched unasked: on a
+    terminal a first start (`ask`) or `menu` lets the user choose, else whatever is here runs, the starter at the least.
 
-    Raises DownloadFailed where a wished-for model cannot be had, UnknownModel where it does not exist."""
-    if roster_of(config):  # it says itself what runs
-        return config
-    counsel = advisor(config, detect(), graphics=engine_for_graphics(checkout()))
+    Raises DownloadFailed where the model cannot be had, UnknownModel where it does not exist, WrongUse for what cannot run."""
+    survey = survey or Survey()
+    if not names_what_runs(config):
+        config = choose_model(config, survey, console, menu, ask)
+    announce_downloads(roster_of(config, survey), console)
+    return make_launch(config, survey)
+
+
+def announce_downloads(roster: Roster, console: Console) -> None:
+    """Say which repositories of the hub are about to be fetched."""
+    for model in hub_models(roster):
+        if not (model.cached_only or offline() or cached_copy(model)):
+            console.print(f"Fetching {model.text} from the hub ...", soft_wrap=True)
+
+
+def choose_model(config: Config, survey: Survey, console: Console, menu: bool, ask: bool) -> Config:
+    """The settings with what the user picks, where there is something to pick; what is to run is on this disk afterwards."""
+    counsel = survey.advisor(config)
     asking = ask and is_terminal() and not offline()
     first = asking and config.models.model is None and not own_settings().exists()
     if menu or (first and counsel.best_here() is None):
-        return chosen(config, counsel, console)
+        return ask_user(config, counsel, console)
     if config.models.model is not None:
-        fetched(counsel.find(config.models.model), config, console)
+        fetch_found(counsel.find(config.models.model), config, console)
     return config
 
 
-def chosen(config: Config, counsel: Advisor, console: Console) -> Config:
+def ask_user(config: Config, counsel: Advisor, console: Console) -> Config:
     """What the user picks, fetched and kept for the next start. Where it cannot be fetched, the starter runs and that is said."""
     try:
         picked = Menu(counsel, console, embedding=offered_embedding(config)).run()
@@ -54,14 +69,14 @@ def chosen(config: Config, counsel: Advisor, console: Console) -> Config:
         picked = Picked({"models.model": starter.NAME})
     wished = with_settings(config, picked)
     try:
-        fetched(counsel.find(str(picked.settings["models.model"])), wished, console)
+        fetch_found(counsel.find(str(picked.settings["models.model"])), wished, console)
     except DownloadFailed as problem:
         console.print(f"{problem.message} Until then the starter model runs.", style="yellow", soft_wrap=True)
         return replace(config, models=replace(config.models, model=starter.NAME))
     keep(picked, console)
     if picked.embedding:
         try:
-            fetched_embedding(picked.embedding, console)
+            fetch_embedding(picked.embedding, console)
         except DownloadFailed as problem:
             console.print(
                 f"{problem.message} Until then prose is compared by its words.", style="yellow", soft_wrap=True
@@ -76,9 +91,15 @@ def offered_embedding(config: Config) -> str | None:
     return embedding.repository_of(wish) if useful else None
 
 
-def fetched(found: ResolvedModel, config: Config, console: Console) -> Fetched | None:
-    """The file, fetched where it is not here; None where it was. Raises DownloadFailed."""
-    if found.on_disk or found.variant is None:
+def fetch_found(found: ResolvedModel, config: Config, console: Console) -> Fetched | None:
+    """The file or folder, fetched where it is not here; None where it was. Raises DownloadFailed, and WrongUse where that is
+    forbidden."""
+    if found.on_disk:
+        return None
+    if found.repository:
+        console.print(f"Fetching {found.name} from the hub ...", soft_wrap=True)
+        return describe_copy(fetch_model(found.repository))
+    if found.variant is None:
         return None
     folder = config.models_folder
     console.print(f"Fetching {found.name} into {folder} ...", soft_wrap=True)
@@ -88,7 +109,7 @@ def fetched(found: ResolvedModel, config: Config, console: Console) -> Fetched |
         return Downloader(folder, Hub(offline())).fetch(found.variant, show)
 
 
-def fetched_embedding(repository: str, console: Console) -> Fetched:
+def fetch_embedding(repository: str, console: Console) -> Fetched:
     """The folder of an embedding model, fetched where it is not here. Raises DownloadFailed, and SetupFailed where nothing could
     load it."""
     if not find_spec("sentence_transformers"):

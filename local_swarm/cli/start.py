@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import signal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,9 +29,12 @@ from local_swarm.cli.options import (
     StarterOption,
     YesOption,
 )
-from local_swarm.config import Config, load
+from local_swarm.config import load
 from local_swarm.models import starter
 from local_swarm.terminal import log_to_stderr
+
+if TYPE_CHECKING:
+    from local_swarm.launch import Launch
 
 
 def start(
@@ -49,12 +52,12 @@ def start(
     roster: RosterOption = None,
     engine: EngineOption = None,
     menu: Annotated[bool, typer.Option("--menu", help="Choose the model from a menu.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Tell what goes on inside.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log what happens inside.")] = False,
     _minimal: MinimalOption = False,
     yes: YesOption = False,
 ) -> None:
     """Start the swarm and serve its API until Ctrl-C."""
-    from local_swarm.cli.prepare import prepared
+    from local_swarm.cli.prepare import prepare_launch
 
     log_to_stderr(logging.DEBUG if verbose else logging.WARNING)
     settings = {
@@ -70,13 +73,13 @@ def start(
         "network.peers": ",".join(peer) if peer else None,
         "network.insecure_lan": insecure or None,
     }
-    asyncio.run(serve(prepared(load(file, settings), err, menu, ask=not yes)))
+    asyncio.run(serve(prepare_launch(load(file, settings), err, menu, ask=not yes)))
 
 
-async def serve(config: Config) -> None:
+async def serve(launch: Launch) -> None:
     """Run a node until a signal comes, be it still booting or not."""
     from local_swarm.cli.banner import banner
-    from local_swarm.node import running
+    from local_swarm.node import run_node
 
     task = asyncio.current_task()
     assert task
@@ -84,9 +87,9 @@ async def serve(config: Config) -> None:
     status = err.status("Starting the swarm ...")
     with contextlib.suppress(asyncio.CancelledError), contextlib.ExitStack() as shown:
         shown.enter_context(status)
-        async with running(config) as node:
+        async with run_node(launch.config, launch) as node:
             status.stop()
-            err.print(banner(node, config, private=err.is_terminal))
+            err.print(banner(node, launch.config, private=err.is_terminal))
             try:
                 await asyncio.Event().wait()
             finally:

@@ -31,7 +31,7 @@ def find_swarm(config: Config) -> RunningSwarm:
             f"{daemon.url}/v1", int(told["context"]), int(told["answer_tokens"]), bool(told["thinks"]), key
         )
     except (DaemonAbsent, DaemonRefused, ValueError, KeyError, TypeError):
-        from local_swarm.node import planned
+        from local_swarm.survey import Survey
 
-        _, _, plan = planned(config)
+        plan = Survey().advisor(config).what_runs(config.models.model)
         return RunningSwarm(f"{daemon.url}/v1", plan.context, plan.answer_tokens, key=key, live=False)

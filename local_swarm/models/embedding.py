@@ -5,7 +5,6 @@ Looking is a matter of names and never of the network; only `fetch` asks the hub
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from local_swarm.errors import DownloadFailed
 from local_swarm.models.downloader import Downloader, Fetched, Meter, Show, noted, unwritable
 from local_swarm.models.folder import is_whole
 from local_swarm.models.hub import Hub, Remote
+from local_swarm.models.hub_cache import describe_copy
 from local_swarm.models.storage import cached
 from local_swarm.paths import home
 
@@ -96,7 +96,7 @@ def fetch(repository: str, hub: Hub, show: Show = lambda _: None) -> Fetched:
 
     Raises DownloadFailed: offline, unreachable, gone, gated, no space, wrong content."""
     if here := copies_of(repository):
-        return described(here[0])
+        return describe_copy(here[0])
     downloader = Downloader(folder(), hub)
     downloader.make_folders()
     target = place(repository)
@@ -111,7 +111,7 @@ def fetch(repository: str, hub: Hub, show: Show = lambda _: None) -> Fetched:
             for part in parts:
                 part.unlink(missing_ok=True)
                 noted(part).unlink(missing_ok=True)
-    return described(target)
+    return describe_copy(target)
 
 
 def needed(repository: str, hub: Hub) -> list[Remote]:
@@ -137,12 +137,3 @@ def put_together(target: Path, remotes: Sequence[Remote], downloader: Downloader
         draft.replace(target)
     except OSError as problem:
         raise unwritable(problem, target) from problem
-
-
-def described(target: Path) -> Fetched:
-    """A folder that is here, with the hash of its largest file."""
-    files = [path for path in target.rglob("*") if path.is_file()]
-    largest = max(files, key=lambda path: path.stat().st_size)
-    with largest.open("rb") as source:
-        digest = hashlib.file_digest(source, "sha256").hexdigest()
-    return Fetched(target, sum(path.stat().st_size for path in files), digest)

@@ -6,15 +6,18 @@ The layout is huggingface_hub's, so other programs share what is fetched here.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import BadModelFile, WrongUse
 from local_swarm.models import hub
+from local_swarm.models.downloader import Fetched
 from local_swarm.models.folder import is_whole
+from local_swarm.models.gguf import parts_of
 from local_swarm.paths import offline, program_name
 
 NEEDED = ["*.json", "*.safetensors", "*.jinja", "*.txt"]  # never code
@@ -80,3 +83,17 @@ def from_library(model: HubModel, library: Any, cached_only: bool) -> Path:
     if model.filename:
         return Path(library.hf_hub_download(model.repository, model.filename, **options))
     return Path(library.snapshot_download(model.repository, allow_patterns=NEEDED, **options))
+
+
+def describe_copy(path: Path) -> Fetched:
+    """A model that is here: a file with its further parts, or a folder. `sha256`: of the first part, or of the largest file.
+
+    Raises BadModelFile for one that cannot be read."""
+    try:
+        files = [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else parts_of(path)
+        first = max(files, key=lambda one: one.stat().st_size) if path.is_dir() else path
+        with first.open("rb") as source:
+            digest = hashlib.file_digest(source, "sha256").hexdigest()
+        return Fetched(path, sum(one.stat().st_size for one in files), digest)
+    except (OSError, ValueError) as problem:
+        raise BadModelFile(f"{path} cannot be read: {getattr(problem, 'strerror', None) or problem}.") from problem

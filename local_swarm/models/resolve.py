@@ -10,7 +10,6 @@ NAME[:SIZE[:QUANT]]                       a model of the catalogue
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +34,8 @@ WEB = ("http://", "https://")
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """Where a model is to be found. `text`: the name, path or address. `repository`: of kind `hub` alone. `form`: what a path must
-    lead to, where a roster says so."""
+    """Where a model is to be found. `text`: the name, path or address. `repository`: of kind `hub` alone. `form`: what a path
+    must lead to, where a roster says so."""
 
     kind: Literal["name", "path", "hub", "server"]
     text: str
@@ -45,11 +44,11 @@ class ModelSource:
 
     @property
     def path(self) -> Path:
-        return Path(os.path.expanduser(self.text))
+        return expand_user(Path(self.text))
 
     @property
     def is_folder(self) -> bool:
-        return self.kind == "path" and os.path.isdir(self.path)
+        return self.kind == "path" and leads_to(self.path, Path.is_dir)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,23 @@ def is_path(text: str) -> bool:
 
 def is_here(text: str) -> bool:
     """Whether it is a model's folder or file that a bare name leads to from where the program was started."""
-    return os.path.isfile(os.path.join(text, "config.json")) or (text.endswith(FILE_ENDINGS) and os.path.isfile(text))
+    if leads_to(Path(text, "config.json"), Path.is_file):
+        return True
+    return text.endswith(FILE_ENDINGS) and leads_to(Path(text), Path.is_file)
+
+
+def leads_to(path: Path, test: Callable[[Path], bool]) -> bool:
+    try:
+        return test(path)
+    except OSError:  # longer than a name may be, or not for us to see
+        return False
+
+
+def expand_user(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # a home of nobody: then it is not there
+        return path
 
 
 def find(text: str, catalogue: Catalogue, storage: Storage, read: ReadHeader = read_header) -> ResolvedModel:

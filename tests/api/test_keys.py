@@ -19,7 +19,7 @@ from local_swarm.api.server import AccessPolicy, create_app
 from local_swarm.api.status import Status
 from local_swarm.config import ServerConfig
 from local_swarm.errors import WrongUse
-from local_swarm.node import door as door_of
+from local_swarm.node import access_policy
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.swarm.worker import Worker
@@ -72,12 +72,12 @@ def test_beyond_this_machine_a_key_is_demanded(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path))
     assert required_key(server()) is None and required_key(server(key="k")) == "k"
     with pytest.raises(WrongUse, match=r"python main\.py key"):
-        door_of(server(host="0.0.0.0"))
+        access_policy(server(host="0.0.0.0"))
     key = ensure_key()
-    assert door_of(server(host="0.0.0.0", origins="https://a, https://b")) == AccessPolicy(
+    assert access_policy(server(host="0.0.0.0", origins="https://a, https://b")) == AccessPolicy(
         key, ("https://a", "https://b"), None
     )
-    assert door_of(server()) == AccessPolicy(None, (), ())
+    assert access_policy(server()) == AccessPolicy(None, (), ())
 
 
 class Peer:

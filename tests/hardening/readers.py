@@ -22,11 +22,12 @@ from local_swarm.chat.marks import Finder, first_mark
 from local_swarm.chat.python_source import parse, parse_expression
 from local_swarm.chat.reply import ReplyParser
 from local_swarm.chat.tools import Toolbox, canonical, settle_calls
+from local_swarm.cli import vote_file
 from local_swarm.environment import pip_errors, progress
 from local_swarm.errors import BadModelFile, PairingFailed, WrongUse
 from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
 from local_swarm.integrations import jsonc
-from local_swarm.models import catalogue_file, extend, gguf
+from local_swarm.models import catalogue_file, extend, gguf, resolve
 from local_swarm.network import protocol
 from local_swarm.network.discovery import announcement, lan
 from local_swarm.network.trust import pairing
@@ -36,7 +37,6 @@ from local_swarm.settings.tree import Node
 from local_swarm.settings.yaml_text import LONGEST
 from local_swarm.types import Candidate, Message, Prompt, ToolCall, Usage
 from local_swarm.voting import consensus, scanner
-from local_swarm.voting import file as vote_file
 from local_swarm.voting.ballots import in_order
 from local_swarm.voting.behaviour import examples, inputs, javascript, values
 from local_swarm.voting.behaviour.evidence import trial
@@ -157,16 +157,16 @@ READERS: dict[str, Reader] = {
     "examples": Reader(lambda text: examples.examples(text, "f", ("x", "y"))),
     "examples: of a long name": Reader(lambda text: examples.examples(text, text[: len(text) // 2])),
     "examples: a literal": Reader(examples.leading_literal),
-    "examples: a call": Reader(lambda text: examples.called(text, "f", ("x",))),
+    "examples: a call": Reader(lambda text: examples.call_of(text, "f", ("x",))),
     "scanner: fences": Reader(scanner.fences, most=scanner.MOST_TEXT),
     "scanner: doctests": Reader(lambda text: list(scanner.doctests(text)), most=scanner.MOST_TEXT),
-    "scanner: labelled": Reader(lambda text: list(scanner.labelled(text)), most=scanner.MOST_TEXT),
-    "scanner: supposed": Reader(lambda text: list(scanner.supposed(text)), most=scanner.MOST_TEXT),
+    "scanner: labelled": Reader(lambda text: list(scanner.labeled_pairs(text)), most=scanner.MOST_TEXT),
+    "scanner: supposed": Reader(lambda text: list(scanner.should_be_pairs(text)), most=scanner.MOST_TEXT),
     "inputs: in words": Reader(lambda text: inputs.in_words(text, "f")),
     "inputs: of a request": Reader(lambda text: inputs.inputs(inputs.Signature("f", ("x",), ("?any",)), "f", [], text)),
     "inputs: given": Reader(lambda text: inputs.inputs(None, "f", [text, f"f({text})"])),
     "inputs: a hint": Reader(inputs.kind_of_hint),
-    "values: a name": Reader(values.guessed),
+    "values: a name": Reader(values.guess_kind),
     # what models answer
     "answer": Reader(extract_text),
     "answer: code": Reader(lambda text: extract_text(text, CODE)),
@@ -193,7 +193,7 @@ READERS: dict[str, Reader] = {
     "vote: structure": Reader(voted("structure"), quick=2_500),
     "vote: calls": Reader(lambda text: call_likeness([called(text), called(text + " x")]), quick=2_500),
     "vote: order": Reader(lambda text: in_order([said(text), said(text)], [ExtractedAnswer("text", text)] * 2)),
-    "vote: a line of a file": Reader(lambda text: vote_file.case(text, "here"), (WrongUse,)),
+    "vote: a line of a file": Reader(lambda text: vote_file.vote_line_of(text, "here"), (WrongUse,)),
     # replies as they come
     **{
         f"reply: {name}": Reader(in_pieces(family, MEGABYTE))
@@ -262,7 +262,7 @@ READERS: dict[str, Reader] = {
     "settings: jsonc": Reader(jsonc.read, (WrongUse,)),
     "settings: jsonc merged": Reader(lambda text: jsonc.merge(text, {"a": {"b": 1}}), (WrongUse,)),
     "roster": Reader(in_a_file(roster.read_roster), (WrongUse,), quick=2_000),
-    "roster: source": Reader(roster.source_of),
+    "model: source": Reader(resolve.resolve_text),
     "catalogue": Reader(in_a_file(catalogue_file.read_catalogue), (WrongUse,), quick=2_000),
     "model file: header": Reader(in_a_file(gguf_header), (BadModelFile,)),
     "model file: name": Reader(lambda text: extend.entry_of(text, {}, {})),

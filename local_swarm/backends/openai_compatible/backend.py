@@ -59,8 +59,8 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServerTarget:
-    """Where it is and what is wanted of it. `url` ends where OpenAI's does, in /v1. `several`: whether one request may ask for
-    many answers; None finds out."""
+    """Where a server is and what is wanted of it. `url` ends where OpenAI's does, in /v1. `several`: whether one request may
+    ask for many answers; None finds out. `at_once`: most requests that are open there at a time."""
 
     url: str
     model: str | None = None
@@ -72,7 +72,9 @@ class ServerTarget:
 
 @dataclass(frozen=True, slots=True)
 class ServerCare:
-    """`look_s`: between looks at a healthy server. `silence_s`: without a byte for so long, a request is given up."""
+    """How a server is looked after. `probe_s`: how long a probe may take, `probe_every_s`: between those of a healthy server.
+    `silence_s`: without a byte for so long, a request is given up. Pauses between probes of one that is down grow from the
+    first to the longest."""
 
     probe_s: float = 5.0
     probe_every_s: float = 15.0
@@ -123,8 +125,8 @@ class OpenAICompatible:
     # -- life
 
     async def start(self) -> ModelFacts:
-        """Look at the server. Raises Forbidden where it is outside and nothing may go there, WrongUse where it lacks the model,
-        EngineLost where it does not answer: then it is looked for further on."""
+        """Probe the server. Raises Forbidden where it is outside and nothing may go there, WrongUse where it lacks the model,
+        EngineLost where it does not answer: probes go on then."""
         if self.server.url == AUTO:
             self.server = replace(self.server, url=await find_server(self.server.model))
         if offline() and not await is_near(self.server.url):

@@ -45,14 +45,13 @@ class ManagedLlamaServer(OpenAICompatible):
         super().__init__(server, care or ServerCare(probe_every_s=2.0))
         self._file = Path(load.path).name
         self._command = [program, *arguments(load, port, model)]
-        self._host = self._new_host()
+        self._process = self._new_process()
         self._runner: asyncio.Task[None] | None = None
         self._ends = 0
 
-    def _new_host(self) -> Supervisor:
-        return Supervisor(
-            REAPER, self._command, {"LLAMA_API_KEY": self.server.key or ""}
-        )  # arguments can be read by everybody
+    def _new_process(self) -> Supervisor:
+        # Everybody on this machine can read a process's arguments, so the key goes by the environment.
+        return Supervisor(REAPER, self._command, {"LLAMA_API_KEY": self.server.key or ""})
 
     @property
     def target_url(self) -> str | None:
@@ -80,7 +79,7 @@ class ManagedLlamaServer(OpenAICompatible):
     async def close(self) -> None:
         await super().close()
         await cancel(self._runner)
-        await self._host.close()
+        await self._process.close()
 
     async def _run(self) -> None:
         """Run the server, and run it again whenever it ends, with pauses that grow while it keeps ending."""
@@ -93,26 +92,26 @@ class ManagedLlamaServer(OpenAICompatible):
             self._doubt.set()
             pause = FIRST_PAUSE_S if time.monotonic() - born > STEADY_S else min(2 * pause, LONGEST_PAUSE_S)
             await asyncio.sleep(pause)
-            self._host = self._new_host()
+            self._process = self._new_process()
 
     async def _live(self) -> str:
         """One life of the server; how it ended, as words."""
         try:
-            await self._host.start()
+            await self._process.start()
         except OSError as problem:
             return f"could not be started ({problem})"
-        async for _ in self._host.reports():
+        async for _ in self._process.reports():
             pass
-        return await self._host.wait_for_end()
+        return await self._process.wait_for_end()
 
     def _mark_ready(self, found: ServerModel) -> None:
-        """Note as well whose memory counts: that of the server, which is the guard's only child."""
+        """Note as well whose memory counts: that of the server, which is the reaper's only child."""
         super()._mark_ready(found)
         with contextlib.suppress(psutil.Error, IndexError):
-            self.pid = psutil.Process(self._host.pid).children()[0].pid
+            self.pid = psutil.Process(self._process.pid).children()[0].pid
 
     def _last_words(self) -> str:
-        return next((line for line in reversed(self._host.last_words) if line.strip()), "none")[:200]
+        return next((line for line in reversed(self._process.last_words) if line.strip()), "none")[:200]
 
 
 def arguments(load: Load, port: int, model: str) -> list[str]:

@@ -1,0 +1,29 @@
+"""Where a member's model should be in, what it is on this disk out: a file's path, a name of the catalogue, or a folder.
+
+A repository of the hub that was named is fetched into the hub's cache where it is not there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from local_swarm.errors import WrongUse
+from local_swarm.models.hub_cache import fetch_model
+from local_swarm.models.resolve import ModelSource, leads_to
+
+
+def locate_model(source: ModelSource) -> Path | str:
+    """The path of a file or folder; a name of the catalogue stays a name.
+
+    Raises WrongUse for a path that does not exist and for a repository that may not be fetched, DownloadFailed where the hub
+    cannot be reached."""
+    if source.repository:
+        return fetch_model(source.repository)
+    if source.kind == "name":
+        return source.text
+    path = source.path
+    if not leads_to(path, Path.exists):
+        raise WrongUse(f"There is no model at {path}.")
+    if source.form and (source.form == "gguf") != path.is_file():
+        raise WrongUse(f"{path} is a {'file' if path.is_file() else 'folder'}, and so cannot be {source.form}.")
+    return path
