@@ -1,1 +1,1 @@
-"""Prompts in, elections of several machines out: discovery, trust, the peers' door, and the federation that votes across them."""
+"""Prompts in, elections over several machines out: discovery, trust, the server for peers, and the federation's vote."""

@@ -1,6 +1,6 @@
-"""What peers say to each other, as values in and bytes out, and back. Pure: knows no socket, clock or key.
+"""Messages between nodes as values in, bytes out, and back. Pure: knows no socket, clock or key.
 
-Everything read here was written by another machine, so every size is bounded and every surprise is a `Malformed`.
+Another machine wrote everything that is decoded here. So every size is bounded and every surprise is a `Malformed`.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from local_swarm.types import Candidate, Prompt, TokenLogprob
 
 VERSION = 1  # nodes of another version are seen, named and not asked
 LINE_BYTES = 1 << 20  # of one ballot
-ANSWER_BYTES = 8 << 20  # of all that a peer may send for one request
+ANSWER_BYTES = 8 << 20  # of all lines that a peer may send for one request
 MOST_LINES = 2048  # of it: a beat a second for half an hour, and ballots
 PROMPT_BYTES = 8 << 20  # twice what a million tokens have
-SMALL_BYTES = 64 << 10  # of everything that is neither prompt nor ballot
+SMALL_BYTES = 64 << 10  # of every message that is neither prompt nor ballot
 NAME_CHARACTERS = 63
 LONGEST_FLAW = 500
-MOST_HINTS = 32  # addresses of third nodes that one peer may tell
+MOST_HINTS = 32  # addresses of third nodes in one report
 MOST_BALLOTS = 64  # of one node, whatever it announces
-PORT_HEADER = "x-swarm-door"  # the port of the asking node's own door
-DEADLINE_HEADER = "x-swarm-deadline"  # seconds that the asking node will wait at most: a span, since clocks differ
+PORT_HEADER = "x-swarm-door"  # the port of the asking node's own server
+DEADLINE_HEADER = "x-swarm-deadline"  # seconds that the asking node waits at most; no time of day, since clocks differ
 
 NodeState = Literal["starting", "ok", "degraded", "busy", "battery", "stopping"]
 
 
 class Malformed(ValueError):
-    """What a peer sent is too long, no JSON, or not of the agreed shape."""
+    """A peer's message is too long, no JSON, or has another shape."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Where a third member can be reached, as a peer knows it. Only a place to knock at."""
+    """The address of a third member as a peer knows it. It proves nothing."""
 
     id: str
     address: str
@@ -47,8 +47,8 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a node is. `latency_s`: what one answer takes it on average. `epoch`: how often its swarm's key has changed. `clock`:
-    its time of day in seconds since 1970."""
+    """The state of a node. `latency_s`: the mean time of one answer. `epoch`: that of its charter. `clock`: its time of day in
+    seconds since 1970."""
 
     name: str
     version: int = VERSION
@@ -64,7 +64,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class VoteMessage:
-    """One line of an answer: a ballot, a beat (still at work), or how it ended."""
+    """One line of an answer: a ballot, a beat (a sign of life), or the end."""
 
     kind: Literal["accepted", "ballot", "beat", "failed", "end"]
     candidate: Candidate | None = None
@@ -75,7 +75,7 @@ class VoteMessage:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A member that is not known yet introduces itself; `proof` shows that it has the swarm's key."""
+    """A member that we have not met introduces itself. `proof` shows that it has the swarm's key."""
 
     certificate: str
     proof: str
@@ -104,7 +104,7 @@ def encode(value: object) -> bytes:
 
 
 def decode(kind: type[T], data: bytes | str, seen: bool = False) -> T:
-    """Fields that we do not know are left out, so that newer peers can say more. `seen`: it has been through `Intake`.
+    """Ignores unknown fields, so that newer peers can send more. `seen`: the data has been through `Intake`.
 
     Raises Malformed."""
     raw = data.encode("utf-8", "replace") if isinstance(data, str) else data
@@ -114,14 +114,14 @@ def decode(kind: type[T], data: bytes | str, seen: bool = False) -> T:
         raise Malformed(str(problem)) from None
     except ValidationError as problem:
         first = problem.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise Malformed(f"{place}: {first['msg']}" if place else str(first["msg"])) from None
+        field = ".".join(map(str, first["loc"]))
+        raise Malformed(f"{field}: {first['msg']}" if field else str(first["msg"])) from None
     except RecursionError:
         raise Malformed("nested too deeply") from None
 
 
 def decode_prompt(data: bytes, seen: bool = False) -> Prompt:
-    """A peer's question, as it is to be asked here: of our own workers, all the way. Raises Malformed."""
+    """A peer's prompt for our own workers: nobody else is asked and it is not decided early. Raises Malformed."""
     prompt = decode(Prompt, data, seen)
     if not prompt.messages and prompt.text is None:
         raise Malformed("messages: there are none")
@@ -148,12 +148,12 @@ def decode_report(data: bytes) -> Report:
 
 
 def plain(text: str, most: int = NAME_CHARACTERS) -> str:
-    """A stranger's words, fit for a terminal: one line, no control characters, not long."""
+    """Another machine's text made fit for a terminal: one line, no control characters, at most `most` characters."""
     return "".join(letter for letter in text[: 4 * most] if letter.isprintable())[:most].strip()
 
 
 def check_ballot(candidate: Candidate, node: str, alone: bool) -> Candidate:
-    """A peer's ballot under the name by which we know it. `alone`: nobody else is asked, so its anchor may stay one.
+    """A peer's ballot under the name that we know the peer by. `alone`: no other node is asked, so its anchor stays one.
 
     Raises Malformed for numbers that no honest worker reports."""
     usage = candidate.usage
@@ -186,7 +186,7 @@ def likelihoods(tokens: Iterable[TokenLogprob]) -> Iterator[float]:
 
 
 class LineDecoder:
-    """Bytes in as they come, whole lines out; what grows beyond its bounds raises Malformed at once."""
+    """Bytes in as they arrive, whole lines out. Raises Malformed as soon as a bound is exceeded."""
 
     def __init__(self, line_bytes: int = LINE_BYTES, total_bytes: int = ANSWER_BYTES) -> None:
         self._line_bytes, self._left, self._lines = line_bytes, total_bytes, MOST_LINES

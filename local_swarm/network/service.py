@@ -218,8 +218,8 @@ def make_federation(
         healthy=lambda: swarm.health.healthy,
         directory=base.directory,
         client=base.client,
-        merits=reliabilities,
-        rules=wait_policy_of(config),
+        reliabilities=reliabilities,
+        policy=wait_policy_of(config),
         model=facts.model,
     )
 
@@ -308,8 +308,8 @@ def wait_policy_of(config: Config) -> WaitPolicy:
     return WaitPolicy(
         across=federation.consensus.strategy,
         route=federation.route,
-        fewest=federation.consensus.min_peers,
-        most=config.network.max_peers if federation.enabled else 0,
+        fewest_peers=federation.consensus.min_peers,
+        most_peers=config.network.max_peers if federation.enabled else 0,
         silence_s=times.silence_s,
         grace_s=times.grace_s,
         timeout_s=times.deadline_s,

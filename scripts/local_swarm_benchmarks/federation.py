@@ -1,4 +1,4 @@
-"""A wish in, what voting with other machines costs out. The machines are processes here, with scripted engines and real doors."""
+"""Options in, the cost of voting with other machines out. The machines are processes with scripted engines and real servers."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class FederationBenchOptions:
-    """`nodes` of `workers` each, whose answers take `pace_s`; for processor time and memory `many` nodes with `ballots` ballots
-    of `characters` each."""
+    """Times: `nodes` with `workers` each, whose answers take `pace_s`.
+
+    Processor time and memory: `many` nodes with `ballots` ballots of `characters` each."""
 
     nodes: int = 5
     workers: int = 5
@@ -41,28 +42,28 @@ class FederationBenchOptions:
     repeats: int = 5
 
 
-def measure(wish: FederationBenchOptions, say: Say) -> dict[str, Any]:
+def measure(options: FederationBenchOptions, say: Say) -> dict[str, Any]:
     """Everything, as `bench federation --json` prints it. Times are medians."""
-    return asyncio.run(measured(wish, say))
+    return asyncio.run(run(options, say))
 
 
-async def measured(wish: FederationBenchOptions, say: Say) -> dict[str, Any]:
+async def run(options: FederationBenchOptions, say: Say) -> dict[str, Any]:
     say("starting nodes ...")
-    pace = ScriptedPace(wish.workers, wish.pace_s)
-    async with gathered([wish.nodes - 2, 1], pace) as (asking, groups):
+    pace = ScriptedPace(options.workers, options.pace_s)
+    async with open_nodes([options.nodes - 2, 1], pace) as (asking, groups):
         say("one vote over all of them ...")
-        alone = [await timed(asking, federate=False) for _ in range(wish.repeats)]
-        together = [await timed(asking) for _ in range(wish.repeats)]
-        expected = wish.nodes * wish.workers
+        alone = [await timed_vote(asking, federate=False) for _ in range(options.repeats)]
+        together = [await timed_vote(asking) for _ in range(options.repeats)]
+        expected = options.nodes * options.workers
         ballots = min(len(election.candidates) for _, election in together)
         say("with one of them frozen ...")
         groups[-1].suspend()
-        frozen_s, election = await timed(asking)
-        next_s, _ = await timed(asking)
+        frozen_s, election = await timed_vote(asking)
+        next_s, _ = await timed_vote(asking)
         groups[-1].resume()
     one_s, all_s = median(s for s, _ in alone), median(s for s, _ in together)
     found = {
-        "nodes": wish.nodes,
+        "nodes": options.nodes,
         "workers": expected,
         "ballots": ballots,
         "one_s": one_s,
@@ -74,30 +75,30 @@ async def measured(wish: FederationBenchOptions, say: Say) -> dict[str, Any]:
         "frozen_peer_state": next((one.state for one in election.nodes if one.ballots == 0), "none"),
     }
     say("processor time and memory with many large ballots ...")
-    return found | await costs(wish)
+    return found | await costs(options)
 
 
-async def costs(wish: FederationBenchOptions) -> dict[str, Any]:
+async def costs(options: FederationBenchOptions) -> dict[str, Any]:
     """What one request takes on the asking node beside the vote itself: time of the thread that talks, growth of the process."""
-    async with gathered([wish.many - 1], ScriptedPace(wish.ballots, 0.1, wish.characters)) as (asking, _):
-        await timed(asking)
+    async with open_nodes([options.many - 1], ScriptedPace(options.ballots, 0.1, options.characters)) as (asking, _):
+        await timed_vote(asking)
         process = psutil.Process()
         before = process.memory_info().rss
         spent = []
-        for _ in range(wish.repeats):
+        for _ in range(options.repeats):
             local = time.thread_time()
-            await timed(asking, federate=False)
+            await timed_vote(asking, federate=False)
             began = time.thread_time()
-            await timed(asking)
+            await timed_vote(asking)
             spent.append((time.thread_time() - began) - (began - local))
         return {
-            "many_nodes": wish.many,
+            "many_nodes": options.many,
             "cpu_ms": median(spent) * 1000,
             "rss_mb": max(0, process.memory_info().rss - before) / 1e6,
         }
 
 
-async def timed(asking: ScriptedNode, federate: bool = True) -> tuple[float, Election]:
+async def timed_vote(asking: ScriptedNode, federate: bool = True) -> tuple[float, Election]:
     prompt = Prompt((Message("user", "A question."),), early=False, federate=federate, strategy="exact")
     began = time.monotonic()
     election = await election_of(asking.service.federation.answer(prompt))
@@ -105,18 +106,18 @@ async def timed(asking: ScriptedNode, federate: bool = True) -> tuple[float, Ele
 
 
 @asynccontextmanager
-async def gathered(
+async def open_nodes(
     sizes: Sequence[int], pace: ScriptedPace
 ) -> AsyncIterator[tuple[ScriptedNode, list[psutil.Process]]]:
     """A node in this process and processes with so many more nodes each, which have met. Raises SwarmError if they do not."""
     token = secrets.token_hex(16)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
-        names = [[f"n{number}-{place}" for place in range(size)] for number, size in enumerate(sizes)]
+        names = [[f"n{number}-{index}" for index in range(size)] for number, size in enumerate(sizes)]
         settings = {"auth_token": token, "discovery": "static"}
-        groups = [stack.enter_context(started(some, folder, pace, settings)) for some in names]
+        groups = [stack.enter_context(node_process(some, folder, pace, settings)) for some in names]
         heard = [ports(group, len(some)) for group, some in zip(groups, names, strict=True)]
-        places = [f"127.0.0.1:{port}" for some in heard for port in some]
+        addresses = [f"127.0.0.1:{port}" for some in heard for port in some]
         made = node(
             "asking",
             folder / "asking",
@@ -124,14 +125,14 @@ async def gathered(
             auth_token=token,
             discovery="static",
             federation_port=0,
-            peers=",".join(places),
+            peers=",".join(addresses),
         )
         asking = await stack.enter_async_context(made)
-        await met(asking, sum(sizes))
+        await wait_until_met(asking, sum(sizes))
         yield asking, [psutil.Process(group.pid) for group in groups]
 
 
-async def met(asking: ScriptedNode, peers: int) -> None:
+async def wait_until_met(asking: ScriptedNode, peers: int) -> None:
     deadline = time.monotonic() + MEET_S
     while len(asking.service.directory.askable(peers)) < peers:
         if time.monotonic() > deadline:
@@ -140,7 +141,7 @@ async def met(asking: ScriptedNode, peers: int) -> None:
 
 
 @contextmanager
-def started(
+def node_process(
     names: Sequence[str], folder: Path, pace: ScriptedPace, settings: dict[str, Any]
 ) -> Iterator[subprocess.Popen[str]]:
     """One process with several nodes."""

@@ -97,8 +97,8 @@ async def test_where_the_local_engine_is_gone_the_others_answer(tmp_path: Path) 
 @pytest.mark.parametrize("strategy", ["weighted", "best_of_n", "latency"])
 async def test_other_ways_to_vote(tmp_path: Path, strategy: str) -> None:
     async with nodes(tmp_path, "a", "b") as (a, _):
-        rules = a.service.federation.rules
-        a.service.federation.rules = type(rules)(across=strategy)  # type: ignore[arg-type]
+        rules = a.service.federation.policy
+        a.service.federation.policy = type(rules)(across=strategy)  # type: ignore[arg-type]
         election = await ask(a, early=False)
         assert election.strategy == strategy and election.elected.text.startswith("```python")
 

@@ -23,7 +23,7 @@ from local_swarm.testing.scripted_node import node
 from local_swarm.types import Candidate, Usage
 from local_swarm.voting.consensus import elect
 from local_swarm.voting.similarity.embedding import Embedder
-from local_swarm_benchmarks.federation import FederationBenchOptions, measured
+from local_swarm_benchmarks.federation import FederationBenchOptions, run
 from tests.network.conftest import QUICK, until
 
 pytestmark = pytest.mark.anyio
@@ -205,8 +205,6 @@ async def test_an_impossible_address_is_wrong_use(tmp_path: Path) -> None:
 
 
 async def test_the_benchmark_says_everything_it_promises() -> None:
-    found = await measured(
-        FederationBenchOptions(3, 2, 0.1, many=3, ballots=2, characters=100, repeats=1), lambda _: None
-    )
+    found = await run(FederationBenchOptions(3, 2, 0.1, many=3, ballots=2, characters=100, repeats=1), lambda _: None)
     assert {"nodes", "added_ms", "frozen_peer_added_s", "cpu_ms", "rss_mb"} <= set(found)
     assert found["ballots"] == 6 and found["frozen_peer_state"] == "late"

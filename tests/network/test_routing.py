@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections import Counter
 
 from local_swarm.errors import Busy, PeerFault
-from local_swarm.network.federation.routing import Capable, key_of, node_for, seeds, shares, spreads
+from local_swarm.network.federation.routing import NodeCapacity, key_of, node_for, seeds, shares, spreads
 from local_swarm.network.federation.tally import Tally
 from local_swarm.types import Candidate, Message, Prompt, Sampling, Usage
 
 PROMPT = Prompt((Message("system", "s"), Message("user", "u")))
-PEERS = [Capable("b", 5), Capable("c", 3)]
+PEERS = [NodeCapacity("b", 5), NodeCapacity("c", 3)]
 
 
 def wish(**more: object) -> Prompt:
@@ -41,7 +41,7 @@ def test_when_one_node_answers_alone() -> None:
 
 
 def test_conversations_stay_where_they_are_and_load_is_even() -> None:
-    nodes = [Capable("a", 4), Capable("b", 4), Capable("c", 8)]
+    nodes = [NodeCapacity("a", 4), NodeCapacity("b", 4), NodeCapacity("c", 8)]
     homes = {key: node_for(key, nodes) for key in map(str, range(2000))}
     assert homes == {key: node_for(key, list(reversed(nodes))) for key in homes}
     counts = Counter(homes.values())
@@ -53,7 +53,7 @@ def test_conversations_stay_where_they_are_and_load_is_even() -> None:
 def test_nobody_gets_much_more_than_its_share() -> None:
     loads = Counter[str]()
     for key in ["the same conversation"] * 40:
-        loads[node_for(key, [Capable(name, 4, loads[name]) for name in "abcd"])] += 1
+        loads[node_for(key, [NodeCapacity(name, 4, loads[name]) for name in "abcd"])] += 1
     assert max(loads.values()) <= 1.25 * 40 / 4 + 1
 
 

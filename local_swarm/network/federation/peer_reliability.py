@@ -12,7 +12,7 @@ from local_swarm.network.discovery.directory import Directory
 from local_swarm.network.protocol import Malformed, decode, encode
 from local_swarm.paths import PRIVATE, keep
 from local_swarm.types import Election
-from local_swarm.voting.cross_consensus import PeerReliability, learned
+from local_swarm.voting.cross_consensus import PeerReliability, reliabilities_after
 
 MOST = 256  # machines remembered
 
@@ -49,7 +49,7 @@ class PeerReliabilities:
     def learn(self, election: Election, models: Mapping[str, str | None] | None = None) -> None:
         """`models`: the model of each node, by name."""
         names = {candidate.node for candidate in election.candidates if candidate.node}
-        for name, merit in learned(self.reliabilities_of(names), election, models).items():
+        for name, merit in reliabilities_after(self.reliabilities_of(names), election, models).items():
             self._by_key[self.key(name)] = merit
 
     def save(self) -> None:

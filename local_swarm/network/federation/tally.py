@@ -1,4 +1,4 @@
-"""What was heard from whom in, who is still missing and how long to wait out: the state of one vote across machines. Pure."""
+"""The messages of each node in, who is missing and how long to wait out: the state of one vote across machines. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ GRACE_SHARE = 0.5  # of the time that the local answer took
 
 @dataclass(slots=True)
 class Tally:
-    """`asked` says how many ballots each peer may send; of our own `local_ballots` are expected. Times are
-    seconds since the question."""
+    """One vote across machines.
+
+    `asked` maps each peer to the ballots it may send. Our own swarm is expected to send `local_ballots`. Times are seconds since
+    the start."""
 
     local: str
     local_ballots: int
@@ -33,27 +35,27 @@ class Tally:
         own = {self.local: self.local_ballots} if self.local_ballots else {}
         self.outstanding = {**own, **self.asked}
 
-    def hear(self, node: str, said: Event | SwarmError | str | None, passed: float) -> None:
-        """A ballot, the end (None) or a failure of one node; any other word says that our own ballots have decided among them."""
-        if isinstance(said, Candidate):
-            self.candidates.append(replace(said, node=node))
+    def hear(self, node: str, message: Event | SwarmError | str | None, passed: float) -> None:
+        """A node's ballot, end (None) or failure. A string means that our own ballots have decided among themselves."""
+        if isinstance(message, Candidate):
+            self.candidates.append(replace(message, node=node))
             if node in self.outstanding:
                 self.outstanding[node] = max(0, self.outstanding[node] - 1)
-        elif said is None or isinstance(said, SwarmError):
+        elif message is None or isinstance(message, SwarmError):
             self.outstanding.pop(node, None)
-            self.states[node] = state_of(said)
-            if said is None:
+            self.states[node] = state_of(message)
+            if message is None:
                 self.first = self.first or node
             elif node == self.local:
-                self.problem = said
-            elif isinstance(said, PeerFault):
-                self.faults[node] = said.state
-        ended = node not in self.outstanding or isinstance(said, str)
+                self.problem = message
+            elif isinstance(message, PeerFault):
+                self.faults[node] = message.state
+        ended = node not in self.outstanding or isinstance(message, str)
         if node == self.local and ended and self.decided_after is None and not self.problem:
             self.decided_after = passed
 
     def give_up(self, state: str) -> None:
-        """Wait for nobody any more. `ok`: they are not needed."""
+        """Stop waiting for the missing nodes. `ok`: they are not needed."""
         for node in self.outstanding:
             self.states.setdefault(node, state)
             if state == "late" and node != self.local:
@@ -68,7 +70,7 @@ class Tally:
 
     @property
     def missing(self) -> int:
-        """Ballots that may still come."""
+        """Ballots that may still arrive."""
         return sum(self.outstanding.values())
 
     @property
@@ -76,7 +78,7 @@ class Tally:
         return self.outstanding.get(self.local, 0)
 
     def patience(self, grace_s: float | None, timeout_s: float, longest_s: float) -> float:
-        """How long, since the beginning, to wait for the next word."""
+        """How long after the start to wait for the next message, in seconds."""
         if self.decided_after is None:
             return timeout_s if self.problem else longest_s
         grace = grace_s if grace_s is not None else max(LEAST_GRACE_S, GRACE_SHARE * self.decided_after)
@@ -90,9 +92,9 @@ class Tally:
         return tuple(Turnout(name, sent.count(name), self.states.get(name, "ok")) for name in names)
 
 
-def state_of(said: SwarmError | None) -> str:
-    if said is None:
+def state_of(outcome: SwarmError | None) -> str:
+    if outcome is None:
         return "ok"
-    if isinstance(said, PeerFault):
-        return said.state
-    return "busy" if isinstance(said, Unavailable) else "failed"
+    if isinstance(outcome, PeerFault):
+        return outcome.state
+    return "busy" if isinstance(outcome, Unavailable) else "failed"

@@ -26,7 +26,7 @@ class Introductions:
     port: int
 
     async def greet(self, address: str) -> bool:
-        """Pin whoever is there if it proves to be of our swarm, and prove the same to it. True if it is settled.
+        """Pin the node there if it proves to be of our swarm, and prove the same to it. True if it is settled.
 
         Raises PairingFailed, PeerFault, and ValueError for an impossible address."""
         certificate = await self.client.certificate_at(address)

@@ -77,14 +77,14 @@ def predictable(text: str) -> list[bool]:
     """For each character whether its surroundings predict it."""
     expected = [False] * len(text)
     adjacent = {pair for row in ROWS for pair in (*pairs(row), *pairs(row[::-1]))}
-    for place in range(1, len(text)):
-        step = ord(text[place]) - ord(text[place - 1])
-        expected[place] = step in (-1, 0, 1) or text[place - 1 : place + 1] in adjacent
+    for index in range(1, len(text)):
+        step = ord(text[index]) - ord(text[index - 1])
+        expected[index] = step in (-1, 0, 1) or text[index - 1 : index + 1] in adjacent
     seen: dict[str, int] = {}
-    for place in range(len(text) - 3):
-        piece = text[place : place + 4]
-        if seen.setdefault(piece, place) != place:
-            expected[place : place + 4] = [True] * 4
+    for index in range(len(text) - 3):
+        piece = text[index : index + 4]
+        if seen.setdefault(piece, index) != index:
+            expected[index : index + 4] = [True] * 4
     plain = text.translate(str.maketrans("013457@$", "oleastas"))
     for word in WORDS:
         at = plain.find(word)
@@ -95,4 +95,4 @@ def predictable(text: str) -> list[bool]:
 
 
 def pairs(row: str) -> Iterable[str]:
-    return (row[place : place + 2] for place in range(len(row) - 1))
+    return (row[index : index + 2] for index in range(len(row) - 1))
