@@ -2,12 +2,13 @@
 
 To add an engine called NAME:
 
-1. Write `backends/NAME/engine.py`: a class that conforms to `StepEngine`. A library that computes one row for each token can
-   take `lockstep.LockstepEngine` instead, and write a `lockstep.model.RowModel` only.
+1. Write `backends/NAME/engine.py`: a class that conforms to `StepEngine`. A library that only turns tokens into logits needs
+   none: write a `lockstep.model.RowModel` for it, and `LockstepEngine` does the rest.
 2. Write `backends/NAME/child.py`: a function `load(options: messages.Load) -> LoadedEngine`, and below it
    `if __name__ == "__main__": sys.exit(main(load))` with `main` from `process.child`.
-3. Name it where engines are made by kind (`ProcessBackend` starts `backends.NAME.child` for `Description(engine="NAME")`), and
-   in `ENGINES` of `tests/backends/engines.py`: the contract suite then runs over it.
+3. Name it in `roster.EngineName`, `engines.kinds.NEEDS` and `engines.members.ENGINES`. `ProcessBackend` starts
+   `backends.NAME.child` for `Description(engine="NAME")`.
+4. Add it to `ENGINES` in `tests/backends/engines.py`: the contract suite then runs over it.
 """
 
 from __future__ import annotations
