@@ -1,4 +1,4 @@
-"""What the users' door may tell about the node. Values only; `node` fills them in."""
+"""What the API may tell of the node: its engines, workers and peers. Values only; the node fills them in."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """`steps` decoded so far, requests in the works, cells of its cache in use of all `cells`, tokens written per step; None
-    where an engine does not tell."""
+    """One engine of the swarm. `name` is its kind, `member` its name in the roster, which no other engine has.
+
+    `steps` are decode steps so far, `cells_used` the KV cells in use, `batch_size` tokens generated per step. A number is
+    None where an engine does not tell it.
+    """
 
     name: str
     model: str
@@ -23,6 +26,7 @@ class EngineStatus:
     cells_used: int | None = None
     cells: int | None = None
     batch_size: float | None = None
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)

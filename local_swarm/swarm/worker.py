@@ -24,6 +24,11 @@ class Worker:
     tokens: int = 0
 
     @property
+    def member(self) -> str:
+        """The roster's member that it belongs to: its name without its number, `w` of `w2`, `big` of `big-2`."""
+        return self.name.rstrip("0123456789").removesuffix("-")
+
+    @property
     def healthy(self) -> bool:
         return self.backend.state == "ready"
 
