@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,8 @@ class RecordedEnvironment(Environment):
 
     asked: tuple[str, ...] = ()
 
-    def pip(self, *words: str, check: bool = True) -> bool:
-        self.asked = words
+    def pip(self, *arguments: str, settings: Mapping[str, str] | None = None, check: bool = True) -> bool:
+        self.asked = arguments
         return check
 
 
@@ -42,9 +43,9 @@ def test_versions_are_those_of_a_file_where_one_is_given(tmp_path: Path) -> None
     plan = InstallPlan(("llamacpp", "bench"), (CPU,), None, False, 1)
     environment = RecordedEnvironment(tmp_path)
     assert Installer(environment, plan, PINS).install_rest(bindings=True) == ["llamacpp", "bench"]
-    assert environment.asked == ("install", "-e", f"{tmp_path}[llamacpp,bench]")
+    assert " ".join(environment.asked) == f"install -e {tmp_path}[llamacpp,bench]"
     Installer(environment, plan, PINS, tmp_path / "versions.txt").install_rest(bindings=True)
-    assert environment.asked == ("install", "-c", str(tmp_path / "versions.txt"), "-e", f"{tmp_path}[llamacpp,bench]")
+    assert " ".join(environment.asked) == f"install -c {tmp_path / 'versions.txt'} -e {tmp_path}[llamacpp,bench]"
 
 
 def test_beside_llama_cpps_own_server_nothing_is_installed_that_needs_the_bindings(tmp_path: Path) -> None:
