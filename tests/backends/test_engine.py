@@ -177,7 +177,7 @@ def test_refuses_what_can_never_fit(engine: LlamaCppEngine) -> None:
     assert at_rest(engine)
 
 
-def test_the_next_turn_of_a_talk_reads_only_what_is_new(engine: LlamaCppEngine) -> None:
+def test_the_next_turn_of_a_talk_prefills_only_what_is_new(engine: LlamaCppEngine) -> None:
     first = TURN.format("word " * 300)
     engine.submit(order(1, seats=4, text=first))
     said = texts(run(engine), 1)[0]
@@ -187,7 +187,7 @@ def test_the_next_turn_of_a_talk_reads_only_what_is_new(engine: LlamaCppEngine) 
     assert at_rest(engine)
 
 
-def test_one_of_two_equal_prompts_waits_for_the_other_to_be_read(engine: LlamaCppEngine) -> None:
+def test_one_of_two_equal_prompts_waits_for_the_other_to_be_prefilled(engine: LlamaCppEngine) -> None:
     text = TURN.format("word " * 600)
     for job in (1, 2):
         engine.submit(order(job, seats=2, text=text))
@@ -196,8 +196,8 @@ def test_one_of_two_equal_prompts_waits_for_the_other_to_be_read(engine: LlamaCp
     assert at_rest(engine)
 
 
-def test_a_long_prompt_does_not_stop_those_that_write(model: library.LoadedModel) -> None:
-    """Where each token takes as long as any other, read or written."""
+def test_a_long_prompt_does_not_stop_those_that_decode(model: library.LoadedModel) -> None:
+    """Where each token takes as long as any other, prefilled or decoded."""
     memory = library.Context(model, CELLS, SEQUENCES, 512, threads=1, outputs=64)
     passed = 0.0
 
