@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import FailFast, TypeAdapter, ValidationError
 
 from local_swarm.errors import BadRequest
-from local_swarm.intake import TooMuch, taken
-from local_swarm.limits import LONGEST_NAME, MOST_CALLS, MOST_NUMBER, bounded
+from local_swarm.intake import TooMuch, take_json
+from local_swarm.limits import LONGEST_NAME, MOST_CALLS, MOST_NUMBER, check_prompt
 from local_swarm.types import Candidate, Prompt, TokenLogprob
 
 VERSION = 1  # nodes of another version are seen, named and not asked
@@ -109,7 +109,7 @@ def decode(kind: type[T], data: bytes | str, seen: bool = False) -> T:
     Raises Malformed."""
     raw = data.encode("utf-8", "replace") if isinstance(data, str) else data
     try:
-        return adapter(kind).validate_json(raw if seen else taken(raw))
+        return adapter(kind).validate_json(raw if seen else take_json(raw))
     except TooMuch as problem:
         raise Malformed(str(problem)) from None
     except ValidationError as problem:
@@ -126,7 +126,7 @@ def decode_prompt(data: bytes, seen: bool = False) -> Prompt:
     if not prompt.messages and prompt.text is None:
         raise Malformed("messages: there are none")
     try:
-        bounded(prompt)
+        check_prompt(prompt)
     except BadRequest as problem:
         raise Malformed(problem.message) from None
     return replace(prompt, early=False, federate=False, route=None)

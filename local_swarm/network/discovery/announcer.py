@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,6 +19,7 @@ from local_swarm.network.discovery.mdns import Discovery
 from local_swarm.network.trust.pairing import Invitations
 from local_swarm.network.trust.store import TrustStore
 
+Clock = Callable[[], float]
 Method = Literal["auto", "mdns", "broadcast", "static"]
 FOLLOW_S = 2.0  # between looks at the interfaces
 FIRST_LOOKS = 3  # after the start, each with a broadcast
@@ -46,12 +47,13 @@ class OwnAnnouncement:
 class SleepDetector:
     """Notices that the machine slept: meanwhile only the wall clock went on."""
 
-    def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
+    def __init__(self, wall: Clock = time.time, steady: Clock = time.monotonic) -> None:
+        self._wall, self._steady = wall, steady
+        self._offset = wall() - steady()
 
     def woke(self) -> bool:
         """Whether it has slept since the last call."""
-        before, self._offset = self._offset, time.time() - time.monotonic()
+        before, self._offset = self._offset, self._wall() - self._steady()
         return abs(self._offset - before) > SLEPT_S
 
 

@@ -12,6 +12,7 @@ from local_swarm.errors import WrongUse
 from local_swarm.network.protocol import Malformed, decode
 from local_swarm.network.trust.identity import fingerprint, load_identity
 from local_swarm.network.trust.store import MOST_MEMBERS, Charter, PairedMember, merge_charters, open_trust
+from local_swarm.network.trust.tls import ServerContexts
 
 A, B = (Charter(letter * 64, 1) for letter in "ab")
 
@@ -127,3 +128,12 @@ def test_a_damaged_file_is_a_new_swarm(tmp_path: Path) -> None:
     for text in ("", "{", "[]", json.dumps({"charter": {"key": "xyz"}})):
         trust.path.write_text(text, encoding="utf-8")
         assert open_trust(tmp_path).charter.key != trust.charter.key
+
+
+def test_the_servers_tls_context_is_new_when_members_came(tmp_path: Path) -> None:
+    trust = open_trust(tmp_path)
+    contexts = ServerContexts(load_identity(tmp_path), trust)
+    first = contexts.current()
+    assert contexts.current() is first
+    trust.admit(member(tmp_path, "friend"))
+    assert contexts.current() is not first

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import pytest
 
+from local_swarm.errors import WrongUse
 from local_swarm.network.discovery.lan import (
     Interface,
     address_of,
     announced_addresses,
     host_and_port,
     multicast_addresses,
+    names_in,
+    peer_address,
     probe,
     select_interfaces,
 )
@@ -62,16 +65,26 @@ def test_addresses_are_told_the_best_first() -> None:
         ("fe80::1%2", "fe80::1%2", 1),
     ],
 )
-def test_places_are_read(text: str, host: str, port: int) -> None:
+def test_addresses_are_read(text: str, host: str, port: int) -> None:
     assert host_and_port(text, 1) == (host, port)
     assert host_and_port(address_of(host, port), 9) == (host, port)
 
 
 @pytest.mark.parametrize("text", ["", ":5", "a:b", "a:99999", "a:0"])
-def test_what_is_no_place_is_an_error(text: str) -> None:
+def test_what_is_no_address_is_an_error(text: str) -> None:
     with pytest.raises(ValueError):
         host_and_port(text, 1)
 
 
 def test_this_machine_can_be_looked_at() -> None:
     assert all(isinstance(one.name, str) for one in probe())
+
+
+def test_settings_that_list_several_are_divided_at_commas() -> None:
+    assert names_in(" eth0, 10.8.0.2,,") == ("eth0", "10.8.0.2") and names_in(None) == ()
+
+
+def test_what_a_user_names_is_completed_by_the_usual_port() -> None:
+    assert peer_address("pi", 8766) == "pi:8766" and peer_address("fe80::1", 8766) == "[fe80::1]:8766"
+    with pytest.raises(WrongUse, match="host:port"):
+        peer_address("pi:x", 8766)

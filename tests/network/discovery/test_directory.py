@@ -14,6 +14,7 @@ from local_swarm.network.discovery.directory import (
     POLL_S,
     Directory,
     Peer,
+    PeerSummary,
 )
 from local_swarm.network.protocol import Hint, Report
 from local_swarm.network.trust.identity import load_identity
@@ -135,3 +136,28 @@ def test_hints_of_peers_are_places_to_knock_at(directory: Directory, peer: Peer)
 def test_who_is_no_member_any_more_is_no_peer(directory: Directory) -> None:
     directory.keep_members([])
     assert not directory.peers
+
+
+def test_who_is_listed_members_first_and_the_others_without_what_only_they_know(
+    directory: Directory, peer: Peer
+) -> None:
+    directory.hear_announcement(said("1" * 32, swarm="another"), ("10.0.0.9:1",), 0.0)
+    directory.add_static("10.0.0.8:1")
+    assert [one.state for one in directory.summaries()] == ["new", "stranger"]
+    directory.hear_report(peer, "10.0.0.2:8766", Report("friend", model="m", workers=2), 0.0123, 0.0)
+    first, other = directory.summaries()
+    assert first == PeerSummary("friend", "10.0.0.2:8766", "ok", model="m", workers=2, latency_ms=12.3)
+    assert other == PeerSummary("n", "10.0.0.9:1", "stranger")
+
+
+def test_who_announces_an_invitation_is_found_by_its_number(directory: Directory) -> None:
+    directory.hear_announcement(said("1" * 32, invitation="42"), ("10.0.0.9:1", "10.0.1.9:1"), 0.0)
+    directory.hear_announcement(said("2" * 32, invitation="43"), ("10.0.0.7:1",), 0.0)
+    assert directory.inviters("42") == ["10.0.0.9:1", "10.0.1.9:1"] and directory.inviters("44") == []
+
+
+def test_after_a_sleep_every_peer_is_probed(directory: Directory, peer: Peer) -> None:
+    directory.hear_report(peer, "x:1", Report("friend"), 0.01, 0.0)
+    assert directory.due_peers(0.0) == []
+    directory.probe_all(0.0)
+    assert directory.due_peers(0.0) == [peer]
