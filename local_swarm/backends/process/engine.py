@@ -41,7 +41,7 @@ class GrammarMaker(Protocol):
         ...
 
 
-class EmbeddingModel(Protocol):
+class VectorPool(Protocol):
     """Makes vectors of texts."""
 
     @property
@@ -70,7 +70,7 @@ class StepEngine(Protocol):
         ...
 
     @property
-    def pool(self) -> EmbeddingModel | None:
+    def pool(self) -> VectorPool | None:
         """None where the engine makes no vectors."""
         ...
 
