@@ -200,6 +200,7 @@ class Directory:
 
     def hear_report(self, peer: Peer, address: str, report: Report, latency_s: float, now: float) -> None:
         add_address(peer, address, first=True)
+        self.unpaired.pop(address, None)  # the user named this address, and now we know who is there
         peer.proven = address
         peer.report, peer.heard, peer.failures = report, now, 0
         peer.latency_s = latency_s if peer.latency_s is None else 0.7 * peer.latency_s + 0.3 * latency_s

@@ -32,7 +32,7 @@ class PeerElection:
         """`all`: no missing ballot can change the outcome. `local`: none of our own can change it among our own ballots."""
         candidates, missing, asked = list(tally.candidates), tally.missing, dict(tally.asked)
         own, own_missing = [one for one in candidates if one.node == self.own], tally.local_missing
-        brief, known = await self._brief(candidates), self._known(tally)
+        brief, known = await self._brief(candidates), self._reliabilities_in(tally)
 
         def is_decided() -> bool:
             valid = ballots_that_count(candidates, self.own, asked, known, brief.elect)
@@ -48,7 +48,7 @@ class PeerElection:
         """The election over the ballots that count, and the one over all ballots, from which reliabilities are learned.
 
         None where no ballot counts."""
-        vote, known = (await self._brief(tally.candidates)).elect, self._known(tally)
+        vote, known = (await self._brief(tally.candidates)).elect, self._reliabilities_in(tally)
 
         def hold() -> tuple[Election, Election] | None:
             valid = ballots_that_count(tally.candidates, self.own, tally.asked, known, vote)
@@ -62,5 +62,5 @@ class PeerElection:
     async def _brief(self, candidates: Sequence[Candidate]) -> Brief:
         return await self.jury.brief(self.question, candidates, self.strategy)
 
-    def _known(self, tally: Tally) -> dict[str, PeerReliability]:
+    def _reliabilities_in(self, tally: Tally) -> dict[str, PeerReliability]:
         return self.reliabilities.reliabilities_of([self.own, *tally.asked])

@@ -161,3 +161,10 @@ def test_after_a_sleep_every_peer_is_probed(directory: Directory, peer: Peer) ->
     assert directory.due_peers(0.0) == []
     directory.probe_all(0.0)
     assert directory.due_peers(0.0) == [peer]
+
+
+def test_a_named_address_is_settled_once_a_member_answers_there(directory: Directory, peer: Peer) -> None:
+    directory.add_static("10.0.0.2:8766")
+    directory.add_static("10.0.0.3:8766")
+    directory.hear_report(peer, "10.0.0.2:8766", Report("friend"), 0.01, 0.0)
+    assert list(directory.unpaired) == ["10.0.0.3:8766"]
