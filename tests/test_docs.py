@@ -38,6 +38,8 @@ def name(path: Path) -> str:
 def test_every_path_and_link_exists(document: Path) -> None:
     for path in PATH.findall(text_of(document)):
         assert (ROOT / path).exists(), path
+    for script in re.findall(r"\bpython ((?:scripts|tests)/\S+?\.py)", text_of(document)):
+        assert (ROOT / script).exists(), script
     for link in LINK.findall(text_of(document)):
         assert (document.parent / link.split("#")[0]).exists(), link
 
@@ -54,7 +56,8 @@ def test_a_name_that_is_said_to_be_in_a_file_is_defined_there(document: Path) ->
 def program_calls(text: str) -> list[list[str]]:
     lines = [line for block, inline in SHELL.findall(text) for line in (block or inline).splitlines()]
     words = [shlex.split(line, comments=True) for line in lines]
-    return [line[2:] for line in words if line[:2] == ["python", "main.py"]]
+    calls = [line[2:] for line in words if line[:2] == ["python", "main.py"]]
+    return [call[: call.index(">")] if ">" in call else call for call in calls]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
