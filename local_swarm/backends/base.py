@@ -28,8 +28,9 @@ class Seat:
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """What a loaded model is. `context`: most tokens of prompt and answer together. `answer_tokens`: what every answer
-    is sure to get. `memory_bytes`: what the engine's process uses for weights, KV cache and buffers. `note`: what its user
-    should know, such as that the graphics card could not be used. `thinks`: whether it thinks before it answers."""
+    is sure to get. `memory_bytes`: what the engine's process uses for weights, KV cache and buffers. `note`: what its
+    user should know, such as that the graphics card could not be used. `thinks`: whether it thinks before it
+    answers."""
 
     model: str
     engine: str
@@ -47,10 +48,10 @@ class ModelFacts:
 class Backend(Protocol):
     """One loaded model that answers a prompt several times at once.
 
-    `start` loads it and raises WrongUse when it cannot be; `generate` yields one Accepted, then Deltas and one Candidate
-    per seat. Closing the iterator frees the sequences. When the engine dies, every open `generate` raises EngineLost and
-    the backend brings itself back; meanwhile new calls raise Starting. One that dies again and again is `failed`: new calls
-    raise EngineLost, and it still tries to come back.
+    `start` loads it and raises WrongUse when it cannot be; `generate` yields one Accepted, then Deltas and one
+    Candidate per seat. Closing the iterator frees the sequences. When the engine dies, every open `generate` raises
+    EngineLost and the backend brings itself back; meanwhile new calls raise Starting. One that dies again and again is
+    `failed`: new calls raise EngineLost, and it still tries to come back.
     """
 
     @property

@@ -1,7 +1,7 @@
-"""A JSON schema in, what an answer may go on with out: llguidance's grammars over a model's tokens, for every engine of ours.
+"""A JSON schema in, what an answer may go on with out: llguidance's grammars over a model's tokens.
 
-llguidance bounds its own work: of a grammar, of each step, and of what it remembers. What it cannot express it leaves out; whole
-answers are checked afterwards.
+llguidance bounds its own work: of a grammar, of each step, and of what it remembers. What it cannot express it leaves
+out; whole answers are checked afterwards.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Constraint:
 
 
 class Constraints:
-    """Makes them for one model. `tokenizer`: makes llguidance's view of the model's tokens, once; `endings`: tokens that end an
-    answer."""
+    """Makes them for one model. `tokenizer`: makes llguidance's view of the model's tokens, once; `endings`: tokens
+    that end an answer."""
 
     def __init__(self, tokenizer: Callable[[], Any], endings: frozenset[int]) -> None:
         self._make, self.endings = tokenizer, endings

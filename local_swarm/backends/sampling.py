@@ -78,7 +78,8 @@ def pick(scores: Scores, draw: Draw, index: int) -> int:
 
 
 class Row:
-    """Scores (vocabulary,) of one place in a text, from which several seats draw: what is the same for all is computed once."""
+    """Scores (vocabulary,) of one place in a text, from which several seats draw: what is the same for all is computed
+    once."""
 
     __slots__ = ("_kept", "_total", "scores")
 
@@ -90,8 +91,9 @@ class Row:
     def pick(self, draw: Draw, index: int) -> int:
         """A token, the `index`-th of its sequence.
 
-        What is cut, in this order: all below `min_p` times the likeliest, all but the `top_k` likeliest, all that the likeliest
-        ones holding `top_p` of what is left do not need. Then the temperature is applied and one number drawn.
+        What is cut, in this order: all below `min_p` times the likeliest, all but the `top_k` likeliest, all that the
+        likeliest ones holding `top_p` of what is left do not need. Then the temperature is applied and one number
+        drawn.
         """
         if draw.temperature <= 0:
             return int(self.scores.argmax())
@@ -102,8 +104,8 @@ class Row:
         return int(tokens[min(place, len(tokens) - 1)])
 
     def _cut(self, depth: float, top_k: int, top_p: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """What may be drawn (n,), by number, so that two that nearly tie and change places draw the same; and how far each lies
-        below the best."""
+        """What may be drawn (n,), by number, so that two that nearly tie and change places draw the same; and how far
+        each lies below the best."""
         if known := self._kept.get((depth, top_k, top_p)):
             return known
         best = float(self.scores.max())
@@ -127,10 +129,11 @@ class Row:
 
 
 def likely(scores: Scores, least: float, count: int) -> NDArray[np.int64]:
-    """The tokens (n,) that score at least `least`; with a `count`, perhaps without some that are not among the so many best ones.
+    """The tokens (n,) that score at least `least`; with a `count`, perhaps without some that are not among the so many
+    best ones.
 
-    The maxima of groups come first, each of one column: if `count` groups reach a bound, the best tokens do, and only groups that
-    reach it need to be looked at. On 150,000 scores that is five times as fast as comparing all of them.
+    The maxima of groups come first, each of one column: if `count` groups reach a bound, the best tokens do, and only
+    groups that reach it need to be looked at. On 150,000 scores that is five times as fast as comparing all of them.
     """
     groups = len(scores) // GROUP
     if not 0 < count < groups:
@@ -158,7 +161,8 @@ def uniform(seed: int, index: int) -> float:
 
 
 class Logprobs:
-    """Log-probabilities in nats under raw scores; keeps one scratch row, for a vocabulary is large and a step is short."""
+    """Log-probabilities in nats under raw scores; keeps one scratch row, for a vocabulary is large and a step is
+    short."""
 
     def __init__(self, vocabulary: int) -> None:
         self._scratch = np.empty(vocabulary, np.float32)

@@ -1,7 +1,7 @@
 """Scripted answers at a set pace: an engine without a model, for tests, benchmarks and trying things out.
 
-It passes the same contract suite as the real ones. A token is a word. What a script writes is read as a model's reply is, so it
-may think and call tools in the way of the given chat template.
+It passes the same contract suite as the real ones. A token is a word. What a script writes is read as a model's reply
+is, so it may think and call tools in the way of the given chat template.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An engine with a clock, for what is measured with it, and the order that tells a process of its own to measure something."""
+"""An engine with a clock, for what is measured with it, and the order that makes a process of its own measure it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from local_swarm.backends.process.supervisor import with_wait_policy
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`kind` names a function of `measurements`. `texts`: prompts to use in place of random ones; `writer`: the path of the model
-    that answers them."""
+    """`kind` names a function of `measurements`. `texts`: prompts to use in place of random ones; `writer`: the path of
+    the model that answers them."""
 
     kind: str
     path: str

@@ -1,6 +1,6 @@
-"""One order as JSON on the command line in, what was measured as JSON out: a process of its own for every set-up that is
-compared, so that none has another's memory, threads or warm caches.
+"""One order as JSON on the command line in, what was measured as JSON out.
 
+Every set-up that is compared gets a process of its own, so that none has another's memory, threads or warm caches.
 Run as `python -m local_swarm_benchmarks.measurements '{"kind": ...}'`.
 """
 
@@ -96,7 +96,8 @@ def second_turn(order: Order) -> dict[str, Any]:
 
 
 def gap(order: Order) -> dict[str, Any]:
-    """Gaps between the tokens of a running stream while a long prompt is prefilled, over those without; what it costs prefill."""
+    """Gaps between the tokens of a running stream while a long prompt is prefilled, over those without; what it costs
+    prefill."""
     bench = Bench(order, 8000 + 4096, 4)
     ends: list[float] = []
 

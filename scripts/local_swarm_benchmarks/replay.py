@@ -1,4 +1,4 @@
-"""What one model says in, how long another takes to say it out: drafts and early decisions need texts that a model wrote."""
+"""What one model says in, how long another takes to say it out: drafts need texts that a model wrote."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Script = Sequence[Sequence[int]]  # tokens by seat
 
 
 class Reciter(Sampler):
-    """Samples as ever and then says what the script has: the speed of one model at the words of another. `script`: the tokens
-    of each seat."""
+    """Samples as ever and then says what the script has: the speed of one model at the words of another. `script`: the
+    tokens of each seat."""
 
     script: Script = ((),)
 
@@ -47,8 +47,9 @@ class FreeSteps(StepCost):
 
 
 def siblings(order: Order) -> dict[str, Any]:
-    """What n siblings say to each prompt, and their decode steps over those of the longest answer: where further rows of a
-    step are free, as on devices that wait for their memory, and as the scheduler decides for the writer on this machine."""
+    """What n siblings say to each prompt, and their decode steps over those of the longest answer: where further rows
+    of a step are free, as on devices that wait for their memory, and as the scheduler decides for the writer on this
+    machine."""
     bench = Bench(order, 4096, order.n)
     own = bench.engine.scheduler.step_cost
     steps, longest, one, many, said = [0, 0], [0, 0], [], [], []
@@ -86,9 +87,9 @@ def pieces(model: library.LoadedModel, said: Said) -> dict[int, str]:
 
 
 def replay_samples(order: Order) -> dict[str, Any]:
-    """Seconds of n answers over one, and over one that drafts nothing, where the answers are what the model `order.writer` says,
-    and the same when the vote ends as soon as nobody can change its outcome. Drafted: answers one after the other up to
-    `new_tokens`. Early: each as long as it is. Medians over groups of texts.
+    """Seconds of n answers over one, and over one that drafts nothing, where the answers are what the model
+    `order.writer` says, and the same when the vote ends as soon as nobody can change its outcome. Drafted: answers one
+    after the other up to `new_tokens`. Early: each as long as it is. Medians over groups of texts.
     """
     heard = siblings(replace(order, path=order.writer, threads=1))
     said: Said = heard.pop("said")
@@ -103,7 +104,8 @@ def replay_samples(order: Order) -> dict[str, Any]:
 def compare_drafts(
     bench: Bench, groups: Sequence[Sequence[Script]], words: Mapping[int, str] | None
 ) -> dict[str, float]:
-    """For each group the prompt is prefilled once, since machines get slower and faster, and counted for every answer."""
+    """For each group the prompt is prefilled once, since machines get slower and faster, and counted for every
+    answer."""
     found: dict[str, list[float]] = {}
     for scripts in groups:
         reading = bench.prefill_s(letters(bench.order.prompt_tokens, 0)) * len(scripts)

@@ -14,7 +14,7 @@ from local_swarm.backends.lockstep.vocabulary import LETTERS, Vocabulary
 from local_swarm.errors import BadModelFile, DoesNotFit
 from local_swarm.models import starter
 from local_swarm.models.folder import Folder, read_folder, template_of
-from local_swarm.models.folder_plan import copies
+from local_swarm.models.folder_plan import plan_folder
 from tests.backends.engines import starter_folder
 
 SCHEMA = {
@@ -108,7 +108,7 @@ def shaped(**config: object) -> Folder:
 
 
 def test_copies_are_priced_whole_and_the_context_shrinks_to_fit() -> None:
-    how = copies(shaped(), 4, None, 16 << 30)
+    how = plan_folder(shaped(), 4, None, 16 << 30)
     assert shaped().kv_bytes_per_token() == 131_072  # 32 layers x 8 heads x 128 x 2 x 2 bytes
     assert how.context == 16_384 and how.memory.total_bytes <= 16 << 30
     assert how.memory.kv_context_bytes + how.memory.kv_answers_bytes == 5 * 16_384 * 131_072
@@ -116,7 +116,7 @@ def test_copies_are_priced_whole_and_the_context_shrinks_to_fit() -> None:
 
 def test_what_does_not_fit_is_told_with_the_arithmetic() -> None:
     with pytest.raises(DoesNotFit, match=r"4 workers and a context of 65536 tokens needs 44\.\d GiB; 16\.0 GiB"):
-        copies(shaped(), 4, 65_536, 16 << 30)
+        plan_folder(shaped(), 4, 65_536, 16 << 30)
 
 
 def test_layers_with_a_recurrent_state_keep_no_keys() -> None:

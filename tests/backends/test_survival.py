@@ -18,7 +18,7 @@ from local_swarm.backends.base import Seat
 from local_swarm.backends.process.backend import ProcessBackend
 from local_swarm.backends.process.lifecycle import Description, RestartPolicy
 from local_swarm.backends.process.messages import Load
-from local_swarm.errors import EndsEngine, EngineLost, Starting, SwarmError
+from local_swarm.errors import DoesNotFit, EndsEngine, EngineLost, Starting, SwarmError
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header
 from local_swarm.swarm.manager import Swarm
@@ -188,11 +188,12 @@ async def test_an_engine_that_outgrows_its_plan_is_ended() -> None:
     )
     about = Description(starter.NAME, header.architecture, header.chat_template, starter=True)
     made = ProcessBackend(load, about, RestartPolicy(first_pause_s=0.05))
-    try:
-        await made.start()
-        with pytest.raises((EngineLost, EndsEngine, Starting)):
-            while True:
-                await listen_to(made, PROMPT)
+    try:  # on a busy machine it is ended while it still loads
+        async with asyncio.timeout(BOUND_S):
+            with pytest.raises((EngineLost, EndsEngine, Starting, DoesNotFit)):
+                await made.start()
+                while True:
+                    await listen_to(made, PROMPT)
     finally:
         await made.close()
 

@@ -1,1 +1,1 @@
-"""llama.cpp: GGUF files on any processor or graphics card. `backend` is the daemon's side, `child` the engine's process."""
+"""llama.cpp: GGUF files on any processor or graphics card, in a child process of the daemon."""

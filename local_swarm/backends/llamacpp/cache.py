@@ -1,9 +1,9 @@
-"""Prompts in, sequences whose KV cache holds as much of them as is known out: forks, idle prefixes, host copies, checkpoints.
+"""Prompts in, sequences whose KV cache holds as much of them as is known out: forks, idle prefixes, host copies.
 
-Three places remember. *Cells* of the KV cache, each the keys and values of one token: those of sequences at work and of idle
-ones that have finished; a fork shares them. *Checkpoints*: recurrent state, which cannot be cut, as it was where prompts ended
-or parted. *Host copies*: whole idle sequences in main memory, since attention walks over all cells and idle ones cost time
-in every step.
+Three places remember. *Cells* of the KV cache, each the keys and values of one token: those of sequences at work and of
+idle ones that have finished; a fork shares them. *Checkpoints*: recurrent state, which cannot be cut, as it was where
+prompts ended or parted. *Host copies*: whole idle sequences in main memory, since attention walks over all cells and
+idle ones cost time in every step.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Saved = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class StartedSequence:
-    """A sequence that holds the first `cached` tokens of a prompt. `parting`: up to where the prompt was known, though memory
-    could not be cut there; a checkpoint at that place will serve the next one."""
+    """A sequence that holds the first `cached` tokens of a prompt. `parting`: up to where the prompt was known, though
+    memory could not be cut there; a checkpoint at that place will serve the next one."""
 
     sequence: int
     cached: int
@@ -42,7 +42,7 @@ class KVCache:
         self.whole = memory.model.recurrent
         self.prefixes = PrefixTree()
         self.unused = list(range(memory.sequences - 1, -1, -1))
-        # Of sequences that came back from a host copy: the first tokens, which their windows had passed and which are not there.
+        # Of sequences that came back from a host copy: so many first tokens lack what windows had passed.
         self.floors: dict[int, int] = {}
         self.idle: OrderedDict[int, None] = OrderedDict()  # the one idle for longest comes first
         self.host_copies: OrderedDict[tuple[int, ...], Saved] = OrderedDict()
@@ -103,8 +103,8 @@ class KVCache:
     def begin(self, tokens: Sequence[int], cells: int, sequences: int, anew: bool = False) -> StartedSequence:
         """A sequence for a prompt, of which at least the last token is left to prefill.
 
-        `cells` are wanted beyond those of the prompt, and so many `sequences` in all; there must be as many once all idle ones
-        are evicted. `anew`: nothing cached is used.
+        `cells` are wanted beyond those of the prompt, and so many `sequences` in all; there must be as many once all
+        idle ones are evicted. `anew`: nothing cached is used.
         """
         if anew:
             self.make_room(len(tokens) + cells, sequences)
@@ -215,8 +215,8 @@ class KVCache:
     # -- where to take over
 
     def _matches(self, head: Sequence[int]) -> tuple[Match | None, Match | None, tuple[int, ...] | None]:
-        """Where a prompt can be taken over; where most of it is known; and, for state that cannot be cut, a beginning longer
-        than the first whose state is a checkpoint."""
+        """Where a prompt can be taken over; where most of it is known; and, for state that cannot be cut, a beginning
+        longer than the first whose state is a checkpoint."""
         match = self.prefixes.longest(head, self.whole)
         if match and match.length < self.floors.get(match.sequence, 0):
             match = None
@@ -255,8 +255,8 @@ class KVCache:
         return key if key and match and match.length == len(key) else None
 
     def _from_checkpoint(self, key: tuple[int, ...], sequence: int) -> bool:
-        """Share a known beginning's cells and put the state at its end in place of what came later. False where making room has
-        cost either."""
+        """Share a known beginning's cells and put the state at its end in place of what came later. False where making
+        room has cost either."""
         match = self.prefixes.longest(key)
         if key not in self.checkpoints or match is None or match.length < len(key):
             return False

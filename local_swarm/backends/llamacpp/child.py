@@ -66,7 +66,8 @@ def weights_bytes(options: messages.Load) -> int:
 
 
 def open_model(options: messages.Load) -> tuple[LoadedModel, Context, str | None]:
-    """The model and its memory, on the processor where the graphics card cannot take them, and what to tell the user."""
+    """The model and its memory, on the processor where the graphics card cannot take them, and what to tell the
+    user."""
     from local_swarm.backends.llamacpp.library import Context, LoadedModel
 
     def on(gpu_layers: int) -> tuple[LoadedModel, Context]:

@@ -1,7 +1,7 @@
 """Commands in, reports out, one step at a time: schedule a batch, decode it, sample what follows. Knows no processes.
 
-A prompt is prefilled once for all its seats. They share one sequence of the KV cache until their answers differ, and fork it
-there; the sequences of all requests are decoded as one batch.
+A prompt is prefilled once for all its seats. They share one sequence of the KV cache until their answers differ, and
+fork it there; the sequences of all requests are decoded as one batch.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ LONGEST_DRAFT = 8
 
 
 class LlamaCppEngine:
-    """A `StepEngine`. `context`: most tokens of one prompt and answer; `answer_tokens`: what each answer is sure to get."""
+    """A `StepEngine`. `context`: most tokens of one prompt and answer; `answer_tokens`: what each answer is sure to
+    get."""
 
     def __init__(
         self,
@@ -80,8 +81,8 @@ class LlamaCppEngine:
         return messages.Beat(self.steps, jobs, self.cache.cells_used, len(self.cache.unused), self.generated)
 
     def warm_up(self) -> None:
-        """Decode batches of several sizes. The first request shall not pay for lazily made graphs and cold weights, and a build
-        that does not run on this machine shall fail here. The scheduler learns on the way what a step costs."""
+        """Decode batches of several sizes. The first request shall not pay for lazily made graphs and cold weights, and
+        a build that does not run on this machine shall fail here. The scheduler learns on the way what a step costs."""
         batch = self.memory.batch
         for count in WARM_UP:
             count = min(count, batch.size, self.memory.cells)
@@ -222,7 +223,8 @@ class LlamaCppEngine:
     def _sample(
         self, request: Request, branch: SharedSequence, draft: Draft, tried: Sequence[int], scores: Scores
     ) -> Iterator[messages.Report]:
-        """Each seat samples what follows the last token before the draft, and on for as long as its tokens agree with it."""
+        """Each seat samples what follows the last token before the draft, and on for as long as its tokens agree with
+        it."""
         sampled = self.sampler.sample(request, branch.seats, tried, scores)
         for _, tokens in sampled:
             self.drafted, self.accepted = self.drafted + len(tried), self.accepted + len(tokens) - 1
@@ -238,7 +240,8 @@ class LlamaCppEngine:
         known: int,
         sampled: Sequence[tuple[SeatState, list[SampledToken]]],
     ) -> None:
-        """Seats stay one sequence for as long as they say the same; those who now say something else get one of their own.
+        """Seats stay one sequence for as long as they say the same; those who now say something else get one of their
+        own.
 
         All but the last of a seat's new tokens lies in the cache, behind `known` tokens and the one that was pending.
         """

@@ -1,8 +1,8 @@
 """llama.cpp's C functions in, plain objects out: a LoadedModel, a Batch of tokens, a Context that decodes batches.
 
-The only file that touches `llama_cpp`. It knows tokens, sequence numbers and cells of the KV cache (each the keys and values
-of one token); it knows no requests and no processes.
-Calls were checked against llama.h of llama-cpp-python 0.3.36.
+Beside `vocabulary` the only file that touches `llama_cpp`. It knows tokens, sequence numbers and cells of the KV cache
+(each the keys and values of one token); it knows no requests and no processes. Calls were checked against llama.h of
+llama-cpp-python 0.3.36.
 """
 
 from __future__ import annotations
@@ -10,22 +10,21 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from llama_cpp import llama_cpp as lib
 from numpy.typing import NDArray
 
-from local_swarm.backends.constraint import Constraints
+from local_swarm.backends.llamacpp.vocabulary import GgufVocabulary
 from local_swarm.backends.sampling import Scores
 from local_swarm.errors import BadModelFile, DoesNotFit
-from local_swarm.models.memory_shape import PIECE, fused
+from local_swarm.models.memory_shape import PIECE, is_attention_fused
 
 KV_TYPES = {"f16": 1, "q8_0": 8}  # ggml's numbers of the types a cache may have
 FLASH_ATTENTION_AUTO, FLASH_ATTENTION_OFF = -1, 0
 POOLING_OWN, POOLING_NONE, POOLING_MEAN = -1, 0, 1
 POOL_ROOM = 2048  # tokens of a text of which a vector is made
-CONTROL, USER_DEFINED = 1 << 3, 1 << 4  # llama.h's attributes of a token
 PARTIAL_ONLY = 1  # of a sequence's state only what cannot be cut: recurrent memory
 
 
@@ -62,7 +61,7 @@ def has_graphics() -> bool:
     return bool(lib.llama_supports_gpu_offload())
 
 
-class LoadedModel:
+class LoadedModel(GgufVocabulary):
     """Weights and vocabulary of a GGUF file. Raises BadModelFile when llama.cpp cannot load it."""
 
     def __init__(self, path: Path, gpu_layers: int, main_gpu: int = 0, split: Sequence[float] = ()) -> None:
@@ -78,13 +77,12 @@ class LoadedModel:
         if not handle:
             raise BadModelFile(f"llama.cpp cannot load {path}: {log.last}. Use another file of this model.")
         self.handle, self.path = handle, path
-        self.vocab = lib.llama_model_get_vocab(handle)
-        self.vocabulary = lib.llama_vocab_n_tokens(self.vocab)
-        self._pieces: dict[int, bytes] = {}
+        super().__init__(lib.llama_model_get_vocab(handle))
         self.adapters: list[tuple[int, float]] = []
 
     def adapt(self, path: str, scale: float) -> None:
-        """Add a low-rank change (LoRA, Hu et al. 2021) to the weights of contexts made from now on. Raises BadModelFile."""
+        """Add a low-rank change (LoRA, Hu et al. 2021) to the weights of contexts made from now on. Raises
+        BadModelFile."""
         handle = lib.llama_adapter_lora_init(self.handle, path.encode())
         if not handle:
             raise BadModelFile(
@@ -112,102 +110,10 @@ class LoadedModel:
 
     @property
     def cells_worth(self) -> float:
-        """How many cells cost a token as much attention as all weights cost it: 2 operations a weight, 4 a cell, layer and value
-        of the embedding."""
+        """How many cells cost a token as much attention as all weights cost it: 2 operations a weight, 4 a cell, layer
+        and value of the embedding."""
         size = int(lib.llama_model_n_embd(self.handle)) * int(lib.llama_model_n_layer(self.handle))
         return self.parameters / (2 * max(1, size))
-
-    def tokenize(self, text: str) -> list[int]:
-        """Tokens of a rendered prompt: special tokens are recognized, a beginning token added when the model wants one."""
-        data = text.encode(errors="replace")
-        room = len(data) + 8
-        while True:
-            buffer = (lib.llama_token * room)()
-            count = lib.llama_tokenize(self.vocab, data, len(data), buffer, room, True, True)
-            if count >= 0:
-                return self._without_double_start(buffer[:count])
-            room = -count
-
-    def _without_double_start(self, tokens: list[int]) -> list[int]:
-        """A template may write the beginning token that the tokenizer adds as well; models know only one."""
-        start = lib.llama_vocab_bos(self.vocab)
-        return tokens[1:] if tokens[:2] == [start, start] and start >= 0 else tokens
-
-    def piece(self, token: int, kept: frozenset[str] = frozenset()) -> bytes:
-        """The bytes a token stands for: perhaps part of a character, nothing for control tokens but those that are `kept`."""
-        known = self._pieces.get(token)
-        if known is None:
-            known = self._pieces[token] = self._bytes(token)
-        if (
-            not known
-            and kept
-            and (text := lib.llama_vocab_get_text(self.vocab, token) or b"").decode("utf-8", "replace") in kept
-        ):
-            return bytes(text)
-        return known
-
-    def _bytes(self, token: int, special: bool = False) -> bytes:
-        """What a token stands for; `special`: control tokens too."""
-        size = 256
-        while True:
-            buffer = ctypes.create_string_buffer(size)
-            size = lib.llama_token_to_piece(self.vocab, token, buffer, size, 0, special)
-            if size >= 0:
-                return buffer.raw[:size]
-            size = -size
-
-    def text(self, token: int) -> str:
-        """A token for people: parts of characters and control tokens too."""
-        return self.piece(token).decode("utf-8", "replace") or (
-            lib.llama_vocab_get_text(self.vocab, token) or b""
-        ).decode("utf-8", "replace")
-
-    def special_text(self, which: str) -> str:
-        """The text of the `bos` or `eos` token, as chat templates write it; empty where there is none."""
-        token = {"bos": lib.llama_vocab_bos, "eos": lib.llama_vocab_eos}[which](self.vocab)
-        text = lib.llama_vocab_get_text(self.vocab, token) if token >= 0 else None
-        return text.decode("utf-8", "replace") if text else ""
-
-    @property
-    def fill(self) -> list[str] | None:
-        """The texts that stand before a prefix, before a suffix and before what the model fills in between, if it can."""
-        tokens = [
-            find(self.vocab) for find in (lib.llama_vocab_fim_pre, lib.llama_vocab_fim_suf, lib.llama_vocab_fim_mid)
-        ]
-        texts = [
-            (lib.llama_vocab_get_text(self.vocab, one) or b"").decode("utf-8", "replace") for one in tokens if one >= 0
-        ]
-        return texts if len(texts) == 3 and all(texts) else None
-
-    def ends(self, token: int) -> bool:
-        return bool(lib.llama_vocab_is_eog(self.vocab, token))
-
-    def constraints(self) -> Constraints:
-        """What makes constraints over these tokens. Raises ImportError, when it is used, where llguidance is not installed."""
-        endings = frozenset(token for token in range(self.vocabulary) if self.ends(token))
-
-        def tokenizer() -> Any:
-            from llguidance import LLTokenizer
-
-            function = ctypes.cast(lib._lib.llama_tokenize, ctypes.c_void_p).value
-            tokens = [self._for_grammars(token) for token in range(self.vocabulary)]
-            made: Any = LLTokenizer  # its stub does not tell this way of making one
-            return made.from_llamacpp(
-                tokens=tokens, vocab_ptr=self.vocab, tokenize_fptr=function, eos_token=sorted(endings), slices=None
-            )
-
-        return Constraints(tokenizer, endings)
-
-    def _for_grammars(self, token: int) -> bytes:
-        """A token's bytes as llguidance wants them: control tokens, and marks that users of the model made, after a byte that no
-        text has."""
-        text, kind = self._bytes(token, special=True), int(lib.llama_vocab_get_attr(self.vocab, token))
-        mark = kind & USER_DEFINED and text.startswith(b"<") and text.endswith(b">")
-        return b"\xff" + text if kind & CONTROL or mark else text
-
-    @property
-    def start_token(self) -> int:
-        return max(int(lib.llama_vocab_bos(self.vocab)), 0)
 
     def close(self) -> None:
         lib.llama_model_free(self.handle)
@@ -256,8 +162,8 @@ class Batch:
 
 
 class Context:
-    """The KV cache of many sequences, one pool of `cells`, and the decoding of batches over it. `batch`: most tokens of a
-    step; `outputs`: most of them whose logits are wanted; `kv_type`: the cache's number format, f16 or q8_0.
+    """The KV cache of many sequences, one pool of `cells`, and the decoding of batches over it. `batch`: most tokens of
+    a step; `outputs`: most of them whose logits are wanted; `kv_type`: the cache's number format, f16 or q8_0.
 
     Raises DoesNotFit.
     """
@@ -274,7 +180,7 @@ class Context:
     ) -> None:
         params = lib.llama_context_default_params()
         params.n_ctx = cells
-        whole = fused(model.on_gpu, kv_type)
+        whole = is_attention_fused(model.on_gpu, kv_type)
         params.flash_attn_type = FLASH_ATTENTION_AUTO if whole else FLASH_ATTENTION_OFF
         params.n_batch = batch
         params.n_ubatch = batch if whole else min(batch, PIECE)
@@ -310,12 +216,14 @@ class Context:
         return bool(result == 0)
 
     def scores(self, rows: int) -> Scores:
-        """Logits (rows, vocabulary) of the wanted tokens of the last batch, in batch order; a view, valid until the next."""
+        """Logits (rows, vocabulary) of the wanted tokens of the last batch, in batch order; a view, valid until the
+        next."""
         return np.ctypeslib.as_array(lib.llama_get_logits(self.handle), shape=(rows, self.model.vocabulary))
 
     def fork(self, source: int, target: int, length: int = -1) -> None:
-        """Give `target` the first `length` tokens of `source`, all by default. Their cells are shared. Of recurrent memory the
-        whole state is copied whatever the length, without an error: there a partial fork is right only after `restore`."""
+        """Give `target` the first `length` tokens of `source`, all by default. Their cells are shared. Of recurrent
+        memory the whole state is copied whatever the length, without an error: there a partial fork is right only after
+        `restore`."""
         lib.llama_memory_seq_cp(self.memory, source, target, -1 if length < 0 else 0, length)
 
     def trim(self, sequence: int, length: int) -> bool:
@@ -330,8 +238,8 @@ class Context:
         return int(lib.llama_memory_seq_pos_max(self.memory, sequence)) + 1
 
     def save(self, sequence: int, partial: bool = False) -> NDArray[np.uint8] | None:
-        """A sequence's memory as bytes; `partial`: only what cannot be cut, its recurrent state. Layers with a window save
-        no more than that, so what is restored must not be cut."""
+        """A sequence's memory as bytes; `partial`: only what cannot be cut, its recurrent state. Layers with a window
+        save no more than that, so what is restored must not be cut."""
         flags = PARTIAL_ONLY if partial else 0
         size = lib.llama_state_seq_get_size_ext(self.handle, sequence, flags)
         data = np.empty(size, np.uint8)
@@ -340,7 +248,8 @@ class Context:
         return data if written == size and size else None
 
     def restore(self, sequence: int, data: NDArray[np.uint8], partial: bool = False) -> bool:
-        """Give a sequence the memory that was saved; False, and the sequence is empty, where there is no room for it."""
+        """Give a sequence the memory that was saved; False, and the sequence is empty, where there is no room for
+        it."""
         place = data.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
         flags = PARTIAL_ONLY if partial else 0
         read = lib.llama_state_seq_set_data_ext(self.handle, place, len(data), sequence, flags)
@@ -361,8 +270,8 @@ class Context:
 
 
 class EmbeddingPool:
-    """A small context of its own that makes one vector of each text, one text at a time: in the way the model was trained to,
-    or else the mean over its tokens. `room`: most tokens of a text. Raises DoesNotFit."""
+    """A small context of its own that makes one vector of each text, one text at a time: in the way the model was
+    trained to, or else the mean over its tokens. `room`: most tokens of a text. Raises DoesNotFit."""
 
     def __init__(self, model: LoadedModel, threads: int, room: int = POOL_ROOM) -> None:
         for way in (POOLING_OWN, POOLING_MEAN):

@@ -1,8 +1,8 @@
-"""The tokens of every sequence in the KV cache in, the longest cached prefix of a new prompt out. Pure: it moves no cell.
+"""The tokens of every sequence in the KV cache in, the longest cached prefix of a new prompt out. It moves no cell.
 
-A radix tree of token runs, as in SGLang's RadixAttention (Zheng et al. 2023, arXiv:2312.07104): a run lies in the cache once,
-however many sequences pass through it. Sequences share runs only where one was forked from the other, as it is with
-llama.cpp's cells.
+A radix tree of token runs, as in SGLang's RadixAttention (Zheng et al. 2023, arXiv:2312.07104): a run lies in the cache
+once, however many sequences pass through it. Sequences share runs only where one was forked from the other, as it is
+with llama.cpp's cells.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ class PrefixTree:
         self.trim(sequence, 0)
 
     def longest(self, prompt: Sequence[int], whole: bool = False, without: Collection[int] = ()) -> Match | None:
-        """The sequence, none of `without`, that has most of a prompt's beginning; with `whole` only one all of whose tokens are
-        its beginning."""
+        """The sequence, none of `without`, that has most of a prompt's beginning; with `whole` only one all of whose
+        tokens are its beginning."""
         prompt = list(prompt)
         best: Match | None = None
         open_: list[tuple[Run, int]] = [(self.root, 0)]

@@ -1,4 +1,4 @@
-"""What the engine knows of a request while it works on it. Values that one engine owns and changes; they decide nothing."""
+"""What the engine knows of a request while it works on it: values that one engine changes and that decide nothing."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class Request:
     """A prompt with its seats.
 
     `limit`: most tokens of an answer; `budget`: those that each is sure to get; `arrived`: when, by the engine's clock.
-    `kept`: control tokens that are reported as text. `scored`: the prompt's own tokens, None where nobody asks for them.
-    `sequence`: the prompt's own in the KV cache until its seats branch, else -1. Of `tokens` so many are `prefilled`;
-    so many were `cached`. `checkpoints`: positions at which prefill pauses to keep recurrent state. `finished`: seats
-    that have ended or were cancelled.
+    `kept`: control tokens that are reported as text. `scored`: the prompt's own tokens, None where nobody asks for
+    them. `sequence`: the prompt's own in the KV cache until its seats branch, else -1. Of `tokens` so many are
+    `prefilled`; so many were `cached`. `checkpoints`: positions at which prefill pauses to keep recurrent state.
+    `finished`: seats that have ended or were cancelled.
     """
 
     number: int
@@ -117,7 +117,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class DecodeRows:
-    """One branch's part of a batch: its pending token and the first `tried` tokens of a draft; `row`: its first row of scores."""
+    """One branch's part of a batch: its pending token and the first `tried` tokens of a draft; `row`: its first row of
+    scores."""
 
     request: Request
     branch: SharedSequence
@@ -128,7 +129,8 @@ class DecodeRows:
 
 @dataclass(frozen=True, slots=True)
 class PrefillRows:
-    """A prompt's part of a batch: `count` of its tokens, `rows` rows of scores from `first` on, whether the prompt ends."""
+    """A prompt's part of a batch: `count` of its tokens, `rows` rows of scores from `first` on, whether the prompt
+    ends."""
 
     request: Request
     count: int
@@ -139,7 +141,8 @@ class PrefillRows:
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """What one batch holds: first the parts that decode, each token of which has a row of scores, then those of prompts."""
+    """What one batch holds: first the parts that decode, each token of which has a row of scores, then those of
+    prompts."""
 
     decode: list[DecodeRows]
     prefill: list[PrefillRows]

@@ -11,7 +11,8 @@ from local_swarm.backends.sampling import Logprobs, Row, Scores, adjust_scores, 
 
 
 class Sampler:
-    """Samples for every seat by its own `Draw` and grammar; a seed gives the same answer whoever else is in the batch."""
+    """Samples for every seat by its own `Draw` and grammar; a seed gives the same answer whoever else is in the
+    batch."""
 
     def __init__(self, model: LoadedModel) -> None:
         self.model = model
@@ -20,8 +21,9 @@ class Sampler:
     def sample(
         self, request: Request, seats: Sequence[SeatState], tried: Sequence[int], scores: Scores
     ) -> list[tuple[SeatState, list[SampledToken]]]:
-        """What follows for each seat of one branch, by scores (1 + len(tried), vocabulary). A seat samples on for as long as its
-        tokens agree with the draft that was `tried`, so the last of them is always one that is not decoded yet."""
+        """What follows for each seat of one branch, by scores (1 + len(tried), vocabulary). A seat samples on for as
+        long as its tokens agree with the draft that was `tried`, so the last of them is always one that is not decoded
+        yet."""
         rows = [Row(scores[at]) for at in range(1 + len(tried))]
         return [(seat, self._sample_seat(request, seat, tried, rows)) for seat in seats]
 
@@ -54,7 +56,8 @@ class Sampler:
         return token
 
     def score_prompt(self, request: Request, part: PrefillRows, scores: Scores) -> list[messages.ScoredToken]:
-        """How likely the prompt's own tokens after those just prefilled are. The first has nothing before it to be likely by."""
+        """How likely the prompt's own tokens after those just prefilled are. The first has nothing before it to be
+        likely by."""
         found: list[messages.ScoredToken] = (
             [] if request.prefilled else [(self.model.text(request.tokens[0]), None, [])]
         )

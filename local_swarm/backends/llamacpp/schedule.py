@@ -22,7 +22,8 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Prefill:
-    """A prompt that is being prefilled: `left` tokens to go until its end or the next place where prefill must pause."""
+    """A prompt that is being prefilled: `left` tokens to go until its end or the next place where prefill must
+    pause."""
 
     request: int
     left: int

@@ -1,7 +1,8 @@
-"""Open requests and the books of the KV cache in, what the next batch holds out: the engine's policy, which runs no model.
+"""Open requests and the books of the KV cache in, what the next batch holds out: policy, which runs no model.
 
-Each step it admits requests whose turn it is, gives every sequence that decodes its pending token and a draft, and divides what
-is left of the step among the prompts. The decisions themselves are pure: `schedule`, `step_cost`, `speculation`.
+Each step it admits requests whose turn it is, gives every sequence that decodes its pending token and a draft, and
+divides what is left of the step among the prompts. The decisions themselves are pure: `schedule`, `step_cost`,
+`speculation`.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ class Scheduler:
     # -- who begins
 
     def _admit(self) -> None:
-        """Begin requests whose turn it is and for which there is room. One whose prompt begins as another does that is just
-        being prefilled waits for that, and then shares its cells."""
+        """Begin requests whose turn it is and for which there is room. One whose prompt begins as another does that is
+        just being prefilled waits for that, and then shares its cells."""
         while self.waiting:
             needs = [self._need(request) for request in self.waiting if not self._better_later(request)]
             working = [request.client for request in (*self.prefilling, *self.decoding)]
@@ -174,8 +175,8 @@ class Scheduler:
             self.cache.evict_idle(self.most_idle)
 
     def shed(self) -> Request | None:
-        """llama.cpp found no cells where the books say there are: evict idle sequences, or else name the youngest request,
-        which must end."""
+        """llama.cpp found no cells where the books say there are: evict idle sequences, or else name the youngest
+        request, which must end."""
         if self.cache.idle:
             self.cache.make_room(self.memory.cells, 0)
             return None

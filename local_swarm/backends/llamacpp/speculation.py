@@ -1,10 +1,10 @@
 """The answers so far in, a draft of what a sequence will say next out, and how likely it is right. Pure: no model.
 
-Speculative decoding (Leviathan et al. 2023, arXiv:2211.17192) by prompt lookup over sibling answers. Prompt lookup decoding
-(Saxena 2023, github.com/apoorvumang/prompt-lookup-decoding) needs no draft model: the last tokens of a text are looked up in
-what was said before, and their continuation there is the draft. Here N answers to one prompt are generated side by side, so
-it is looked up in the sibling answers first. The sequence's own sampler then samples each token and takes the draft only as
-far as it agrees, so every answer is what it would have been without drafts.
+Speculative decoding (Leviathan et al. 2023, arXiv:2211.17192) by prompt lookup over sibling answers. Prompt lookup
+decoding (Saxena 2023, github.com/apoorvumang/prompt-lookup-decoding) needs no draft model: the last tokens of a text
+are looked up in what was said before, and their continuation there is the draft. Here N answers to one prompt are
+generated side by side, so it is looked up in the sibling answers first. The sequence's own sampler then samples each
+token and takes the draft only as far as it agrees, so every answer is what it would have been without drafts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-GRAM = 3  # tokens that must agree before a continuation is believed; where that was never said, the last token alone is a hint
+GRAM = 3  # tokens that must agree; where they were never said in a row, the last one alone is a hint
 FORGET = 0.99  # share of the old estimate of a source's trust that a new observation leaves
 # Sources of a drafted token: only the prompt; answers that disagree; one answer that said it, ... four or more.
 PROMPT, MIXED, ONCE, OFTEN = 0, 1, 2, 5
@@ -32,8 +32,8 @@ class DraftTrust:
         self.rates = list(FIRST_TRUST)
 
     def observe(self, draft: Draft, sampled: Sequence[int]) -> None:
-        """What was sampled where the draft was expected. The draft must be of before any sibling sampled its token of the same
-        step: one that knows those is right more often, and would teach too much trust."""
+        """What was sampled where the draft was expected. The draft must be of before any sibling sampled its token of
+        the same step: one that knows those is right more often, and would teach too much trust."""
         for source, guess, token in zip(draft.sources, draft.tokens, sampled, strict=False):
             self.rates[source] = FORGET * self.rates[source] + (1 - FORGET) * (guess == token)
 
@@ -126,9 +126,9 @@ def draft_lengths(
 ) -> list[int]:
     """How many tokens of each sequence's draft to try, `most` in all, for the highest throughput of this step.
 
-    `chances`: of each draft, how likely its first token is right, its first two, and so on. `values`: what a token of each
-    sequence is worth. `seconds`: what a step of so many rows takes. The tokens that promise most come first, whichever
-    sequence they are of; each costs the step one more row.
+    `chances`: of each draft, how likely its first token is right, its first two, and so on. `values`: what a token of
+    each sequence is worth. `seconds`: what a step of so many rows takes. The tokens that promise most come first,
+    whichever sequence they are of; each costs the step one more row.
     """
     sequences, lengths = len(chances), [0] * len(chances)
     promising = sorted(

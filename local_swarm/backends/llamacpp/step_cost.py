@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK = 4  # rows that llama.cpp's kernels for processors take at once; those left over go one by one, three dearer than a block
+BLOCK = 4  # rows that llama.cpp's kernels for processors take at once; three left over cost more than a block
 GAP = 3.5  # a step with prefill may take so many times as long as one that only decodes
 FEW = 32  # tokens of a prompt: where fewer fit into the gap, prefill has turns of its own, in which nothing is decoded
 BETWEEN = 22  # steps that only decode between two turns: of twenty gaps that a stream sees at most one is a turn
-TURN = 125  # decode steps take as long as a turn of prefill: it takes a quarter longer than alone, and a bit more when deep
+TURN = 125  # decode steps take as long as a turn of prefill, which so takes about a quarter longer than alone
 LONGEST_TURN_S = 5.5
 LONGEST_STEP_S = 2.0  # so long a client that leaves, or one that comes, may have to wait for the step to end
 MEMORY = 10  # steps that an estimate of prefill rests on at most: machines get slower and faster
@@ -21,10 +21,11 @@ TOGETHER, APART = 0.02, 0.01  # by how much of themselves costs change from step
 
 
 class RowCost:
-    """What a step takes by its rows: one part whatever their number, one for each full block, one for each row left over.
+    """What a step takes by its rows: one part whatever their number, one for each full block, one for each row left
+    over.
 
-    A Kalman filter (Kalman 1960) over these three, each at least 0 s. Until steps of several sizes were seen, more rows cost more
-    in proportion: nothing is taken for free.
+    A Kalman filter (Kalman 1960) over these three, each at least 0 s. Until steps of several sizes were seen, more rows
+    cost more in proportion: nothing is taken for free.
     """
 
     def __init__(self) -> None:
@@ -74,7 +75,8 @@ class StepShare:
 
 
 class StepCost:
-    """Of decode, the cost of a step by its rows; of prefill, seconds a token, alone and beside decode; and whose turn it is."""
+    """Of decode, the cost of a step by its rows; of prefill, seconds a token, alone and beside decode; and whose turn
+    it is."""
 
     def __init__(self) -> None:
         self._decode = RowCost()
@@ -102,11 +104,12 @@ class StepCost:
         return self._decode.seconds(decode_rows) or 1.0
 
     def share(self, sequences: int, room: int) -> StepShare:
-        """Of the next step, where there are prompts to prefill and so many sequences to decode. `room`: tokens in a batch.
+        """Of the next step, where there are prompts to prefill and so many sequences to decode. `room`: tokens in a
+        batch.
 
-        Streams shall not falter, so a step prefills only what fits into the gap (chunked prefill: Agrawal et al. 2023, SARATHI,
-        arXiv:2308.16369). Where that is little, as on processors, prefill and decode take turns: a few tokens of a prompt in
-        every step would cost half as much again as many at once.
+        Streams shall not falter, so a step prefills only what fits into the gap (chunked prefill: Agrawal et al. 2023,
+        SARATHI, arXiv:2308.16369). Where that is little, as on processors, prefill and decode take turns: a few tokens
+        of a prompt in every step would cost half as much again as many at once.
         """
         alone = self._alone.seconds
         if not sequences:

@@ -22,7 +22,8 @@ STEPS = 4  # of which the quickest counts
 def threads_for(
     memory: Context, cores: int, workers: int, book: Path, clock: Callable[[], float] = time.perf_counter
 ) -> int:
-    """The best number of threads up to `cores` for a step that decodes so many workers. `book`: the file that remembers it."""
+    """The best number of threads up to `cores` for a step that decodes so many workers. `book`: the file that remembers
+    it."""
     key = f"{memory.model.path.name}/{memory.model.path.stat().st_size}/{cores}/{workers}/{version('llama-cpp-python')}"
     known = read_measurements(book)
     if key in known and 1 <= known[key] <= cores:

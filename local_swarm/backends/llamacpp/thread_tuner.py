@@ -1,7 +1,7 @@
-"""How long steps take in, with how many threads to compute out. Pure but for what it has seen; the caller brings the clock.
+"""How long steps take in, with how many threads to compute out. Pure but for what it has seen; it reads no clock.
 
-As many threads as cores are fastest while nobody else computes. Beside a busy process every step waits for the thread that must
-share its core, and one thread fewer is faster. The tuner finds that out by trying, and tries again later.
+As many threads as cores are fastest while nobody else computes. Beside a busy process every step waits for the thread
+that must share its core, and one thread fewer is faster. The tuner finds that out by trying, and tries again later.
 """
 
 from __future__ import annotations

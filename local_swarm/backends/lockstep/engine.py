@@ -1,4 +1,4 @@
-"""Commands in, reports out, one step at a time: prefill each prompt once, copy its memory for every seat, decode in step.
+"""Commands in, reports out, a step at a time: prefill a prompt once, copy its memory for every seat, decode in step.
 
 Every request is a batch of its own whose rows always have the same length, so nothing is padded, merged or shifted and
 no request can see another's memory. Requests take turns, a step each. Knows tokens and texts; it knows no processes.
@@ -40,8 +40,8 @@ class RowSeat:
 
 @dataclass(slots=True)
 class RowRequest:
-    """A prompt with its seats. Once its memory is `forked` the seats stand in the order of its rows; before, it has one row. Of
-    the prompt so many tokens are `prefilled`; so many were `cached`."""
+    """A prompt with its seats. Once its memory is `forked` the seats stand in the order of its rows; before, it has one
+    row. Of the prompt so many tokens are `prefilled`; so many were `cached`."""
 
     command: messages.Generate
     tokens: list[int]
@@ -65,8 +65,8 @@ class RowRequest:
 
 
 class LockstepEngine:
-    """A `StepEngine` over any `RowModel`. `options.cells`: how many tokens the rows of all requests may hold together, for copies
-    are real memory here."""
+    """A `StepEngine` over any `RowModel`. `options.cells`: how many tokens the rows of all requests may hold together,
+    for copies are real memory here."""
 
     def __init__(
         self,
@@ -121,7 +121,8 @@ class LockstepEngine:
         self.host_cache.forget()
 
     def warm_up(self) -> None:
-        """The first request shall not pay for what is made on first use, and a network that cannot compute shall fail here."""
+        """The first request shall not pay for what is made on first use, and a network that cannot compute shall fail
+        here."""
         memory = self.network.new_memory()
         self.network.prefill(memory, [0] * 8)
         self.network.decode(self.network.copy_rows(memory, 2), [0, 0])
@@ -188,7 +189,8 @@ class LockstepEngine:
         return sum(len(request.seats) for request in self.active)
 
     def _admit(self) -> None:
-        """Begin requests for which there is room, those of the clients first that have the least at work or were not the last."""
+        """Begin requests for which there is room, those of the clients first that have the least at work or were not
+        the last."""
         while self.waiting:
             working = [request.command.client for request in self.active]
             request = min(
@@ -211,7 +213,8 @@ class LockstepEngine:
         self.prefilling.append(request)
 
     def _prefill(self, request: RowRequest) -> Iterator[messages.Report]:
-        """A part of the prompt. Its last token is decoded by itself, so that what came before can be kept for others."""
+        """A part of the prompt. Its last token is decoded by itself, so that what came before can be kept for
+        others."""
         last = len(request.tokens) - 1
         if request.prefilled < last:
             self._prefill_part(request, min(last, request.prefilled + self.batch))
@@ -246,7 +249,8 @@ class LockstepEngine:
         return self.model.text(token), self.logprobs.of(row, token), top
 
     def _sample(self, request: RowRequest, scores: Scores) -> Iterator[messages.Report]:
-        """Sample every seat's next token by scores (rows, vocabulary) and report what it adds; seats that end with it leave."""
+        """Sample every seat's next token by scores (rows, vocabulary) and report what it adds; seats that end with it
+        leave."""
         done = []
         for seat, row in zip(request.seats, scores, strict=True):
             seat.pending = token = self._pick(seat, row)

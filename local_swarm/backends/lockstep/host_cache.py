@@ -1,4 +1,4 @@
-"""Prompts in, the longest KV cache of their beginnings that is kept out. Knows how long memories are, not what they are."""
+"""Prompts in, the longest KV cache of their beginnings that is kept out. Knows how long memories are, no more."""
 
 from __future__ import annotations
 

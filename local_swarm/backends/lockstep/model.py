@@ -14,8 +14,8 @@ Memory = Any  # the KV cache, and any recurrent state, of some rows that hold th
 
 
 class RowModel(Protocol):
-    """`parameters`: how many weights it has. `cuttable`: whether a memory can be shortened to any length, which recurrent states
-    and sliding windows cannot. `room`: most tokens of a text that a vector is made of."""
+    """`parameters`: how many weights it has. `cuttable`: whether a memory can be shortened to any length, which
+    recurrent states and sliding windows cannot. `room`: most tokens of a text that a vector is made of."""
 
     parameters: int
     vocabulary: int

@@ -1,7 +1,8 @@
 """A model folder's tokenizer in, texts to tokens and tokens to bytes out. Knows no network.
 
-The folder's `tokenizer.json` is read by Hugging Face's `tokenizers`, which runs no code of the folder. A token's bytes follow
-from how the tokenizer writes them: GPT-2's letters for bytes, or SentencePiece's `▁` for a space and `<0x0A>` for a byte.
+The folder's `tokenizer.json` is read by Hugging Face's `tokenizers`, which runs no code of the folder. A token's bytes
+follow from how the tokenizer writes them: GPT-2's letters for bytes, or SentencePiece's `▁` for a space and `<0x0A>`
+for a byte.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class Vocabulary:
         return token in self.endings
 
     def piece(self, token: int, kept: frozenset[str] = frozenset()) -> bytes:
-        """The bytes a token stands for: perhaps part of a character, nothing for control tokens but those that are `kept`."""
+        """The bytes a token stands for: perhaps part of a character, nothing for control tokens but those that are
+        `kept`."""
         known = self._pieces.get(token)
         if known is None:
             known = self._pieces[token] = self._piece(token)
@@ -99,7 +101,8 @@ class Vocabulary:
 
 
 def letters_for_bytes() -> dict[str, int]:
-    """GPT-2's table (openai/gpt-2, encoder.py): printable bytes stand for themselves, the others for letters from 256 on."""
+    """GPT-2's table (openai/gpt-2, encoder.py): printable bytes stand for themselves, the others for letters from 256
+    on."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + place): byte for place, byte in enumerate(others)}

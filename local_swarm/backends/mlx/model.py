@@ -1,7 +1,8 @@
-"""A folder of MLX weights in, a `RowModel` out. The only file that touches `mlx` and `mlx_lm`; checked against mlx-lm 0.32.2.
+"""A folder of MLX weights in, a `RowModel` out. The only file that touches `mlx` and `mlx_lm`.
 
-MLX copies are real memory: every row of a batch holds the whole prompt (4 copies cost 4.3 times one). A memory is a list of
-mlx-lm's KV caches; whatever kind they are, their arrays have the rows first, and that alone is relied on.
+Checked against mlx-lm 0.32.2. MLX copies are real memory: every row of a batch holds the whole prompt (4 copies cost
+4.3 times one). A memory is a list of mlx-lm's KV caches; whatever kind they are, their arrays have the rows first, and
+that alone is relied on.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ class MlxModel:
 
 
 def map_arrays(memory: Memory, change: Callable[[mx.array], mx.array]) -> Memory:
-    """Caches like these, each of whose arrays is what `change` makes of it: a new one always, for caches write into theirs."""
+    """Caches like these, each of whose arrays is what `change` makes of it: a new one always, for caches write into
+    theirs."""
     states = [tree_map(lambda leaf: change(leaf) if isinstance(leaf, mx.array) else leaf, one.state) for one in memory]
     made = [type(one).from_state(state) for one, state in zip(memory, states, strict=True)]
     mx.eval([array for _, array in tree_flatten(states) if isinstance(array, mx.array)])

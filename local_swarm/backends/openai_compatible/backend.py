@@ -34,7 +34,7 @@ from local_swarm.backends.openai_compatible.probe import ServerModel, probe_serv
 from local_swarm.backends.process import messages
 from local_swarm.errors import BadRequest, EngineLost, Forbidden, Starting, SwarmError, WrongUse
 from local_swarm.events import accepted_once, cancel, merge
-from local_swarm.intake import mended
+from local_swarm.intake import mend_json
 from local_swarm.models.planner import answer_tokens
 from local_swarm.paths import offline
 from local_swarm.types import Accepted, Candidate, Delta, Embedded, Event, Prompt
@@ -44,23 +44,16 @@ USUAL_CONTEXT = 8192  # where neither the server nor the user tells
 MOST_BYTES = 16 << 20  # of one answer
 ERROR_BYTES = 1 << 16
 
-NEAR = (
-    ".local",
-    ".localhost",
-    ".lan",
-    ".home",
-    ".internal",
-    ".home.arpa",
-    ".fritz.box",
-)  # ends of names that no world knows
+# Names with these ends exist on a local network only.
+NEAR = (".local", ".localhost", ".lan", ".home", ".internal", ".home.arpa", ".fritz.box")
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerTarget:
-    """Where a server is and what is wanted of it. `url` ends where OpenAI's does, in /v1. `several`: whether one request may
-    ask for many answers; None finds out. `at_once`: most requests that are open there at a time."""
+    """Where a server is and what is wanted of it. `url` ends where OpenAI's does, in /v1. `several`: whether one
+    request may ask for many answers; None finds out. `at_once`: most requests that are open there at a time."""
 
     url: str
     model: str | None = None
@@ -72,9 +65,9 @@ class ServerTarget:
 
 @dataclass(frozen=True, slots=True)
 class ServerCare:
-    """How a server is looked after. `probe_s`: how long a probe may take, `probe_every_s`: between those of a healthy server.
-    `silence_s`: without a byte for so long, a request is given up. Pauses between probes of one that is down grow from the
-    first to the longest."""
+    """How a server is looked after. `probe_s`: how long a probe may take, `probe_every_s`: between those of a healthy
+    server. `silence_s`: without a byte for so long, a request is given up. Pauses between probes of one that is down
+    grow from the first to the longest."""
 
     probe_s: float = 5.0
     probe_every_s: float = 15.0
@@ -125,8 +118,8 @@ class OpenAICompatible:
     # -- life
 
     async def start(self) -> ModelFacts:
-        """Probe the server. Raises Forbidden where it is outside and nothing may go there, WrongUse where it lacks the model,
-        EngineLost where it does not answer: probes go on then."""
+        """Probe the server. Raises Forbidden where it is outside and nothing may go there, WrongUse where it lacks the
+        model, EngineLost where it does not answer: probes go on then."""
         if self.server.url == AUTO:
             self.server = replace(self.server, url=await find_server(self.server.model))
         if offline() and not await is_near(self.server.url):
@@ -320,7 +313,7 @@ async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, A
     Raises ValueError for what is neither, EngineLost for an error that the server sends within its stream.
     """
     if response.content_type != "text/event-stream":
-        yield check_chunk(json.loads(mended(await read_body(response, MOST_BYTES))))
+        yield check_chunk(json.loads(mend_json(await read_body(response, MOST_BYTES))))
         return
     read = 0
     async for line in response.content:
@@ -331,7 +324,7 @@ async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, A
             data = line[5:].strip()
             if data == b"[DONE]":
                 return
-            yield check_chunk(json.loads(mended(data)))
+            yield check_chunk(json.loads(mend_json(data)))
 
 
 def check_chunk(chunk: Any) -> dict[str, Any]:
@@ -358,7 +351,8 @@ def normalize_url(url: str) -> str:
 
 
 async def is_near(url: str) -> bool:
-    """Whether an address is on this machine or this network. Nobody is asked where a name of the world is: that goes out, too."""
+    """Whether an address is on this machine or this network. Nobody is asked where a name of the world is: that goes
+    out, too."""
     host = urlsplit(url).hostname or ""
     if "." in host and host.rpartition(".")[2].isalpha() and not host.endswith(NEAR):
         return False

@@ -36,7 +36,8 @@ async def probe_port(http: aiohttp.ClientSession, url: str) -> tuple[str, Server
 
 
 async def find_server(model: str | None) -> str:
-    """The address of the first server here, with a `model` of the first that has it. Raises WrongUse where there is none."""
+    """The address of the first server here, with a `model` of the first that has it. Raises WrongUse where there is
+    none."""
     found = await find_servers()
     fitting = [url for url, server in found if model is None or model in server.models]
     if not fitting:

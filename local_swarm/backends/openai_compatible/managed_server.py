@@ -1,6 +1,7 @@
-"""A GGUF file in, a `Backend` over llama.cpp's own server out, run by us: for machines where llama-cpp-python cannot be built.
+"""A GGUF file in, a `Backend` over llama.cpp's own server out, which runs as a child process.
 
-Termux has that server as a package. It is a child on a port and with a key of its own, started again whenever it ends.
+It is for machines where llama-cpp-python cannot be built. Termux has that server as a package. It is a child on a port
+and with a key of its own, started again whenever it ends.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from local_swarm.backends.process.messages import Load
 from local_swarm.backends.process.supervisor import Supervisor
 from local_swarm.errors import BadModelFile, EngineLost, SwarmError
 from local_swarm.events import cancel
-from local_swarm.models.memory_shape import PIECE, fused
+from local_swarm.models.memory_shape import PIECE, is_attention_fused
 
 PROGRAM = "llama-server"
 REAPER = "local_swarm.backends.openai_compatible.reaper"
@@ -115,10 +116,10 @@ class ManagedLlamaServer(OpenAICompatible):
 
 
 def arguments(load: Load, port: int, model: str) -> list[str]:
-    """The server's arguments for a plan: one KV cache for all sequences, a prompt's answers in one batch. On a processor
-    attention is not fused, as in our own engine: fused, eight answers took twice as long."""
+    """The server's arguments for a plan: one KV cache for all sequences, a prompt's answers in one batch. On a
+    processor attention is not fused, as in our own engine: fused, eight answers took twice as long."""
     kv = ["-ctk", load.kv_type, "-ctv", load.kv_type] if load.kv_type != "f16" else []
-    plain = [] if fused(load.gpu_layers > 0, load.kv_type) else ["-fa", "off", "-ub", str(PIECE)]
+    plain = [] if is_attention_fused(load.gpu_layers > 0, load.kv_type) else ["-fa", "off", "-ub", str(PIECE)]
     return [
         "-m",
         load.path,

@@ -1,7 +1,7 @@
 """A Prompt in, a request to an OpenAI-compatible server out; its chunks in, what each choice has said out. Pure.
 
-The shapes are those of OpenAI's API reference (chat completions, streamed). Servers differ in what they add and what they get
-wrong, so every field is looked at before it is believed.
+The shapes are those of OpenAI's API reference (chat completions, streamed). Servers differ in what they add and what
+they get wrong, so every field is looked at before it is believed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ NUMBERS = re.compile(r"(?<![\w.])\d{2,9}(?![\w.]*\d)")
 
 
 def request_body(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str, Any]:
-    """The body that asks for one answer per seat; seats of one party share a temperature, and the first one's seed counts."""
+    """The body that asks for one answer per seat; seats of one party share a temperature, and the first one's seed
+    counts."""
     sampling = prompt.sampling
     options: dict[str, Any] = {
         "temperature": party[0].temperature,
@@ -59,9 +60,9 @@ def request_body(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str,
         "response_format": prompt.schema
         and {"type": "json_schema", "json_schema": {"name": "answer", "schema": modest(prompt.schema), "strict": True}},
     }
-    asked = {"messages": [message_body(message) for message in prompt.messages]}
+    asked: dict[str, Any] = {"messages": [message_body(message) for message in prompt.messages]}
     if prompt.text is not None:
-        asked = {"prompt": prompt.text, "suffix": prompt.suffix or None, "logprobs": sampling.logprobs}  # type: ignore[dict-item]
+        asked = {"prompt": prompt.text, "suffix": prompt.suffix or None, "logprobs": sampling.logprobs}
         options = {name: value for name, value in options.items() if name not in ("logprobs", "top_logprobs")}
     return {
         "model": model,
@@ -114,7 +115,8 @@ class ChoiceSoFar:
     pieces: int = 0
 
     def take(self, choice: Mapping[str, Any]) -> tuple[str, str]:
-        """(thoughts, words) that a chunk adds. A whole message, of a server that does not stream, is taken like one long chunk.
+        """(thoughts, words) that a chunk adds. A whole message, of a server that does not stream, is taken like one
+        long chunk.
 
         Raises ValueError for what is no choice.
         """
@@ -198,8 +200,8 @@ def token_logprob(entry: Mapping[str, Any]) -> TokenLogprob:
 def usages(counts: Mapping[int, Any], said: Mapping[int, ChoiceSoFar], estimate: int) -> dict[int, Usage]:
     """What each choice cost, by its place. `counts`: what the server counted, by the choice that had ended last before.
 
-    llama-server counts after each choice for it alone; others count once for all: then each gets its share by the chunks it
-    came in.
+    llama-server counts after each choice for it alone; others count once for all: then each gets its share by the
+    chunks it came in.
     """
     if len(counts) == len(said):
         return {

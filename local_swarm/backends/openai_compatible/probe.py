@@ -1,7 +1,7 @@
 """A server's answers about itself in, its kind, model and context out. Pure, but for `probe_server`, which asks.
 
-Kinds differ in where they tell their context: llama-server in `meta.n_ctx` of its models and in `/props`, vLLM and SGLang as
-`max_model_len`, LM Studio and OpenRouter as `context_length`, Ollama in `/api/show`.
+Kinds differ in where they tell their context: llama-server in `meta.n_ctx` of its models and in `/props`, vLLM and
+SGLang as `max_model_len`, LM Studio and OpenRouter as `context_length`, Ollama in `/api/show`.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def context_shown(kind: str, body: Any) -> int | None:
 
 
 async def probe_server(http: aiohttp.ClientSession, url: str, model: str | None, within_s: float) -> ServerModel:
-    """Ask a server what it is. Raises WrongUse where it lacks the model, EngineLost where it does not answer sensibly."""
+    """Ask a server what it is. Raises WrongUse where it lacks the model, EngineLost where it does not answer
+    sensibly."""
     where = f"The server at {url}"
     entries = model_entries(await request_json(http, "GET", f"{url}/models", within_s, where), where)
     entry = select_model(entries, model, where)

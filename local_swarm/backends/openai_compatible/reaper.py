@@ -1,6 +1,7 @@
 """A program with its arguments in; it runs until it ends or standard input does. Started by `process.supervisor`.
 
-Programs that are not ours would outlive a daemon that is killed. This one sees its input close, on any system, and ends them.
+Programs that are not ours would outlive a daemon that is killed. This one sees its input close, on any system, and ends
+them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The daemon's side of an engine in a child process: prompts in, events out. llama.cpp, MLX, Transformers and vLLM run so.
+"""The daemon's side of an engine in a child process, as llama.cpp, MLX, Transformers and vLLM are: prompts in, events
+out.
 
 `lifecycle` keeps the process alive; `messages` are what it is sent and what it reports.
 """
@@ -39,8 +40,8 @@ BACK_S = 30.0  # that a request waits for an engine that is coming back
 
 
 class ProcessBackend:
-    """A `Backend`. `options` say what to load and how, `about` what it is. `confined` works on foreign text, by default in
-    children of its own. `replan` says what to load where memory runs out."""
+    """A `Backend`. `options` say what to load and how, `about` what it is. `confined` works on foreign text, by default
+    in children of its own. `replan` says what to load where memory runs out."""
 
     target_url: str | None = None
 
@@ -79,7 +80,8 @@ class ProcessBackend:
         return self.engine.beat
 
     async def start(self) -> ModelFacts:
-        """Load the model, or what `replan` has in place of it. Raises BadModelFile or DoesNotFit when that cannot be."""
+        """Load the model, or what `replan` has in place of it. Raises BadModelFile or DoesNotFit when that cannot
+        be."""
         try:
             return await load_what_fits(self.engine, self._replan)
         except errors.EngineLost:
@@ -122,7 +124,8 @@ class ProcessBackend:
             raise errors.EngineLost("The engine ended, and is not back yet. Try again in a moment.")
 
     def _refuse_endless(self, characters: int) -> None:
-        """Raises ContextExceeded, without counting, for what no tokenizer makes short enough: counting takes long itself."""
+        """Raises ContextExceeded, without counting, for what no tokenizer makes short enough: counting takes long
+        itself."""
         context = self.facts.context if self.facts else 0
         if characters > MOST_PER_TOKEN * context + SPARE:
             raise errors.ContextExceeded(characters // USUAL_PER_TOKEN, context)

@@ -1,6 +1,7 @@
 """The process of an engine: commands on standard input, reports on standard output, until the input closes.
 
-It knows engines as `StepEngine`s; each engine's own `child` brings what loads it. A crash of a library ends this process alone.
+It knows engines as `StepEngine`s; each engine's own `child` brings what loads it. A crash of a library ends this
+process alone.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 
 def main(load: EngineLoader) -> int:
-    """Load the engine that the command line describes and serve it. Returns 1 where it cannot be loaded; ends the process
-    itself once the input has closed."""
+    """Load the engine that the command line describes and serve it. Returns 1 where it cannot be loaded; ends the
+    process itself once the input has closed."""
     reports = own_standard_output()
     commands: Commands = queue.SimpleQueue()
     threading.Thread(target=listen, args=(sys.stdin.buffer, commands), daemon=True).start()
@@ -57,7 +58,8 @@ def own_standard_output() -> BinaryIO:
 
 
 def listen(source: BinaryIO, commands: Commands) -> None:
-    """Queue commands until the input closes. The daemon is gone then, so the process ends soon, whatever it is doing."""
+    """Queue commands until the input closes. The daemon is gone then, so the process ends soon, whatever it is
+    doing."""
     for line in source:
         try:
             commands.put(messages.decode_command(line))
@@ -69,8 +71,8 @@ def listen(source: BinaryIO, commands: Commands) -> None:
 
 
 def prepare_commands(engine: StepEngine, commands: Commands, prepared: PreparedCommands) -> None:
-    """Tokenize beside the steps: a long text takes a second or two. Grammars are made in a further thread, so that commands
-    without one need not wait for them."""
+    """Tokenize beside the steps: a long text takes a second or two. Grammars are made in a further thread, so that
+    commands without one need not wait for them."""
     slow: Commands = queue.SimpleQueue()
     threading.Thread(target=prepare_slow, args=(engine, slow, prepared), daemon=True).start()
     bound = set[int]()  # jobs that went there: what is said of them later must come later
@@ -92,7 +94,8 @@ def prepare_slow(engine: StepEngine, commands: Commands, prepared: PreparedComma
 
 
 def prepare_command(engine: StepEngine, command: messages.Command) -> Prepared:
-    """A command with its tokens and grammar, or with the exception that kept them from being made: `handle` reports that."""
+    """A command with its tokens and grammar, or with the exception that kept them from being made: `handle` reports
+    that."""
     try:
         if isinstance(command, messages.EmbedText):
             return command, PreparedCommand(engine.model.tokenize(command.text))

@@ -17,7 +17,8 @@ TRIAL_S = 0.1  # of processor time for building a grammar: other answers that ar
 
 
 def enforceable(schema: str, loosest: str) -> dict[str, str]:
-    """`{"schema"}`, or `{"problem"}` for one that can neither be expressed nor checked, with the keyword that is to blame.
+    """`{"schema"}`, or `{"problem"}` for one that can neither be expressed nor checked, with the keyword that is to
+    blame.
 
     `loosest` is what is enforced at least."""
     why = trial(schema)
@@ -36,7 +37,8 @@ def enforceable(schema: str, loosest: str) -> dict[str, str]:
 
 
 def trial(schema: str) -> str | None:
-    """Why a grammar cannot be made of a schema, or its first step not be taken, in bearable time; None where all that can be."""
+    """Why a grammar cannot be made of a schema, or its first step not be taken, in bearable time; None where all that
+    can be."""
     from llguidance import LLTokenizer
 
     began = time.process_time()

@@ -1,9 +1,9 @@
-"""A command of the daemon in, reports out, a step at a time: what an engine in a child process must offer, as typed protocols.
+"""Commands in, reports out, a step at a time: what an engine in a child process must offer, as typed protocols.
 
 To add an engine called NAME:
 
-1. Write `backends/NAME/engine.py`: a class that conforms to `StepEngine`. A library that only turns tokens into logits needs
-   none: write a `lockstep.model.RowModel` for it, and `LockstepEngine` does the rest.
+1. Write `backends/NAME/engine.py`: a class that conforms to `StepEngine`. A library that only turns tokens into logits
+   needs none: write a `lockstep.model.RowModel` for it, and `LockstepEngine` does the rest.
 2. Write `backends/NAME/child.py`: a function `load(options: messages.Load) -> LoadedEngine`, and below it
    `if __name__ == "__main__": sys.exit(main(load))` with `main` from `process.child`.
 3. Name it in `roster.EngineName`, `engines.kinds.NEEDS` and `engines.members.ENGINES`. `ProcessBackend` starts
@@ -23,7 +23,8 @@ from local_swarm.backends.process import messages
 
 @dataclass(frozen=True, slots=True)
 class PreparedCommand:
-    """What a thread beside the steps has found out of a command: the tokens of its text, and the grammar of its schema."""
+    """What a thread beside the steps has found out of a command: the tokens of its text, and the grammar of its
+    schema."""
 
     tokens: list[int]
     grammar: Constraint | None = None
@@ -37,7 +38,8 @@ class Tokenizer(Protocol):
 
 class GrammarMaker(Protocol):
     def __call__(self, schema: str, /) -> Constraint:
-        """The grammar of a JSON schema. Raises ValueError for one that cannot be enforced. Called from a thread of its own."""
+        """The grammar of a JSON schema. Raises ValueError for one that cannot be enforced. Called from a thread of its
+        own."""
         ...
 
 
@@ -57,8 +59,9 @@ class VectorPool(Protocol):
 class StepEngine(Protocol):
     """Works on many requests at once, a step at a time. One thread calls everything but `model` and `constraints`.
 
-    A method that raises fails the one request it was called for. `step` reports a failure of one request as `JobFailed` or
-    `JobInvalid` and goes on with the others (`failures.contain_failures`); an exception out of `step` ends the process.
+    A method that raises fails the one request it was called for. `step` reports a failure of one request as `JobFailed`
+    or `JobInvalid` and goes on with the others (`failures.contain_failures`); an exception out of `step` ends the
+    process.
     """
 
     @property
@@ -66,7 +69,8 @@ class StepEngine(Protocol):
 
     @property
     def constraints(self) -> GrammarMaker | None:
-        """Makes the grammars that bind answers to schemas. None where the engine enforces `Generate.schema` by itself."""
+        """Makes the grammars that bind answers to schemas. None where the engine enforces `Generate.schema` by
+        itself."""
         ...
 
     @property
@@ -80,8 +84,8 @@ class StepEngine(Protocol):
         ...
 
     def submit(self, command: messages.Generate, prepared: PreparedCommand | None = None) -> messages.Report:
-        """Queue a request. Returns JobAccepted, or JobRefused, JobBusy or JobInvalid with the reason. `prepared` spares the work
-        that a thread has done already; without it the engine does that work itself."""
+        """Queue a request. Returns JobAccepted, or JobRefused, JobBusy or JobInvalid with the reason. `prepared` spares
+        the work that a thread has done already; without it the engine does that work itself."""
         ...
 
     def cancel(self, command: messages.Cancel) -> None:
@@ -89,9 +93,9 @@ class StepEngine(Protocol):
         ...
 
     def step(self) -> list[messages.Report]:
-        """Compute one step and report what came of it, in order: SeatText as text appears, one SeatDone for each seat, Scored
-        before them where it is wanted. Returns nothing when the engine is idle. A step of more than about 2 s delays
-        every command that comes meanwhile."""
+        """Compute one step and report what came of it, in order: SeatText as text appears, one SeatDone for each seat,
+        Scored before them where it is wanted. Returns nothing when the engine is idle. A step of more than about 2 s
+        delays every command that comes meanwhile."""
         ...
 
     def beat(self) -> messages.Beat:

@@ -36,7 +36,8 @@ Inbox = asyncio.Queue[messages.Report | errors.SwarmError]
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What the model is, as its file or folder says it, and the engine that runs it: the package whose `child` is started."""
+    """What the model is, as its file or folder says it, and the engine that runs it: the package whose `child` is
+    started."""
 
     model: str
     architecture: str
@@ -48,9 +49,10 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """How an engine is looked after. `load_s`: a large model from a slow disk. `silence_s`: busy and without a sign of life
-    for so long, it hangs. Pauses between starts grow from the first to the longest. An engine that lived for `steady_s` has
-    its earlier deaths forgiven; one that died more often than `most_deaths` in a row counts as failed."""
+    """How an engine is looked after. `load_s`: a large model from a slow disk. `silence_s`: busy and without a sign of
+    life for so long, it hangs. Pauses between starts grow from the first to the longest. An engine that lived for
+    `steady_s` has its earlier deaths forgiven; one that died more often than `most_deaths` in a row counts as
+    failed."""
 
     load_s: float = 600.0
     silence_s: float = 120.0
@@ -73,8 +75,9 @@ class OpenRequest:
 
 
 class EngineLifecycle:
-    """`options` say what to load and how, `about` what it is; `confined` checks its chat template. `template`, `fill` and
-    `facts` are known once it is loaded; `beat` is the engine's last sign of life. `open`: requests by their numbers."""
+    """`options` say what to load and how, `about` what it is; `confined` checks its chat template. `template`, `fill`
+    and `facts` are known once it is loaded; `beat` is the engine's last sign of life. `open`: requests by their
+    numbers."""
 
     def __init__(
         self, options: messages.Load, about: Description, policy: RestartPolicy, confined: Confined, suspects: Suspects
@@ -132,7 +135,8 @@ class EngineLifecycle:
 
     async def _keep(self, loading: asyncio.Future[ModelFacts]) -> None:
         """Run the engine, and run it again whenever it ends, with pauses that grow while it keeps dying. One that never
-        loaded is not tried again; one that died too often in a row counts as failed, though it is still tried now and then."""
+        loaded is not tried again; one that died too often in a row counts as failed, though it is still tried now and
+        then."""
         deaths = 0
         while True:
             born = time.monotonic()
@@ -182,8 +186,8 @@ class EngineLifecycle:
         return await self._process.wait_for_end()
 
     async def _watch(self) -> None:
-        """Kill an engine that is silent though it has work, or that has taken more memory than it may: its end then takes
-        the usual way."""
+        """Kill an engine that is silent though it has work, or that has taken more memory than it may: its end then
+        takes the usual way."""
         self._heard, self._hung = time.monotonic(), False
         while True:
             await asyncio.sleep(min(self.policy.silence_s / 10, WATCH_S))

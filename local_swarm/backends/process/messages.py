@@ -1,7 +1,7 @@
 """What the daemon and an engine's process send each other: commands and reports, one JSON object a line.
 
-To add a message, add a dataclass to `COMMANDS` or `REPORTS`; its field names are the wire format. A job is a request of the
-daemon, by its number.
+To add a message, add a dataclass to `COMMANDS` or `REPORTS`; its field names are the wire format. A job is a request of
+the daemon, by its number.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from local_swarm.types import FinishReason
 class Load:
     """What an engine's process is started with.
 
-    `context`: most tokens of one prompt and answer; `answer_tokens`: what each answer is sure to get. `cells`: tokens that the
-    KV cache holds, shared by all sequences; `kv_type` its number format. `host_cache_bytes`: of prefixes copied to main memory.
-    `batch`: most tokens of a step. `threads` are the most; where `tuning` names a file, how many of them are best for a step
-    of so many `workers` is measured and remembered there. `adapters`: files or folders of low-rank changes to the weights,
-    and how much each counts. `options`: what only some engines know, such as a device. `memory_bytes`: the most that the
-    process may take, 0 without a bound.
+    `context`: most tokens of one prompt and answer; `answer_tokens`: what each answer is sure to get. `cells`: tokens
+    that the KV cache holds, shared by all sequences; `kv_type` its number format. `host_cache_bytes`: of prefixes
+    copied to main memory. `batch`: most tokens of a step. `threads` are the most; where `tuning` names a file, how many
+    of them are best for a step of so many `workers` is measured and remembered there. `adapters`: files or folders of
+    low-rank changes to the weights, and how much each counts. `options`: what only some engines know, such as a device.
+    `memory_bytes`: the most that the process may take, 0 without a bound.
     """
 
     path: str
@@ -48,10 +48,12 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Answer `text` once for each seat; `temperatures` and `seeds` have one entry per seat. Clients take turns. `schema`: JSON.
+    """Answer `text` once for each seat; `temperatures` and `seeds` have one entry per seat. Clients take turns.
+    `schema`: JSON.
 
-    `bias`: (token, what is added to its logit). `logprobs`: report each token's, and so many of the likeliest in its place.
-    `kept`: control tokens that are reported as text. `scored`: report how likely the text's own tokens are (`Scored`).
+    `bias`: (token, what is added to its logit). `logprobs`: report each token's, and so many of the likeliest in its
+    place. `kept`: control tokens that are reported as text. `scored`: report how likely the text's own tokens are
+    (`Scored`).
     """
 
     job: int
@@ -92,8 +94,8 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The model is ready. `bos` and `eos` are the texts of its special tokens, `fill` those that stand before a prefix, before a
-    suffix and before what is filled in between, where it has learned that; `note` is for its user."""
+    """The model is ready. `bos` and `eos` are the texts of its special tokens, `fill` those that stand before a prefix,
+    before a suffix and before what is filled in between, where it has learned that; `note` is for its user."""
 
     context: int
     answer_tokens: int
@@ -150,7 +152,7 @@ class JobFailed:
     message: str
 
 
-# A token: its text, its log-probability in nats (None for the first of a prompt), and (text, nats) of the likeliest in its place.
+# A token: its text, its log-probability in nats (None for a prompt's first), (text, nats) of the likeliest in its place.
 ScoredToken = tuple[str, float | None, list[tuple[str, float]]]
 
 
@@ -174,8 +176,8 @@ class SeatText:
 
 @dataclass(frozen=True, slots=True)
 class SeatDone:
-    """`seconds` since the job came; `logprob_sum` in nats over `completion_tokens` tokens; `cached_tokens` of the prompt were in
-    memory already."""
+    """`seconds` since the job came; `logprob_sum` in nats over `completion_tokens` tokens; `cached_tokens` of the
+    prompt were in memory already."""
 
     job: int
     seat: int

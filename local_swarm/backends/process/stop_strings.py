@@ -12,7 +12,8 @@ from local_swarm.chat.marks import Finder
 class StopStringFilter:
     """The end of a text that is being written.
 
-    `push` returns what is now safe to show. Once `stopped`, the text ended before a stop string; further pushes add nothing.
+    `push` returns what is now safe to show. Once `stopped`, the text ended before a stop string; further pushes add
+    nothing.
     """
 
     def __init__(self, stops: Sequence[str] = ()) -> None:

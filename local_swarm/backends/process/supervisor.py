@@ -1,7 +1,7 @@
 """A command line in, a supervised child process out: lines to it, lines from it, and news of its end. Knows no models.
 
-The child is expected to end by itself when its input closes, so that nothing outlives the daemon, and to print `messages`
-or nothing.
+The child is expected to end by itself when its input closes, so that nothing outlives the daemon, and to print
+`messages` or nothing.
 """
 
 from __future__ import annotations
@@ -21,15 +21,14 @@ from local_swarm.paths import SILENT
 LINE_LIMIT = 1 << 24  # bytes of one report: a long delta is some kilobytes
 CLOSE_S = 3.0  # how long a child may take to end when its input closes
 ILLEGAL_INSTRUCTION = (-4, 0xC000001D)  # SIGILL; what Windows says instead
-# The threads of an engine wait for each other after each of a step's several hundred operations. Who then sleeps at once is 7 to
-# 9 % slower, and who spins until all are there makes every step many times longer beside one busy process. So they spin for about
-# 20 microseconds, which GNU's OpenMP counts in pauses of a processor, and sleep. Others' OpenMP sleeps.
+# The threads of an engine wait for each other after each of a step's several hundred operations. Threads that sleep at
+# once make a step 7 to 9 % slower. Threads that spin until all are there make it many times longer beside one busy
+# process. So they spin for about 20 microseconds, which GNU's OpenMP counts in pauses of a processor, and then sleep.
+# Other OpenMPs sleep.
 WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "500"}
 
-ENDED_BY_OTHERS = (0, -9, -15, -2, -1)  # SIGKILL, which also ends whom memory runs out for, SIGTERM, SIGINT, SIGHUP
-WINDOWS_FAULT = (
-    0xC0000000  # from here on exit codes tell faults of a program; whoever ends one on Windows leaves code 1
-)
+ENDED_BY_OTHERS = (0, -9, -15, -2, -1)  # SIGKILL, also sent when memory runs out, SIGTERM, SIGINT, SIGHUP
+WINDOWS_FAULT = 0xC0000000  # exit codes from here on tell faults of a program; one ended from outside leaves code 1
 
 logger = logging.getLogger(__name__)
 
@@ -69,8 +68,8 @@ class Supervisor:
             logger.debug("engine: %s", text)
 
     def send(self, command: messages.Command) -> None:
-        """Write a command; the pipe's buffer is the queue. A child that has just died gets nothing and no error is raised:
-        its end shows in `reports`."""
+        """Write a command; the pipe's buffer is the queue. A child that has just died gets nothing and no error is
+        raised: its end shows in `reports`."""
         if self._process and self._process.stdin and not self._process.stdin.is_closing():
             with contextlib.suppress(ConnectionError, RuntimeError):
                 self._process.stdin.write(messages.encode(command))
@@ -100,8 +99,8 @@ class Supervisor:
 
     @property
     def crashed(self) -> bool:
-        """Whether the child ended by its own work: by a fault, an exception, or as it hung or grew beyond its bounds. One that
-        somebody else ended did not."""
+        """Whether the child ended by its own work: by a fault, an exception, or as it hung or grew beyond its bounds.
+        One that somebody else ended did not."""
         code = self._process.returncode if self._process else None
         if code is None or code in ENDED_BY_OTHERS:
             return self._killed_by_us

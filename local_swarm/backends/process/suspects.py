@@ -1,7 +1,7 @@
 """An engine's crashes and the requests that were open at them in, which requests may be asked again out.
 
-A request that alone was open when its engine crashed is to blame, and is refused from then on. Where several were open each
-is asked again with the engine to itself, so that the next crash tells which it was.
+A request that alone was open when its engine crashed is to blame, and is refused from then on. Where several were open
+each is asked again with the engine to itself, so that the next crash tells which it was.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Suspects:
         self._changed = asyncio.Condition()
 
     def note_crash(self, open_requests: Collection[str], hung: bool = False) -> bool:
-        """Note a crash; whether a request is to blame for it. One that `hung` may have been held by something else the first
-        time."""
+        """Note a crash; whether a request is to blame for it. One that `hung` may have been held by something else the
+        first time."""
         to_blame = len(open_requests) == 1 and not (hung and not self._suspected.keys() & set(open_requests))
         for fingerprint in open_requests:
             self._suspected.pop(fingerprint, None)
@@ -58,7 +58,8 @@ class Suspects:
                 self._changed.notify_all()
 
     async def _wait_for_turn(self, suspect: bool) -> None:
-        """A suspect waits for a while only: where an answer takes long it goes beside it, or all would wait for that one."""
+        """A suspect waits for a while only: where an answer takes long it goes beside it, or all would wait for that
+        one."""
         self._queued += suspect
         free = self._changed.wait_for(lambda: not self._alone and not (self._working if suspect else self._queued))
         try:

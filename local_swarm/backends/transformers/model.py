@@ -1,7 +1,7 @@
-"""A folder of safetensors in, a `RowModel` out. The only file that touches `torch` and `transformers`; checked against
-transformers 5.24 and torch 2.13.
+"""A folder of safetensors in, a `RowModel` out. The only file that touches `torch` and `transformers`.
 
-Every row of a batch holds the whole prompt, as `generate` with `num_return_sequences` would; the prompt is prefilled once.
+Checked against transformers 5.24 and torch 2.13. Every row of a batch holds the whole prompt, as `generate` with
+`num_return_sequences` would; the prompt is prefilled once.
 """
 
 from __future__ import annotations

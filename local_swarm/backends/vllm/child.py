@@ -1,6 +1,7 @@
 """The process of a vLLM engine: commands on standard input, reports on standard output, until the input closes.
 
-Started by `process.supervisor` as `python -m local_swarm.backends.vllm.child '{"path": ...}'`. Not run on vLLM itself yet.
+Started by `process.supervisor` as `python -m local_swarm.backends.vllm.child '{"path": ...}'`. Not run on vLLM itself
+yet.
 """
 
 from __future__ import annotations

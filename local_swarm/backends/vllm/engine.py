@@ -1,7 +1,7 @@
-"""Commands in, reports out, over vLLM's own engine: a request for each seat, which vLLM batches and whose prompts it shares.
+"""Commands in, reports out, over vLLM's own engine: a request for each seat, which vLLM batches with all others.
 
-Written against vLLM's documented `LLMEngine` (`add_request`, `step`, `abort_request`) and tested against a stand-in of it: it has
-not been run on vLLM itself, which needs a graphics card.
+Written against vLLM's documented `LLMEngine` (`add_request`, `step`, `abort_request`) and tested against a stand-in of
+it: it has not been run on vLLM itself, which needs a graphics card.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class OpenSeat:
 
 @dataclass(slots=True)
 class VllmEngine:
-    """A `StepEngine`. `lower` is vLLM's engine; `sampling` makes its parameters for one seat, which may write so many tokens."""
+    """A `StepEngine`. `lower` is vLLM's engine; `sampling` makes its parameters for one seat, which may write so many
+    tokens."""
 
     lower: Any
     model: Vocabulary
