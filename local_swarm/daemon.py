@@ -1,4 +1,4 @@
-"""A path and a wish in, what the daemon that runs on this machine says out: for commands, which must start at once."""
+"""A path and a body in, what the daemon on this machine says out: for commands and the MCP proxy, which must start at once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_swarm.api.key import CONTROL, base_url, control_token, key_headers, key_to_send
+from local_swarm.api.middleware import MCP_PATH
 from local_swarm.config import ServerConfig
 from local_swarm.errors import DaemonAbsent, DaemonRefused
+from local_swarm.paths import program_name
 
 CONTROLS = "/v1/swarm/control/"
 HEALTH = "/health"
@@ -21,7 +23,7 @@ WAIT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class DaemonClient:
-    """What runs at the address that `server` tells, if anything does."""
+    """Whatever runs at the address that `server` says, if anything does."""
 
     server: ServerConfig
 
@@ -29,8 +31,16 @@ class DaemonClient:
     def url(self) -> str:
         return base_url(self.server)
 
+    def credentials(self, path: str) -> dict[str, str]:
+        """The headers that let a request for this path in. Health checks send no API key; only control requests and MCP carry the
+        control token."""
+        if path == HEALTH:
+            return {}
+        controls = path.startswith((CONTROLS, MCP_PATH))
+        return {**key_headers(key_to_send(self.server)), **({CONTROL: control_token() or ""} if controls else {})}
+
     def runs(self) -> bool:
-        """Whether a swarm answers there, or one that is starting; any other server is none."""
+        """Whether a swarm answers there, or one that is starting. Any other server is none."""
         try:
             return "workers" in self.ask(HEALTH, wait_s=KNOCK_S)
         except DaemonRefused as problem:
@@ -38,17 +48,24 @@ class DaemonClient:
         except (DaemonAbsent, TypeError):
             return False
 
-    def ask(self, path: str, wish: Any = None, wait_s: float = WAIT_S) -> Any:
-        """The daemon's JSON answer: a `wish` is posted, None reads the path. Health checks send no API key; only control requests
-        carry the control token. Raises DaemonAbsent and DaemonRefused."""
-        key = {} if path == HEALTH else key_headers(key_to_send(self.server))
-        token = {CONTROL: control_token() or ""} if path.startswith(CONTROLS) else {}
-        sent = {"content-type": "application/json", **key, **token}
-        body = None if wish is None else json.dumps(wish).encode()
+    def health_code(self, wait_s: float = KNOCK_S) -> int | None:
+        """The HTTP status of its health: 200 where it can answer, 503 while it starts or stops; None where nobody answers."""
+        try:
+            self.ask(HEALTH, wait_s=wait_s)
+        except DaemonRefused as problem:
+            return problem.answered
+        except DaemonAbsent:
+            return None
+        return 200
+
+    def ask(self, path: str, body: Any = None, wait_s: float = WAIT_S) -> Any:
+        """Its answer, as JSON: to a POST of `body`, or without one to a GET. Raises DaemonAbsent and DaemonRefused."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json", **self.credentials(path)}
         # This machine is never behind the proxy that a user may have for the world.
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with direct.open(urllib.request.Request(self.url + path, body, sent), timeout=wait_s) as response:
+            with direct.open(urllib.request.Request(self.url + path, data, headers), timeout=wait_s) as response:
                 return json.load(response)
         except urllib.error.HTTPError as problem:
             with problem:
@@ -65,7 +82,7 @@ class DaemonClient:
     def _absence_after(self, problem: Exception) -> str:
         reason = problem.reason if isinstance(problem, urllib.error.URLError) else problem
         if isinstance(reason, ConnectionRefusedError):
-            return f"No swarm runs on port {self.server.port}. Start one: local-swarm"
+            return f"No swarm runs on port {self.server.port}. Start one: {program_name()}"
         if not isinstance(reason, OSError):
             return f"What runs on port {self.server.port} is no swarm. Name another port with --port."
         return f"The swarm on port {self.server.port} does not answer: {reason or type(reason).__name__}."

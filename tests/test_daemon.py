@@ -16,8 +16,10 @@ import pytest
 
 from local_swarm import config
 from local_swarm.api.key import CONTROL, CONTROL_FILE
+from local_swarm.api.middleware import MCP_PATH
 from local_swarm.daemon import CONTROLS, DaemonClient
 from local_swarm.errors import DaemonAbsent, DaemonRefused
+from local_swarm.paths import program_name
 
 HEALTHY = (200, {"workers": 3})
 Answers = dict[str, tuple[int, Any]]
@@ -71,12 +73,13 @@ def test_what_it_says_is_handed_on() -> None:
     assert {one["headers"]["Authorization"] for one in heard} == {"Bearer ls-k"}
 
 
-def test_only_commands_carry_the_token_of_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_commands_and_tools_carry_the_token_of_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path))
     (tmp_path / CONTROL_FILE).write_text("secret", encoding="ascii")
     with serving({"/v1/swarm": HEALTHY, CONTROLS + "peers": (200, [])}) as (daemon, heard):
         daemon.ask("/v1/swarm")
         daemon.ask(CONTROLS + "peers")
+        assert daemon.credentials(MCP_PATH) == {"authorization": "Bearer ls-k", CONTROL: "secret"}
     assert [one["headers"].get(CONTROL) for one in heard] == [None, "secret"]
 
 
@@ -91,7 +94,7 @@ def test_refusals_come_in_its_own_words() -> None:
 
 
 def test_where_nobody_is_the_user_hears_how_to_start_one() -> None:
-    with pytest.raises(DaemonAbsent, match="Start one: local-swarm"):
+    with pytest.raises(DaemonAbsent, match=f"Start one: {program_name()}"):
         nobody().ask("/v1/swarm")
     with serving({"/v1/swarm": (200, b"<html>")}) as (daemon, _), pytest.raises(DaemonAbsent, match="is no swarm"):
         daemon.ask("/v1/swarm")
@@ -121,6 +124,13 @@ def test_a_swarm_is_known_by_its_health(health: tuple[int, Any], runs: bool) -> 
 
 def test_nobody_is_no_swarm() -> None:
     assert not nobody().runs()
+    assert nobody().health_code() is None
+
+
+@pytest.mark.parametrize(("health", "code"), [(HEALTHY, 200), ((503, "?"), 503), ((200, b"<html>"), None)])
+def test_its_health_is_a_status(health: tuple[int, Any], code: int | None) -> None:
+    with serving({"/health": health}) as (daemon, _):
+        assert daemon.health_code() == code
 
 
 def test_a_proxy_for_the_world_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

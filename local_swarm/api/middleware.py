@@ -18,12 +18,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local_swarm.api.bodies import error_body
 from local_swarm.errors import BadRequest, Forbidden, SwarmError, TooLarge, TooSlow, Unauthorized
-from local_swarm.intake import Intake, TooDeep, TooMuch, encoded
+from local_swarm.intake import Intake, TooDeep, TooMuch, encode_json
 from local_swarm.paths import program_name
 
 MOST_BYTES = 16 << 20  # of a request: a text of this length is read in about 30 ms, during which nobody else is served
 AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?)(?::([0-9]{1,5}))?")
-MACHINES = ("/mcp",)  # paths for programs alone, where a web page is welcome only if it was named
+MCP_PATH = "/mcp"  # for programs alone: a web page may call it only if the user has named it
 OPEN_PATHS = (
     "/health",
     "/",
@@ -32,12 +32,12 @@ COUNTED = (
     *(f"/v1/{name}" for name in ("chat/completions", "completions", "embeddings", "responses", "models", "swarm")),
     "/health",
     "/metrics",
-    "/mcp",
+    MCP_PATH,
 )
 
 
 async def refuse(problem: SwarmError, send: Send) -> None:
-    body = encoded(error_body(problem))
+    body = encode_json(error_body(problem))
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if isinstance(problem, Unauthorized):
         headers.append((b"www-authenticate", b"Bearer"))
@@ -100,7 +100,7 @@ class AuthMiddleware:
     def is_program_path(self, path: str) -> bool:
         """MCP is spoken by programs, which send no Origin, or by pages through a program. Whatever page runs on some port of this
         machine must not drive tools, so there it has to be named."""
-        return any(path == one or path.startswith(one + "/") for one in MACHINES)
+        return path == MCP_PATH or path.startswith(MCP_PATH + "/")
 
     def has_key(self, headers: dict[bytes, str]) -> bool:
         """Compared in a time that does not depend on how much of it is right."""

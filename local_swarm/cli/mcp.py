@@ -22,7 +22,8 @@ def mcp(
     import asyncio
 
     from local_swarm.config import load
-    from local_swarm.mcp_server.proxy import ProxiedDaemon, serve
+    from local_swarm.daemon import DaemonClient
+    from local_swarm.mcp_server.proxy import McpProxy, serve
 
     if show:
         from local_swarm.mcp_server.assistants import all_settings, own_command
@@ -32,6 +33,5 @@ def mcp(
         return
     config = load(file, {"server.port": port})
     own = [sys.executable, "-m", "local_swarm", "start", "--yes", "--port", str(config.server.port)]
-    asyncio.run(
-        serve(ProxiedDaemon(config, [*own, *(["--config", str(file.absolute())] if file else [])] if start else None))
-    )
+    command = [*own, *(["--config", str(file.absolute())] if file else [])] if start else None
+    asyncio.run(serve(McpProxy(DaemonClient(config.server), command)))

@@ -1,6 +1,6 @@
-"""An MCP server in, the place `/mcp` of the users' door out, behind the same guards as the API.
+"""An MCP server in, the path `/mcp` of the API's application out, behind the same guards as the API.
 
-Without `--mcp` it serves the user's own `local-swarm mcp` alone, which knows the token in the home folder.
+Without `--mcp` it serves this user's own `mcp` command alone, which knows the control token in the home folder.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from local_swarm.api.key import CONTROL
-from local_swarm.api.middleware import refuse
+from local_swarm.api.middleware import MCP_PATH, refuse
 from local_swarm.errors import Busy, ModelNotFound
-from local_swarm.mcp_server.server import PATH
 
 MOST_SESSIONS = 200
 MOST_BYTES = 4 << 20
@@ -37,8 +36,8 @@ class McpOff(ModelNotFound):
 
 @dataclass(slots=True)
 class SessionUse:
-    """What a session has been used for: posts since it began, calls in the works, streams of news that its client listens to, and
-    when the last call ended."""
+    """How a session is used: POSTs since it began, calls that are open, event streams that are open. `at`: when the last one
+    ended."""
 
     at: float
     posts: int = 0
@@ -48,8 +47,11 @@ class SessionUse:
 
 @dataclass(slots=True)
 class Sessions:
-    """Who may be sent away where there is no room for another: never somebody with a call in the works; first whoever has said
-    `initialize` alone, then whoever has said one thing more, and among equals whoever was away the longest."""
+    """The sessions that are known, and which of them may be ended where there is no room for another.
+
+    One with an open call is never ended. First goes one that has sent only `initialize`, then one that has sent one more message;
+    among equals the one that was unused the longest.
+    """
 
     clock: Callable[[], float] = time.monotonic
     known: dict[str, SessionUse] = field(default_factory=dict)
@@ -59,7 +61,7 @@ class Sessions:
 
     @contextmanager
     def use(self, session: str, stream: bool) -> Iterator[None]:
-        """While a request of it is answered: a call, or a stream of news, which stays open for hours."""
+        """While a request of it is answered: a call, or an event stream, which may stay open for hours."""
         use = self.known.get(session, SessionUse(0.0))
         use.posts, use.open, use.streams = use.posts + (not stream), use.open + (not stream), use.streams + stream
         try:
@@ -68,7 +70,7 @@ class Sessions:
             use.open, use.streams, use.at = use.open - (not stream), use.streams - stream, self.clock()
 
     def dispensable(self) -> str | None:
-        """The one that is missed the least."""
+        """The session to end first, None where all have open calls."""
         idle = [
             (min(use.posts, 2) + (use.streams > 0), use.at, name) for name, use in self.known.items() if not use.open
         ]
@@ -76,7 +78,7 @@ class Sessions:
 
 
 class McpMount:
-    """Where MCP's HTTP transport is in an application: a client's requests in, the server's answers out."""
+    """MCP's HTTP transport as an ASGI application: a client's requests in, the server's answers out."""
 
     def __init__(
         self, server: Server[Any], public: bool, token: str, idle_s: float = IDLE_S, most: int = MOST_SESSIONS
@@ -86,7 +88,7 @@ class McpMount:
         )
         self.public, self.token, self.most = public, token, most
         self.sessions = Sessions()
-        self.beginning = 0
+        self.starting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         shown = Request(scope).headers.get(CONTROL, "")
@@ -104,65 +106,78 @@ class McpMount:
                 await self.manager.handle_request(scope, receive, send)
 
     async def begin(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A request without a session begins one, or needs none. Its place is taken at once: many may begin at the same time."""
-        self.beginning += 1
-        waits = True
+        """A request without a session begins one, or needs none. It counts at once: many may begin at the same time."""
+        with self._starting() as started:
 
-        def begun() -> None:
-            nonlocal waits
-            self.beginning -= waits
-            waits = False
+            async def note_session(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    started()
+                    for name, value in message["headers"]:
+                        if name.lower() == SESSION:
+                            self.sessions.begin(value.decode("latin-1"))
+                await send(message)
 
-        async def watching(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                begun()
-                for name, value in message["headers"]:
-                    if name.lower() == SESSION:
-                        self.sessions.begin(value.decode("latin-1"))
-            await send(message)
+            if await self.make_room():
+                await self.manager.handle_request(scope, receive, note_session)
+            else:
+                await refuse(Busy("All sessions are at work. Try again in a moment.", retry_after_s=5), send)
+
+    @contextmanager
+    def _starting(self) -> Iterator[Callable[[], None]]:
+        """Counts one more session that is starting, until what it yields is called, and at most while the context lasts."""
+        self.starting += 1
+        counted = True
+
+        def started() -> None:
+            nonlocal counted
+            self.starting -= counted
+            counted = False
 
         try:
-            while len(self.sessions.known) + self.beginning > self.most:
-                least = self.sessions.dispensable()
-                if least is None:
-                    await refuse(Busy("All sessions are at work. Try again in a moment.", retry_after_s=5), send)
-                    return
-                await self.end(least)
-            await self.manager.handle_request(scope, receive, watching)
+            yield started
         finally:
-            begun()
+            started()
+
+    async def make_room(self) -> bool:
+        """Ends sessions until there is room for those that are starting. False where no more may be ended."""
+        while len(self.sessions.known) + self.starting > self.most:
+            least = self.sessions.dispensable()
+            if least is None:
+                return False
+            await self.end(least)
+        return True
 
     async def end(self, session: str) -> None:
-        """As if its client had ended it; of one that has ended by itself the transport only says that it does not know it."""
+        """As if its client had sent DELETE. The transport answers a DELETE of an unknown session too."""
         self.sessions.known.pop(session, None)
         ending = [(SESSION, session.encode("latin-1")), (b"accept", b"application/json, text/event-stream")]
         scope = {
             "type": "http",
             "http_version": "1.1",
             "method": "DELETE",
-            "path": PATH,
+            "path": MCP_PATH,
             "query_string": b"",
             "headers": ending,
         }
 
-        async def nothing() -> Message:
+        async def empty_body() -> Message:
             return {"type": "http.request", "body": b"", "more_body": False}
 
-        async def unheard(_message: Message) -> None:
+        async def drop(_message: Message) -> None:
             pass
 
-        await self.manager.handle_request(scope, nothing, unheard)
+        await self.manager.handle_request(scope, empty_body, drop)
 
 
 @asynccontextmanager
-async def mount_mcp(app: FastAPI, place: McpMount) -> AsyncIterator[None]:
-    """`/mcp` answers while the context lasts. The sessions live in a task of their own, since the SDK's group of tasks would wrap
-    whatever error ends the context."""
-    app.router.routes.append(Route(PATH, endpoint=place))
+async def mount_mcp(app: FastAPI, mount: McpMount) -> AsyncIterator[None]:
+    """`/mcp` answers while the context lasts. The sessions run in a task of their own: the SDK's task group would wrap whatever
+    error ends the context."""
+    app.router.routes.append(Route(MCP_PATH, endpoint=mount))
     begun, over = asyncio.Event(), asyncio.Event()
 
     async def run() -> None:
-        async with place.manager.run():
+        async with mount.manager.run():
             begun.set()
             await over.wait()
 

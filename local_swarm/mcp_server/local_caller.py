@@ -16,6 +16,7 @@ import anyio
 import mcp_types
 
 from local_swarm.errors import SwarmError
+from local_swarm.events import cancel
 from local_swarm.mcp_server.server import Caller, Tell, error_result, structured_result
 from local_swarm.mcp_server.tool_handlers import ToolHandlers, ToolProgress
 
@@ -54,6 +55,5 @@ async def with_reports(work: Coroutine[Any, Any, Any], report: Callable[[], Awai
             await report()
         return task.result()
     finally:
-        task.cancel()
         with anyio.CancelScope(shield=True):
-            await asyncio.gather(task, return_exceptions=True)
+            await cancel(task)

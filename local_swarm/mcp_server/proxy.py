@@ -24,11 +24,11 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.stdio import stdio_server
 
-from local_swarm.api.key import CONTROL, base_url, control_token, key_headers, key_to_send
-from local_swarm.config import Config
+from local_swarm.api.middleware import MCP_PATH
+from local_swarm.daemon import DaemonClient
 from local_swarm.errors import SwarmError
-from local_swarm.intake import mended
-from local_swarm.mcp_server.server import PATH, Tell, create_mcp_server, error_result, structured_result
+from local_swarm.intake import mend_json
+from local_swarm.mcp_server.server import Tell, create_mcp_server, error_result, structured_result
 from local_swarm.mcp_server.tools import SwarmFound
 from local_swarm.paths import PRIVATE, checkout, home, make_folder, program_name
 
@@ -40,37 +40,29 @@ ASKING = ("generate_code", "ask_swarm", "embed")  # these need the model; the ot
 
 
 @dataclass(frozen=True, slots=True)
-class ProxiedDaemon:
-    """The daemon on this machine's port. `command` starts it where that is allowed, None where it is not."""
+class McpProxy:
+    """The tools of the daemon on this machine's port. `command` starts one where that is allowed; None where it is not."""
 
-    config: Config
+    daemon: DaemonClient
     command: Sequence[str] | None = None
-
-    @property
-    def url(self) -> str:
-        return base_url(self.config.server)
 
     @asynccontextmanager
     async def client(self) -> Any:
-        shown = {**key_headers(key_to_send(self.config.server)), CONTROL: control_token() or ""}
+        """An MCP client of the daemon, for one call."""
         timeout = httpx2.Timeout(KNOCK_S, read=SILENCE_S)
         async with (
-            plain_http(timeout, shown) as http,
-            Client(streamable_http_client(self.url + PATH, http_client=http), cache=None) as client,
+            plain_http(timeout, self.daemon.credentials(MCP_PATH)) as http,
+            Client(streamable_http_client(self.daemon.url + MCP_PATH, http_client=http), cache=None) as client,
         ):
             yield client
 
     async def health(self) -> int | None:
-        """The status of its health, None where nobody answers."""
-        try:
-            async with plain_http(httpx2.Timeout(KNOCK_S)) as http:
-                return int((await http.get(f"{self.url}/health")).status_code)
-        except (httpx2.HTTPError, OSError):
-            return None
+        """See `DaemonClient.health_code`."""
+        return await asyncio.to_thread(self.daemon.health_code, KNOCK_S)
 
     async def ready(self, tell: Tell) -> bool:
-        """Whether it answers, after starting it where that is allowed and waiting for one that is starting. Raises SwarmError for
-        one that ends while it starts."""
+        """Whether the daemon answers, after starting one where that is allowed, and waiting for one that starts. Raises SwarmError
+        for one that ends while it starts."""
         now = await self.health()
         if now == 200 or (now is None and not self.command):
             return now == 200
@@ -84,13 +76,13 @@ class ProxiedDaemon:
             if now == 200:
                 return True
             if now is None and (started is None or started.poll() is not None):
-                raise SwarmError(f"The swarm ended while it was starting. Why, says {log()}, or: local-swarm")
+                raise SwarmError(f"The swarm ended while it was starting. Its log says why: {log()}")
         return False
 
     def absent(self) -> str:
         return (
-            f"No swarm runs on port {self.config.server.port} of this machine. Ask the user to start it with `local-swarm`, or "
-            f"to let you start it: `{program_name()} mcp --start` in your settings."
+            f"No swarm runs on port {self.daemon.server.port} of this machine. Ask the user to start it with "
+            f"`{program_name()}`, or to let you start it: `{program_name()} mcp --start` in your settings."
         )
 
     async def call(self, name: str, arguments: Mapping[str, Any], tell: Tell) -> mcp_types.CallToolResult:
@@ -112,10 +104,10 @@ class ProxiedDaemon:
             return error_result(interruption(problem))
 
 
-def plain_http(timeout: httpx2.Timeout, headers: Mapping[str, str] | None = None) -> httpx2.AsyncClient:
+def plain_http(timeout: httpx2.Timeout, headers: Mapping[str, str]) -> httpx2.AsyncClient:
     """To this machine: without the user's proxies, and without the certificates of the world, which take longer to read than a
     call takes."""
-    return httpx2.AsyncClient(headers=dict(headers or {}), timeout=timeout, trust_env=False, verify=False)
+    return httpx2.AsyncClient(headers=dict(headers), timeout=timeout, trust_env=False, verify=False)
 
 
 def log() -> Path:
@@ -158,12 +150,12 @@ class MendedInput(io.TextIOWrapper):
 
     def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
         line = super().readline(-1 if size is None else size)
-        return mended(line.encode("utf-8", "replace")).decode() if "\\u" in line else line
+        return mend_json(line.encode("utf-8", "replace")).decode() if "\\u" in line else line
 
 
-async def serve(daemon: ProxiedDaemon) -> None:
-    """Until the assistant closes our input."""
-    made = create_mcp_server(daemon.call)
-    asked = anyio.wrap_file(MendedInput(sys.stdin.buffer, encoding="utf-8", errors="replace"))
-    async with stdio_server(stdin=asked) as (reading, writing):
-        await made.run(reading, writing, made.create_initialization_options())
+async def serve(proxy: McpProxy) -> None:
+    """Serves an assistant on stdin and stdout until it closes our input."""
+    server = create_mcp_server(proxy.call)
+    stdin = anyio.wrap_file(MendedInput(sys.stdin.buffer, encoding="utf-8", errors="replace"))
+    async with stdio_server(stdin=stdin) as (reading, writing):
+        await server.run(reading, writing, server.create_initialization_options())

@@ -12,10 +12,9 @@ import mcp_types
 from mcp.server.lowlevel import Server
 
 from local_swarm import __version__
-from local_swarm.intake import encoded, parsed
+from local_swarm.intake import encode_json, parse_json
 from local_swarm.mcp_server.tools import TOOLS, Value
 
-PATH = "/mcp"  # of the HTTP transport, on the users' door
 INSTRUCTIONS = (
     "Local models on this machine or network that answer together and vote. Use generate_code or ask_swarm for a second opinion "
     "with a measured agreement; low agreement means: check it. They see nothing but the prompt."
@@ -25,19 +24,19 @@ Tell = Callable[[float, float | None, str | None], Awaitable[None]]
 
 
 class Caller(Protocol):
-    """Whoever runs tools: this process, or another one that is asked. Never raises SwarmErrors."""
+    """Runs tools: in this process, or by asking another one. Never raises SwarmErrors."""
 
     async def __call__(self, name: str, arguments: Mapping[str, Any], tell: Tell) -> mcp_types.CallToolResult: ...
 
 
 def create_mcp_server(caller: Caller) -> Server[Any]:
-    """Serves both eras of the protocol, on any transport."""
+    """Speaks both eras of the protocol, on any transport."""
 
     async def list_tools(_context: Any, _page: Any) -> mcp_types.ListToolsResult:
         return mcp_types.ListToolsResult(tools=[tool.listed for tool in TOOLS.values()])
 
-    async def call_tool(context: Any, wish: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
-        return await caller(wish.name, wish.arguments or {}, context.session.report_progress)
+    async def call_tool(context: Any, request: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
+        return await caller(request.name, request.arguments or {}, context.session.report_progress)
 
     return Server(
         "local-swarm",
@@ -58,5 +57,6 @@ def text_content(words: str) -> mcp_types.TextContent:
 
 
 def structured_result(found: Value) -> mcp_types.CallToolResult:
-    told = encoded(found.model_dump())  # whatever half characters an answer has
-    return mcp_types.CallToolResult(content=[text_content(told.decode())], structured_content=parsed(told))
+    """The same JSON as text and as structured content; half characters in it are mended."""
+    data = encode_json(found.model_dump())
+    return mcp_types.CallToolResult(content=[text_content(data.decode())], structured_content=parse_json(data))

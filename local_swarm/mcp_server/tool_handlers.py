@@ -14,7 +14,7 @@ from local_swarm.api.context import Embeds
 from local_swarm.api.status import Status
 from local_swarm.errors import BadRequest
 from local_swarm.events import election_of
-from local_swarm.limits import bounded
+from local_swarm.limits import check_prompt
 from local_swarm.mcp_server.machine import hardware_found, models_found
 from local_swarm.mcp_server.tools import (
     TOOLS,
@@ -181,7 +181,7 @@ class ToolHandlers:
 
 def prompt_of(wish: CodeArguments | GenerateArguments, system: str | None = None) -> Prompt:
     before = (Message("system", system),) if system else ()
-    return bounded(
+    return check_prompt(
         Prompt(
             (*before, Message("user", wish.prompt)),
             sampling=Sampling(temperature=wish.temperature, max_tokens=wish.max_tokens),
