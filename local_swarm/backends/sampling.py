@@ -19,13 +19,13 @@ from local_swarm.backends.process import messages
 Scores = NDArray[np.float32]
 
 PENALTY_WINDOW = 64  # last tokens that penalties look at, as in llama.cpp
-NEGLIGIBLE = 30.0  # so many times the temperature below the best score a token is never drawn (p < 1e-13)
+NEGLIGIBLE = 30.0  # so many times the temperature below the best score a token is never sampled (p < 1e-13)
 MASK = (1 << 64) - 1
 GROUP = 64  # scores of which the largest is found first
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class SamplingParams:
     """How one sequence samples its tokens; temperature 0 takes the likeliest. `top_k` 0 and `top_p` 1 cut nothing.
 
     Penalties are llama.cpp's, over the last 64 generated tokens; `bias` adds to logits, by token.
@@ -42,44 +42,44 @@ class Draw:
     bias: Mapping[int, float] = field(default_factory=dict)
 
     @property
-    def adjusts(self) -> bool:
+    def adjusts_scores(self) -> bool:
         penalties = self.repeat_penalty, self.frequency_penalty, self.presence_penalty
         return bool(self.bias) or penalties != (1.0, 0.0, 0.0)
 
 
-def draws_of(command: messages.Generate) -> list[Draw]:
+def sampling_params(command: messages.Generate) -> list[SamplingParams]:
     """How each seat of a request samples."""
     bias = {int(token): weight for token, weight in command.bias}
     return [
-        Draw(temperature, seed, bias=bias, **command.sampling)  # type: ignore[arg-type]
+        SamplingParams(temperature, seed, bias=bias, **command.sampling)  # type: ignore[arg-type]
         for temperature, seed in zip(command.temperatures, command.seeds, strict=True)
     ]
 
 
-def adjust_scores(scores: Scores, draw: Draw, written: Sequence[int]) -> Scores:
+def adjust_scores(scores: Scores, params: SamplingParams, generated: Sequence[int]) -> Scores:
     """Scores (vocabulary,) after bias and penalties; the same array where there are none."""
-    if not draw.adjusts:
+    if not params.adjusts_scores:
         return scores
     scores = scores.copy()
-    for token, bias in draw.bias.items():
+    for token, bias in params.bias.items():
         if 0 <= token < len(scores):
             scores[token] += bias
-    tokens, counts = np.unique(np.asarray(written[-PENALTY_WINDOW:], dtype=np.int64), return_counts=True)
+    tokens, counts = np.unique(np.asarray(generated[-PENALTY_WINDOW:], dtype=np.int64), return_counts=True)
     if len(tokens):
         seen = scores[tokens]
-        seen = np.where(seen > 0, seen / draw.repeat_penalty, seen * draw.repeat_penalty)
-        scores[tokens] = seen - counts * draw.frequency_penalty - draw.presence_penalty
+        seen = np.where(seen > 0, seen / params.repeat_penalty, seen * params.repeat_penalty)
+        scores[tokens] = seen - counts * params.frequency_penalty - params.presence_penalty
     return scores
 
 
-def pick(scores: Scores, draw: Draw, index: int) -> int:
+def pick(scores: Scores, params: SamplingParams, index: int) -> int:
     """A token from scores (vocabulary,), the `index`-th of its sequence. See `Row.pick`."""
-    return Row(scores).pick(draw, index)
+    return Row(scores).pick(params, index)
 
 
 class Row:
-    """Scores (vocabulary,) of one place in a text, from which several seats draw: what is the same for all is computed
-    once."""
+    """Scores (vocabulary,) of one place in a text, from which several seats params: what is the same for all is
+    computed once."""
 
     __slots__ = ("_kept", "_total", "scores")
 
@@ -88,24 +88,24 @@ class Row:
         self._kept: dict[tuple[float, int, float], tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
         self._total: float | None = None
 
-    def pick(self, draw: Draw, index: int) -> int:
+    def pick(self, params: SamplingParams, index: int) -> int:
         """A token, the `index`-th of its sequence.
 
         What is cut, in this order: all below `min_p` times the likeliest, all but the `top_k` likeliest, all that the
         likeliest ones holding `top_p` of what is left do not need. Then the temperature is applied and one number
         drawn.
         """
-        if draw.temperature <= 0:
+        if params.temperature <= 0:
             return int(self.scores.argmax())
-        depth = -math.log(draw.min_p) if draw.min_p > 0 else NEGLIGIBLE * max(1.0, draw.temperature)
-        tokens, below = self._cut(depth, draw.top_k, draw.top_p)
-        mass = np.cumsum(np.exp(below / draw.temperature))
-        place = int(np.searchsorted(mass, uniform(draw.seed, index) * mass[-1], side="right"))
+        depth = -math.log(params.min_p) if params.min_p > 0 else NEGLIGIBLE * max(1.0, params.temperature)
+        tokens, below = self._cut(depth, params.top_k, params.top_p)
+        mass = np.cumsum(np.exp(below / params.temperature))
+        place = int(np.searchsorted(mass, uniform(params.seed, index) * mass[-1], side="right"))
         return int(tokens[min(place, len(tokens) - 1)])
 
     def _cut(self, depth: float, top_k: int, top_p: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """What may be drawn (n,), by number, so that two that nearly tie and change places draw the same; and how far
-        each lies below the best."""
+        """The tokens (n,) that may be sampled, by number, so that two that nearly tie and change places give the same;
+        and how far each lies below the best."""
         if known := self._kept.get((depth, top_k, top_p)):
             return known
         best = float(self.scores.max())

@@ -33,9 +33,9 @@ class Reciter(Sampler):
     def end(self) -> int:
         return next(filter(self.model.ends, range(self.model.vocabulary)))
 
-    def pick(self, job: Request, writer: SeatState, row: Row) -> int:
-        super().pick(job, writer, row)
-        said, place = self.script[writer.index], job.lookup.length(writer.index)
+    def pick(self, request: Request, seat: SeatState, row: Row) -> int:
+        super().pick(request, seat, row)
+        said, place = self.script[seat.index], request.lookup.length(seat.index)
         return said[place] % self.model.vocabulary if place < len(said) else self.end
 
 

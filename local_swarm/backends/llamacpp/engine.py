@@ -28,7 +28,7 @@ from local_swarm.backends.llamacpp.thread_tuner import ThreadTuner
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.engine import PreparedCommand
 from local_swarm.backends.process.failures import contain_failures
-from local_swarm.backends.sampling import Scores, draws_of
+from local_swarm.backends.sampling import Scores, sampling_params
 from local_swarm.types import FinishReason
 
 QUEUE_LIMIT = 256  # requests; beyond it clients are told to come back
@@ -117,7 +117,7 @@ class LlamaCppEngine:
             number=command.job,
             client=command.client,
             tokens=tokens,
-            draws=draws_of(command),
+            params=sampling_params(command),
             stops=command.stop,
             limit=limit,
             budget=max(1, min(limit, self.answer_tokens, (self.memory.cells - len(tokens)) // seats)),

@@ -9,7 +9,7 @@ from local_swarm.backends.constraint import Constraint
 from local_swarm.backends.llamacpp.speculation import Draft, PromptLookup
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.stop_strings import StopStringFilter
-from local_swarm.backends.sampling import Draw
+from local_swarm.backends.sampling import SamplingParams
 
 
 @dataclass(slots=True, eq=False)
@@ -18,7 +18,7 @@ class SeatState:
     `pending`: the last of them, sampled and not yet decoded; `logprob_sum`: theirs, in nats."""
 
     index: int
-    draw: Draw
+    params: SamplingParams
     stop_filter: StopStringFilter
     grammar: Constraint | None
     budget: int
@@ -54,7 +54,7 @@ class Request:
     number: int
     client: str
     tokens: list[int]
-    draws: list[Draw]
+    params: list[SamplingParams]
     stops: list[str]
     limit: int
     budget: int
@@ -88,7 +88,7 @@ class Request:
 
     @property
     def seat_count(self) -> int:
-        return len(self.draws)
+        return len(self.params)
 
     @property
     def promised(self) -> int:
@@ -102,7 +102,7 @@ class Request:
         seats = [
             SeatState(
                 index,
-                self.draws[index],
+                self.params[index],
                 StopStringFilter(self.stops),
                 self.grammar.copy() if self.grammar else None,
                 self.budget,

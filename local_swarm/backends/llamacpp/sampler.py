@@ -11,7 +11,7 @@ from local_swarm.backends.sampling import Logprobs, Row, Scores, adjust_scores, 
 
 
 class Sampler:
-    """Samples for every seat by its own `Draw` and grammar; a seed gives the same answer whoever else is in the
+    """Samples for every seat by its own parameters and grammar; a seed gives the same answer whoever else is in the
     batch."""
 
     def __init__(self, model: LoadedModel) -> None:
@@ -30,12 +30,12 @@ class Sampler:
     def _sample_seat(
         self, request: Request, seat: SeatState, tried: Sequence[int], rows: Sequence[Row]
     ) -> list[SampledToken]:
-        drawn: list[SampledToken] = []
+        sampled: list[SampledToken] = []
         for at, row in enumerate(rows):
-            drawn.append(self._next_token(request, seat, row))
-            if at == len(tried) or drawn[-1].token != tried[at] or self.model.ends(tried[at]):
+            sampled.append(self._next_token(request, seat, row))
+            if at == len(tried) or sampled[-1].token != tried[at] or self.model.ends(tried[at]):
                 break
-        return drawn
+        return sampled
 
     def _next_token(self, request: Request, seat: SeatState, row: Row) -> SampledToken:
         """The next token, which the seat's grammar and its siblings' drafts take note of."""
@@ -47,12 +47,12 @@ class Sampler:
 
     def pick(self, request: Request, seat: SeatState, row: Row) -> int:
         """With a grammar a token is sampled first and checked alone; only where it is not allowed all are masked."""
-        draw, place = seat.draw, request.lookup.length(seat.index)
-        if draw.adjusts:
-            row = Row(adjust_scores(row.scores, draw, request.lookup.tokens_of(seat.index)))
-        token = row.pick(draw, place)
+        params, place = seat.params, request.lookup.length(seat.index)
+        if params.adjusts_scores:
+            row = Row(adjust_scores(row.scores, params, request.lookup.tokens_of(seat.index)))
+        token = row.pick(params, place)
         if seat.grammar and not seat.grammar.allows(token):
-            return pick(seat.grammar.mask(row.scores), draw, place)
+            return pick(seat.grammar.mask(row.scores), params, place)
         return token
 
     def score_prompt(self, request: Request, part: PrefillRows, scores: Scores) -> list[messages.ScoredToken]:

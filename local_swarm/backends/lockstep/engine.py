@@ -19,7 +19,7 @@ from local_swarm.backends.process import messages
 from local_swarm.backends.process.engine import PreparedCommand
 from local_swarm.backends.process.failures import contain_failures
 from local_swarm.backends.process.stop_strings import StopStringFilter
-from local_swarm.backends.sampling import Draw, Logprobs, Scores, adjust_scores, draws_of, pick
+from local_swarm.backends.sampling import Logprobs, SamplingParams, Scores, adjust_scores, pick, sampling_params
 from local_swarm.types import FinishReason
 
 QUEUE_LIMIT = 256  # requests; beyond it clients are told to come back
@@ -30,9 +30,9 @@ class RowSeat:
     """The seat of this `index` while it decodes. `pending`: sampled and not yet decoded."""
 
     index: int
-    draw: Draw
+    params: SamplingParams
     stop_filter: StopStringFilter
-    constraint: Constraint | None
+    grammar: Constraint | None
     pending: int = -1
     tokens: list[int] = field(default_factory=list)
     logprob_sum: float = 0.0
@@ -146,8 +146,8 @@ class LockstepEngine:
         except ValueError as problem:
             return messages.JobInvalid(command.job, str(problem))
         rows = [
-            RowSeat(index, draw, StopStringFilter(command.stop), grammar.copy() if grammar else None)
-            for index, draw in enumerate(draws_of(command))
+            RowSeat(index, params, StopStringFilter(command.stop), grammar.copy() if grammar else None)
+            for index, params in enumerate(sampling_params(command))
         ]
         self.waiting.append(RowRequest(command, tokens, limit, self.clock(), rows))
         return messages.JobAccepted(command.job, len(tokens))
@@ -264,12 +264,12 @@ class LockstepEngine:
         self._release(request, done)
 
     def _pick(self, seat: RowSeat, row: Scores) -> int:
-        scores, place = adjust_scores(row, seat.draw, seat.tokens), len(seat.tokens)
-        token = pick(scores, seat.draw, place)
-        if seat.constraint:
-            if not seat.constraint.allows(token):
-                token = pick(seat.constraint.mask(scores), seat.draw, place)
-            seat.constraint.accept(token)
+        scores, place = adjust_scores(row, seat.params, seat.tokens), len(seat.tokens)
+        token = pick(scores, seat.params, place)
+        if seat.grammar:
+            if not seat.grammar.allows(token):
+                token = pick(seat.grammar.mask(scores), seat.params, place)
+            seat.grammar.accept(token)
         return token
 
     def _text_report(self, request: RowRequest, seat: RowSeat, row: Scores) -> Iterator[messages.Report]:

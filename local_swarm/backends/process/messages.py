@@ -152,7 +152,7 @@ class JobFailed:
     message: str
 
 
-# A token: its text, its log-probability in nats (None for a prompt's first), (text, nats) of the likeliest in its place.
+# A token: its text, its log-probability in nats (None for a prompt's first), (text, nats) of the likeliest there.
 ScoredToken = tuple[str, float | None, list[tuple[str, float]]]
 
 
