@@ -43,12 +43,12 @@ class TooDeep(TooMuch):
     """Brackets within brackets within brackets."""
 
 
-def whole(text: str) -> str:
+def mend_text(text: str) -> str:
     """Half a character (a lone surrogate) becomes the sign for a broken one; nothing can be done with it but to fail later."""
     return text if text.isascii() else LONE.sub("\ufffd", text)
 
 
-def mended(data: bytes) -> bytes:
+def mend_json(data: bytes) -> bytes:
     """The same in JSON that nobody has read yet, where most are written as escapes. Nothing changes its length."""
     if (b"\\ud" in data or b"\\uD" in data) and STANDING_IN not in data:
         plain = SURROGATES.sub(rb"\\ufffd", data.replace(BACKSLASH, STANDING_IN))
@@ -71,15 +71,15 @@ class Intake:
         data = self._rest + data
         at = divisible(data)
         data, self._rest = data[:at], data[at:]
-        return self._seen(data)
+        return self._screen(data)
 
     def end(self) -> bytes:
         data, self._rest = self._rest, b""
-        return self._seen(data)
+        return self._screen(data)
 
-    def _seen(self, data: bytes) -> bytes:
+    def _screen(self, data: bytes) -> bytes:
         self._count(data)
-        return mended(data)
+        return mend_json(data)
 
     def _count(self, data: bytes) -> None:
         self._escapes += data.count(b"\\")
@@ -122,14 +122,14 @@ def divisible(data: bytes) -> int:
     return at - slashes % 2  # with an odd number before it, this backslash is the second of two that mean one
 
 
-def taken(data: bytes) -> bytes:
+def take_json(data: bytes) -> bytes:
     """All of it at once, mended. Raises TooMuch."""
     intake = Intake()
     pieces = [intake.feed(data[at : at + PIECE]) for at in range(0, len(data), PIECE)]
     return b"".join([*pieces, intake.end()])
 
 
-def parsed(data: bytes) -> Any:
+def parse_json(data: bytes) -> Any:
     """The value of JSON that has been through `Intake`. Raises ValueError, a JSONDecodeError where it is none.
 
     Infinite numbers and those that are none are refused, however they are written: answers could not repeat them.
@@ -156,7 +156,7 @@ def no_number(text: str) -> NoReturn:
     raise json.JSONDecodeError(f"{text[:20]} is not a number that JSON has", "", 0)
 
 
-def encoded(content: Any) -> bytes:
+def encode_json(content: Any) -> bytes:
     """JSON in UTF-8. Half characters become question marks and numbers that JSON does not have become null."""
     try:
         text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

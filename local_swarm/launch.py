@@ -20,7 +20,7 @@ from local_swarm.models.folder import is_whole
 from local_swarm.models.hub_cache import HubModel
 from local_swarm.models.mlx_repos import best_twin, twin
 from local_swarm.models.resolve import ModelSource, resolve
-from local_swarm.models.storage import cached
+from local_swarm.models.storage import cached_copies
 from local_swarm.roster import Member, Roster, Source
 from local_swarm.survey import Survey
 
@@ -92,7 +92,7 @@ def mlx_model(config: Config, survey: Survey) -> str | Source:
     budget = memory_pools(survey.hardware, rules)[0].budget_bytes
     preferred = config.models.preferred_models
     with contextlib.suppress(DoesNotFit):
-        return best_twin(survey.catalogue, preferred, budget, lambda repository: any(map(is_whole, cached(repository))))
+        return best_twin(survey.catalogue, preferred, budget, lambda repository: any(map(is_whole, cached_copies(repository))))
     best = best_twin(survey.catalogue, preferred, budget)
     return Source("huggingface", repository=best, local_files_only=True)
 

@@ -44,9 +44,9 @@ RANGES: Mapping[str, tuple[str, float, float]] = {
 }
 
 
-def bounded(prompt: Prompt) -> Prompt:
+def check_prompt(prompt: Prompt) -> Prompt:
     """The prompt, unchanged. Raises BadRequest, which names the field and the bound."""
-    few("messages", prompt.messages, MOST_MESSAGES)
+    check_count("messages", prompt.messages, MOST_MESSAGES)
     for place, message in enumerate(prompt.messages):
         check_message(message, f"messages[{place}]")
     names = check_tools(prompt.tools)
@@ -54,30 +54,30 @@ def bounded(prompt: Prompt) -> Prompt:
         raise BadRequest("tool_choice must name one of the tools.", param="tool_choice")
     check_sampling(prompt.sampling)
     if prompt.voices is not None:
-        within("swarm.n", prompt.voices, 1, MOST_VOICES)
-    short("session", prompt.session or "")
+        check_range("swarm.n", prompt.voices, 1, MOST_VOICES)
+    check_length("session", prompt.session or "")
     check_values("response_format", [prompt.schema or {}])
     return prompt
 
 
 def check_message(message: Message, place: str) -> None:
-    few(f"{place}.tool_calls", message.tool_calls, MOST_CALLS)
-    short(f"{place}.name", message.name or "")
-    short(f"{place}.tool_call_id", message.tool_call_id or "", LONGEST_ID)
+    check_count(f"{place}.tool_calls", message.tool_calls, MOST_CALLS)
+    check_length(f"{place}.name", message.name or "")
+    check_length(f"{place}.tool_call_id", message.tool_call_id or "", LONGEST_ID)
     for number, call in enumerate(message.tool_calls):
-        short(f"{place}.tool_calls[{number}].id", call.id, LONGEST_ID)
-        short(f"{place}.tool_calls[{number}].function.name", call.name)
+        check_length(f"{place}.tool_calls[{number}].id", call.id, LONGEST_ID)
+        check_length(f"{place}.tool_calls[{number}].function.name", call.name)
 
 
 def check_tools(tools: Sequence[Any]) -> list[str]:
     """Their names. Better a clear refusal than an answer that ignores what was asked."""
-    few("tools", tools, MOST_TOOLS)
+    check_count("tools", tools, MOST_TOOLS)
     names = []
     for place, tool in enumerate(tools):
         function = tool.get("function")
         if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
             raise BadRequest(f"tools[{place}].function must have a name.", param=f"tools[{place}]")
-        short(f"tools[{place}].function.name", function["name"])
+        check_length(f"tools[{place}].function.name", function["name"])
         names.append(function["name"])
     check_values("tools", tools)
     return names
@@ -87,15 +87,15 @@ def check_sampling(sampling: Sampling) -> None:
     for field, (name, low, high) in RANGES.items():
         number = getattr(sampling, field)
         if number is not None:
-            within(name, number, low, high)
-    few("stop", sampling.stop, MOST_STOPS)
+            check_range(name, number, low, high)
+    check_count("stop", sampling.stop, MOST_STOPS)
     for stop in sampling.stop:
         if len(stop) > LONGEST_STOP:
             raise BadRequest(f"stop: none may have more than {LONGEST_STOP} characters.", param="stop")
-    few("logit_bias", sampling.bias, MOST_BIAS)
+    check_count("logit_bias", sampling.bias, MOST_BIAS)
     for token, weight in sampling.bias:
-        within("logit_bias", token, 0, MOST_NUMBER)
-        within("logit_bias", weight, -100, 100)
+        check_range("logit_bias", token, 0, MOST_NUMBER)
+        check_range("logit_bias", weight, -100, 100)
 
 
 def check_values(field: str, schemas: Iterable[Any]) -> None:
@@ -110,22 +110,22 @@ def check_values(field: str, schemas: Iterable[Any]) -> None:
             raise BadRequest(f"{field}: there may be at most {MOST_NODES} values in JSON schemas.", param=field)
         if isinstance(one, Mapping):
             if isinstance(values := one.get("enum"), list):
-                few(f"{field}: enum", values, MOST_VALUES, field)
+                check_count(f"{field}: enum", values, MOST_VALUES, field)
             left.extend(one.values())
         elif isinstance(one, (list, tuple)):
             left.extend(one)
 
 
-def few(field: str, values: Sequence[Any], most: int, param: str | None = None) -> None:
+def check_count(field: str, values: Sequence[Any], most: int, param: str | None = None) -> None:
     if len(values) > most:
         raise BadRequest(f"{field}: there may be at most {most}, not {len(values)}.", param=param or field)
 
 
-def short(field: str, text: str, most: int = LONGEST_NAME) -> None:
+def check_length(field: str, text: str, most: int = LONGEST_NAME) -> None:
     if len(text) > most:
         raise BadRequest(f"{field} may have at most {most} characters.", param=field)
 
 
-def within(field: str, number: float, low: float, high: float) -> None:
+def check_range(field: str, number: float, low: float, high: float) -> None:
     if not (math.isfinite(number) and low <= number <= high):
         raise BadRequest(f"{field} must be between {low} and {high}.", param=field)

@@ -21,10 +21,10 @@ from local_swarm.intake import (
     Intake,
     TooDeep,
     TooMuch,
-    mended,
-    parsed,
-    taken,
-    whole,
+    mend_json,
+    parse_json,
+    take_json,
+    mend_text,
 )
 
 MIB = 1 << 20
@@ -69,7 +69,7 @@ def cut(data: bytes, chance: random.Random) -> bytes:
 def test_wherever_a_text_is_cut_it_is_mended_as_if_it_were_whole(seed: int) -> None:
     chance = random.Random(seed)
     data = b"".join(chance.choice(PIECES) for _ in range(chance.randrange(60)))
-    assert cut(data, chance) == mended(data) and len(mended(data)) == len(data)
+    assert cut(data, chance) == mend_json(data) and len(mend_json(data)) == len(data)
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -79,8 +79,8 @@ def test_mending_is_what_replacing_halves_after_reading_would_be(seed: int) -> N
         chance.choice(["\\\\", "\\n", "\\ud83d", "\\ude00", "\\uDBFF", "x", "d800", "\\u0041"]) for _ in range(40)
     )
     data = f'{{"{text}": ["{text}"]}}'.encode()
-    read = parsed(cut(data, chance))
-    clean = whole(json.loads(f'"{text}"'))
+    read = parse_json(cut(data, chance))
+    clean = mend_text(json.loads(f'"{text}"'))
     assert read == {clean: [clean]}
     json.dumps(read, ensure_ascii=False).encode()
 
@@ -110,8 +110,8 @@ def test_values_are_counted_as_a_reader_finds_them(seed: int) -> None:
 
 
 def test_a_whole_pair_stays_a_character() -> None:
-    assert parsed(taken(b'"\\ud83d\\ude00 \\\\ud800 \\ud800"')) == "\U0001f600 \\ud800 \ufffd"
-    assert whole("a\ud800b\U0001f600") == "a\ufffdb\U0001f600"
+    assert parse_json(take_json(b'"\\ud83d\\ude00 \\\\ud800 \\ud800"')) == "\U0001f600 \\ud800 \ufffd"
+    assert mend_text("a\ud800b\U0001f600") == "a\ufffdb\U0001f600"
 
 
 @pytest.mark.parametrize(
@@ -134,26 +134,26 @@ def test_too_much_is_refused_and_what_stands_in_texts_does_not_count(
     data: bytes, error: type[Exception] | None
 ) -> None:
     if error is None:
-        assert len(taken(data)) == len(data)
+        assert len(take_json(data)) == len(data)
         return
     with pytest.raises(error):
-        taken(data)
+        take_json(data)
 
 
 @pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e999", "[1e400]", "1" * 401, "", "{", "[1,]", "'a'"])
 def test_what_json_does_not_have_is_refused(text: str) -> None:
     with pytest.raises(json.JSONDecodeError):
-        parsed(text.encode())
+        parse_json(text.encode())
 
 
 @pytest.mark.parametrize("data", ['{"a": 1}'.encode("utf-16"), '{"a": 1}'.encode("utf-32"), b'"\xff"', b"\x1f\x8b\x08"])
 def test_what_is_no_utf_8_is_refused(data: bytes) -> None:
     with pytest.raises(json.JSONDecodeError):
-        parsed(data)
+        parse_json(data)
 
 
 def test_a_mark_of_the_byte_order_is_left_out() -> None:
-    assert parsed(b'\xef\xbb\xbf{"a": [1, 2.5, "\xc3\xa4"]}') == {"a": [1, 2.5, "ä"]}
+    assert parse_json(b'\xef\xbb\xbf{"a": [1, 2.5, "\xc3\xa4"]}') == {"a": [1, 2.5, "ä"]}
 
 
 HOSTILE: dict[str, Callable[[int], bytes]] = {
@@ -172,7 +172,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
 
 def read(data: bytes) -> None:
     with contextlib.suppress(ValueError):
-        parsed(taken(data))
+        parse_json(take_json(data))
 
 
 @pytest.mark.parametrize("name", HOSTILE)

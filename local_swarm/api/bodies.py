@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 
 from local_swarm.errors import SwarmError
-from local_swarm.intake import encoded, parsed
+from local_swarm.intake import encode_json, parse_json
 
 LONGEST_MESSAGE = 2000  # characters
 
@@ -23,7 +23,7 @@ class StrictRequest(Request):
 
     async def json(self) -> Any:
         """Raises JSONDecodeError."""
-        return parsed(await self.body())
+        return parse_json(await self.body())
 
 
 class StrictRoute(APIRoute):
@@ -39,10 +39,10 @@ class StrictRoute(APIRoute):
 
 
 class SafeJsonResponse(JSONResponse):
-    """JSON of whatever there is: half characters and numbers that JSON lacks are replaced, as `encoded` does."""
+    """JSON of whatever there is: half characters and numbers that JSON lacks are replaced, as `encode_json` does."""
 
     def render(self, content: Any) -> bytes:
-        return encoded(content)
+        return encode_json(content)
 
 
 def error_body(problem: SwarmError) -> dict[str, Any]:

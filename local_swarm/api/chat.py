@@ -21,7 +21,7 @@ from local_swarm.api.swarm_info import Body, ModelText, SwarmInfo, ToolCallInfo
 from local_swarm.api.waiting import begin_answer, client_gone, elected_response, session_of, unless_gone
 from local_swarm.errors import BadRequest, SwarmError
 from local_swarm.events import election_of, with_pauses
-from local_swarm.limits import MOST_MESSAGES, MOST_TOOLS, MOST_TOP, bounded, check_tools
+from local_swarm.limits import MOST_MESSAGES, MOST_TOOLS, MOST_TOP, check_prompt, check_tools
 from local_swarm.types import JSON, Candidate, Delta, Election, Event, FinishReason, Prompt
 
 THOUGHTLESS = ("none", "minimal")  # efforts at which a model shall not think first
@@ -95,7 +95,7 @@ class ChatRequest(SampledRequest):
             federate=not (self.swarm and self.swarm.federate is False),
             route=self.swarm.route if self.swarm else None,
         )
-        return bounded(prompt)
+        return check_prompt(prompt)
 
     def _template_options(self) -> JSON:
         effort = {} if self.reasoning_effort in (None, *THOUGHTLESS) else {"reasoning_effort": self.reasoning_effort}

@@ -21,7 +21,7 @@ from local_swarm.api.swarm_info import Body, ModelText, SwarmInfo
 from local_swarm.api.waiting import begin_answer, client_gone, elected_response, session_of, unless_gone
 from local_swarm.errors import BadRequest, SwarmError
 from local_swarm.events import election_of, with_pauses
-from local_swarm.limits import MOST_NUMBER, MOST_TOP, bounded
+from local_swarm.limits import MOST_NUMBER, MOST_TOP, check_prompt
 from local_swarm.types import Candidate, Delta, Election, Event, FinishReason, Prompt, TokenLogprob, Voice
 
 USUAL_TOKENS = 16  # what OpenAI's API writes where nobody says how much
@@ -62,7 +62,7 @@ class CompletionRequest(SampledRequest):
         if self.max_tokens == 0 and not self.echo:
             raise BadRequest("max_tokens must be at least 1, but with echo.", param="max_tokens")
         return [
-            bounded(
+            check_prompt(
                 Prompt(
                     messages=(),
                     text=text,

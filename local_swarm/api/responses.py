@@ -20,7 +20,7 @@ from local_swarm.api.swarm_info import Body, ModelText, SwarmInfo
 from local_swarm.api.waiting import begin_answer, client_gone, elected_response, session_of, unless_gone
 from local_swarm.errors import BadRequest, SwarmError
 from local_swarm.events import election_of, with_pauses
-from local_swarm.intake import encoded
+from local_swarm.intake import encode_json
 from local_swarm.limits import MOST_MESSAGES, MOST_TOOLS
 from local_swarm.types import Candidate, Delta, Election, Event
 
@@ -308,7 +308,7 @@ class ResponsesReply:
         return self.event(kind, response=body.json_value())
 
     def event(self, kind: str, **data: Any) -> bytes:
-        body = encoded({"type": kind, "sequence_number": self.number, **data})
+        body = encode_json({"type": kind, "sequence_number": self.number, **data})
         self.number += 1
         return b"event: " + kind.encode() + b"\ndata: " + body + b"\n\n"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi.responses import StreamingResponse
 
-from local_swarm.intake import encoded
+from local_swarm.intake import encode_json
 
 SSE = "text/event-stream"
 SSE_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -28,7 +28,7 @@ class Sent:
 
 
 def sse_event(data: Mapping[str, Any]) -> bytes:
-    return b"data: " + encoded(data) + b"\n\n"
+    return b"data: " + encode_json(data) + b"\n\n"
 
 
 def sse_response(body: AsyncIterator[bytes]) -> StreamingResponse:

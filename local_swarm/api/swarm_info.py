@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from local_swarm.types import Band, Candidate, Election, FinishReason, Turnout
 
-# What a model wrote may hold half characters, which pydantic refuses; `encoded` mends them in the JSON.
+# What a model wrote may hold half characters, which pydantic refuses; `encode_json` mends them in the JSON.
 ModelText = SkipValidation[str]
 
 

@@ -136,7 +136,7 @@ class Menu:
         return size_of(plan) if plan else "unknown" if entry.shape is None else "does not fit"
 
     def plan_of(self, entry: Entry, variant: Variant, options: RunOptions | None = None) -> Plan | None:
-        asking = replace(self.advisor, wishes=options) if options else self.advisor
+        asking = replace(self.advisor, options=options) if options else self.advisor
         try:
             return asking.fits(entry, variant)
         except SwarmError:

@@ -74,9 +74,9 @@ def add_model(
     json_wanted: JsonOption = False,
 ) -> None:
     """Add a model to your own catalogue, as the hub or its file describes it."""
-    from local_swarm.models.extend import added
+    from local_swarm.models.extend import add_to_catalogue
 
-    entry = added(source, config.load(file).models_folder, home(), data_folder())
+    entry = add_to_catalogue(source, config.load(file).models_folder, home(), data_folder())
     if json_wanted:
         print_json(entry)
     else:

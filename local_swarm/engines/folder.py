@@ -8,7 +8,7 @@ from local_swarm.backends.process.messages import Load
 from local_swarm.engines.machine import EnginePlan, LocatedMember, Machine, MadeEngine, adapter_files, memory_limit
 from local_swarm.errors import WrongUse
 from local_swarm.models.budget import MemoryRules, memory_pools
-from local_swarm.models.folder_plan import copies
+from local_swarm.models.folder_plan import plan_folder
 from local_swarm.models.planner import Plan, RunOptions, number_of_workers
 from local_swarm.roster import Member
 
@@ -62,7 +62,7 @@ def plan_of(located: LocatedMember, machine: Machine, bytes_per_value: float | N
     options = RunOptions(member.workers or config.swarm.instances)
     workers, why = number_of_workers(hardware, options, rules, pool.gpu)
     width = bytes_per_value or (2.0 if pool.gpu else 4.0)
-    how = copies(folder, workers, member.context or config.models.context, pool.budget_bytes, width)
+    how = plan_folder(folder, workers, member.context or config.models.context, pool.budget_bytes, width)
     reasons = (
         f"model: {folder.path}, run by {located.kind}",
         why,
@@ -84,7 +84,7 @@ def plan_of(located: LocatedMember, machine: Machine, bytes_per_value: float | N
         gpu=pool.gpu,
         kv_type="f16",
         memory=how.memory,
-        shelf_bytes=0,
+        host_cache_bytes=0,
         why=reasons,
     )
 

@@ -88,11 +88,11 @@ def load_of(plan: Plan, config: Config, adapters: list[tuple[str, float]]) -> Lo
         gpu_layers=(ALL_LAYERS if layers is None else layers) if plan.gpu else 0,
         main_gpu=config.hardware.main_gpu,
         tensor_split=split_shares(config.hardware.tensor_split),
-        host_cache_bytes=plan.shelf_bytes,
+        host_cache_bytes=plan.host_cache_bytes,
         workers=plan.workers,
         tuning=str(home() / "tuning.json"),
         adapters=adapters,
-        memory_bytes=memory_limit(plan.memory, plan.shelf_bytes),
+        memory_bytes=memory_limit(plan.memory, plan.host_cache_bytes),
     )
 
 

@@ -61,6 +61,6 @@ def plan_of(member: Member) -> Plan:
         gpu=False,
         kv_type="f16",
         memory=nothing,
-        shelf_bytes=0,
+        host_cache_bytes=0,
         why=(f"model: {model} of the server at {member.url}",),
     )

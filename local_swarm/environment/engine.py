@@ -45,7 +45,9 @@ def best_build(environment: Environment, builds: Sequence[EngineBuild], pin: str
         if build.wheels and ready_made(environment, build, pin):
             return build
         last = build is builds[-1]
-        if (last or all(shutil.which(tool) for tool in build.needs)) and built(environment, build, pin, cores, last):
+        if (last or all(shutil.which(tool) for tool in build.needs)) and build_engine(
+            environment, build, pin, cores, last
+        ):
             return build
     raise SetupFailed(f"The engine was built but does not compute on this machine. Details: {environment.log}")
 
@@ -81,14 +83,14 @@ def ready_made(environment: Environment, build: EngineBuild, pin: str) -> bool:
     """Install a prebuilt wheel; False where there is none, or none that computes on this machine."""
     environment.progress.step(f"    looking for a ready-made build for {build.name} ...")
     quick = ("--retries", "0", "--timeout", "10", "--only-binary", PACKAGE, "--extra-index-url", str(build.wheels))
-    return environment.pip("install", *quick, pin, check=False) and accepted(environment, build)
+    return environment.pip("install", *quick, pin, check=False) and keep_if_it_computes(environment, build)
 
 
-def built(environment: Environment, build: EngineBuild, pin: str, cores: int, must: bool) -> bool:
+def build_engine(environment: Environment, build: EngineBuild, pin: str, cores: int, must: bool) -> bool:
     """Install a wheel that was built for this machine, now or before. Raises SetupFailed where it `must` be and cannot."""
     shelf = make_folder(wheel_shelf(build, pin))
     for wheel in shelf.glob("*.whl"):
-        if install_wheel(environment, wheel, pin) and accepted(environment, build):
+        if install_wheel(environment, wheel, pin) and keep_if_it_computes(environment, build):
             return True
         wheel.unlink()
     if not has_compiler(detector.system(), shutil.which, os.environ):
@@ -107,7 +109,7 @@ def built(environment: Environment, build: EngineBuild, pin: str, cores: int, mu
     return (
         environment.pip("wheel", *source, settings=settings, check=must)
         and all(install_wheel(environment, wheel, pin) for wheel in shelf.glob("*.whl"))
-        and accepted(environment, build)
+        and keep_if_it_computes(environment, build)
     )
 
 
@@ -118,7 +120,7 @@ def install_wheel(environment: Environment, wheel: Path, pin: str) -> bool:
     )
 
 
-def accepted(environment: Environment, build: EngineBuild) -> bool:
+def keep_if_it_computes(environment: Environment, build: EngineBuild) -> bool:
     """Whether it computes; an engine that does not is taken out again."""
     if computes(environment, build.kind):
         return True

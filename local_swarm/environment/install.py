@@ -17,7 +17,7 @@ from local_swarm.environment.install_plan import (
     SERVER,
     InstallPlan,
     compiler_hint,
-    recipe,
+    plan_installation,
 )
 from local_swarm.environment.progress import SetupProgress
 from local_swarm.environment.venv import Environment
@@ -44,19 +44,26 @@ def ensure(root: Path, wish: SetupOptions) -> Environment:
     os_name = detector.system()
     environment = Environment(root, SetupProgress(), compiler_hint(os_name, shutil.which))
     current = satisfies(environment, wish)
-    if current and (wish.keep or computes(environment, str(environment.installed().get("engine")))):
+    if current and (wish.keep or computes(environment, str(environment.last_setup().get("engine")))):
         return environment
-    had = environment.installed().get("extras", [])
+    had = environment.last_setup().get("extras", [])
     assert isinstance(had, list)
     minimal = wish.minimal or (wish.keep and bool(had) and "embeddings" not in had)
     pins = environment.requirements()["optional-dependencies"]
-    what = recipe(os_name, detector.accelerators(os_name), pins, minimal, wish.dev or "dev" in had, shutil.which)
+    what = plan_installation(
+        os_name,
+        detector.accelerators(os_name),
+        pins,
+        minimal=minimal,
+        dev=wish.dev or "dev" in had,
+        which=shutil.which,
+    )
     Installer(environment, what, pins, wish.constraints).install()
     return environment
 
 
 def satisfies(environment: Environment, wish: SetupOptions) -> bool:
-    now = environment.installed()
+    now = environment.last_setup()
     extras = now.get("extras")
     if now.get("fingerprint") != environment.fingerprint() or not isinstance(extras, list):
         return False

@@ -57,7 +57,12 @@ def cuda(driver: str | None) -> EngineBuild:
         (tag for least, tag in ((560, "cu125"), (550, "cu124"), (545, "cu123"), (525, "cu122")) if major >= least), None
     )
     return EngineBuild(
-        "cuda", "NVIDIA CUDA", ("-DGGML_CUDA=ON",), f"{WHEELS}/{version}" if version else None, ("nvcc",), 12
+        kind="cuda",
+        name="NVIDIA CUDA",
+        cmake=("-DGGML_CUDA=ON",),
+        wheels=f"{WHEELS}/{version}" if version else None,
+        needs=("nvcc",),
+        times=12,
     )
 
 
@@ -88,7 +93,7 @@ class InstallPlan:
     bytes_needed: int
 
 
-def recipe(
+def plan_installation(
     os_name: System,
     accelerators: Sequence[Accelerator],
     pins: Mapping[str, Sequence[str]],

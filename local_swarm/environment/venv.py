@@ -22,7 +22,7 @@ CHECK_S = 120
 
 def engine_for_graphics(root: Path | None) -> bool:
     """Whether the engine that was set up can use a graphics card; yes where nobody knows."""
-    return root is None or Environment(root).installed().get("engine") not in ("cpu", "llama-server")
+    return root is None or Environment(root).last_setup().get("engine") not in ("cpu", "llama-server")
 
 
 class Environment:
@@ -43,7 +43,7 @@ class Environment:
     def active(self) -> bool:
         return Path(sys.prefix).resolve() == self.folder.resolve()
 
-    def installed(self) -> Mapping[str, object]:
+    def last_setup(self) -> Mapping[str, object]:
         """What the stamp says of the last set-up; nothing where there was none."""
         try:
             found = json.loads(self.stamp.read_text(encoding="utf-8"))

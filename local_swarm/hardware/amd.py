@@ -35,7 +35,7 @@ def probe(run: Run, cards: Path = CARDS, rocm: Path = ROCM) -> tuple[Accelerator
     if not kernel and cards.exists():
         return ()  # without the kernel's driver no tool finds a card either, and asking them takes time
     newer, older = (text or "" for text in together([partial(run, AMD_SMI), partial(run, ROCM_SMI)]))
-    return merged(tuple(kernel), parse_amd_smi(newer) or parse_rocm_smi(older), parse_version(read(rocm)))
+    return merge_cards(tuple(kernel), parse_amd_smi(newer) or parse_rocm_smi(older), parse_version(read(rocm)))
 
 
 def parse(texts: Mapping[str, str]) -> list[Accelerator]:
@@ -57,11 +57,20 @@ def parse_amd_smi(text: str) -> tuple[Accelerator, ...]:
     cards = told.get("gpu_data") if isinstance(told, dict) else told
     found = []
     for card in cards if isinstance(cards, list) else []:
-        asic, vram, driver = (mapping(card, key) for key in ("asic", "vram", "driver"))
-        size = sized(vram.get("size"))
+        asic, vram, driver = (object_at(card, key) for key in ("asic", "vram", "driver"))
+        size = bytes_of(vram.get("size"))
         name = str(asic.get("market_name") or UNKNOWN)
-        version = known(driver.get("version") or driver.get("driver_version"))
-        found.append(Accelerator("amd", UNKNOWN if name == "N/A" else name, size, None, kind_of(size), version))
+        version = text_of(driver.get("version") or driver.get("driver_version"))
+        found.append(
+            Accelerator(
+                vendor="amd",
+                name=UNKNOWN if name == "N/A" else name,
+                memory_bytes=size,
+                free_bytes=None,
+                memory_kind=kind_of(size),
+                driver=version,
+            )
+        )
     return tuple(found)
 
 
@@ -70,7 +79,7 @@ def parse_rocm_smi(text: str) -> tuple[Accelerator, ...]:
     told = within(text)
     if not isinstance(told, dict):
         return ()
-    version = known({key.lower(): value for key, value in mapping(told, "system").items()}.get("driver version"))
+    version = text_of({key.lower(): value for key, value in object_at(told, "system").items()}.get("driver version"))
     found = []
     for name, card in told.items():
         if not re.fullmatch(r"card\d+", name) or not isinstance(card, dict):
@@ -81,8 +90,17 @@ def parse_rocm_smi(text: str) -> tuple[Accelerator, ...]:
             first_int(facts.get("vram total used memory (b)", "")),
         )
         free = total - used if total is not None and used is not None and used <= total else None
-        label = known(facts.get("card series")) or known(facts.get("device name")) or UNKNOWN
-        found.append(Accelerator("amd", label, total, free, kind_of(total), version))
+        label = text_of(facts.get("card series")) or text_of(facts.get("device name")) or UNKNOWN
+        found.append(
+            Accelerator(
+                vendor="amd",
+                name=label,
+                memory_bytes=total,
+                free_bytes=free,
+                memory_kind=kind_of(total),
+                driver=version,
+            )
+        )
     return tuple(found)
 
 
@@ -91,7 +109,7 @@ def parse_version(text: str) -> str | None:
     return f"ROCm {found[1]}" if found else None
 
 
-def merged(
+def merge_cards(
     kernel: tuple[Accelerator, ...], told: tuple[Accelerator, ...], runtime: str | None
 ) -> tuple[Accelerator, ...]:
     """What the kernel says, with the tools' names and drivers where both know the same number of cards. Without ROCm cards
@@ -123,12 +141,12 @@ def within(text: str) -> Any:
         return None
 
 
-def mapping(told: Any, key: str) -> Mapping[str, Any]:
+def object_at(told: Any, key: str) -> Mapping[str, Any]:
     found = told.get(key) if isinstance(told, dict) else None
     return found if isinstance(found, dict) else {}
 
 
-def sized(told: Any) -> int | None:
+def bytes_of(told: Any) -> int | None:
     """Bytes of `{"value": 16368, "unit": "MB"}` or `16368 MB`."""
     value, unit = (told.get("value"), told.get("unit")) if isinstance(told, dict) else (told, "MB")
     if isinstance(value, str) and (found := re.fullmatch(r"(\d+)\s*([A-Za-z]+)", value.strip())):
@@ -137,5 +155,5 @@ def sized(told: Any) -> int | None:
     return int(value) * scale if isinstance(value, int) and value >= 0 and scale else None
 
 
-def known(told: Any) -> str | None:
+def text_of(told: Any) -> str | None:
     return str(told) if told and str(told).strip().upper() not in ("N/A", "UNKNOWN") else None

@@ -29,15 +29,14 @@ def parse(text: str, wired: str = "", tree: str = "") -> tuple[Accelerator, ...]
     cores = re.search(r'"gpu-core-count"\s*=\s*(\d+)', tree)
     return (
         Accelerator(
-            "apple",
-            chip[1].strip(),
-            size,
-            None,
-            "unified",
-            None,
-            limit(size, wired),
-            "Metal",
-            int(cores[1]) if cores else None,
+            vendor="apple",
+            name=chip[1].strip(),
+            memory_bytes=size,
+            free_bytes=None,
+            memory_kind="unified",
+            limit_bytes=limit(size, wired),
+            runtime="Metal",
+            cores=int(cores[1]) if cores else None,
         ),
     )
 

@@ -49,7 +49,7 @@ def probe(run: Run, cards: Path = CARDS) -> tuple[Accelerator, ...]:
         sizes, platforms = (text or "" for text in together([partial(run, XPU_SMI), partial(run, SYCL_LS)]))
         runtime = parse_sycl_ls(platforms) or "Vulkan"
         found = [replace(one, runtime=runtime) if one.memory_kind == "dedicated" else one for one in found]
-        found = sized(found, parse_xpu_smi(sizes))
+        found = with_tool_sizes(found, parse_xpu_smi(sizes))
     return tuple(sorted(found, key=lambda one: (one.memory_kind != "dedicated", -(one.memory_bytes or 0))))
 
 
@@ -108,7 +108,7 @@ def parse_sycl_ls(text: str) -> str | None:
     return "SYCL" if re.search(r"^\[(?:ext_oneapi_)?level_zero:gpu", text, re.MULTILINE) else None
 
 
-def sized(found: list[Accelerator], told: list[tuple[str, int | None]]) -> list[Accelerator]:
+def with_tool_sizes(found: list[Accelerator], told: list[tuple[str, int | None]]) -> list[Accelerator]:
     """Sizes and names of cards from the tool, in order, where it knows as many."""
     cards = [one for one in told if "integrated" not in one[0].lower()]
     waiting = [one for one in found if one.memory_kind == "dedicated"]

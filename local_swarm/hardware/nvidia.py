@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,17 @@ def cards_of(nvml: Any, handle: Any, driver: str, runtime: str) -> list[Accelera
             told = nvml.nvmlDeviceGetMemoryInfo(one)
             total, free = int(told.total), int(told.free)
         label = name if one is handle else f"{name} (MIG)"
-        made.append(Accelerator("nvidia", label, total, free, kind_of(name), driver, None, runtime))
+        made.append(
+            Accelerator(
+                vendor="nvidia",
+                name=label,
+                memory_bytes=total,
+                free_bytes=free,
+                memory_kind=kind_of(name),
+                driver=driver,
+                runtime=runtime,
+            )
+        )
     return made
 
 
@@ -96,7 +107,8 @@ def parse(text: str) -> tuple[Accelerator, ...]:
         fields = [field.strip() for field in line.split(",")]
         if len(fields) == 4 and fields[0] and fields[3][:1].isdigit():
             name, total, free, driver = fields
-            found.append(Accelerator("nvidia", name, mebibytes(total), mebibytes(free), kind_of(name), driver))
+            card = Accelerator("nvidia", name, mebibytes(total), mebibytes(free), kind_of(name), driver=driver)
+            found.append(card)
     return tuple(found)
 
 
@@ -114,17 +126,13 @@ def with_slices(found: tuple[Accelerator, ...], listed: str, runtime: str | None
     made: list[Accelerator] = []
     for card, lines in zip(found, below, strict=True):
         slices = MIG.findall(lines)
-        made += [
-            Accelerator(
-                "nvidia", f"{card.name} MIG {name}", int(size) << 30, None, "dedicated", card.driver, None, runtime
-            )
-            for name, size in slices
-        ] or [
-            Accelerator(
-                "nvidia", card.name, card.memory_bytes, card.free_bytes, card.memory_kind, card.driver, None, runtime
-            )
-        ]
+        card = replace(card, runtime=runtime)
+        made += [slice_of(card, name, int(size) << 30) for name, size in slices] or [card]
     return tuple(made)
+
+
+def slice_of(card: Accelerator, name: str, size: int) -> Accelerator:
+    return replace(card, name=f"{card.name} MIG {name}", memory_bytes=size, free_bytes=None, memory_kind="dedicated")
 
 
 def parse_kernel(texts: dict[str, str]) -> tuple[Accelerator, ...]:

@@ -48,10 +48,10 @@ def probe(system: System, run: Run, cpuinfo: Path = Path("/proc/cpuinfo")) -> Pr
     if system == "darwin":
         return parse_sysctl(run(SYSCTL) or "", logical, run(ARM_FEATURES) or "")
     name = windows.parse_processor(run(CENTRAL) or "") or platform.processor() or None
-    return Processor(name, counted() or logical, logical, windows_features(platform.machine()))
+    return Processor(name, physical_cores() or logical, logical, windows_features(platform.machine()))
 
 
-def counted() -> int | None:
+def physical_cores() -> int | None:
     """Physical cores as psutil counts them, None before it is installed."""
     try:
         found = importlib.import_module("psutil").cpu_count(logical=False)

@@ -104,15 +104,17 @@ def accelerator_from(told: Any) -> Accelerator:
         raise WrongUse(f"An accelerator must be an object, not {told!r}.")
     vendor = one_of(told.get("vendor"), Vendor, "vendor")
     return Accelerator(
-        vendor,
-        text(told, "name") or f"{vendor} graphics",
-        whole(told, "memory_bytes"),
-        whole(told, "free_bytes"),
-        one_of(told.get("memory_kind") or ("unified" if vendor == "apple" else "dedicated"), MemoryKind, "memory_kind"),
-        text(told, "driver"),
-        whole(told, "limit_bytes"),
-        text(told, "runtime"),
-        whole(told, "cores"),
+        vendor=vendor,
+        name=text(told, "name") or f"{vendor} graphics",
+        memory_bytes=whole(told, "memory_bytes"),
+        free_bytes=whole(told, "free_bytes"),
+        memory_kind=one_of(
+            told.get("memory_kind") or ("unified" if vendor == "apple" else "dedicated"), MemoryKind, "memory_kind"
+        ),
+        driver=text(told, "driver"),
+        limit_bytes=whole(told, "limit_bytes"),
+        runtime=text(told, "runtime"),
+        cores=whole(told, "cores"),
     )
 
 

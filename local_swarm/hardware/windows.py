@@ -44,14 +44,13 @@ def parse(text: str) -> Accelerator | None:
     kind: MemoryKind = "dedicated" if size is not None and size >= CARD_BELOW[vendor] else "shared"
     label = re.sub(r"\((?:R|TM)\)", "", name).strip()
     return Accelerator(
-        vendor,
-        label,
-        size if kind == "dedicated" else None,
-        None,
-        kind,
-        values.get("DriverVersion"),
-        None,
-        "Vulkan" if kind == "dedicated" else None,
+        vendor=vendor,
+        name=label,
+        memory_bytes=size if kind == "dedicated" else None,
+        free_bytes=None,
+        memory_kind=kind,
+        driver=values.get("DriverVersion"),
+        runtime="Vulkan" if kind == "dedicated" else None,
     )
 
 

@@ -31,7 +31,7 @@ class Advisor:
     catalogue: Catalogue
     storage: Storage
     preferred: tuple[str, ...]
-    wishes: RunOptions
+    options: RunOptions
     rules: MemoryRules
     read: ReadHeader = field(default=read_header, repr=False)
 
@@ -44,7 +44,7 @@ class Advisor:
         return choose(
             hardware=self.hardware,
             catalogue=self.catalogue,
-            wishes=self.wishes,
+            options=self.options,
             rules=self.rules,
             preferred=self.preferred,
             path_of=lambda variant: known.get(variant, self.storage.path_of(variant)),
@@ -67,7 +67,7 @@ class Advisor:
 
     def plan_if_it_fits(self, path: Path) -> Plan | None:
         try:
-            made = plan(self.hardware, model_of(self.read(path)), self.wishes, self.rules)
+            made = plan(self.hardware, model_of(self.read(path)), self.options, self.rules)
         except (BadModelFile, DoesNotFit):
             return None
         return replace(made, why=(f"model: {path.name}, the largest in {path.parent} that fits", *made.why))
@@ -84,7 +84,7 @@ class Advisor:
             )
         if found.model is None:
             raise UnknownModel(f"What {found.name} needs is not known before it is here. {to_fetch(found.name)}")
-        made = plan(self.hardware, found.model, self.wishes, self.rules)
+        made = plan(self.hardware, found.model, self.options, self.rules)
         what = "the small one that comes with the program" if made.starter else f"{found.name}, as you asked"
         where = () if found.on_disk else (f"not here yet: {program_name()} download {found.name}",)
         return replace(made, why=(f"model: {what}", *where, *made.why))
@@ -114,7 +114,7 @@ class Advisor:
         """A plan for a file of the catalogue, None where it is too large or nothing is known of it."""
         model = entry.model(variant, self.storage.path_of(variant))
         try:
-            return plan(self.hardware, model, self.wishes, self.rules) if model else None
+            return plan(self.hardware, model, self.options, self.rules) if model else None
         except (DoesNotFit, WrongUse):
             return None
 
@@ -190,7 +190,7 @@ def advisor(
         catalogue=load(data_folder(), home()) if catalogue is None else catalogue,
         storage=storage(config.models_folder),
         preferred=config.models.preferred_models,
-        wishes=RunOptions(config.swarm.instances, config.models.context, at_most),
+        options=RunOptions(config.swarm.instances, config.models.context, at_most),
         rules=rules,
         read=read,
     )

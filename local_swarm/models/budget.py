@@ -35,25 +35,25 @@ class MemoryPool:
     rule: str
 
 
-def computing(hardware: Hardware) -> Accelerator | None:
+def compute_device(hardware: Hardware) -> Accelerator | None:
     """The accelerator that models run on: the first with memory of its own, or one that shares all of the machine's."""
     return next((one for one in hardware.accelerators if one.memory_kind in ("dedicated", "unified")), None)
 
 
 def memory_pools(hardware: Hardware, rules: MemoryRules) -> tuple[MemoryPool, ...]:
-    """Where a model may lie, the fastest place first; the last one always is main memory."""
-    card = computing(hardware) if rules.gpu else None
+    """Where a model may lie, the fastest first; the last one always is main memory."""
+    card = compute_device(hardware) if rules.gpu else None
     if card is None:
-        return (main_memory(hardware, rules),)
+        return (main_memory_pool(hardware, rules),)
     if card.memory_kind == "unified":
-        return (unified(hardware, rules, card),)
-    cards = on_cards(hardware, rules, card)
+        return (unified_pool(hardware, rules, card),)
+    cards = card_pool(hardware, rules, card)
     if cards.budget_bytes is not None and cards.budget_bytes < LEAST_CARD:
-        return (main_memory(hardware, rules),)
-    return cards, main_memory(hardware, rules)
+        return (main_memory_pool(hardware, rules),)
+    return cards, main_memory_pool(hardware, rules)
 
 
-def on_cards(hardware: Hardware, rules: MemoryRules, card: Accelerator) -> MemoryPool:
+def card_pool(hardware: Hardware, rules: MemoryRules, card: Accelerator) -> MemoryPool:
     """All cards of one maker together, since an engine is built for one of them and splits a model over its cards."""
     alike = [one for one in hardware.accelerators if one.memory_kind == "dedicated" and one.vendor == card.vendor]
     sizes = [one.free_bytes if one.free_bytes is not None else one.memory_bytes for one in alike]
@@ -67,17 +67,17 @@ def on_cards(hardware: Hardware, rules: MemoryRules, card: Accelerator) -> Memor
     return MemoryPool(True, int(sum(known) * share), f"{share:.0%} of the {memory_size(sum(known))} free on {names}")
 
 
-def unified(hardware: Hardware, rules: MemoryRules, card: Accelerator) -> MemoryPool:
+def unified_pool(hardware: Hardware, rules: MemoryRules, card: Accelerator) -> MemoryPool:
     """Main memory by its usual share, and never more than the chip lets its graphics cores hold."""
-    place = main_memory(hardware, rules)
-    if card.limit_bytes is not None and (place.budget_bytes is None or card.limit_bytes < place.budget_bytes):
+    pool = main_memory_pool(hardware, rules)
+    if card.limit_bytes is not None and (pool.budget_bytes is None or card.limit_bytes < pool.budget_bytes):
         return MemoryPool(
             True, card.limit_bytes, f"the {memory_size(card.limit_bytes)} that {card.name} may hold at once"
         )
-    return MemoryPool(True, place.budget_bytes, place.rule)
+    return MemoryPool(True, pool.budget_bytes, pool.rule)
 
 
-def main_memory(hardware: Hardware, rules: MemoryRules) -> MemoryPool:
+def main_memory_pool(hardware: Hardware, rules: MemoryRules) -> MemoryPool:
     size, share = hardware.memory.usable_bytes, share_of(hardware, rules)
     if size is None:
         return MemoryPool(False, None, "unknown, so nothing is known to fit")

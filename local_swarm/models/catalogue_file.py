@@ -22,7 +22,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class LicenceFacts:
+class LicenseFacts:
     OPEN: ClassVar[bool] = True
     id: Any = None
 
@@ -91,7 +91,7 @@ class EntryFacts:
     shape: ShapeFacts
     files: tuple[FileFacts, ...]
     title: Any = None
-    licence: LicenceFacts | None = None
+    licence: LicenseFacts | None = None
     params_b: Annotated[float | None, Range(0)] = None
     active_b: Annotated[float | None, Range(0)] = None
     tools: Any = None

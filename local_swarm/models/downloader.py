@@ -76,7 +76,7 @@ class Downloader:
         if known := self.receipt(target):
             return known
         self.make_folders()
-        with self.locked(target, show):
+        with self.lock(target, show):
             if known := self.receipt(target):  # the other process was faster
                 return known
             remotes = self.remotes(variant)
@@ -111,7 +111,7 @@ class Downloader:
 
     def fetch_part(self, remote: Remote, meter: Meter) -> Path:
         """One file, whole and of the right hash, under its working name."""
-        path = self.working(remote)
+        path = self.part_path(remote)
         digest = sha256()
         have = self.take_up(path, remote, digest.update)
         meter.add(have, resumed=True)
@@ -179,12 +179,12 @@ class Downloader:
 
     def put_in_place(self, target: Path, remotes: Sequence[Remote], parts: Sequence[Path]) -> Fetched:
         """The first part last, since a split file is looked for by its first."""
-        digests = [json.loads(noted(part).read_text(encoding="utf-8"))["sha256"] for part in parts]
+        digests = [json.loads(note_path(part).read_text(encoding="utf-8"))["sha256"] for part in parts]
         done = Fetched(target, sum(one.bytes for one in remotes), digests[0])
         names = parts_of(target)
         for part, name in reversed(list(zip(parts, names, strict=True))):
             part.replace(name)
-            noted(part).unlink(missing_ok=True)
+            note_path(part).unlink(missing_ok=True)
         self.write_receipt(done)
         return done
 
@@ -207,11 +207,11 @@ class Downloader:
         (self.work / f"{done.path.name}.json").write_text(json.dumps(told), encoding="utf-8")
 
     def note(self, part: Path, digest: str) -> None:
-        noted(part).write_text(json.dumps({"sha256": digest}), encoding="utf-8")
+        note_path(part).write_text(json.dumps({"sha256": digest}), encoding="utf-8")
 
     # -- disk
 
-    def working(self, remote: Remote) -> Path:
+    def part_path(self, remote: Remote) -> Path:
         """Named after its content, so that two versions of a file are never mixed."""
         return self.work / f"{Path(remote.file).name}.{(remote.sha256 or remote.etag)[:16]}.part"
 
@@ -222,7 +222,7 @@ class Downloader:
             raise unwritable(problem, self.work) from problem
 
     def check_disk(self, remotes: Sequence[Remote]) -> None:
-        have = sum(path.stat().st_size for one in remotes if (path := self.working(one)).exists())
+        have = sum(path.stat().st_size for one in remotes if (path := self.part_path(one)).exists())
         need = sum(one.bytes for one in remotes) - have + SPARE_BYTES
         free = shutil.disk_usage(self.folder).free
         if free < need:
@@ -231,20 +231,20 @@ class Downloader:
                 "Free some space, choose a smaller model, or set models.cache_dir to another disk."
             )
 
-    def locked(self, target: Path, show: Show, every_part: bool = False) -> Lock:
+    def lock(self, target: Path, show: Show, every_part: bool = False) -> Lock:
         """`every_part`: the target is a folder, and whatever comes may be a part of it."""
-        return Lock(self.work / f"{target.name}.lock", self.work, target.name, show, self.pause, every_part)
+        return Lock(self.work, target.name, show, self.pause, every_part)
 
 
 class Lock:
     """Keeps other processes from fetching the same file. Waits as long as the other one gets on."""
 
     def __init__(
-        self, path: Path, work: Path, name: str, show: Show, pause: Callable[[float], bool], every_part: bool = False
+        self, work: Path, name: str, show: Show, pause: Callable[[float], bool], every_part: bool = False
     ) -> None:
         from filelock import FileLock
 
-        self.lock = FileLock(str(path), timeout=0)
+        self.lock = FileLock(str(work / f"{name}.lock"), timeout=0)
         self.work, self.name, self.show, self.pause = work, name, show, pause
         self.stem = "" if every_part else found["stem"] if (found := PART.match(name)) else name
 
@@ -302,7 +302,7 @@ class Meter:
         self.show(told)
 
 
-def noted(part: Path) -> Path:
+def note_path(part: Path) -> Path:
     return part.with_suffix(".json")
 
 

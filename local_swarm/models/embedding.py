@@ -13,11 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from local_swarm.errors import DownloadFailed
-from local_swarm.models.downloader import Downloader, Fetched, Meter, Show, noted, unwritable
+from local_swarm.models.downloader import Downloader, Fetched, Meter, Show, note_path, unwritable
 from local_swarm.models.folder import is_whole
 from local_swarm.models.hub import Hub, Remote
 from local_swarm.models.hub_cache import describe_copy
-from local_swarm.models.storage import cached
+from local_swarm.models.storage import cached_copies
 from local_swarm.paths import home
 
 # Best for telling programs apart at its size, on public results over eleven code tasks (66.8 against MiniLM's 49.6).
@@ -55,7 +55,7 @@ def on_disk(model: str) -> list[Path]:
 
 def copies_of(repository: str) -> list[Path]:
     """Whole copies: what was fetched, what other programs left in the hub's cache, what a package brought."""
-    found = [place(repository), *cached(repository)]
+    found = [place(repository), *cached_copies(repository)]
     if repository == SMALL and (spec := find_spec(BUNDLED)) and spec.origin:
         found.append(Path(spec.origin).parent / "model")
     return [path for path in found if is_whole_folder(path)]
@@ -100,23 +100,23 @@ def fetch(repository: str, hub: Hub, show: Show = lambda _: None) -> Fetched:
     downloader = Downloader(folder(), hub)
     downloader.make_folders()
     target = place(repository)
-    with downloader.locked(target, show, every_part=True):
+    with downloader.lock(target, show, every_part=True):
         if not is_whole_folder(target):  # else another process was faster
-            remotes = needed(repository, hub)
-            parts = {downloader.working(one): one for one in remotes}  # two files of the same content are one
+            remotes = needed_files(repository, hub)
+            parts = {downloader.part_path(one): one for one in remotes}  # two files of the same content are one
             downloader.check_disk(list(parts.values()))
             meter = Meter(sum(one.bytes for one in parts.values()), show)
             downloader.fetch_parts(list(parts.values()), meter)
             put_together(target, remotes, downloader)
             for part in parts:
                 part.unlink(missing_ok=True)
-                noted(part).unlink(missing_ok=True)
+                note_path(part).unlink(missing_ok=True)
     return describe_copy(target)
 
 
-def needed(repository: str, hub: Hub) -> list[Remote]:
+def needed_files(repository: str, hub: Hub) -> list[Remote]:
     """What the hub has of it now that a model is made of, all of one revision."""
-    revision, names = hub.listing(repository)
+    revision, names = hub.list_files(repository)
     wanted = [name for name in names if NEEDED.fullmatch(name)]
     if "config.json" not in wanted or not any(name.endswith(".safetensors") for name in wanted):
         raise DownloadFailed(f"{repository} is no embedding model with safetensors weights. Choose another one.")
@@ -132,7 +132,7 @@ def put_together(target: Path, remotes: Sequence[Remote], downloader: Downloader
         for remote in remotes:
             file = draft / remote.file
             file.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(downloader.working(remote), file)
+            shutil.copyfile(downloader.part_path(remote), file)
         shutil.rmtree(target, ignore_errors=True)
         draft.replace(target)
     except OSError as problem:

@@ -26,7 +26,7 @@ QUANT = re.compile(r"(?i)(?:^|[-_.])((?:ud-)?(?:i?q\d\w*|mxfp4\w*|bf16|f16|f32))
 LONGEST_NAME = 255  # characters of a file's name
 
 
-def added(source: str, folder: Path, home: Path, data: Path, hub: Hub | None = None) -> dict[str, Any]:
+def add_to_catalogue(source: str, folder: Path, home: Path, data: Path, hub: Hub | None = None) -> dict[str, Any]:
     """The entry, once it is in the user's catalogue. Of a model that is known already what is known stays, and the file is put
     before its others. `data`: the folder of the shipped catalogue. Raises WrongUse, BadModelFile and DownloadFailed."""
     repository = re.fullmatch(r"([\w.-]+/[\w.-]+)/(.+\.gguf)", source)
@@ -85,7 +85,7 @@ def from_file(path: Path, folder: Path) -> dict[str, Any]:
     header = read_header(path)
     make_folder(folder)
     for part in parts_of(path):
-        bring(part.resolve(), folder / part.name)
+        link_or_copy(part.resolve(), folder / part.name)
     told = {
         "quant": QUANTIZATIONS.get(header.file_type) or quantization(path.name),
         "repo": "local/files",
@@ -112,7 +112,7 @@ def shape_of(header: Header) -> dict[str, Any]:
     return told | {key: value for key, value in known.items() if value is not None}
 
 
-def bring(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
     """A hard link where that can be done, else a soft one, else a copy."""
     if target.exists():
         return

@@ -48,7 +48,7 @@ class Hub:
     def look(self, repo: str, file: str, revision: str | None = None) -> Remote:
         """What there is under that name, at that revision or now. Raises DownloadFailed."""
         self.check_online(f"{repo}/{file}")
-        library = installed()
+        library = import_hub()
         url = library.hf_hub_url(repo, file, revision=revision, endpoint=self.endpoint)
         try:
             told = library.get_hf_file_metadata(
@@ -61,12 +61,20 @@ class Hub:
                 f"{self.host} does not say how large {file} is. If HF_ENDPOINT is set, it is no mirror of the hub."
             )
         digest = told.etag if SHA256.fullmatch(told.etag) else None
-        return Remote(repo, file, told.size, told.etag, digest, told.commit_hash or revision or "main", url)
+        return Remote(
+            repo=repo,
+            file=file,
+            bytes=told.size,
+            etag=told.etag,
+            sha256=digest,
+            revision=told.commit_hash or revision or "main",
+            url=url,
+        )
 
-    def listing(self, repo: str) -> tuple[str, list[str]]:
+    def list_files(self, repo: str) -> tuple[str, list[str]]:
         """The revision that there is now, and the names of its files. Raises DownloadFailed."""
         self.check_online(repo)
-        library = installed()
+        library = import_hub()
         api = library.HfApi(endpoint=self.endpoint, token=self.credentials())
         try:
             told = api.model_info(repo, timeout=PATIENCE_S)
@@ -81,7 +89,7 @@ class Hub:
         from httpx2 import HTTPError, TransportError
         from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status  # type: ignore[attr-defined]
 
-        pinned = installed().hf_hub_url(remote.repo, remote.file, revision=remote.revision, endpoint=self.endpoint)
+        pinned = import_hub().hf_hub_url(remote.repo, remote.file, revision=remote.revision, endpoint=self.endpoint)
         headers = {**build_hf_headers(token=self.credentials()), "Accept-Encoding": "identity"}
         if begin:
             headers["Range"] = f"bytes={begin}-"
@@ -105,7 +113,7 @@ class Hub:
 
     def credentials(self) -> str | bool | None:
         """The token of the environment, else the one that `hf auth login` left, else none."""
-        return self.token or installed().get_token() or False
+        return self.token or import_hub().get_token() or False
 
     def check_online(self, what: str) -> None:
         if self.offline:
@@ -154,7 +162,7 @@ def code(problem: Exception) -> str:
     return f" (HTTP {status})" if status else f" ({type(problem).__name__})"
 
 
-def installed() -> Any:
+def import_hub() -> Any:
     """huggingface_hub, which a phone may do without. It is told to report nothing and to look up nothing else."""
     os.environ.update(UNCOUNTED)
     try:

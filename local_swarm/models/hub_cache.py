@@ -43,7 +43,7 @@ class HubModel:
 
 def cached_copy(model: HubModel) -> Path | None:
     """The file or whole folder that the cache holds. Asks nobody. Raises DownloadFailed without huggingface_hub."""
-    library = hub.installed()
+    library = hub.import_hub()
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     with contextlib.suppress(LocalEntryNotFoundError):
@@ -67,9 +67,9 @@ def fetch_model(model: HubModel, environment: Mapping[str, str] = os.environ) ->
     from huggingface_hub.errors import HfHubHTTPError
 
     token = environment.get(model.token_env) or ""
-    hub.Hub(environment={**environment, "HF_TOKEN": token}).listing(model.repository)
+    hub.Hub(environment={**environment, "HF_TOKEN": token}).list_files(model.repository)
     try:
-        return from_library(model, hub.installed(), cached_only=False)
+        return from_library(model, hub.import_hub(), cached_only=False)
     except (HfHubHTTPError, OSError, ValueError) as problem:
         raise WrongUse(f"{model.text} cannot be fetched: {str(problem).splitlines()[0]}") from problem
 

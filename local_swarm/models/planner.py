@@ -1,4 +1,4 @@
-"""Hardware, one model and wishes in, a plan with its memory arithmetic and its reasons out. Pure.
+"""Hardware, one model and options in, a plan with its memory arithmetic and its reasons out. Pure.
 
 weights once + cache of the context once + (workers - 1) answers + recurrent state of every sequence + scratch <= budget
 
@@ -16,8 +16,8 @@ from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware.profile import Hardware
 from local_swarm.limits import LONGEST_ANSWER, MOST_VOICES
 from local_swarm.models import starter
-from local_swarm.models.budget import MemoryPool, MemoryRules, computing, main_memory, memory_pools
-from local_swarm.models.memory_shape import ModelFile, fused
+from local_swarm.models.budget import MemoryPool, MemoryRules, compute_device, main_memory_pool, memory_pools
+from local_swarm.models.memory_shape import ModelFile, is_attention_fused, scratch_bytes
 from local_swarm.paths import program_name
 from local_swarm.units import memory_size
 
@@ -25,13 +25,11 @@ COMFORTABLE_CONTEXT = 32_768  # what a coding agent works well with
 PHONE_CONTEXT = 8_192
 SMALLEST_CONTEXT = 2_048
 MAJORITY = 3  # workers from which two that agree can outvote one
-MOST_SHELF = 8 << 30
+MOST_HOST_CACHE_BYTES = 8 << 30
 KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}  # of one key or value, by how they are kept
 MOST_SEQUENCES = 256  # llama.cpp's own bound
 SEQUENCES_PER_WORKER = 4  # so that a few requests can be in the batch at once
 DEAR_STATE = 1 << 20  # bytes of recurrent state from which a sequence is dear, and there are half as many
-COMPUTE_BYTES = 160 << 20  # scratch of a batch but for its scores; measured 30 to 165 MiB on models of 0.5B to 14B
-COMPUTE_PART = 48  # of the weights, where that is more: an estimate for larger models, not measured
 QUANTIZATIONS = {
     0: "f32",
     1: "f16",
@@ -85,7 +83,7 @@ class MemoryNeed:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What will run. `path`: where the file lies, or will lie once downloaded. `cells` is the room of the whole cache,
-    `sequences` how many answers may be in the works at once, `shelf_bytes` what idle prefixes may take of main memory."""
+    `sequences` how many answers may be in the works at once, `host_cache_bytes` what idle prefixes may take of main memory."""
 
     model: str
     path: Path
@@ -101,7 +99,7 @@ class Plan:
     gpu: bool
     kv_type: str
     memory: MemoryNeed
-    shelf_bytes: int
+    host_cache_bytes: int
     why: tuple[str, ...]
 
     @property
@@ -126,27 +124,27 @@ class RunSetting:
     workers: int
 
 
-def plan(hardware: Hardware, model: ModelFile, wishes: RunOptions, rules: MemoryRules) -> Plan:
+def plan(hardware: Hardware, model: ModelFile, options: RunOptions, rules: MemoryRules) -> Plan:
     """The best setting for a model that was chosen already, wherever it fits.
 
-    Raises DoesNotFit when no allowed setting fits the memory, WrongUse for wishes that cannot be."""
-    longest = longest_context(hardware, model, wishes)
+    Raises DoesNotFit when no allowed setting fits the memory, WrongUse for options that cannot be."""
+    longest = longest_context(hardware, model, options)
     contexts = [longest]
-    while wishes.context is None and contexts[-1] // 2 >= SMALLEST_CONTEXT:
+    while options.context is None and contexts[-1] // 2 >= SMALLEST_CONTEXT:
         contexts.append(contexts[-1] // 2)
     found = memory_pools(hardware, rules)
-    for place in found:
-        workers, reason = number_of_workers(hardware, wishes, rules, place.gpu)
-        for setting in settings(contexts, workers, least_workers(wishes, rules, workers), rules):
-            if need_of(model, setting, place).fits:
-                made = plan_of(hardware, model, setting, place, rules)
+    for pool in found:
+        workers, reason = number_of_workers(hardware, options, rules, pool.gpu)
+        for setting in settings(contexts, workers, least_workers(options, rules, workers), rules):
+            if need_of(model, setting, pool).fits:
+                made = plan_of(hardware, model, setting, pool, rules)
                 return made.because(
                     why_workers(setting, workers, reason),
-                    why_context(setting, longest, model, wishes),
-                    *why_place(hardware, place, found, rules),
+                    why_context(setting, longest, model, options),
+                    *why_pool(hardware, pool, found, rules),
                 )
     closest = RunSetting(
-        contexts[-1], "q8_0" if rules.kv_type != "f16" else "f16", least_workers(wishes, rules, workers)
+        contexts[-1], "q8_0" if rules.kv_type != "f16" else "f16", least_workers(options, rules, workers)
     )
     need = need_of(model, closest, found[-1])
     raise DoesNotFit(too_large(model, closest, need, found[-1].rule))
@@ -163,49 +161,49 @@ def settings(contexts: Sequence[int], workers: int, least: int, rules: MemoryRul
                     yield RunSetting(context, kv_type, count)
 
 
-def plan_of(hardware: Hardware, model: ModelFile, setting: RunSetting, place: MemoryPool, rules: MemoryRules) -> Plan:
-    need = need_of(model, setting, place)
+def plan_of(hardware: Hardware, model: ModelFile, setting: RunSetting, pool: MemoryPool, rules: MemoryRules) -> Plan:
+    need = need_of(model, setting, pool)
     name = starter.NAME if model.path == starter.PATH else model.name
     return Plan(
-        name,
-        model.path,
-        model.quantization,
-        model.architecture,
-        "llamacpp",
-        setting.workers,
-        setting.context,
-        answer_tokens(setting.context),
-        cells(setting.workers, setting.context),
-        sequences(model, setting.workers),
-        threads(hardware, model),
-        place.gpu,
-        setting.kv_type,
-        need,
-        shelf_bytes(hardware, rules, need, place),
-        (),
+        model=name,
+        path=model.path,
+        quantization=model.quantization,
+        architecture=model.architecture,
+        engine="llamacpp",
+        workers=setting.workers,
+        context=setting.context,
+        answer_tokens=answer_tokens(setting.context),
+        cells=cells(setting.workers, setting.context),
+        sequences=sequences(model, setting.workers),
+        threads=threads(hardware, model),
+        gpu=pool.gpu,
+        kv_type=setting.kv_type,
+        memory=need,
+        host_cache_bytes=host_cache_bytes(hardware, rules, need, pool),
+        why=(),
     )
 
 
-def longest_context(hardware: Hardware, model: ModelFile, wishes: RunOptions) -> int:
+def longest_context(hardware: Hardware, model: ModelFile, options: RunOptions) -> int:
     """Raises WrongUse for more than the model reads."""
     trained = model.shape.context or SMALLEST_CONTEXT
-    if wishes.context is not None:
-        if not 1 <= wishes.context <= trained:
+    if options.context is not None:
+        if not 1 <= options.context <= trained:
             raise WrongUse(f"{model.name} reads at most {trained} tokens. Ask for --context {trained} or less.")
-        return wishes.context
-    return min(trained, comfortable(hardware), wishes.at_most or trained)
+        return options.context
+    return min(trained, comfortable(hardware), options.at_most or trained)
 
 
 def comfortable(hardware: Hardware) -> int:
     return PHONE_CONTEXT if hardware.os == "android" else COMFORTABLE_CONTEXT
 
 
-def number_of_workers(hardware: Hardware, wishes: RunOptions, rules: MemoryRules, gpu: bool) -> tuple[int, str]:
+def number_of_workers(hardware: Hardware, options: RunOptions, rules: MemoryRules, gpu: bool) -> tuple[int, str]:
     """How many should vote, and why. Raises WrongUse."""
-    if wishes.instances is not None:
-        if not 1 <= wishes.instances <= MOST_VOICES:
-            raise WrongUse(f"--instances is between 1 and {MOST_VOICES}, not {wishes.instances}.")
-        return wishes.instances, "as you asked"
+    if options.instances is not None:
+        if not 1 <= options.instances <= MOST_VOICES:
+            raise WrongUse(f"--instances is between 1 and {MOST_VOICES}, not {options.instances}.")
+        return options.instances, "as you asked"
     if gpu:
         usual, reason = 8, "decoding on a graphics chip is bound by memory, so more voices are nearly free"
     elif hardware.os == "android":
@@ -215,8 +213,8 @@ def number_of_workers(hardware: Hardware, wishes: RunOptions, rules: MemoryRules
     return max(rules.min_instances, min(usual, rules.max_instances)), reason
 
 
-def least_workers(wishes: RunOptions, rules: MemoryRules, workers: int) -> int:
-    return workers if wishes.instances is not None else min(workers, rules.min_instances)
+def least_workers(options: RunOptions, rules: MemoryRules, workers: int) -> int:
+    return workers if options.instances is not None else min(workers, rules.min_instances)
 
 
 def why_workers(setting: RunSetting, wanted: int, reason: str) -> str:
@@ -225,9 +223,9 @@ def why_workers(setting: RunSetting, wanted: int, reason: str) -> str:
     return f"{setting.workers} workers: {reason}"
 
 
-def why_context(setting: RunSetting, longest: int, model: ModelFile, wishes: RunOptions) -> str:
+def why_context(setting: RunSetting, longest: int, model: ModelFile, options: RunOptions) -> str:
     kept = "" if setting.kv_type == "f16" else ", kept in 8 bits"
-    if wishes.context:
+    if options.context:
         return f"context {setting.context}: as you asked{kept}"
     if setting.context == model.shape.context:
         return f"context {setting.context}: all that this model reads{kept}"
@@ -240,14 +238,14 @@ def why_context(setting: RunSetting, longest: int, model: ModelFile, wishes: Run
     )
 
 
-def why_place(hardware: Hardware, place: MemoryPool, found: Sequence[MemoryPool], rules: MemoryRules) -> Iterator[str]:
-    yield f"memory: {place.rule}" + (" may be used" if place.budget_bytes is not None else "")
-    if not place.gpu and found[0].gpu:
+def why_pool(hardware: Hardware, pool: MemoryPool, found: Sequence[MemoryPool], rules: MemoryRules) -> Iterator[str]:
+    yield f"memory: {pool.rule}" + (" may be used" if pool.budget_bytes is not None else "")
+    if not pool.gpu and found[0].gpu:
         yield f"on the processor: too large for the graphics card ({found[0].rule})"
-    if not rules.gpu and computing(hardware):
+    if not rules.gpu and compute_device(hardware):
         yield f"the graphics card is not used: gpu_layers is 0, or this engine was built without it ({program_name()} setup)"
     free = hardware.memory.available_bytes
-    if not place.gpu and place.budget_bytes and free is not None and free < place.budget_bytes:
+    if not pool.gpu and pool.budget_bytes and free is not None and free < pool.budget_bytes:
         yield f"only {memory_size(free)} are free at the moment: close other programs if it runs short"
 
 
@@ -267,27 +265,26 @@ def sequences(model: ModelFile, workers: int) -> int:
     return min(MOST_SEQUENCES, max(4 * each, each * workers))
 
 
-def shelf_bytes(hardware: Hardware, rules: MemoryRules, need: MemoryNeed, place: MemoryPool) -> int:
+def host_cache_bytes(hardware: Hardware, rules: MemoryRules, need: MemoryNeed, pool: MemoryPool) -> int:
     """A quarter of what models may take of main memory, as far as the model leaves it."""
-    budget = main_memory(hardware, rules).budget_bytes or 0
-    card = computing(hardware)
-    elsewhere = place.gpu and card is not None and card.memory_kind == "dedicated"
-    return max(0, min(MOST_SHELF, budget // 4, budget - (0 if elsewhere else need.total_bytes)))
+    budget = main_memory_pool(hardware, rules).budget_bytes or 0
+    card = compute_device(hardware)
+    elsewhere = pool.gpu and card is not None and card.memory_kind == "dedicated"
+    return max(0, min(MOST_HOST_CACHE_BYTES, budget // 4, budget - (0 if elsewhere else need.total_bytes)))
 
 
-def need_of(model: ModelFile, setting: RunSetting, place: MemoryPool) -> MemoryNeed:
+def need_of(model: ModelFile, setting: RunSetting, pool: MemoryPool) -> MemoryNeed:
     per_token = model.shape.kv_values * KV_BYTES[setting.kv_type]
     answers = (setting.workers - 1) * answer_tokens(setting.context)
-    usual = COMPUTE_BYTES if model.weights_bytes > COMPUTE_BYTES else COMPUTE_BYTES // 8
     all_cells = cells(setting.workers, setting.context)
-    scores = 0 if fused(place.gpu, setting.kv_type) else model.shape.scores_bytes(all_cells)
+    scores = 0 if is_attention_fused(pool.gpu, setting.kv_type) else model.shape.scores_bytes(all_cells)
     return MemoryNeed(
-        model.weights_bytes,
-        int(setting.context * per_token),
-        int(answers * per_token),
-        model.shape.state_bytes * sequences(model, setting.workers),
-        max(usual, model.weights_bytes // COMPUTE_PART) + scores,
-        place.budget_bytes,
+        weights_bytes=model.weights_bytes,
+        kv_context_bytes=int(setting.context * per_token),
+        kv_answers_bytes=int(answers * per_token),
+        state_bytes=model.shape.state_bytes * sequences(model, setting.workers),
+        compute_bytes=scratch_bytes(model.weights_bytes) + scores,
+        budget_bytes=pool.budget_bytes,
     )
 
 

@@ -1,8 +1,8 @@
-"""Hardware, the catalogue and wishes in, the best model for this machine and why out. Pure.
+"""Hardware, the catalogue and options in, the best model for this machine and why out. Pure.
 
 The catalogue's order says which model is better; the first one that fits is taken, at the finest quantization that still leaves
 room for all workers. What a worse quantization, fewer workers and a shorter context may cost before a smaller model is better
-is decided by `accepted`.
+is decided by `acceptable_setting`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from local_swarm.models.planner import (
     plan_of,
     settings,
     why_context,
-    why_place,
+    why_pool,
     why_workers,
 )
 from local_swarm.models.registry import Catalogue, Entry, Variant
@@ -56,10 +56,10 @@ class SelectionInput:
     """All that a choice depends on."""
 
     hardware: Hardware
-    wishes: RunOptions
+    options: RunOptions
     rules: MemoryRules
     path_of: Callable[[Variant], Path]
-    place: MemoryPool
+    pool: MemoryPool
 
     @property
     def phone(self) -> bool:
@@ -67,22 +67,22 @@ class SelectionInput:
 
     @property
     def workers(self) -> tuple[int, str]:
-        return number_of_workers(self.hardware, self.wishes, self.rules, self.place.gpu)
+        return number_of_workers(self.hardware, self.options, self.rules, self.pool.gpu)
 
     @property
     def least(self) -> int:
-        return least_workers(self.wishes, self.rules, self.workers[0])
+        return least_workers(self.options, self.rules, self.workers[0])
 
     def longest(self, model: ModelFile) -> int:
         """The context that is wanted of a model."""
-        wanted = self.wishes.context or min(comfortable(self.hardware), self.wishes.at_most or MOST_CONTEXT)
+        wanted = self.options.context or min(comfortable(self.hardware), self.options.at_most or MOST_CONTEXT)
         return min(wanted, model.shape.context or FLOORS[-1])
 
 
 def choose(
     hardware: Hardware,
     catalogue: Catalogue,
-    wishes: RunOptions,
+    options: RunOptions,
     rules: MemoryRules,
     preferred: Sequence[str],
     path_of: Callable[[Variant], Path],
@@ -93,14 +93,16 @@ def choose(
     Raises DoesNotFit where none fits, WrongUse for a preference or wish that cannot be."""
     order = catalogue.order(preferred)
     found = memory_pools(hardware, rules)
-    for place in found:
-        question = SelectionInput(hardware, wishes, rules, path_of, place)
-        blind = place.budget_bytes is None  # then everything would fit: the smallest is the best guess
+    for pool in found:
+        question = SelectionInput(hardware, options, rules, path_of, pool)
+        blind = pool.budget_bytes is None  # then everything would fit: the smallest is the best guess
         for floor in FLOORS:
             for entry in reversed(order) if blind else order:
                 for variant in [usual_file(entry) or entry.variants[0]] if blind else entry.finest_first():
-                    if allowed(variant) and (setting := accepted(question, entry, variant, floor)):
-                        return explained(question, order, entry, variant, setting, found)
+                    if allowed(variant) and (setting := acceptable_setting(question, entry, variant, floor)):
+                        return choice_of(
+                            question, order=order, entry=entry, variant=variant, setting=setting, found=found
+                        )
     raise DoesNotFit(
         "None of the preferred models fits this machine"
         + (f" ({found[-1].rule} may be used)." if found[-1].budget_bytes is not None else ".")
@@ -108,7 +110,7 @@ def choose(
     )
 
 
-def accepted(question: SelectionInput, entry: Entry, variant: Variant, floor: int) -> RunSetting | None:
+def acceptable_setting(question: SelectionInput, entry: Entry, variant: Variant, floor: int) -> RunSetting | None:
     """The setting in which a file may be chosen, None where it may not: too coarse, too slow or too large here."""
     model = entry.model(variant, question.path_of(variant))
     if model is None or variant.bits < FEWEST_BITS or hindrance(question, entry, model):
@@ -116,16 +118,16 @@ def accepted(question: SelectionInput, entry: Entry, variant: Variant, floor: in
     if question.phone and variant.bits > USUAL_BITS:
         return None
     workers, longest = question.workers[0], question.longest(model)
-    if question.wishes.context and longest < question.wishes.context:
+    if question.options.context and longest < question.options.context:
         return None
     if variant.bits >= USUAL_BITS and variant != usual_file(entry):
         roomy = RunSetting(longest, "q8_0" if question.rules.kv_type == "q8_0" else "f16", workers)
-        return roomy if need_of(model, roomy, question.place).fits else None
+        return roomy if need_of(model, roomy, question.pool).fits else None
     least = question.least
     if variant.bits < USUAL_BITS:  # such a coarse file must not cost the context or the vote as well
         floor, least = longest, max(least, min(MAJORITY, workers))
     for setting in settings(contexts(longest, floor, question), workers, least, question.rules):
-        if need_of(model, setting, question.place).fits:
+        if need_of(model, setting, question.pool).fits:
             return setting
     return None
 
@@ -138,7 +140,7 @@ def usual_file(entry: Entry) -> Variant | None:
 
 def contexts(longest: int, floor: int, question: SelectionInput) -> list[int]:
     lengths = [longest]
-    while question.wishes.context is None and lengths[-1] // 2 >= floor:
+    while question.options.context is None and lengths[-1] // 2 >= floor:
         lengths.append(lengths[-1] // 2)
     return lengths
 
@@ -147,12 +149,12 @@ def hindrance(question: SelectionInput, entry: Entry, model: ModelFile) -> str |
     """Why a model is not for this machine though it may fit."""
     if question.phone and (entry.params_b or 0) > PHONE_BILLIONS:
         return "too large for a phone"
-    if not question.place.gpu and (model.read_bytes or model.weights_bytes) > MOST_READ:
+    if not question.pool.gpu and (model.read_bytes or model.weights_bytes) > MOST_READ:
         return f"a processor would read {(model.read_bytes or model.weights_bytes) / GB:.0f} GB for every token, which is slow"
     return None
 
 
-def explained(
+def choice_of(
     question: SelectionInput,
     order: Sequence[Entry],
     entry: Entry,
@@ -164,19 +166,19 @@ def explained(
     assert model
     workers, reason = question.workers
     longest = question.longest(model)
-    made = plan_of(question.hardware, model, setting, question.place, question.rules).because(
+    made = plan_of(question.hardware, model, setting, question.pool, question.rules).because(
         f"model: {entry.title} {variant.quantization}, {file_size(variant.bytes or 0)}, the best that fits",
         *why_not(question, order, entry, variant),
         why_workers(setting, workers, reason),
-        why_context(setting, longest, model, question.wishes),
-        *why_place(question.hardware, question.place, found, question.rules),
+        why_context(setting, longest, model, question.options),
+        *why_pool(question.hardware, question.pool, found, question.rules),
     )
     return Choice(entry, variant, made)
 
 
 def why_not(question: SelectionInput, order: Sequence[Entry], entry: Entry, variant: Variant) -> Iterator[str]:
     """Why not the next better model and the next finer quantization, and what would change it."""
-    if question.place.budget_bytes is None:
+    if question.pool.budget_bytes is None:
         return
     better = order[: order.index(entry)]
     if better:
@@ -193,8 +195,8 @@ def why_not(question: SelectionInput, order: Sequence[Entry], entry: Entry, vari
 
 def missing(question: SelectionInput, model: ModelFile, all_workers: bool = False) -> str:
     count, context = question.workers[0] if all_workers else question.least, question.longest(model)
-    need = need_of(model, RunSetting(context, "f16" if all_workers else "q8_0", count), question.place)
-    have = question.place.budget_bytes or 0
+    need = need_of(model, RunSetting(context, "f16" if all_workers else "q8_0", count), question.pool)
+    have = question.pool.budget_bytes or 0
     if need.fits:
         return "it would fit, but is not on this disk"
     return (

@@ -70,7 +70,7 @@ def storage(folder: Path, environment: Mapping[str, str] = os.environ) -> Storag
     return Storage(folder, (Path(hub).expanduser(),), tuple(ollama), tuple(studio))
 
 
-def cached(repository: str, environment: Mapping[str, str] = os.environ) -> list[Path]:
+def cached_copies(repository: str, environment: Mapping[str, str] = os.environ) -> list[Path]:
     """The copies that the hub's own cache holds under the name of its main branch, as huggingface_hub lays it out."""
     found = []
     for hub in storage(Path(), environment).hub:
@@ -97,7 +97,7 @@ def is_whole(path: Path, variant: Variant) -> bool:
 
 
 def same_of_ollama(folder: Path, entry: Entry, variant: Variant) -> Iterator[Path]:
-    """What Ollama has under the same name, if its header says that it is the same model in the same quantisation."""
+    """What Ollama has under the same name, if its header says that it is the same model in the same quantization."""
     library = folder / "manifests" / "registry.ollama.ai" / "library" / entry.family
     for manifest in sorted(library.glob(f"{entry.size}*")):
         blob = blob_of(manifest, folder)

@@ -79,7 +79,7 @@ def setting_field(field: dataclasses.Field[Any], hint: Any) -> SettingField:
     key = next((note.name for note in notes if isinstance(note, Key)), field.name)
     required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     default = None if field.default is dataclasses.MISSING else field.default
-    return SettingField(key, field.name, hint, required, default, notes)
+    return SettingField(key, field.name, hint, required=required, default=default, notes=notes)
 
 
 def notes_of(hint: Any) -> Iterator[Any]:

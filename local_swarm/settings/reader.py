@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 
 from local_swarm.errors import WrongUse
-from local_swarm.intake import whole
+from local_swarm.intake import mend_text
 from local_swarm.settings.fields import SettingField, bare, fields_of, is_settings, is_union
 from local_swarm.settings.tree import LONGEST_SHOWN, Node
 
@@ -120,7 +120,7 @@ def read_names(given: NamedNode) -> tuple[str, ...]:
     )
     if not names or not all(isinstance(one, str) for one in names):
         raise given.mistake(f"{given.name} must be a list of names, not {given.node.shown}.")
-    return tuple(whole(one.strip()) for one in names)
+    return tuple(mend_text(one.strip()) for one in names)
 
 
 def read_choice(choices: tuple[str, ...], given: NamedNode) -> str:
@@ -139,7 +139,7 @@ def read_scalar(kind: type, field: SettingField, given: NamedNode) -> Any:
         raise given.mistake(f"{given.name} must be {WORDS[kind]}, not {given.node.shown}.")
     if field.range and not field.range.allows(cast(float, value)):
         raise given.mistake(f"{given.name} must be {field.range.words}, not {given.node.shown}.")
-    return whole(value) if isinstance(value, str) else value
+    return mend_text(value) if isinstance(value, str) else value
 
 
 def unknown_setting(given: NamedNode, known: Iterable[str]) -> WrongUse:

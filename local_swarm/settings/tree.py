@@ -72,7 +72,7 @@ def leaves(node: Node, prefix: str = "") -> dict[str, Node]:
     return found
 
 
-def nested(values: Mapping[str, Node]) -> Node:
+def tree_of(values: Mapping[str, Node]) -> Node:
     """`{"server.port": 1}` as `{"server": {"port": 1}}`."""
     root: dict[str, Any] = {}
     for key, node in values.items():

@@ -108,13 +108,13 @@ class TreeBuilder:
 
     def _value(self, found: yaml.Node, depth: int) -> tuple[Any, int]:
         if isinstance(found, yaml.MappingNode) and found.tag == MAPPING:
-            return self._mapping(found, depth)
+            return self._build_mapping(found, depth)
         if isinstance(found, yaml.SequenceNode) and found.tag == SEQUENCE:
             built = [self._build(one, depth + 1) for one in found.value]
             return [node for node, _ in built], 1 + sum(size for _, size in built)
         return self._scalar(found), 1
 
-    def _mapping(self, found: yaml.MappingNode, depth: int) -> tuple[dict[Any, Node], int]:
+    def _build_mapping(self, found: yaml.MappingNode, depth: int) -> tuple[dict[Any, Node], int]:
         """A key's line is that of its value. What is merged in (`<<`) yields to what is said outright."""
         merged: dict[Any, Node] = {}
         own: dict[Any, Node] = {}

@@ -17,7 +17,7 @@ from local_swarm.environment.install_plan import (
     cuda,
     engine_builds,
     has_compiler,
-    recipe,
+    plan_installation,
 )
 from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.hardware.profile import Accelerator, System, Vendor
@@ -43,7 +43,7 @@ def kinds(os: System, *cards: Accelerator, tools: bool = True) -> list[str]:
 
 
 def of(os: System, *cards: Accelerator, minimal: bool = False, dev: bool = False) -> InstallPlan:
-    return recipe(os, cards, PINS, minimal, dev, no_tools)
+    return plan_installation(os, cards, PINS, minimal, dev, no_tools)
 
 
 def test_the_best_build_for_the_card_comes_first_and_the_processor_last() -> None:
