@@ -21,7 +21,7 @@ ELSEWHERE = {
     "join": "takes another machine: tests/network",
     "forget": "takes another machine: tests/network",
     "bench": "takes minutes: tests/bench",
-    "vote": "takes a file of the reader's own: tests/test_vote.py",
+    "vote": "takes a file of the reader's own: tests/cli/test_vote.py",
     "models": "`models add` takes a file of the reader's own; `models` alone is run",
 }
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]

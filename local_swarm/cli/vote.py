@@ -18,8 +18,8 @@ def vote(
     file: FileOption = None,
     _json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else, as it does anyway.")] = False,
 ) -> None:
-    """Hold the votes of a file of given answers; no model is needed."""
-    from local_swarm.voting.file import lines
+    """Vote over the answers in a file; needs no model."""
+    from local_swarm.cli.vote_file import lines
 
     for line in lines(path, strategy, file):
         typer.echo(line)

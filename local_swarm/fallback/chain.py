@@ -45,7 +45,7 @@ class Step:
         limits = self.account.limits
         return limits.budget is not None or limits.tokens_per_day is not None
 
-    def bounded(self, prompt: Prompt) -> Prompt:
+    def with_limit(self, prompt: Prompt) -> Prompt:
         """The prompt with an end to its answer, where what it costs has one."""
         wish = prompt.sampling.max_tokens
         most = min(wish or self.longest_answer, self.longest_answer)
@@ -96,7 +96,7 @@ class Chain:
         problem: SwarmError | None = None
         begun = False  # the client has heard words: from then on nobody else is asked
         for place, step in enumerate(self.steps):
-            asked = step.bounded(prompt)
+            asked = step.with_limit(prompt)
             if reason := step.account.refusal(*step.most(asked)):
                 tried.append((step.name, reason))
                 continue
@@ -122,17 +122,17 @@ class Chain:
                 step.account.fallbacks += 1
                 continue
             if begun or place == len(self.steps) - 1 or self._agrees(held[-1]):
-                for event in finished(held, step.name, tried):
+                for event in events_with_provider(held, step.name, tried):
                     yield event
                 return
             step.account.fallbacks += 1
             tried.append((step.name, "its voices agreed too little"))
-            doubtful = doubtful or finished(held, step.name, [])
+            doubtful = doubtful or events_with_provider(held, step.name, [])
         if doubtful:  # nobody further down could answer
             for event in doubtful:
                 yield replace(event, tried=tuple(tried)) if isinstance(event, Election) else event
             return
-        raise problem or Unavailable(f"No provider may be asked now: {told(tried)}.", retry_after_s=15)
+        raise problem or Unavailable(f"No provider may be asked now: {reasons_text(tried)}.", retry_after_s=15)
 
     def _agrees(self, outcome: Event) -> bool:
         below = self.escalate_below
@@ -152,25 +152,25 @@ class Chain:
                     if isinstance(event, Election):
                         read = sum(one.usage.prompt_tokens for one in event.candidates)
                         written = event.completion_tokens_total
-                        account.succeeded(self.clock() - began)
+                        account.book_success(self.clock() - began)
                     yield event
         except SwarmError as problem:
             if isinstance(problem, BadRequest | Starting | Busy):  # it never began
                 read = written = 0
             if not isinstance(problem, BadRequest):
-                account.failed()
+                account.book_failure()
             raise
         finally:
             account.close(held, read, written)
             self.ledger.save([one.account for one in self.steps])
 
 
-def finished(held: Sequence[Event], name: str, tried: Sequence[tuple[str, str]]) -> list[Event]:
+def events_with_provider(held: Sequence[Event], name: str, tried: Sequence[tuple[str, str]]) -> list[Event]:
     """Candidates and their election, which tells who gave it and who was tried before."""
     return [
         replace(event, provider=name, tried=tuple(tried)) if isinstance(event, Election) else event for event in held
     ]
 
 
-def told(tried: Sequence[tuple[str, str]]) -> str:
+def reasons_text(tried: Sequence[tuple[str, str]]) -> str:
     return "; ".join(f"{name}: {reason}" for name, reason in tried) or "there is none"

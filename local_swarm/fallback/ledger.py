@@ -102,11 +102,11 @@ class Account:
         self.tokens, self.tokens_today = self.tokens + read + written, self.tokens_today + read + written
         self.cost, self.spent = self.cost + cost, self.spent + cost
 
-    def succeeded(self, seconds: float) -> None:
+    def book_success(self, seconds: float) -> None:
         self.latencies.append(seconds)
         self.failures_in_a_row = 0
 
-    def failed(self) -> None:
+    def book_failure(self) -> None:
         self.errors += 1
         rest = min(FIRST_REST_S * 2**self.failures_in_a_row, LONGEST_REST_S)
         self.failures_in_a_row += 1
@@ -148,7 +148,7 @@ class Ledger:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.kept: Mapping[str, Any] = read(file)
+        self.kept: Mapping[str, Any] = read_accounts(file)
 
     def account(
         self, name: str, limits: SpendingLimits, clock: Callable[[], float], today: Callable[[], str] = date
@@ -176,7 +176,7 @@ class Ledger:
             logger.warning("What was spent cannot be written to %s: %s.", self.file, problem)
 
 
-def read(file: Path) -> Mapping[str, Any]:
+def read_accounts(file: Path) -> Mapping[str, Any]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -119,7 +119,7 @@ class Swarm:
                     vote.candidates.append(event)
                 yield event
                 if isinstance(event, Candidate):
-                    vote.settled = await self._settled(vote)
+                    vote.settled = await self._is_settled(vote)
                 if vote.settled:
                     break
 
@@ -138,7 +138,7 @@ class Swarm:
             logger.info("Asking again was of no use: %s", problem.message)
         return better
 
-    async def _settled(self, vote: VoteInProgress) -> bool:
+    async def _is_settled(self, vote: VoteInProgress) -> bool:
         """Programs that take long are left to the vote itself: looking whether to stop must not cost more than it can save."""
         missing = vote.asked - len(vote.candidates)
         if vote.strategy == "fastest" and vote.candidates:
@@ -148,7 +148,7 @@ class Swarm:
         began = time.monotonic()
         try:
             async with asyncio.timeout(USUAL_S + vote.looks_s):
-                return await self.jury.decided(vote.question, vote.candidates, missing, vote.strategy)
+                return await self.jury.is_decided(vote.question, vote.candidates, missing, vote.strategy)
         except TimeoutError:
             return False
         finally:

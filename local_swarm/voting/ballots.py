@@ -16,7 +16,7 @@ Matrix = NDArray[np.float64]
 Embed = Callable[[Sequence[str]], Matrix]  # texts to unit vectors (n, dimensions)
 Group = list["Ballot"]
 
-UNKNOWN = 0.5  # how often a voter is right of whom nothing is known
+UNKNOWN_WEIGHT = 0.5  # how often a voter is right of whom nothing is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Ballot:
     @property
     def weight(self) -> float:
         """Between 0 and 1, whatever scale the weights that came with the candidates have."""
-        given = UNKNOWN if self.candidate.weight is None else self.candidate.weight
+        given = UNKNOWN_WEIGHT if self.candidate.weight is None else self.candidate.weight
         return given / (1 + given) if 0 <= given < float("inf") else 0.0
 
 

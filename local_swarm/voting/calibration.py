@@ -25,10 +25,10 @@ def band(agreement: float) -> Band:
     return "high" if agreement >= HIGH else "medium" if agreement >= MEDIUM else "low"
 
 
-def calibrated(kind: str, strategy: str, share: float, support: float | None, passed: float | None) -> float:
+def calibrated_agreement(kind: str, strategy: str, share: float, support: float | None, passed: float | None) -> float:
     """The share of right winners among votes like this one. `support` and `passed` as in `Outcome`."""
     if kind == "value" and strategy == "exact":
-        return between(VALUES, share)
+        return interpolate(VALUES, share)
     if kind != "code" or support is None:
         return share
     if strategy == "behaviour" and passed is not None:
@@ -42,7 +42,7 @@ def logistic(weights: tuple[float, ...], facts: tuple[float, ...]) -> float:
     return 1 / (1 + exp(-sum(weight * fact for weight, fact in zip(weights, facts, strict=True))))
 
 
-def between(points: tuple[tuple[float, float], ...], at: float) -> float:
+def interpolate(points: tuple[tuple[float, float], ...], at: float) -> float:
     """The height at a place on a line through points."""
     for (left, low), (right, high) in pairwise(points):
         if at <= right:

@@ -26,7 +26,7 @@ from local_swarm.voting.ballots import (
 )
 from local_swarm.voting.behaviour.evidence import Evidence
 from local_swarm.voting.behaviour.vote import RELIABLE, by_behaviour
-from local_swarm.voting.calibration import band, calibrated
+from local_swarm.voting.calibration import band, calibrated_agreement
 from local_swarm.voting.extract import ExtractedAnswer, extract
 from local_swarm.voting.question import Question
 from local_swarm.voting.scanner import MOST_TEXT
@@ -66,23 +66,23 @@ def elect(
     """
     answers = [extract(candidate, question) for candidate in candidates] if answers is None else answers
     ballots = in_order(candidates, answers)
-    found = chosen(ballots, strategy, embed, evidence)
+    found = outcome_of(ballots, strategy, embed, evidence)
     unheard = evidence and found.strategy == "structure" and found.winner.answer.kind == "code"
     note = (evidence.note or NOTHING_SAID) if evidence and unheard else None
     if evidence and evidence.partial and found.strategy == "behaviour":
         note = OUT_OF_TIME
-    return told(candidates, found, note)
+    return election_from(candidates, found, note)
 
 
-def chosen(ballots: list[Ballot], strategy: Strategy, embed: Embed | None, evidence: Evidence | None) -> Outcome:
+def outcome_of(ballots: list[Ballot], strategy: Strategy, embed: Embed | None, evidence: Evidence | None) -> Outcome:
     kind = majority_kind(ballots)
     if len(ballots) == 1:
         return Outcome(ballots[0], [ballots], "single")
     if strategy == "fastest":
         first = min(ballots, key=lambda ballot: ballot.candidate.seconds)
-        return judged(ballots, "fastest", embed=None, winner=first)
+        return by_likeness(ballots, "fastest", embed=None, winner=first)
     if strategy == "quality":
-        return judged(ballots, "quality", embed=None, winner=max(ballots, key=quality))
+        return by_likeness(ballots, "quality", embed=None, winner=max(ballots, key=quality))
     if strategy == "similarity" and embed:
         return by_groups(ballots, embed)
     if kind == "calls" and strategy != "exact" and any(has_long_text(one.candidate.tool_calls) for one in ballots):
@@ -93,10 +93,10 @@ def chosen(ballots: list[Ballot], strategy: Strategy, embed: Embed | None, evide
     if ran and evidence and (found := by_behaviour(ballots, evidence)):
         return found
     use = embed if kind == "text" and strategy == "auto" else None
-    return judged(ballots, "similarity" if use else "structure", embed=use)
+    return by_likeness(ballots, "similarity" if use else "structure", embed=use)
 
 
-def decided(
+def is_decided(
     candidates: Sequence[Candidate],
     missing: int,
     strategy: Strategy = "auto",
@@ -117,7 +117,7 @@ def decided(
     ballots = in_order(candidates, answers)
     if strategy != "exact" and majority_kind(ballots) == "text":
         return False
-    found = chosen(ballots, strategy, None, evidence)
+    found = outcome_of(ballots, strategy, None, evidence)
     elected = found.winner
     if not elected.valid or (elected.answer.kind == "text" and strategy != "exact"):
         return False
@@ -144,7 +144,7 @@ def would_lead(own: int, other: int) -> float:
 # ------------------------------------------------------------------------------------------------ ways to vote
 
 
-def judged(ballots: list[Ballot], strategy: str, *, embed: Embed | None, winner: Ballot | None = None) -> Outcome:
+def by_likeness(ballots: list[Ballot], strategy: str, *, embed: Embed | None, winner: Ballot | None = None) -> Outcome:
     """The electable ballot that is most like all the others, or the given winner; groups by likeness."""
     able = electable(ballots)
     alike = likeness(ballots, embed)
@@ -218,13 +218,13 @@ def quality(ballot: Ballot) -> tuple[bool, bool, bool, int]:
     return (ballot.valid, ballot.candidate.finish_reason == "stop", not loose, min(len(body), 2000))
 
 
-def told(candidates: Sequence[Candidate], found: Outcome, note: str | None) -> Election:
+def election_from(candidates: Sequence[Candidate], found: Outcome, note: str | None) -> Election:
     """The outcome in terms of the candidates as they were given."""
     own = next(group for group in found.groups if found.winner in group)
     largest_first = sorted(found.groups, key=lambda group: (-len(group), group is not own))
     share = len(own) / len(candidates)
     answer = found.winner.answer
-    agreement = calibrated(answer.kind, found.strategy, share, found.support, found.passed)
+    agreement = calibrated_agreement(answer.kind, found.strategy, share, found.support, found.passed)
     return Election(
         candidates=tuple(candidates),
         winner=found.winner.index,

@@ -39,7 +39,7 @@ class PeerReliability:
         return PeerReliability(self.agreed * keep + share, self.total * keep + 1.0)
 
 
-def learned(
+def reliabilities_after(
     known: Mapping[str, PeerReliability], election: Election, models: Mapping[str, str | None] | None = None
 ) -> dict[str, PeerReliability]:
     """What an election over all ballots, not only those that counted, teaches of each machine that took part.
@@ -63,7 +63,7 @@ def learned(
     return updated
 
 
-def standing(nodes: Iterable[str], known: Mapping[str, PeerReliability]) -> dict[str, float]:
+def standings(nodes: Iterable[str], known: Mapping[str, PeerReliability]) -> dict[str, float]:
     """Each machine's record as a share (0 to 1) of the best one's. Machines with few votes are taken for average ones."""
     records = {node: known.get(node, PeerReliability()) for node in nodes}
     total = sum(record.total for record in records.values())
@@ -81,7 +81,7 @@ def by_node(candidates: Sequence[Candidate]) -> dict[str, list[int]]:
     return found
 
 
-def counted(
+def ballots_that_count(
     candidates: Sequence[Candidate],
     local: str,
     announced: Mapping[str, int],
@@ -95,7 +95,7 @@ def counted(
     stands for: what acts on the user's machine takes a second machine, or our own.
     """
     nodes = by_node(candidates)
-    stands = standing(nodes, known)
+    stands = standings(nodes, known)
     kept: set[int] = set()
     for node, members in nodes.items():
         limit = len(members) if node == local else min(len(members), announced.get(node, 0))
@@ -103,7 +103,7 @@ def counted(
         heard = round(share * limit)
         kept |= set(members if heard == len(members) else foremost(candidates, members, heard, vote))
     chosen = [candidate for at, candidate in enumerate(candidates) if at in kept]
-    return [one for one in chosen if not one.tool_calls or supported(one, candidates, local)]
+    return [one for one in chosen if not one.tool_calls or has_support(one, candidates, local)]
 
 
 def foremost(candidates: Sequence[Candidate], members: list[int], limit: int, vote: Vote) -> list[int]:
@@ -116,7 +116,7 @@ def foremost(candidates: Sequence[Candidate], members: list[int], limit: int, vo
     return [members[at] for at in list(order)[:limit]]
 
 
-def supported(one: Candidate, candidates: Sequence[Candidate], local: str) -> bool:
+def has_support(one: Candidate, candidates: Sequence[Candidate], local: str) -> bool:
     """Whether our own machine, or a second one, makes the same tool call."""
     body = extract(one).body
     return one.node == local or any(
@@ -143,15 +143,15 @@ def across(
     if len(nodes) < 2:
         return replace(election, strategy=strategy)
     votes = {node: vote([candidates[at] for at in members]) for node, members in nodes.items()}
-    stands = standing(nodes, known)
+    stands = standings(nodes, known)
     sure = {node: own.agreement * stands[node] for node, own in votes.items()}
     if strategy == "weighted":
         chosen_at = heaviest(election, sure, nodes)
-        return replace(election, winner=chosen_at, agreement=agreement(election, chosen_at), strategy="weighted")
+        return replace(election, winner=chosen_at, agreement=share_of(election, chosen_at), strategy="weighted")
     surest = max(sorted(nodes), key=lambda node: sure[node])
     chosen = first if strategy == "latency" and first in nodes else surest
     winner = nodes[chosen][votes[chosen].winner]
-    return replace(election, winner=winner, agreement=agreement(election, winner), strategy=strategy)
+    return replace(election, winner=winner, agreement=share_of(election, winner), strategy=strategy)
 
 
 def heaviest(election: Election, sure: Mapping[str, float], nodes: Mapping[str, list[int]]) -> int:
@@ -165,5 +165,5 @@ def heaviest(election: Election, sure: Mapping[str, float], nodes: Mapping[str, 
     return election.winner if election.winner in cluster else max(cluster, key=lambda at: (sure[owner[at]], -at))
 
 
-def agreement(election: Election, winner: int) -> float:
+def share_of(election: Election, winner: int) -> float:
     return next(len(cluster) for cluster in election.clusters if winner in cluster) / len(election.candidates)

@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from local_swarm.chat.python_source import parse, unparse
 from local_swarm.chat.schemas import violation
 from local_swarm.chat.tools import canonical
 from local_swarm.types import JSON, Candidate
-from local_swarm.voting.parsing import parse, unparse
 from local_swarm.voting.question import (
     PYTHON,
     STATEMENT,
@@ -121,7 +121,7 @@ def python_answer(code: str, question: Question) -> ExtractedAnswer:
     tree, entry = parse(code), question.entry_point
     stub = question.stub
     if stub and stub.unfinished and stub.name and (tree is None or not function(tree, stub.name)):
-        tree = continued(stub.text, code) or tree
+        tree = complete_stub(stub.text, code) or tree
         last = function(tree, stub.name) if tree else None
         tree = ast.Module([last] if last else [], []) if tree else None
     if tree is None:
@@ -131,19 +131,19 @@ def python_answer(code: str, question: Question) -> ExtractedAnswer:
         return ExtractedAnswer("code", code, "python", complaint="empty")
     wanted = function(tree, entry) if entry else None
     complaint = "does nothing" if wanted and does_nothing(wanted) else None
-    if entry and not wanted and not assigned(own, entry):
+    if entry and not wanted and not assigns(own, entry):
         complaint = f"does not define {entry}"
     compared = [node for node in own if not isinstance(node, (ast.Import, ast.ImportFrom))] or tree.body
     return ExtractedAnswer("code", code, "python", ast.Module(compared, []), program_of(own, question), complaint)
 
 
-def assigned(own: list[ast.stmt], name: str) -> bool:
+def assigns(own: list[ast.stmt], name: str) -> bool:
     """`solve = lambda ...` defines it too."""
     targets = [target for node in own if isinstance(node, ast.Assign) for target in node.targets]
     return any(isinstance(target, ast.Name) and target.id == name for target in targets)
 
 
-def continued(stub: str, text: str) -> ast.Module | None:
+def complete_stub(stub: str, text: str) -> ast.Module | None:
     """The prompt's code with the text as its end, up to where that leaves the function."""
     lines = text.split("\n")
     first = next((line for line in lines if line.strip()), "")

@@ -17,7 +17,7 @@ from local_swarm.sandbox.messages import UNKNOWN
 from local_swarm.types import Candidate, Election, Strategy
 from local_swarm.voting.ballots import Embed
 from local_swarm.voting.behaviour.evidence import Evidence, Trial
-from local_swarm.voting.consensus import EARLY, decided, elect
+from local_swarm.voting.consensus import EARLY, elect, is_decided
 from local_swarm.voting.extract import ExtractedAnswer
 from local_swarm.voting.question import Question
 from local_swarm.voting.reading import readings
@@ -50,7 +50,7 @@ class Brief:
 
     def _elect(self, candidates: Sequence[Candidate], embed: Embed | None) -> Election:
         return elect(
-            [self._weighed(one) for one in candidates],
+            [self._with_weight(one) for one in candidates],
             self.strategy,
             embed,
             question=self.question,
@@ -58,9 +58,9 @@ class Brief:
             answers=[self.answers[one] for one in candidates],
         )
 
-    def decided(self, candidates: Sequence[Candidate], missing: int) -> bool:
-        return decided(
-            [self._weighed(one) for one in candidates],
+    def is_decided(self, candidates: Sequence[Candidate], missing: int) -> bool:
+        return is_decided(
+            [self._with_weight(one) for one in candidates],
             missing,
             self.strategy,
             question=self.question,
@@ -68,7 +68,7 @@ class Brief:
             answers=[self.answers[one] for one in candidates],
         )
 
-    def _weighed(self, candidate: Candidate) -> Candidate:
+    def _with_weight(self, candidate: Candidate) -> Candidate:
         weight = self.weights.get(candidate.voter) if candidate.weight is None else candidate.weight
         return candidate if weight == candidate.weight else replace(candidate, weight=weight)
 
@@ -120,14 +120,14 @@ class Jury:
             self.reliability.learn(election)
         return election
 
-    async def decided(
+    async def is_decided(
         self, question: Question, candidates: Sequence[Candidate], missing: int, strategy: Strategy = "auto"
     ) -> bool:
-        """Whether to stop asking; see `consensus.decided`."""
+        """Whether to stop asking; see `consensus.is_decided`."""
         if strategy not in EARLY or len(candidates) < 2:
             return False
         brief = await self.brief(question, candidates, strategy)
-        return await asyncio.to_thread(brief.decided, candidates, missing)
+        return await asyncio.to_thread(brief.is_decided, candidates, missing)
 
     async def brief(self, question: Question, candidates: Sequence[Candidate], strategy: Strategy = "auto") -> Brief:
         """All that can be found out of these candidates, for as many votes on some of them as are wanted."""

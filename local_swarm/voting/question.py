@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from local_swarm.chat.python_source import parse
 from local_swarm.types import JSON, Prompt
-from local_swarm.voting.parsing import parse
 from local_swarm.voting.scanner import MOST_TEXT, fences
 
 PYTHON = {"python", "py", "python3"}  # as fences call it
@@ -115,7 +115,7 @@ def question(
 ) -> Question:
     text = text[:MOST_TEXT]
     stub = find_stub(text)
-    name = entry_point or (stub.name if stub else None) or named(text)
+    name = entry_point or (stub.name if stub else None) or function_named_in(text)
     return Question(text, name, tuple(inputs), schema, stub)
 
 
@@ -139,7 +139,7 @@ def asks_for_number(text: str) -> bool:
     return False
 
 
-def named(text: str) -> str | None:
+def function_named_in(text: str) -> str | None:
     """The function that words ask for: "a function solve(numbers)", "a method named `area`"."""
     return next((match[1] for pattern in NAMED if (match := pattern.search(text))), None)
 

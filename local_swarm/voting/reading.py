@@ -23,7 +23,7 @@ from local_swarm.voting.extract import ExtractedAnswer, extract
 from local_swarm.voting.question import Question, question
 from local_swarm.voting.similarity.structure import tokens
 
-READ = "local_swarm.voting.reading:read"
+READ = "local_swarm.voting.reading:read_candidates"
 QUESTIONS, ANSWERS = 8, 128  # that a child remembers: votes come back with one candidate more
 LEAST_S, MOST_S, PER_S = 1.0, 4.0, 150_000  # of processor time; characters a second, where they are code
 LONGEST_UNREAD = 8_000  # characters of a text that nobody could read, to be compared by
@@ -44,11 +44,13 @@ class Readings:
 
 async def readings(asked: Question, candidates: Sequence[Candidate], runs: bool, confined: Confined) -> Readings:
     """`runs`: whether what to run is wanted too."""
-    told = [candidate_told(one) for one in candidates]
+    told = [candidate_json(one) for one in candidates]
     try:
-        return taken(await confined.call(READ, question_told(asked), told, runs, cpu_s=reading_s(asked, candidates)))
+        return readings_of(
+            await confined.call(READ, question_json(asked), told, runs, cpu_s=reading_s(asked, candidates))
+        )
     except Overrun:  # of which the child could not be interrupted
-        return Readings(tuple(unread(one.text) for one in candidates), None, NOT_READ)
+        return Readings(tuple(unread_answer(one.text) for one in candidates), None, NOT_READ)
 
 
 def reading_s(asked: Question, candidates: Sequence[Candidate]) -> float:
@@ -56,20 +58,20 @@ def reading_s(asked: Question, candidates: Sequence[Candidate]) -> float:
     return 2 * min(MOST_S, LEAST_S + (len(asked.text) + sum(len(one.text) for one in candidates)) / PER_S)
 
 
-def unread(text: str) -> ExtractedAnswer:
+def unread_answer(text: str) -> ExtractedAnswer:
     return ExtractedAnswer("text", text.strip()[:LONGEST_UNREAD], complaint="unreadable")
 
 
-def question_told(asked: Question) -> dict[str, Any]:
+def question_json(asked: Question) -> dict[str, Any]:
     return {"text": asked.text, "entry_point": asked.entry_point, "inputs": asked.inputs, "schema": asked.schema}
 
 
-def candidate_told(candidate: Candidate) -> dict[str, Any]:
+def candidate_json(candidate: Candidate) -> dict[str, Any]:
     calls = [asdict(call) for call in candidate.tool_calls]
     return {"text": candidate.text, "calls": calls, "cut": candidate.finish_reason == "length"}
 
 
-def taken(said: Mapping[str, Any]) -> Readings:
+def readings_of(said: Mapping[str, Any]) -> Readings:
     answers = tuple(ExtractedAnswer(**{**one, "words": tuple(one["words"])}) for one in said["answers"])
     plan, note = said["trial"], NOT_READ if any(one.complaint == "unreadable" for one in answers) else None
     if plan is None:
@@ -82,7 +84,7 @@ def taken(said: Mapping[str, Any]) -> Readings:
 # ------------------------------------------------------------------------------------------------ in the child
 
 
-def read(asked: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], runs: bool) -> dict[str, Any]:
+def read_candidates(asked: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], runs: bool) -> dict[str, Any]:
     """Each candidate has a time of its own, and the shortest are read first: who takes too long takes it from nobody else."""
     key = json.dumps(asked)
     until = time.process_time() + min(MOST_S, LEAST_S + sum(len(one["text"]) for one in candidates) / PER_S)
@@ -91,14 +93,14 @@ def read(asked: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], runs
         one = candidates[place]
         share_s = LEAST_S / 4 + LEAST_S / len(candidates) + len(one["text"]) / PER_S
         answers[place] = in_time(
-            lambda one=one: answered(key, one["text"], json.dumps(one["calls"])),  # type: ignore[misc]
+            lambda one=one: answer_of_text(key, one["text"], json.dumps(one["calls"])),  # type: ignore[misc]
             min(share_s, until - time.process_time()),
-        ) or unread(one["text"])
+        ) or unread_answer(one["text"])
     made = [answers[place] for place in range(len(candidates))]
     plan = (
         in_time(lambda: to_run(key, candidates, made), max(LEAST_S / 4, until - time.process_time())) if runs else None
     )
-    return {"answers": [answer_told(one) for one in made], "trial": asdict(plan) if plan else None}
+    return {"answers": [answer_json(one) for one in made], "trial": asdict(plan) if plan else None}
 
 
 def to_run(key: str, candidates: Sequence[Mapping[str, Any]], answers: Sequence[ExtractedAnswer]) -> Trial | None:
@@ -106,7 +108,7 @@ def to_run(key: str, candidates: Sequence[Mapping[str, Any]], answers: Sequence[
         ExtractedAnswer("text", "", complaint="cut") if one["cut"] else answer
         for one, answer in zip(candidates, answers, strict=True)
     ]
-    return trial(understood(key), usable)
+    return trial(question_of_key(key), usable)
 
 
 def in_time(work: Callable[[], T | None], within_s: float) -> T | None:
@@ -121,19 +123,19 @@ def in_time(work: Callable[[], T | None], within_s: float) -> T | None:
 
 
 @lru_cache(maxsize=QUESTIONS)
-def understood(key: str) -> Question:
+def question_of_key(key: str) -> Question:
     asked = json.loads(key)
     return question(asked["text"], asked["entry_point"], asked["inputs"], asked["schema"])
 
 
 @lru_cache(maxsize=ANSWERS)
-def answered(key: str, text: str, calls: str) -> ExtractedAnswer:
+def answer_of_text(key: str, text: str, calls: str) -> ExtractedAnswer:
     """With the words of its structure, since trees do not travel."""
     made = tuple(ToolCall(**call) for call in json.loads(calls))
-    answer = extract(Candidate(text, "", "stop", Usage(0, 0), 0.0, tool_calls=made), understood(key))
+    answer = extract(Candidate(text, "", "stop", Usage(0, 0), 0.0, tool_calls=made), question_of_key(key))
     return replace(answer, words=tuple(tokens(answer)))
 
 
-def answer_told(answer: ExtractedAnswer) -> dict[str, Any]:
+def answer_json(answer: ExtractedAnswer) -> dict[str, Any]:
     names = ("kind", "body", "language", "program", "complaint")
     return {**{name: getattr(answer, name) for name in names}, "words": answer.words or tokens(answer)}

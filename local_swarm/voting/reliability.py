@@ -37,7 +37,7 @@ def ballots_of(election: Election) -> list[tuple[str, int]]:
     ]
 
 
-def estimated(elections: Sequence[Ballots]) -> dict[str, float]:
+def estimate_reliabilities(elections: Sequence[Ballots]) -> dict[str, float]:
     """How often each voter is right, 0 to 1, by what all of them have said."""
     voters = sorted({voter for ballots in elections for voter, _ in ballots})
     right = dict.fromkeys(voters, 0.5)

@@ -82,13 +82,13 @@ def doctests(text: str) -> Iterator[tuple[str, str]]:
         while at < len(lines) and lines[at].startswith(more):
             source.append(lines[at][len(more) :].removeprefix(" "))
             at += 1
-        while at < len(lines) and not lines[at].startswith(other) and printed(lines[at]):
+        while at < len(lines) and not lines[at].startswith(other) and is_output(lines[at]):
             wanted.append(lines[at])
             at += 1
         yield "\n".join(source), "\n".join(wanted)
 
 
-def printed(line: str) -> bool:
+def is_output(line: str) -> bool:
     """Whether a line after a doctest belongs to what it prints."""
     words = line.lstrip()
     return bool(words) and not words.startswith(('"""', "'''"))
@@ -102,7 +102,7 @@ def rows(text: str) -> Iterator[str]:
             yield row[1:-1]
 
 
-def labelled(text: str) -> Iterator[tuple[str, str]]:
+def labeled_pairs(text: str) -> Iterator[tuple[str, str]]:
     """(given, wanted) of "Input: 2, Output: 4" in one line or two."""
     at = hopeless = 0
     while head := INPUT.search(text, at):
@@ -121,7 +121,7 @@ def labelled(text: str) -> Iterator[tuple[str, str]]:
             yield text[start:stop], text[tail.end() : at]
 
 
-def supposed(text: str) -> Iterator[tuple[str, str]]:
+def should_be_pairs(text: str) -> Iterator[tuple[str, str]]:
     """(given, wanted) of "for x = 2 the output should be 4", where what is given is not too long to be a call."""
     at = seen = 0  # up to where nothing says what should be
     lonely = -1  # the end of a line after which nothing does

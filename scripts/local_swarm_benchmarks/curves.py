@@ -23,7 +23,7 @@ def gains(rows: Sequence[Mapping[str, Any]], name: str = "codegen16b") -> str:
     for row in rows:
         if row["set"] == name and row["strategy"] != "auto, early":
             lines.setdefault(row["strategy"], []).append((row["n"], row["gain"]))
-    return drawn(f"Points over any answer, {name}", "voters", lines)
+    return line_chart(f"Points over any answer, {name}", "voters", lines)
 
 
 def reliability(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -33,12 +33,12 @@ def reliability(rows: Sequence[Mapping[str, Any]]) -> str:
         name: [(point["agreement"], point["right"]) for point in row["reliability"] if point["votes"] >= 10]
         for name, row in largest.items()
     }
-    return drawn(
+    return line_chart(
         "Share of right picks by reported agreement", "reported agreement", {"as promised": [(0, 0), (1, 1)], **lines}
     )
 
 
-def drawn(title: str, across: str, lines: Mapping[str, Points]) -> str:
+def line_chart(title: str, across: str, lines: Mapping[str, Points]) -> str:
     points = [point for line in lines.values() for point in line] or [(0, 0), (1, 1)]
     left, right = min(x for x, _ in points), max(x for x, _ in points)
     low, high = min(0.0, *(y for _, y in points)), max(y for _, y in points)

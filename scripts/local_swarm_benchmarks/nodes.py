@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.types import Candidate, Election
 from local_swarm.voting.consensus import elect
-from local_swarm.voting.cross_consensus import PeerReliability, Vote, counted, learned
+from local_swarm.voting.cross_consensus import PeerReliability, Vote, ballots_that_count, reliabilities_after
 from local_swarm_benchmarks.samples import problems
-from local_swarm_benchmarks.vote import Prepared, Row, Tell, VoteBenchOptions, paired, prepared
+from local_swarm_benchmarks.vote import Prepared, Row, Tell, VoteBenchOptions, paired_difference, prepare
 
 BALLOTS = 3  # of each machine
 WRONG = 0.8  # of a weak machine's ballots
@@ -43,42 +43,42 @@ class Round:
 def measure(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
     """For each set and team: percent right together, percent right of a good machine's own vote, the difference and its standard
     error, paired by problem. Raises WrongUse where the samples are missing."""
-    return asyncio.run(measured(wish, tell))
+    return asyncio.run(run_rounds(wish, tell))
 
 
-async def measured(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
+async def run_rounds(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
     sandbox = Sandbox()
     rows: list[Row] = []
     try:
         for name in wish.sets:
             tell(f"{name}: running the programs")
-            ready = [await prepared(problem, sandbox) for problem in problems(name, wish.folder)]
+            ready = [await prepare(problem, sandbox) for problem in problems(name, wish.folder)]
             for team, nodes in TEAMS.items():
                 tell(f"{name}: {team}")
-                rows.append({"set": name, "strategy": team, **compared(ready, nodes, wish.repeats)})
+                rows.append({"set": name, "strategy": team, **compare_teams(ready, nodes, wish.repeats)})
     finally:
         await sandbox.close()
     return rows
 
 
-def compared(ready: Sequence[Prepared], nodes: Sequence[str], repeats: int) -> Row:
+def compare_teams(ready: Sequence[Prepared], nodes: Sequence[str], repeats: int) -> Row:
     known: dict[str, PeerReliability] = {}
     together: dict[int, list[float]] = {at: [] for at in range(len(ready))}
     alone: dict[int, list[float]] = {at: [] for at in range(len(ready))}
     for number in range(repeats):  # all problems in turn, as they come in life, not one of them again and again
         for at, one in enumerate(ready):
-            held = drawn(one, nodes, random.Random(f"{one.problem.question.text}{number}"))
+            held = draw_round(one, nodes, random.Random(f"{one.problem.question.text}{number}"))
             vote: Vote = held.vote
-            chosen = counted(held.candidates, nodes[0], dict.fromkeys(nodes, BALLOTS), known, vote)
+            chosen = ballots_that_count(held.candidates, nodes[0], dict.fromkeys(nodes, BALLOTS), known, vote)
             together[at].append(held.right(vote(chosen)))
             strong = [[one for one in held.candidates if one.node == node] for node in nodes if node != "weak"]
             alone[at].append(statistics.fmean(held.right(vote(own)) for own in strong))
-            known = learned(known, vote(held.candidates))
+            known = reliabilities_after(known, vote(held.candidates))
     picks, bases = ([statistics.fmean(some) for some in what.values()] for what in (together, alone))
-    return {"n": BALLOTS * len(nodes), **paired(picks, bases)}
+    return {"n": BALLOTS * len(nodes), **paired_difference(picks, bases)}
 
 
-def drawn(one: Prepared, nodes: Sequence[str], dice: random.Random) -> Round:
+def draw_round(one: Prepared, nodes: Sequence[str], dice: random.Random) -> Round:
     """Three samples for each machine, none twice while there are others."""
     verdicts = one.problem.right
     left = {verdict: [at for at, right in enumerate(verdicts) if right is verdict] for verdict in (True, False)}

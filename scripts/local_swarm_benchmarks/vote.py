@@ -22,10 +22,10 @@ from local_swarm.sandbox.job import Outcomes
 from local_swarm.types import Candidate, Election, Strategy
 from local_swarm.voting.ballots import Embed
 from local_swarm.voting.behaviour.evidence import Evidence, trial
-from local_swarm.voting.consensus import decided, elect
+from local_swarm.voting.consensus import elect, is_decided
 from local_swarm.voting.extract import ExtractedAnswer, extract
 from local_swarm.voting.jury import Jury
-from local_swarm.voting.reliability import ballots_of, estimated
+from local_swarm.voting.reliability import ballots_of, estimate_reliabilities
 from local_swarm.voting.similarity.embedding import Embedder
 from local_swarm_benchmarks.samples import Problem, problems
 
@@ -73,10 +73,10 @@ class Prepared:
 
 def measure(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
     """Raises WrongUse where the samples are missing."""
-    return asyncio.run(measured(wish, tell))
+    return asyncio.run(run_sets(wish, tell))
 
 
-async def measured(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
+async def run_sets(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
     rows: list[Row] = []
     sandbox = Sandbox()
     embedder = Embedder(wish.embedding, offline())
@@ -84,20 +84,20 @@ async def measured(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
         embedder.begin()
         for name in wish.sets:
             tell(f"{name}: running the programs")
-            ready = [await prepared(problem, sandbox) for problem in problems(name, wish.folder)]
+            ready = [await prepare(problem, sandbox) for problem in problems(name, wish.folder)]
             embed = known_vectors(embedder, ready, tell)
             sizes = sorted({min(n, *(len(one.answers) for one in ready)) for n in wish.n})
             for n in sizes:
                 tell(f"{name}: voting with {n}")
                 rows += table(name, n, ready, wish, embed)
-                await timed(rows, name, n, ready, sandbox, embedder)
+                await time_votes(rows, name, n, ready, sandbox, embedder)
     finally:
         embedder.close()
         await sandbox.close()
     return rows
 
 
-async def prepared(problem: Problem, sandbox: Sandbox) -> Prepared:
+async def prepare(problem: Problem, sandbox: Sandbox) -> Prepared:
     answers = tuple(extract(one, problem.question) for one in problem.samples)
     plan = trial(problem.question, answers) if any(one.kind == "code" for one in answers) else None
     if plan is None:
@@ -134,7 +134,7 @@ def subsets(one: Prepared, n: int, repeats: int) -> list[list[int]]:
 
 def table(name: str, n: int, ready: Sequence[Prepared], wish: VoteBenchOptions, embed: Embed | None) -> list[Row]:
     drawn = [subsets(one, n, wish.repeats) for one in ready]
-    weights = learned(ready, drawn)
+    weights = learn_weights(ready, drawn)
     rows = []
     for strategy in STRATEGIES:
         if strategy == "similarity" and embed is None:
@@ -144,30 +144,30 @@ def table(name: str, n: int, ready: Sequence[Prepared], wish: VoteBenchOptions, 
             [vote(one, chosen, strategy, embed, known) for chosen in some]
             for one, some in zip(ready, drawn, strict=True)
         ]
-        row = compared(name, strategy, n, ready, drawn, [[won for won, _ in some] for some in votes])
+        row = comparison_row(name, strategy, n, ready, drawn, [[won for won, _ in some] for some in votes])
         if strategy == "auto":
-            row |= trusted([pair for some in votes for pair in some])
+            row |= calibration_row([pair for some in votes for pair in some])
         rows.append(row)
     best = [
         [float(any(one.problem.right[at] for at in chosen)) for chosen in some]
         for one, some in zip(ready, drawn, strict=True)
     ]
-    rows.append(compared(name, "oracle", n, ready, drawn, best))
+    rows.append(comparison_row(name, "oracle", n, ready, drawn, best))
     if weights:
-        rows.append(compared(name, "strongest voter", n, ready, drawn, strongest(ready, drawn)))
+        rows.append(comparison_row(name, "strongest voter", n, ready, drawn, strongest(ready, drawn)))
     if wish.early:
         rows.append(early(name, n, ready, drawn, weights))
     return rows
 
 
-def learned(ready: Sequence[Prepared], drawn: Sequence[Sequence[Sequence[int]]]) -> dict[str, float]:
+def learn_weights(ready: Sequence[Prepared], drawn: Sequence[Sequence[Sequence[int]]]) -> dict[str, float]:
     """How reliable named voters look from what they say, over the first subset of every problem."""
     first = [
         elect(*given[:1], "auto", None, evidence=given[1], answers=given[2])
         for one, some in zip(ready, drawn, strict=True)
         if (given := one.subset(some[0], {}))
     ]
-    return estimated([ballots for election in first if (ballots := ballots_of(election))])
+    return estimate_reliabilities([ballots for election in first if (ballots := ballots_of(election))])
 
 
 def vote(
@@ -180,7 +180,7 @@ def vote(
     return float(one.problem.right[chosen[election.winner]]), election
 
 
-def compared(
+def comparison_row(
     name: str,
     strategy: str,
     n: int,
@@ -194,10 +194,10 @@ def compared(
         statistics.fmean(one.problem.right[at] for chosen in some for at in chosen)
         for one, some in zip(ready, drawn, strict=True)
     ]
-    return {"set": name, "strategy": strategy, "n": n, **paired(picks, anyone)}
+    return {"set": name, "strategy": strategy, "n": n, **paired_difference(picks, anyone)}
 
 
-def paired(picks: Sequence[float], bases: Sequence[float]) -> Row:
+def paired_difference(picks: Sequence[float], bases: Sequence[float]) -> Row:
     """Shares right of each problem in two ways, in percent; the mean difference and its standard error."""
     gains = [pick - base for pick, base in zip(picks, bases, strict=True)]
     return {
@@ -222,7 +222,7 @@ def strongest(ready: Sequence[Prepared], drawn: Sequence[Sequence[Sequence[int]]
     ]
 
 
-def trusted(votes: Sequence[tuple[float, Election]]) -> Row:
+def calibration_row(votes: Sequence[tuple[float, Election]]) -> Row:
     """How well the reported agreement tells right from wrong (AUROC), and what share was right at each height of it."""
     told = np.array([election.agreement for _, election in votes])
     right = np.array([won for won, _ in votes])
@@ -262,15 +262,15 @@ def early(
             verdicts.append(vote(one, arriving[:count], "auto", None, weights)[0])
             used.append(count)
         won.append(verdicts)
-    return compared(name, "auto, early", n, ready, drawn, won) | {"samples": statistics.fmean(used)}
+    return comparison_row(name, "auto, early", n, ready, drawn, won) | {"samples": statistics.fmean(used)}
 
 
 def stops(one: Prepared, arrived: Sequence[int], missing: int) -> bool:
     candidates, evidence, answers = one.subset(arrived, {})
-    return decided(candidates, missing, "auto", evidence=evidence, answers=answers)
+    return is_decided(candidates, missing, "auto", evidence=evidence, answers=answers)
 
 
-async def timed(
+async def time_votes(
     rows: list[Row], name: str, n: int, ready: Sequence[Prepared], sandbox: Sandbox, embedder: Embedder
 ) -> None:
     """Fill in what a vote costs with nothing prepared, the sandbox and the embedding model being warm."""

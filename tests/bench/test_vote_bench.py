@@ -14,7 +14,7 @@ import pytest
 from local_swarm.errors import WrongUse
 from local_swarm.voting.extract import extract
 from local_swarm_benchmarks import nodes
-from local_swarm_benchmarks.curves import drawn, gains, reliability, ticks
+from local_swarm_benchmarks.curves import gains, line_chart, reliability, ticks
 from local_swarm_benchmarks.samples import default_folder, problems
 from local_swarm_benchmarks.vote import Prepared, VoteBenchOptions, auroc, measure
 
@@ -84,8 +84,8 @@ def test_where_there_are_no_samples_it_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_chart_of_nothing_and_of_odd_names_is_a_picture() -> None:
-    ElementTree.fromstring(drawn("a < b", "x & y", {}))
-    assert ElementTree.fromstring(drawn("t", "x", {"<one>": [(1, 2.0), (2, -1.0)]})) is not None
+    ElementTree.fromstring(line_chart("a < b", "x & y", {}))
+    assert ElementTree.fromstring(line_chart("t", "x", {"<one>": [(1, 2.0), (2, -1.0)]})) is not None
 
 
 @pytest.mark.parametrize(
@@ -122,6 +122,6 @@ def test_machines_vote_together_and_alone_on_the_same_answers(folder: Path) -> N
 def test_no_answer_is_drawn_twice_while_there_are_others(folder: Path) -> None:
     [first, *_] = problems("codegen16b", folder)
     answers = tuple(extract(one, first.question) for one in first.samples)
-    made = nodes.drawn(Prepared(first, answers, None), ("own", "second"), random.Random(1))
+    made = nodes.draw_round(Prepared(first, answers, None), ("own", "second"), random.Random(1))
     assert sorted(made.places.values()) == list(range(6))
     assert [one.node for one in made.candidates] == ["own"] * 3 + ["second"] * 3

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from local_swarm.chat.python_source import parse_expression, unparse
 from local_swarm.sandbox.canonical import ValueTooLarge, canonical
 from local_swarm.voting import scanner
-from local_swarm.voting.parsing import parse_expression, unparse
 from local_swarm.voting.scanner import EACH, LONGEST_LITERAL, MOST_TEXT, Attention, closing
 
 MOST_EXAMPLES = 12
@@ -52,7 +52,7 @@ def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Examp
     parameters = parameters[:MOST_PARAMETERS]
     ways = (
         doctests(text, name),
-        asserted(text, name),
+        assertions_on(text, name),
         arrows(text, name),
         lines(text, name, parameters),
         tables(text, name, parameters),
@@ -82,7 +82,7 @@ def doctests(text: str, name: str) -> Iterator[Example]:
             yield Example(ast.unparse(call), value)
 
 
-def asserted(text: str, name: str) -> Iterator[Example]:
+def assertions_on(text: str, name: str) -> Iterator[Example]:
     attention = Attention()
     for match in ASSERT.finditer(text):
         line = match[1]
@@ -139,10 +139,10 @@ def arrows(text: str, name: str) -> Iterator[Example]:
 
 def lines(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
     attention = Attention()
-    for given, wanted in chain(scanner.labelled(text), scanner.supposed(text)):
+    for given, wanted in chain(scanner.labeled_pairs(text), scanner.should_be_pairs(text)):
         if not attention.spend(min(len(given), LONGEST_LITERAL)):
             return
-        call, value = called(given, name, parameters), leading_literal(wanted)
+        call, value = call_of(given, name, parameters), leading_literal(wanted)
         if call and value is not None:
             yield Example(call, value)
 
@@ -158,7 +158,7 @@ def tables(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]
                 return
             if (value := literal(cells[-1])) is not None:
                 given = expression_arguments(cells[0], name) or ", ".join(cells[:-1])
-                if call := called(given, name, parameters):
+                if call := call_of(given, name, parameters):
                     yield Example(call, value)
 
 
@@ -167,7 +167,7 @@ def expression_arguments(text: str, name: str) -> str | None:
     return ", ".join(map(ast.unparse, call.args)) if isinstance(call, ast.Call) else None
 
 
-def called(given: str, name: str, parameters: Sequence[str]) -> str | None:
+def call_of(given: str, name: str, parameters: Sequence[str]) -> str | None:
     """The call that `x = 2, y = 3`, `2, 3` or `[1, 2]` stands for."""
     given = given.strip().strip("`").rstrip(".,; ")
     if len(given) > 2 * LONGEST_LITERAL:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any
 
-from local_swarm.voting.behaviour.values import KINDS, USUAL, guessed, kinds_in
-from local_swarm.voting.parsing import parse_expression, unparse
+from local_swarm.chat.python_source import parse_expression, unparse
+from local_swarm.voting.behaviour.values import KINDS, USUAL, guess_kind, kinds_in
 from local_swarm.voting.scanner import calls
 
 MOST_INPUTS = 24
@@ -42,7 +42,7 @@ def in_words(text: str, name: str) -> Signature | None:
     for at in calls(text, name, not_after="_"):
         if found := PARAMETERS.match(text, at + len(name) + 1):
             parameters = tuple(one.strip() for one in found[1].split(","))
-            return Signature(name, parameters, tuple(map(guessed, parameters))) if few(parameters) else None
+            return Signature(name, parameters, tuple(map(guess_kind, parameters))) if few(parameters) else None
     return None
 
 
@@ -65,7 +65,7 @@ def kind_of(argument: ast.arg) -> str:
     hint = unparse(argument.annotation) if argument.annotation is not None else None
     if hint and (hinted := kind_of_hint(hint)):
         return hinted
-    return guessed(argument.arg)
+    return guess_kind(argument.arg)
 
 
 def kind_of_hint(hint: str) -> str | None:
@@ -89,11 +89,11 @@ def inputs(found: Signature | None, name: str, example_calls: Sequence[str], tex
     if len(name) > LONGEST_NAME:
         return []
     known = [arguments for call in example_calls[:MOST_KNOWN] if (arguments := literals(call, name)) is not None]
-    calls = [written(name, arguments) for arguments in islice(changed(known), MOST_CHANGED)]
+    calls = [call_text(name, arguments) for arguments in islice(variations_of(known), MOST_CHANGED)]
     if found and found.kinds:
         shown = [[one[at] for one in known if len(one) == len(found.kinds)] for at in range(len(found.kinds))]
-        rows = [combined([KINDS[kind] for kind in shape], name) for shape in shapes(found.kinds, shown, text)]
-        calls += [written(name, arguments) for arguments in in_turn(rows)]
+        rows = [combinations_of([KINDS[kind] for kind in shape], name) for shape in shapes(found.kinds, shown, text)]
+        calls += [call_text(name, arguments) for arguments in in_turn(rows)]
     given = set(example_calls)
     fresh = [call for call in dict.fromkeys(calls) if call not in given and 0 < len(call) <= LONGEST_CALL]
     return fresh[:MOST_INPUTS]
@@ -102,7 +102,7 @@ def inputs(found: Signature | None, name: str, example_calls: Sequence[str], tex
 def shapes(kinds: Sequence[str], shown: Sequence[Sequence[Any]], text: str) -> list[tuple[str, ...]]:
     """What the arguments may be, the likeliest first. What examples show counts more than hints, and hints more than guesses;
     a guessed argument may be as the request words it, as its name suggests, or as is usual."""
-    sure = [settled(kind, values) for kind, values in zip(kinds, shown, strict=True)]
+    sure = [certain_kind(kind, values) for kind, values in zip(kinds, shown, strict=True)]
     if all(sure):
         return [tuple(kind for kind in sure if kind)]
     told = iter(kinds_in(text))
@@ -116,7 +116,7 @@ def shapes(kinds: Sequence[str], shown: Sequence[Sequence[Any]], text: str) -> l
     return list(dict.fromkeys(map(tuple, ways)))
 
 
-def settled(kind: str, seen: Sequence[Any]) -> str | None:
+def certain_kind(kind: str, seen: Sequence[Any]) -> str | None:
     """The kind of an argument if there is no doubt."""
     shown = {kind_of_value(value) for value in seen}
     plain = kind.lstrip("?")
@@ -148,7 +148,7 @@ def literals(call: str, name: str) -> list[Any] | None:
         return None
 
 
-def written(name: str, arguments: Iterable[Any]) -> str:
+def call_text(name: str, arguments: Iterable[Any]) -> str:
     """Nothing for integers that have more digits than Python writes."""
     try:
         return f"{name}({', '.join(map(repr, arguments))})"
@@ -164,7 +164,7 @@ def kind_of_value(value: Any) -> str:
     return type(value).__name__ if type(value).__name__ in KINDS else "any"
 
 
-def combined(pools: Sequence[Sequence[Any]], name: str) -> list[tuple[Any, ...]]:
+def combinations_of(pools: Sequence[Sequence[Any]], name: str) -> list[tuple[Any, ...]]:
     """Every value of every argument at least once, as far as there is room; the same choice for the same name."""
     if len(pools) == 1:
         return [(value,) for value in pools[0]]
@@ -175,7 +175,7 @@ def combined(pools: Sequence[Sequence[Any]], name: str) -> list[tuple[Any, ...]]
     return [*rows[: MOST_INPUTS // 2], *draw.sample(every, min(len(every), MOST_INPUTS))]
 
 
-def changed(known: Sequence[Sequence[Any]]) -> Iterable[list[Any]]:
+def variations_of(known: Sequence[Sequence[Any]]) -> Iterable[list[Any]]:
     """Each example with one argument changed, going round the examples so that all have their share."""
     ways = [variants(arguments) for arguments in known]
     while ways:

@@ -10,10 +10,10 @@ import ast
 import json
 import re
 
+from local_swarm.chat.python_source import parse_expression
 from local_swarm.sandbox.job import Language
 from local_swarm.voting.behaviour.inputs import Signature
-from local_swarm.voting.behaviour.values import guessed
-from local_swarm.voting.parsing import parse_expression
+from local_swarm.voting.behaviour.values import guess_kind
 from local_swarm.voting.scanner import MOST_TEXT
 
 LANGUAGES: dict[str, Language] = {
@@ -71,7 +71,7 @@ def kind_of_parameter(parameter: str) -> str:
     _, _, hint = parameter.partition(":")
     if kind := HINTS.get(hint.strip().lower()):
         return kind
-    return guessed(bare(parameter))
+    return guess_kind(bare(parameter))
 
 
 def javascript_call(call: str, name: str) -> str | None:

@@ -162,7 +162,7 @@ WORDED = re.compile(
 )
 
 
-def guessed(name: str) -> str:
+def guess_kind(name: str) -> str:
     """`?` and a kind, from an argument's name in snake or camel case."""
     if len(name) > LONGEST_NAME:
         return "?any"

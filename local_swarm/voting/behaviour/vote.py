@@ -37,7 +37,7 @@ def by_behaviour(ballots: Sequence[Ballot], evidence: Evidence) -> Outcome | Non
     did = [evidence.behaviours[ballot.index] for ballot in able]
     if not any(spoke(behaviour) or behaviour.passed for behaviour in did):
         return None
-    if len(ran) - len(able) > len(able) and not agreed(did):
+    if len(ran) - len(able) > len(able) and not confirm_each_other(did):
         return None
     best = max(behaviour.passed for behaviour in did)
     shown = best > 0
@@ -45,8 +45,8 @@ def by_behaviour(ballots: Sequence[Ballot], evidence: Evidence) -> Outcome | Non
     equal, raised = equality(table), (table == ERROR).sum(axis=1) / np.maximum((table != NOT_KNOWN).sum(axis=1), 1)
     alike = structural([ballot.answer for ballot in able])
     score = [
-        backing(at, equal)
-        + LIKENESS * backing(at, alike)
+        mean_likeness(at, equal)
+        + LIKENESS * mean_likeness(at, alike)
         - CONSTANT * one.constant
         - RAISING * raised[at]
         + RELIABLE * able[at].weight
@@ -57,10 +57,10 @@ def by_behaviour(ballots: Sequence[Ballot], evidence: Evidence) -> Outcome | Non
     groups = around_leaders(able, lambda one, other: same(did[one], did[other]), winner)
     rest = [[ballot] for ballot in ballots if ballot not in able]
     passed = did[winner].passed / evidence.examples if evidence.examples else None
-    return Outcome(able[winner], [*groups, *rest], "behaviour", backing(winner, equal), passed)
+    return Outcome(able[winner], [*groups, *rest], "behaviour", mean_likeness(winner, equal), passed)
 
 
-def agreed(did: Sequence[Behaviour]) -> bool:
+def confirm_each_other(did: Sequence[Behaviour]) -> bool:
     """Whether what these did is worth something without the others: one passes examples, or two agree on most inputs."""
     equal = equality(values(did)) - np.eye(len(did))
     return any(behaviour.passed for behaviour in did) or bool((equal > AGREED).any())
@@ -108,7 +108,7 @@ def equality(table: Numbers) -> Matrix:
     return shares
 
 
-def backing(at: int, alike: Matrix) -> float:
+def mean_likeness(at: int, alike: Matrix) -> float:
     """Mean likeness of one to all the others."""
     others = len(alike) - 1
     return float(alike[at].sum() - alike[at, at]) / others if others else 0.0

@@ -45,7 +45,7 @@ class Companion:
 
     def ready(self) -> None:
         """Wait until the model is loaded. Raises OSError where it cannot be, and that soon enough."""
-        self._heard(START_S)
+        self._next_line(START_S)
 
     def embed(self, texts: Sequence[str], rounded: bool) -> Matrix:
         """Vectors (n, dimensions) of length 1. `rounded`: only how alike they are is wanted.
@@ -57,7 +57,7 @@ class Companion:
             self._process.stdin.flush()
         except ValueError as problem:  # it was closed meanwhile
             raise OSError("the embedding model's process was closed") from problem
-        told = self._heard(ANSWER_S)
+        told = self._next_line(ANSWER_S)
         vectors = np.frombuffer(base64.b64decode(told["vectors"]), dtype=np.float32).astype(np.float64)
         vectors = vectors.reshape(len(texts), -1)
         unit: Matrix = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
@@ -72,7 +72,7 @@ class Companion:
                 if pipe:
                     pipe.close()
 
-    def _heard(self, within_s: float) -> dict[str, str]:
+    def _next_line(self, within_s: float) -> dict[str, str]:
         """Its next line; one that says nothing for so long is ended."""
         assert self._process.stdout
         watch = threading.Timer(within_s, self._process.kill)
@@ -106,7 +106,7 @@ def serve(load: Callable[[], Encode]) -> None:
     try:
         encode = load()
     except Exception as problem:  # a foreign library at the border: whatever it raises
-        tell({"problem": told(problem)})
+        tell({"problem": reason_of(problem)})
         return
     tell({})
     while True:
@@ -114,7 +114,7 @@ def serve(load: Callable[[], Encode]) -> None:
             vectors = np.ascontiguousarray(encode(*json.loads(lines.get())), dtype=np.float32)
             tell({"vectors": base64.b64encode(vectors.tobytes()).decode("ascii")})
         except Exception as problem:
-            tell({"problem": told(problem)})
+            tell({"problem": reason_of(problem)})
 
 
 def listen(lines: queue.SimpleQueue[str]) -> None:
@@ -123,5 +123,5 @@ def listen(lines: queue.SimpleQueue[str]) -> None:
     os._exit(0)
 
 
-def told(problem: Exception) -> str:
+def reason_of(problem: Exception) -> str:
     return str(problem).split("\n")[0] or type(problem).__name__

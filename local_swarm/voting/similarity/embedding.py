@@ -33,7 +33,7 @@ class Embedder:
         self._known: OrderedDict[str, Matrix] = OrderedDict()
         self._knowing = threading.Lock()
 
-    def publishing(self) -> Embedder:
+    def with_exact_vectors(self) -> Embedder:
         """One whose vectors are exact, of the same process."""
         return self if self.exact else Embedder(self.model, self.offline, exact=True, source=self.source)
 

@@ -21,12 +21,12 @@ def load(path: str) -> Encode:
     model = library.Llama(path, embedding=True, n_ctx=CONTEXT, n_batch=CONTEXT, n_threads=threads, verbose=False)
 
     def encode(texts: Sequence[str], _rounded: bool) -> Matrix:
-        return np.stack([pooled(model.embed(text or " ", normalize=False, truncate=True)) for text in texts])
+        return np.stack([mean_pool(model.embed(text or " ", normalize=False, truncate=True)) for text in texts])
 
     return encode
 
 
-def pooled(vectors: list[float] | list[list[float]]) -> Matrix:
+def mean_pool(vectors: list[float] | list[list[float]]) -> Matrix:
     """One vector for a text: models without pooling of their own give one for each token, of which this is the mean."""
     mean: Matrix = np.atleast_2d(np.asarray(vectors, dtype=np.float64)).mean(axis=0)
     return mean

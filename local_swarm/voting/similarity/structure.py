@@ -65,12 +65,12 @@ def tree_tokens(tree: ast.Module) -> list[str]:
     """The tree as words, in source order: kinds of nodes, names (local ones by number), constants, operators."""
     names: dict[str, str] = {}
     for node in ast.walk(tree):
-        for name in bound(node):
+        for name in names_bound_by(node):
             names.setdefault(name, f"v{len(names)}")
     return list(islice(words(tree, names), MOST_TOKENS))
 
 
-def bound(node: ast.AST) -> Iterator[str]:
+def names_bound_by(node: ast.AST) -> Iterator[str]:
     """Names that a node gives a meaning to."""
     if isinstance(node, ast.arg):
         yield node.arg
@@ -92,7 +92,7 @@ def words(root: ast.AST, names: dict[str, str]) -> Iterator[str]:
         elif isinstance(node, ast.arg):
             yield names[node.arg]
         elif isinstance(node, ast.Constant):
-            yield shown(node.value)
+            yield constant_text(node.value)
         else:
             yield type(node).__name__
             if isinstance(node, ast.Attribute):
@@ -100,7 +100,7 @@ def words(root: ast.AST, names: dict[str, str]) -> Iterator[str]:
         stack.extend(reversed(children(node)))
 
 
-def shown(constant: object) -> str:
+def constant_text(constant: object) -> str:
     try:
         return repr(constant)[:80]
     except ValueError:  # an integer that has more digits than Python writes

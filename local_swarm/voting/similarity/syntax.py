@@ -56,7 +56,7 @@ def syntax_words(code: str, language: str, most: int) -> list[str] | None:
     if found is None:
         return None
     root = found.parse(code[:MOST_CODE].encode("utf-8", "replace")).root_node
-    leaves = list(shown(root, most))
+    leaves = list(leaves_of(root, most))
     names: dict[str, str] = {}
     for kind, text, bound in leaves:
         if kind in NAMES and bound:
@@ -64,7 +64,7 @@ def syntax_words(code: str, language: str, most: int) -> list[str] | None:
     return [names.get(text, text) if kind in NAMES else text for kind, text, _ in leaves]
 
 
-def shown(root: Any, most: int) -> Iterator[tuple[str, str, bool]]:
+def leaves_of(root: Any, most: int) -> Iterator[tuple[str, str, bool]]:
     """(kind, text, whether it is bound there) of the leaves, comments left out. Without recursion: code may nest as deep as
     it likes."""
     cursor, told = root.walk(), 0

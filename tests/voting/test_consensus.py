@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from local_swarm.types import Candidate, FinishReason, Strategy, ToolCall, Usage
 from local_swarm.voting.ballots import Matrix
-from local_swarm.voting.consensus import decided, elect
+from local_swarm.voting.consensus import elect, is_decided
 
 EVEN = "```python\ndef f(numbers):\n    return sum(n for n in numbers if n % 2 == 0)\n```"
 EVEN_TOO = "Keep the even ones.\n```python\ndef f(xs):\n    return sum(x for x in xs if x % 2 == 0)\n```"
@@ -143,15 +143,15 @@ def test_an_election_is_whole(texts: list[str], strategy: Strategy) -> None:
 
 def test_it_is_decided_when_the_missing_cannot_change_it() -> None:
     three = [candidate(EVEN, "w1", anchor=True), candidate(EVEN_TOO, "w2"), candidate(EVEN, "w3")]
-    assert decided(three, 2) and not decided(three[:2], 3) and not decided([], 5)
+    assert is_decided(three, 2) and not is_decided(three[:2], 3) and not is_decided([], 5)
     divided = [*three, candidate(ODD, "w4"), candidate(ODD, "w5")]
-    assert not decided(divided, 1) and not decided(divided[:4], 2) and decided(divided[:4], 1)
+    assert not is_decided(divided, 1) and not is_decided(divided[:4], 2) and is_decided(divided[:4], 1)
 
 
 def test_prose_is_never_decided_early_and_neither_are_strategies_that_compare_degrees() -> None:
     words = [candidate("the sky is blue", f"w{n}") for n in range(3)]
-    assert not decided(words, 1) and decided(words, 1, "exact")
-    assert not decided([candidate(EVEN, f"w{n}") for n in range(3)], 1, "quality")
+    assert not is_decided(words, 1) and is_decided(words, 1, "exact")
+    assert not is_decided([candidate(EVEN, f"w{n}") for n in range(3)], 1, "quality")
 
 
 WORDS, OTHER_WORDS = "I would rather not write code.", "What do you mean by that?"
@@ -164,6 +164,6 @@ WORDS, OTHER_WORDS = "I would rather not write code.", "What do you mean by that
 def test_what_was_decided_early_is_what_all_elect(texts: list[str], arrived: int) -> None:
     everybody = [candidate(text, f"w{n}", anchor=n == 0) for n, text in enumerate(texts)]
     first = everybody[:arrived]
-    if decided(first, len(everybody) - len(first)) and len(first) < 4:  # from four on, almost sure is enough
+    if is_decided(first, len(everybody) - len(first)) and len(first) < 4:  # from four on, almost sure is enough
         same = {EVEN: 0, EVEN_TOO: 0, ODD: 1, BROKEN: 2, WORDS: 3, OTHER_WORDS: 4}
         assert same[elect(first).elected.text] == same[elect(everybody).elected.text]

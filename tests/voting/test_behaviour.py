@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from local_swarm.sandbox.host import PLAIN, Sandbox
 from local_swarm.types import Candidate, Election, Strategy, Usage
 from local_swarm.voting.behaviour.evidence import Behaviour, Evidence
-from local_swarm.voting.consensus import decided, elect
+from local_swarm.voting.consensus import elect, is_decided
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.question import Question, question
 from local_swarm.voting.similarity.embedding import Embedder
@@ -145,9 +145,9 @@ async def test_a_program_that_calls_what_is_missing_in_one_branch_is_judged_by_t
 
 async def test_it_is_decided_when_two_that_behave_alike_pass_all_examples(jury: Jury) -> None:
     asked = question("Write a function f(numbers). f([1, 2]) -> 3")
-    assert await jury.decided(asked, candidates(SUM, LOOP), missing=6)
-    assert not await jury.decided(asked, candidates(SUM, LAST), missing=6)
-    assert not await jury.decided(ASKED, candidates(SUM, LOOP), missing=6)  # nothing to pass
+    assert await jury.is_decided(asked, candidates(SUM, LOOP), missing=6)
+    assert not await jury.is_decided(asked, candidates(SUM, LAST), missing=6)
+    assert not await jury.is_decided(ASKED, candidates(SUM, LOOP), missing=6)  # nothing to pass
 
 
 async def test_a_cut_answer_is_not_run(jury: Jury) -> None:
@@ -210,7 +210,7 @@ def test_the_order_of_candidates_decides_nothing(
     moved, moved_evidence = shuffled(given, evidence, order)
     one, other = elect(given, strategy, evidence=evidence), elect(moved, strategy, evidence=moved_evidence)
     assert summary(one) == summary(other)
-    assert decided(given, 3, strategy, evidence=evidence) == decided(moved, 3, strategy, evidence=moved_evidence)
+    assert is_decided(given, 3, strategy, evidence=evidence) == is_decided(moved, 3, strategy, evidence=moved_evidence)
 
 
 def summary(election: Election) -> tuple[str, float, float, list[int], str]:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from local_swarm.cli.vote_file import lines, read_votes
 from local_swarm.errors import WrongUse
-from local_swarm.voting.file import lines, read
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PROGRAM = "def f(xs):\n    return {}"
 CODE = [
     {"text": PROGRAM.format("xs[0]"), "anchor": True},
@@ -116,7 +116,7 @@ def test_a_wrong_file_is_a_sentence_that_names_the_line(tmp_path: Path, content:
     file = tmp_path / "votes.jsonl"
     file.write_bytes(content)
     with pytest.raises(WrongUse, match=said):
-        read(file)
+        read_votes(file)
 
 
 def test_a_file_that_is_not_there_and_a_strategy_that_is_none_are_sentences(tmp_path: Path) -> None:
@@ -129,4 +129,4 @@ def test_a_file_that_is_not_there_and_a_strategy_that_is_none_are_sentences(tmp_
 def test_bytes_that_are_no_text_are_read_all_the_same(tmp_path: Path) -> None:
     file = tmp_path / "votes.jsonl"
     file.write_bytes(b'{"candidates": [{"text": "caf\xe9"}]}\n')
-    assert read(file)[0].candidates[0].text == "caf\ufffd"
+    assert read_votes(file)[0].candidates[0].text == "caf\ufffd"

@@ -102,7 +102,7 @@ def test_a_model_loads_in_the_background_and_tells_meanings_apart(embedder: Embe
     assert embed(["half an emoji: \ud800", *(f"text {n}" for n in range(40))]).shape == (41, 384)
 
     # Votes take lighter vectors, which say the same, and who keeps them the exact ones, of the same process.
-    exact = embedder.publishing()
+    exact = embedder.with_exact_vectors()
     assert exact.source is embedder.source and is_small(Path(embedder.loaded))
     other = exact.function(wait_s=LOAD_S)
     assert other
@@ -166,4 +166,4 @@ def test_a_file_that_is_no_model_is_an_error_at_once(tmp_path: Path) -> None:
 def test_votes_and_publishing_share_one_model() -> None:
     for model in (SMALL, "auto", CODE, "/models/other.gguf", "none"):
         one = Embedder(model)
-        assert one.publishing().source is one.source and one.publishing().exact
+        assert one.with_exact_vectors().source is one.source and one.with_exact_vectors().exact

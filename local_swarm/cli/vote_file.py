@@ -18,14 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from local_swarm.config import load
 from local_swarm.confined.process import ConfinedPool
 from local_swarm.errors import WrongUse
-from local_swarm.intake import mended
+from local_swarm.intake import mend_json
 from local_swarm.paths import offline
 from local_swarm.sandbox.host import Sandbox, sandbox_of
 from local_swarm.terminal import json_text
 from local_swarm.types import Candidate, Election, Strategy, ToolCall, Usage
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.question import Question
-from local_swarm.voting.reliability import ballots_of, estimated
+from local_swarm.voting.reliability import ballots_of, estimate_reliabilities
 from local_swarm.voting.scanner import MOST_TEXT
 from local_swarm.voting.similarity.embedding import Embedder
 
@@ -95,17 +95,17 @@ class VoteLine:
     candidates: tuple[Candidate, ...]
 
 
-def read(path: Path) -> list[VoteLine]:
+def read_votes(path: Path) -> list[VoteLine]:
     """Raises WrongUse, which names the line, for what is no such file."""
     try:
-        data = mended(path.read_bytes())
+        data = mend_json(path.read_bytes())
     except OSError as problem:
         raise WrongUse(f"{path} cannot be read: {problem.strerror or problem}.") from problem
     lines = data.decode("utf-8", "replace").split("\n")
-    return [case(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    return [vote_line_of(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def case(line: str, place: str) -> VoteLine:
+def vote_line_of(line: str, place: str) -> VoteLine:
     try:
         wire = LineWire.model_validate(json.loads(line, strict=False))
     except ValidationError as problem:
@@ -119,16 +119,16 @@ def case(line: str, place: str) -> VoteLine:
 
 async def elections(cases: Sequence[VoteLine], strategy: Strategy, jury: Jury) -> list[tuple[Election | None, float]]:
     """The election of every case, None where nobody stands, with the seconds it took."""
-    held = [await timed(case, strategy, jury, {}) for case in cases]
+    held = [await time_vote(case, strategy, jury, {}) for case in cases]
     named = [ballots for election, _ in held if election and (ballots := ballots_of(election))]
     if len(named) < FEWEST_LINES:
         return held
-    weights = estimated(named)
-    again = [await timed(case, strategy, jury, weights) for case in cases]
+    weights = estimate_reliabilities(named)
+    again = [await time_vote(case, strategy, jury, weights) for case in cases]
     return [(election, first + second) for (_, first), (election, second) in zip(held, again, strict=True)]
 
 
-async def timed(
+async def time_vote(
     case: VoteLine, strategy: Strategy, jury: Jury, weights: Mapping[str, float]
 ) -> tuple[Election | None, float]:
     candidates = [
@@ -140,7 +140,7 @@ async def timed(
     return election, time.perf_counter() - began
 
 
-def told(case: VoteLine, election: Election | None, seconds: float) -> dict[str, Any]:
+def verdict_of(case: VoteLine, election: Election | None, seconds: float) -> dict[str, Any]:
     if election is None:
         return {
             "id": case.id,
@@ -164,7 +164,7 @@ def told(case: VoteLine, election: Election | None, seconds: float) -> dict[str,
     return made | ({"note": election.note} if election.note else {})
 
 
-async def voted(
+async def vote_on(
     cases: Sequence[VoteLine], strategy: Strategy, embedding: str, sandbox: Sandbox
 ) -> list[dict[str, Any]]:
     """What the command says of every case."""
@@ -173,7 +173,7 @@ async def voted(
     try:
         await jury.sandbox.start()
         held = await elections(cases, strategy, jury)
-        return [told(case, *one) for case, one in zip(cases, held, strict=True)]
+        return [verdict_of(case, *one) for case, one in zip(cases, held, strict=True)]
     finally:
         await jury.close()
         await confined.close()
@@ -185,5 +185,5 @@ def lines(path: Path, strategy: str, file: Path | None) -> Iterator[str]:
         raise WrongUse(f"There is no strategy {strategy!r}. There are: {', '.join(get_args(Strategy))}.")
     config = load(file)
     sandbox = sandbox_of(config.swarm.sandbox)
-    for line in asyncio.run(voted(read(path), cast(Strategy, strategy), config.models.embedding, sandbox)):
+    for line in asyncio.run(vote_on(read_votes(path), cast(Strategy, strategy), config.models.embedding, sandbox)):
         yield json_text(line)

@@ -7,7 +7,7 @@ import pytest
 
 from local_swarm.types import Candidate, Election, Usage
 from local_swarm.voting.consensus import elect
-from local_swarm.voting.reliability import VoterReliability, ballots_of, estimated, likelihoods
+from local_swarm.voting.reliability import VoterReliability, ballots_of, estimate_reliabilities, likelihoods
 
 ACCURACY = {"weak": 0.2, "fair": 0.45, "good": 0.6, "best": 0.8}
 
@@ -26,14 +26,14 @@ def candidate(text: str, voter: str, weight: float | None = None) -> Candidate:
 
 
 def test_who_is_right_how_often_is_found_without_being_told_what_is_right() -> None:
-    found = estimated(simulated(600))
+    found = estimate_reliabilities(simulated(600))
     assert sorted(found, key=found.__getitem__) == list(ACCURACY)
     assert all(found[voter] == pytest.approx(right, abs=0.12) for voter, right in ACCURACY.items())
 
 
 def test_one_voice_says_nothing_about_itself() -> None:
-    assert estimated([[("alone", 0)]] * 50) == {"alone": 0.5}
-    assert estimated([]) == {}
+    assert estimate_reliabilities([[("alone", 0)]] * 50) == {"alone": 0.5}
+    assert estimate_reliabilities([]) == {}
 
 
 def test_agreeing_with_a_good_voter_makes_an_answer_likely() -> None:

@@ -14,7 +14,13 @@ import pytest
 
 from local_swarm.types import Candidate, Election, ToolCall, Usage
 from local_swarm.voting.consensus import elect
-from local_swarm.voting.cross_consensus import PeerReliability, across, counted, learned, standing
+from local_swarm.voting.cross_consensus import (
+    PeerReliability,
+    across,
+    ballots_that_count,
+    reliabilities_after,
+    standings,
+)
 
 NAME = Path("shared/data/consensus/humaneval_codegen16b_dev.jsonl.gz")  # beside the checkout, never in it
 SAMPLES = next((above / NAME for above in Path(__file__).parents if (above / NAME).exists()), NAME)
@@ -41,43 +47,43 @@ def texts_of(candidates: Sequence[Candidate]) -> list[str]:
 
 def test_ballots_beyond_the_announced_workers_do_not_count() -> None:
     given = [*many("a", "x"), *many("b", "y", "y", "y", "z")]
-    assert texts_of(counted(given, "a", {"b": 2}, {}, exact)) == ["x", "y", "y"]
-    assert texts_of(counted(given, "a", {}, {}, exact)) == ["x"]
+    assert texts_of(ballots_that_count(given, "a", {"b": 2}, {}, exact)) == ["x", "y", "y"]
+    assert texts_of(ballots_that_count(given, "a", {}, {}, exact)) == ["x"]
 
 
 def test_our_own_ballots_always_count() -> None:
-    assert len(counted(many("a", "x", "y", "z"), "a", {}, {}, exact)) == 3
+    assert len(ballots_that_count(many("a", "x", "y", "z"), "a", {}, {}, exact)) == 3
 
 
 def test_of_a_machine_with_a_poor_record_those_count_that_its_own_vote_puts_first() -> None:
     given = [*many("a", "x", "x", "x"), *many("b", "odd", "y", "y", "y")]
     for agreed, kept in ((1000, ["odd", "y", "y", "y"]), (910, ["y", "y"]), (300, []), (0, [])):
         known = {"a": PeerReliability(1000, 10_000), "b": PeerReliability(agreed, 10_000)}
-        assert texts_of(counted(given, "a", {"b": 4}, known, exact))[3:] == kept
+        assert texts_of(ballots_that_count(given, "a", {"b": 4}, known, exact))[3:] == kept
     early = {"a": PeerReliability(1, 2), "b": PeerReliability(0.8, 2)}
-    assert len(counted(given, "a", {"b": 4}, early, exact)) == 7
+    assert len(ballots_that_count(given, "a", {"b": 4}, early, exact)) == 7
 
 
 def test_our_own_poor_record_counts_as_others_do() -> None:
     given = [*many("a", "x", "x", "x"), *many("b", "y", "y", "y")]
     known = {"a": PeerReliability(10, 1000), "b": PeerReliability(500, 1000)}
-    assert texts_of(counted(given, "a", {"b": 3}, known, exact)) == ["y", "y", "y"]
+    assert texts_of(ballots_that_count(given, "a", {"b": 3}, known, exact)) == ["y", "y", "y"]
 
 
 def test_where_nobody_better_has_answered_the_weak_one_is_heard() -> None:
     known = {"a": PeerReliability(500, 1000), "b": PeerReliability(10, 1000)}
-    assert texts_of(counted(many("b", "y", "y"), "a", {"b": 2}, known, exact)) == ["y", "y"]
+    assert texts_of(ballots_that_count(many("b", "y", "y"), "a", {"b": 2}, known, exact)) == ["y", "y"]
 
 
 def test_a_tool_call_needs_our_own_machine_or_two_others() -> None:
     call = (ToolCall("1", "rm", '{"path": "/"}'),)
     lone = [*many("a", "x"), says("b", "", 1, tool_calls=call), says("b", "", 2, tool_calls=call)]
-    assert texts_of(counted(lone, "a", {"b": 2}, {}, exact)) == ["x"]
-    assert counted(lone[1:], "a", {"b": 2}, {}, exact) == []
+    assert texts_of(ballots_that_count(lone, "a", {"b": 2}, {}, exact)) == ["x"]
+    assert ballots_that_count(lone[1:], "a", {"b": 2}, {}, exact) == []
     seconded = [*lone, says("c", "", 1, tool_calls=call)]
-    assert len(counted(seconded, "a", {"b": 2, "c": 1}, {}, exact)) == 4
+    assert len(ballots_that_count(seconded, "a", {"b": 2, "c": 1}, {}, exact)) == 4
     own = [*lone, says("a", "", 2, tool_calls=call)]
-    assert len(counted(own, "a", {"b": 2}, {}, exact)) == 4
+    assert len(ballots_that_count(own, "a", {"b": 2}, {}, exact)) == 4
 
 
 # -------------------------------------------------------------------------------------------- how to vote
@@ -106,15 +112,15 @@ def test_latency_takes_the_first() -> None:
 
 
 def test_agreeing_with_oneself_proves_nothing() -> None:
-    assert learned({}, exact([*many("a", "x", "x", "x"), *many("b", "y")])) == {}
-    found = learned({}, exact([*many("a", "x", "x"), *many("b", "x", "x"), *many("c", "z", "z")]))
+    assert reliabilities_after({}, exact([*many("a", "x", "x", "x"), *many("b", "y")])) == {}
+    found = reliabilities_after({}, exact([*many("a", "x", "x"), *many("b", "x", "x"), *many("c", "z", "z")]))
     assert found == {"a": PeerReliability(0.5, 1.0), "b": PeerReliability(0.5, 1.0), "c": PeerReliability(0.0, 1.0)}
 
 
 def test_three_small_models_do_not_talk_down_a_large_one() -> None:
     vote = exact([*many("a", "x", "x"), *many("b", "y", "y"), *many("c", "y", "y"), *many("d", "y", "x")])
     models = {"a": "large", "b": "small", "c": "small", "d": "small"}
-    talked_down, fair = learned({}, vote), learned({}, vote, models)
+    talked_down, fair = reliabilities_after({}, vote), reliabilities_after({}, vote, models)
     assert talked_down["a"].agreed < talked_down["b"].agreed
     assert fair["a"].agreed > fair["b"].agreed == fair["c"].agreed == 0.0 and fair["d"].agreed > fair["a"].agreed
 
@@ -131,9 +137,9 @@ def test_what_was_learned_fades() -> None:
 
 def test_records_are_compared_and_new_machines_taken_for_average_ones() -> None:
     known = {"a": PeerReliability(200, 1000), "b": PeerReliability(100, 1000)}
-    found = standing(["a", "b", "new"], known)
+    found = standings(["a", "b", "new"], known)
     assert found["a"] == 1.0 and 0.5 < found["b"] < 0.56 and found["b"] < found["new"] < 1.0
-    assert standing(["a", "b"], {}) == {"a": 1.0, "b": 1.0}
+    assert standings(["a", "b"], {}) == {"a": 1.0, "b": 1.0}
 
 
 # ------------------------------------------------------------------------- a weak machine helps, never harms
@@ -151,8 +157,8 @@ def scores(
         ballots, is_right = draw(dice)
         every = [candidate for node in ballots for candidate in node]
         announced = {node[0].node or "": len(node) for node in ballots}
-        election = across("vote", counted(every, "n0", announced, known, vote), known, vote)
-        known = learned(known, vote(every))
+        election = across("vote", ballots_that_count(every, "n0", announced, known, vote), known, vote)
+        known = reliabilities_after(known, vote(every))
         right.append(is_right(election.elected))
         for number, node in enumerate(ballots):
             alone[number].append(is_right(vote(node).elected))
