@@ -1,1 +1,1 @@
-"""Prompts in, elections over several machines out: discovery, trust, the server for peers, and the federation's vote."""
+"""Prompts in, elections over several machines out: discovery, trust, the server for peers, the vote."""

@@ -1,4 +1,4 @@
-"""Commands of this machine's user in, changed membership out: who belongs to the swarm, inviting, joining, forgetting."""
+"""Commands of this machine's user in, a changed membership out: inviting, joining, forgetting."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from local_swarm.network.federation.client import Client
 from local_swarm.network.trust.introductions import Introductions
 from local_swarm.network.trust.pairing import LIFE_S, Invitations, split
 from local_swarm.network.trust.store import PairedMember, TrustStore
+from local_swarm.paths import program_name
 
 MOST_ADDRESSES = 3  # of one inviting machine that are tried
 JOIN_S = 20.0  # for the exchange at one address
@@ -82,11 +83,12 @@ class Membership:
                 raise PairingFailed(problem.message) from problem
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ANNOUNCED_S):
-                while not (found := self.directory.inviters(number)):  # noqa: ASYNC110  announcements come by the second
+                while not (found := self.directory.inviters(number)):  # noqa: ASYNC110  found by looking
                     await asyncio.sleep(TICK_S)
                 return found
         raise PairingFailed(
-            "No machine on this network announces that invitation. Name it: local-swarm join CODE --peer HOST:PORT"
+            "No machine on this network announces that invitation. "
+            f"Name it: {program_name()} join CODE --peer HOST:PORT"
         )
 
     async def _join_at_one_of(self, code: str, addresses: list[str]) -> PairedMember:

@@ -47,8 +47,8 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The state of a node. `latency_s`: the mean time of one answer. `epoch`: that of its charter. `clock`: its time of day in
-    seconds since 1970."""
+    """The state of a node. `latency_s`: the mean time of one answer. `epoch`: that of its charter. `clock`: its
+    time of day in seconds since 1970."""
 
     name: str
     version: int = VERSION
@@ -153,7 +153,8 @@ def plain(text: str, most: int = NAME_CHARACTERS) -> str:
 
 
 def check_ballot(candidate: Candidate, node: str, alone: bool) -> Candidate:
-    """A peer's ballot under the name that we know the peer by. `alone`: no other node is asked, so its anchor stays one.
+    """A peer's ballot under the name that we know the peer by. `alone`: no other node is asked, so its anchor stays
+    one.
 
     Raises Malformed for numbers that no honest worker reports."""
     usage = candidate.usage

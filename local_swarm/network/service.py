@@ -44,7 +44,10 @@ from local_swarm.swarm.manager import Swarm
 from local_swarm.types import Voice
 
 BACKLOG = 64
-INSECURE = "--insecure-lan: ANY machine on this network that has it too becomes a member and reads what is asked. For labs only."
+INSECURE = (
+    "--insecure-lan: ANY machine on this network that has it too becomes a member and reads what is asked. "
+    "For labs only."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -112,8 +115,8 @@ async def open_federation(
     """The node's part that talks to other machines, at work while the context lasts.
 
     Enter it before the API and the engine start: peers are then told `starting`. What it yields is complete.
-    `config.network.enabled` false yields a `NoFederation`. `folder` keeps the identity, the members and what is learned of
-    them. Raises WrongUse for a port, token or address that cannot be used."""
+    `config.network.enabled` false yields a `NoFederation`. `folder` keeps the identity, the members and what is
+    learned of them. Raises WrongUse for a port, token or address that cannot be used."""
     if not config.network.enabled:
         yield NoFederation(swarm)
         return

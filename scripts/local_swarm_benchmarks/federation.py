@@ -1,4 +1,4 @@
-"""Options in, the cost of voting with other machines out. The machines are processes with scripted engines and real servers."""
+"""Options in, the cost of voting with other machines out. They are processes with scripted engines and real servers."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def run(options: FederationBenchOptions, say: Say) -> dict[str, Any]:
 
 
 async def costs(options: FederationBenchOptions) -> dict[str, Any]:
-    """What one request takes on the asking node beside the vote itself: time of the thread that talks, growth of the process."""
+    """What a request costs the asking node beside the vote: time of its network thread, growth of the process."""
     async with open_nodes([options.many - 1], ScriptedPace(options.ballots, 0.1, options.characters)) as (asking, _):
         await timed_vote(asking)
         process = psutil.Process()
@@ -109,7 +109,7 @@ async def timed_vote(asking: ScriptedNode, federate: bool = True) -> tuple[float
 async def open_nodes(
     sizes: Sequence[int], pace: ScriptedPace
 ) -> AsyncIterator[tuple[ScriptedNode, list[psutil.Process]]]:
-    """A node in this process and processes with so many more nodes each, which have met. Raises SwarmError if they do not."""
+    """A node here and processes with so many more nodes each, which have met. Raises SwarmError if they do not."""
     token = secrets.token_hex(16)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))

@@ -1,4 +1,5 @@
-"""Nodes in this process, over scripted engines, with real doors on loopback; and a member that can be told to misbehave."""
+"""Nodes in this process, over scripted engines, with real doors on loopback; and a member that can be told to
+misbehave."""
 
 from __future__ import annotations
 

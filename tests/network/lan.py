@@ -1,4 +1,5 @@
-"""A real network on one machine: a bridge, and a network namespace for each host, with real processes in them. Linux, as root."""
+"""A real network on one machine: a bridge, and a network namespace for each host, with real processes in them.
+Linux, as root."""
 
 from __future__ import annotations
 

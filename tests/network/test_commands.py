@@ -69,7 +69,8 @@ async def test_commands_answer_with_sentences(tmp_path: Path) -> None:
 
 
 async def test_a_wrong_code_is_said_to_be_wrong_whichever_address_answers(tmp_path: Path) -> None:
-    """A machine announces several addresses. Silence at one must not hide the other's answer, nor may two cost two guesses."""
+    """A machine announces several addresses. Silence at one must not hide the other's answer, nor may two cost two
+    guesses."""
     settings = {"discovery": "static", "federation_port": 0}
     async with node("a", tmp_path / "a", QUICK, **settings) as a, node("b", tmp_path / "b", QUICK, **settings) as b:
         invitation = a.service.membership.invitations.invite()

@@ -1,4 +1,5 @@
-"""Real machines as far as one machine can be several: own network stacks, own processes, multicast, and what befalls them."""
+"""Real machines as far as one machine can be several: own network stacks, own processes, multicast, and what
+befalls them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ BEACON_BYTES = 4096
 class Announcement:
     """What a node tells everybody on the LAN.
 
-    `swarm` is the tag of the swarm's key. `run` changes with every start. `invitation` is the number of an open invitation."""
+    `swarm` is the tag of the swarm's key. `run` changes with every start. `invitation`: the number of an open one."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""This node's facts and interfaces in, announcements by multicast DNS and broadcast out, on whatever network there is now."""
+"""This node's facts and interfaces in, announcements by multicast DNS and broadcast out."""
 
 from __future__ import annotations
 

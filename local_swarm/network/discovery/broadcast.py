@@ -1,4 +1,4 @@
-"""Announcements in and out by UDP broadcast, for networks that drop multicast. `announcement` knows what the bytes mean."""
+"""Our announcement in, those of others out, by UDP broadcast, for networks that drop multicast."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Broadcast(asyncio.DatagramProtocol):
-    """Receives beacons on `port` and sends ours there. `reply` makes our beacon. A new node gets it at once, by unicast."""
+    """Receives beacons on `port` and sends ours there. New nodes get at once, by unicast, what `reply` makes."""
 
     def __init__(self, directory: Directory, port: int, now: Callable[[], float], reply: Callable[[], bytes]) -> None:
         self._directory, self._port, self._now, self._reply = directory, port, now, reply

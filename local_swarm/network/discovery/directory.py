@@ -1,7 +1,7 @@
-"""Announcements, reports and silence of other nodes in, whom to ask and whom to greet out. Pure: the caller tells the time.
+"""Announcements, reports and silence of nodes in, whom to ask and to greet out. Pure: the caller tells the time.
 
-Anybody can announce anything, so an announcement is a hint. Only a node with a pinned certificate becomes a peer, and only its
-own reports change its state.
+Anybody can announce anything, so an announcement is a hint. Only a node with a pinned certificate becomes a peer,
+and only its own reports change its state.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ ASKABLE = ("ok", "degraded")
 class Peer:
     """A member of our swarm.
 
-    `addresses` are where it may be, the best first, as `host:port`. It has answered at `proven`, so announcements cannot push
-    that one out. `heard` and `due` are times of the last report and of the next probe. `asked` counts our requests that it
-    works on."""
+    `addresses` are where it may be, the best first, as `host:port`. It has answered at `proven`, so announcements
+    cannot push that one out. `heard` and `due` are times of the last report and of the next probe. `asked` counts
+    our requests that it works on."""
 
     id: str
     name: str
@@ -98,8 +98,8 @@ class PeerSummary:
 class Directory:
     """What this node knows of others.
 
-    `mine` is our id, `run` marks this start. `unpaired_seen` counts announced nodes, `left_out` those without room here.
-    `duplicates` counts announcements that another machine made under our id."""
+    `mine` is our id, `run` marks this start. `unpaired_seen` counts announced nodes, `left_out` those without room
+    here. `duplicates` counts announcements that another machine made under our id."""
 
     mine: str
     my_name: str = ""
@@ -231,7 +231,7 @@ class Directory:
         return [peer for peer in self.peers.values() if peer.due <= now and peer.addresses]
 
     def to_greet(self, tag: str, now: float) -> list[UnpairedNode]:
-        """Unpaired nodes that may be members: they announce our swarm's tag, a peer hinted at them, or the user named them."""
+        """Nodes that may be members: they announce our tag, a peer hinted at them, or the user named them."""
         return [s for s in self.unpaired.values() if s.due <= now and (s.static or s.swarm in (tag, "hint"))]
 
     def askable(self, most: int) -> list[Peer]:

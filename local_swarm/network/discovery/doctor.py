@@ -1,4 +1,4 @@
-"""Facts about the network in, why machines do not see each other and the remedy out. `diagnosis` is pure, `Doctor` looks."""
+"""Facts about the network in, findings with remedies out. `diagnosis` is pure, `Doctor` gathers the facts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from local_swarm.config import NetworkConfig
 from local_swarm.network.discovery.broadcast import Broadcast
-from local_swarm.network.discovery.directory import Directory, Peer, UnpairedNode
+from local_swarm.network.discovery.directory import Directory, Peer, PeerState, UnpairedNode
 from local_swarm.network.discovery.lan import Interface, LanInterfaces
 from local_swarm.network.discovery.mdns import Discovery
 from local_swarm.network.protocol import VERSION
@@ -77,6 +77,7 @@ def diagnosis(facts: NetworkFacts) -> list[Finding]:
     return [finding for finding in made if finding]
 
 
+ANSWERING: tuple[PeerState, ...] = ("ok", "degraded", "starting", "busy", "battery", "stopping")
 ATTEMPTS = {
     "refused": "requests without membership",
     "handshakes_failed": "failed handshakes",
@@ -139,50 +140,46 @@ def port(facts: NetworkFacts) -> Finding:
     return Finding(
         "port",
         False,
-        f"Port {facts.configured_port} was in use, so others are answered on {facts.port}; a firewall may not know that.",
+        f"Port {facts.configured_port} was in use, so others are answered on {facts.port}; "
+        "a firewall may not know that.",
         "Stop the other program, or choose a port: LOCAL_SWARM_NETWORK_FEDERATION_PORT=8767 local-swarm",
     )
 
 
 def peer_finding(facts: NetworkFacts, peer: Peer) -> Finding:
     check, address = f"peer {peer.name}", peer.address or "an unknown address"
-    if peer.state in ("ok", "degraded", "starting", "busy", "battery", "stopping"):
+    if peer.state in ANSWERING:
         apart = peer.report.clock - facts.clock if peer.report and peer.report.clock else 0.0
         clock = f" Its clock is {abs(apart):.0f} s off from ours, which does no harm." if abs(apart) > CLOCK_S else ""
         return Finding(check, True, f"{peer.state} at {address}.{clock}")
+    return Finding(check, False, *peer_trouble(facts, peer, address))
+
+
+def peer_trouble(facts: NetworkFacts, peer: Peer, address: str) -> tuple[str, str]:
+    """Why a peer does not answer, and the remedy."""
     if peer.state == "version":
         theirs = peer.report.version if peer.report else "another one"
-        return Finding(
-            check,
-            False,
+        return (
             f"It speaks version {theirs}, we speak {VERSION}.",
             f"Update the older one: git pull && {program_name()} setup",
         )
     if peer.state == "refused":
-        return Finding(
-            check,
-            False,
+        return (
             f"At {address} it does not accept our certificate, or shows another than the pinned one: it was "
             "set up anew, or has forgotten us.",
             f"Join again: {program_name()} invite on one, {program_name()} join CODE on the other",
         )
     if in_another_subnet(facts.selected, address):
-        return Finding(
-            check,
-            False,
+        return (
             f"{address} is in another subnet than this machine.",
             f"Check the way there: ping {host_of(address)}",
         )
     if peer.state == "late":
-        return Finding(
-            check,
-            False,
+        return (
             f"{address} takes connections but does not answer: it hangs or is overloaded.",
             "Look at that machine.",
         )
-    return Finding(
-        check,
-        False,
+    return (
         f"{address} cannot be reached: it is off, asleep, or its firewall blocks us.",
         firewall_command(address),
     )
@@ -192,46 +189,37 @@ def firewall_command(address: str) -> str:
     """The command that opens the port of that machine's firewall."""
     number = address.rpartition(":")[2]
     return (
-        f"On that machine: sudo ufw allow {number}/tcp; on Windows: netsh advfirewall firewall add rule name=local-swarm dir=in "
-        f"action=allow protocol=TCP localport={number}"
+        f"On that machine: sudo ufw allow {number}/tcp; on Windows: netsh advfirewall firewall add rule "
+        f"name=local-swarm dir=in action=allow protocol=TCP localport={number}"
     )
 
 
 def unpaired_finding(facts: NetworkFacts, node: UnpairedNode) -> Finding:
     check, address = f"machine {node.name}", node.addresses[0]
-    if node.version != VERSION:
-        return Finding(
-            check,
-            False,
-            f"{address} speaks version {node.version}, we speak {VERSION}.",
-            "Update the older one: git pull",
-        )
-    if node.static:
-        if in_another_subnet(facts.selected, address):
-            return Finding(
-                check,
-                False,
-                f"{address} is in another subnet, and nobody we belong to answers there.",
-                f"ping {host_of(address)}",
-            )
-        return Finding(check, False, f"Nobody of our swarm answers at {address}.", firewall_command(address))
-    if not node.swarm and not facts.tag:
-        return Finding(
-            check, False, f"{address} has another token than ours, or cannot be reached.", firewall_command(address)
-        )
-    if node.swarm == facts.tag:
-        return Finding(
-            check,
-            False,
-            f"{address} claims to be of our swarm and could not prove it, or cannot be reached.",
-            firewall_command(address),
-        )
+    if trouble := unpaired_trouble(facts, node, address):
+        return Finding(check, False, *trouble)
     return Finding(
         check,
         True,
         f"Seen at {address}; it belongs to another swarm.",
         f"To make it one: {program_name()} invite here, {program_name()} join CODE there",
     )
+
+
+def unpaired_trouble(facts: NetworkFacts, node: UnpairedNode, address: str) -> tuple[str, str] | None:
+    """Why a node that should be a member is none, and the remedy. None for a node of another swarm."""
+    if node.version != VERSION:
+        return f"{address} speaks version {node.version}, we speak {VERSION}.", "Update the older one: git pull"
+    if node.static and in_another_subnet(facts.selected, address):
+        return f"{address} is in another subnet, and nobody we belong to answers there.", f"ping {host_of(address)}"
+    if node.static:
+        return f"Nobody of our swarm answers at {address}.", firewall_command(address)
+    if not node.swarm and not facts.tag:
+        return f"{address} has another token than ours, or cannot be reached.", firewall_command(address)
+    if node.swarm == facts.tag:
+        claim = f"{address} claims to be of our swarm and could not prove it, or cannot be reached."
+        return claim, firewall_command(address)
+    return None
 
 
 def nobody_finding(facts: NetworkFacts) -> Finding:
@@ -244,7 +232,8 @@ def nobody_finding(facts: NetworkFacts) -> Finding:
     return Finding(
         "machines",
         True,
-        "No other machine has been heard. If there is one: a firewall or the access point (client isolation) swallows multicast.",
+        "No other machine has been heard. If there is one: a firewall or the access point (client isolation) "
+        "swallows multicast.",
         f"{firewall}; or name it: {program_name()} --peer HOST:{facts.port}",
     )
 

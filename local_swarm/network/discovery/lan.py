@@ -20,7 +20,8 @@ from local_swarm.errors import WrongUse
 # Bridges and virtual links of containers and virtual machines, tunnels, and Apple's links to its own devices.
 ELSEWHERE = re.compile(
     r"^(lo\d*|docker|br-[0-9a-f]{6,}|veth|cni|flannel|cali|virbr|vmnet|vboxnet|vnet|lxc|lxd|podman|kube|"
-    r"tun|tap|wg|tailscale|utun|zt|ppp|ipsec|gif|stf|nordlynx|proton|awdl|llw|anpi|bridge\d|ap\d|rmnet|ccmni|dummy|ifb|sit|ip6tnl)"
+    r"tun|tap|wg|tailscale|utun|zt|ppp|ipsec|gif|stf|nordlynx|proton|awdl|llw|anpi|bridge\d|ap\d|rmnet|ccmni|"
+    r"dummy|ifb|sit|ip6tnl)"
     r"|vEthernet|VirtualBox|VMware|Hyper-V|Loopback|Tailscale|WireGuard|TAP-",
     re.IGNORECASE,
 )
@@ -41,7 +42,7 @@ class Interface:
 
 @dataclass(slots=True)
 class LanInterfaces:
-    """The interfaces that this node uses, as of the last `refresh`. `wanted`: names or addresses from the configuration."""
+    """The interfaces in use, as of the last `refresh`. `wanted`: names or addresses from the configuration."""
 
     wanted: tuple[str, ...] = ()
     selected: tuple[Interface, ...] = ()

@@ -55,7 +55,7 @@ class Responder:
 
 
 class Discovery:
-    """`now` is the clock of the directory. Where multicast does not work `problem` says why; broadcast may still work."""
+    """`now` is the clock of the directory. `problem` says why multicast does not work, if so."""
 
     def __init__(self, directory: Directory, now: Callable[[], float]) -> None:
         self._directory, self._now = directory, now

@@ -1,4 +1,4 @@
-"""The state of this machine in, whether it answers peers now out. It declines at once, so that no peer waits in vain."""
+"""The state of this machine in, whether it answers peers now out. It declines at once, so no peer waits in vain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A peer and a prompt in, its ballots out as they arrive. Bounds what the other side may send and how long it may take."""
+"""A peer and a prompt in, its ballots out as they arrive, within bounds of size and time."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class PeerRequest:
 class Client:
     """All outgoing requests to other nodes.
 
-    `port` is our own server's. Every request to a member carries it, so that members without multicast learn our address."""
+    `port` is our own server's. Every request carries it, so that members learn our address without multicast."""
 
     def __init__(self, mine: Identity, port: int, session: aiohttp.ClientSession) -> None:
         self._mine, self._port, self._session = mine, port, session
@@ -84,7 +84,7 @@ class Client:
             await self._exchange(known_address(peer), "POST", path, encode(value), self._context(peer))
 
     async def ballots(self, peer: Peer, request: PeerRequest) -> AsyncGenerator[Accepted | Candidate, None]:
-        """Its answer to a prompt. Closing the iterator closes the connection, so that the peer stops. Raises PeerFault."""
+        """Its answer to a prompt. Closing the iterator hangs up, so that the peer stops. Raises PeerFault."""
         url, context = url_of(known_address(peer), "/vote"), self._context(peer)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=request.silence_s)
         headers = {

@@ -1,7 +1,7 @@
 """A prompt in, an election over the ballots of several machines out. See `Voice`.
 
-It asks our own swarm and all healthy peers at the same moment. Whatever peers do, the local answer arrives. A peer is given up
-after some seconds without a byte, and all of them some time after the local answer is decided.
+It asks our own swarm and all healthy peers at the same moment. Whatever peers do, the local answer arrives. A peer
+is given up after some seconds without a byte, and all of them some time after the local answer is decided.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ logger = logging.getLogger(__name__)
 class WaitPolicy:
     """Which peers are asked and how long they are waited for.
 
-    `fewest_peers`, `most_peers`: bounds of a vote across machines. `grace_s`: the wait once the local answer is decided. None is
-    half the time that the local answer took, at least two seconds."""
+    `fewest_peers`, `most_peers`: bounds of a vote across machines. `grace_s`: the wait once the local answer is
+    decided. None is half the time that the local answer took, at least two seconds."""
 
     across: Across = "vote"
     route: Route = "vote"
@@ -173,7 +173,7 @@ class Federation:
             peer.asked -= 1
 
     async def _ballots_of(self, peer: Peer, request: PeerRequest, prompt: Prompt) -> AsyncGenerator[Event, None]:
-        """A peer's ballots, each checked here against the schemas of the prompt. The peer's own check proves nothing."""
+        """A peer's ballots, each checked here against the prompt's schemas. The peer's own check proves nothing."""
         async with aclosing(self.client.ballots(peer, request)) as ballots:
             async for ballot in ballots:
                 if isinstance(ballot, Candidate):
@@ -193,7 +193,7 @@ class Federation:
     async def _watch_for_decision(
         self, tally: Tally, vote: PeerElection, fresh: asyncio.Event
     ) -> AsyncGenerator[NodeMessage, None]:
-        """Yields once no missing ballot can change the outcome. Checks after new ballots, for a bounded share of the time."""
+        """Yields once no missing ballot can change the outcome. Checking takes a bounded share of the time."""
         while True:
             await fresh.wait()
             fresh.clear()

@@ -29,7 +29,7 @@ class PeerElection:
     own: str
 
     async def decision(self, tally: Tally) -> Decision:
-        """`all`: no missing ballot can change the outcome. `local`: none of our own can change it among our own ballots."""
+        """`all`: no missing ballot can change the outcome. `local`: no missing one of ours can, among ours."""
         candidates, missing, asked = list(tally.candidates), tally.missing, dict(tally.asked)
         own, own_missing = [one for one in candidates if one.node == self.own], tally.local_missing
         brief, known = await self._brief(candidates), self._reliabilities_in(tally)

@@ -1,7 +1,7 @@
 """Requests of peers over TLS in, answers of our own swarm out. Unpaired nodes may only introduce themselves.
 
-The swarm that answers is the local one, never the federation, so a request cannot go in circles. `aiohttp.web` serves it because
-an ASGI application cannot see a client's certificate.
+The swarm that answers is the local one, never the federation, so a request cannot go in circles. `aiohttp.web`
+serves it because an ASGI application cannot see a client's certificate.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class PeerServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Members may ask. Others may introduce themselves. Errors are one word or sentence and reveal nothing about us."""
+        """Members may ask. Others may introduce themselves. Errors are one word or sentence that reveals nothing."""
         open_to_all = request.path.rpartition("/federation/")[2] in ("hello", "join/start", "join/finish")
         member = self.member(request)
         if member is None and not open_to_all:
@@ -128,7 +128,7 @@ class PeerServer:
         return web.Response(body=encode(self.reporter.report()), content_type="application/json")
 
     async def charter(self, request: web.Request) -> web.Response:
-        """A member's charter. One that sends many could always be ahead of a member that forgets it, so it has to wait."""
+        """A member's charter. The rate is bounded: a member could else stay ahead of the one that forgets it."""
         sender, theirs = self.fingerprint_of(request), decode(Charter, await request.read())
         now, (left, then) = self.clock(), self._changes.get(sender, (CHANGES, 0.0))
         left = min(CHANGES, left + (now - then) / CHANGE_S)
@@ -141,7 +141,7 @@ class PeerServer:
         return web.Response(text="ok")
 
     async def vote(self, request: web.Request) -> web.StreamResponse:
-        """Every ballot as soon as it is ready. The asking node decides, and closes the connection when it has enough."""
+        """Every ballot as soon as it is ready. The asking node decides, and hangs up when it has enough."""
         deadline_s = seconds_in(request.headers.get(DEADLINE_HEADER))
         prompt: Prompt | None = None
         if not (why := self.availability.refusal(deadline_s)):
@@ -194,7 +194,7 @@ class PeerServer:
     # ------------------------------------------------------------------------------------------ unpaired nodes
 
     async def hello(self, request: web.Request) -> web.Response:
-        """A node claims to be of our swarm. If it knows the key, we pin its certificate and prove that we know it too."""
+        """A node claims to be of our swarm. If it knows the key, we pin its certificate and prove the same."""
         message = decode(Hello, await request.read())
         if self.trust.token:
             return web.Response(status=403, text="not a member")  # guesses at the token could be tested against a proof

@@ -26,8 +26,8 @@ class NodeCapacity:
 def shares(prompt: Prompt, local: int, peers: Sequence[NodeCapacity], fewest: int = 0) -> dict[str, int]:
     """How many ballots each peer is asked for. Empty where only our own workers answer.
 
-    `prompt.voices` is the number of all ballots, our own first. No peer is asked for one voice, which is no vote, or where there
-    are fewer than `fewest` peers.
+    `prompt.voices` is the number of all ballots, our own first. No peer is asked for one voice, which is no vote,
+    or where there are fewer than `fewest` peers.
     """
     one_voice = prompt.voices == 1 or (prompt.voices is None and prompt.sampling.temperature == 0)
     if not prompt.federate or one_voice or len(peers) < fewest:
@@ -55,8 +55,8 @@ def spreads(prompt: Prompt, route: Route, load: int, peers: int) -> bool:
 def node_for(key: str, nodes: Sequence[NodeCapacity]) -> str:
     """The node that a conversation is routed to, always the same, so that its KV cache already holds the beginning.
 
-    Rendezvous hashing (Thaler & Ravishankar 1998) weighted by workers, with bounded loads (Mirrokni, Thorup & Zadimoghaddam
-    2018). A node above its share of the load passes conversations on to the next in rank.
+    Rendezvous hashing (Thaler & Ravishankar 1998) weighted by workers, with bounded loads (Mirrokni, Thorup &
+    Zadimoghaddam 2018). A node above its share of the load passes conversations on to the next in rank.
     """
     workers = sum(max(1, node.workers) for node in nodes)
     load = sum(node.load for node in nodes) + 1

@@ -1,4 +1,4 @@
-"""The messages of each node in, who is missing and how long to wait out: the state of one vote across machines. Pure."""
+"""The messages of each node in, who is missing and how long to wait out: one vote across machines. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ GRACE_SHARE = 0.5  # of the time that the local answer took
 class Tally:
     """One vote across machines.
 
-    `asked` maps each peer to the ballots it may send. Our own swarm is expected to send `local_ballots`. Times are seconds since
-    the start."""
+    `asked` maps each peer to the ballots it may send. Our own swarm is expected to send `local_ballots`. Times are
+    seconds since the start."""
 
     local: str
     local_ballots: int

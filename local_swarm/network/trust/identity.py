@@ -58,8 +58,8 @@ def fingerprint(certificate: str | bytes) -> str:
 def load_identity(folder: Path, machine: str | None = None) -> Identity:
     """The identity kept in the folder, or a new one where there is none or the folder is a copy.
 
-    Two nodes with one identity would receive each other's messages. So a file beside the key names the machine and the folder
-    it was made for. A node that finds other names there makes a new key.
+    Two nodes with one identity would receive each other's messages. So a file beside the key names the machine and
+    the folder it was made for. A node that finds other names there makes a new key.
     """
     pem, made = folder / "identity.pem", folder / "identity.json"
     here = {"machine": machine or machine_id(), "folder": str(folder.resolve())}

@@ -1,12 +1,12 @@
 """A code that a person carries from one machine to another in, a shared swarm key out. Knows no socket.
 
-The exchange is SPAKE2 (RFC 9382, from the package `spake2`). An eavesdropper learns nothing, and an attacker has one guess per
-attempt. The package stops at the shared key, so both sides then confirm it (RFC 9382, section 4). Each sends a MAC over the
-whole transcript and the fingerprints of both certificates, the newcomer first. Only then does the host send the swarm's key,
-encrypted for this exchange.
+The exchange is SPAKE2 (RFC 9382, from the package `spake2`). An eavesdropper learns nothing, and an attacker has
+one guess per attempt. The package stops at the shared key, so both sides then confirm it (RFC 9382, section 4).
+Each sends a MAC over the whole transcript and the fingerprints of both certificates, the newcomer first. Only then
+does the host send the swarm's key, encrypted for this exchange.
 
-Where the key comes from a token, members introduce themselves by the same exchange, with the key in place of the words. So
-neither an announcement nor a greeting shows anything to test guesses against.
+Where the key comes from a token, members introduce themselves by the same exchange, with the key in place of the
+words. So neither an announcement nor a greeting shows anything to test guesses against.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Keys:
 
 
 def keys_of(secret: bytes, transcript: Sequence[bytes]) -> Keys:
-    """By HKDF (RFC 5869). Each part of the transcript carries its length, so that no two transcripts are the same bytes."""
+    """By HKDF (RFC 5869). Each part carries its length, so that no two transcripts are the same bytes."""
     whole = b"".join(len(part).to_bytes(4, "big") + part for part in (b"local-swarm join 1", *transcript))
     made = HKDF(SHA256(), 96, salt=None, info=hashlib.sha256(whole).digest()).derive(secret)
     return Keys(made[:32], made[32:64], made[64:], whole)
@@ -251,7 +251,7 @@ class Invitations:
 
 
 class Newcomer:
-    """The newcomer's side: `start`, then `confirm` the host's reply. The host showed the fingerprint `theirs` by TLS."""
+    """The newcomer's side: `start`, then `confirm`. `theirs` is the fingerprint that the host showed by TLS."""
 
     def __init__(self, code: str, certificate: str, theirs: str, key: str | None = None) -> None:
         """With `key`, the key of a token, the code is not read."""

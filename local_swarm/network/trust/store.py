@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Charter:
-    """The swarm's key, in hex. `epoch` counts its changes and wraps. `revoked` holds the fingerprints of forgotten members."""
+    """The swarm's key, in hex. `epoch` counts its changes and wraps. `revoked`: fingerprints of forgotten members."""
 
     key: str
     epoch: int = 1
@@ -110,15 +110,16 @@ class TrustFile:
 class TrustStore:
     """`fixed`: the key comes from the configuration and does not change.
 
-    `token`: people chose the key as a token, so nothing that shows it to guesses is sent. `changes` counts changes, for those who
-    keep a copy. `mine` is our own fingerprint.
+    `token`: people chose the key as a token, so nothing that shows it to guesses is sent. `changes` counts changes,
+    for those who keep a copy. `mine` is our own fingerprint.
 
-    Members are trusted to invite and to forget. So a member's charter may revoke others, and the log names them. It may not
+    Members are trusted to invite and to forget. So a member's charter may revoke others, and the log names them. It
+    may not
 
     - be more than `STEP` changes ahead of ours, so that no message moves the count to its end;
     - revoke ourselves: honest members drop a revoked one and send it nothing;
-    - readmit a member that our own user has forgotten. Then the key changes once more and the others get it. Only an invitation
-      of this machine readmits it.
+    - readmit a member that our own user has forgotten. Then the key changes once more and the others get it. Only
+      an invitation of this machine readmits it.
 
     A new key of our own user always holds here, at any epoch.
     """
@@ -146,7 +147,7 @@ class TrustStore:
         return next((member for print_, member in self._members.items() if print_.startswith(identity)), None)
 
     def admit(self, member: PairedMember) -> bool:
-        """Pin a certificate. False if it is revoked or there is no room. Only the swarm's key or an invitation may lead here."""
+        """Pin a certificate proved by the swarm's key or an invitation. False if it is revoked or there is no room."""
         known = self._members.get(member.fingerprint)
         full = known is None and len(self._members) >= MOST_MEMBERS
         if full or member.fingerprint in self.charter.revoked:
@@ -181,7 +182,7 @@ class TrustStore:
         self._take(charter)
 
     def adopt(self, theirs: Charter) -> bool:
-        """Adopt a member's charter if it is later than ours and allowed (see above). Returns whether anything changed."""
+        """Adopt a member's charter if it is later and allowed (see above). Returns whether anything changed."""
         if self.fixed and theirs.key != self.charter.key:
             return False
         if ahead(self.charter.epoch, theirs.epoch) > STEP or self.mine in theirs.revoked:

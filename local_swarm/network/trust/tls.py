@@ -27,7 +27,7 @@ class ServerContexts:
 
 
 def for_server(mine: Identity, members: Iterable[str]) -> ssl.SSLContext:
-    """For our server. A client without a certificate passes, as newcomers have none that we know. An unknown one fails."""
+    """For our server. A client may show no certificate, as newcomers do, but not an unknown one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(mine.pem)

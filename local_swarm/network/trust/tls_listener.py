@@ -23,8 +23,8 @@ ProtocolFactory = Callable[[], asyncio.Protocol]
 class TlsListener:
     """A protocol factory for `loop.create_server`.
 
-    `make_protocol` makes the protocol that gets the decrypted connection. `context` is asked for every connection. `counts`
-    counts what was refused."""
+    `make_protocol` makes the protocol that gets the decrypted connection. `context` is asked for every connection.
+    `counts` counts what was refused."""
 
     def __init__(
         self,

@@ -50,9 +50,9 @@ WORDS = (
 def weakness(token: str) -> str | None:
     """Why an attacker could guess the token. None if it is strong enough.
 
-    A strong token has at least 20 characters, 8 different ones, and 50 bits by this estimate. A character counts by its rarity
-    within the token (Shannon entropy). A predictable one counts a fifth: it continues a row of the alphabet or the keyboard,
-    repeats the one before, belongs to a repeated stretch of four, or to a common word.
+    A strong token has at least 20 characters, 8 different ones, and 50 bits by this estimate. A character counts by
+    its rarity within the token (Shannon entropy). A predictable one counts a fifth: it continues a row of the
+    alphabet or the keyboard, repeats the one before, belongs to a repeated stretch of four, or to a common word.
     """
     if len(token) < SHORTEST:
         return f"it must have at least {SHORTEST} characters"

@@ -1,4 +1,5 @@
-"""Swarms whose key comes from a token: which tokens are taken, and that nothing to try guesses out against is ever shown."""
+"""Swarms whose key comes from a token: which tokens are taken, and that nothing to try guesses out against is ever
+shown."""
 
 from __future__ import annotations
 
