@@ -15,7 +15,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from local_swarm.api.control import control
+from local_swarm.api.control import control_router
 from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.key import CONTROL_FILE, base_url, page_token, required_key
 from local_swarm.api.metrics import Metrics
@@ -200,7 +200,7 @@ def connect(local: LocalSwarm, federation: FederationService | NoFederation, ent
         voice = chain = make_chain(local.launch.roster.fallback, local.servers, federation.voice, ledger)
         routers.append(providers_router(chain.report))
     if federation.enabled and entrance:
-        routers.append(control(federation, entrance.token))
+        routers.append(control_router(federation, entrance.token))
     lifecycle, probe = Lifecycle(), local.launch.survey.readers.hardware
     watch = MemoryWatch(local.launch.hardware, probe, local.swarm, local.crew.backends)
     servers = [server.backend for server in local.servers]

@@ -1,6 +1,7 @@
 """Commands of this machine's user in, answers of the federation out. A router beside the public API, on the same port.
 
-It takes a token from a file that only the user of the daemon can read. Other users of the machine, and web pages, cannot.
+It takes a token from a file that only the user of the daemon can read. Other users of the machine, and web pages,
+cannot.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from fastapi import APIRouter, Depends, Request
@@ -64,15 +65,10 @@ class ForgetRequest(BaseModel):
     name: str
 
 
-def control(federation: Control, token: str) -> APIRouter:
-    def guard(request: Request) -> None:
-        shown = request.headers.get(CONTROL, "")
-        if not secrets.compare_digest(shown.encode(), token.encode()):
-            raise Forbidden(
-                f"This takes the token in {CONTROL_FILE}, in the daemon's LOCAL_SWARM_HOME. Use the program's own commands."
-            )
-
-    router = APIRouter(prefix="/v1/swarm/control", route_class=StrictRoute, dependencies=[Depends(guard)])
+def control_router(federation: Control, token: str) -> APIRouter:
+    """The routes that command a federation. Every request must carry the token."""
+    check = token_check(token)
+    router = APIRouter(prefix="/v1/swarm/control", route_class=StrictRoute, dependencies=[Depends(check)])
 
     @router.get("/peers")
     async def peers() -> list[dict[str, Any]]:
@@ -111,3 +107,16 @@ def as_request() -> Iterator[None]:
         yield
     except WrongUse as problem:
         raise BadRequest(problem.message) from problem
+
+
+def token_check(token: str) -> Callable[[Request], None]:
+    def check(request: Request) -> None:
+        """Raises Forbidden."""
+        shown = request.headers.get(CONTROL, "")
+        if not secrets.compare_digest(shown.encode(), token.encode()):
+            raise Forbidden(
+                f"This takes the token in {CONTROL_FILE}, in the daemon's LOCAL_SWARM_HOME. "
+                "Use the program's own commands."
+            )
+
+    return check

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 
-from local_swarm.api.control import control
+from local_swarm.api.control import control_router
 from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.metrics import Metrics
 from local_swarm.api.providers import providers_router
@@ -38,5 +38,5 @@ async def no_vectors(texts: Sequence[str]) -> Embedded:
 def create_documented_app() -> FastAPI:
     """With the routes that only some swarms have too: of fallback providers and of the federation."""
     nobody = cast(Any, None)  # a route's description is made without calling it
-    routers = (providers_router(list), control(nobody, ""))
+    routers = (providers_router(list), control_router(nobody, ""))
     return create_app(LoggedVoice(NoVoice(), Metrics(no_status)), no_status, no_vectors, routers=routers)

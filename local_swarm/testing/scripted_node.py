@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_swarm.api.control import control
+from local_swarm.api.control import control_router
 from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.key import CONTROL_FILE
 from local_swarm.api.metrics import Metrics
@@ -88,7 +88,7 @@ async def served(config: Config, swarm: Swarm, service: FederationService, folde
     keep(folder / CONTROL_FILE, token, PRIVATE)
     log = LoggedVoice(service.voice, Metrics(status))
     vectors = Vectors(swarm.embedder, swarm.workers[0].backend)
-    app = create_app(log, status, vectors, routers=[control(service, token)])
+    app = create_app(log, status, vectors, routers=[control_router(service, token)])
     made = listen(config.server.host, config.server.port)
     async with serve_app(app, made):
         yield f"http://127.0.0.1:{made.getsockname()[1]}"
