@@ -60,7 +60,7 @@ def page_router(context: ApiContext, token: str | None) -> APIRouter:
 
     @router.get("/v1/swarm/events")
     async def events() -> Response:
-        """What happens, as server-sent events, and the state every second."""
+        """Events of the swarm, as server-sent events, and its state every second."""
         if log.crowded:
             raise Busy("Too many pages watch this swarm. Close some.", retry_after_s=10)
         return sse_response(stream_events(log, snapshot))

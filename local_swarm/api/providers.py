@@ -23,7 +23,7 @@ def providers_router(report: Callable[[], Sequence[dict[str, Any]]]) -> APIRoute
 
     @router.get("/v1/providers", response_model=ProviderList)
     async def providers() -> Response:
-        """With a fallback chain: who is asked after whom, and what is left of each one's limits."""
+        """With a fallback chain: the providers in order, and what is left of their limits."""
         return SafeJsonResponse(ProviderList(object="list", data=list(report())).json_value())
 
     return router

@@ -1,4 +1,4 @@
-"""The endpoints of the users' door, each with its path and its line in the reference. The work is done in a module of each.
+"""The endpoints of the API, each with its path and its line in the reference. The work is done in a module of each.
 
 To add an endpoint: write its request, its reply and its stream in a module of its own, as `chat.py` has them.
 Then add its path below, to the router it belongs to; the function's docstring is its line in the reference.
@@ -28,12 +28,12 @@ def answer_router(context: ApiContext) -> APIRouter:
 
     @router.post("/v1/chat/completions", response_model=ChatCompletion)
     async def chat_completions(request: ChatRequest, http: Request) -> Response:
-        """Chat, with tools, schemas, thoughts, log-probabilities; streamed or not."""
+        """Chat, with tools, schemas, reasoning, log-probabilities; streamed or not."""
         return await answer_chat(context, request, http)
 
     @router.post("/v1/completions", response_model=TextCompletion)
     async def completions(request: CompletionRequest, http: Request) -> Response:
-        """Continues texts; `echo`, `logprobs`, several texts at once; `suffix` for models that learned to fill a gap."""
+        """Continues texts; `echo`, `logprobs`, several texts at once; `suffix` for models trained to fill in the middle."""
         return await answer_completions(context, request, http)
 
     @router.post("/v1/responses", response_model=ResponseBody)
@@ -55,7 +55,7 @@ def state_router(context: ApiContext) -> APIRouter:
 
     @router.get("/health", response_model=HealthInfo)
     async def health() -> Response:
-        """Whether answers can be given: 200 while they can, 503 while it starts or stops. Needs no key."""
+        """200 while requests can be answered, 503 while it starts or stops. Needs no key."""
         now = context.status()
         return SafeJsonResponse(health_info(now).json_value(), health_code(now))
 
@@ -71,14 +71,14 @@ def state_router(context: ApiContext) -> APIRouter:
 
     @router.get("/v1/models/{name:path}", response_model=ModelInfo)
     async def model(name: str) -> Response:
-        """One of them."""
+        """One of these models."""
         now = context.status()
         check_model(name, now)
         return SafeJsonResponse(model_info(name, now, context.started).json_value())
 
     @router.get("/v1/swarm", response_model=SwarmState)
     async def swarm() -> Response:
-        """Node, engines, workers, peers, the last votes; no word of what was asked."""
+        """Node, engines, workers, peers, the last votes; none of the texts."""
         return SafeJsonResponse(swarm_state(context.voice, context.status()).json_value())
 
     return router
