@@ -29,7 +29,7 @@ from local_swarm.node import run_node
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Delta, Election, Event, FinishReason, Message, Prompt, Sampling, ToolCall, Usage, Voice
-from local_swarm.voting.similarity.embedding import Embedder
+from local_swarm.voting.similarity.no_embedder import NoEmbedder
 
 LOCAL = "local"
 REMEMBERED = 40  # messages, the oldest are forgotten first
@@ -39,7 +39,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was said. `agreement` (0 to 1) is None where one voice answered."""
+    """What was said. `agreement`: how likely it is to be right, 0 to 1; None where one voice answered. See `types.Election`."""
 
     text: str
     usage: Usage
@@ -83,7 +83,7 @@ class ChatSource:
         await server.start()
         confined = ConfinedPool()
         self._stack.push_async_callback(confined.close)
-        return Swarm(self._url(), [Worker("api", 1, server)], Embedder("", offline=True), confined=confined)
+        return Swarm(self._url(), [Worker("api", 1, server)], NoEmbedder(), confined=confined)
 
     def _config(self) -> Config:
         """Of a swarm in this process: `model` is what `--model` would be."""
@@ -238,4 +238,11 @@ class Chat:
 def answer_of(election: Election) -> Answer:
     elected = election.elected
     agreement = election.agreement if len(election.candidates) > 1 else None
-    return Answer(elected.text, elected.usage, elected.finish_reason, agreement, elected.tool_calls, election.provider)
+    return Answer(
+        text=elected.text,
+        usage=elected.usage,
+        finish_reason=elected.finish_reason,
+        agreement=agreement,
+        tool_calls=elected.tool_calls,
+        provider=election.provider,
+    )

@@ -177,7 +177,7 @@ def assemble(launch: Launch) -> LocalSwarm:
     swarm = voting.own_swarm(config.network.name or platform.node() or "this machine", crew.workers)
     servers = make_servers(launch.roster.fallback, voting.server_swarm)
     vectors = Vectors(voting.embedder.with_exact_vectors(), crew.backends[0])
-    return LocalSwarm(launch, crew, swarm, servers, voting, vectors)
+    return LocalSwarm(launch=launch, crew=crew, swarm=swarm, servers=servers, voting=voting, vectors=vectors)
 
 
 def voting_parts(config: Config) -> VotingParts:

@@ -12,10 +12,9 @@ from local_swarm import Chat
 from local_swarm.backends.base import Seat
 from local_swarm.errors import SwarmError
 from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import FakeBackend
+from local_swarm.testing.scripted_swarm import scripted_swarm
 from local_swarm.types import Delta, Event, Prompt
-from local_swarm.voting.similarity.embedding import Embedder
 from tests.api.conftest import open_door
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +28,7 @@ def recite(prompt: Prompt, _seat: Seat) -> str:
 async def voice(workers: int = 1) -> Swarm:
     engine = FakeBackend(recite)
     await engine.start()
-    return Swarm("here", [Worker(f"w{n}", n, engine) for n in range(1, workers + 1)], Embedder("", offline=True))
+    return scripted_swarm(engine, workers)
 
 
 @pytest.fixture

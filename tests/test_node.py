@@ -213,3 +213,12 @@ def test_the_status_tells_of_graphics_cards_as_they_are_now(llama_cpp: None) -> 
     node.watch.hardware = replace(MACHINE, accelerators=(card,))
     assert node.hardware.accelerators == (card,)
     assert node.status().machine["accelerators"][0]["free_bytes"] == 4 * GIB
+
+
+def test_two_members_on_llama_cpp_are_told_apart_in_the_status(tmp_path: Path, llama_cpp: None) -> None:
+    roster = tmp_path / "roster.yaml"
+    first, second = "{model: local-swarm-starter, workers: 2}", "{name: big, model: local-swarm-starter, workers: 1}"
+    roster.write_text(f"members:\n  - {first}\n  - {second}\n", encoding="utf-8")
+    node = node_of(config(**{"swarm.roster": str(roster)}))
+    assert [engine.member for engine in node.status().engines] == ["m1", "big"]
+    assert [engine.member for engine in node_of(config()).status().engines] == ["w"]

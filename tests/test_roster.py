@@ -13,7 +13,7 @@ from local_swarm.confined.process import Unconfined
 from local_swarm.engines.keys import read_key
 from local_swarm.engines.kinds import require_installed
 from local_swarm.engines.machine import EngineKind
-from local_swarm.engines.members import ENGINES, locate_member, make_crew
+from local_swarm.engines.members import MAKERS, locate_member, make_crew
 from local_swarm.engines.sources import locate_model
 from local_swarm.errors import WrongUse
 from local_swarm.hardware.profile import Accelerator, Hardware, Memory, Processor, Vendor
@@ -251,7 +251,7 @@ def test_llama_cpp_runs_in_our_process_or_as_its_own_server() -> None:
 
 
 def test_every_kind_of_engine_stands_in_the_table() -> None:
-    assert set(ENGINES) == set(get_args(EngineKind))
+    assert set(MAKERS) == set(get_args(EngineKind))
 
 
 def test_an_address_in_place_of_a_model_is_a_server() -> None:

@@ -23,7 +23,7 @@ from local_swarm.survey import Survey
 from local_swarm.swarm.worker import Worker
 
 # How an engine of each kind is made. Another engine is another line here.
-ENGINES: Mapping[EngineKind, Callable[[LocatedMember, Machine], MadeEngine]] = {
+MAKERS: Mapping[EngineKind, Callable[[LocatedMember, Machine], MadeEngine]] = {
     "llamacpp": gguf.make_process,
     "llama-server": gguf.make_server,
     "mlx": folder.make_mlx,
@@ -82,7 +82,7 @@ def make_crew(located: Sequence[LocatedMember], config: Config, survey: Survey, 
     workers: list[Worker] = []
     plans: dict[Backend, EnginePlan] = {}
     for place, one in enumerate(located, start=1):
-        backend, plan = ENGINES[one.kind](one, machine)
+        backend, plan = MAKERS[one.kind](one, machine)
         plans[backend] = plan
         for name in worker_names(one.member, place, len(located), plan.plan.workers):
             workers.append(Worker(name, len(workers) + 1, backend, one.member.weight))

@@ -82,10 +82,6 @@ class Chain:
         """What each provider was asked, took and cost, the first one first."""
         return [{**step.account.report(), "priority": step.priority} for step in self.steps]
 
-    def instead(self, old: Voice, new: Voice) -> None:
-        """Ask another voice where one was asked so far: the federation for the swarm."""
-        self.steps = [replace(step, voice=new) if step.voice is old else step for step in self.steps]
-
     def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
         """See `Voice`. Candidates come with the election that counts; the others' are dropped."""
         return accepted_once(self._answer(prompt))

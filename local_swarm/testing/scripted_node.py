@@ -1,4 +1,4 @@
-"""Names in, whole nodes over scripted engines out: real doors, real discovery, real votes, and no model.
+"""Names in, whole nodes over scripted engines out: real servers, real discovery, real votes, and no model.
 
 For measuring and for tests: `python -m local_swarm.testing.scripted_node NAME ...` runs nodes until its input closes. It prints
 a line of JSON for each: its name, the address of its API and the port for other machines.
@@ -29,10 +29,9 @@ from local_swarm.network.service import FederationService, open_federation
 from local_swarm.paths import PRIVATE, keep
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
-from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import FakeBackend
+from local_swarm.testing.scripted_swarm import scripted_swarm
 from local_swarm.types import Prompt
-from local_swarm.voting.similarity.embedding import Embedder
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +66,18 @@ async def node(name: str, folder: Path, pace: ScriptedPace, **settings: Any) -> 
     config = load(None, {"server.port": 0, "federation.discovery.method": method, **given}, {})
     backend = FakeBackend(pace.script, pace.pace_s)
     await backend.start()
-    workers = [Worker(f"w{number}", number, backend) for number in range(1, pace.workers + 1)]
-    swarm = Swarm(name, workers, Embedder("/none", offline=True))
+    swarm = scripted_swarm(backend, pace.workers, name=name)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(backend.close)
         opened = open_federation(config, swarm, "paced", "scripted", folder / "network")
         service = await stack.enter_async_context(opened)
         assert service.enabled
-        url = await stack.enter_async_context(served(config, swarm, service, folder))
+        url = await stack.enter_async_context(serve_scripted(config, swarm, service, folder))
         yield ScriptedNode(name, url, service, swarm)
 
 
 @asynccontextmanager
-async def served(config: Config, swarm: Swarm, service: FederationService, folder: Path) -> AsyncIterator[str]:
+async def serve_scripted(config: Config, swarm: Swarm, service: FederationService, folder: Path) -> AsyncIterator[str]:
     def status() -> Status:
         health = swarm.health
         return Status(health.status, health.healthy, health.total, "paced", 100_000)

@@ -29,4 +29,4 @@ def scripted_swarm(
 ) -> Swarm:
     """A swarm of so many workers over one engine, or of the workers given. Without a `sandbox` no program is run."""
     crew = engines if isinstance(engines, Sequence) else workers_over(engines, workers)
-    return Swarm(name, crew, NoEmbedder(), settings, sandbox, reliability)
+    return Swarm(name, crew, NoEmbedder(), settings=settings, sandbox=sandbox, reliability=reliability)

@@ -9,11 +9,9 @@ from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.metrics import Metrics
 from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status
-from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
-from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import FakeBackend
-from local_swarm.voting.similarity.embedding import Embedder
+from local_swarm.testing.scripted_swarm import scripted_swarm
 
 CONTEXT = 32_768
 
@@ -21,14 +19,13 @@ CONTEXT = 32_768
 async def main(workers: int) -> None:
     backend = FakeBackend(context=CONTEXT)
     await backend.start()
-    embedder = Embedder("none", offline=True)  # loading a model beside it is not what is measured
-    swarm = Swarm("bench", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], embedder)
+    swarm = scripted_swarm(backend, workers, name="bench")
     made = listen("127.0.0.1", 0)
 
     def status() -> Status:
         return Status("ok", workers, workers, "fake", CONTEXT)
 
-    app = create_app(LoggedVoice(swarm, Metrics(status)), status, Vectors(embedder, backend))
+    app = create_app(LoggedVoice(swarm, Metrics(status)), status, Vectors(swarm.embedder, backend))
     async with serve_app(app, made):
         sys.stdout.write(f"{made.getsockname()[1]}\n")
         sys.stdout.flush()

@@ -17,9 +17,8 @@ from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status, WorkerStatus
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
-from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import FakeBackend
-from local_swarm.voting.similarity.embedding import Embedder
+from local_swarm.testing.scripted_swarm import scripted_swarm
 
 
 @dataclass
@@ -47,8 +46,7 @@ async def open_door(
     backend = engine or FakeBackend(pace_s=0.001)
     if up:
         await backend.start()
-    embedder = Embedder("none", offline=True)
-    swarm = Swarm("here", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], embedder)
+    swarm = scripted_swarm(backend, workers)
 
     def status() -> Status:
         health = swarm.health
@@ -63,7 +61,7 @@ async def open_door(
     url = f"http://127.0.0.1:{made.getsockname()[1]}"
     timeout = aiohttp.ClientTimeout(total=5)
     async with (
-        serve_app(create_app(log, status, Vectors(embedder, backend), who), made, connection),
+        serve_app(create_app(log, status, Vectors(swarm.embedder, backend), who), made, connection),
         aiohttp.ClientSession(timeout=timeout) as http,
     ):
         yield Door(url, backend, swarm, http)

@@ -20,11 +20,9 @@ from local_swarm.api.status import Status
 from local_swarm.config import ServerConfig
 from local_swarm.errors import WrongUse
 from local_swarm.node import access_policy
-from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
-from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import FakeBackend
-from local_swarm.voting.similarity.embedding import Embedder
+from local_swarm.testing.scripted_swarm import scripted_swarm
 from tests.api.test_chat import HELLO, post
 
 pytestmark = pytest.mark.anyio
@@ -156,13 +154,12 @@ async def test_waiting_for_a_client_to_leave_is_not_bound() -> None:
 async def test_the_application_refuses_a_large_body_as_such() -> None:
     backend = FakeBackend()
     await backend.start()
-    embedder = Embedder("/none", offline=True)
-    swarm = Swarm("here", [Worker("w1", 1, backend)], embedder)
+    swarm = scripted_swarm(backend, 1)
 
     def status() -> Status:
         return Status("ok", 1, 1, "fake", 1000)
 
-    app = create_app(LoggedVoice(swarm, Metrics(status)), status, Vectors(embedder, backend))
+    app = create_app(LoggedVoice(swarm, Metrics(status)), status, Vectors(swarm.embedder, backend))
     beginning: Message = {"type": "http.request", "body": b'"', "more_body": True}
     peer = Peer(beginning, *(part(1 << 20) for _ in range(40)))
     scope = {

@@ -22,10 +22,9 @@ from local_swarm.backends.base import Backend
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible, ServerTarget
 from local_swarm.backends.openai_compatible.managed_server import PROGRAM, free_port
 from local_swarm.models import starter
-from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import FakeBackend
-from local_swarm.voting.similarity.embedding import Embedder
+from local_swarm.testing.scripted_swarm import scripted_swarm
 
 CONTEXT = 2048
 UP_S = 30.0
@@ -63,7 +62,7 @@ async def own_daemon(scratch: Path) -> AsyncIterator[Backend]:
     """Another swarm of this kind as a server: one of its workers is asked for each seat."""
     async with llamacpp(scratch) as engine:
         facts = await engine.start()
-        swarm = Swarm("there", [Worker("v1", 1, engine)], Embedder("/none", offline=True))
+        swarm = scripted_swarm([Worker("v1", 1, engine)], name="there")
         made = listen("127.0.0.1", 0)
 
         def status() -> Status:

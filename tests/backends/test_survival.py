@@ -21,10 +21,8 @@ from local_swarm.backends.process.messages import Load
 from local_swarm.errors import DoesNotFit, EndsEngine, EngineLost, Starting, SwarmError
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header
-from local_swarm.swarm.manager import Swarm
-from local_swarm.swarm.worker import Worker
+from local_swarm.testing.scripted_swarm import scripted_swarm
 from local_swarm.types import Accepted, Candidate, Election, Message, Prompt
-from local_swarm.voting.similarity.embedding import Embedder
 
 pytestmark = [
     pytest.mark.anyio,
@@ -121,8 +119,7 @@ async def test_crashes_that_requests_are_to_blame_for_do_not_make_the_engine_cou
 
 
 async def test_of_several_requests_at_a_crash_all_that_can_be_answered_are(mortal: ProcessBackend) -> None:
-    workers = [Worker(f"w{number}", number, mortal) for number in (1, 2)]
-    swarm = Swarm("here", workers, Embedder("none", offline=True))
+    swarm = scripted_swarm(mortal, 2)
     asked = [Prompt((Message("user", f"Count from {number} to one hundred."),)) for number in range(3)]
 
     async def one(prompt: Prompt, begun: asyncio.Semaphore) -> Election:
@@ -146,8 +143,7 @@ async def test_of_several_requests_at_a_crash_all_that_can_be_answered_are(morta
 
 
 async def test_a_request_that_ends_the_engine_each_time_holds_up_nobody_else(mortal: ProcessBackend) -> None:
-    workers = [Worker(f"w{number}", number, mortal) for number in (1, 2)]
-    swarm = Swarm("here", workers, Embedder("none", offline=True))
+    swarm = scripted_swarm(mortal, 2)
 
     async def outcome(name: str) -> str:
         asked = Prompt((Message("user", f"Write a Python function {name}(numbers) that returns the sum."),))

@@ -22,12 +22,10 @@ from local_swarm.mcp_server.tool_handlers import ToolHandlers
 from local_swarm.models.advice import Advisor, advisor
 from local_swarm.paths import home
 from local_swarm.sandbox.host import Sandbox
-from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
-from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import FakeBackend, parrot
+from local_swarm.testing.scripted_swarm import scripted_swarm
 from local_swarm.voting.jury import Jury
-from local_swarm.voting.similarity.embedding import Embedder
 
 TOKEN = "token-of-this-user"
 
@@ -54,8 +52,7 @@ async def open_house(
 ) -> AsyncIterator[House]:
     engine = FakeBackend(script, pace_s)
     await engine.start()
-    embedder = Embedder("/none", offline=True)
-    swarm = Swarm("here", [Worker(f"w{n}", n, engine) for n in range(1, 6)], embedder)
+    swarm = scripted_swarm(engine)
 
     def status() -> Status:
         workers = tuple(
@@ -68,13 +65,13 @@ async def open_house(
         return advisor(load(environment={}), machine)
 
     log = LoggedVoice(swarm, Metrics(status))
-    app = create_app(log, status, Vectors(embedder, engine))
-    desk = ToolHandlers(log, status, Vectors(embedder, engine), Jury(Sandbox(()), embedder), counsel)
+    app = create_app(log, status, Vectors(swarm.embedder, engine))
+    handlers = ToolHandlers(log, status, Vectors(swarm.embedder, engine), Jury(Sandbox(()), swarm.embedder), counsel)
     made = listen("127.0.0.1", port)
     (home() / CONTROL_FILE).write_text(TOKEN, encoding="ascii")
     async with (
         serve_app(app, made),
-        mount_mcp(app, McpMount(create_mcp_server(local_caller(desk, pause_s)), public, TOKEN, idle_s, most)),
+        mount_mcp(app, McpMount(create_mcp_server(local_caller(handlers, pause_s)), public, TOKEN, idle_s, most)),
     ):
         taken = made.getsockname()[1]
         yield House(f"http://127.0.0.1:{taken}/mcp", taken, engine)

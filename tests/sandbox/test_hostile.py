@@ -15,7 +15,7 @@ from local_swarm.sandbox.job import Job, Outcomes
 from local_swarm.types import Candidate, Usage
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.question import question
-from local_swarm.voting.similarity.embedding import Embedder
+from local_swarm.voting.similarity.no_embedder import NoEmbedder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="the clock outside is Linux's")]
 
@@ -95,7 +95,7 @@ def told_by(file: str) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("file", ["mimic3.jsonl", "nap.jsonl"])
 async def test_recorded_attacks_lose(sandbox: Sandbox, file: str) -> None:
-    jury = Jury(sandbox, Embedder("none", offline=True))
+    jury = Jury(sandbox, NoEmbedder())
     for case in told_by(file):
         given: list[dict[str, object]] = case["candidates"]  # type: ignore[assignment]
         candidates = [

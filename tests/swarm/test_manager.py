@@ -18,18 +18,12 @@ from local_swarm.swarm.manager import WAVE, Swarm, seats_for
 from local_swarm.swarm.pressure import Level
 from local_swarm.swarm.worker import Worker
 from local_swarm.testing.fake_backend import FakeBackend
+from local_swarm.testing.scripted_swarm import scripted_swarm
 from local_swarm.types import Accepted, Candidate, Delta, Election, Event, Message, Prompt, Sampling
 from local_swarm.voting.reliability import VoterReliability
 from local_swarm.voting.settings import VoteSettings
-from local_swarm.voting.similarity.embedding import Embedder
 
 pytestmark = pytest.mark.anyio
-
-NOBODY = Embedder("/nonexistent", offline=True)
-
-
-def swarm_of(backend: FakeBackend, workers: int = 5, habits: VoteSettings | None = None) -> Swarm:
-    return Swarm("here", [Worker(f"w{n}", n, backend) for n in range(1, workers + 1)], NOBODY, habits)
 
 
 @pytest.fixture
@@ -63,33 +57,33 @@ def dissent(wrong: int) -> Callable[[Prompt, Seat], str]:
 async def test_all_workers_answer_and_the_majority_is_elected() -> None:
     backend = FakeBackend(dissent(2))
     await backend.start()
-    election = await elected(swarm_of(backend), prompt())
+    election = await elected(scripted_swarm(backend), prompt())
     assert election.elected.text == "the same answer here"
     assert (election.agreement, election.clusters) == (0.6, ((2, 3, 4), (0, 1)))
     assert election.decided_early is False
 
 
 async def test_accepted_comes_first_the_election_last_and_of_many_workers_no_deltas(fake: FakeBackend) -> None:
-    events = await ask(swarm_of(fake), prompt())
+    events = await ask(scripted_swarm(fake), prompt())
     assert isinstance(events[0], Accepted) and isinstance(events[-1], Election)
     assert sum(isinstance(event, Candidate) for event in events) == 5
     assert not any(isinstance(event, Delta) for event in events)
 
 
 async def test_a_single_worker_streams(fake: FakeBackend) -> None:
-    events = await ask(swarm_of(fake), prompt(voices=1))
+    events = await ask(scripted_swarm(fake), prompt(voices=1))
     assert "".join(event.text for event in events if isinstance(event, Delta)) == "four words to repeat"
 
 
 async def test_temperature_zero_asks_one_worker_unless_more_are_wished(fake: FakeBackend) -> None:
-    assert len((await elected(swarm_of(fake), prompt(temperature=0.0))).candidates) == 1
-    assert len((await elected(swarm_of(fake), prompt(temperature=0.0, voices=3))).candidates) == 3
+    assert len((await elected(scripted_swarm(fake), prompt(temperature=0.0))).candidates) == 1
+    assert len((await elected(scripted_swarm(fake), prompt(temperature=0.0, voices=3))).candidates) == 3
 
 
 async def test_a_crash_before_any_answer_is_not_noticed_but_for_the_time() -> None:
     backend = FakeBackend(pace_s=0.05)
     await backend.start()
-    swarm = swarm_of(backend)
+    swarm = scripted_swarm(backend)
     asyncio.get_running_loop().call_later(0.02, backend.crash)
     election = await elected(swarm, prompt())
     assert len(election.candidates) == 5
@@ -103,7 +97,7 @@ async def test_survivors_vote_when_the_engine_dies_later() -> None:
     )
     await backend.start()
     asyncio.get_running_loop().call_later(0.12, backend.crash)
-    election = await elected(swarm_of(backend), prompt())
+    election = await elected(scripted_swarm(backend), prompt())
     assert {one.voter for one in election.candidates} == {"w1", "w2"}
     assert election.decided_early
 
@@ -118,8 +112,7 @@ async def test_programs_that_sleep_are_waited_for_once_however_many_answer_so() 
     try:
         if not await sandbox.start():
             pytest.skip(f"no sandbox holds here: {sandbox.reason}")
-        workers = [Worker(f"w{n}", n, backend) for n in range(1, 10)]
-        swarm = Swarm("here", workers, NOBODY, sandbox=sandbox)
+        swarm = scripted_swarm(backend, 9, sandbox=sandbox)
         began = time.monotonic()
         election = await elected(swarm, prompt("Write a function solve(x). For example solve(1) == 2."))
         assert time.monotonic() - began < 4.5  # two and a half seconds, and what a busy machine adds
@@ -134,7 +127,7 @@ async def test_an_engine_that_dies_again_and_again_is_an_error() -> None:
     for after in (0.02, 0.1, 0.2):
         asyncio.get_running_loop().call_later(after, backend.crash)
     with pytest.raises(EngineLost):
-        await ask(swarm_of(backend), prompt("one two three four five six"))
+        await ask(scripted_swarm(backend), prompt("one two three four five six"))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +151,7 @@ async def test_health_is_good_where_whoever_asks_now_is_answered(
     for engine, state in zip(engines, states, strict=True):
         await engine.start()
         engine._state = state
-    swarm = Swarm("here", [Worker(f"w{n}", n, engine) for n, engine in enumerate(engines)], NOBODY)
+    swarm = scripted_swarm([Worker(f"w{n}", n, engine) for n, engine in enumerate(engines)])
     swarm.pressure = pressure
     assert swarm.health.status == status
     if status in ("busy", "failed"):
@@ -171,14 +164,14 @@ async def test_after_streamed_text_nothing_is_said_twice() -> None:
     await backend.start()
     asyncio.get_running_loop().call_later(0.05, backend.crash)
     with pytest.raises(EngineLost):
-        await ask(swarm_of(backend), prompt("one two three four five six", voices=1))
+        await ask(scripted_swarm(backend), prompt("one two three four five six", voices=1))
 
 
 async def two_engines(first: FakeBackend, second: FakeBackend, habits: VoteSettings | None = None) -> Swarm:
     for engine in (first, second):
         await engine.start()
     workers = [Worker(f"w{n}", n, first if n <= 2 else second) for n in range(1, 5)]
-    return Swarm("here", workers, NOBODY, habits)
+    return scripted_swarm(workers, settings=habits)
 
 
 async def test_workers_of_several_engines_vote_together() -> None:
@@ -205,11 +198,11 @@ async def test_a_request_waits_for_an_engine_that_comes_back() -> None:
     loop = asyncio.get_running_loop()
     loop.call_later(0.01, backend.crash, False)
     loop.call_later(0.15, backend.revive)
-    assert (await elected(swarm_of(backend), prompt())).candidates
+    assert (await elected(scripted_swarm(backend), prompt())).candidates
 
 
 async def test_a_swarm_whose_engine_is_not_up_says_so() -> None:
-    swarm = swarm_of(FakeBackend())
+    swarm = scripted_swarm(FakeBackend())
     assert (swarm.health.status, swarm.health.healthy, swarm.health.total) == ("starting", 0, 5)
     with pytest.raises(Starting):
         await ask(swarm, prompt())
@@ -217,12 +210,12 @@ async def test_a_swarm_whose_engine_is_not_up_says_so() -> None:
 
 async def test_errors_of_the_client_pass_through(fake: FakeBackend) -> None:
     with pytest.raises(ContextExceeded):
-        await ask(swarm_of(fake), prompt("word " * 2000))
+        await ask(scripted_swarm(fake), prompt("word " * 2000))
 
 
 async def test_hanging_up_frees_the_engine(fake: FakeBackend) -> None:
     fake.pace_s = 10.0
-    swarm = swarm_of(fake)
+    swarm = scripted_swarm(fake)
     async with aclosing(swarm.answer(prompt())) as events:
         await anext(events)
         assert fake.running == 1
@@ -235,7 +228,7 @@ async def test_when_patience_ends_those_that_answered_decide() -> None:
         lambda _prompt, seat: "a short answer, and whole" if seat.voter != "w5" else "long " * 200, pace_s=0.02
     )
     await backend.start()
-    election = await elected(swarm_of(backend, habits=VoteSettings(patience_s=0.3)), prompt())
+    election = await elected(scripted_swarm(backend, settings=VoteSettings(patience_s=0.3)), prompt())
     assert len(election.candidates) == 4 and election.decided_early
 
 
@@ -243,7 +236,7 @@ async def test_with_no_answer_at_all_there_is_an_end_too() -> None:
     backend = FakeBackend(lambda _prompt, _seat: "long " * 200, pace_s=0.05)
     await backend.start()
     with pytest.raises(EngineLost):
-        await ask(swarm_of(backend, habits=VoteSettings(patience_s=0.1, longest_s=0.2)), prompt())
+        await ask(scripted_swarm(backend, settings=VoteSettings(patience_s=0.1, longest_s=0.2)), prompt())
 
 
 async def test_once_nobody_can_change_the_outcome_the_rest_is_cancelled() -> None:
@@ -252,9 +245,11 @@ async def test_once_nobody_can_change_the_outcome_the_rest_is_cancelled() -> Non
         lambda _prompt, seat: code if seat.voter != "w5" else f"{code} and much more " * 500, pace_s=0.001
     )
     await backend.start()
-    election = await elected(swarm_of(backend), prompt())
+    election = await elected(scripted_swarm(backend), prompt())
     assert len(election.candidates) < 5 and election.decided_early and backend.running == 0
-    late = await elected(swarm_of(backend, habits=VoteSettings(patience_s=0.05)), replace(prompt(), early=False))
+    late = await elected(
+        scripted_swarm(backend, settings=VoteSettings(patience_s=0.05)), replace(prompt(), early=False)
+    )
     assert len(late.candidates) == 4
 
 
@@ -269,8 +264,7 @@ async def test_code_is_run_and_the_vote_ends_when_two_pass_the_examples_alike() 
     sandbox = Sandbox()
     if not await sandbox.start():
         pytest.skip(f"nothing can be run here: {sandbox.reason}")
-    workers = [Worker(f"w{n}", n, backend) for n in range(1, 7)]
-    swarm = Swarm("here", workers, NOBODY, sandbox=sandbox)
+    swarm = scripted_swarm(backend, 6, sandbox=sandbox)
     election = await elected(swarm, prompt("Write f(xs). f([1, 2]) -> 3"))
     assert (election.strategy, election.elected.text in (right, same)) == ("behaviour", True)
     assert (len(election.candidates), election.asked, election.decided_early) == (3, 6, True)
@@ -282,7 +276,7 @@ async def test_many_voices_are_asked_in_waves_and_the_later_ones_only_if_need_be
     divided = FakeBackend(lambda _prompt, seat: f"```rust\nfn f() {{ {seat.voter} }}\n```")
     for backend, least, most in ((agreed, 3, WAVE), (divided, 12, 12)):
         await backend.start()
-        events = await ask(swarm_of(backend, workers=12), prompt())
+        events = await ask(scripted_swarm(backend, workers=12), prompt())
         election = events[-1]
         assert isinstance(election, Election) and sum(isinstance(event, Accepted) for event in events) == 1
         assert least <= len(election.candidates) <= most and election.asked == 12
@@ -294,8 +288,7 @@ async def test_what_voters_are_worth_is_learned_from_their_votes() -> None:
     )
     await backend.start()
     kept = VoterReliability()
-    workers = [Worker(f"w{n}", n, backend) for n in range(1, 4)]
-    swarm = Swarm("here", workers, NOBODY, reliability=kept)
+    swarm = scripted_swarm(backend, 3, reliability=kept)
     for _ in range(5):
         await elected(swarm, replace(prompt(), early=False))
     first, third = kept.weight("w1"), kept.weight("w3")
@@ -306,13 +299,13 @@ async def test_fastest_ends_with_the_first_answer() -> None:
     backend = FakeBackend(lambda _prompt, seat: "quick" if seat.voter == "w3" else "long " * 200, pace_s=0.01)
     await backend.start()
     asked = Prompt((Message("user", "x"),), strategy="fastest")
-    election = await elected(swarm_of(backend), asked)
+    election = await elected(scripted_swarm(backend), asked)
     assert election.elected.voter == "w3" and len(election.candidates) == 1
     assert backend.running == 0
 
 
 async def test_short_of_memory_fewer_are_asked_and_then_nobody(fake: FakeBackend) -> None:
-    swarm = swarm_of(fake)
+    swarm = scripted_swarm(fake)
     swarm.pressure = "voices"
     assert len((await elected(swarm, prompt())).candidates) == 2
     swarm.pressure = "requests"
@@ -321,7 +314,7 @@ async def test_short_of_memory_fewer_are_asked_and_then_nobody(fake: FakeBackend
 
 
 async def test_workers_remember_what_they_did(fake: FakeBackend) -> None:
-    swarm = swarm_of(fake)
+    swarm = scripted_swarm(fake)
     await elected(swarm, prompt())
     worker = swarm.workers[0]
     assert (worker.requests, worker.tokens, worker.failures) == (1, 4, 0)

@@ -17,7 +17,7 @@ from local_swarm.voting.behaviour.evidence import Behaviour, Evidence
 from local_swarm.voting.consensus import elect, is_decided
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.question import Question, question
-from local_swarm.voting.similarity.embedding import Embedder
+from local_swarm.voting.similarity.no_embedder import NoEmbedder
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +40,7 @@ def candidates(*texts: str) -> list[Candidate]:
 
 @pytest.fixture(scope="module")
 async def jury() -> AsyncIterator[Jury]:
-    made = Jury(Sandbox(), Embedder("none", offline=True))
+    made = Jury(Sandbox(), NoEmbedder())
     if not await made.sandbox.start():
         pytest.skip(f"nothing can be run here: {made.sandbox.reason}")
     yield made
@@ -97,13 +97,13 @@ async def test_javascript_is_run_where_node_is(jury: Jury) -> None:
 
 
 async def test_without_a_sandbox_it_is_structure_and_says_so() -> None:
-    jury = Jury(Sandbox(()), Embedder("none", offline=True))
+    jury = Jury(Sandbox(()), NoEmbedder())
     election = await jury.elect(ASKED, candidates(SUM, LOOP))
     assert election.strategy == "structure" and election.note and "switched off" in election.note
 
 
 async def test_a_sandbox_that_dies_is_started_again_and_the_vote_goes_on() -> None:
-    jury = Jury(Sandbox(), Embedder("none", offline=True))
+    jury = Jury(Sandbox(), NoEmbedder())
     if not await jury.sandbox.start():
         pytest.skip(f"nothing can be run here: {jury.sandbox.reason}")
     process = jury.sandbox._links[PLAIN].process
