@@ -72,29 +72,35 @@ def control_router(federation: Control, token: str) -> APIRouter:
 
     @router.get("/peers")
     async def peers() -> list[dict[str, Any]]:
+        """What `peers` prints: the other machines of this swarm. Takes the control token."""
         return federation.membership.members()
 
     @router.post("/invite")
     async def invite() -> dict[str, Any]:
+        """What `invite` does: a code for one other machine. Takes the control token."""
         with as_request():
             return federation.membership.invite()
 
     @router.post("/join")
     async def join(request: JoinRequest) -> dict[str, Any]:
+        """What `join` does, with a code. Takes the control token."""
         with as_request():
             return await federation.membership.join(request.code, request.peer, sure=request.yes)
 
     @router.post("/forget")
     async def forget(request: ForgetRequest) -> dict[str, Any]:
+        """What `forget` does: removes a machine. Takes the control token."""
         with as_request():
             return federation.membership.forget(request.name)
 
     @router.get("/doctor")
     async def doctor() -> list[dict[str, Any]]:
+        """What `doctor` finds. Takes the control token."""
         return [dataclasses.asdict(finding) for finding in await federation.doctor.examine()]
 
     @router.get("/metrics")
     async def metrics() -> dict[str, int]:
+        """The federation's counters. Takes the control token."""
         return federation.metrics.counts()
 
     return router
