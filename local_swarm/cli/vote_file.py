@@ -64,14 +64,14 @@ class CandidateWire(BaseModel):
     def candidate(self) -> Candidate:
         calls = tuple(call.call(number) for number, call in enumerate(self.tool_calls or ()))
         return Candidate(
-            self.text or "",
-            self.voter or "",
-            self.finish_reason or "stop",
-            Usage(0, 0),
-            self.seconds or 0.0,
-            bool(self.anchor),
-            calls,
-            self.mean_logprob,
+            text=self.text or "",
+            voter=self.voter or "",
+            finish_reason=self.finish_reason or "stop",
+            usage=Usage(0, 0),
+            seconds=self.seconds or 0.0,
+            anchor=bool(self.anchor),
+            tool_calls=calls,
+            mean_logprob=self.mean_logprob,
             weight=self.weight,
         )
 
@@ -117,33 +117,33 @@ def vote_line_of(line: str, place: str) -> VoteLine:
     return VoteLine(wire.id, asked, tuple(one.candidate() for one in wire.candidates))
 
 
-async def elections(cases: Sequence[VoteLine], strategy: Strategy, jury: Jury) -> list[tuple[Election | None, float]]:
-    """The election of every case, None where nobody stands, with the seconds it took."""
-    held = [await time_vote(case, strategy, jury, {}) for case in cases]
+async def elections(votes: Sequence[VoteLine], strategy: Strategy, jury: Jury) -> list[tuple[Election | None, float]]:
+    """The election of every vote, None where nobody stands, with the seconds it took."""
+    held = [await time_vote(vote, strategy, jury, {}) for vote in votes]
     named = [ballots for election, _ in held if election and (ballots := ballots_of(election))]
     if len(named) < FEWEST_LINES:
         return held
     weights = estimate_reliabilities(named)
-    again = [await time_vote(case, strategy, jury, weights) for case in cases]
+    again = [await time_vote(vote, strategy, jury, weights) for vote in votes]
     return [(election, first + second) for (_, first), (election, second) in zip(held, again, strict=True)]
 
 
 async def time_vote(
-    case: VoteLine, strategy: Strategy, jury: Jury, weights: Mapping[str, float]
+    vote: VoteLine, strategy: Strategy, jury: Jury, weights: Mapping[str, float]
 ) -> tuple[Election | None, float]:
     candidates = [
         replace(one, weight=weights.get(one.voter)) if one.weight is None and one.voter in weights else one
-        for one in case.candidates
+        for one in vote.candidates
     ]
     began = time.perf_counter()
-    election = await jury.elect(case.question, candidates, strategy) if candidates else None
+    election = await jury.elect(vote.question, candidates, strategy) if candidates else None
     return election, time.perf_counter() - began
 
 
-def verdict_of(case: VoteLine, election: Election | None, seconds: float) -> dict[str, Any]:
+def verdict_of(vote: VoteLine, election: Election | None, seconds: float) -> dict[str, Any]:
     if election is None:
         return {
-            "id": case.id,
+            "id": vote.id,
             "winner": None,
             "agreement": 0.0,
             "clusters": [],
@@ -152,7 +152,7 @@ def verdict_of(case: VoteLine, election: Election | None, seconds: float) -> dic
             "note": "There are no candidates.",
         }
     made: dict[str, Any] = {
-        "id": case.id,
+        "id": vote.id,
         "winner": election.winner,
         "agreement": round(election.agreement, 6),
         "band": election.band,
@@ -165,15 +165,15 @@ def verdict_of(case: VoteLine, election: Election | None, seconds: float) -> dic
 
 
 async def vote_on(
-    cases: Sequence[VoteLine], strategy: Strategy, embedding: str, sandbox: Sandbox
+    votes: Sequence[VoteLine], strategy: Strategy, embedding: str, sandbox: Sandbox
 ) -> list[dict[str, Any]]:
-    """What the command says of every case."""
+    """What the command says of every vote."""
     confined = ConfinedPool()
     jury = Jury(sandbox, Embedder(embedding, offline()), confined=confined)
     try:
         await jury.sandbox.start()
-        held = await elections(cases, strategy, jury)
-        return [verdict_of(case, *one) for case, one in zip(cases, held, strict=True)]
+        held = await elections(votes, strategy, jury)
+        return [verdict_of(vote, *one) for vote, one in zip(votes, held, strict=True)]
     finally:
         await jury.close()
         await confined.close()

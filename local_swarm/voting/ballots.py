@@ -17,6 +17,8 @@ Embed = Callable[[Sequence[str]], Matrix]  # texts to unit vectors (n, dimension
 Group = list["Ballot"]
 
 UNKNOWN_WEIGHT = 0.5  # how often a voter is right of whom nothing is known
+HEAD_START = 0.05  # of the anchor's score, where likeness decides
+RELIABLE = 0.02  # weight of what is known of the voter: it breaks ties and no more
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ import numpy as np
 
 from local_swarm.types import Candidate, Election, Strategy
 from local_swarm.voting.ballots import (
+    HEAD_START,
+    RELIABLE,
     Ballot,
     Embed,
     Matrix,
@@ -25,7 +27,7 @@ from local_swarm.voting.ballots import (
     majority_kind,
 )
 from local_swarm.voting.behaviour.evidence import Evidence
-from local_swarm.voting.behaviour.vote import RELIABLE, by_behaviour
+from local_swarm.voting.behaviour.vote import by_behaviour
 from local_swarm.voting.calibration import band, calibrated_agreement
 from local_swarm.voting.extract import ExtractedAnswer, extract
 from local_swarm.voting.question import Question
@@ -33,7 +35,6 @@ from local_swarm.voting.scanner import MOST_TEXT
 from local_swarm.voting.similarity.calls import call_likeness, has_long_text
 from local_swarm.voting.similarity.structure import structural
 
-HEAD_START = 0.05  # of the anchor
 # Structural likeness from which two programs count as the same: one wrong operator is another program.
 SAME_CODE = 0.9999
 SAME_BONUS = 0.25  # on top of likeness 1, since programs that differ in one token are nearly alike and yet disagree

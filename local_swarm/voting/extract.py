@@ -134,7 +134,14 @@ def python_answer(code: str, question: Question) -> ExtractedAnswer:
     if entry and not wanted and not assigns(own, entry):
         complaint = f"does not define {entry}"
     compared = [node for node in own if not isinstance(node, (ast.Import, ast.ImportFrom))] or tree.body
-    return ExtractedAnswer("code", code, "python", ast.Module(compared, []), program_of(own, question), complaint)
+    return ExtractedAnswer(
+        kind="code",
+        body=code,
+        language="python",
+        tree=ast.Module(compared, []),
+        program=program_of(own, question),
+        complaint=complaint,
+    )
 
 
 def assigns(own: list[ast.stmt], name: str) -> bool:

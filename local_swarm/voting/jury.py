@@ -137,9 +137,14 @@ class Jury:
             embed = await asyncio.to_thread(self.embedder.function, self.embedding_wait_s)
         else:
             embed = self.embedder.function()
-        weights = self._weights(candidates)
         return Brief(
-            question, strategy, embed, candidates, dict(zip(candidates, answers, strict=True)), evidence, weights
+            question=question,
+            strategy=strategy,
+            embed=embed,
+            candidates=candidates,
+            answers=dict(zip(candidates, answers, strict=True)),
+            evidence=evidence,
+            weights=self._weights(candidates),
         )
 
     async def close(self) -> None:

@@ -40,22 +40,22 @@ class Round:
         return float(self.one.problem.right[self.places[election.elected.voter]])
 
 
-def measure(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
+def measure(options: VoteBenchOptions, tell: Tell) -> list[Row]:
     """For each set and team: percent right together, percent right of a good machine's own vote, the difference and its standard
     error, paired by problem. Raises WrongUse where the samples are missing."""
-    return asyncio.run(run_rounds(wish, tell))
+    return asyncio.run(run_rounds(options, tell))
 
 
-async def run_rounds(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
+async def run_rounds(options: VoteBenchOptions, tell: Tell) -> list[Row]:
     sandbox = Sandbox()
     rows: list[Row] = []
     try:
-        for name in wish.sets:
+        for name in options.sets:
             tell(f"{name}: running the programs")
-            ready = [await prepare(problem, sandbox) for problem in problems(name, wish.folder)]
+            ready = [await prepare(problem, sandbox) for problem in problems(name, options.folder)]
             for team, nodes in TEAMS.items():
                 tell(f"{name}: {team}")
-                rows.append({"set": name, "strategy": team, **compare_teams(ready, nodes, wish.repeats)})
+                rows.append({"set": name, "strategy": team, **compare_teams(ready, nodes, options.repeats)})
     finally:
         await sandbox.close()
     return rows

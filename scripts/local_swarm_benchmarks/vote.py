@@ -71,26 +71,40 @@ class Prepared:
         return candidates, evidence, [self.answers[at] for at in chosen]
 
 
-def measure(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class BenchSet:
+    """The problems of one set, and for each the subsets of `n` samples that every strategy votes on."""
+
+    name: str
+    n: int
+    ready: Sequence[Prepared]
+    drawn: Sequence[Sequence[Sequence[int]]]
+
+    @property
+    def problems(self) -> list[tuple[Prepared, Sequence[Sequence[int]]]]:
+        return list(zip(self.ready, self.drawn, strict=True))
+
+
+def measure(options: VoteBenchOptions, tell: Tell) -> list[Row]:
     """Raises WrongUse where the samples are missing."""
-    return asyncio.run(run_sets(wish, tell))
+    return asyncio.run(run_sets(options, tell))
 
 
-async def run_sets(wish: VoteBenchOptions, tell: Tell) -> list[Row]:
+async def run_sets(options: VoteBenchOptions, tell: Tell) -> list[Row]:
     rows: list[Row] = []
     sandbox = Sandbox()
-    embedder = Embedder(wish.embedding, offline())
+    embedder = Embedder(options.embedding, offline())
     try:
         embedder.begin()
-        for name in wish.sets:
+        for name in options.sets:
             tell(f"{name}: running the programs")
-            ready = [await prepare(problem, sandbox) for problem in problems(name, wish.folder)]
+            ready = [await prepare(problem, sandbox) for problem in problems(name, options.folder)]
             embed = known_vectors(embedder, ready, tell)
-            sizes = sorted({min(n, *(len(one.answers) for one in ready)) for n in wish.n})
+            sizes = sorted({min(n, *(len(one.answers) for one in ready)) for n in options.n})
             for n in sizes:
                 tell(f"{name}: voting with {n}")
-                rows += table(name, n, ready, wish, embed)
-                await time_votes(rows, name, n, ready, sandbox, embedder)
+                some = BenchSet(name, n, ready, [subsets(one, n, options.repeats) for one in ready])
+                rows += await with_times(table(some, embed, options.early), some, sandbox, embedder)
     finally:
         embedder.close()
         await sandbox.close()
@@ -132,40 +146,33 @@ def subsets(one: Prepared, n: int, repeats: int) -> list[list[int]]:
     return [draw.sample(range(count), n) for _ in range(repeats)]
 
 
-def table(name: str, n: int, ready: Sequence[Prepared], wish: VoteBenchOptions, embed: Embed | None) -> list[Row]:
-    drawn = [subsets(one, n, wish.repeats) for one in ready]
-    weights = learn_weights(ready, drawn)
+def table(some: BenchSet, embed: Embed | None, with_early: bool) -> list[Row]:
+    weights = learn_weights(some)
     rows = []
     for strategy in STRATEGIES:
         if strategy == "similarity" and embed is None:
             continue
         known = weights if strategy == "auto" else {}
-        votes = [
-            [vote(one, chosen, strategy, embed, known) for chosen in some]
-            for one, some in zip(ready, drawn, strict=True)
-        ]
-        row = comparison_row(name, strategy, n, ready, drawn, [[won for won, _ in some] for some in votes])
+        votes = [[vote(one, chosen, strategy, embed, known) for chosen in drawn] for one, drawn in some.problems]
+        row = comparison_row(some, strategy, [[won for won, _ in each] for each in votes])
         if strategy == "auto":
-            row |= calibration_row([pair for some in votes for pair in some])
+            row |= calibration_row([pair for each in votes for pair in each])
         rows.append(row)
-    best = [
-        [float(any(one.problem.right[at] for at in chosen)) for chosen in some]
-        for one, some in zip(ready, drawn, strict=True)
-    ]
-    rows.append(comparison_row(name, "oracle", n, ready, drawn, best))
+    best = [[float(any(one.problem.right[at] for at in chosen)) for chosen in drawn] for one, drawn in some.problems]
+    rows.append(comparison_row(some, "oracle", best))
     if weights:
-        rows.append(comparison_row(name, "strongest voter", n, ready, drawn, strongest(ready, drawn)))
-    if wish.early:
-        rows.append(early(name, n, ready, drawn, weights))
+        rows.append(comparison_row(some, "strongest voter", strongest(some)))
+    if with_early:
+        rows.append(early(some, weights))
     return rows
 
 
-def learn_weights(ready: Sequence[Prepared], drawn: Sequence[Sequence[Sequence[int]]]) -> dict[str, float]:
+def learn_weights(some: BenchSet) -> dict[str, float]:
     """How reliable named voters look from what they say, over the first subset of every problem."""
     first = [
         elect(*given[:1], "auto", None, evidence=given[1], answers=given[2])
-        for one, some in zip(ready, drawn, strict=True)
-        if (given := one.subset(some[0], {}))
+        for one, drawn in some.problems
+        if (given := one.subset(drawn[0], {}))
     ]
     return estimate_reliabilities([ballots for election in first if (ballots := ballots_of(election))])
 
@@ -180,21 +187,13 @@ def vote(
     return float(one.problem.right[chosen[election.winner]]), election
 
 
-def comparison_row(
-    name: str,
-    strategy: str,
-    n: int,
-    ready: Sequence[Prepared],
-    drawn: Sequence[Sequence[Sequence[int]]],
-    won: Sequence[Sequence[float]],
-) -> Row:
+def comparison_row(some: BenchSet, strategy: str, won: Sequence[Sequence[float]]) -> Row:
     """A line of the table: percent right, percent right of any answer, and the difference with its paired standard error."""
-    picks = [statistics.fmean(some) for some in won]
+    picks = [statistics.fmean(each) for each in won]
     anyone = [
-        statistics.fmean(one.problem.right[at] for chosen in some for at in chosen)
-        for one, some in zip(ready, drawn, strict=True)
+        statistics.fmean(one.problem.right[at] for chosen in drawn for at in chosen) for one, drawn in some.problems
     ]
-    return {"set": name, "strategy": strategy, "n": n, **paired_difference(picks, anyone)}
+    return {"set": some.name, "strategy": strategy, "n": some.n, **paired_difference(picks, anyone)}
 
 
 def paired_difference(picks: Sequence[float], bases: Sequence[float]) -> Row:
@@ -209,16 +208,16 @@ def paired_difference(picks: Sequence[float], bases: Sequence[float]) -> Row:
     }
 
 
-def strongest(ready: Sequence[Prepared], drawn: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
+def strongest(some: BenchSet) -> list[list[float]]:
     """The verdicts of the one voter who is right most often, where it was asked: what nobody knows beforehand."""
     right: dict[str, list[bool]] = {}
-    for one in ready:
+    for one in some.ready:
         for sample, verdict in zip(one.problem.samples, one.problem.right, strict=True):
             right.setdefault(sample.voter, []).append(verdict)
     share = {voter: statistics.fmean(verdicts) for voter, verdicts in right.items()}
     return [
-        [float(one.problem.right[max(chosen, key=lambda at: share[one.problem.samples[at].voter])]) for chosen in some]
-        for one, some in zip(ready, drawn, strict=True)
+        [float(one.problem.right[max(chosen, key=lambda at: share[one.problem.samples[at].voter])]) for chosen in drawn]
+        for one, drawn in some.problems
     ]
 
 
@@ -249,20 +248,18 @@ def auroc(scores: Any, right: Any) -> float | None:
     return float((below + level / 2) / (len(high) * len(low)))
 
 
-def early(
-    name: str, n: int, ready: Sequence[Prepared], drawn: Sequence[Sequence[Sequence[int]]], weights: Mapping[str, float]
-) -> Row:
+def early(some: BenchSet, weights: Mapping[str, float]) -> Row:
     """The vote that stops once it is decided, answers arriving shortest first, which is how they do and is a bias."""
     won, used = [], []
-    for one, some in zip(ready, drawn, strict=True):
+    for one, drawn in some.problems:
         verdicts = []
-        for chosen in some:
+        for chosen in drawn:
             arriving = sorted(chosen, key=lambda at: one.problem.samples[at].seconds)
-            count = next((k for k in range(2, n) if stops(one, arriving[:k], n - k)), n)
+            count = next((k for k in range(2, some.n) if stops(one, arriving[:k], some.n - k)), some.n)
             verdicts.append(vote(one, arriving[:count], "auto", None, weights)[0])
             used.append(count)
         won.append(verdicts)
-    return comparison_row(name, "auto, early", n, ready, drawn, won) | {"samples": statistics.fmean(used)}
+    return comparison_row(some, "auto, early", won) | {"samples": statistics.fmean(used)}
 
 
 def stops(one: Prepared, arrived: Sequence[int], missing: int) -> bool:
@@ -270,18 +267,17 @@ def stops(one: Prepared, arrived: Sequence[int], missing: int) -> bool:
     return is_decided(candidates, missing, "auto", evidence=evidence, answers=answers)
 
 
-async def time_votes(
-    rows: list[Row], name: str, n: int, ready: Sequence[Prepared], sandbox: Sandbox, embedder: Embedder
-) -> None:
-    """Fill in what a vote costs with nothing prepared, the sandbox and the embedding model being warm."""
+async def with_times(rows: list[Row], some: BenchSet, sandbox: Sandbox, embedder: Embedder) -> list[Row]:
+    """The rows, with what a vote costs with nothing prepared, the sandbox and the embedding model being warm."""
     for row in rows:
-        if (row["set"], row["n"]) != (name, n) or row["strategy"] not in STRATEGIES:
+        if row["strategy"] not in STRATEGIES:
             continue
         jury = Jury(sandbox, embedder)  # remembers nothing yet
         seconds = []
-        for one in ready[:MOST_TIMED]:
-            candidates = one.subset(subsets(one, n, 1)[0], {})[0]
+        for one in some.ready[:MOST_TIMED]:
+            candidates = one.subset(subsets(one, some.n, 1)[0], {})[0]
             began = time.perf_counter()
             await jury.elect(one.problem.question, candidates, row["strategy"])
             seconds.append(time.perf_counter() - began)
         row["seconds_per_vote"] = statistics.median(seconds)
+    return rows

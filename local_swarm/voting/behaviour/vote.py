@@ -13,15 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local_swarm.sandbox.messages import UNKNOWN
-from local_swarm.voting.ballots import Ballot, Matrix, Outcome, around_leaders, electable
+from local_swarm.voting.ballots import HEAD_START, RELIABLE, Ballot, Matrix, Outcome, around_leaders, electable
 from local_swarm.voting.behaviour.evidence import Behaviour, Evidence
 from local_swarm.voting.similarity.structure import structural
 
-HEAD_START = 0.05  # of the anchor, where there are no examples
 CONSTANT = 0.1  # taken from programs that always say the same
 RAISING = 0.05  # taken from programs that raise an error wherever another gives a value; in proportion, where they do at times
 LIKENESS = 0.1  # weight of the likeness of syntax
-RELIABLE = 0.02  # weight of what is known of the voter: it breaks ties and no more
 SILENT = "=None"
 NOTHING, ERROR, NOT_KNOWN = -1, -2, -3  # in place of a value's number
 AGREED = 0.5  # of the inputs: programs that give the same on more of them agree
