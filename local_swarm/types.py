@@ -37,8 +37,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn. None means: as the swarm or the model prefers. `bias` adds to the scores of tokens; `logprobs`: tell
-    each token's log-probability and those of so many likeliest ones beside it."""
+    """How the sampler draws tokens. None leaves a value to the swarm or the model.
+
+    seed: worker number i draws with `seed` + i.
+    max_tokens: of one answer.
+    stop: texts that end an answer and are left out of it.
+    bias: (token id, what is added to its logit).
+    logprobs: report each token's log-probability, and those of so many of the likeliest tokens beside it.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -56,14 +62,27 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is asked, and how the vote on it shall go. `voices` None asks every worker; `early`: stop once nobody can change the
-    outcome; `schema`: the answer must be JSON that obeys this JSON schema. `federate`: other machines may be asked;
-    `route`: one machine alone answers, or not, against what is configured. `anchored`: the first voice answers at temperature 0.
+    """One request: what is asked, and how to vote on the answers.
 
-    `must_call`: the answer must be a call of one of these tools; `one_call`: of one tool at a time. `template`: options for the
-    chat template, `thinking` False asks it not to think first. `draft`: of several workers, hand on what one writes while they
-    write. `text`: continue this text, and end before `suffix`, instead of answering `messages`; `scored`: tell how likely its own
-    tokens were.
+    messages: the conversation so far, the oldest message first.
+    tools: functions that the answer may call, in OpenAI's form.
+    must_call: names of tools of which the answer must call one; empty leaves the model free.
+    one_call: allow one tool call at a time.
+    sampling: how tokens are drawn.
+    voices: how many workers to ask; None asks all.
+    strategy: how to vote; None leaves it to the configuration.
+    early: stop as soon as no missing answer could change the outcome.
+    session: the client's name for its conversation. Requests of one session go to the same node.
+    schema: a JSON schema that the answer must obey.
+    template: options for the model's chat template.
+    thinking: False asks the model not to think before it answers.
+    draft: hand on the deltas of the first of several workers to speak.
+    text: continue this text instead of answering `messages`.
+    suffix: the text that stands after the gap which `text` opens.
+    scored: report how likely the tokens of `text` itself were.
+    federate: other machines may be asked.
+    route: True lets one machine alone answer, False never; None leaves it to the configuration.
+    anchored: the first voice answers at temperature 0.
     """
 
     messages: tuple[Message, ...]
@@ -89,7 +108,12 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens read, tokens written, and how many of those read were already in memory."""
+    """What one answer cost.
+
+    prompt_tokens: prefilled or found in the KV cache.
+    completion_tokens: decoded.
+    cached_tokens: how many of the prompt's tokens were found in the KV cache.
+    """
 
     prompt_tokens: int
     completion_tokens: int
@@ -98,14 +122,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The prompt is understood and fits: from here on an answer, or a failure of ours, will follow."""
+    """The prompt is understood and fits. From here on an answer follows, or a failure of ours."""
 
     prompt_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of what one worker is writing: of its words, or of its thoughts before them."""
+    """A piece of what one worker writes. `thought`: it belongs to the reasoning before the answer."""
 
     voter: str
     text: str
@@ -114,8 +138,11 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """A token that was written, how likely it was, in nats, and what else was likely, the likeliest first. The first
-    token of a prompt has no `logprob`."""
+    """A token and how likely it was.
+
+    logprob: in nats; None for the first token of a prompt.
+    top: (token, logprob) of what else was likely, the likeliest first.
+    """
 
     text: str
     logprob: float | None
@@ -124,10 +151,19 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One worker's finished answer. `anchor`: sampled at temperature 0. `mean_logprob` is in nats per token. `weight`: how often
-    its voter has been right, 0 to 1, where that is known. `reasoning`: what it thought before it answered. `flaw`: why nothing
-    can be done with its calls, or with what it says at all; None is good. `node`: whose
-    worker it was, None where only one machine was asked."""
+    """One worker's finished answer.
+
+    voter: the worker's name.
+    seconds: from the request to the last token.
+    anchor: sampled at temperature 0.
+    mean_logprob: over the answer's tokens, in nats per token.
+    logprobs: of each of the answer's tokens, where the request asks for them.
+    weight: how often its voter has been right, 0 to 1; None where that is not known.
+    prompt_logprobs: of the prompt's own tokens, where the request asks for them.
+    reasoning: what the model wrote before its answer.
+    flaw: why the answer, or a call in it, cannot be used; None where it can.
+    node: the machine of its worker; None where only one machine was asked.
+    """
 
     text: str
     voter: str
@@ -147,7 +183,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Turnout:
-    """How many ballots came from a node that was asked, and how it fared: `ok`, or why there are none or not all."""
+    """One node that was asked. `ballots`: how many it sent. `state`: `ok`, or why it sent none or too few."""
 
     name: str
     ballots: int
@@ -156,13 +192,22 @@ class Turnout:
 
 @dataclass(frozen=True, slots=True)
 class Election:
-    """The outcome of a vote. `winner` and the members of `clusters` are indices into `candidates`, the largest cluster first.
+    """The outcome of a vote.
 
-    `share` (0 to 1) of the candidates say the same as the winner; `agreement` is how likely the winner is to be right, as such
-    votes were found to be, where that has been measured for its kind, else the share; `band` puts it into words. `note` says
-    what the vote would have used and could not. `asked`: how many voices might have spoken. `nodes`: every
-    machine asked, where several were. `provider`: who gave the answer, where there is a fallback chain;
-    `tried`: (who, why not) of those before it.
+    candidates: in the order in which they came.
+    winner: the index of the elected candidate.
+    clusters: indices of candidates that say the same, the largest cluster first.
+    agreement: how likely the winner is to be right, 0 to 1. Calibrated where votes of its kind were measured, else `share`.
+    strategy: the way of voting that decided.
+    seconds: from the request to the outcome.
+    decided_early: not all voices had spoken.
+    share: of the candidates, 0 to 1, that say the same as the winner.
+    band: `agreement` in a word.
+    note: what the vote would have used and could not.
+    asked: how many voices might have spoken.
+    nodes: every machine asked, our own first, where several were.
+    provider: who gave the answer, where there is a fallback chain.
+    tried: (provider, why not) of those that the chain asked before.
     """
 
     candidates: tuple[Candidate, ...]
@@ -191,7 +236,13 @@ class Election:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Vectors of some texts, each of length 1, by which model, and how many tokens were read; None where that is not known."""
+    """Vectors of some texts.
+
+    vectors: one for each text, of length 1.
+    model: the embedding model's name.
+    tokens: how many tokens of input there were; None where that is not known.
+    note: what users should know of these vectors.
+    """
 
     vectors: Sequence[Sequence[float]]
     model: str
@@ -203,7 +254,7 @@ Event = Accepted | Delta | Candidate | Election
 
 
 class Voice(Protocol):
-    """Whatever can answer a prompt: a worker, a swarm of them, a peer, a federation.
+    """Whoever answers a prompt with an election: the swarm of one machine, a federation of several, a fallback chain.
 
     `answer` yields one `Accepted` before anything else, then deltas and candidates as they come, and last an `Election`.
     Closing the iterator early cancels the work behind it. Raises `SwarmError`s only.
