@@ -261,6 +261,17 @@ def test_drafts_do_not_change_the_distribution(model: library.LoadedModel) -> No
     assert abs(plain - drafted) <= 4 * (64 * 0.25) ** 0.5 and abs(length - drafted_length) < 0.25 * length
 
 
+def test_a_step_is_planned_before_it_is_decoded(engine: LlamaCppEngine) -> None:
+    assert engine.scheduler.schedule().tokens == 0 and engine.step() == []
+    engine.submit(order(1, seats=2))
+    plan, prompt = engine.scheduler.schedule(), engine.model.tokenize(QUESTION)
+    assert (plan.decode_tokens, plan.prefill_tokens, plan.rows) == (0, len(prompt), 1)
+    [part] = plan.prefill
+    assert part.ends and part.request.number == 1 and len(engine.memory.batch) == plan.tokens
+    run(engine)
+    assert at_rest(engine)
+
+
 def test_a_queue_has_an_end(engine: LlamaCppEngine) -> None:
     answers = [engine.submit(order(job)) for job in range(400)]
     assert isinstance(answers[0], messages.JobAccepted) and isinstance(answers[-1], messages.JobBusy)

@@ -150,7 +150,7 @@ class LlamaCppEngine:
         if not plan.tokens:
             return []
         scores = self._decode(plan)
-        return self._shed() if scores is None else self._sample_plan(plan, scores)
+        return self._shed() if scores is None else self._postprocess(plan, scores)
 
     def _decode(self, plan: StepPlan) -> Scores | None:
         """Logits (rows, vocabulary) of the batch; None where llama.cpp finds no cells for it."""
@@ -174,7 +174,7 @@ class LlamaCppEngine:
         if threads != self.memory.threads:
             self.memory.use_threads(threads)
 
-    def _sample_plan(self, plan: StepPlan, scores: Scores) -> list[messages.Report]:
+    def _postprocess(self, plan: StepPlan, scores: Scores) -> list[messages.Report]:
         """Sample what follows each part of the batch. A failure ends one request."""
         reports: list[messages.Report] = []
         for prompt in plan.prefill:
