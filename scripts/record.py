@@ -40,7 +40,7 @@ class Recorder:
     def run(self, line: str, *words: str, until: str | None = None) -> subprocess.Popen[bytes]:
         """To its end, or until it has shown some words; then it goes on."""
         screen, inside = os.openpty()
-        command = [sys.executable, "-m", "local_swarm", *words]
+        command = [sys.executable, "main.py", *words]
         own: dict[str, Any] = {"cwd": ROOT, "env": self.environment, "start_new_session": True}
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=inside, stderr=inside, **own)
         os.close(inside)
