@@ -1,4 +1,4 @@
-"""Nodes in this process, over scripted engines, with real doors on loopback; and a member that can be told to
+"""Nodes in this process, over scripted engines, with real servers on loopback; and a member that can be told to
 misbehave."""
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def ask(one: ScriptedNode, question: str = "A question.", **wishes: Any) -> Election:
+async def ask(one: ScriptedNode, question: str = "A question.", **options: Any) -> Election:
     async with asyncio.timeout(3 * BOUND_S):
-        return await election_of(one.service.federation.answer(Prompt((Message("user", question),), **wishes)))
+        return await election_of(one.service.federation.answer(Prompt((Message("user", question),), **options)))
 
 
 def states(election: Election) -> dict[str, tuple[int, str]]:
@@ -45,19 +45,19 @@ async def nodes(
     folder: Path, *names: str, paces: dict[str, ScriptedPace] | None = None
 ) -> AsyncIterator[list[ScriptedNode]]:
     """Members of one swarm that have met."""
-    token, made, places = secrets.token_hex(16), list[ScriptedNode](), list[str]()
+    token, made, addresses = secrets.token_hex(16), list[ScriptedNode](), list[str]()
     async with AsyncExitStack() as stack:
         for name in names:
             settings = {
                 "auth_token": token,
                 "discovery": "static",
                 "federation_port": 0,
-                "peers": ",".join(places) or None,
+                "peers": ",".join(addresses) or None,
             }
             pace = (paces or {}).get(name, QUICK)
             one = await stack.enter_async_context(node(name, folder / name, pace, **settings))
             made.append(one)
-            places.append(f"127.0.0.1:{one.service.port}")
+            addresses.append(f"127.0.0.1:{one.service.port}")
         for one in made:
             await until(lambda one=one: len(one.service.directory.askable(99)) == len(names) - 1)  # type: ignore[misc]
         yield made

@@ -158,12 +158,12 @@ class Host:
 
     # --------------------------------------------------------------------------------------------------- HTTP
 
-    def call(self, path: str, wish: Any = None) -> Any:
+    def call(self, path: str, body: Any = None) -> Any:
         """JSON from its API, asked on the host itself; the error's body where it refuses."""
 
         def fetch() -> Any:
             headers = {"content-type": "application/json", CONTROL: control_token(self.home) or ""}
-            data = None if wish is None else json.dumps(wish).encode()
+            data = None if body is None else json.dumps(body).encode()
             try:
                 with urllib.request.urlopen(
                     urllib.request.Request(self.url + path, data, headers), timeout=30
@@ -175,8 +175,8 @@ class Host:
 
         return self.inside(fetch)
 
-    def control(self, path: str, wish: Any = None) -> Any:
-        return self.call(f"/v1/swarm/control/{path}", wish)
+    def control(self, path: str, body: Any = None) -> Any:
+        return self.call(f"/v1/swarm/control/{path}", body)
 
     def states(self) -> dict[str, str]:
         return {one["name"]: one["state"] for one in self.control("peers")}
@@ -185,11 +185,11 @@ class Host:
         """Whether exactly these are healthy peers."""
         return {name for name, state in self.states().items() if state == "ok"} == set(names)
 
-    def ask(self, question: str = "A question.", **wishes: Any) -> tuple[dict[str, Any], float]:
+    def ask(self, question: str = "A question.", **options: Any) -> tuple[dict[str, Any], float]:
         """The vote's account of itself, and the seconds that it took."""
-        wish = {"messages": [{"role": "user", "content": question}], "swarm": {"early": False, **wishes}}
+        body = {"messages": [{"role": "user", "content": question}], "swarm": {"early": False, **options}}
         began = time.monotonic()
-        answer = self.call("/v1/chat/completions", wish)
+        answer = self.call("/v1/chat/completions", body)
         assert "swarm" in answer, answer
         return answer["swarm"], time.monotonic() - began
 

@@ -21,13 +21,13 @@ Call = Callable[..., Awaitable[tuple[int, Any]]]
 
 
 async def calls(folder: Path, steps: Callable[[Call], Awaitable[None]], **settings: Any) -> None:
-    wish = {"discovery": "static", "federation_port": 0, **settings}
-    async with node("here", folder, QUICK, **wish) as one, aiohttp.ClientSession() as http:
+    options = {"discovery": "static", "federation_port": 0, **settings}
+    async with node("here", folder, QUICK, **options) as one, aiohttp.ClientSession() as http:
 
-        async def call(path: str, wish: Any = None, token: str | None = None) -> tuple[int, Any]:
+        async def call(path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
             headers = {CONTROL: (folder / CONTROL_FILE).read_text(encoding="ascii") if token is None else token}
             url = f"{one.url}/v1/swarm/control/{path}"
-            async with http.request("GET" if wish is None else "POST", url, json=wish, headers=headers) as answer:
+            async with http.request("GET" if body is None else "POST", url, json=body, headers=headers) as answer:
                 return answer.status, await answer.json()
 
         await steps(call)
@@ -36,31 +36,31 @@ async def calls(folder: Path, steps: Callable[[Call], Awaitable[None]], **settin
 async def test_only_who_can_read_our_file_may_command(tmp_path: Path) -> None:
     async def steps(call: Call) -> None:
         assert (await call("peers"))[0] == 200
-        for path, wish in (
+        for path, body in (
             ("peers", None),
             ("invite", {}),
             ("join", {"code": "x"}),
             ("forget", {"name": "x"}),
             ("doctor", None),
         ):
-            status, said = await call(path, wish, token="0" * 64)
-            assert status == 403 and CONTROL_FILE in said["error"]["message"]
+            status, answer = await call(path, body, token="0" * 64)
+            assert status == 403 and CONTROL_FILE in answer["error"]["message"]
 
     await calls(tmp_path, steps)
 
 
 async def test_commands_answer_with_sentences(tmp_path: Path) -> None:
     async def steps(call: Call) -> None:
-        status, said = await call("invite", {})
-        assert status == 200 and said["expires_in_s"] == 600 and said["code"].count("-") == 3
+        status, answer = await call("invite", {})
+        assert status == 200 and answer["expires_in_s"] == 600 and answer["code"].count("-") == 3
         assert await call("peers") == (200, [])
         assert (await call("forget", {"name": "pi"}))[1]["error"][
             "message"
         ] == "There is no member 'pi'. There are: none."
-        status, said = await call("join", {"code": "nonsense"})
-        assert status == 409 and "42-amber-river-piano" in said["error"]["message"]
-        status, said = await call("join", {"code": "42-amber-river-piano", "peer": "127.0.0.1:1"})
-        assert status == 409 and "127.0.0.1:1" in said["error"]["message"]
+        status, answer = await call("join", {"code": "nonsense"})
+        assert status == 409 and "42-amber-river-piano" in answer["error"]["message"]
+        status, answer = await call("join", {"code": "42-amber-river-piano", "peer": "127.0.0.1:1"})
+        assert status == 409 and "127.0.0.1:1" in answer["error"]["message"]
         assert (await call("join", {"code": "42-amber-river-piano", "peer": ":"}))[0] == 409
         assert (await call("join", {}))[0] == 400
         assert {one["check"] for one in (await call("doctor"))[1]} >= {"interfaces", "port"}
@@ -88,8 +88,8 @@ async def test_a_wrong_code_is_said_to_be_wrong_whichever_address_answers(tmp_pa
 
 async def test_where_the_key_is_configured_codes_are_refused(tmp_path: Path) -> None:
     async def steps(call: Call) -> None:
-        for path, wish in (("invite", {}), ("join", {"code": "42-amber-river-piano"})):
-            status, said = await call(path, wish)
-            assert status == 400 and "configuration" in said["error"]["message"]
+        for path, body in (("invite", {}), ("join", {"code": "42-amber-river-piano"})):
+            status, answer = await call(path, body)
+            assert status == 400 and "configuration" in answer["error"]["message"]
 
     await calls(tmp_path, steps, auth_token="a token that is long enough")

@@ -267,7 +267,7 @@ def knock(address: str) -> dict[str, int]:
 
     context = ssl._create_unverified_context()
     found = {}
-    wishes = {
+    messages = {
         "/health": None,
         "/info": None,
         "/vote": {},
@@ -275,9 +275,9 @@ def knock(address: str) -> dict[str, int]:
         "/hello": {"certificate": ssl.DER_cert_to_PEM_cert(b"0"), "proof": "0" * 64, "name": "x", "port": 1},
         "/join/start": {"number": "11", "message": "41" + "00" * 32, "certificate": ""},
     }
-    for path, wish in wishes.items():
+    for path, message in messages.items():
         connection = http.client.HTTPSConnection(address, 8766, context=context, timeout=5)
-        body = None if wish is None else json.dumps(wish)
+        body = None if message is None else json.dumps(message)
         connection.request("GET" if body is None else "POST", f"/v1/federation{path}", body)
         answer = connection.getresponse()
         assert len(answer.read()) < 200

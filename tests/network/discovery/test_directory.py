@@ -23,7 +23,7 @@ from local_swarm.network.trust.store import PairedMember
 TAG = "tag"
 
 
-def said(identity: str, run: str = "r", **more: str) -> Announcement:
+def announcement(identity: str, run: str = "r", **more: str) -> Announcement:
     return Announcement(
         identity, "n", 1, ("10.0.0.1",), more.get("swarm", TAG), run, invitation=more.get("invitation", "")
     )
@@ -78,33 +78,33 @@ def test_announcements_are_hints_and_cannot_push_out_what_is_proven(directory: D
     directory.hear_report(peer, "10.0.0.2:8766", Report("friend", workers=2), 0.01, 0.0)
     directory.note_silence(peer, "gone", 1.0)
     for fake in range(50):
-        directory.hear_announcement(said(peer.id), (f"10.6.6.{fake}:1",), 2.0)
+        directory.hear_announcement(announcement(peer.id), (f"10.6.6.{fake}:1",), 2.0)
     assert "10.0.0.2:8766" in peer.addresses and len(peer.addresses) == MOST_PEER_ADDRESSES
     assert peer.state == "gone"
 
 
 def test_a_goodbye_makes_us_look_and_no_more(directory: Directory, peer: Peer) -> None:
     directory.hear_report(peer, "x:1", Report("friend", workers=2), 0.01, 0.0)
-    directory.hear_announcement(said(peer.id), ("x:1",), 0.0, service="friend._local-swarm._tcp.local.")
+    directory.hear_announcement(announcement(peer.id), ("x:1",), 0.0, service="friend._local-swarm._tcp.local.")
     directory.hear_goodbye("friend._local-swarm._tcp.local.", 0.5)
     assert directory.due_peers(0.5) == [peer] and peer.state == "ok"
 
 
 def test_strangers_are_bounded_and_counted(directory: Directory) -> None:
     for number in range(500):
-        directory.hear_announcement(said(f"{number:032x}"), ("10.0.0.9:1",), 0.0)
+        directory.hear_announcement(announcement(f"{number:032x}"), ("10.0.0.9:1",), 0.0)
     assert len(directory.unpaired) == MOST_UNPAIRED and directory.left_out == 500 - MOST_UNPAIRED
     assert len(directory.peers) == 1
 
 
 def test_only_who_shows_our_tag_is_greeted_and_not_too_often(directory: Directory) -> None:
-    directory.hear_announcement(said("1" * 32), ("x:1",), 0.0)
-    directory.hear_announcement(said("2" * 32, swarm="another"), ("y:1",), 0.0)
+    directory.hear_announcement(announcement("1" * 32), ("x:1",), 0.0)
+    directory.hear_announcement(announcement("2" * 32, swarm="another"), ("y:1",), 0.0)
     directory.add_static("z:1")
     greeted = directory.to_greet(TAG, 0.0)
     assert [one.addresses for one in greeted] == [("x:1",), ("z:1",)]
-    for stranger in greeted:
-        directory.postpone_greeting(stranger, 0.0)
+    for node in greeted:
+        directory.postpone_greeting(node, 0.0)
     assert directory.to_greet(TAG, 1.0) == [] and len(directory.to_greet(TAG, 3.0)) == 2
     for _ in range(20):
         directory.postpone_greeting(greeted[0], 3.0)
@@ -112,9 +112,9 @@ def test_only_who_shows_our_tag_is_greeted_and_not_too_often(directory: Director
 
 
 def test_our_own_announcement_is_known_and_a_doubles_too(directory: Directory) -> None:
-    directory.hear_announcement(said(directory.mine, run="r"), ("x:1",), 0.0)
+    directory.hear_announcement(announcement(directory.mine, run="r"), ("x:1",), 0.0)
     assert directory.duplicates == 0 and not directory.unpaired
-    directory.hear_announcement(said(directory.mine, run="other"), ("x:1",), 0.0)
+    directory.hear_announcement(announcement(directory.mine, run="other"), ("x:1",), 0.0)
     assert directory.duplicates == 1 and not directory.unpaired
 
 
@@ -141,7 +141,7 @@ def test_who_is_no_member_any_more_is_no_peer(directory: Directory) -> None:
 def test_who_is_listed_members_first_and_the_others_without_what_only_they_know(
     directory: Directory, peer: Peer
 ) -> None:
-    directory.hear_announcement(said("1" * 32, swarm="another"), ("10.0.0.9:1",), 0.0)
+    directory.hear_announcement(announcement("1" * 32, swarm="another"), ("10.0.0.9:1",), 0.0)
     directory.add_static("10.0.0.8:1")
     assert [one.state for one in directory.summaries()] == ["new", "stranger"]
     directory.hear_report(peer, "10.0.0.2:8766", Report("friend", model="m", workers=2), 0.0123, 0.0)
@@ -151,8 +151,8 @@ def test_who_is_listed_members_first_and_the_others_without_what_only_they_know(
 
 
 def test_who_announces_an_invitation_is_found_by_its_number(directory: Directory) -> None:
-    directory.hear_announcement(said("1" * 32, invitation="42"), ("10.0.0.9:1", "10.0.1.9:1"), 0.0)
-    directory.hear_announcement(said("2" * 32, invitation="43"), ("10.0.0.7:1",), 0.0)
+    directory.hear_announcement(announcement("1" * 32, invitation="42"), ("10.0.0.9:1", "10.0.1.9:1"), 0.0)
+    directory.hear_announcement(announcement("2" * 32, invitation="43"), ("10.0.0.7:1",), 0.0)
     assert directory.inviters("42") == ["10.0.0.9:1", "10.0.1.9:1"] and directory.inviters("44") == []
 
 

@@ -34,8 +34,8 @@ def found(check: str, **more: Any) -> Finding:
     return next(one for one in diagnosis(NetworkFacts(**facts)) if one.check == check)
 
 
-def peer(state: PeerState, place: str = "192.168.1.9:8766", **report: Any) -> tuple[Peer, ...]:
-    return (Peer("1" * 32, "pi", "", [place], state, Report("pi", **report)),)
+def peer(state: PeerState, address: str = "192.168.1.9:8766", **report: Any) -> tuple[Peer, ...]:
+    return (Peer("1" * 32, "pi", "", [address], state, Report("pi", **report)),)
 
 
 def test_where_all_is_well_nothing_is_to_be_mended() -> None:

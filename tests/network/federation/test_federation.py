@@ -51,8 +51,8 @@ async def test_events_are_those_of_any_voice(tmp_path: Path) -> None:
 
 async def test_one_asks_in_vain_for_nobody(tmp_path: Path) -> None:
     async with nodes(tmp_path, "a", "b") as (a, _):
-        for wishes in ({"federate": False}, {"voices": 1}, {"voices": 3}, {"sampling": Sampling(temperature=0.0)}):
-            election = await ask(a, **wishes)
+        for options in ({"federate": False}, {"voices": 1}, {"voices": 3}, {"sampling": Sampling(temperature=0.0)}):
+            election = await ask(a, **options)
             assert election.nodes == () and all(candidate.node is None for candidate in election.candidates)
         election = await ask(a, voices=5, early=False)
         assert states(election) == {"a": (3, "ok"), "b": (2, "ok")}

@@ -11,7 +11,7 @@ PROMPT = Prompt((Message("system", "s"), Message("user", "u")))
 PEERS = [NodeCapacity("b", 5), NodeCapacity("c", 3)]
 
 
-def wish(**more: object) -> Prompt:
+def prompt(**more: object) -> Prompt:
     return Prompt(PROMPT.messages, **more)  # type: ignore[arg-type]
 
 
@@ -20,13 +20,13 @@ def test_everybody_is_asked_for_all_they_have() -> None:
 
 
 def test_a_number_of_ballots_is_shared_out_after_our_own() -> None:
-    assert shares(wish(voices=5), 5, PEERS) == {}
-    assert shares(wish(voices=9), 5, PEERS) == {"b": 2, "c": 2}
-    assert shares(wish(voices=32), 5, PEERS) == {"b": 5, "c": 3}
+    assert shares(prompt(voices=5), 5, PEERS) == {}
+    assert shares(prompt(voices=9), 5, PEERS) == {"b": 2, "c": 2}
+    assert shares(prompt(voices=32), 5, PEERS) == {"b": 5, "c": 3}
 
 
 def test_where_there_is_nothing_to_vote_on_nobody_is_asked() -> None:
-    for alone in (wish(voices=1), wish(federate=False), wish(sampling=Sampling(temperature=0.0))):
+    for alone in (prompt(voices=1), prompt(federate=False), prompt(sampling=Sampling(temperature=0.0))):
         assert shares(alone, 5, PEERS) == {}
     assert shares(PROMPT, 5, PEERS, fewest=3) == {} and shares(PROMPT, 5, []) == {}
 
@@ -34,10 +34,10 @@ def test_where_there_is_nothing_to_vote_on_nobody_is_asked() -> None:
 def test_when_one_node_answers_alone() -> None:
     assert not spreads(PROMPT, "vote", 9, 2) and spreads(PROMPT, "spread", 0, 2)
     assert spreads(PROMPT, "auto", 3, 2) and not spreads(PROMPT, "auto", 2, 2)
-    assert spreads(wish(route=True), "vote", 0, 2) and not spreads(wish(route=False), "spread", 0, 2)
-    for never in (wish(route=True, tools=({},)), wish(route=True, federate=False)):
+    assert spreads(prompt(route=True), "vote", 0, 2) and not spreads(prompt(route=False), "spread", 0, 2)
+    for never in (prompt(route=True, tools=({},)), prompt(route=True, federate=False)):
         assert not spreads(never, "spread", 9, 2)
-    assert not spreads(wish(route=True), "spread", 9, 0)
+    assert not spreads(prompt(route=True), "spread", 9, 0)
 
 
 def test_conversations_stay_where_they_are_and_load_is_even() -> None:
@@ -60,7 +60,7 @@ def test_nobody_gets_much_more_than_its_share() -> None:
 def test_a_conversation_without_a_session_is_known_by_how_it_began() -> None:
     longer = Prompt((*PROMPT.messages, Message("assistant", "x"), Message("user", "y")))
     assert key_of(PROMPT) == key_of(longer) != key_of(Prompt((Message("user", "other"),)))
-    assert key_of(wish(session="s")) == "s"
+    assert key_of(prompt(session="s")) == "s"
 
 
 def test_seeds_differ_by_machine_and_are_the_same_for_the_same_request() -> None:

@@ -1,4 +1,4 @@
-"""What a hostile member may do to the others by publishing charters: at real doors, and to the file that keeps them."""
+"""What a hostile member may do to the others by publishing charters: at real servers, and to the file that keeps them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def introduce(one: ScriptedNode, other: ScriptedNode) -> None:
 
 
 async def tell(who: ScriptedNode, whom: ScriptedNode, charter: Charter) -> bool:
-    """Whether the door of `whom` took what `who` said."""
+    """Whether the server of `whom` took what `who` said."""
     try:
         await who.service.membership.client.tell(who.service.directory.peers[whom.service.mine.id], "/charter", charter)
     except PeerFault:
@@ -125,13 +125,13 @@ async def test_who_was_off_for_many_changes_catches_up(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------- the end of counting
 
 
-def stranger(folder: Path, name: str) -> PairedMember:
+def outsider(folder: Path, name: str) -> PairedMember:
     return PairedMember(name, load_identity(folder / name).certificate, ("10.0.0.1:8766",))
 
 
 @pytest.mark.parametrize("epoch", [1, WORN - 1, WORN, LAST])
 def test_forgetting_and_inviting_work_at_every_epoch(tmp_path: Path, epoch: int) -> None:
-    friend = stranger(tmp_path, "friend")
+    friend = outsider(tmp_path, "friend")
     trust = TrustStore(tmp_path / "trust.json", Charter("a" * 64, epoch, JUNK))
     trust.admit(friend)
     trust.forget(friend)
@@ -147,7 +147,7 @@ def test_after_the_last_epoch_comes_the_first_for_everybody() -> None:
 
 
 def test_a_file_with_an_absurd_epoch_recovers(tmp_path: Path) -> None:
-    friend = stranger(tmp_path, "friend")
+    friend = outsider(tmp_path, "friend")
     kept = TrustFile(Charter("a" * 64, LAST, JUNK[:3]), (friend,))
     (tmp_path / "trust.json").write_bytes(encode(kept))
     trust = open_trust(tmp_path)
@@ -158,7 +158,7 @@ def test_a_file_with_an_absurd_epoch_recovers(tmp_path: Path) -> None:
 
 
 def test_whom_the_user_sent_away_is_remembered_and_comes_back_by_an_invitation(tmp_path: Path) -> None:
-    gone = stranger(tmp_path, "gone")
+    gone = outsider(tmp_path, "gone")
     open_trust(tmp_path).forget(gone)
     trust = open_trust(tmp_path)
     theirs = Charter("b" * 64, trust.charter.epoch + 1)

@@ -71,21 +71,23 @@ async def test_machines_with_the_same_token_find_each_other_and_announce_nothing
 async def test_machines_with_different_tokens_do_not(tmp_path: Path) -> None:
     settings = {"discovery": "static", "federation_port": 0}
     async with node("one", tmp_path / "1", QUICK, auth_token=secrets.token_hex(16), **settings) as one:
-        place = f"127.0.0.1:{one.service.port}"
-        async with node("two", tmp_path / "2", QUICK, auth_token=secrets.token_hex(16), peers=place, **settings) as two:
+        address = f"127.0.0.1:{one.service.port}"
+        async with node(
+            "two", tmp_path / "2", QUICK, auth_token=secrets.token_hex(16), peers=address, **settings
+        ) as two:
             await until(lambda: one.service.metrics.refused["wrong_codes"] > 0)
             assert not one.service.trust.members and not two.service.trust.members
 
 
 async def test_a_greeting_shows_no_proof_to_somebody_who_only_claims_to_be_one_of_us(tmp_path: Path) -> None:
-    """Nor does the door judge one: whoever sends it learns nothing."""
+    """Nor does the server judge one: its sender learns nothing."""
     async with nodes(tmp_path, "one", "two") as (one, two):
-        charter, place = one.service.trust.charter, f"127.0.0.1:{one.service.port}"
+        charter, address = one.service.trust.charter, f"127.0.0.1:{one.service.port}"
         theirs = one.service.mine.certificate
         proof = charter.proof("hello", two.service.mine.fingerprint, fingerprint(theirs))
         hello = Hello(two.service.mine.certificate, proof, "two", 1)
         with pytest.raises(PeerFault):
-            await two.service.membership.client.ask_unpaired(place, theirs, "/hello", hello, Welcome)
+            await two.service.membership.client.ask_unpaired(address, theirs, "/hello", hello, Welcome)
 
 
 def test_guesses_at_a_token_are_slow(tmp_path: Path) -> None:
