@@ -17,7 +17,7 @@ from reference import brought_up_to_date
 from tests.test_architecture import ORDER
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("*.md", "docs/**/*.md", "config/**/*.md", "local_swarm/**/*.md", ".github/**/*.md")
+FOLDERS = ("*.md", "docs/**/*.md", "config/**/*.md", "local_swarm/**/*.md", "tests/**/*.md", ".github/**/*.md")
 DOCUMENTS = sorted(path for folder in FOLDERS for path in ROOT.glob(folder))
 PATH = re.compile(r"`((?:local_swarm|docs|config|scripts|tests)/[\w./-]*|main\.py|pyproject\.toml)`")
 LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
