@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from local_swarm.types import Accepted, Election, Event
 
-HELD = 1024  # events that wait for whoever listens; with more than that the streams wait
+AHEAD = 1024  # events of one stream that wait for whoever listens; then the stream waits
 
 Heard = TypeVar("Heard")
 Told = TypeVar("Told", covariant=True)
@@ -30,12 +30,13 @@ class Merged(Generic[Heard]):
 
     Every stream runs in a task of its own, from the first `anext` on. A time limit may cancel an `anext`: no event is lost by it.
     An exception in one stream does not end the others. Once all have ended, the first stream's exception is raised.
+    `ahead`: how many events a stream may run ahead of the listener. With 0 it runs only while the listener waits.
     """
 
-    def __init__(self, streams: Iterable[Stream[Heard]], held: int = HELD) -> None:
-        self._streams = tuple(streams)
-        self._room = asyncio.Semaphore(held)
-        self._heard: asyncio.Queue[tuple[Heard] | None] = asyncio.Queue()  # None: a stream has ended
+    def __init__(self, streams: Iterable[Stream[Heard]], ahead: int = AHEAD) -> None:
+        self._streams, self._ahead = tuple(streams), ahead
+        self._heard: asyncio.Queue[tuple[Heard, asyncio.Semaphore] | None] = asyncio.Queue()  # None: a stream has ended
+        self._in_hand: asyncio.Semaphore | None = None  # the room of the stream whose event the listener has
         self._open = len(self._streams)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -45,11 +46,14 @@ class Merged(Generic[Heard]):
     async def __anext__(self) -> Heard:
         if self._open and not self._tasks:
             self._tasks = [asyncio.create_task(self._pump(one), name="merged-stream") for one in self._streams]
+        if self._in_hand:
+            self._in_hand.release()
+            self._in_hand = None
         while self._open:
             heard = await self._heard.get()
             if heard is not None:
-                self._room.release()
-                return heard[0]
+                event, self._in_hand = heard
+                return event
             self._open -= 1
         tasks, self._tasks = self._tasks, []
         for problem in await asyncio.gather(*tasks, return_exceptions=True):
@@ -68,23 +72,24 @@ class Merged(Generic[Heard]):
                 await stream.aclose()
 
     async def _pump(self, stream: Stream[Heard]) -> None:
+        room = asyncio.Semaphore(self._ahead)
         try:
             async with aclosing(stream):
                 async for event in stream:
-                    await self._room.acquire()
-                    self._heard.put_nowait((event,))
+                    self._heard.put_nowait((event, room))
+                    await room.acquire()
         finally:
             self._heard.put_nowait(None)
 
 
-def merge(streams: Iterable[Stream[Heard]]) -> Merged[Heard]:
+def merge(streams: Iterable[Stream[Heard]], ahead: int = AHEAD) -> Merged[Heard]:
     """One iterator over many streams; see `Merged`. Use it within `aclosing`: closing it closes all of them."""
-    return Merged(streams)
+    return Merged(streams, ahead)
 
 
-async def with_pauses(events: Stream[Heard], pause_s: float) -> AsyncGenerator[Heard | None, None]:
-    """The events, and None whenever `pause_s` passes without one. Closing it closes them."""
-    async with aclosing(merge([events])) as merged:
+async def with_pauses(events: Stream[Heard], pause_s: float, ahead: int = AHEAD) -> AsyncGenerator[Heard | None, None]:
+    """The events, and None whenever `pause_s` passes without one. Closing it closes them. `ahead`: see `Merged`."""
+    async with aclosing(merge([events], ahead)) as merged:
         while True:
             try:
                 async with asyncio.timeout(pause_s) as limit:

@@ -131,13 +131,28 @@ async def test_a_time_limit_on_one_event_loses_none() -> None:
 
 async def test_streams_wait_for_a_slow_listener() -> None:
     stream = Stream(*range(100))
-    async with aclosing(Merged([stream.run()], held=10)) as merged:
+    async with aclosing(merge([stream.run()], ahead=10)) as merged:
         heard = [await anext(merged)]
         for _ in range(50):
             await asyncio.sleep(0)
-        assert stream.yielded <= 12  # ten held, one heard, one in the hand
+        assert stream.yielded == 11  # ten ahead of the one that was heard
         heard += [event async for event in merged]
     assert heard == list(range(100))
+
+
+async def test_a_stream_that_may_not_run_ahead_rests_while_its_listener_is_busy() -> None:
+    stream = Stream(1, 2, 3)
+    async with aclosing(with_pauses(stream.run(), BOUND_S, ahead=0)) as events:
+        async for event in events:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert stream.yielded == event
+    assert stream.yielded == 3
+
+
+async def test_a_silent_stream_takes_no_room_from_the_others() -> None:
+    async with aclosing(merge([Stream(endless=True).run(), Stream(1, 2, 3).run()], ahead=0)) as merged:
+        assert [await anext(merged) for _ in range(3)] == [1, 2, 3]
 
 
 async def test_a_pause_is_told_and_closing_closes_the_events() -> None:

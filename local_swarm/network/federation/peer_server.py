@@ -174,7 +174,7 @@ class PeerServer:
         """The swarm's events as lines, and a beat after `BEAT_S` without one. The swarm's own vote is not awaited."""
         workers = self.availability.healthy_workers
         left = min(prompt.voices or workers, workers)
-        async with aclosing(with_pauses(self.voice.answer(prompt), BEAT_S)) as events:
+        async with aclosing(with_pauses(self.voice.answer(prompt), BEAT_S, ahead=0)) as events:
             try:
                 async for event in events:
                     if event is None:
