@@ -110,7 +110,7 @@ class Federation:
         fresh, vote = asyncio.Event(), self._election_on(prompt)
         streams = [
             messages_of(self.name, self.own.answer(replace(prompt, early=False))),
-            *(self._messages_of(peer, request, prompt) for peer, request in self._requests(prompt, peers, tally.asked)),
+            *(self._ask_peer(peer, request, prompt) for peer, request in self._requests(prompt, peers, tally.asked)),
         ]
         if prompt.early:
             streams.append(self._watch_for_decision(tally, vote, fresh))
@@ -163,16 +163,18 @@ class Federation:
             )
         return made
 
-    async def _messages_of(self, peer: Peer, request: PeerRequest, prompt: Prompt) -> AsyncGenerator[NodeMessage, None]:
+    async def _ask_peer(self, peer: Peer, request: PeerRequest, prompt: Prompt) -> AsyncGenerator[NodeMessage, None]:
         peer.asked += 1
         try:
-            async with aclosing(messages_of(peer.name, self._ballots_of(peer, request, prompt))) as messages:
+            async with aclosing(messages_of(peer.name, self._checked_ballots_of(peer, request, prompt))) as messages:
                 async for message in messages:
                     yield message
         finally:
             peer.asked -= 1
 
-    async def _ballots_of(self, peer: Peer, request: PeerRequest, prompt: Prompt) -> AsyncGenerator[Event, None]:
+    async def _checked_ballots_of(
+        self, peer: Peer, request: PeerRequest, prompt: Prompt
+    ) -> AsyncGenerator[Event, None]:
         """A peer's ballots, each checked here against the prompt's schemas. The peer's own check proves nothing."""
         async with aclosing(self.client.ballots(peer, request)) as ballots:
             async for ballot in ballots:
@@ -248,7 +250,7 @@ class Federation:
         request = PeerRequest(body, ballots, longest_s, self.policy.silence_s, alone=True)
         tally = Tally(self.name, 0, {peer.name: ballots})
         began, opening = time.monotonic(), Opening()
-        async with aclosing(merge([self._messages_of(peer, request, prompt)])) as messages:
+        async with aclosing(merge([self._ask_peer(peer, request, prompt)])) as messages:
             while peer.name in tally.outstanding:
                 try:
                     async with asyncio.timeout_at(began + longest_s):
