@@ -1,4 +1,7 @@
-"""Texts in, vectors out: from the embedding model where one is on this disk, else at once, pooled from the model that answers."""
+"""The API's embedding function: texts in, vectors out.
+
+They come from the embedding model where one is on this disk, else at once, pooled from the model that answers.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,11 @@ POOLED = "no embedding model is installed, so these vectors are pooled from the 
 
 
 class Vectors:
-    """Call it with texts. `wait_s`: how long a model that is on this disk may take to load at its first use. Vectors of different
-    models cannot be compared, so callers wait rather than get another's."""
+    """Call it with texts.
+
+    `wait_s`: how long a model that is on this disk may take to load at its first use. Vectors of different models cannot be
+    compared, so callers wait rather than get another model's.
+    """
 
     def __init__(self, embedder: Embedder, backend: Backend, wait_s: float = 60.0) -> None:
         self.embedder, self.backend, self.wait_s = embedder, backend, wait_s
