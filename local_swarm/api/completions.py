@@ -121,7 +121,7 @@ class CompletionReply:
         choices = [
             self.choice(text * self.request.choices + number, candidate, self.prompts[text])
             for text, election in enumerate(elections)
-            for number, candidate in enumerate(self.chosen(election))
+            for number, candidate in enumerate(self.choices_of(election))
         ]
         return TextCompletion(
             id="cmpl-" + self.envelope.id,
@@ -133,11 +133,11 @@ class CompletionReply:
             swarm=self.envelope.swarm(elections[0], self.request.ballots),
         )
 
-    def chosen(self, election: Election) -> list[Candidate]:
+    def choices_of(self, election: Election) -> list[Candidate]:
         return by_agreement(election)[: self.request.choices]
 
     def usage(self, elections: Sequence[Election]) -> UsageInfo:
-        parts = [usage_of(self.chosen(election)) for election in elections]
+        parts = [usage_of(self.choices_of(election)) for election in elections]
         return usage_info(
             sum(part.prompt_tokens for part in parts),
             sum(part.completion_tokens for part in parts),
@@ -198,7 +198,7 @@ class CompletionReply:
 
     def chunks(self, election: Election, base: int, sent: Sent) -> Iterator[dict[str, Any]]:
         """What follows the text that was sent, and the end of every choice. The last chunk has the `swarm` object."""
-        chosen = self.chosen(election)
+        chosen = self.choices_of(election)
         for number, candidate in enumerate(chosen):
             for text in slices(candidate.text[sent.words if number == 0 else 0 :], SLICE):
                 yield self.chunk(text, base + number)

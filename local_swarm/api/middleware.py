@@ -1,8 +1,8 @@
-"""Requests in, only those that may be made out: from this machine or with the key, of bearable size, in bearable time.
+"""ASGI middleware: requests in, those out that may be made: from this machine or with the key, within bounds of size and time.
 
-A web page anywhere can make a browser send requests to 127.0.0.1 (DNS rebinding; CVE-2024-28224 in a neighbour). It cannot
-choose the Host and Origin headers, so both must name this machine: in the one way in which clients write it, not in any that
-could be read as doing so.
+A web page anywhere can make a browser send requests to 127.0.0.1 (DNS rebinding; Ollama's CVE-2024-28224). It cannot choose the
+Host and Origin headers, so both must name this machine: in the one way in which clients write it, not in any that could be read
+as doing so.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from local_swarm.errors import BadRequest, Forbidden, SwarmError, TooLarge, TooS
 from local_swarm.intake import Intake, TooDeep, TooMuch, encode_json
 from local_swarm.paths import program_name
 
-MOST_BYTES = 16 << 20  # of a request: a text of this length is read in about 30 ms, during which nobody else is served
+MOST_BYTES = (
+    16 << 20
+)  # of a request: a text of this length is parsed in about 30 ms, during which nobody else is served
 AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?)(?::([0-9]{1,5}))?")
 MCP_PATH = "/mcp"  # for programs alone: a web page may call it only if the user has named it
 OPEN_PATHS = (
@@ -46,8 +48,11 @@ async def refuse(problem: SwarmError, send: Send) -> None:
 
 
 class AuthMiddleware:
-    """Turns away who may not call. `hosts`: further names, beside every loopback one, under which clients may call, None for any;
-    `origins`: web pages that may; `key`: what everybody must know, where there is one."""
+    """Refuses callers that may not call.
+
+    `hosts`: names beside the loopback ones under which clients may call this machine, None for any. `origins`: web pages that may
+    call, beside those of this machine. `key`: what every caller must send, if not None.
+    """
 
     def __init__(
         self, app: ASGIApp, hosts: Iterable[str] | None = (), origins: Iterable[str] = (), key: str | None = None
@@ -88,29 +93,31 @@ class AuthMiddleware:
         return host is not None and (self.hosts is None or host in self.hosts or is_loopback(host))
 
     def is_named_origin(self, origin: str) -> bool:
-        """Whether the user has let that page in, by its own name: `null` is the name of any."""
+        """Whether the user has let that page in by its own name. `null` names no page in particular."""
         return origin.lower() != "null" and origin.lower() in self.origins
 
     def is_welcome_origin(self, origin: str) -> bool:
-        """A page of this machine, or one that the user has let in."""
+        """Whether the page is of this machine, or one that the user has let in."""
         scheme, _, rest = origin.lower().partition("://")
         host = host_of(rest) if scheme in ("http", "https") else None
         return self.is_named_origin(origin) or (host is not None and is_loopback(host))
 
     def is_program_path(self, path: str) -> bool:
-        """MCP is spoken by programs, which send no Origin, or by pages through a program. Whatever page runs on some port of this
-        machine must not drive tools, so there it has to be named."""
+        """Whether only programs call this path. They send no Origin. A page that happens to run on some port of this machine must
+        not drive tools, so the user has to name it."""
         return path == MCP_PATH or path.startswith(MCP_PATH + "/")
 
     def has_key(self, headers: dict[bytes, str]) -> bool:
-        """Compared in a time that does not depend on how much of it is right."""
+        """Compares in constant time, so that a wrong key does not show how much of it is right."""
         given = headers.get(b"authorization", "").removeprefix("Bearer ").strip() or headers.get(b"x-api-key", "")
         return hmac.compare_digest(given.encode(), (self.key or "").encode())
 
 
 class BoundsMiddleware:
-    """No request may be larger than `most_bytes`, have more in it than is read, or take longer than `read_s` to arrive; no client
-    may leave a piece of its answer unread for `write_s`. Bodies are passed on without half characters."""
+    """Refuses a request that is larger than `most_bytes`, has more in it than is read, or takes longer than `read_s` to arrive.
+
+    Gives up a client that leaves a piece of its answer unread for `write_s`. Passes bodies on with half characters mended.
+    """
 
     def __init__(
         self, app: ASGIApp, most_bytes: int = MOST_BYTES, read_s: float = 60.0, write_s: float = 120.0
@@ -120,18 +127,18 @@ class BoundsMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-            return
-        if any(
-            name == b"content-encoding" and value.lower() != b"identity" for name, value in scope.get("headers", ())
-        ):
+        elif is_compressed(scope):
             await refuse(BadRequest("The request body must not be compressed."), send)
-            return
-        began = False
-        refused = list[SwarmError]()
+        else:
+            await self._answer(scope, receive, send)
 
-        async def writing(message: Message) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = BoundedBody(receive, self.most_bytes, self.read_s)
+        began = False
+
+        async def send_in_time(message: Message) -> None:
             nonlocal began
-            if refused and not began:
+            if body.refusal and not began:
                 return  # whatever the application makes of it
             began = True
             try:
@@ -141,50 +148,60 @@ class BoundsMiddleware:
                 raise OSError("The client does not read its answer.") from None
 
         try:
-            await self.app(scope, self._reading(receive, refused), writing)
+            await self.app(scope, body.receive, send_in_time)
         except SwarmError as problem:
-            if problem not in refused:
+            if problem is not body.refusal:
                 raise
-        if refused and not began:
-            await refuse(refused[0], send)
+        if body.refusal and not began:
+            await refuse(body.refusal, send)
 
-    def _reading(self, receive: Receive, refused: list[SwarmError]) -> Receive:
-        until = time.monotonic() + self.read_s
-        size, done, intake = 0, False, Intake()
 
-        def no(problem: SwarmError) -> SwarmError:
-            refused.append(problem)
-            return problem
+def is_compressed(scope: Scope) -> bool:
+    headers = scope.get("headers", ())
+    return any(name == b"content-encoding" and value.lower() != b"identity" for name, value in headers)
 
-        async def bounded() -> Message:
-            nonlocal size, done
-            if done:  # from here on it only says when the client leaves
-                return await receive()
-            try:
-                async with asyncio.timeout(max(0.0, until - time.monotonic())):
-                    message = await receive()
-            except TimeoutError:
-                raise no(TooSlow(f"The request did not arrive within {self.read_s:.0f} seconds.")) from None
-            if message["type"] != "http.request":
-                return message
-            body = message.get("body", b"")
-            size += len(body)
-            done = not message.get("more_body", False)
-            if size > self.most_bytes:
-                raise no(TooLarge(f"The request is larger than {self.most_bytes >> 20} MiB."))
-            try:
-                read = intake.feed(body)
-                return {**message, "body": read + intake.end() if done else read}
-            except TooDeep as problem:
-                raise no(BadRequest(f"The request body is not read: {problem}.")) from None
-            except TooMuch as problem:
-                raise no(TooLarge(f"The request body is not read: {problem}.")) from None
 
-        return bounded
+class BoundedBody:
+    """A request's body while it arrives. `refusal`: why it is not read to its end, once that is so."""
+
+    def __init__(self, receive: Receive, most_bytes: int, read_s: float) -> None:
+        self.refusal: SwarmError | None = None
+        self._receive, self._most_bytes, self._read_s = receive, most_bytes, read_s
+        self._until = time.monotonic() + read_s
+        self._size, self._done, self._intake = 0, False, Intake()
+
+    async def receive(self) -> Message:
+        """The next ASGI message. Raises the refusal."""
+        if self._done:  # from here on it only says when the client leaves
+            return await self._receive()
+        try:
+            async with asyncio.timeout(max(0.0, self._until - time.monotonic())):
+                message = await self._receive()
+        except TimeoutError:
+            raise self._refuse(TooSlow(f"The request did not arrive within {self._read_s:.0f} seconds.")) from None
+        return self._bounded_part(message) if message["type"] == "http.request" else message
+
+    def _bounded_part(self, message: Message) -> Message:
+        body = message.get("body", b"")
+        self._size += len(body)
+        self._done = not message.get("more_body", False)
+        if self._size > self._most_bytes:
+            raise self._refuse(TooLarge(f"The request is larger than {self._most_bytes >> 20} MiB."))
+        try:
+            read = self._intake.feed(body)
+            return {**message, "body": read + self._intake.end() if self._done else read}
+        except TooDeep as problem:
+            raise self._refuse(BadRequest(f"The request body is not read: {problem}.")) from None
+        except TooMuch as problem:
+            raise self._refuse(TooLarge(f"The request body is not read: {problem}.")) from None
+
+    def _refuse(self, problem: SwarmError) -> SwarmError:
+        self.refusal = self.refusal or problem
+        return self.refusal
 
 
 class CountingMiddleware:
-    """Tells `saw` of every answered request: endpoint, status, seconds."""
+    """Calls `saw` after every request, with its endpoint, its status and the seconds that it took."""
 
     def __init__(self, app: ASGIApp, saw: Callable[[str, int, float], None]) -> None:
         self.app, self.saw = app, saw
@@ -195,14 +212,14 @@ class CountingMiddleware:
             return
         began, status = time.monotonic(), 499
 
-        async def watching(message: Message) -> None:
+        async def note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self.app(scope, receive, watching)
+            await self.app(scope, receive, note_status)
         finally:
             self.saw(endpoint_of(scope["path"]), status, time.monotonic() - began)
 

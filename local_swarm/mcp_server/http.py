@@ -107,11 +107,11 @@ class McpMount:
 
     async def begin(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A request without a session begins one, or needs none. It counts at once: many may begin at the same time."""
-        with self._starting() as started:
+        with self._count_start() as settle:
 
             async def note_session(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    started()
+                    settle()
                     for name, value in message["headers"]:
                         if name.lower() == SESSION:
                             self.sessions.begin(value.decode("latin-1"))
@@ -123,20 +123,20 @@ class McpMount:
                 await refuse(Busy("All sessions are at work. Try again in a moment.", retry_after_s=5), send)
 
     @contextmanager
-    def _starting(self) -> Iterator[Callable[[], None]]:
+    def _count_start(self) -> Iterator[Callable[[], None]]:
         """Counts one more session that is starting, until what it yields is called, and at most while the context lasts."""
         self.starting += 1
         counted = True
 
-        def started() -> None:
+        def settle() -> None:
             nonlocal counted
             self.starting -= counted
             counted = False
 
         try:
-            yield started
+            yield settle
         finally:
-            started()
+            settle()
 
     async def make_room(self) -> bool:
         """Ends sessions until there is room for those that are starting. False where no more may be ended."""

@@ -1,7 +1,7 @@
-"""A desk in, a caller of its tools out, for an MCP server of this process.
+"""Tool handlers in, a caller of them out, for the MCP server in this process.
 
-A call reports progress at least every `pause_s`, since clients cut off tools that are silent for a minute, and is given up when
-its client cancels it.
+A call reports its progress at least every `pause_s`, since clients cut off tools that are silent for a minute. When its client
+cancels a call, the work behind it is cancelled too.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ PAUSE_S = 8.0
 logger = logging.getLogger(__name__)
 
 
-def local_caller(desk: ToolHandlers, pause_s: float = PAUSE_S) -> Caller:
-    """The tools of this process. Errors become results that a model can read and act on."""
+def local_caller(handlers: ToolHandlers, pause_s: float = PAUSE_S) -> Caller:
+    """Runs the tools in this process. Errors become results that a model can read and act on."""
 
     async def call(name: str, arguments: Mapping[str, Any], tell: Tell) -> mcp_types.CallToolResult:
-        course, began = ToolProgress(), time.monotonic()
+        progress, began = ToolProgress(), time.monotonic()
 
         async def report() -> None:
             seconds = time.monotonic() - began
-            await tell(seconds, None, f"{course.words}, {seconds:.0f} s")
+            await tell(seconds, None, f"{progress.words}, {seconds:.0f} s")
 
         try:
-            found = structured_result(await with_reports(desk.call(name, arguments, course), report, pause_s))
+            found = structured_result(await with_reports(handlers.call(name, arguments, progress), report, pause_s))
         except SwarmError as problem:
             return error_result(problem.message)
         except Exception:

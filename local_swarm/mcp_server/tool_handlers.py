@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from local_swarm.api.context import Embeds
 from local_swarm.api.status import Status
+from local_swarm.api.swarm_info import swarm_info
 from local_swarm.errors import BadRequest
 from local_swarm.events import election_of
 from local_swarm.limits import check_prompt
@@ -30,6 +31,7 @@ from local_swarm.mcp_server.tools import (
     SwarmFound,
     Value,
     VectorsFound,
+    VerdictFields,
     WorkerFound,
     WorkersFound,
 )
@@ -44,7 +46,7 @@ MOST_ALTERNATIVES = 4
 
 @dataclass(slots=True)
 class ToolProgress:
-    """How far a call has come: for progress reports. `expected` None: not known yet."""
+    """How far a call has come. `expected` is the number of answers to come, None while it is unknown."""
 
     answers: int = 0
     expected: int | None = None
@@ -66,8 +68,8 @@ class ToolProgress:
 
 @dataclass(frozen=True, slots=True)
 class ToolHandlers:
-    """What the tools do. `voice` answers questions, `jury` judges answers that are brought and learns nothing from them,
-    `advisor` looks at machine and disk anew whenever it is called."""
+    """What the tools do. `voice` answers prompts. `jury` votes on answers that a client brings and learns nothing from them.
+    `advisor` inspects machine and disk anew whenever it is called."""
 
     voice: Voice
     status: Callable[[], Status]
@@ -75,15 +77,15 @@ class ToolHandlers:
     jury: Jury
     advisor: Callable[[], Advisor]
 
-    async def call(self, name: str, arguments: Mapping[str, Any] | None, course: ToolProgress) -> Value:
-        """Raises BadRequest for a tool that there is not and arguments it cannot take, else SwarmErrors."""
+    async def call(self, name: str, arguments: Mapping[str, Any] | None, progress: ToolProgress) -> Value:
+        """Raises BadRequest for an unknown tool and for wrong arguments, otherwise SwarmErrors."""
         if name not in TOOLS:
             raise BadRequest(f"There is no tool {name[:64]!r}. There are: {', '.join(TOOLS)}.")
         try:
-            wish = TOOLS[name].takes.model_validate(arguments or {})
+            parsed = TOOLS[name].takes.model_validate(arguments or {})
         except ValidationError as problem:
             raise BadRequest(mistake(name, problem)) from problem
-        does: Mapping[str, Callable[[Any, ToolProgress], Awaitable[Value]]] = {
+        handlers: Mapping[str, Callable[[Any, ToolProgress], Awaitable[Value]]] = {
             "generate_code": self.generate_code,
             "ask_swarm": self.ask_swarm,
             "compare_answers": self.compare_answers,
@@ -93,11 +95,11 @@ class ToolHandlers:
             "get_hardware_info": self.get_hardware_info,
             "list_available_models": self.list_available_models,
         }
-        return await does[name](wish, course)
+        return await handlers[name](parsed, progress)
 
-    async def generate_code(self, wish: CodeArguments, course: ToolProgress) -> CodeFound:
-        prompt = prompt_of(wish)
-        election = await self._ask(prompt, course)
+    async def generate_code(self, arguments: CodeArguments, progress: ToolProgress) -> CodeFound:
+        prompt = prompt_of(arguments)
+        election = await self._ask(prompt, progress)
         read = await self.jury.answers(question_of(prompt), election.candidates)
         bodies = {
             one: answer.body for one, answer in zip(election.candidates, read, strict=True) if answer.kind == "code"
@@ -113,18 +115,19 @@ class ToolHandlers:
             alternatives=alternatives(election, lambda candidate: code(candidate) or candidate.text),
         )
 
-    async def ask_swarm(self, wish: GenerateArguments, course: ToolProgress) -> AnswerFound:
-        election = await self._ask(prompt_of(wish, wish.system), course)
+    async def ask_swarm(self, arguments: GenerateArguments, progress: ToolProgress) -> AnswerFound:
+        election = await self._ask(prompt_of(arguments, arguments.system), progress)
         others = alternatives(election, lambda candidate: candidate.text)
         return AnswerFound(**self._verdict(election), text=election.elected.text, alternatives=others)
 
-    async def compare_answers(self, wish: CompareArguments, _course: ToolProgress) -> ComparisonFound:
+    async def compare_answers(self, arguments: CompareArguments, _progress: ToolProgress) -> ComparisonFound:
         candidates = [
-            Candidate(text, f"answer {number}", "stop", Usage(0, 0), 0.0) for number, text in enumerate(wish.answers)
+            Candidate(text, f"answer {number}", "stop", Usage(0, 0), 0.0)
+            for number, text in enumerate(arguments.answers)
         ]
-        asked = question_of(Prompt((Message("user", wish.prompt),)))
+        asked = question_of(Prompt((Message("user", arguments.prompt),)))
         began = time.monotonic()
-        election = await self.jury.elect(asked, candidates, wish.strategy or "auto")
+        election = await self.jury.elect(asked, candidates, arguments.strategy or "auto")
         return ComparisonFound(
             winner=election.winner,
             agreement=round(election.agreement, 4),
@@ -135,14 +138,14 @@ class ToolHandlers:
             note=election.note,
         )
 
-    async def embed(self, wish: EmbedArguments, _course: ToolProgress) -> VectorsFound:
-        if not all(wish.texts):
+    async def embed(self, arguments: EmbedArguments, _progress: ToolProgress) -> VectorsFound:
+        if not all(arguments.texts):
             raise BadRequest("embed: texts: none of them may be empty.")
-        made = await self.embeds(wish.texts)
-        vectors = [[round(float(number), 6) for number in vector] for vector in made.vectors]
-        return VectorsFound(model=made.model, dimensions=len(vectors[0]), vectors=vectors, note=made.note)
+        embedded = await self.embeds(arguments.texts)
+        vectors = [[round(float(number), 6) for number in vector] for vector in embedded.vectors]
+        return VectorsFound(model=embedded.model, dimensions=len(vectors[0]), vectors=vectors, note=embedded.note)
 
-    async def get_swarm_status(self, _wish: NoArguments, _course: ToolProgress) -> SwarmFound:
+    async def get_swarm_status(self, _arguments: NoArguments, _progress: ToolProgress) -> SwarmFound:
         now = self.status()
         sizes = [engine.memory_bytes for engine in now.engines if engine.memory_bytes is not None]
         return SwarmFound(
@@ -155,53 +158,53 @@ class ToolHandlers:
             note=now.note,
         )
 
-    async def get_worker_details(self, _wish: NoArguments, _course: ToolProgress) -> WorkersFound:
+    async def get_worker_details(self, _arguments: NoArguments, _progress: ToolProgress) -> WorkersFound:
         return WorkersFound(workers=[WorkerFound.model_validate(asdict(worker)) for worker in self.status().workers])
 
-    async def get_hardware_info(self, _wish: NoArguments, _course: ToolProgress) -> Value:
+    async def get_hardware_info(self, _arguments: NoArguments, _progress: ToolProgress) -> Value:
         return await hardware_found(self.advisor)
 
-    async def list_available_models(self, _wish: NoArguments, _course: ToolProgress) -> Value:
+    async def list_available_models(self, _arguments: NoArguments, _progress: ToolProgress) -> Value:
         return await models_found(self.advisor)
 
-    async def _ask(self, prompt: Prompt, course: ToolProgress) -> Election:
-        course.expected = prompt.voices
-        return await election_of(course.count(self.voice.answer(prompt)))
+    async def _ask(self, prompt: Prompt, progress: ToolProgress) -> Election:
+        progress.expected = prompt.voices
+        return await election_of(progress.count(self.voice.answer(prompt)))
 
-    def _verdict(self, election: Election) -> dict[str, Any]:
-        notes = [note for note in (self.status().note, election.note, election.elected.flaw) if note]
+    def _verdict(self, election: Election) -> VerdictFields:
+        info = swarm_info(election, self.voice.name, self.status().note)
         return {
-            "agreement": round(election.agreement, 4),
-            "strategy": election.strategy,
-            "candidates": len(election.candidates),
-            "latency_s": round(election.seconds, 3),
-            "note": " ".join(notes) or None,
+            "agreement": info.agreement,
+            "strategy": info.strategy,
+            "candidates": info.candidates,
+            "latency_s": info.seconds,
+            "note": " ".join(one for one in (info.note, info.flaw) if one) or None,
         }
 
 
-def prompt_of(wish: CodeArguments | GenerateArguments, system: str | None = None) -> Prompt:
+def prompt_of(arguments: CodeArguments | GenerateArguments, system: str | None = None) -> Prompt:
     before = (Message("system", system),) if system else ()
     return check_prompt(
         Prompt(
-            (*before, Message("user", wish.prompt)),
-            sampling=Sampling(temperature=wish.temperature, max_tokens=wish.max_tokens),
-            voices=wish.workers,
-            strategy=wish.strategy,
+            (*before, Message("user", arguments.prompt)),
+            sampling=Sampling(temperature=arguments.temperature, max_tokens=arguments.max_tokens),
+            voices=arguments.workers,
+            strategy=arguments.strategy,
         )
     )
 
 
-def alternatives(election: Election, shown: Callable[[Candidate], str]) -> list[Alternative]:
-    """What the clusters beside the winner's said, the largest first, each in brief and by its first member."""
-    made: list[Alternative] = []
+def alternatives(election: Election, text_of: Callable[[Candidate], str]) -> list[Alternative]:
+    """The other clusters, the largest first, each by the beginning of its first member's answer."""
+    found: list[Alternative] = []
     for cluster in election.clusters:
-        if election.winner not in cluster and len(made) < MOST_ALTERNATIVES:
-            text = shown(election.candidates[cluster[0]])
-            made.append(Alternative(workers=len(cluster), text=text[:BRIEF], shortened=len(text) > BRIEF))
-    return made
+        if election.winner not in cluster and len(found) < MOST_ALTERNATIVES:
+            text = text_of(election.candidates[cluster[0]])
+            found.append(Alternative(workers=len(cluster), text=text[:BRIEF], shortened=len(text) > BRIEF))
+    return found
 
 
 def mistake(name: str, problem: ValidationError) -> str:
     first = problem.errors()[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{name}: {place}: {first['msg']}. It takes: {', '.join(TOOLS[name].takes.model_fields) or 'nothing'}."
+    field = ".".join(map(str, first["loc"]))
+    return f"{name}: {field}: {first['msg']}. It takes: {', '.join(TOOLS[name].takes.model_fields) or 'nothing'}."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import mcp_types
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,11 +33,11 @@ class Value(BaseModel):
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
         """Its JSON schema."""
-        made = cls.model_json_schema(schema_generator=Untitled)
-        for part in (made, *made.get("$defs", {}).values()):
+        schema = cls.model_json_schema(schema_generator=Untitled)
+        for part in (schema, *schema.get("$defs", {}).values()):
             part.pop("title", None)
             part.pop("description", None)
-        return made
+        return schema
 
 
 # ----------------------------------------------------------------------------------------------- what tools take
@@ -110,6 +110,16 @@ class Alternative(Value):
     workers: int
     text: str
     shortened: bool = False
+
+
+class VerdictFields(TypedDict):
+    """What every vote is told by; see `SwarmInfo`, where `latency_s` is `seconds`."""
+
+    agreement: float
+    strategy: str
+    candidates: int
+    latency_s: float
+    note: str | None
 
 
 class CodeFound(Value):
@@ -186,7 +196,7 @@ class WorkersFound(Value):
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """`takes` and `gives` are its arguments and its structured result."""
+    """`takes` is the type of its arguments, `gives` that of its structured result."""
 
     name: str
     title: str
@@ -196,7 +206,7 @@ class Tool:
 
     @property
     def listed(self) -> mcp_types.Tool:
-        """As clients are told of it. No tool changes anything or leaves the local network."""
+        """Its entry in MCP's list of tools. No tool changes anything or reaches beyond the local network."""
         hints = mcp_types.ToolAnnotations(
             read_only_hint=True, destructive_hint=False, idempotent_hint=False, open_world_hint=False
         )
