@@ -1,6 +1,6 @@
 """Writes the parts of the documents that the program itself knows: commands, endpoints, fields, tools, settings.
 
-`python scripts/reference.py` brings docs/GUIDE.md up to date; a test says when that is due.
+`python scripts/reference.py` brings docs/GUIDE.md and README.md up to date; a test says when that is due.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from local_swarm.cli.main import app
 from local_swarm.mcp_server.tools import TOOLS
 from local_swarm.paths import data_folder
 
-GUIDE = Path(__file__).resolve().parent.parent / "docs" / "GUIDE.md"
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = (ROOT / "docs" / "GUIDE.md", ROOT / "README.md")
 BLOCK = re.compile(r"(<!-- (\w+) start -->\n).*?(<!-- \2 end -->)", re.DOTALL)
 SETTING = re.compile(r"^( *)(\w+):([^#\n]*)(?:# ?(.*))?$")
 
@@ -37,6 +38,19 @@ def commands() -> str:
     group: Any = typer.main.get_command(app)
     rows = ((f"`{name}`", first_line(group.commands[name].help)) for name in group.order)
     return table(("command", "what it does"), rows)
+
+
+def options() -> str:
+    """Of `start`."""
+    group: Any = typer.main.get_command(app)
+    rows = ((f"`{shown(option)}`", option.help) for option in group.commands["start"].params)
+    return table(("option", "what it does"), rows)
+
+
+def shown(option: Any) -> str:
+    """A flag, or an option and the name of its value."""
+    value = (option.metavar or option.name.upper()).replace("NAME|PATH", "NAME or PATH")
+    return str(option.opts[0] if option.is_flag else f"{option.opts[0]} {value}")
 
 
 def endpoints() -> str:
@@ -105,6 +119,7 @@ def first_line(text: str) -> str:
 def brought_up_to_date(text: str) -> str:
     parts = {
         "commands": commands,
+        "options": options,
         "endpoints": endpoints,
         "request": lambda: fields(ChatRequest),
         "extension": lambda: fields(SwarmOptions),
@@ -115,4 +130,5 @@ def brought_up_to_date(text: str) -> str:
 
 
 if __name__ == "__main__":
-    GUIDE.write_text(brought_up_to_date(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")
+    for document in DOCUMENTS:
+        document.write_text(brought_up_to_date(document.read_text(encoding="utf-8")), encoding="utf-8")
