@@ -19,7 +19,7 @@ from local_swarm.paths import data_folder, home
 from local_swarm.settings.fields import Commas, Key, Range, dotted_keys
 from local_swarm.settings.reader import NamedNode, read_settings, unknown_setting
 from local_swarm.settings.schema import Layer, schema_of
-from local_swarm.settings.tree import Node, leaves, nested
+from local_swarm.settings.tree import YamlNode, leaves, tree_of
 from local_swarm.settings.yaml_text import comments, parse_yaml, read_file
 from local_swarm.types import Strategy
 
@@ -190,11 +190,11 @@ class Alias:
     of: str
     inverted: bool = False
 
-    def value(self, node: Node) -> Any:
+    def value(self, node: YamlNode) -> Any:
         """What a value under one of the two names is under the other."""
         return not node.value if self.inverted and isinstance(node.value, bool) else node.value
 
-    def speaks(self, node: Node) -> bool:
+    def speaks(self, node: YamlNode) -> bool:
         """Whether a value under the second name says anything. Null does not, nor does the usual value of an inverted one."""
         return node.value is not (True if self.inverted else None)
 
@@ -220,7 +220,7 @@ def load(
     file: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] = os.environ
 ) -> Config:
     """`flags` by dotted key, e.g. `{"server.port": 8001}`; None values count as absent. Raises WrongUse for any mistake."""
-    return read_settings(Config, nested(resolve_aliases(layers(file, flags, environment))))
+    return read_settings(Config, tree_of(resolve_aliases(layers(file, flags, environment))))
 
 
 def settings(
@@ -233,15 +233,15 @@ def settings(
 
 def layers(
     file: Path | None, flags: Mapping[str, Any] | None, environment: Mapping[str, str]
-) -> list[Mapping[str, Node]]:
+) -> list[Mapping[str, YamlNode]]:
     """What each source says, by dotted key, the weakest first."""
     own = home() / "config.yaml"
     files = [file] if file else [own] if own.exists() else []
-    given = {key: Node.of(value, COMMAND_LINE) for key, value in (flags or {}).items() if value is not None}
+    given = {key: YamlNode.of(value, COMMAND_LINE) for key, value in (flags or {}).items() if value is not None}
     return [default_values(), *map(from_file, files), from_environment(environment), given]
 
 
-def resolve_aliases(layers: Sequence[Mapping[str, Node]]) -> dict[str, Node]:
+def resolve_aliases(layers: Sequence[Mapping[str, YamlNode]]) -> dict[str, YamlNode]:
     """The strongest value of every setting, the same under both names of it. Within a layer the second name wins."""
     found = {key: node for layer in layers for key, node in layer.items()}
     for alias in ALIASES:
@@ -250,9 +250,9 @@ def resolve_aliases(layers: Sequence[Mapping[str, Node]]) -> dict[str, Node]:
         }
         second, first = found[alias.key], found[alias.of]
         if alias.speaks(second) and strength[alias.key] >= strength[alias.of]:
-            found[alias.of] = Node(alias.value(second), second.source, second.line)
+            found[alias.of] = YamlNode(alias.value(second), second.source, second.line)
         else:
-            found[alias.key] = Node(alias.value(first), first.source, first.line)
+            found[alias.key] = YamlNode(alias.value(first), first.source, first.line)
     return found
 
 
@@ -260,7 +260,7 @@ def default_text() -> str:
     return (data_folder() / "default.yaml").read_text(encoding="utf-8")
 
 
-def default_values() -> dict[str, Node]:
+def default_values() -> dict[str, YamlNode]:
     return leaves(parse_yaml(default_text(), DEFAULT))
 
 
@@ -271,7 +271,7 @@ def config_schema() -> dict[str, Any]:
     return schema_of(Config, "Settings of Local Swarm", Layer(defaults, meanings))
 
 
-def from_file(path: Path) -> dict[str, Node]:
+def from_file(path: Path) -> dict[str, YamlNode]:
     """Raises WrongUse for keys that do not exist."""
     root = read_file(path, "configuration")
     if not isinstance(root.value, dict):
@@ -283,16 +283,16 @@ def from_file(path: Path) -> dict[str, Node]:
     return found
 
 
-def from_environment(environment: Mapping[str, str]) -> dict[str, Node]:
+def from_environment(environment: Mapping[str, str]) -> dict[str, YamlNode]:
     """Raises WrongUse for a value that is no YAML."""
     return {
         key: from_variable(variable(key), environment[variable(key)]) for key in keys() if variable(key) in environment
     }
 
 
-def from_variable(name: str, text: str) -> Node:
+def from_variable(name: str, text: str) -> YamlNode:
     try:
-        return Node.of(parse_yaml(text, name).plain(), name)
+        return YamlNode.of(parse_yaml(text, name).plain(), name)
     except yaml.YAMLError as problem:
         raise WrongUse(f"{name}: {text[:200]!r} is not a value.") from problem
 

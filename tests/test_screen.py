@@ -18,7 +18,7 @@ from rich.progress import Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from local_swarm.cli.console import Screen, labeled
+from local_swarm.cli.console import Screen, with_label
 from local_swarm.terminal import Formatter, json_text, line, printable
 from tests.test_daemon import serving
 
@@ -131,7 +131,7 @@ def table() -> Table:
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_whatever_is_rendered_is_clean_and_no_markup_is_read_in_it(terminal: bool) -> None:
-    said = rendered(HOSTILE, table(), Text(HOSTILE), labeled("error:", "bold red", HOSTILE), terminal=terminal)
+    said = rendered(HOSTILE, table(), Text(HOSTILE), with_label("error:", "bold red", HOSTILE), terminal=terminal)
     assert not any(mark in said for mark in OBEYED)
     assert "[bold]eight[/]" in said and "[link=http://x]nine[/link]" in said
     assert ("\x1b[1;31merror:" in said) == terminal

@@ -42,7 +42,7 @@ def plain(renderable: RenderableType) -> RenderableType:
     return printable(renderable) if isinstance(renderable, str) else renderable
 
 
-def labeled(label: str, style: str, text: str) -> Text:
+def with_label(label: str, style: str, text: str) -> Text:
     """A text after a label in a style."""
     return Text.assemble((label, style), printable(text))
 

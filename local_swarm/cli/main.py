@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from local_swarm.cli import bench, clients, config, machine, mcp, models, peers
 from local_swarm.cli.app import create_app
 from local_swarm.cli.ask import ask
-from local_swarm.cli.console import accept_every_character, err, labeled
+from local_swarm.cli.console import accept_every_character, err, with_label
 from local_swarm.cli.setup import setup
 from local_swarm.cli.start import start
 from local_swarm.cli.status import status
@@ -69,7 +69,7 @@ def run() -> None:
     try:
         app(prog_name="local-swarm" if sys.argv[1:2] and sys.argv[1] in COMPLETION else program_name())
     except SwarmError as problem:
-        err.print(labeled("error:", "bold red", f" {problem.message}"))
+        err.print(with_label("error:", "bold red", f" {problem.message}"))
         sys.exit(problem.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -77,7 +77,7 @@ def run() -> None:
         path = home() / "logs" / "crash.txt"
         keep(path, mend_text(traceback.format_exc()))
         report = f" This should not have happened. What is known stands in {path}."
-        err.print(labeled("error:", "bold red", report))
+        err.print(with_label("error:", "bold red", report))
         sys.exit(1)
 
 

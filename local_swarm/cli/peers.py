@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from local_swarm.cli.console import err, labeled, out, print_json
+from local_swarm.cli.console import err, out, print_json, with_label
 from local_swarm.cli.options import FileOption, JsonOption, RunningPortOption
 from local_swarm.config import load
 from local_swarm.daemon import CONTROLS, DaemonClient
@@ -115,7 +115,7 @@ def doctor(port: RunningPortOption = None, file: FileOption = None, json_wanted:
         return
     for one in findings:
         mark, style = ("ok", "green") if one["ok"] else ("no", "bold red")
-        out.print(labeled(mark, style, f"  {one['check']}: {one['says']}"))
+        out.print(with_label(mark, style, f"  {one['check']}: {one['says']}"))
         if one["mend"]:
             out.print(f"      {one['mend']}", style="bold" if not one["ok"] else "dim")
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from local_swarm.settings.fields import Key, Range
 from local_swarm.settings.reader import read_settings
-from local_swarm.settings.tree import Node
+from local_swarm.settings.tree import YamlNode
 from local_swarm.settings.yaml_text import read_file
 
 Status = Literal["verified", "exact", "computed", "rounded", "assumed", "memory", "unverified", "unknown"]
@@ -118,7 +118,7 @@ def read_catalogue(path: Path) -> CatalogueFile:
 
 def read_entry(raw: Mapping[str, Any], source: str) -> EntryFacts:
     """One model that is not in a file yet. Raises WrongUse."""
-    return read_settings(EntryFacts, Node.of(raw, source))
+    return read_settings(EntryFacts, YamlNode.of(raw, source))
 
 
 def raw_entries(path: Path) -> list[Any]:

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 from local_swarm.errors import WrongUse
 from local_swarm.intake import mend_text
 from local_swarm.settings.fields import SettingField, bare, fields_of, is_settings, is_union
-from local_swarm.settings.tree import LONGEST_SHOWN, Node
+from local_swarm.settings.tree import LONGEST_SHOWN, YamlNode
 
 Kind = TypeVar("Kind")
 WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -29,18 +29,18 @@ FEW = 20  # names that a message lists
 class NamedNode:
     """A value and what messages call it. `label`: of the mapping that it is a part of, where that has a name of its own."""
 
-    node: Node
+    node: YamlNode
     name: str = ""
     label: str = ""
 
-    def inner(self, key: object, node: Node) -> NamedNode:
+    def inner(self, key: object, node: YamlNode) -> NamedNode:
         return NamedNode(node, f"{self.name}.{key}" if self.name else str(key), self.label)
 
     def mistake(self, message: str) -> WrongUse:
         return self.node.mistake(f"{self.label}: {message}" if self.label else message)
 
 
-def read_settings(kind: type[Kind], node: Node) -> Kind:
+def read_settings(kind: type[Kind], node: YamlNode) -> Kind:
     """Raises WrongUse."""
     return read_mapping(kind, NamedNode(node))
 

@@ -12,7 +12,7 @@ LONGEST_SHOWN = 80  # characters of a value that a message repeats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Node:
+class YamlNode:
     """`value`: nodes by key, a list of nodes, or a plain value. `source`: a file, an environment variable or the command line.
     `line` counts from 1; None where the source has no lines."""
 
@@ -21,7 +21,7 @@ class Node:
     line: int | None = None
 
     @classmethod
-    def of(cls, value: Any, source: str) -> Node:
+    def of(cls, value: Any, source: str) -> YamlNode:
         """A plain value that comes from no file."""
         if isinstance(value, Mapping):
             return cls({key: cls.of(inner, source) for key, inner in value.items()}, source)
@@ -52,18 +52,18 @@ class Node:
             return [inner.plain() for inner in self.value]
         return self.value
 
-    def at(self, line: int) -> Node:
+    def at(self, line: int) -> YamlNode:
         """The same value, said on another line."""
-        return Node(self.value, self.source, line)
+        return YamlNode(self.value, self.source, line)
 
     def mistake(self, message: str) -> WrongUse:
         """The error to raise about this value."""
         return WrongUse(f"{self.where}: {message}")
 
 
-def leaves(node: Node, prefix: str = "") -> dict[str, Node]:
+def leaves(node: YamlNode, prefix: str = "") -> dict[str, YamlNode]:
     """`{"server": {"port": 1}}` as `{"server.port": 1}`. A list is one value."""
-    found: dict[str, Node] = {}
+    found: dict[str, YamlNode] = {}
     for name, value in node.value.items():
         if isinstance(value.value, dict):
             found |= leaves(value, f"{prefix}{name}.")
@@ -72,13 +72,13 @@ def leaves(node: Node, prefix: str = "") -> dict[str, Node]:
     return found
 
 
-def tree_of(values: Mapping[str, Node]) -> Node:
+def tree_of(values: Mapping[str, YamlNode]) -> YamlNode:
     """`{"server.port": 1}` as `{"server": {"port": 1}}`."""
     root: dict[str, Any] = {}
     for key, node in values.items():
         *sections, name = key.split(".")
         inner = root
         for section in sections:
-            inner = inner.setdefault(section, Node({}, node.source)).value
+            inner = inner.setdefault(section, YamlNode({}, node.source)).value
         inner[name] = node
-    return Node(root, "settings")
+    return YamlNode(root, "settings")

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from local_swarm.errors import WrongUse
-from local_swarm.settings.tree import Node
+from local_swarm.settings.tree import YamlNode
 
 LONGEST = 256 << 10  # characters: PyYAML takes a second for so many
 DEEPEST = 40  # levels; within brackets PyYAML's time grows with their number times the length
@@ -24,7 +24,7 @@ MAPPING, SEQUENCE, MERGE, EQUALS, TEXT, INTEGER, FLOAT = (
 )
 
 
-def read_file(path: Path, what: str) -> Node:
+def read_file(path: Path, what: str) -> YamlNode:
     """`what`: such as "roster", for messages. An empty file is an empty mapping. Raises WrongUse."""
     try:
         found = parse_yaml(path.read_text(encoding="utf-8"), str(path))
@@ -32,10 +32,10 @@ def read_file(path: Path, what: str) -> Node:
         raise WrongUse(f"The {what} {path} cannot be read: {problem.strerror or problem}.") from problem
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise WrongUse(f"The {what} {path} is no valid YAML: {' '.join(str(problem).split())}.") from problem
-    return Node({}, found.source, found.line) if found.value is None else found
+    return YamlNode({}, found.source, found.line) if found.value is None else found
 
 
-def parse_yaml(text: str, source: str) -> Node:
+def parse_yaml(text: str, source: str) -> YamlNode:
     """Raises yaml.YAMLError."""
     if len(text) > LONGEST:
         raise yaml.YAMLError(f"it has more than {LONGEST} characters")
@@ -45,7 +45,7 @@ def parse_yaml(text: str, source: str) -> Node:
         loader = LOADER(text)
         try:
             found = loader.get_single_node()
-            return Node(None, source, 1) if found is None else TreeBuilder(loader, source).build(found)
+            return YamlNode(None, source, 1) if found is None else TreeBuilder(loader, source).build(found)
         finally:
             loader.dispose()
     except RecursionError as problem:
@@ -60,7 +60,7 @@ def comments(text: str, source: str) -> dict[str, str]:
     lines = text.splitlines()
     found: dict[str, str] = {}
 
-    def collect(node: Node, prefix: str) -> None:
+    def collect(node: YamlNode, prefix: str) -> None:
         for name, inner in node.value.items():
             comment = lines[(inner.line or 1) - 1].partition(" # ")[2].strip()
             found.update({f"{prefix}{name}": comment} if comment else {})
@@ -88,14 +88,14 @@ class TreeBuilder:
 
     def __init__(self, loader: Any, source: str) -> None:
         self._loader, self._source = loader, source
-        self._known: dict[int, tuple[Node, int]] = {}
+        self._known: dict[int, tuple[YamlNode, int]] = {}
         self._merged = 0
 
-    def build(self, found: yaml.Node) -> Node:
+    def build(self, found: yaml.Node) -> YamlNode:
         """Raises yaml.YAMLError for too many values, or for one that contains itself."""
         return self._build(found, 0)[0]
 
-    def _build(self, found: yaml.Node, depth: int) -> tuple[Node, int]:
+    def _build(self, found: yaml.Node, depth: int) -> tuple[YamlNode, int]:
         """The node, and how many values it stands for."""
         if id(found) not in self._known:
             if depth > DEEPEST:
@@ -103,7 +103,7 @@ class TreeBuilder:
             value, size = self._value(found, depth)
             if size > MOST_VALUES:
                 raise yaml.YAMLError(f"it stands for more than {MOST_VALUES} values")
-            self._known[id(found)] = Node(value, self._source, line_of(found)), size
+            self._known[id(found)] = YamlNode(value, self._source, line_of(found)), size
         return self._known[id(found)]
 
     def _value(self, found: yaml.Node, depth: int) -> tuple[Any, int]:
@@ -114,10 +114,10 @@ class TreeBuilder:
             return [node for node, _ in built], 1 + sum(size for _, size in built)
         return self._scalar(found), 1
 
-    def _build_mapping(self, found: yaml.MappingNode, depth: int) -> tuple[dict[Any, Node], int]:
+    def _build_mapping(self, found: yaml.MappingNode, depth: int) -> tuple[dict[Any, YamlNode], int]:
         """A key's line is that of its value. What is merged in (`<<`) yields to what is said outright."""
-        merged: dict[Any, Node] = {}
-        own: dict[Any, Node] = {}
+        merged: dict[Any, YamlNode] = {}
+        own: dict[Any, YamlNode] = {}
         total = 1
         for key, value in found.value:
             node, size = self._build(value, depth + 1)
@@ -128,9 +128,9 @@ class TreeBuilder:
                 own[self._key(key)] = node.at(line_of(key))
         return merged | own, total
 
-    def _merge(self, node: Node) -> dict[Any, Node]:
+    def _merge(self, node: YamlNode) -> dict[Any, YamlNode]:
         """The mappings of a `<<`, of which the earlier wins."""
-        merged: dict[Any, Node] = {}
+        merged: dict[Any, YamlNode] = {}
         for one in reversed(node.value) if isinstance(node.value, list) else [node]:
             if not isinstance(one.value, dict):
                 raise yaml.YAMLError(f"line {one.line}: << takes mappings")

@@ -11,7 +11,7 @@ import pytest
 from local_swarm.errors import WrongUse
 from local_swarm.settings.fields import Commas, Key, Range, dotted_keys
 from local_swarm.settings.reader import read_settings
-from local_swarm.settings.tree import Node, leaves, nested
+from local_swarm.settings.tree import YamlNode, leaves, tree_of
 from local_swarm.settings.yaml_text import parse_yaml, read_file
 
 
@@ -93,11 +93,11 @@ def test_what_an_open_mapping_does_not_know_passes() -> None:
 
 def test_what_comes_from_no_file_names_where_it_comes_from() -> None:
     with pytest.raises(WrongUse, match=r"^command line: name must be text, not 3\.$"):
-        read_settings(Car, Node.of({"name": 3}, "command line"))
+        read_settings(Car, YamlNode.of({"name": 3}, "command line"))
 
 
 def test_half_characters_are_mended() -> None:
-    assert read_settings(Car, Node.of({"name": "a\ud800"}, "here")).name == "a\ufffd"
+    assert read_settings(Car, YamlNode.of({"name": "a\ud800"}, "here")).name == "a\ufffd"
 
 
 def test_keys_are_dotted_and_go_by_their_names_in_files() -> None:
@@ -114,7 +114,7 @@ def test_a_tree_becomes_leaves_and_a_tree_again() -> None:
     tree = parse_yaml("a:\n  b: 1\n  c: [2]\nd: null\n", "x")
     flat = leaves(tree)
     assert list(flat) == ["a.b", "a.c", "d"] and flat["a.c"].where == "x, line 3"
-    assert nested(flat).plain() == tree.plain() == {"a": {"b": 1, "c": [2]}, "d": None}
+    assert tree_of(flat).plain() == tree.plain() == {"a": {"b": 1, "c": [2]}, "d": None}
 
 
 def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
