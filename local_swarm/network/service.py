@@ -139,8 +139,8 @@ class LocalFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Foundation:
-    """What all parts share: who we are, whom we trust, whom we know, and the client.
+class SharedParts:
+    """What the other parts share.
 
     `listening` is the bound socket of our server. `changed` is set when members or invitations change."""
 
@@ -161,41 +161,41 @@ class Foundation:
 
 async def start_federation(stack: AsyncExitStack, config: Config, swarm: Swarm, facts: LocalFacts) -> FederationService:
     """Everything that must stop again is entered into `stack`."""
-    base = await lay_foundation(stack, config, swarm.name, facts.folder)
-    federation = make_federation(stack, config, swarm, base, facts)
+    shared = await open_shared_parts(stack, config, swarm.name, facts.folder)
+    federation = make_federation(stack, config, swarm, shared, facts)
     reporter = Reporter(
-        base.name, facts.model, Availability(swarm, federation, config.federation), base.trust, base.directory
+        shared.name, facts.model, Availability(swarm, federation, config.federation), shared.trust, shared.directory
     )
     refused: Counter[str] = Counter()
-    await start_server(stack, base, swarm, reporter, refused)
-    announcement = own_announcement(base, len(swarm.workers), facts)
-    introductions = Introductions(base.mine, base.trust, base.client, name=base.name, port=base.port)
-    doctor = await start_discovery(stack, config, base, announcement, refused)
+    await start_server(stack, shared, swarm, reporter, refused)
+    announcement = own_announcement(shared, len(swarm.workers), facts)
+    introductions = Introductions(shared.mine, shared.trust, shared.client, name=shared.name, port=shared.port)
+    doctor = await start_discovery(stack, config, shared, announcement, refused)
     for address in names_in(config.network.peers):
-        base.directory.add_static(peer_address(address, config.network.federation_port))
-    prober = PeerProber(base.trust, base.directory, base.client, introductions)
+        shared.directory.add_static(peer_address(address, config.network.federation_port))
+    prober = PeerProber(shared.trust, shared.directory, shared.client, introductions)
     await stack.enter_async_context(prober.run())
     return FederationService(
-        name=base.name,
-        port=base.port,
-        mine=base.mine,
-        trust=base.trust,
-        directory=base.directory,
+        name=shared.name,
+        port=shared.port,
+        mine=shared.mine,
+        trust=shared.trust,
+        directory=shared.directory,
         federation=federation,
         reporter=reporter,
         announcement=announcement,
-        membership=membership_of(base, introductions, config.network.federation_port),
+        membership=membership_of(shared, introductions, config.network.federation_port),
         doctor=doctor,
-        metrics=FederationMetrics(refused, federation, base.directory),
+        metrics=FederationMetrics(refused, federation, shared.directory),
     )
 
 
-async def lay_foundation(stack: AsyncExitStack, config: Config, name: str, folder: Path) -> Foundation:
+async def open_shared_parts(stack: AsyncExitStack, config: Config, name: str, folder: Path) -> SharedParts:
     """Raises WrongUse."""
     network, mine = config.network, load_identity(folder)
     trust = open_trust(folder, network.auth_token, network.insecure_lan, mine.fingerprint)
     listening = stack.enter_context(bind_server_socket(network.federation_port))
-    return Foundation(
+    return SharedParts(
         name=name,
         mine=mine,
         trust=trust,
@@ -209,9 +209,9 @@ async def lay_foundation(stack: AsyncExitStack, config: Config, name: str, folde
 
 
 def make_federation(
-    stack: AsyncExitStack, config: Config, swarm: Swarm, base: Foundation, facts: LocalFacts
+    stack: AsyncExitStack, config: Config, swarm: Swarm, shared: SharedParts, facts: LocalFacts
 ) -> Federation:
-    key = partial(voter_key, base.directory, facts.model)
+    key = partial(voter_key, shared.directory, facts.model)
     reliabilities = PeerReliabilities(key, facts.folder / "merits.json")
     stack.callback(reliabilities.save)
     return Federation(
@@ -219,8 +219,8 @@ def make_federation(
         jury=swarm.jury,
         settings=swarm.settings,
         healthy=lambda: swarm.health.healthy,
-        directory=base.directory,
-        client=base.client,
+        directory=shared.directory,
+        client=shared.client,
         reliabilities=reliabilities,
         policy=wait_policy_of(config),
         model=facts.model,
@@ -228,81 +228,87 @@ def make_federation(
 
 
 async def start_server(
-    stack: AsyncExitStack, base: Foundation, swarm: Swarm, reporter: Reporter, refused: Counter[str]
+    stack: AsyncExitStack, shared: SharedParts, swarm: Swarm, reporter: Reporter, refused: Counter[str]
 ) -> None:
     server = PeerServer(
-        mine=base.mine,
-        trust=base.trust,
-        invitations=base.invitations,
-        directory=base.directory,
+        mine=shared.mine,
+        trust=shared.trust,
+        invitations=shared.invitations,
+        directory=shared.directory,
         voice=swarm,
         availability=reporter.availability,
         reporter=reporter,
-        changed=base.changed,
+        changed=shared.changed,
         counts=refused,
     )
-    contexts = ServerContexts(base.mine, base.trust)
-    await stack.enter_async_context(open_peer_server(server, [base.listening], contexts.current))
+    contexts = ServerContexts(shared.mine, shared.trust)
+    await stack.enter_async_context(open_peer_server(server, [shared.listening], contexts.current))
 
 
 async def start_discovery(
-    stack: AsyncExitStack, config: Config, base: Foundation, announcement: OwnAnnouncement, refused: Mapping[str, int]
+    stack: AsyncExitStack,
+    config: Config,
+    shared: SharedParts,
+    announcement: OwnAnnouncement,
+    refused: Mapping[str, int],
 ) -> Doctor:
     """The doctor sees what discovery sees."""
     network, method = config.network, config.federation.discovery.method
-    mdns = await stack.enter_async_context(Discovery(base.directory, time.monotonic))
-    beacon = Broadcast(base.directory, network.discovery_port, time.monotonic, lambda: announcement.current().beacon())
+    mdns = await stack.enter_async_context(Discovery(shared.directory, time.monotonic))
+    beacon = Broadcast(
+        shared.directory, network.discovery_port, time.monotonic, lambda: announcement.current().beacon()
+    )
     broadcast = await stack.enter_async_context(beacon)
     announcer = Announcer(
         announcement=announcement,
-        interfaces=base.interfaces,
-        directory=base.directory,
+        interfaces=shared.interfaces,
+        directory=shared.directory,
         mdns=mdns,
         broadcast=broadcast,
         method=method,
         broadcast_s=network.advertise_interval_s,
-        changed=base.changed,
+        changed=shared.changed,
     )
     await stack.enter_async_context(announcer.run())
     return Doctor(
         network=network,
         method=method,
-        port=base.port,
-        interfaces=base.interfaces,
+        port=shared.port,
+        interfaces=shared.interfaces,
         mdns=mdns,
         broadcast=broadcast,
-        trust=base.trust,
-        directory=base.directory,
+        trust=shared.trust,
+        directory=shared.directory,
         counts=refused,
     )
 
 
-def own_announcement(base: Foundation, workers: int, facts: LocalFacts) -> OwnAnnouncement:
+def own_announcement(shared: SharedParts, workers: int, facts: LocalFacts) -> OwnAnnouncement:
     fixed = Announcement(
-        id=base.mine.id,
-        name=plain(base.name, 40),
-        port=base.port,
+        id=shared.mine.id,
+        name=plain(shared.name, 40),
+        port=shared.port,
         addresses=(),
         swarm="",
-        run=base.directory.run,
+        run=shared.directory.run,
         workers=workers,
         model=plain(facts.model or "", 40),
         hardware=facts.hardware,
     )
-    return OwnAnnouncement(fixed, base.trust, base.invitations, base.interfaces)
+    return OwnAnnouncement(fixed, shared.trust, shared.invitations, shared.interfaces)
 
 
-def membership_of(base: Foundation, introductions: Introductions, usual_port: int) -> Membership:
+def membership_of(shared: SharedParts, introductions: Introductions, usual_port: int) -> Membership:
     return Membership(
-        trust=base.trust,
-        invitations=base.invitations,
-        directory=base.directory,
-        client=base.client,
+        trust=shared.trust,
+        invitations=shared.invitations,
+        directory=shared.directory,
+        client=shared.client,
         introductions=introductions,
-        interfaces=base.interfaces,
-        port=base.port,
+        interfaces=shared.interfaces,
+        port=shared.port,
         usual_port=usual_port,
-        changed=base.changed,
+        changed=shared.changed,
     )
 
 
