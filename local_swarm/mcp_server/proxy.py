@@ -61,8 +61,9 @@ class McpProxy:
         return await asyncio.to_thread(self.daemon.health_code, KNOCK_S)
 
     async def ready(self, tell: Tell) -> bool:
-        """Whether the daemon answers, after waiting for one that starts or that may be started. Raises SwarmError for one that ends
-        while it starts."""
+        """Whether the daemon answers, after waiting for one that starts or that may be started.
+
+        Raises SwarmError for one that ends while it starts."""
         now = await self.health()
         if now == 200 or (now is None and not self.command):
             return now == 200
