@@ -1,10 +1,77 @@
-"""What all tests share."""
+"""What all tests share, and which of them are real: those that `python scripts/test.py --quick` leaves out."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+
+HERE = Path(__file__).parent
+# Folders and modules whose tests start daemons, engines, a browser, sandboxes or network namespaces, load models, or take seconds.
+REAL = (
+    "bench",
+    "sandbox",
+    "api/test_clients.py",
+    "api/test_foreign_bodies.py",
+    "api/test_page.py",
+    "backends/test_adapters.py",
+    "backends/test_books.py",
+    "backends/test_cache.py",
+    "backends/test_contract.py",
+    "backends/test_engine.py",
+    "backends/test_folders.py",
+    "backends/test_library.py",
+    "backends/test_lockstep.py",
+    "backends/test_memories.py",
+    "backends/test_own_server.py",
+    "backends/test_survival.py",
+    "backends/test_suspects.py",
+    "backends/test_tools.py",
+    "backends/test_vllm.py",
+    "chat/test_narrowing.py",
+    "cli/test_command_line.py",
+    "cli/test_embedding_wish.py",
+    "cli/test_prepare.py",
+    "cli/test_program_name.py",
+    "cli/test_terminal.py",
+    "confined",
+    "environment/test_install.py",
+    "hardening",
+    "mcp_server/test_proxy.py",
+    "mcp_server/test_sessions.py",
+    "network/test_charters.py",
+    "network/test_federation.py",
+    "network/test_on_a_lan.py",
+    "network/test_presence.py",
+    "starter",
+    "swarm/test_behaviour.py",
+    "swarm/test_cross_consensus.py",
+    "swarm/test_embedding.py",
+    "swarm/test_vectors.py",
+    "test_conversation.py",
+    "test_daemon.py",
+    "test_guide.py",
+    "test_hostile.py",
+    "test_main_job.py",
+    "test_mixed.py",
+    "test_node.py",
+    "test_offline.py",
+    "test_privacy.py",
+    "test_screen.py",
+)
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def is_real(path: Path) -> bool:
+    """Whether all tests of a module, or of a folder that it lies in, are real."""
+    return any(path.is_relative_to(HERE / name) for name in REAL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if is_real(item.path):
+            item.add_marker(pytest.mark.real)
