@@ -1,6 +1,7 @@
 """Defaults, a file, the environment and flags in, one frozen `Config` out: the later overrules the earlier.
 
-`config/default.yaml` has the defaults and what each setting means. The dataclasses here name the keys, with their types and ranges.
+`config/default.yaml` has the defaults and what each setting means. The dataclasses here
+name the keys, with their types and ranges.
 """
 
 from __future__ import annotations

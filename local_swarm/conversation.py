@@ -147,14 +147,14 @@ class Chat:
         self.system, self.remembered = system, remembered
         self.messages: list[Message] = []
         self.usage = Usage(0, 0)
-        self._line, self._background = ChatSource(source, model, key, config), Background()
+        self._source, self._background = ChatSource(source, model, key, config), Background()
 
     def another(self, system: str | None = None) -> Chat:
         """A new conversation over the same models."""
-        made = Chat.__new__(Chat)
-        made.system, made.remembered, made.messages, made.usage = system, self.remembered, [], Usage(0, 0)
-        made._line, made._background = self._line, self._background
-        return made
+        other = Chat.__new__(Chat)
+        other.system, other.remembered, other.messages, other.usage = system, self.remembered, [], Usage(0, 0)
+        other._source, other._background = self._source, self._background
+        return other
 
     async def __aenter__(self) -> Self:
         return self
@@ -163,8 +163,8 @@ class Chat:
         await self.close()
 
     async def close(self) -> None:
-        """Let go of the models, for all conversations over them."""
-        await self._line.close()
+        """Closes the models, for all conversations over them."""
+        await self._source.close()
 
     async def ask(self, text: str, tools: Sequence[dict[str, Any]] = (), **sampling: Any) -> Answer:
         """One answer. `sampling` as in `types.Sampling`: temperature, seed, max_tokens ... Raises SwarmErrors; what failed is not
@@ -188,7 +188,7 @@ class Chat:
     async def _events(
         self, text: str, tools: Sequence[dict[str, Any]], sampling: dict[str, Any]
     ) -> AsyncGenerator[Event, None]:
-        voice = await self._line.voice()
+        voice = await self._source.voice()
         system = [Message("system", self.system)] if self.system else []
         messages = (*system, *self.messages, Message("user", text))
         return voice.answer(Prompt(messages, tuple(tools), sampling=Sampling(**sampling)))
@@ -209,7 +209,7 @@ class Chat:
         return self._background.run(self.ask(text, tools, **sampling))
 
     def stream_sync(self, text: str, **sampling: Any) -> Iterator[str]:
-        """`stream`, from a program without an event loop. Whoever stops listening stops the answer."""
+        """`stream`, from a program without an event loop. Closing the iterator cancels the answer."""
         heard: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
 
         async def listen() -> None:

@@ -92,7 +92,9 @@ def mlx_model(config: Config, survey: Survey) -> str | Source:
     budget = memory_pools(survey.hardware, rules)[0].budget_bytes
     preferred = config.models.preferred_models
     with contextlib.suppress(DoesNotFit):
-        return best_twin(survey.catalogue, preferred, budget, lambda repository: any(map(is_whole, cached_copies(repository))))
+        return best_twin(
+            survey.catalogue, preferred, budget, lambda repository: any(map(is_whole, cached_copies(repository)))
+        )
     best = best_twin(survey.catalogue, preferred, budget)
     return Source("huggingface", repository=best, local_files_only=True)
 

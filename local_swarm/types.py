@@ -13,6 +13,8 @@ Band = Literal["low", "medium", "high"]
 
 JSON = Mapping[str, Any]
 
+VOTE, FAST = "swarm", "swarm-fast"  # models that every swarm has: all its workers, one of them
+
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-# Folders and modules whose tests start daemons, engines, a browser, sandboxes or network namespaces, load models, or take seconds.
+# Folders and modules whose tests start daemons, engines, browsers, sandboxes or network namespaces, load models, or take seconds.
 REAL = (
     "bench",
     "sandbox",

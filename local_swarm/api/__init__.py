@@ -1,1 +1,1 @@
-"""OpenAI's JSON in and out; inside, prompts and elections."""
+"""HTTP requests in, answers out, in OpenAI's shapes; inside, prompts and elections. `routes.py` lists the endpoints."""

@@ -1,4 +1,4 @@
-"""Bytes of a connection in, requests out, as uvicorn does it, but for clients that never come to the end of a request's head."""
+"""Bytes of a connection in, requests out, as uvicorn does it; a client that never ends a request's head is cut off."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class ImpatientProtocol(H11Protocol):
-    """Closes a connection on which a request has been beginning for `head_s`; uvicorn itself would wait for ever. Idle ones
-    between two requests are uvicorn's to close."""
+    """Closes a connection whose request head has not ended after `head_s`; uvicorn by itself would wait for ever. Connections that
+    are idle between two requests are closed by uvicorn."""
 
     head_s: ClassVar[float] = 30.0
     _due: asyncio.TimerHandle | None = None

@@ -1,5 +1,8 @@
-"""The address and the keys of the users' door: one for callers, made once, and one for this user's own commands, made at every
-start. Both lie in the swarm's home for its owner alone."""
+"""Server settings in, the address and the keys of the API out.
+
+The API key is for callers and is made once. The control token is for this user's own commands and is made at every start. Both lie
+in the swarm's home, readable by its owner alone.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ CONTROL_FILE = "control.token"
 
 
 def control_token(folder: Path | None = None) -> str | None:
-    """That of the daemon of this home, or another one, if there is one and we may read it."""
+    """The token of the daemon of this home or of another one, None where there is none or we may not read it."""
     try:
         return ((folder or home()) / CONTROL_FILE).read_text(encoding="ascii").strip() or None
     except (OSError, UnicodeError):
@@ -25,7 +28,7 @@ def control_token(folder: Path | None = None) -> str | None:
 
 
 def page_token(control: str) -> str:
-    """What the page's address carries: enough to read, not to command."""
+    """The token in the page's address. It lets its holder read, not command."""
     return hashlib.sha256(b"page" + control.encode()).hexdigest()[:20]
 
 
@@ -41,7 +44,7 @@ def stored_key() -> str | None:
 
 
 def ensure_key(anew: bool = False) -> str:
-    """The key, after making one where there is none yet."""
+    """The API key, which is made if there is none yet, or `anew`."""
     key = None if anew else stored_key()
     if key is None:
         key = "ls-" + secrets.token_urlsafe(24)
@@ -50,8 +53,9 @@ def ensure_key(anew: bool = False) -> str:
 
 
 def required_key(server: ServerConfig) -> str | None:
-    """The key that callers must know: one that was set, and on any address beyond this machine the stored one. Raises WrongUse
-    where there is none."""
+    """The key that callers must send: the configured one, or the stored one if other machines can reach the server.
+
+    None where no key is needed. Raises WrongUse where one is needed and there is none."""
     if server.key or is_loopback(server.host):
         return server.key
     if key := stored_key():
@@ -62,7 +66,7 @@ def required_key(server: ServerConfig) -> str | None:
 
 
 def key_to_send(server: ServerConfig) -> str | None:
-    """The key to send, where one is known here."""
+    """The key that a client on this machine sends, None where it knows none."""
     return server.key or stored_key()
 
 
@@ -71,6 +75,6 @@ def key_headers(key: str | None) -> dict[str, str]:
 
 
 def base_url(server: ServerConfig) -> str:
-    """Where this machine itself reaches the door."""
+    """Where this machine itself reaches the API."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{server.port}"

@@ -39,10 +39,10 @@ class MessageWire(Wire):
     reasoning_content: str | None = None
     reasoning: str | None = None
 
-    def message(self, place: str) -> Message:
+    def message(self, field: str) -> Message:
         return Message(
             role=self.role,
-            content=text_of(self.content, place),
+            content=text_of(self.content, field),
             tool_calls=tuple(
                 ToolCall(call.id or f"call_{number}", call.function.name, call.function.arguments or "{}")
                 for number, call in enumerate(self.tool_calls or ())
@@ -53,11 +53,11 @@ class MessageWire(Wire):
         )
 
 
-def text_of(content: str | list[PartWire] | None, place: str) -> str:
+def text_of(content: str | list[PartWire] | None, field: str) -> str:
     """The text of a message's content, parts joined. Raises BadRequest for parts that are no text."""
     if content is None or isinstance(content, str):
         return content or ""
     for number, part in enumerate(content):
         if part.type not in TEXT_PARTS:
-            raise BadRequest(f"This model reads text only, not {part.type!r}.", param=f"{place}.content[{number}]")
+            raise BadRequest(f"This model reads text only, not {part.type!r}.", param=f"{field}.content[{number}]")
     return "\n".join(part.text or part.refusal or "" for part in content)

@@ -21,7 +21,7 @@ from local_swarm.errors import BadRequest, Forbidden, SwarmError, TooLarge, TooS
 from local_swarm.intake import Intake, TooDeep, TooMuch, encode_json
 from local_swarm.paths import program_name
 
-MOST_BYTES = (
+MOST_BODY_BYTES = (
     16 << 20
 )  # of a request: a text of this length is parsed in about 30 ms, during which nobody else is served
 AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?)(?::([0-9]{1,5}))?")
@@ -120,7 +120,7 @@ class BoundsMiddleware:
     """
 
     def __init__(
-        self, app: ASGIApp, most_bytes: int = MOST_BYTES, read_s: float = 60.0, write_s: float = 120.0
+        self, app: ASGIApp, most_bytes: int = MOST_BODY_BYTES, read_s: float = 60.0, write_s: float = 120.0
     ) -> None:
         self.app, self.most_bytes, self.read_s, self.write_s = app, most_bytes, read_s, write_s
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from local_swarm.api.schemas import FAST, VOTE
 from local_swarm.api.status import Status
 from local_swarm.api.swarm_info import Body, ModelText
 from local_swarm.errors import ModelNotFound
 from local_swarm.limits import LONGEST_NAME
+from local_swarm.types import FAST, VOTE
 
 
 class ModelInfo(Body):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from local_swarm.api.chat import ChatRequest
 from local_swarm.api.context import ApiContext
 from local_swarm.api.envelope import Envelope, PromptTokensDetails, usage_of
+from local_swarm.api.response_items import messages_of
 from local_swarm.api.schemas import Count, Mode, Name, SwarmOptions, Wire, mistake
 from local_swarm.api.sse import COMMENT, KEEP_ALIVE_S, LONG_SLICE, SLICE, slices, sse_response
 from local_swarm.api.swarm_info import Body, ModelText, SwarmInfo
@@ -23,8 +24,6 @@ from local_swarm.events import election_of, with_pauses
 from local_swarm.intake import encode_json
 from local_swarm.limits import MOST_MESSAGES, MOST_TOOLS
 from local_swarm.types import Candidate, Delta, Election, Event
-
-ITEMS = ("message", "function_call", "function_call_output", "reasoning")
 
 
 async def answer_responses(context: ApiContext, request: ResponsesRequest, http: Request) -> Response:
@@ -91,13 +90,11 @@ class ResponsesRequest(Wire):
             raise BadRequest(f"input: {where}: {first['msg']}.", param="input") from problem
 
     def messages(self) -> list[dict[str, Any]]:
-        messages = [{"role": "system", "content": self.instructions}] if self.instructions else []
+        system = [{"role": "system", "content": self.instructions}] if self.instructions else []
         items = [{"role": "user", "content": self.input}] if isinstance(self.input, str) else self.input
         if not items:
             raise BadRequest("input must not be empty.", param="input")
-        for index, item in enumerate(items):
-            add_item(messages, item, index)
-        return [message for message in messages if not message.pop("thought_only", False)]
+        return [*system, *messages_of(items)]
 
     def functions(self) -> list[dict[str, Any]] | None:
         for index, tool in enumerate(self.tools or ()):
@@ -112,45 +109,6 @@ class ResponsesRequest(Wire):
         if not isinstance(form, dict):
             return None
         return {"type": form.get("type"), "json_schema": form} if form.get("type") == "json_schema" else form
-
-
-def add_item(messages: list[dict[str, Any]], item: Mapping[str, Any], index: int) -> None:
-    """One item to the conversation. Calls and thoughts belong to the assistant's message before or after them."""
-    kind = item.get("type") or "message"
-    if kind not in ITEMS:
-        raise BadRequest(f"input[{index}] cannot be a {str(kind)[:64]!r} here.", param=f"input[{index}]")
-    if kind == "function_call_output":
-        messages.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": item.get("output")})
-    elif kind == "message":
-        add_message(messages, item)
-    else:
-        if not messages or messages[-1]["role"] != "assistant":
-            messages.append({"role": "assistant", "content": "", "thought_only": True})
-        if kind == "reasoning":
-            messages[-1]["reasoning_content"] = text_of_thoughts(item)
-        else:
-            add_call(messages[-1], item)
-
-
-def add_message(messages: list[dict[str, Any]], item: Mapping[str, Any]) -> None:
-    """The assistant's joins the thoughts that stand before it."""
-    joins = item.get("role") == "assistant" and messages and messages[-1].pop("thought_only", False)
-    message = {"role": item.get("role"), "content": item.get("content")}
-    if joins:
-        messages[-1] |= message
-    else:
-        messages.append(message)
-
-
-def text_of_thoughts(item: Mapping[str, Any]) -> str:
-    parts = [part for key in ("content", "summary") if isinstance(given := item.get(key), list) for part in given]
-    return "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))
-
-
-def add_call(message: dict[str, Any], item: Mapping[str, Any]) -> None:
-    message.pop("thought_only", None)
-    function = {"name": item.get("name"), "arguments": item.get("arguments")}
-    message.setdefault("tool_calls", []).append({"id": item.get("call_id"), "type": "function", "function": function})
 
 
 # ------------------------------------------------------------------------------------------------- the reply

@@ -13,9 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from local_swarm.errors import BadRequest
 from local_swarm.limits import LONGEST_NAME, LONGEST_STOP, MOST_BIAS, MOST_NUMBER, MOST_STOPS, MOST_VOICES
-from local_swarm.types import Sampling, Strategy
+from local_swarm.types import FAST, Sampling, Strategy
 
-VOTE, FAST = "swarm", "swarm-fast"  # models that every swarm has: all workers, one worker
 LONGEST_WORD = 64  # of a kind or an effort
 Mode = Literal["vote", "draft", "fastest"]
 
@@ -123,6 +122,6 @@ class SampledRequest(Wire):
 
 
 def mistake(errors: Sequence[Any]) -> Any:
-    """The one of pydantic's errors that says the most: where a value may be of several kinds, the others say only of which it is
+    """The error of pydantic's that says the most. Where a value may be of several types, the others only say which types it has
     not."""
     return next((one for one in errors if not one["type"].endswith("_type")), errors[0])

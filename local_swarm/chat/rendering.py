@@ -23,7 +23,7 @@ from local_swarm.chat.generic import taking_turns, without_system
 from local_swarm.types import JSON, Message, ToolCall
 
 LONGEST_PROBLEM = 300  # characters
-LONGEST_TEXT = 8 << 20  # characters: twice what a million tokens have
+LONGEST_RENDERED = 8 << 20  # characters: twice what a million tokens have
 
 
 class TemplateRefusal(Exception):
@@ -118,8 +118,8 @@ def render(
         except REFUSALS as refusal:
             problem = problem or str(refusal)[:LONGEST_PROBLEM] or type(refusal).__name__
             continue
-        if len(text) > LONGEST_TEXT:
-            return {"problem": f"it writes more than {LONGEST_TEXT} characters"}
+        if len(text) > LONGEST_RENDERED:
+            return {"problem": f"it writes more than {LONGEST_RENDERED} characters"}
         return {"text": text.encode("utf-8", "replace").decode()}  # a template can write half a character too
     return {"problem": problem}
 

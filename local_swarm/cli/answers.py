@@ -15,7 +15,7 @@ from local_swarm.errors import WrongUse
 from local_swarm.events import election_of
 from local_swarm.node import run_node
 
-LONGEST_S = 1800.0
+ANSWER_S = 1800.0
 
 
 def answer_to(wish: dict[str, Any], config: Config, own: bool) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def answer_to(wish: dict[str, Any], config: Config, own: bool) -> dict[str, Any]
         raise WrongUse(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from problem
     daemon = DaemonClient(config.server)
     if not own and daemon.runs():
-        completion: dict[str, Any] = daemon.ask("/v1/chat/completions", wish, LONGEST_S)
+        completion: dict[str, Any] = daemon.ask("/v1/chat/completions", wish, ANSWER_S)
         return completion
     return asyncio.run(from_own_swarm(request, config))
 

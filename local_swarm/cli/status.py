@@ -14,7 +14,7 @@ from local_swarm.daemon import DaemonClient
 from local_swarm.errors import SwarmError
 
 SWARM = "/v1/swarm"
-LOOK_S = 1.0
+REFRESH_S = 1.0
 
 
 def status(
@@ -55,7 +55,7 @@ def watch(daemon: DaemonClient, told: dict[str, Any]) -> None:
                 except SwarmError as problem:
                     shown = Text(problem.message, style="yellow")
                 live.update(shown, refresh=True)
-                time.sleep(LOOK_S)
+                time.sleep(REFRESH_S)
         except KeyboardInterrupt:
             pass
 

@@ -26,15 +26,15 @@ from local_swarm.errors import Busy, Overrun
 
 CHILD = "local_swarm.confined.child"
 RESULT_BYTES = 32 << 20  # of one result
-ATTEMPTS = 3
+CALL_ATTEMPTS = 3
 OUT_OF_CPU = -24  # SIGXCPU
 KILLED = (-9, -15, -2)  # SIGKILL, SIGTERM, SIGINT
 WALLS = 3.0  # seconds by the clock for each of processor time: others compute too
 MOST_WAIT_S = 20.0  # for a child
 MOST_WAITING = 256  # calls of one task
-REMEMBERED = 256  # calls that went beyond their limits, and are not tried again so soon
+RESULTS_REMEMBERED = 256  # calls that went beyond their limits, and are not tried again so soon
 FORGOTTEN_S = 300.0
-IDLE_S = 300.0  # after which a child without work ends
+CHILD_IDLE_S = 300.0  # after which a child without work ends
 LOOK_S = 0.05  # between looks at a child's memory, where the system does not bound it
 # Libraries of arithmetic reserve memory for every thread that they might start, beyond what the child may have.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -110,14 +110,14 @@ class ConfinedPool:
     def _remember(self, key: bytes, problem: Overrun) -> None:
         if problem.lasting:
             self._fatal[key] = problem.why, time.monotonic() + FORGOTTEN_S
-        while len(self._fatal) > REMEMBERED:
+        while len(self._fatal) > RESULTS_REMEMBERED:
             self._fatal.popitem(last=False)
 
     async def _answer(self, order: bytes, wall_s: float) -> dict[str, Any]:
         """Whoever ends or stops a child from outside loses nothing by it: the call is made again. One that ends every child is to
         blame."""
         ends: list[ChildLost] = []
-        for _ in range(ATTEMPTS):
+        for _ in range(CALL_ATTEMPTS):
             try:
                 return await self._ask(order, wall_s)
             except ChildLost as end:
@@ -280,7 +280,7 @@ class ConfinedChild:
                     process.kill()
 
     def rest(self, loop: asyncio.AbstractEventLoop, dismiss: Any) -> None:
-        self._dismissal = loop.call_later(IDLE_S, dismiss, self)
+        self._dismissal = loop.call_later(CHILD_IDLE_S, dismiss, self)
 
     def kill(self) -> None:
         if self._process and self._process.returncode is None:

@@ -10,11 +10,10 @@ from local_swarm.backends.base import Backend
 from local_swarm.engines.server import provider_backend
 from local_swarm.fallback.chain import Chain, Step
 from local_swarm.fallback.ledger import Ledger, SpendingLimits
+from local_swarm.limits import USUAL_VOICES
 from local_swarm.roster import Fallback, Provider
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Voice
-
-MOST_VOICES = 8  # of the own swarm, for what is set aside before a request
 
 GatherVoice = Callable[[str, Sequence[Worker]], Voice]  # a swarm of this name over these workers
 
@@ -59,6 +58,6 @@ def make_step(provider: Provider, voice: Voice, ledger: Ledger) -> Step:
         account=ledger.account(provider.name, limits, time.monotonic),
         priority=provider.priority,
         patience_s=provider.timeout_s,
-        voices=MOST_VOICES if provider.swarm else provider.workers,
+        voices=USUAL_VOICES if provider.swarm else provider.workers,
         longest_answer=provider.longest_answer,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from local_swarm.backends.openai_compatible.backend import (
-    AUTO,
+    FIND_SERVER,
     USUAL_CONTEXT,
     OpenAICompatible,
     ServerTarget,
@@ -23,7 +23,7 @@ def make_engine(located: LocatedMember, _machine: Machine) -> MadeEngine:
     """Raises WrongUse for a key that is not there."""
     member = located.member
     assert member.url
-    url = AUTO if member.url == AUTO else normalize_url(member.url)
+    url = FIND_SERVER if member.url == FIND_SERVER else normalize_url(member.url)
     key = read_key(member.key_env, member.keyring)
     target = ServerTarget(url, model_name(member), key, member.context, member.several)
     return OpenAICompatible(target), EnginePlan(plan_of(member))

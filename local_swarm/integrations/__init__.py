@@ -1,1 +1,1 @@
-"""What runs in, settings for the programs that use it out."""
+"""A running swarm in, settings for the programs that use it out."""

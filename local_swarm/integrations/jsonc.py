@@ -1,4 +1,4 @@
-"""A JSON text with comments in, the same text with some values set out: everything else stays as its author wrote it. Pure."""
+"""A JSON text with comments in, the same text with some values set out. Everything else stays as its author wrote it. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BLANK = re.compile(r"(?:\s++|//[^\n]*+|/\*.*?\*/)*+", re.DOTALL)
 STRING = re.compile(r'"(?:[^"\\\n]++|\\.)*+"')
 LITERAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 DEEPEST = 100
-LONGEST = 256 << 10  # characters
+LONGEST_JSONC = 256 << 10  # characters
 LONGEST_INDENT = 200  # characters
 
 
@@ -34,8 +34,8 @@ class JsonScan:
 
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
-        if len(text) > LONGEST:
-            raise WrongUse(f"it has more than {LONGEST} characters")
+        if len(text) > LONGEST_JSONC:
+            raise WrongUse(f"it has more than {LONGEST_JSONC} characters")
         self.skip()
         self.root = self.value(0)
         self.skip()
@@ -51,7 +51,7 @@ class JsonScan:
         self.at = found.end() if found else self.at
 
     def take(self, mark: str) -> bool:
-        """Whether the mark comes next; past it then, and past what is blank after it."""
+        """Whether the mark comes next. If so, moves on past it and the blanks after it."""
         if not self.text.startswith(mark, self.at):
             return False
         self.at += len(mark)
@@ -106,7 +106,7 @@ class JsonScan:
 
 
 def load_json(text: str) -> Any:
-    """What our patterns take for JSON and Python does not: bad escapes, integers of 5,000 digits. Raises WrongUse."""
+    """The value of a JSON text. Raises WrongUse for what our patterns accept and Python does not: bad escapes, huge integers."""
     try:
         return json.loads(text, strict=False)
     except (ValueError, RecursionError) as problem:
@@ -128,18 +128,18 @@ def value_at(text: str, node: JsonNode) -> Any:
     return load_json(re.sub(r'("(?:[^"\\\n]++|\\.)*+")|,(?=\s*+[\]}])', lambda m: m[1] or "", plain))
 
 
-def merge(text: str, wish: Mapping[str, Any]) -> str:
-    """The text with every value of the wish in its place; objects are merged, all else is replaced. Raises WrongUse."""
+def merge(text: str, values: Mapping[str, Any]) -> str:
+    """The text with all these values in it. Objects are merged, everything else is replaced. Raises WrongUse."""
     if BLANK.fullmatch(text):
         text = text + "{}"
-    for path, value in leaves(wish, ()):
+    for path, value in leaves(values, ()):
         text = with_value(text, path, value)
     return text
 
 
-def leaves(wish: Mapping[str, Any], path: tuple[str, ...]) -> list[tuple[tuple[str, ...], Any]]:
+def leaves(values: Mapping[str, Any], path: tuple[str, ...]) -> list[tuple[tuple[str, ...], Any]]:
     found: list[tuple[tuple[str, ...], Any]] = []
-    for name, value in wish.items():
+    for name, value in values.items():
         inner = isinstance(value, Mapping) and value
         found += leaves(value, (*path, name)) if inner else [((*path, name), value)]
     return found
@@ -162,7 +162,7 @@ def with_value(text: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def insert_member(text: str, node: JsonNode, name: str, value: Any) -> str:
-    """A new member at the end of an object, in the manner of those before it."""
+    """A new member at the end of an object, indented as those before it."""
     outer = line_indent(text, node.start)
     indent = node.indent or outer + "  "
     entry = f"{json.dumps(name)}: {render_value(value, indent)}"

@@ -1,7 +1,7 @@
-"""What runs in, opencode's configuration out, merged into the user's own file without touching anything else in it.
+"""A running swarm in, opencode's configuration out, merged into the user's own file without touching anything else in it.
 
-opencode (1.18) never asks a server what it can do: limits stand in its configuration, and with none it would ask for 32,000
-tokens an answer and never make its conversations shorter.
+opencode (1.18) never asks a server what it can do. Its configuration has the limits; without them it would ask for 32,000 tokens
+an answer and never shorten its conversations.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local_swarm.api.schemas import FAST, VOTE
 from local_swarm.errors import WrongUse
 from local_swarm.integrations import jsonc
 from local_swarm.integrations.running import RunningSwarm
 from local_swarm.paths import PRIVATE, keep
+from local_swarm.types import FAST, VOTE
 
 PROVIDER = "local-swarm"
 SMALLEST_CONTEXT = 16_384  # opencode's own instructions and tools take half of that
@@ -24,13 +24,13 @@ SILENCE_MS = 120_000  # we say something every ten seconds, so a longer silence 
 SCHEMA = "https://opencode.ai/config.json"
 
 
-def provider(what: RunningSwarm) -> dict[str, Any]:
-    limit = {"context": what.context, "output": what.answer_tokens}
-    facts = {"tool_call": True, "reasoning": what.thinks, "attachment": False, "limit": limit}
+def provider(swarm: RunningSwarm) -> dict[str, Any]:
+    limit = {"context": swarm.context, "output": swarm.answer_tokens}
+    facts = {"tool_call": True, "reasoning": swarm.thinks, "attachment": False, "limit": limit}
     return {
         "npm": "@ai-sdk/openai-compatible",
         "name": "Local Swarm",
-        "options": {"baseURL": what.url, "apiKey": what.key, "timeout": False, "chunkTimeout": SILENCE_MS},
+        "options": {"baseURL": swarm.url, "apiKey": swarm.key, "timeout": False, "chunkTimeout": SILENCE_MS},
         "models": {
             VOTE: {"name": "Local Swarm (vote)", **facts},
             FAST: {"name": "Local Swarm (one worker)", **facts},
@@ -38,28 +38,28 @@ def provider(what: RunningSwarm) -> dict[str, Any]:
     }
 
 
-def entry(what: RunningSwarm) -> dict[str, Any]:
+def entry(swarm: RunningSwarm) -> dict[str, Any]:
     """All that opencode needs: the vote for work, one worker for titles and summaries."""
     return {
-        "provider": {PROVIDER: provider(what)},
+        "provider": {PROVIDER: provider(swarm)},
         "model": f"{PROVIDER}/{VOTE}",
         "small_model": f"{PROVIDER}/{FAST}",
     }
 
 
-def merge_provider(text: str, what: RunningSwarm) -> str:
-    """The user's file with our provider in it. Whoever has chosen a model keeps it. Raises WrongUse."""
+def merge_provider(text: str, swarm: RunningSwarm) -> str:
+    """The user's file with our provider in it. A model that the user has chosen stays. Raises WrongUse."""
     known = jsonc.read(text) if text.strip() else {}
     if not isinstance(known, dict):
         raise WrongUse("it is no object")
-    wish = entry(what)
+    settings = entry(swarm)
     if "model" in known:
-        del wish["model"]
+        del settings["model"]
         if "small_model" in known or not str(known["model"]).startswith(PROVIDER + "/"):
-            del wish["small_model"]
+            del settings["small_model"]
     elif "small_model" in known:
-        del wish["small_model"]
-    return jsonc.merge(text if text.strip() else f'{{\n  "$schema": "{SCHEMA}"\n}}\n', wish)
+        del settings["small_model"]
+    return jsonc.merge(text if text.strip() else f'{{\n  "$schema": "{SCHEMA}"\n}}\n', settings)
 
 
 def config_path(environment: Mapping[str, str] = os.environ) -> Path:
@@ -71,11 +71,11 @@ def config_path(environment: Mapping[str, str] = os.environ) -> Path:
     return next((name for name in names if name.exists()), names[1])
 
 
-def write(path: Path, what: RunningSwarm) -> Path | None:
-    """Merge into a file and return where its old version is kept; None where there was none. Raises WrongUse."""
+def write(path: Path, swarm: RunningSwarm) -> Path | None:
+    """Merges into a file. Returns the path of the backup of its old version, None where nothing was backed up. Raises WrongUse."""
     try:
         old = path.read_text(encoding="utf-8") if path.exists() else ""
-        new = merge_provider(old, what)
+        new = merge_provider(old, swarm)
         if new == old:
             return None
         backup = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}.bak") if old else None

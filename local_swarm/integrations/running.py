@@ -1,4 +1,4 @@
-"""The address of a swarm in, what its clients must know out: from the daemon that runs there, or else from the plan."""
+"""The address of a swarm in, what its clients must know out: from the daemon that runs there, otherwise from the plan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from local_swarm.errors import DaemonAbsent, DaemonRefused
 
 @dataclass(frozen=True, slots=True)
 class RunningSwarm:
-    """`url` ends in /v1. `key` is what to send, where nothing is demanded a word that says so. `live`: a daemon said it."""
+    """`url` ends in /v1. `key` is the API key to send, `none` where none is needed. `live`: the daemon said so, not the plan."""
 
     url: str
     context: int
@@ -26,9 +26,9 @@ def find_swarm(config: Config) -> RunningSwarm:
     """Raises WrongUse where neither a daemon runs nor a plan can be made."""
     daemon, key = DaemonClient(config.server), key_to_send(config.server) or "none"
     try:
-        told = daemon.ask("/v1/swarm")
+        state = daemon.ask("/v1/swarm")
         return RunningSwarm(
-            f"{daemon.url}/v1", int(told["context"]), int(told["answer_tokens"]), bool(told["thinks"]), key
+            f"{daemon.url}/v1", int(state["context"]), int(state["answer_tokens"]), bool(state["thinks"]), key
         )
     except (DaemonAbsent, DaemonRefused, ValueError, KeyError, TypeError):
         from local_swarm.survey import Survey

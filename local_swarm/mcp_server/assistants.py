@@ -1,4 +1,4 @@
-"""The command that serves an assistant in, settings for assistants to paste out. Pure, but for where this program lies."""
+"""The command that serves an assistant in, settings for assistants out, to be pasted. Pure, but for this program's path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAME = "local-swarm"
 
 
 def own_command(*words: str) -> list[str]:
-    """How another program starts this one, wherever it stands itself."""
+    """The command with which another program starts this one, from whatever folder."""
     if root := checkout():
         return [sys.executable, str(root / "main.py"), *words]
     script = Path(sys.executable).with_name("local-swarm.exe" if sys.platform == "win32" else "local-swarm")
@@ -59,4 +59,4 @@ ASSISTANTS: Mapping[str, Callable[[Sequence[str]], str]] = {
 
 def all_settings(command: Sequence[str]) -> str:
     """For all of them."""
-    return "\n\n".join(f"--- {name}\n{made(command)}" for name, made in ASSISTANTS.items())
+    return "\n\n".join(f"--- {name}\n{render(command)}" for name, render in ASSISTANTS.items())

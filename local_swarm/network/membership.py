@@ -21,7 +21,7 @@ from local_swarm.paths import program_name
 MOST_ADDRESSES = 3  # of one inviting machine that are tried
 JOIN_S = 20.0  # for the exchange at one address
 ANNOUNCED_S = 5.0  # how long joining waits for the announcement of the invitation
-TICK_S = 0.25
+ATTEMPT_TICK_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Membership:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ANNOUNCED_S):
                 while not (found := self.directory.inviters(number)):  # noqa: ASYNC110  found by looking
-                    await asyncio.sleep(TICK_S)
+                    await asyncio.sleep(ATTEMPT_TICK_S)
                 return found
         raise PairingFailed(
             "No machine on this network announces that invitation. "

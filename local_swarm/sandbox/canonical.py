@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any
 
 MOST_PARTS = 20_000  # of one value
-DEEPEST = 60
+DEEPEST_VALUE = 60
 LONGEST = 400  # characters of a text; longer ones are told by their digest
 DIGITS = 9  # of a float: sums in another order are still the same
 
@@ -51,7 +51,7 @@ class Budget:
 
 def parts(value: Any, depth: int, budget: Budget) -> Iterator[str]:
     budget.spend()
-    if depth > DEEPEST:
+    if depth > DEEPEST_VALUE:
         raise ValueTooLarge
     for kind, write in WRITERS:
         if issubclass(type(value), kind):

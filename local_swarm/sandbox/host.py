@@ -27,7 +27,7 @@ STARTS = 4  # of servers, for the jobs of one vote
 REST_S = 2.0  # after a server could not be started for a passing reason
 LONG_REST_S = 30.0  # after one with libraries could not
 LOAD_S = 5.0  # that a vote waits for libraries; they are loaded on for the next one
-IDLE_S = 300.0  # after which a server with libraries ends
+SERVER_IDLE_S = 300.0  # after which a server with libraries ends
 MOST_SERVERS = 3  # with libraries
 
 Libraries = frozenset[str]
@@ -211,7 +211,7 @@ class Sandbox:
 
     async def _end_idle(self) -> None:
         while True:
-            await asyncio.sleep(IDLE_S / 10)
+            await asyncio.sleep(SERVER_IDLE_S / 10)
             for which in idle(self._links, time.monotonic()):
                 await self._links.pop(which).stop()
 
@@ -237,7 +237,7 @@ def lacking_libraries(outcomes: Outcomes) -> Libraries:
 
 def idle(links: Mapping[Libraries, Link], now: float) -> list[Libraries]:
     """Servers with libraries that nobody has asked for long."""
-    return [which for which, link in links.items() if which and not link.votes and now - link.used > IDLE_S]
+    return [which for which, link in links.items() if which and not link.votes and now - link.used > SERVER_IDLE_S]
 
 
 def missing(libraries: Iterable[str], jobs: Sequence[Job]) -> dict[Job, Outcomes]:

@@ -99,7 +99,7 @@ FAMILIAR = (
     "stringprep",
 )
 MEMORY_BYTES = 256 << 20  # on top of what the template has mapped itself
-LONGEST_TEXT = 8 << 20  # bytes of a program or a call
+LONGEST_PROGRAM = 8 << 20  # bytes of a program or a call
 SIGNALS = {b"s": signal.SIGSTOP, b"c": signal.SIGCONT, b"k": signal.SIGKILL}
 CONTROL, OWN = 0, 3  # descriptors: the template's only one, and a child's
 REAP_S = 0.05
@@ -302,7 +302,7 @@ def work(own: int, mapped: int) -> NoReturn:
 def receive() -> str | None:
     """The program, or the next call; None at the end."""
     length = exactly(LENGTH.size)
-    text = exactly(min(LENGTH.unpack(length)[0], LONGEST_TEXT)) if length else None
+    text = exactly(min(LENGTH.unpack(length)[0], LONGEST_PROGRAM)) if length else None
     return text.decode("utf-8", "surrogatepass") if text is not None else None
 
 

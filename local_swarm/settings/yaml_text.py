@@ -11,7 +11,7 @@ import yaml
 from local_swarm.errors import WrongUse
 from local_swarm.settings.tree import YamlNode
 
-LONGEST = 256 << 10  # characters: PyYAML takes a second for so many
+LONGEST_YAML = 256 << 10  # characters: PyYAML takes a second for so many
 DEEPEST = 40  # levels; within brackets PyYAML's time grows with their number times the length
 LONGEST_NUMBER = 400  # characters: Python's time to read one in base 60 grows with their square
 MOST_BITS = 128  # of a whole number: Python does not write those of 5,000 digits out again
@@ -37,8 +37,8 @@ def read_file(path: Path, what: str) -> YamlNode:
 
 def parse_yaml(text: str, source: str) -> YamlNode:
     """Raises yaml.YAMLError."""
-    if len(text) > LONGEST:
-        raise yaml.YAMLError(f"it has more than {LONGEST} characters")
+    if len(text) > LONGEST_YAML:
+        raise yaml.YAMLError(f"it has more than {LONGEST_YAML} characters")
     if brackets(text) > DEEPEST:
         raise yaml.YAMLError(f"it has more than {DEEPEST} brackets within each other")
     try:

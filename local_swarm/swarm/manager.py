@@ -29,7 +29,7 @@ from local_swarm.voting.similarity.embedding import Embedder
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 3  # an engine that dies under a request is asked again, by whomever it was ended
+ANSWER_ATTEMPTS = 3  # an engine that dies under a request is asked again, by whomever it was ended
 REVIVAL_S = 30.0  # how long a request waits for an engine that is coming back
 USUAL_S, LOOKS_S = 0.1, 0.5  # what a look whether a vote is decided may take, and all looks together beyond that
 # Voices asked at once: in one batch they cost less than two rounds of half as many. The rest is asked if need be.
@@ -253,7 +253,7 @@ async def ask_engine(
     """Every voice of one engine. A lost engine is asked again if it had said nothing yet."""
     workers = {worker.name: worker for worker, _ in voices}
     said = False
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, ANSWER_ATTEMPTS + 1):
         try:
             async with aclosing(backend.generate(prompt, [seat for _, seat in voices])) as events:
                 async for event in events:
@@ -266,7 +266,7 @@ async def ask_engine(
         except (EngineLost, Starting):
             for worker in workers.values():
                 worker.failures += 1
-            if attempt == ATTEMPTS or said or not await backend.ready(REVIVAL_S):
+            if attempt == ANSWER_ATTEMPTS or said or not await backend.ready(REVIVAL_S):
                 raise
 
 

@@ -1,4 +1,4 @@
-"""How much the door itself costs: requests to a server of its own, whose workers answer at once, in; times and rates out."""
+"""Requests to a server whose workers answer at once in, the overhead of HTTP and the vote out: times and rates."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ApiBenchOptions:
 
 
 class RawConnection:
-    """One connection of a client that costs as little as can be: what is measured is the server."""
+    """A client connection that costs as little CPU as can be, since the server is what is measured."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
         self.reader, self.writer = reader, writer
@@ -38,7 +38,7 @@ class RawConnection:
         )
 
     async def ask(self, body: bytes) -> float:
-        """Send a request, take its whole answer, and tell after how many seconds the first byte of its body came."""
+        """Sends a request and reads its whole answer. Returns the seconds until the first byte of the body."""
         began = time.perf_counter()
         self.writer.write(f"{self.head}content-length: {len(body)}\r\n\r\n".encode() + body)
         head = await self.reader.readuntil(b"\r\n\r\n")
@@ -88,27 +88,27 @@ async def alone(port: int, count: int) -> list[float]:
     return [await line.ask(body()) for _ in range(count)]
 
 
-async def crowd(port: int, wish: ApiBenchOptions) -> float:
+async def crowd(port: int, options: ApiBenchOptions) -> float:
     """Requests a second of so many clients, each of which asks again as soon as it has its answer."""
-    lines = [await connect(port) for _ in range(wish.clients)]
+    lines = [await connect(port) for _ in range(options.clients)]
 
     async def client(line: RawConnection) -> None:
-        for _ in range(wish.requests // wish.clients):
+        for _ in range(options.requests // options.clients):
             await line.ask(body())
 
     began = time.perf_counter()
     await asyncio.gather(*map(client, lines))
-    return wish.requests // wish.clients * wish.clients / (time.perf_counter() - began)
+    return options.requests // options.clients * options.clients / (time.perf_counter() - began)
 
 
-async def streams(port: int, wish: ApiBenchOptions) -> list[float]:
+async def streams(port: int, options: ApiBenchOptions) -> list[float]:
     """How long streams take to say something, at a steady rate of requests."""
-    lines = [await connect(port) for _ in range(wish.clients)]
-    pause, times = wish.clients / RATE, list[float]()
+    lines = [await connect(port) for _ in range(options.clients)]
+    pause, times = options.clients / RATE, list[float]()
 
     async def client(place: int, line: RawConnection) -> None:
-        due = time.perf_counter() + place * pause / wish.clients
-        for _ in range(wish.requests // wish.clients):
+        due = time.perf_counter() + place * pause / options.clients
+        for _ in range(options.requests // options.clients):
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             times.append(await line.ask(body(stream=True)))
             due += pause
@@ -117,15 +117,15 @@ async def streams(port: int, wish: ApiBenchOptions) -> list[float]:
     return times
 
 
-async def measure_server(wish: ApiBenchOptions, tell: Callable[[str], object]) -> dict[str, float]:
-    async with server(wish.workers) as port:
+async def measure_server(options: ApiBenchOptions, tell: Callable[[str], object]) -> dict[str, float]:
+    async with server(options.workers) as port:
         await alone(port, 100)  # warm
         tell("One client ...")
         one = await within_limit(alone(port, 300))
-        tell(f"{wish.clients} clients ...")
-        rate = await within_limit(crowd(port, wish))
+        tell(f"{options.clients} clients ...")
+        rate = await within_limit(crowd(port, options))
         tell(f"Streams, {RATE:.0f} requests a second ...")
-        first = sorted(await within_limit(streams(port, wish)))
+        first = sorted(await within_limit(streams(port, options)))
     return {
         "overhead_ms_median": statistics.median(one) * 1000,
         "requests_per_s": rate,
@@ -137,6 +137,6 @@ async def within_limit(work: Awaitable[Result]) -> Result:
     return await asyncio.wait_for(work, 10 * PATIENCE_S)
 
 
-def measure(wish: ApiBenchOptions, tell: Callable[[str], object]) -> dict[str, float]:
+def measure(options: ApiBenchOptions, tell: Callable[[str], object]) -> dict[str, float]:
     """Raises SwarmError."""
-    return asyncio.run(measure_server(wish, tell))
+    return asyncio.run(measure_server(options, tell))

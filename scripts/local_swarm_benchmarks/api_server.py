@@ -1,4 +1,4 @@
-"""A port's number out on standard output: the users' door over workers that answer at once, until the input closes."""
+"""A number of workers in, a server whose workers answer at once out. It prints its port and ends when its input closes."""
 
 from __future__ import annotations
 

@@ -152,6 +152,18 @@ def test_from_an_unknown_file_of_the_hub_to_a_plan_for_it(tmp_path: Path, hub: H
     assert (planned["model"], planned["quantization"]) == ("tiny-1m", "q8_0")
 
 
+def test_a_file_of_the_hub_is_meant_by_its_repository_wherever_a_model_is_named(tmp_path: Path, hub: HubServer) -> None:
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+    named, where = "maker/Tiny-1M-GGUF:Tiny-1M-Q8_0.gguf", {"HF_ENDPOINT": hub.url}
+    unknown = program(tmp_path, "plan", "--model", named, **where)
+    assert unknown.returncode == 2 and f"download {named}" in unknown.stderr and hub.asked == []
+    asked = program(tmp_path, "ask", "Hello", "--model", named, "--json", **where)
+    assert json.loads(asked.stdout)["choices"], asked.stderr
+    there = json.loads(program(tmp_path, "download", named, "--json", LOCAL_SWARM_OFFLINE="1").stdout)
+    assert there["path"].startswith(str(tmp_path / "hf")) and there["bytes"] == starter.PATH.stat().st_size
+    assert json.loads(program(tmp_path, "plan", "--model", named, "--json").stdout)["model"] == "Tiny-1M-Q8_0"
+
+
 def test_a_machine_elsewhere_is_planned_for(tmp_path: Path) -> None:
     path = tmp_path / "machine.json"
     card = {

@@ -34,7 +34,7 @@ from local_swarm.network.trust import pairing
 from local_swarm.network.trust.store import Charter
 from local_swarm.settings.reader import NamedNode, read_names
 from local_swarm.settings.tree import YamlNode
-from local_swarm.settings.yaml_text import LONGEST
+from local_swarm.settings.yaml_text import LONGEST_YAML
 from local_swarm.types import Candidate, Message, Prompt, ToolCall, Usage
 from local_swarm.voting import consensus, scanner
 from local_swarm.voting.ballots import in_order
@@ -257,7 +257,7 @@ READERS: dict[str, Reader] = {
         lambda text: config.from_environment({config.variable("server.host"): text}), (WrongUse,), quick=2_000
     ),
     "settings: names": Reader(
-        lambda text: read_names(NamedNode(YamlNode.of(text, "x"), "swarm.x")), (WrongUse,), most=LONGEST
+        lambda text: read_names(NamedNode(YamlNode.of(text, "x"), "swarm.x")), (WrongUse,), most=LONGEST_YAML
     ),
     "settings: jsonc": Reader(jsonc.read, (WrongUse,)),
     "settings: jsonc merged": Reader(lambda text: jsonc.merge(text, {"a": {"b": 1}}), (WrongUse,)),

@@ -160,7 +160,7 @@ def test_what_was_lacking_is_asked_for_only_where_it_can_be_had() -> None:
 
 def test_a_server_with_libraries_ends_when_nobody_wants_it() -> None:
     links = {which: Link(ServerSetting("landlock", 1), used=100.0) for which in (PLAIN, NUMPY)}
-    assert idle(links, 100.0 + host.IDLE_S + 1) == [NUMPY] and idle(links, 200.0) == []
+    assert idle(links, 100.0 + host.SERVER_IDLE_S + 1) == [NUMPY] and idle(links, 200.0) == []
 
 
 def test_the_server_that_was_unused_longest_makes_room_and_the_plain_one_never() -> None:

@@ -26,12 +26,11 @@ from local_swarm.backends.llamacpp.scheduler import Scheduler
 from local_swarm.backends.llamacpp.speculation import Draft, PromptLookup
 from local_swarm.backends.llamacpp.thread_tuner import ThreadTuner
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.engine import PreparedCommand
+from local_swarm.backends.process.engine import QUEUE_LIMIT, PreparedCommand
 from local_swarm.backends.process.failures import contain_failures
 from local_swarm.backends.sampling import Scores, sampling_params
 from local_swarm.types import FinishReason
 
-QUEUE_LIMIT = 256  # requests; beyond it clients are told to come back
 WARM_UP = (64, 1, 3, 4, 8)  # tokens of the first steps, each twice: all kernels, and what a step will cost
 LONGEST_DRAFT = 8
 

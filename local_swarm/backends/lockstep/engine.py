@@ -16,13 +16,11 @@ from local_swarm.backends.lockstep.host_cache import HostCache
 from local_swarm.backends.lockstep.model import Memory, RowModel
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.engine import PreparedCommand
+from local_swarm.backends.process.engine import QUEUE_LIMIT, PreparedCommand
 from local_swarm.backends.process.failures import contain_failures
 from local_swarm.backends.process.stop_strings import StopStringFilter
 from local_swarm.backends.sampling import Logprobs, SamplingParams, Scores, adjust_scores, pick, sampling_params
 from local_swarm.types import FinishReason
-
-QUEUE_LIMIT = 256  # requests; beyond it clients are told to come back
 
 
 @dataclass(slots=True)

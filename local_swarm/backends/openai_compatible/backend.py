@@ -39,9 +39,9 @@ from local_swarm.models.planner import answer_tokens
 from local_swarm.paths import offline
 from local_swarm.types import Accepted, Candidate, Delta, Embedded, Event, Prompt
 
-AUTO = "auto"  # instead of an address: the first server that is found on this machine
+FIND_SERVER = "auto"  # instead of an address: the first server that is found on this machine
 USUAL_CONTEXT = 8192  # where neither the server nor the user tells
-MOST_BYTES = 16 << 20  # of one answer
+MOST_REPLY_BYTES = 16 << 20  # of one answer
 ERROR_BYTES = 1 << 16
 
 # Names with these ends exist on a local network only.
@@ -120,7 +120,7 @@ class OpenAICompatible:
     async def start(self) -> ModelFacts:
         """Probe the server. Raises Forbidden where it is outside and nothing may go there, WrongUse where it lacks the
         model, EngineLost where it does not answer: probes go on then."""
-        if self.server.url == AUTO:
+        if self.server.url == FIND_SERVER:
             self.server = replace(self.server, url=await find_server(self.server.model))
         if offline() and not await is_near(self.server.url):
             raise Forbidden(f"{self.where} is not on this network, and LOCAL_SWARM_OFFLINE forbids to ask it.")
@@ -313,12 +313,12 @@ async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, A
     Raises ValueError for what is neither, EngineLost for an error that the server sends within its stream.
     """
     if response.content_type != "text/event-stream":
-        yield check_chunk(json.loads(mend_json(await read_body(response, MOST_BYTES))))
+        yield check_chunk(json.loads(mend_json(await read_body(response, MOST_REPLY_BYTES))))
         return
     read = 0
     async for line in response.content:
         read += len(line)
-        if read > MOST_BYTES:
+        if read > MOST_REPLY_BYTES:
             raise ValueError("an answer without an end")
         if line.startswith(b"data:"):
             data = line[5:].strip()

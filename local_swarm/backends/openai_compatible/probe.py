@@ -16,8 +16,8 @@ from typing import Any
 import aiohttp
 
 from local_swarm.errors import EngineLost, WrongUse
+from local_swarm.types import FAST
 
-FAST = "swarm-fast"  # of another swarm, the name under which one of its workers answers
 OWNERS = {
     "llamacpp": "llama-server",
     "vllm": "vllm",

@@ -20,7 +20,7 @@ from local_swarm.backends.process.engine import EngineLoader, PreparedCommand, S
 from local_swarm.backends.process.failures import job_failure
 from local_swarm.errors import SwarmError
 
-BEAT_S = 1.0
+ENGINE_BEAT_S = 1.0
 LAST_S = 1.5  # from the end of the input to the end of the process, whatever it does
 
 
@@ -118,7 +118,7 @@ def serve(engine: StepEngine, commands: PreparedCommands, reports: BinaryIO) -> 
     next_beat = time.monotonic()
     while True:
         try:
-            prepared = commands.get(block=engine.idle, timeout=BEAT_S)
+            prepared = commands.get(block=engine.idle, timeout=ENGINE_BEAT_S)
             while True:
                 if prepared is None:
                     return
@@ -128,7 +128,7 @@ def serve(engine: StepEngine, commands: PreparedCommands, reports: BinaryIO) -> 
             pass
         send_reports(reports, engine.step())
         if time.monotonic() >= next_beat:
-            next_beat = time.monotonic() + BEAT_S
+            next_beat = time.monotonic() + ENGINE_BEAT_S
             send_reports(reports, [engine.beat()])
 
 

@@ -20,6 +20,8 @@ from typing import Protocol
 from local_swarm.backends.constraint import Constraint
 from local_swarm.backends.process import messages
 
+QUEUE_LIMIT = 256  # requests that wait for an engine; beyond it clients are told to come back
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedCommand:

@@ -19,7 +19,7 @@ from local_swarm.events import cancel
 from local_swarm.paths import SILENT
 
 LINE_LIMIT = 1 << 24  # bytes of one report: a long delta is some kilobytes
-CLOSE_S = 3.0  # how long a child may take to end when its input closes
+CHILD_CLOSE_S = 3.0  # how long a child may take to end when its input closes
 ILLEGAL_INSTRUCTION = (-4, 0xC000001D)  # SIGILL; what Windows says instead
 # The threads of an engine wait for each other after each of a step's several hundred operations. Threads that sleep at
 # once make a step 7 to 9 % slower. Threads that spin until all are there make it many times longer beside one busy
@@ -128,7 +128,7 @@ class Supervisor:
         if self._process.stdin:
             self._process.stdin.close()
         try:
-            await asyncio.wait_for(self._process.wait(), CLOSE_S)
+            await asyncio.wait_for(self._process.wait(), CHILD_CLOSE_S)
         except TimeoutError:
             self.kill()
             await self._process.wait()

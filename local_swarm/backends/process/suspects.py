@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from local_swarm.errors import EndsEngine
 
 ALONE_S = 30.0  # that a suspect waits to have the engine to itself
-REMEMBERED = 256  # fingerprints, of those that ended an engine and of those that may have
+SUSPECTS_REMEMBERED = 256  # fingerprints, of those that ended an engine and of those that may have
 
 
 class Suspects:
@@ -34,7 +34,7 @@ class Suspects:
             self._suspected.pop(fingerprint, None)
             (self._guilty if to_blame else self._suspected)[fingerprint] = None
         for known in (self._guilty, self._suspected):
-            while len(known) > REMEMBERED:
+            while len(known) > SUSPECTS_REMEMBERED:
                 known.popitem(last=False)
         return to_blame
 

@@ -24,7 +24,7 @@ SERVICE = "_local-swarm._tcp.local."
 RESOLVE_MS = 3000
 MOST_RESOLVED_AT_ONCE = 16
 TTL_S = 60  # of our records; a node that vanished without a goodbye is forgotten after this time
-CLOSE_S = 3.0
+MDNS_CLOSE_S = 3.0
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Responder:
         """Says goodbye where there is still a network."""
         await self.browser.async_cancel()
         with contextlib.suppress(OSError, TimeoutError):
-            await asyncio.wait_for(self.zeroconf.async_close(), CLOSE_S)
+            await asyncio.wait_for(self.zeroconf.async_close(), MDNS_CLOSE_S)
 
 
 class Discovery:

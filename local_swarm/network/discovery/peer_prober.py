@@ -19,7 +19,7 @@ from local_swarm.network.trust.identity import fingerprint
 from local_swarm.network.trust.introductions import Introductions
 from local_swarm.network.trust.store import PairedMember, TrustStore, ahead
 
-TICK_S = 0.25
+PROBE_TICK_S = 0.25
 FIRST_ADDRESS_S = 0.5  # before the other addresses of a peer are tried too
 MOST_GREETED_AT_ONCE = 4
 MOST_GREETED_ADDRESSES = 3  # of one unpaired node
@@ -58,7 +58,7 @@ class PeerProber:
             greetings = sum(name.startswith("greet ") for name in self._running)
             for node in self.directory.to_greet(self.trust.tag, now)[: max(0, MOST_GREETED_AT_ONCE - greetings)]:
                 self._begin(f"greet {node.id}", self._greet(node))
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(PROBE_TICK_S)
 
     def _begin(self, key: str, work: Coroutine[None, None, None]) -> None:
         if key in self._running:

@@ -44,8 +44,8 @@ from local_swarm.network.trust.tls_listener import TlsListener
 from local_swarm.types import Accepted, Candidate, Election, Prompt, Voice
 
 CHANGES, CHANGE_S = 4.0, 5.0  # charters of one member that we adopt at once, then one per so many seconds
-BEAT_S = 1.0  # between signs of life while no ballot is ready
-LONGEST_S = 1800.0
+VOTE_BEAT_S = 1.0  # between signs of life while no ballot is ready
+LONGEST_VOTE_S = 1800.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 logger = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ class PeerServer:
         """The swarm's events as lines, and a beat after `BEAT_S` without one. The swarm's own vote is not awaited."""
         workers = self.availability.healthy_workers
         left = min(prompt.voices or workers, workers)
-        async with aclosing(with_pauses(self.voice.answer(prompt), BEAT_S, ahead=0)) as events:
+        async with aclosing(with_pauses(self.voice.answer(prompt), VOTE_BEAT_S, ahead=0)) as events:
             try:
                 async for event in events:
                     if event is None:
@@ -248,8 +248,8 @@ def failure(problem: SwarmError) -> VoteMessage:
 def seconds_in(header: str | None) -> float:
     """Of a deadline. `LONGEST_S` where the header is absent or no number."""
     with suppress(TypeError, ValueError):
-        return min(LONGEST_S, max(0.1, float(header or "")))
-    return LONGEST_S
+        return min(LONGEST_VOTE_S, max(0.1, float(header or "")))
+    return LONGEST_VOTE_S
 
 
 def remote_host(request: web.Request) -> str:

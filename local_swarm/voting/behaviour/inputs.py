@@ -15,6 +15,7 @@ from itertools import islice, product
 from typing import Any
 
 from local_swarm.chat.python_source import parse_expression, unparse
+from local_swarm.voting.behaviour.examples import LONGEST_NAME
 from local_swarm.voting.behaviour.values import KINDS, USUAL, guess_kind, kinds_in
 from local_swarm.voting.scanner import calls
 
@@ -22,7 +23,6 @@ MOST_INPUTS = 24
 MOST_CHANGED = 14
 LONGEST_CALL = 2_000  # characters
 MOST_KNOWN = 64  # example calls that are looked at
-LONGEST_NAME = 200  # characters of a function's name
 MOST_ARGUMENTS = 16  # of a function whose inputs are made up
 PARAMETERS = re.compile(r"\s*+([A-Za-z_]\w*+(?:\s*+,\s*+[A-Za-z_]\w*+)*+)\s*+\)")
 

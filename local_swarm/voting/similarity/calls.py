@@ -21,7 +21,7 @@ from local_swarm.voting.scanner import MOST_TEXT
 
 LONG = 80  # characters from which a text argument is prose or code rather than a name
 MOST_WORDS, MOST_IN_ALL = 20_000, 160_000  # of one text that are compared, and of one text of each candidate
-DEEPEST = 60  # arguments that nest deeper are compared as they are written
+DEEPEST_ARGUMENT = 60  # arguments that nest deeper are compared as they are written
 WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -48,7 +48,7 @@ def arguments_of(call: ToolCall) -> Any:
 
 def shallow(value: Any) -> bool:
     level = [value]
-    for _ in range(DEEPEST):
+    for _ in range(DEEPEST_ARGUMENT):
         inner = [list(one.values()) if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))]
         if not inner:
             return True

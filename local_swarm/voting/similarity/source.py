@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
-from local_swarm.models.embedding import AUTO, NONE, SMALL, copies_of, is_repository, on_disk
+from local_swarm.models.embedding import BEST_ON_DISK, NONE, SMALL, copies_of, is_repository, on_disk
 from local_swarm.paths import extra_command, program_name
 from local_swarm.voting.similarity import gguf, sentences
 from local_swarm.voting.similarity.companion import Companion, Matrix
@@ -46,7 +46,7 @@ class EmbeddingModel:
     @property
     def expected(self) -> bool:
         """Whether this machine is set up to compare prose by meaning, be there a model yet or not."""
-        return self.wish not in (NONE, "") and (self._library or self.wish != AUTO)
+        return self.wish not in (NONE, "") and (self._library or self.wish != BEST_ON_DISK)
 
     @property
     def missing(self) -> str | None:
@@ -57,8 +57,8 @@ class EmbeddingModel:
             package = "llama-cpp-python" if self.wish.endswith(".gguf") else "sentence-transformers"
             return f"The embedding model needs {package}, which is not installed"
         if not on_disk(self.wish):
-            named = "No embedding model" if self.wish == AUTO else f"The embedding model {self.wish}"
-            return f"{named} is {'' if self.wish == AUTO else 'not '}on this disk"
+            named = "No embedding model" if self.wish == BEST_ON_DISK else f"The embedding model {self.wish}"
+            return f"{named} is {'' if self.wish == BEST_ON_DISK else 'not '}on this disk"
         return None
 
     @property
