@@ -13,7 +13,8 @@ from typing import Any
 from local_swarm.errors import BadRequest
 from local_swarm.types import Message, Prompt, Sampling
 
-MOST_VOICES = 32
+MOST_VOICES = 32  # of one vote on one machine
+USUAL_VOICES = 8  # of a swarm that nothing holds back, where the settings do not say otherwise
 LONGEST_ANSWER = 4096  # tokens set aside for an answer where the request has no limit
 MOST_MESSAGES = 8192
 MOST_PARTS = 1024  # of one message's content

@@ -12,6 +12,8 @@ import re
 import sys
 from typing import Any
 
+from local_swarm.intake import mend_text
+
 # Sequences as ECMA-48 (5.4 and 8.3) has them. A text that is never ended goes to the end of its line. Every part is of letters
 # that the next cannot begin with, and none can fail once it has begun, so the time is in proportion to the length.
 ORDERS = re.compile(
@@ -21,7 +23,6 @@ ORDERS = re.compile(
     "|[\x00-\x08\x0b-\x1f\x7f-\x9f]"  # single ones, but for tabs and the ends of lines
     "|[\u202a-\u202e\u2066-\u2069]"  # what turns the direction of writing round (CVE-2021-42574)
 )
-HALVES = re.compile("[\ud800-\udfff]")
 HIDDEN = re.compile(
     "[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )  # JSON lets them stand as they are
@@ -31,7 +32,7 @@ def printable(text: str) -> str:
     """The text without anything that a terminal would obey; half characters become U+FFFD."""
     if text.isascii() and text.replace("\n", " ").replace("\t", " ").isprintable():
         return text
-    return HALVES.sub("\ufffd", ORDERS.sub("", text.replace("\r\n", "\n")))
+    return mend_text(ORDERS.sub("", text.replace("\r\n", "\n")))
 
 
 def line(text: str) -> str:

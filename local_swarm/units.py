@@ -4,6 +4,8 @@ from __future__ import annotations
 
 MIB, GIB = 1 << 20, 1 << 30  # bytes
 GB = 1_000_000_000
+# What vendors' tools write behind a number; all of them count in binary.
+TOOL_UNITS = {"B": 1, "KB": 1 << 10, "KIB": 1 << 10, "MB": MIB, "MIB": MIB, "GB": GIB, "GIB": GIB}
 
 
 def memory_size(count: int | float | None) -> str:

@@ -371,7 +371,7 @@ def test_wrong_use_is_told_in_words_and_exit_code_two(
 
 def test_a_context_larger_than_memory_is_refused_with_numbers(tmp_path: Path) -> None:
     done = program("--starter", "--context", "8192", home=tmp_path, LOCAL_SWARM_HARDWARE_RAM_FRACTION="0.0001")
-    assert done.returncode == 2 and "GiB" in done.stderr and "--context" in done.stderr
+    assert done.returncode == 2 and "MiB" in done.stderr and "--context" in done.stderr
 
 
 def test_a_misspelt_setting_gets_a_suggestion(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from local_swarm.environment.venv import Environment
 from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor
 from local_swarm.paths import program_name
+from local_swarm.units import memory_size
 
 __all__ = ["Environment", "Installer", "SetupOptions", "ensure"]
 
@@ -106,7 +107,7 @@ class Installer:
         if free < self.what.bytes_needed:
             less = f", or leave out PyTorch: {program_name()} --minimal" if self.what.torch else " and run this again."
             raise SetupFailed(
-                f"Setting up needs {self.what.bytes_needed / 2**30:.0f} GiB of disk and there are {free / 2**30:.1f} GiB free in "
+                f"Setting up needs {memory_size(self.what.bytes_needed)} of disk and there are {memory_size(free)} free in "
                 f"{self.environment.root}. Free some space{less}"
             )
 

@@ -13,6 +13,7 @@ from typing import Any
 from local_swarm.hardware.files import first_int, read
 from local_swarm.hardware.profile import Accelerator, MemoryKind
 from local_swarm.hardware.run import Run, together
+from local_swarm.units import TOOL_UNITS
 
 VENDOR = "0x1002"
 CARDS = Path("/sys/class/drm")
@@ -21,7 +22,6 @@ FILES = ("vendor", "device", "mem_info_vram_total", "mem_info_vram_used", "mem_i
 AMD_SMI = ("amd-smi", "static", "--asic", "--vram", "--driver", "--json")
 ROCM_SMI = ("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--showdriverversion", "--json")
 INTEGRATED_BELOW = 3 << 30  # what firmware sets aside for integrated graphics is less than any card we would compute on
-UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "MIB": 1 << 20, "GB": 1 << 30, "GIB": 1 << 30}
 UNKNOWN = "AMD graphics"
 
 
@@ -151,7 +151,7 @@ def bytes_of(told: Any) -> int | None:
     value, unit = (told.get("value"), told.get("unit")) if isinstance(told, dict) else (told, "MB")
     if isinstance(value, str) and (found := re.fullmatch(r"(\d+)\s*([A-Za-z]+)", value.strip())):
         value, unit = int(found[1]), found[2]
-    scale = UNITS.get(str(unit).upper())
+    scale = TOOL_UNITS.get(str(unit).upper())
     return int(value) * scale if isinstance(value, int) and value >= 0 and scale else None
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from local_swarm.hardware.files import first_int, read
 from local_swarm.hardware.profile import Accelerator
 from local_swarm.hardware.run import Run, together
+from local_swarm.units import TOOL_UNITS
 
 VENDOR = "0x8086"
 CARDS = Path("/sys/class/drm")
@@ -37,7 +38,6 @@ NAMES = {
     "0xe223": "Intel Arc Pro B70",
 }
 SMALL_WINDOW = 1 << 30  # a window onto a card's memory that is no larger shows only a part of it
-UNITS = {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "MB": 1 << 20, "GB": 1 << 30}
 
 LONGEST_LINE = 2_000  # characters
 
@@ -97,7 +97,7 @@ def parse_xpu_smi(text: str) -> list[tuple[str, int | None]]:
     for row in csv.reader(line for line in text.splitlines() if len(line) <= LONGEST_LINE):
         if len(row) == 3 and row[0].strip().isdigit():
             amount = re.fullmatch(r"([\d.]+)\s*([A-Za-z]+)", row[2].strip())
-            scale = UNITS.get(amount[2].upper()) if amount else None
+            scale = TOOL_UNITS.get(amount[2].upper()) if amount else None
             size = int(float(amount[1]) * scale) if amount and scale and amount[1].count(".") < 2 else None
             found.append((plain(row[1]), size))
     return found

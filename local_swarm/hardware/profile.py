@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from local_swarm.errors import WrongUse
+from local_swarm.units import memory_size
 
 System = Literal["linux", "darwin", "windows", "android"]
 Vendor = Literal["nvidia", "amd", "intel", "apple", "qualcomm"]
@@ -69,9 +70,9 @@ class Hardware:
         """The machine in one line for people."""
         cores = f"{self.cpu.physical_cores} cores" if self.cpu.physical_cores else "cores unknown"
         memory = self.memory.usable_bytes
-        parts = [self.cpu.name or self.arch, cores, f"{memory / 2**30:.0f} GiB memory" if memory else "memory unknown"]
+        parts = [self.cpu.name or self.arch, cores, f"{memory_size(memory)} memory" if memory else "memory unknown"]
         for one in self.accelerators:
-            size = f" {one.memory_bytes / 2**30:.0f} GiB" if one.memory_bytes and one.memory_kind == "dedicated" else ""
+            size = f" {memory_size(one.memory_bytes)}" if one.memory_bytes and one.memory_kind == "dedicated" else ""
             parts.append(f"{one.name}{size}")
         return ", ".join(parts)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from local_swarm.hardware.profile import Accelerator, Hardware
+from local_swarm.limits import USUAL_VOICES
 from local_swarm.units import memory_size
 
 PHONE_SHARE = 0.25  # of main memory
@@ -21,7 +22,7 @@ class MemoryRules:
     ram_fraction: float = 0.5
     gpu_memory_fraction: float = 1.0
     min_instances: int = 2
-    max_instances: int = 8
+    max_instances: int = USUAL_VOICES
     kv_type: str = "auto"
     gpu: bool = True
 

@@ -49,15 +49,15 @@ def known_better(entry: dict[str, Any], known: list[dict[str, Any]]) -> dict[str
     """The entry that knows the same file, else the same model, with this file first; else the entry itself."""
     [file] = entry["files"]
 
-    def named(one: dict[str, Any]) -> tuple[Any, Any]:
+    def identity(one: dict[str, Any]) -> tuple[Any, Any]:
         return one.get("repo"), one.get("file")
 
-    by_file = [one for one in known if any(named(other) == named(file) for other in one.get("files", []))]
+    by_file = [one for one in known if any(identity(other) == identity(file) for other in one.get("files", []))]
     by_name = [one for one in known if one.get("id") == entry["id"]]
     for one in (*by_file, *by_name):
-        known_file: dict[str, Any] = next((other for other in one["files"] if named(other) == named(file)), {})
+        known_file: dict[str, Any] = next((other for other in one["files"] if identity(other) == identity(file)), {})
         first = {**file, "quant": known_file.get("quant", file["quant"])}
-        return {**one, "files": [first, *(other for other in one["files"] if named(other) != named(file))]}
+        return {**one, "files": [first, *(other for other in one["files"] if identity(other) != identity(file))]}
     return entry
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.hardware.profile import Hardware
-from local_swarm.limits import LONGEST_ANSWER, MOST_VOICES
+from local_swarm.limits import LONGEST_ANSWER, MOST_VOICES, USUAL_VOICES
 from local_swarm.models import starter
 from local_swarm.models.budget import MemoryPool, MemoryRules, compute_device, main_memory_pool, memory_pools
 from local_swarm.models.memory_shape import ModelFile, is_attention_fused, scratch_bytes
@@ -205,7 +205,7 @@ def number_of_workers(hardware: Hardware, options: RunOptions, rules: MemoryRule
             raise WrongUse(f"--instances is between 1 and {MOST_VOICES}, not {options.instances}.")
         return options.instances, "as you asked"
     if gpu:
-        usual, reason = 8, "decoding on a graphics chip is bound by memory, so more voices are nearly free"
+        usual, reason = USUAL_VOICES, "decoding on a graphics chip is bound by memory, so more voices are nearly free"
     elif hardware.os == "android":
         usual, reason = 2, "a phone has little to spare"
     else:
