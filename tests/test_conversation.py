@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from local_swarm import Chat
 from local_swarm.backends.base import Seat
-from local_swarm.errors import SwarmError
+from local_swarm.config import load
+from local_swarm.errors import SwarmError, UnknownModel
 from local_swarm.swarm.manager import Swarm
 from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.testing.scripted_swarm import scripted_swarm
@@ -43,6 +45,14 @@ async def test_a_conversation_is_remembered_and_counted(chat: Chat) -> None:
     second = await chat.ask("two")
     assert second.text.endswith(f"user: one | assistant: {first} | user: two")
     assert chat.usage.completion_tokens == first.usage.completion_tokens + second.usage.completion_tokens
+
+
+async def test_a_model_that_is_named_is_what_a_local_chat_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path))
+    chat = Chat("local", model="no-such-model", config=load(None, {}, environment={}))
+    with pytest.raises(UnknownModel, match="no-such-model"):
+        await chat.ask("one")
+    await chat.close()
 
 
 async def test_the_oldest_is_forgotten_first() -> None:

@@ -18,7 +18,8 @@ MinimalOption = Annotated[bool, typer.Option("--minimal", help="When setting up,
 
 # What runs
 ModelOption = Annotated[
-    str | None, typer.Option("--model", help="NAME[:SIZE[:QUANT]], or the path of a .gguf file.", metavar="NAME|PATH")
+    str | None,
+    typer.Option("--model", help="NAME[:SIZE[:QUANT]], a path, or owner/name[:file] of the hub.", metavar="NAME|PATH"),
 ]
 StarterOption = Annotated[bool, typer.Option("--starter", help="Run the small model that comes with the program.")]
 InstancesOption = Annotated[int | None, typer.Option(help="How many workers vote.")]
