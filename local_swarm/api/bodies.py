@@ -12,10 +12,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 
-from local_swarm.errors import SwarmError
 from local_swarm.intake import encode_json, parse_json
-
-LONGEST_MESSAGE = 2000  # characters
 
 
 class StrictRequest(Request):
@@ -43,15 +40,3 @@ class SafeJsonResponse(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         return encode_json(content)
-
-
-def error_body(problem: SwarmError) -> dict[str, Any]:
-    """In OpenAI's shape. What was sent may stand in the message, so it is cut to a length that can be read."""
-    return {
-        "error": {
-            "message": problem.message[:LONGEST_MESSAGE],
-            "type": problem.kind,
-            "param": problem.param,
-            "code": problem.code,
-        }
-    }

@@ -11,9 +11,9 @@ from fastapi import Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from local_swarm.api.bodies import error_body
 from local_swarm.api.context import ApiContext
 from local_swarm.api.envelope import Envelope, UsageInfo, by_agreement, usage_of
+from local_swarm.api.error_body import error_body
 from local_swarm.api.messages import MessageWire
 from local_swarm.api.schemas import Count, Mode, SampledRequest, Wire, Word
 from local_swarm.api.sse import COMMENT, DONE, KEEP_ALIVE_S, LONG_SLICE, SLICE, Sent, slices, sse_event, sse_response

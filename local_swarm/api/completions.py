@@ -12,9 +12,9 @@ from fastapi import Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from local_swarm.api.bodies import error_body
 from local_swarm.api.context import ApiContext
 from local_swarm.api.envelope import Envelope, UsageInfo, by_agreement, usage_info, usage_of
+from local_swarm.api.error_body import error_body
 from local_swarm.api.schemas import SampledRequest
 from local_swarm.api.sse import COMMENT, DONE, KEEP_ALIVE_S, SLICE, Sent, slices, sse_event, sse_response
 from local_swarm.api.swarm_info import Body, ModelText, SwarmInfo

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local_swarm.api.bodies import error_body
+from local_swarm.api.error_body import error_body
 from local_swarm.errors import BadRequest, Forbidden, SwarmError, TooLarge, TooSlow, Unauthorized
 from local_swarm.intake import Intake, TooDeep, TooMuch, encode_json
 from local_swarm.paths import program_name

@@ -20,10 +20,11 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 
 from local_swarm import __version__
-from local_swarm.api.bodies import SafeJsonResponse, error_body
+from local_swarm.api.bodies import SafeJsonResponse
 from local_swarm.api.connection import ImpatientProtocol
 from local_swarm.api.context import ApiContext, Embeds
 from local_swarm.api.election_log import LoggedVoice
+from local_swarm.api.error_body import error_body
 from local_swarm.api.middleware import AuthMiddleware, BoundsMiddleware, CountingMiddleware
 from local_swarm.api.page import page_router
 from local_swarm.api.routes import answer_router, state_router
