@@ -10,8 +10,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class ImpatientProtocol(H11Protocol):
-    """Closes a connection whose request head has not ended after `head_s`; uvicorn by itself would wait for ever. Connections that
-    are idle between two requests are closed by uvicorn."""
+    """Closes a connection whose request head has not ended after `head_s`; uvicorn by itself would wait for ever. A connection
+    that is idle between two requests is closed by uvicorn."""
 
     head_s: ClassVar[float] = 30.0
     _due: asyncio.TimerHandle | None = None

@@ -1,7 +1,7 @@
 """Server settings in, the address and the keys of the API out.
 
-The API key is for callers and is made once. The control token is for this user's own commands and is made at every start. Both lie
-in the swarm's home, readable by its owner alone.
+The API key is for callers and is made once. The control token is for this user's own commands and is made at every start. Both
+lie in the swarm's home, readable by its owner alone.
 """
 
 from __future__ import annotations

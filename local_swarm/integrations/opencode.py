@@ -72,7 +72,7 @@ def config_path(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def write(path: Path, swarm: RunningSwarm) -> Path | None:
-    """Merges into a file. Returns the path of the backup of its old version, None where nothing was backed up. Raises WrongUse."""
+    """Merges into a file. Returns the path of the backup of its old version, None where there is none. Raises WrongUse."""
     try:
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         new = merge_provider(old, swarm)
