@@ -29,6 +29,33 @@ def test_help_fits_one_screen_and_names_every_command(tmp_path: Path) -> None:
     assert not any(line.endswith("...") for line in lines)
 
 
+def test_help_waits_for_nothing_that_takes_long_to_import(tmp_path: Path) -> None:
+    slow = {
+        "fastapi",
+        "pydantic",
+        "numpy",
+        "aiohttp",
+        "jinja2",
+        "jsonschema",
+        "mcp",
+        "zeroconf",
+        "uvicorn",
+        "cryptography",
+    }
+    watch = f"import atexit, sys; atexit.register(lambda: print(sorted({slow!r} & set(sys.modules)))); {PROGRAM}"
+    environment = {**os.environ, "LOCAL_SWARM_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", watch, "--help"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stdout.endswith("[]\n"), done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("command", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
 def test_every_command_explains_itself_and_its_options(command: str) -> None:
     made = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
