@@ -20,6 +20,7 @@ from local_swarm.api.chat import ChatRequest
 from local_swarm.api.documented import create_documented_app
 from local_swarm.api.schemas import SwarmOptions
 from local_swarm.cli.main import app
+from local_swarm.config import ALIASES
 from local_swarm.mcp_server.tools import TOOLS
 from local_swarm.paths import data_folder
 
@@ -95,6 +96,11 @@ def tools() -> str:
     return table(("tool", "takes", "gives"), rows)
 
 
+def aliases() -> str:
+    rows = ((f"`{one.key}`", f"{'the opposite of ' if one.inverted else ''}`{one.of}`") for one in ALIASES)
+    return table(("setting", "another name of"), rows)
+
+
 def settings() -> str:
     return table(("setting", "default", ""), described_settings())
 
@@ -125,6 +131,7 @@ def brought_up_to_date(text: str) -> str:
         "extension": lambda: fields(SwarmOptions),
         "tools": tools,
         "settings": settings,
+        "aliases": aliases,
     }
     return BLOCK.sub(lambda found: found[1] + parts[found[2]]() + found[3], text)
 

@@ -1,4 +1,4 @@
-"""Hardware and rules in, the places where a model may lie and how much of each it may take out. Pure."""
+"""Hardware and rules in, the memory pools that a model may lie in and its budget in each out. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wish for an embedding model in, what of it is on this disk out, or all of it fetched from the hub where that is asked for.
+"""An embedding model's name in, its copy on this disk out, downloaded from the hub first where that is asked for.
 
 Looking is a matter of names and never of the network; only `fetch` asks the hub. Knows nothing of what vectors are for.
 """

@@ -209,6 +209,13 @@ def test_settings_are_shown_with_their_origin(tmp_path: Path) -> None:
     assert wrong.returncode == 2 and "between 0 and 65535" in wrong.stderr
 
 
+@pytest.mark.parametrize(("words", "key"), [((), "server"), (("roster",), "members")])
+def test_the_schemas_of_files_are_printed_for_editors(tmp_path: Path, words: tuple[str, ...], key: str) -> None:
+    schema = json.loads(program(tmp_path, "config", "schema", *words).stdout)
+    assert schema["$schema"].endswith("draft/2020-12/schema") and key in schema["properties"]
+    assert program(tmp_path, "config", "schema", "catalogue").returncode == 2
+
+
 def test_without_a_wish_nothing_is_fetched_and_what_is_here_runs(tmp_path: Path) -> None:
     empty = advisor(tmp_path).what_runs(None)
     assert empty.starter and "python main.py download qwen3.5:9b:q4_k_m (5.7 GB)" in empty.why[-1]
