@@ -12,8 +12,7 @@ import pytest
 from local_swarm.api.connection import ImpatientProtocol
 from local_swarm.api.election_log import LoggedVoice
 from local_swarm.api.metrics import Metrics
-from local_swarm.api.server import AccessPolicy as Entrance
-from local_swarm.api.server import create_app, listen, serve_app
+from local_swarm.api.server import AccessPolicy, create_app, listen, serve_app
 from local_swarm.api.status import Status, WorkerStatus
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
@@ -40,7 +39,7 @@ async def open_door(
     engine: FakeBackend | None = None,
     workers: int = 5,
     up: bool = True,
-    who: Entrance | None = None,
+    who: AccessPolicy | None = None,
     connection: type[ImpatientProtocol] = ImpatientProtocol,
 ) -> AsyncIterator[Door]:
     backend = engine or FakeBackend(pace_s=0.001)

@@ -17,7 +17,7 @@ import pytest
 
 from local_swarm.api import page
 from local_swarm.api.page import TOKEN
-from local_swarm.api.server import AccessPolicy as Entrance
+from local_swarm.api.server import AccessPolicy
 from local_swarm.backends.base import Seat
 from local_swarm.paths import program_name
 from local_swarm.testing.fake_backend import FakeBackend
@@ -60,7 +60,7 @@ async def test_the_page_is_one_file_that_asks_nothing_of_anybody_else(door: Door
 
 
 async def test_the_page_is_for_this_machine_alone(open_a_door: Open) -> None:
-    everywhere = Entrance(key="k", hosts=None)
+    everywhere = AccessPolicy(key="k", hosts=None)
     async with open_a_door(who=everywhere) as door:
         async with door.http.get(door.url) as reply:
             assert reply.status == 200  # it holds nothing secret, and asks for the key
@@ -110,7 +110,7 @@ async def test_who_gives_up_is_told_too(open_a_door: Open) -> None:
 
 
 async def test_words_are_for_who_has_the_token(open_a_door: Open) -> None:
-    async with open_a_door(FakeBackend(divided), who=Entrance(page=WORDS)) as door:
+    async with open_a_door(FakeBackend(divided), who=AccessPolicy(page=WORDS)) as door:
         await ask(door, early=False)
         place = f"{door.url}/v1/swarm/elections/1"
         for shown in ({}, {TOKEN: "another"}):
@@ -124,7 +124,7 @@ async def test_words_are_for_who_has_the_token(open_a_door: Open) -> None:
 
 
 async def test_only_the_last_votes_are_kept(open_a_door: Open) -> None:
-    async with open_a_door(FakeBackend(), who=Entrance(page=WORDS)) as door:
+    async with open_a_door(FakeBackend(), who=AccessPolicy(page=WORDS)) as door:
         for _ in range(22):
             await ask(door)
         async with door.http.get(f"{door.url}/v1/swarm") as reply:
@@ -180,7 +180,7 @@ async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
 
 async def test_a_question_is_asked_on_the_page_and_its_vote_seen(open_a_door: Open, chromium: Browser) -> None:
     async with (
-        open_a_door(FakeBackend(divided, 0.05), who=Entrance(page=WORDS)) as door,
+        open_a_door(FakeBackend(divided, 0.05), who=AccessPolicy(page=WORDS)) as door,
         chromium.tab(f"{door.url}/#{WORDS}") as tab,
     ):
         await tab.until("document.getElementById('state').textContent === 'ok'")
@@ -213,7 +213,7 @@ async def test_a_question_can_be_taken_back(open_a_door: Open, chromium: Browser
 
 
 async def test_where_a_key_is_wanted_the_page_asks_for_it(open_a_door: Open, chromium: Browser) -> None:
-    async with open_a_door(who=Entrance(key="open sesame")) as door, chromium.tab(door.url) as tab:
+    async with open_a_door(who=AccessPolicy(key="open sesame")) as door, chromium.tab(door.url) as tab:
         await tab.until("!document.getElementById('door').hidden")
         await tab.value(
             "document.getElementById('key').value = 'open sesame'; document.querySelector('#unlock button').click()"
