@@ -92,7 +92,7 @@ def question(tokens: int, number: int) -> Prompt:
     return Prompt((Message("user", text),), sampling=Sampling())
 
 
-async def answered(engine: ProcessBackend, prompt: Prompt, seats: int) -> tuple[float, list[Candidate], int]:
+async def time_answers(engine: ProcessBackend, prompt: Prompt, seats: int) -> tuple[float, list[Candidate], int]:
     """(seconds, answers, tokens of the prompt)."""
     asked = [Seat(f"w{n}", 0.0 if n == 0 else 0.8, n) for n in range(seats)]
     began = time.monotonic()
@@ -101,18 +101,27 @@ async def answered(engine: ProcessBackend, prompt: Prompt, seats: int) -> tuple[
     return time.monotonic() - began, found, found[0].usage.prompt_tokens
 
 
-async def measure(wish: argparse.Namespace, folder: Path, parameters: int) -> dict[str, object]:
-    context = 2 * wish.prompt_tokens + wish.new_tokens + 64
-    load = Load(str(folder), context, wish.new_tokens, (wish.n + 1) * context, wish.n, wish.threads)
-    engine = ProcessBackend(load, Description("random", "llama", None, engine=wish.engine))
+async def measure(options: argparse.Namespace, folder: Path, parameters: int) -> dict[str, object]:
+    context = 2 * options.prompt_tokens + options.new_tokens + 64
+    load = Load(
+        path=str(folder),
+        context=context,
+        answer_tokens=options.new_tokens,
+        cells=(options.n + 1) * context,
+        sequences=options.n,
+        threads=options.threads,
+    )
+    engine = ProcessBackend(load, Description("random", "llama", None, engine=options.engine))
     await engine.start()
     try:
         empty = resident_bytes(engine.pid) or 0
         one, several, sizes, most = [], [], [], 0
-        for number in range(wish.repeats):
-            seconds, _, size = await answered(engine, question(wish.prompt_tokens, 2 * number), 1)
+        for number in range(options.repeats):
+            seconds, _, size = await time_answers(engine, question(options.prompt_tokens, 2 * number), 1)
             one.append(seconds)
-            seconds, found, size = await answered(engine, question(wish.prompt_tokens, 2 * number + 1), wish.n)
+            seconds, found, size = await time_answers(
+                engine, question(options.prompt_tokens, 2 * number + 1), options.n
+            )
             several.append(seconds)
             sizes += [size, *(candidate.usage.completion_tokens for candidate in found)]
             most = max(most, resident_bytes(engine.pid) or 0)
@@ -120,10 +129,10 @@ async def measure(wish: argparse.Namespace, folder: Path, parameters: int) -> di
         await engine.close()
     one_s, n_s = statistics.median(one), statistics.median(several)
     return {
-        "engine": wish.engine,
+        "engine": options.engine,
         "parameters": parameters,
-        "n": wish.n,
-        "threads": wish.threads,
+        "n": options.n,
+        "threads": options.threads,
         "prompt_tokens": sizes[0],
         "new_tokens": sizes[1],
         "one_s": round(one_s, 2),
@@ -134,15 +143,15 @@ async def measure(wish: argparse.Namespace, folder: Path, parameters: int) -> di
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("engine", choices=["mlx", "transformers"])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("engine", choices=["mlx", "transformers"])
     usual = {"n": 8, "prompt-tokens": 512, "new-tokens": 64, "repeats": 3, "threads": 2, "width": 768, "layers": 8}
     for name, value in usual.items():
-        options.add_argument(f"--{name}", type=int, default=value)
-    wish = options.parse_args()
+        parser.add_argument(f"--{name}", type=int, default=value)
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        parameters = random_model(Path(scratch), wish.width, wish.layers)
-        print(json.dumps(asyncio.run(measure(wish, Path(scratch), parameters))))
+        parameters = random_model(Path(scratch), options.width, options.layers)
+        print(json.dumps(asyncio.run(measure(options, Path(scratch), parameters))))
 
 
 if __name__ == "__main__":
