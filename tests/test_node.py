@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from local_swarm.backends.base import ModelFacts
 from local_swarm.backends.process.loading import give_up, load_what_fits
 from local_swarm.backends.process.messages import Load
+from local_swarm.cli.prepare import prepare_launch
 from local_swarm.config import Config, load
 from local_swarm.engines.gguf import load_of, plan_engine, split_shares
 from local_swarm.engines.machine import EnginePlan, LocatedMember, Machine
 from local_swarm.errors import DoesNotFit
 from local_swarm.hardware.profile import Accelerator, Hardware, Memory, Processor
-from local_swarm.launch import make_launch
+from local_swarm.launch import Launch, make_launch
 from local_swarm.memory_watch import MemoryWatch
 from local_swarm.models import registry, starter
 from local_swarm.models.gguf import Header, read_header
@@ -66,6 +69,12 @@ class CountingReaders:
         return read_header(path)
 
 
+def prepared(settings: Config, counting: CountingReaders) -> Launch:
+    """As the command line starts."""
+    quiet = Console(file=io.StringIO())
+    return prepare_launch(settings, quiet, menu=False, ask=False, survey=Survey(counting.readers))
+
+
 ONE_START = {"hardware": 1, "catalogue": 1, starter.PATH.name: 1}
 
 
@@ -89,8 +98,8 @@ def node_of(settings: Config, readers: Readers | None = None) -> Node:
 
 async def test_one_start_looks_at_the_machine_the_catalogue_and_the_model_once(llama_cpp: None) -> None:
     counting = CountingReaders()
-    settings = config()
-    async with run_node(settings, make_launch(settings, Survey(counting.readers)), serve=False) as node:
+    launch = prepared(config(), counting)
+    async with run_node(launch.config, launch, serve=False) as node:
         assert node.plan.starter and node.status().machine["line"] == MACHINE.line
     assert counting.counts == ONE_START
 
@@ -101,8 +110,8 @@ def test_a_roster_of_several_members_is_read_once_and_so_is_the_model_that_they_
     counting = CountingReaders()
     file = tmp_path / "roster.yaml"
     file.write_text("members: [{model: starter, workers: 2}, {model: starter, workers: 1}]", encoding="utf-8")
-    node = node_of(config(**{"swarm.roster": str(file)}), counting.readers)
-    assert [worker.name for worker in node.swarm.workers] == ["m1-1", "m1-2", "m2-1"]
+    local = assemble(prepared(config(**{"swarm.roster": str(file)}), counting))
+    assert [worker.name for worker in local.swarm.workers] == ["m1-1", "m1-2", "m2-1"]
     assert counting.counts == {**ONE_START, "roster": 1}
 
 
