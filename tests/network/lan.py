@@ -46,12 +46,12 @@ def unavailable() -> str | None:
     return None
 
 
-def wait_for(true: Callable[[], bool], within_s: float = WAIT_S) -> float:
+def wait_for(true: Callable[[], bool], within_s: float = WAIT_S, every_s: float = 0.05) -> float:
     """Seconds until it became so. Fails after `within_s`."""
     began = time.monotonic()
     while not true():
         assert time.monotonic() - began < within_s, "it did not happen in time"
-        time.sleep(0.05)
+        time.sleep(every_s)
     return time.monotonic() - began
 
 
