@@ -1,1 +1,1 @@
-"""What answers when the swarm cannot: servers in an order of their own, each with what it may cost."""
+"""A prompt in, the answer of the first provider that can give one out, within what each may cost."""

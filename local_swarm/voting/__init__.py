@@ -1,1 +1,1 @@
-"""What the vote is made of: so far the scanners that read prompts and answers in time linear in their length."""
+"""A question and candidates in, their election out: the vote, its evidence and the jury that gathers it. Knows no worker."""

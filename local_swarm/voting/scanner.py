@@ -1,4 +1,4 @@
-"""A text in, the parts out of which prompts and answers are made: fenced blocks, doctests, labelled lines, rows, brackets. Pure.
+"""A text in, the parts out of which prompts and answers are made: fenced blocks, doctests, labeled lines, rows, brackets. Pure.
 
 Whoever writes a text must not decide how long it takes to read: each function here looks at every character a bounded number of
 times. So no pattern has two repeats side by side that could share characters, and none scans from each place to the end.

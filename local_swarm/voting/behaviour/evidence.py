@@ -70,19 +70,19 @@ class Trial:
         """One for each program that differs."""
         return {program: Job(program, self.calls, self.language) for program in self.programs.values()}
 
-    def evidence(self, told: Mapping[str, Outcomes]) -> Evidence:
+    def evidence(self, outcomes_of: Mapping[str, Outcomes]) -> Evidence:
         """From the outcomes of each program. Inputs that are examples count for behaviour too."""
         made = {}
         for index, program in self.programs.items():
-            outcomes = told[program]
+            outcomes = outcomes_of[program]
             passed = sum(
                 outcome == f"={example.wanted}" for outcome, example in zip(outcomes, self.examples, strict=False)
             )
             made[index] = Behaviour(passed, outcomes)
-        return Evidence(len(self.examples), made, missing(made.values()))
+        return Evidence(len(self.examples), made, missing_modules(made.values()))
 
 
-def missing(did: Iterable[Behaviour]) -> str | None:
+def missing_modules(did: Iterable[Behaviour]) -> str | None:
     """A sentence that names the modules that were not here, None where there were all."""
     told = Counter(
         outcome[1:].partition(".")[0] for one in did for outcome in one.outcomes if outcome.startswith(UNKNOWN)

@@ -1,7 +1,7 @@
-"""JavaScript and TypeScript in, the functions that it defines and their signatures out; calls from Python's writing to
-JavaScript's.
+"""JavaScript and TypeScript in, the functions that it defines and their signatures out.
 
-By patterns, not by a parser: enough for functions at the top of a program, which are what is asked for and called.
+Calls written as in Python become calls as in JavaScript. It works by patterns, not by a parser. That finds functions at the top of
+a program, which are the ones that a prompt asks for.
 """
 
 from __future__ import annotations

@@ -86,15 +86,15 @@ def values(did: Sequence[Behaviour]) -> Numbers:
     """What each gave on each input (n, inputs), a number for each value, the same for equal ones. Inputs that give nobody a value
     are left out: they are our mistake; where there are only such, one remains on which nobody has any."""
     numbers: dict[str, int] = {SILENT: NOTHING}
-    table = np.array([[number(told, numbers) for told in behaviour.outcomes] for behaviour in did], np.int64)
+    table = np.array([[number(outcome, numbers) for outcome in behaviour.outcomes] for behaviour in did], np.int64)
     kept = table[:, (table > NOTHING).any(axis=0)]
     return kept if kept.size else np.full((len(did), 1), NOTHING)
 
 
-def number(told: str, numbers: dict[str, int]) -> int:
-    if told.startswith(UNKNOWN):
+def number(outcome: str, numbers: dict[str, int]) -> int:
+    if outcome.startswith(UNKNOWN):
         return NOT_KNOWN
-    return numbers.setdefault(told, len(numbers)) if told.startswith("=") else ERROR
+    return numbers.setdefault(outcome, len(numbers)) if outcome.startswith("=") else ERROR
 
 
 def equality(table: Numbers) -> Matrix:

@@ -1,6 +1,6 @@
-"""Texts in, unit vectors out, by a process of its own that has loaded an embedding model: the daemon imports no such library, and
-what that process may ask of the world stands in its environment before it begins.
+"""Texts in, unit vectors out, by a child process that has loaded an embedding model.
 
+The daemon itself imports no such library. The child's environment says, before it starts, what it may ask of the network.
 Lines of JSON to it, lines of JSON from it, until its input ends.
 """
 

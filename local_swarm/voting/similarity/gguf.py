@@ -1,5 +1,7 @@
-"""The path of a GGUF file in, vectors of texts out, by llama.cpp: without PyTorch, for Termux and small machines. A program, see
-`companion`."""
+"""The path of a GGUF file in, vectors of texts out, by llama.cpp. A program, see `companion`.
+
+It needs no PyTorch, so it serves Termux and small machines.
+"""
 
 from __future__ import annotations
 

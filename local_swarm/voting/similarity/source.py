@@ -1,5 +1,7 @@
-"""The wish for an embedding model in, vectors by its process out: found on this disk, loaded in the background when first wanted,
-loaded anew when it is lost. Asks nobody for what is not here, and says what that is.
+"""The name of an embedding model in, vectors by its process out.
+
+The model is looked for on this disk only, and loaded in the background when first used. A process that is lost is started again.
+What is missing here is named.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ logger = logging.getLogger(__name__)
 
 
 class EmbeddingModel:
-    """`wish` is `auto`, `none`, an id of the hub, a folder or the path of a .gguf file."""
+    """`model` is `auto`, `none`, an id of the hub, a folder or the path of a .gguf file."""
 
-    def __init__(self, wish: str) -> None:
-        self.wish = wish
+    def __init__(self, model: str) -> None:
+        self.model = model
         self.loaded: Path | None = None  # what it became
         self.ready = False
         self._closed = False
@@ -41,33 +43,33 @@ class EmbeddingModel:
     @property
     def installed(self) -> bool:
         """Whether there is anything to load: a model on this disk and the library that runs it."""
-        return self._library and bool(on_disk(self.wish))
+        return self._library and bool(on_disk(self.model))
 
     @property
     def expected(self) -> bool:
         """Whether this machine is set up to compare prose by meaning, be there a model yet or not."""
-        return self.wish not in (NONE, "") and (self._library or self.wish != BEST_ON_DISK)
+        return self.model not in (NONE, "") and (self._library or self.model != BEST_ON_DISK)
 
     @property
     def missing(self) -> str | None:
-        """What is not here, without a full stop; None where nothing is missing, or no model is wished for."""
-        if self.wish in (NONE, ""):
+        """What is not here, without a full stop; None where nothing is missing, or no model is asked for."""
+        if self.model in (NONE, ""):
             return None
         if not self._library:
-            package = "llama-cpp-python" if self.wish.endswith(".gguf") else "sentence-transformers"
+            package = "llama-cpp-python" if self.model.endswith(".gguf") else "sentence-transformers"
             return f"The embedding model needs {package}, which is not installed"
-        if not on_disk(self.wish):
-            named = "No embedding model" if self.wish == BEST_ON_DISK else f"The embedding model {self.wish}"
-            return f"{named} is {'' if self.wish == BEST_ON_DISK else 'not '}on this disk"
+        if not on_disk(self.model):
+            named = "No embedding model" if self.model == BEST_ON_DISK else f"The embedding model {self.model}"
+            return f"{named} is {'' if self.model == BEST_ON_DISK else 'not '}on this disk"
         return None
 
     @property
     def remedy(self) -> str:
         """The sentence that says how to get what is missing, with a blank before it."""
         if self.missing is None or not self._library:
-            extra = "llamacpp" if self.wish.endswith(".gguf") else "embeddings"
+            extra = "llamacpp" if self.model.endswith(".gguf") else "embeddings"
             return f" Install it: {extra_command(extra)}" if self.missing else ""
-        return f" Fetch one: {FETCH}" if is_repository(self.wish) else ""
+        return f" Fetch one: {FETCH}" if is_repository(self.model) else ""
 
     def lack(self, means: str) -> str | None:
         """Why answers were compared by these `means` and not by meaning, and what to do about it; None where nothing is amiss."""
@@ -76,14 +78,14 @@ class EmbeddingModel:
             return None
         if self._thread:
             return f"The embedding model {'cannot be loaded' if self._done.is_set() else 'is still loading'}{so}"
-        if self.wish in (NONE, ""):
+        if self.model in (NONE, ""):
             return f"No embedding model is wished for{so}"
         why = self.missing or f"The embedding model {'keeps ending' if self._lost else 'is not loaded yet'}"
         return f"{why}{so}{self.remedy}"
 
     @cached_property
     def _library(self) -> bool:
-        return find_spec("llama_cpp" if self.wish.endswith(".gguf") else sentences.LIBRARY) is not None
+        return find_spec("llama_cpp" if self.model.endswith(".gguf") else sentences.LIBRARY) is not None
 
     # ------------------------------------------------------------------------------------------------- life
 
@@ -131,7 +133,7 @@ class EmbeddingModel:
 
     def _load(self) -> None:
         try:
-            for path in on_disk(self.wish):
+            for path in on_disk(self.model):
                 try:
                     if self._loads(path):
                         return

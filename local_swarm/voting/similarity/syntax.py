@@ -1,6 +1,6 @@
-"""Code of any language that has a tree-sitter grammar in, the words of its syntax out: comments dropped, own names by
-number. Pure.
+"""Code of any language that has a tree-sitter grammar in, the words of its syntax out. Pure.
 
+Comments are dropped, and the code's own names become numbers.
 Grammars are optional packages; without the one that is needed code is compared by its plain words.
 """
 
