@@ -1,4 +1,4 @@
-"""What may leave this machine, as one line for its user, out of what is configured. Pure, and never kinder than the truth."""
+"""Settings in, what may leave this machine out, as one line for its user. Pure, and never kinder than the truth."""
 
 from __future__ import annotations
 
@@ -13,20 +13,24 @@ KEPT = "Nothing leaves this machine"
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whom a swarm may talk to. `servers`: addresses of engines and fallbacks that are servers of others. `paired`: whether other
-    machines vote along; `announced`: whether the local network hears of this one; `anybody`: whether strangers there become
-    members unasked. `door`: the host of the API. `offline`: whether servers outside the network are refused."""
+    """Whom a swarm may talk to.
+
+    `servers`: addresses of engines and fallback providers that are servers of others. `paired`: whether other machines vote too.
+    `announced`: whether this machine announces itself on the local network. `open_to_network`: whether machines there become
+    members without an invitation. `api_host`: the address that the API listens on. `offline`: whether servers outside the network
+    are refused.
+    """
 
     servers: tuple[str, ...] = ()
     paired: bool = False
     announced: bool = False
-    anybody: bool = False
-    door: str = "127.0.0.1"
+    open_to_network: bool = False
+    api_host: str = "127.0.0.1"
     offline: bool = False
 
 
 def describe_reach(reach: Reach) -> str:
-    """One to a few sentences. `KEPT` stands in them only where questions go to nobody, or to paired machines alone."""
+    """A few sentences. `KEPT` is among them only if prompts go to nobody, or to paired machines alone."""
     beyond = list_servers(server for server in reach.servers if not is_loopback(host_of(server)))
     here = list_servers(server for server in reach.servers if is_loopback(host_of(server)))
     said: list[str] = []
@@ -36,7 +40,7 @@ def describe_reach(reach: Reach) -> str:
             said.append("LOCAL_SWARM_OFFLINE refuses those outside the local network.")
     if here:
         said.append(f"Questions may go to servers of this machine, which are not ours: {here}.")
-    if reach.anybody:
+    if reach.open_to_network:
         said.append("Every machine of this network that has --insecure-lan too reads what is asked.")
     elif reach.paired:
         said.append(
@@ -46,7 +50,7 @@ def describe_reach(reach: Reach) -> str:
         said.append("The local network hears its name, model and hardware.")
     if not said:
         said.append(f"{KEPT}.")
-    if not is_loopback(reach.door):
+    if not is_loopback(reach.api_host):
         said.append("Other machines may call it with its key.")
     return " ".join(said)
 

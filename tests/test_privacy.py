@@ -25,7 +25,7 @@ HEARD = "The local network hears its name, model and hardware."
         (Reach(), f"{KEPT}."),
         (Reach(paired=True, announced=True), f"{KEPT} but what paired machines are asked and told. {HEARD}"),
         (Reach(paired=True), f"{KEPT} but what paired machines are asked and told."),
-        (Reach(door="0.0.0.0"), f"{KEPT}. Other machines may call it with its key."),
+        (Reach(api_host="0.0.0.0"), f"{KEPT}. Other machines may call it with its key."),
         (Reach((FAR, FAR)), "Questions may go to servers beyond this machine: api.example.com."),
         (
             Reach((FAR, NEAR), offline=True),
@@ -41,7 +41,12 @@ def test_one_line_says_what_may_leave(reach: Reach, said: str) -> None:
 
 @pytest.mark.parametrize(
     "reach",
-    [Reach((FAR,)), Reach((NEAR,), paired=True), Reach((OWN,)), Reach(paired=True, announced=True, anybody=True)],
+    [
+        Reach((FAR,)),
+        Reach((NEAR,), paired=True),
+        Reach((OWN,)),
+        Reach(paired=True, announced=True, open_to_network=True),
+    ],
 )
 def test_nothing_is_claimed_to_stay_where_it_may_go(reach: Reach) -> None:
     assert KEPT not in describe_reach(reach) and "secret" not in describe_reach(reach)
@@ -71,8 +76,8 @@ def test_it_is_read_off_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert reach(tmp_path, monkeypatch, **alone) == Reach()
     assert reach(tmp_path, monkeypatch) == Reach(paired=True, announced=True)
     assert reach(tmp_path, monkeypatch, **{"federation.discovery.method": "static"}) == Reach(paired=True)
-    assert reach(tmp_path, monkeypatch, **{"network.insecure_lan": True}).anybody
-    assert reach(tmp_path, monkeypatch, **{**alone, "server.host": "0.0.0.0"}).door == "0.0.0.0"
+    assert reach(tmp_path, monkeypatch, **{"network.insecure_lan": True}).open_to_network
+    assert reach(tmp_path, monkeypatch, **{**alone, "server.host": "0.0.0.0"}).api_host == "0.0.0.0"
     (tmp_path / "roster.yaml").write_text(FALLBACK, encoding="utf-8")
     wish = {**alone, "swarm.roster": str(tmp_path / "roster.yaml")}
     assert reach(tmp_path, monkeypatch, **wish).servers == ("https://api.example.com/v1",)

@@ -1,4 +1,4 @@
-"""Nothing in, an application with every route of the users' door out, for its description. It answers nothing."""
+"""Nothing in, an application with every route of the API out, for its description. It answers nothing."""
 
 from __future__ import annotations
 

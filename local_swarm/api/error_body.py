@@ -1,5 +1,4 @@
-"""An error in, the body of the answer that tells of it out. Imports no framework, so that commands which want the door's names
-alone start at once."""
+"""An error in, the JSON body that tells of it out. Imports no framework, so that commands start at once."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ def reach_of(node: Node, config: Config) -> Reach:
         servers=servers,
         paired=paired,
         announced=paired and not static,
-        anybody=paired and anybody,
-        door=config.server.host,
+        open_to_network=paired and anybody,
+        api_host=config.server.host,
         offline=offline(),
     )
 
