@@ -90,7 +90,7 @@ class ChatRequest(SampledRequest):
             session=session or self.prompt_cache_key or self.user,
             schema=self.response_format.schema_of() if self.response_format else None,
             template=self._template_options(),
-            thinking=self._thinking(),
+            thinking=self._wants_thinking(),
             draft=self.mode == "draft",
             federate=not (self.swarm and self.swarm.federate is False),
             route=self.swarm.route if self.swarm else None,
@@ -101,7 +101,7 @@ class ChatRequest(SampledRequest):
         effort = {} if self.reasoning_effort in (None, *THOUGHTLESS) else {"reasoning_effort": self.reasoning_effort}
         return {**effort, **(self.chat_template_kwargs or {})}
 
-    def _thinking(self) -> bool | None:
+    def _wants_thinking(self) -> bool | None:
         wanted = (self.chat_template_kwargs or {}).get("enable_thinking")
         return wanted if isinstance(wanted, bool) else False if self.reasoning_effort in THOUGHTLESS else None
 

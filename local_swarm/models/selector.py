@@ -185,15 +185,15 @@ def why_not(question: SelectionInput, order: Sequence[Entry], entry: Entry, vari
         usual = usual_file(better[-1])
         if usual and (model := better[-1].model(usual, question.path_of(usual))):
             stopped = hindrance(question, better[-1], model)
-            yield f"not {better[-1].title}: " + (stopped or missing(question, model))
+            yield f"not {better[-1].title}: " + (stopped or memory_missing(question, model))
     finer = [one for one in entry.finest_first() if one.bits > variant.bits and one.bytes]
     if finer and (model := entry.model(finer[-1], question.path_of(finer[-1]))):
         stopped = hindrance(question, entry, model)
         coarse = "a phone reads coarse files faster" if question.phone else None
-        yield f"not {finer[-1].quantization}: " + (stopped or coarse or missing(question, model, all_workers=True))
+        yield f"not {finer[-1].quantization}: " + (stopped or coarse or memory_missing(question, model, all_workers=True))
 
 
-def missing(question: SelectionInput, model: ModelFile, all_workers: bool = False) -> str:
+def memory_missing(question: SelectionInput, model: ModelFile, all_workers: bool = False) -> str:
     count, context = question.workers[0] if all_workers else question.least, question.longest(model)
     need = need_of(model, RunSetting(context, "f16" if all_workers else "q8_0", count), question.pool)
     have = question.pool.budget_bytes or 0

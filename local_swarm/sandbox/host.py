@@ -111,7 +111,7 @@ class Sandbox:
                 break
             link = await self._link(libraries)
             if link is None:
-                return missing(libraries, jobs) if libraries else None
+                return unknown_outcomes(libraries, jobs) if libraries else None
             told = await self._ask(link, fresh)
             known |= {job: fate.outcomes for job, fate in told.items() if fate.outcomes is not None}
             suspects += [job for job, fate in told.items() if fate.outcomes is None and fate.begun]
@@ -240,6 +240,6 @@ def idle(links: Mapping[Libraries, Link], now: float) -> list[Libraries]:
     return [which for which, link in links.items() if which and not link.votes and now - link.used > SERVER_IDLE_S]
 
 
-def missing(libraries: Iterable[str], jobs: Sequence[Job]) -> dict[Job, Outcomes]:
+def unknown_outcomes(libraries: Iterable[str], jobs: Sequence[Job]) -> dict[Job, Outcomes]:
     """Where a server with these libraries cannot be had, nothing is known of programs that import them."""
     return {job: (f"?{min(libraries)}",) * len(job.calls) for job in jobs}

@@ -40,8 +40,8 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known beyond the candidates' words. `behaviours` by index of the candidate; `note` says what could not be had,
-    `partial` that not all that could be had is."""
+    """What is known beyond the candidates' words. `behaviours` by index of the candidate; `note` says what could not
+    be had, `partial` that not all that could be had is."""
 
     examples: int = 0
     behaviours: Mapping[int, Behaviour] = field(default_factory=dict)
@@ -146,8 +146,8 @@ def javascript_target(question: Question, runnable: Mapping[int, ExtractedAnswer
 
 
 def usual(described: Sequence[Signature]) -> Signature | None:
-    """One with the kinds of arguments that most programs expect; of equals the first by its words, so that order decides
-    nothing."""
+    """One with the kinds of arguments that most programs expect; of equals the first by its words, so that order
+    decides nothing."""
     counts = Counter(one.kinds for one in described)
     return min(described, key=lambda one: (-counts[one.kinds], one.kinds, one.parameters)) if described else None
 

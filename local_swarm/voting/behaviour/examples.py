@@ -1,7 +1,7 @@
 """The words of a prompt in, the examples that stand in it out: calls and what they must give. Pure.
 
-People write examples in many ways; read are doctests, asserts, `f(2) -> 4` with any arrow or with words, input and output lines,
-"for x = 2 the output should be 4" and tables.
+People write examples in many ways; read are doctests, asserts, `f(2) -> 4` with any arrow or with words, input and
+output lines, "for x = 2 the output should be 4" and tables.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Example:
 
 
 def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Example]:
-    """Examples of calling `name`, each call once, in the order in which they stand. `parameters`: its names of arguments."""
+    """Examples of calling `name`, each call once, in the order in which they stand. `parameters`: its names of
+    arguments."""
     if len(name) > LONGEST_NAME:
         return []
     text = text[:MOST_TEXT].translate(str.maketrans("“”‘’", "\"\"''"))

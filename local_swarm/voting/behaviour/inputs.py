@@ -1,7 +1,8 @@
 """A function's signature and some example calls in, calls to compare behaviour on out. Pure, and the same every time.
 
-No model writes these: kinds of arguments are known from type hints and examples, else guessed from the words of the request
-and from names, and each kind has ordinary and awkward values. Changed examples come first: their arguments make sense for sure.
+No model writes these: kinds of arguments are known from type hints and examples, else guessed from the words of the
+request and from names, and each kind has ordinary and awkward values. Changed examples come first: their arguments make
+sense for sure.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ PARAMETERS = re.compile(r"\s*+([A-Za-z_]\w*+(?:\s*+,\s*+[A-Za-z_]\w*+)*+)\s*+\)"
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """`kinds`: for each argument that must be given, a name of `KINDS`, after `?` where it is guessed from the argument's
-    name."""
+    """`kinds`: for each argument that must be given, a name of `KINDS`, after `?` where it is guessed from the
+    argument's name."""
 
     name: str
     parameters: tuple[str, ...]
@@ -85,7 +86,8 @@ def kind_of_hint(hint: str) -> str | None:
 
 
 def inputs(found: Signature | None, name: str, example_calls: Sequence[str], text: str = "") -> list[str]:
-    """At most `MOST_INPUTS` calls: the examples changed a little, then values by kind. `text`: the words of the request."""
+    """At most `MOST_INPUTS` calls: the examples changed a little, then values by kind. `text`: the words of the
+    request."""
     if len(name) > LONGEST_NAME:
         return []
     known = [arguments for call in example_calls[:MOST_KNOWN] if (arguments := literals(call, name)) is not None]
@@ -100,8 +102,8 @@ def inputs(found: Signature | None, name: str, example_calls: Sequence[str], tex
 
 
 def shapes(kinds: Sequence[str], shown: Sequence[Sequence[Any]], text: str) -> list[tuple[str, ...]]:
-    """What the arguments may be, the likeliest first. What examples show counts more than hints, and hints more than guesses;
-    a guessed argument may be as the request words it, as its name suggests, or as is usual."""
+    """What the arguments may be, the likeliest first. What examples show counts more than hints, and hints more than
+    guesses; a guessed argument may be as the request words it, as its name suggests, or as is usual."""
     sure = [certain_kind(kind, values) for kind, values in zip(kinds, shown, strict=True)]
     if all(sure):
         return [tuple(kind for kind in sure if kind)]

@@ -1,7 +1,7 @@
 """JavaScript and TypeScript in, the functions that it defines and their signatures out.
 
-Calls written as in Python become calls as in JavaScript. It works by patterns, not by a parser. That finds functions at the top of
-a program, which are the ones that a prompt asks for.
+Calls written as in Python become calls as in JavaScript. It works by patterns, not by a parser. That finds functions at
+the top of a program, which are the ones that a prompt asks for.
 """
 
 from __future__ import annotations

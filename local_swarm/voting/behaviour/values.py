@@ -1,6 +1,7 @@
 """Kinds of arguments, their values, and the words by which people call them. Data, and the look-ups in it.
 
-Values are of the sorts that any program meets: none and one, few and many, sorted and not, repeated, negative, odd characters.
+Values are of the sorts that any program meets: none and one, few and many, sorted and not, repeated, negative, odd
+characters.
 """
 
 from __future__ import annotations

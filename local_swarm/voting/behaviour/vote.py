@@ -1,8 +1,8 @@
 """Ballots and what their programs did in, the outcome of the vote by behaviour out. Pure.
 
 Minimum Bayes risk over outputs (Shi et al. 2022, "MBR-Exec"), soft: programs that agree on most inputs back each other.
-Examples in the prompt come first, as in AlphaCode's filtering (Li et al. 2022): those that pass most of them are compared
-among themselves.
+Examples in the prompt come first, as in AlphaCode's filtering (Li et al. 2022): those that pass most of them are
+compared among themselves.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ Numbers = NDArray[np.int64]
 
 
 def by_behaviour(ballots: Sequence[Ballot], evidence: Evidence) -> Outcome | None:
-    """None where the programs say nothing: none ran, or none gave a value. A program that needs what is not here is not elected
-    and counts against nobody; where most are such, those that ran must agree, or pass examples, to be heard."""
+    """None where the programs say nothing: none ran, or none gave a value. A program that needs what is not here is
+    not elected and counts against nobody; where most are such, those that ran must agree, or pass examples, to be
+    heard."""
     ran = [ballot for ballot in electable(ballots) if ballot.index in evidence.behaviours]
     able = [ballot for ballot in ran if not evidence.behaviours[ballot.index].unknown]
     did = [evidence.behaviours[ballot.index] for ballot in able]
@@ -59,7 +60,8 @@ def by_behaviour(ballots: Sequence[Ballot], evidence: Evidence) -> Outcome | Non
 
 
 def confirm_each_other(did: Sequence[Behaviour]) -> bool:
-    """Whether what these did is worth something without the others: one passes examples, or two agree on most inputs."""
+    """Whether what these did is worth something without the others: one passes examples, or two agree on most
+    inputs."""
     equal = equality(values(did)) - np.eye(len(did))
     return any(behaviour.passed for behaviour in did) or bool((equal > AGREED).any())
 
@@ -83,8 +85,9 @@ def same(one: Behaviour, other: Behaviour) -> bool:
 
 
 def values(did: Sequence[Behaviour]) -> Numbers:
-    """What each gave on each input (n, inputs), a number for each value, the same for equal ones. Inputs that give nobody a value
-    are left out: they are our mistake; where there are only such, one remains on which nobody has any."""
+    """What each gave on each input (n, inputs), a number for each value, the same for equal ones. Inputs that give
+    nobody a value are left out: they are our mistake; where there are only such, one remains on which nobody has
+    any."""
     numbers: dict[str, int] = {SILENT: NOTHING}
     table = np.array([[number(outcome, numbers) for outcome in behaviour.outcomes] for behaviour in did], np.int64)
     kept = table[:, (table > NOTHING).any(axis=0)]
@@ -98,8 +101,8 @@ def number(outcome: str, numbers: dict[str, int]) -> int:
 
 
 def equality(table: Numbers) -> Matrix:
-    """Shares (n, n) of the inputs on which two programs give the same value, of those on which both are known; errors and None
-    are no values."""
+    """Shares (n, n) of the inputs on which two programs give the same value, of those on which both are known;
+    errors and None are no values."""
     equal = (table[:, None, :] == table[None, :, :]) & (table > NOTHING)[:, None, :]
     known = (table[:, None, :] != NOT_KNOWN) & (table[None, :, :] != NOT_KNOWN)
     shares: Matrix = equal.sum(axis=2) / np.maximum(known.sum(axis=2), 1)
