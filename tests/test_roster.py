@@ -145,7 +145,7 @@ def test_the_hubs_cache_is_used_without_the_network(tmp_path: Path, monkeypatch:
     (snapshot / "c.gguf").write_bytes(b"x")
     source = Source("huggingface", repository="a/b", filename="c.gguf", local_files_only=True)
     assert locate_model(resolve(source)) == snapshot / "c.gguf"
-    with pytest.raises(WrongUse, match="cache on this disk"):
+    with pytest.raises(WrongUse, match=r"cache on this disk\. To have it fetched, name it: .* --model a/other"):
         locate_model(resolve(Source("huggingface", repository="a/other", local_files_only=True)))
 
 

@@ -60,10 +60,9 @@ def fetch_model(model: HubModel, environment: Mapping[str, str] = os.environ) ->
     if here := cached_copy(model):
         return here
     if model.cached_only or offline():
-        raise WrongUse(
-            f"{model.text} is not in the hub's cache on this disk. To have it fetched, name it: "
-            f"{program_name()} --model {model.text}"
-        )
+        named = f"To have it fetched, name it: {program_name()} --model {model.text}"
+        remedy = "LOCAL_SWARM_OFFLINE forbids fetching it." if offline() else named
+        raise WrongUse(f"{model.text} is not in the hub's cache on this disk. {remedy}")
     from huggingface_hub.errors import HfHubHTTPError
 
     token = environment.get(model.token_env) or ""
