@@ -1,11 +1,13 @@
-"""Words in, answers out, with a memory: a conversation with a swarm in this process, the daemon, or any OpenAI-compatible API.
+"""Words in, answers out, with a memory: a conversation with a swarm in this process, the daemon, or any
+OpenAI-compatible API.
 
     chat = Chat()                                  # the daemon on this machine
     chat = Chat("local")                           # a swarm started in this process
     chat = Chat("https://api.example.org/v1", model="some-model", key=...)
     answer = await chat.ask("What is a monad?")    # or chat.ask_sync(...)
 
-`another()` makes more conversations over the same models, each with a memory of its own: one for each agent of a program.
+`another()` makes more conversations over the same models, each with a memory of its own: one for each agent of a
+program.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was said. `agreement`: how likely it is to be right, 0 to 1; None where one voice answered. See `types.Election`."""
+    """What was said. `agreement`: how likely it is to be right, 0 to 1; None where one voice answered. See
+    `types.Election`."""
 
     text: str
     usage: Usage
@@ -167,8 +170,8 @@ class Chat:
         await self._source.close()
 
     async def ask(self, text: str, tools: Sequence[dict[str, Any]] = (), **sampling: Any) -> Answer:
-        """One answer. `sampling` as in `types.Sampling`: temperature, seed, max_tokens ... Raises SwarmErrors; what failed is not
-        remembered."""
+        """One answer. `sampling` as in `types.Sampling`: temperature, seed, max_tokens ... Raises SwarmErrors; what
+        failed is not remembered."""
         return self._remember(text, await election_of(await self._events(text, tools, sampling)))
 
     async def stream(self, text: str, **sampling: Any) -> AsyncGenerator[str, None]:

@@ -1,4 +1,4 @@
-"""Streams of events in; one merged stream, one election, or tasks that have ended out. Knows no worker, peer or socket."""
+"""Streams of events in, one merged stream or one election out; and tasks that have ended. Knows no worker or peer."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ class Stream(Protocol[Told]):
 class Merged(Generic[Heard]):
     """Several streams as one iterator, each event as it comes, the events of one stream in their order.
 
-    Every stream runs in a task of its own, from the first `anext` on. A time limit may cancel an `anext`: no event is lost by it.
-    An exception in one stream does not end the others. Once all have ended, the first stream's exception is raised.
-    `ahead`: how many events a stream may run ahead of the listener. With 0 it runs only while the listener waits.
+    Every stream runs in a task of its own, from the first `anext` on. A time limit may cancel an `anext`: no event is
+    lost by it. An exception in one stream does not end the others. Once all have ended, the first stream's exception is
+    raised. `ahead`: how many events a stream may run ahead of the listener. With 0 it runs only while the listener
+    waits.
     """
 
     def __init__(self, streams: Iterable[Stream[Heard]], ahead: int = AHEAD) -> None:

@@ -1,4 +1,4 @@
-"""The values that travel: a Prompt goes in, events come out, the last of them an Election. Knows nothing else of the project."""
+"""The values that travel: a Prompt goes in, events come out, the last of them an Election. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ class Election:
     candidates: in the order in which they came.
     winner: the index of the elected candidate.
     clusters: indices of candidates that say the same, the largest cluster first.
-    agreement: how likely the winner is to be right, 0 to 1. Calibrated where votes of its kind were measured, else `share`.
+    agreement: how likely the winner is to be right, 0 to 1; `share` where votes of its kind were never measured.
     strategy: the way of voting that decided.
     seconds: from the request to the outcome.
     decided_early: not all voices had spoken.
@@ -258,8 +258,8 @@ Event = Accepted | Delta | Candidate | Election
 class Voice(Protocol):
     """Whoever answers a prompt with an election: the swarm of one machine, a federation of several, a fallback chain.
 
-    `answer` yields one `Accepted` before anything else, then deltas and candidates as they come, and last an `Election`.
-    Closing the iterator early cancels the work behind it. Raises `SwarmError`s only.
+    `answer` yields one `Accepted` before anything else, then deltas and candidates as they come, and last an
+    `Election`. Closing the iterator early cancels the work behind it. Raises `SwarmError`s only.
     """
 
     @property

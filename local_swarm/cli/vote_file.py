@@ -1,6 +1,7 @@
 """A file of given answers in, one line of JSON per election out. No model is needed.
 
-The file is read whole before anything is said: where lines name their voters, how reliable each is is learned from all of them.
+The file is read whole before anything is said: where lines name their voters, how reliable each is is learned from all
+of them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A prompt in, the answer of the first provider that can give one out. A chain of Voices is a Voice.
 
-A request goes down the chain when a provider fails before it has said anything, takes too long, may not be asked (its limits,
-its rest after a failure), or agrees with itself too little. Once words have been streamed the answer stays where it began.
+A request goes down the chain when a provider fails before it has said anything, takes too long, may not be asked (its
+limits, its rest after a failure), or agrees with itself too little. Once words have been streamed the answer stays
+where it began.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ CHARACTERS_PER_TOKEN = 3  # what is set aside is rather too much than too little
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One provider. `voices`: how many answers it may give to one prompt. `longest_answer`: tokens, where the prompt has no limit
-    and this provider's cost has one. `patience_s`: how long it may take to say its first word."""
+    """One provider. `voices`: how many answers it may give to one prompt. `longest_answer`: tokens, where the prompt
+    has no limit and this provider's cost has one. `patience_s`: how long it may take to say its first word."""
 
     voice: Voice
     account: Account
@@ -61,7 +62,8 @@ class Step:
 
 
 class Chain:
-    """See `Voice`. `escalate_below`: an election that agrees less asks the next step as well, whose answer then counts."""
+    """See `Voice`. `escalate_below`: an election that agrees less asks the next step as well, whose answer then
+    counts."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""What each provider was asked, what it took and what may still be asked of it. Decides by numbers; its only effect is one file.
+"""Requests to providers in, what each took and what may still be asked of it out. Its only effect is one file.
 
-Limits are hard: before a request the most that it could cost is set aside, and what it did cost is booked afterwards. What was
-spent outlives the program, so that a restart does not refill a budget.
+Limits are hard: before a request the most that it could cost is set aside, and what it did cost is booked afterwards.
+What was spent outlives the program, so that a restart does not refill a budget.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class SpendingLimits:
 
 @dataclass(slots=True)
 class Account:
-    """One provider's. `clock` is in seconds and may start anywhere; `today` is a date. Amounts set aside are in `held`."""
+    """One provider's. `clock` is in seconds and may start anywhere; `today` is a date. Amounts set aside are in
+    `held`."""
 
     name: str
     limits: SpendingLimits

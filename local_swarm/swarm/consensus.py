@@ -1,4 +1,4 @@
-"""Candidates in, an election out: the vote under the name that users look for. What it does is `voting.consensus`'s."""
+"""Candidates in, an election out. What it does is `voting.consensus`'s."""
 
 from __future__ import annotations
 

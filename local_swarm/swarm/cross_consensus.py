@@ -1,4 +1,4 @@
-"""Ballots of several machines in, those that count out, under the name that users look for: `voting.cross_consensus`."""
+"""Ballots of several machines in, those that count out. What it does is `voting.cross_consensus`'s."""
 
 from __future__ import annotations
 

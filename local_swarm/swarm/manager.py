@@ -38,8 +38,8 @@ WAVE = 8
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`degraded`: not all can answer, or none until an engine is back, for which requests wait. `busy` and `failed`: who asks now
-    is refused."""
+    """`degraded`: not all can answer, or none until an engine is back, for which requests wait. `busy` and `failed`:
+    who asks now is refused."""
 
     status: Literal["starting", "ok", "degraded", "busy", "failed"]
     healthy: int
@@ -86,8 +86,8 @@ class Swarm:
         return Health("starting" if "starting" in states else "failed", healthy, total)
 
     def answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
-        """See `Voice`. Deltas come only from a single worker, or from the first to speak where a draft is asked for: of several,
-        none is the answer before the vote."""
+        """See `Voice`. Deltas come only from a single worker, or from the first to speak where a draft is asked for:
+        of several, none is the answer before the vote."""
         return accepted_once(self._answer(prompt))
 
     async def _answer(self, prompt: Prompt) -> AsyncGenerator[Event, None]:
@@ -111,7 +111,8 @@ class Swarm:
     async def _wave(
         self, prompt: Prompt, vote: VoteInProgress, asked: Sequence[Worker], seats: Sequence[Seat]
     ) -> AsyncGenerator[Event, None]:
-        """Some voices at once, until all have spoken or the vote is settled. Raises what kept all of them from answering."""
+        """Some voices at once, until all have spoken or the vote is settled. Raises what kept all of them from
+        answering."""
         deltas = DeltaFilter(alone=vote.asked == 1, draft=prompt.draft)
         async with aclosing(self._ask(prompt, asked, seats, deltas, vote.candidates)) as events:
             async for event in events:
@@ -139,7 +140,8 @@ class Swarm:
         return better
 
     async def _is_settled(self, vote: VoteInProgress) -> bool:
-        """Programs that take long are left to the vote itself: looking whether to stop must not cost more than it can save."""
+        """Programs that take long are left to the vote itself: looking whether to stop must not cost more than it
+        can save."""
         missing = vote.asked - len(vote.candidates)
         if vote.strategy == "fastest" and vote.candidates:
             return True
@@ -180,7 +182,8 @@ class Swarm:
         deltas: DeltaFilter,
         answered: Sequence[Candidate],
     ) -> AsyncGenerator[Event, None]:
-        """Everything that the workers say, each engine asked once for all of its own. `answered`: the candidates so far.
+        """Everything that the workers say, each engine asked once for all of its own. `answered`: the candidates so
+        far.
 
         Raises what kept a worker from answering, after the others have spoken and only while nobody has `answered`.
         """
@@ -216,8 +219,8 @@ class Swarm:
 
 @dataclass(slots=True)
 class VoteInProgress:
-    """One request before the jury: the candidates so far, of `asked` that may come, and whether they settle it. `looks_s`: what
-    is left of the time for looks that take longer than usual."""
+    """One request before the jury: the candidates so far, of `asked` that may come, and whether they settle it.
+    `looks_s`: what is left of the time for looks that take longer than usual."""
 
     question: Question
     strategy: Strategy
@@ -230,8 +233,8 @@ class VoteInProgress:
 
 @dataclass(slots=True)
 class DeltaFilter:
-    """Which deltas of one request go out: all where `alone` says that one voice is asked, those of the `leader`, the first of
-    several to speak, where a `draft` is asked for, else none."""
+    """Which deltas of one request go out: all where `alone` says that one voice is asked, those of the `leader`, the
+    first of several to speak, where a `draft` is asked for, else none."""
 
     alone: bool = False
     draft: bool = False
@@ -273,7 +276,8 @@ async def ask_engine(
 def seats_for(asked: Sequence[Worker], sampling: Sampling, settings: VoteSettings, anchored: bool = True) -> list[Seat]:
     """The anchor, if there shall be one, at temperature 0 and the others around it, each with a seed of its own.
 
-    A single worker samples as the client wishes, and greedily where it has no wish. With a `seed` worker i uses seed + i.
+    A single worker samples as the client wishes, and greedily where it has no wish. With a `seed` worker i uses seed +
+    i.
     """
     base = sampling.seed if sampling.seed is not None else secrets.randbits(31)
     others = len(asked) - 1

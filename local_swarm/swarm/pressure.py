@@ -18,7 +18,8 @@ FEW = 2  # voices asked when memory is short
 
 
 def pressure(total_bytes: int | None, available_bytes: int | None) -> Level:
-    """First idle prefixes go, then a vote has fewer voices, last new requests are refused: before the system ends programs."""
+    """First idle prefixes go, then a vote has fewer voices, last new requests are refused: before the system ends
+    programs."""
     if not total_bytes or available_bytes is None:
         return "none"
     return next((level for level, share, most in LIMITS if available_bytes < min(share * total_bytes, most)), "none")

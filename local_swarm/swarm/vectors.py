@@ -19,8 +19,8 @@ POOLED = "no embedding model is installed, so these vectors are pooled from the 
 class Vectors:
     """Call it with texts.
 
-    `wait_s`: how long a model that is on this disk may take to load at its first use. Vectors of different models cannot be
-    compared, so callers wait rather than get another model's.
+    `wait_s`: how long a model that is on this disk may take to load at its first use. Vectors of different models
+    cannot be compared, so callers wait rather than get another model's.
     """
 
     def __init__(self, embedder: Embedder, backend: Backend, wait_s: float = 60.0) -> None:

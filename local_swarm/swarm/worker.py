@@ -10,8 +10,8 @@ from local_swarm.types import Candidate
 
 @dataclass(slots=True)
 class Worker:
-    """`busy` counts requests in the works; the totals are over finished ones. `weight` (0 to 1): how much it counts where votes
-    nearly tie, None where that is learned."""
+    """`busy` counts requests in the works; the totals are over finished ones. `weight` (0 to 1): how much it counts
+    where votes nearly tie, None where that is learned."""
 
     name: str
     number: int

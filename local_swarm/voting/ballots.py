@@ -42,8 +42,9 @@ class Ballot:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Who wins and who says the same as whom. `support` of the winner, 0 to 1: how well the others back it, as measured by this
-    kind of vote; `passed`: the share of the prompt's examples that it passes, None where there are none."""
+    """Who wins and who says the same as whom. `support` of the winner, 0 to 1: how well the others back it, as
+    measured by this kind of vote; `passed`: the share of the prompt's examples that it passes, None where there are
+    none."""
 
     winner: Ballot
     groups: Sequence[Group]
@@ -73,7 +74,8 @@ def electable(ballots: Sequence[Ballot]) -> list[Ballot]:
 
 
 def around_leaders(ballots: Sequence[Ballot], same: Callable[[int, int], bool], leader: int) -> list[Group]:
-    """First all that are the same as the leader, then as the next ungrouped ballot, and so on; by places among `ballots`."""
+    """First all that are the same as the leader, then as the next ungrouped ballot, and so on; by places among
+    `ballots`."""
     groups = []
     left = list(range(len(ballots)))
     while left:

@@ -1,7 +1,8 @@
 """How far a vote's voters agree in, how likely its winner is to be right out. Pure.
 
-Logistic regressions and one table, fitted to votes of 3, 5 and 8 on published samples of real models with verdicts; how well they
-hold is measured by `bench vote` and stands in docs/consensus.md. Where nothing has been measured the share itself is told.
+Logistic regressions and one table, fitted to votes of 3, 5 and 8 on published samples of real models with verdicts; how
+well they hold is measured by `bench vote` and stands in docs/consensus.md. Where nothing has been measured the share
+itself is told.
 """
 
 from __future__ import annotations

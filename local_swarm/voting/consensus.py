@@ -1,8 +1,10 @@
-"""Candidates in, an election out. Pure: the same candidates in any order elect the same text; nothing here runs, loads or waits.
+"""Candidates in, an election out. Pure: nothing here runs, loads or waits.
 
-Strategies and what they are worth were measured on samples of real models (docs/consensus.md): a valid answer closest to
-all others (minimum Bayes risk decoding, Kumar & Byrne 2004) beats grouping by an embedding threshold, and what programs do
-says more than how they are written. The answer sampled at temperature 0 is the one to beat, so it holds a small head start.
+The same candidates in any order elect the same text.
+Strategies and what they are worth were measured on samples of real models (docs/consensus.md): a valid answer closest
+to all others (minimum Bayes risk decoding, Kumar & Byrne 2004) beats grouping by an embedding threshold, and what
+programs do says more than how they are written. The answer sampled at temperature 0 is the one to beat, so it holds a
+small head start.
 """
 
 from __future__ import annotations
@@ -62,8 +64,8 @@ def elect(
 ) -> Election:
     """Choose one of at least one candidates.
 
-    `embed` serves `similarity` and, for prose, `auto`; without it structure decides. `evidence` serves `behaviour` and, for code,
-    `auto`, in the same way. `answers`: what was extracted from the candidates, where that is known already.
+    `embed` serves `similarity` and, for prose, `auto`; without it structure decides. `evidence` serves `behaviour` and,
+    for code, `auto`, in the same way. `answers`: what was extracted from the candidates, where that is known already.
     """
     answers = [extract(candidate, question) for candidate in candidates] if answers is None else answers
     ballots = in_order(candidates, answers)
@@ -108,9 +110,9 @@ def is_decided(
 ) -> bool:
     """Whether to stop asking, where answers are the same or not; prose is never quite the same, so it is never decided.
 
-    Three reasons: the `missing` voices cannot change which answer is elected, whatever they say; the leading answer would almost
-    surely lead among endless voters (Aggarwal et al. 2023, "Adaptive-Consistency"); or two programs that behave alike pass
-    all the examples of the prompt.
+    Three reasons: the `missing` voices cannot change which answer is elected, whatever they say; the leading answer
+    would almost surely lead among endless voters (Aggarwal et al. 2023, "Adaptive-Consistency"); or two programs that
+    behave alike pass all the examples of the prompt.
     """
     if strategy not in EARLY or not candidates:
         return False
@@ -137,7 +139,10 @@ def most_of_another_kind(ballots: Sequence[Ballot], elected: Ballot) -> int:
 
 
 def would_lead(own: int, other: int) -> float:
-    """How likely the larger of two groups is the larger among endless voters: P(p > 1/2) for p ~ Beta(own + 1, other + 1)."""
+    """How likely the larger of two groups is the larger among endless voters.
+
+    That is P(p > 1/2) for p ~ Beta(own + 1, other + 1).
+    """
     tosses = own + other + 1
     return float(sum(comb(tosses, heads) for heads in range(own + 1)) / 2**tosses)
 
@@ -189,8 +194,8 @@ def by_groups(ballots: list[Ballot], embed: Embed) -> Outcome:
 
 
 def by_text(ballots: list[Ballot]) -> Outcome:
-    """The most frequent answer, blanks at the ends of lines aside. Of equally frequent ones the anchor's, else that of the voter
-    who has been right most often."""
+    """The most frequent answer, blanks at the ends of lines aside. Of equally frequent ones the anchor's, else that
+    of the voter who has been right most often."""
     able = {ballot.index for ballot in electable(ballots)}
     groups: dict[str, list[Ballot]] = {}
     for ballot in ballots:
@@ -202,7 +207,8 @@ def by_text(ballots: list[Ballot]) -> Outcome:
 
 
 def by_calls(ballots: list[Ballot]) -> Outcome:
-    """The calls that are most like all others: same tools and short arguments, and long texts by the words they share."""
+    """The calls that are most like all others: same tools and short arguments, and long texts by the words they
+    share."""
     alike = call_likeness([ballot.candidate.tool_calls for ballot in ballots])
     able = {ballot.index for ballot in electable(ballots)}
     places = [place for place, ballot in enumerate(ballots) if ballot.index in able]

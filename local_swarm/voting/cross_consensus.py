@@ -1,7 +1,8 @@
 """Ballots of several machines in, those that count out, and what is learned of the machines from how they fared. Pure.
 
-A machine is believed as far as its ballots have agreed with those of other machines so far. That decides how many of them count,
-never how many times one counts: a weak machine is heard with its best supported answers and cannot outvote good ones.
+A machine is believed as far as its ballots have agreed with those of other machines so far. That decides how many of
+them count, never how many times one counts: a weak machine is heard with its best supported answers and cannot outvote
+good ones.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ ALL_FROM, NONE_FROM = 0.95, 0.88  # of the best machine's record: from here on a
 
 @dataclass(frozen=True, slots=True)
 class PeerReliability:
-    """How often a machine's ballots said the same as those of other machines, as decaying sums over votes of several machines.
+    """How often a machine's ballots said the same as those of other machines, as decaying sums over votes of several
+    machines.
 
-    How hard the questions are shows in this as much as how good the machine is, so it is only ever compared with the records of
-    machines that answered the same ones.
+    How hard the questions are shows in this as much as how good the machine is, so it is only ever compared with the
+    records of machines that answered the same ones.
     """
 
     agreed: float = 0.0
@@ -44,9 +46,9 @@ def reliabilities_after(
 ) -> dict[str, PeerReliability]:
     """What an election over all ballots, not only those that counted, teaches of each machine that took part.
 
-    Agreeing with oneself proves nothing, so every ballot is compared with those of the other machines; of two machines this says
-    the same, and so nothing. Machines with the same model make the same mistakes: where there are several models, only ballots of
-    different ones are compared, or three small models would talk down a large one."""
+    Agreeing with oneself proves nothing, so every ballot is compared with those of the other machines; of two
+    machines this says the same, and so nothing. Machines with the same model make the same mistakes: where there are
+    several models, only ballots of different ones are compared, or three small models would talk down a large one."""
     nodes = by_node(election.candidates)
     if len(nodes) < 3:
         return dict(known)
@@ -64,7 +66,8 @@ def reliabilities_after(
 
 
 def standings(nodes: Iterable[str], known: Mapping[str, PeerReliability]) -> dict[str, float]:
-    """Each machine's record as a share (0 to 1) of the best one's. Machines with few votes are taken for average ones."""
+    """Each machine's record as a share (0 to 1) of the best one's. Machines with few votes are taken for average
+    ones."""
     records = {node: known.get(node, PeerReliability()) for node in nodes}
     total = sum(record.total for record in records.values())
     average = sum(record.agreed for record in records.values()) / total if total else 0.0
@@ -90,9 +93,9 @@ def ballots_that_count(
 ) -> list[Candidate]:
     """The ballots that count, in the order given.
 
-    At most as many of a machine as it has announced workers; fewer of one whose record is below the best one's, those that its
-    own vote puts first, and none where it is far below, unless nobody better has answered; and no tool call that a single peer
-    stands for: what acts on the user's machine takes a second machine, or our own.
+    At most as many of a machine as it has announced workers; fewer of one whose record is below the best one's, those
+    that its own vote puts first, and none where it is far below, unless nobody better has answered; and no tool call
+    that a single peer stands for: what acts on the user's machine takes a second machine, or our own.
     """
     nodes = by_node(candidates)
     stands = standings(nodes, known)
@@ -133,8 +136,8 @@ def across(
 ) -> Election:
     """The election over ballots that count. `first`: the machine that was done first, for `latency`.
 
-    `vote` treats all ballots alike. `weighted` sums what each machine says, by how sure it is (the agreement within it) and how
-    reliable; `best_of_n` takes the winner of the surest machine; `latency` that of the first.
+    `vote` treats all ballots alike. `weighted` sums what each machine says, by how sure it is (the agreement within it)
+    and how reliable; `best_of_n` takes the winner of the surest machine; `latency` that of the first.
     """
     election = vote(candidates)
     nodes = by_node(candidates)

@@ -41,9 +41,9 @@ Kind = Literal["calls", "value", "code", "text"]
 
 @dataclass(frozen=True, slots=True)
 class ExtractedAnswer:
-    """`body`: what is compared as text; of a value its normal form. Of Python, `tree` is what the answer defines and `program`
-    what can be run: the prompt's own code, then the answer's, without what merely uses it. `complaint`: why it cannot win.
-    `words`: what its structure is compared by, where that is known already."""
+    """`body`: what is compared as text; of a value its normal form. Of Python, `tree` is what the answer defines and
+    `program` what can be run: the prompt's own code, then the answer's, without what merely uses it. `complaint`:
+    why it cannot win. `words`: what its structure is compared by, where that is known already."""
 
     kind: Kind
     body: str
@@ -85,7 +85,8 @@ def extract_text(reply: str, question: Question = Question()) -> ExtractedAnswer
 
 
 def from_blocks(blocks: list[tuple[str, str]], question: Question) -> ExtractedAnswer:
-    """The first block's language decides. Python: its blocks together if they parse so, else the one that has what is asked."""
+    """The first block's language decides. Python: its blocks together if they parse so, else the one that has what
+    is asked."""
     language = blocks[0][0] or ("python" if parse(blocks[0][1]) else "")
     bodies = [body for tag, body in blocks if tag in (language, "")]
     if language not in PYTHON and not (question.stub and not language):
@@ -198,7 +199,8 @@ def breach(data: Any, schema: JSON) -> str | None:
 
 
 def value_of(reply: str, question: Question) -> str | None:
-    """The marked answer, the letter of a choice, the number that a question about a quantity asks for, or a very short reply."""
+    """The marked answer, the letter of a choice, the number that a question about a quantity asks for, or a very
+    short reply."""
     marked = next((found[-1].strip() for mark in MARKS if (found := mark.findall(reply))), None)
     options = question.options
     if options and (letter := choice(marked if marked is not None else reply, options, marked is not None)):

@@ -1,5 +1,6 @@
-"""A question and candidates in, their election out, with all evidence that can be had here. The vote itself is `consensus`, pure.
+"""A question and candidates in, their election out, with all evidence that can be had here.
 
+The vote itself is `consensus`, pure.
 What a program did is remembered, so that candidates that come one by one are run once each.
 """
 
@@ -31,8 +32,8 @@ NOT_RUN = "The candidates were compared by structure, not by what they do: "
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What a jury has found out of some candidates. Votes on any of them are pure from here on; where candidates are long they
-    take a while and belong into a thread."""
+    """What a jury has found out of some candidates. Votes on any of them are pure from here on; where candidates are
+    long they take a while and belong into a thread."""
 
     question: Question
     strategy: Strategy
@@ -84,9 +85,9 @@ class Brief:
 class Jury:
     """Whoever is to decide between candidates asks it: the swarm, the `vote` command, the benchmark, a federation.
 
-    `reliability` is what it learns of the voters from one election to the next, None to learn nothing. `embedding_wait_s`:
-    how long strategy `similarity` waits for the embedding model. `confined`: who reads foreign text, by default this very
-    process; its owner closes it.
+    `reliability` is what it learns of the voters from one election to the next, None to learn nothing.
+    `embedding_wait_s`: how long strategy `similarity` waits for the embedding model. `confined`: who reads foreign
+    text, by default this very process; its owner closes it.
     """
 
     def __init__(
@@ -103,7 +104,8 @@ class Jury:
         self._known: OrderedDict[Job, Outcomes] = OrderedDict()
 
     async def elect(self, question: Question, candidates: Sequence[Candidate], strategy: Strategy = "auto") -> Election:
-        """The vote, off the event loop unless it takes less time than handing it over: comparing long answers takes a while."""
+        """The vote, off the event loop unless it takes less time than handing it over: comparing long answers takes
+        a while."""
         brief = await self.brief(question, candidates, strategy)
         quick = brief.embed is None and strategy != "similarity" and (len(candidates) == 1 or short(candidates))
         election = brief.elect(candidates) if quick else await asyncio.to_thread(brief.elect, candidates)

@@ -1,4 +1,5 @@
-"""A prompt in, what the vote should know of it out: which function is asked for, the code it stands in, a schema. Pure."""
+"""A prompt in, what the vote should know of it out: which function is asked for, the code it stands in, a schema.
+Pure."""
 
 from __future__ import annotations
 
@@ -170,7 +171,8 @@ def stub_of(code: str) -> Stub | None:
 
 
 def code_span(text: str) -> str | None:
-    """The longest beginning of what follows the first line of code that is Python by itself, words around it left out."""
+    """The longest beginning of what follows the first line of code that is Python by itself, words around it left
+    out."""
     start = STATEMENT.search(text)
     if not start:
         return None

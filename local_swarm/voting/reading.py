@@ -1,7 +1,7 @@
 """A question and candidates in, what each of them answers and what to run of them out: in a child process under limits.
 
-Reading is linear, but Python's parser and other languages' grammars are not ours, and hold the interpreter while they work. What
-ends the child is one candidate's own misfortune: the others are read without it.
+Reading is linear, but Python's parser and other languages' grammars are not ours, and hold the interpreter while they
+work. What ends the child is one candidate's own misfortune: the others are read without it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """`answers` in the order of the candidates; `trial` None where there is nothing to run; `note` tells what was left out."""
+    """`answers` in the order of the candidates; `trial` None where there is nothing to run; `note` tells what was
+    left out."""
 
     answers: tuple[ExtractedAnswer, ...]
     trial: Trial | None = None
@@ -85,7 +86,8 @@ def readings_of(said: Mapping[str, Any]) -> Readings:
 
 
 def read_candidates(asked: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], runs: bool) -> dict[str, Any]:
-    """Each candidate has a time of its own, and the shortest are read first: who takes too long takes it from nobody else."""
+    """Each candidate has a time of its own, and the shortest are read first: who takes too long takes it from nobody
+    else."""
     key = json.dumps(asked)
     until = time.process_time() + min(MOST_S, LEAST_S + sum(len(one["text"]) for one in candidates) / PER_S)
     answers: dict[int, ExtractedAnswer] = {}

@@ -1,7 +1,7 @@
 """Elections in, how often each voter is right out: learned without being told any right answer.
 
-After Dawid & Skene (1979) with one accuracy per voter, for open answers: a voter is right as often as those are likely to be
-right with whom it agrees. What is known weighs in where votes are level, never against a clear majority.
+After Dawid & Skene (1979) with one accuracy per voter, for open answers: a voter is right as often as those are likely
+to be right with whom it agrees. What is known weighs in where votes are level, never against a clear majority.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def likelihoods(ballots: Ballots, right: Mapping[str, float]) -> dict[int, float
 
 @dataclass(slots=True)
 class VoterReliability:
-    """What a running swarm has learned, kept in a file from one start to the next. `seen`: (votes won, votes cast) by voter."""
+    """What a running swarm has learned, kept in a file from one start to the next. `seen`: (votes won, votes cast)
+    by voter."""
 
     path: Path | None = None
     seen: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -75,7 +76,8 @@ class VoterReliability:
         return (won + PRIOR / 2) / (cast + PRIOR) if cast else None
 
     def learn(self, election: Election) -> None:
-        """From whom the winner's group consists of, as far as that group can be trusted; two voters say nothing of each other."""
+        """From whom the winner's group consists of, as far as that group can be trusted; two voters say nothing of
+        each other."""
         ballots = ballots_of(election)
         if len(ballots) < 3:
             return

@@ -1,7 +1,8 @@
-"""A text in, the parts out of which prompts and answers are made: fenced blocks, doctests, labeled lines, rows, brackets. Pure.
+"""A text in, its fenced blocks, doctests, labeled lines, table rows and brackets out. Pure.
 
-Whoever writes a text must not decide how long it takes to read: each function here looks at every character a bounded number of
-times. So no pattern has two repeats side by side that could share characters, and none scans from each place to the end.
+Whoever writes a text must not decide how long it takes to read: each function here looks at every character a bounded
+number of times. So no pattern has two repeats side by side that could share characters, and none scans from each place
+to the end.
 """
 
 from __future__ import annotations

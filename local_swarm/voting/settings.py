@@ -1,4 +1,4 @@
-"""How a node votes, as values that its configuration gives: which strategy, how warm the voters are, how long a vote waits."""
+"""How a node votes, as its configuration has it: the strategy, the temperatures, how long a vote waits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ class VoteSettings:
     """The workers beside the anchor spread their temperatures from `coolest` to `warmest`.
 
     `patience_s`: how long a vote waits for the others once one has answered; then those that have answered decide.
-    `longest_s`: how long any request may take. `embedding_wait_s`: how long a vote waits for the embedding model to load.
+    `longest_s`: how long any request may take. `embedding_wait_s`: how long a vote waits for the embedding model to
+    load.
     """
 
     strategy: Strategy = "auto"

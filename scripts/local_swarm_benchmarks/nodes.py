@@ -1,7 +1,7 @@
 """Published samples in, what a vote across machines is worth over the best machine's own vote out, in points.
 
-Every machine has drawn three answers of the same samples; a weak one's are wrong four times in five. What machines learn of each
-other they learn on the way, from nothing.
+Every machine has drawn three answers of the same samples; a weak one's are wrong four times in five. What machines
+learn of each other they learn on the way, from nothing.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Round:
 
 
 def measure(options: VoteBenchOptions, tell: Tell) -> list[Row]:
-    """For each set and team: percent right together, percent right of a good machine's own vote, the difference and its standard
-    error, paired by problem. Raises WrongUse where the samples are missing."""
+    """For each set and team: percent right together, percent right of a good machine's own vote, the difference and
+    its standard error, paired by problem. Raises WrongUse where the samples are missing."""
     return asyncio.run(run_rounds(options, tell))
 
 

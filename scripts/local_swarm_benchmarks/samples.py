@@ -1,5 +1,4 @@
-"""A folder of published model samples in, problems with verdicts out. Used to measure votes; the samples are not part of
-the program."""
+"""A folder of published model samples in, problems with verdicts out. The samples are not part of the program."""
 
 from __future__ import annotations
 

@@ -188,7 +188,8 @@ def vote(
 
 
 def comparison_row(some: BenchSet, strategy: str, won: Sequence[Sequence[float]]) -> Row:
-    """A line of the table: percent right, percent right of any answer, and the difference with its paired standard error."""
+    """A line of the table: percent right, percent right of any answer, and the difference with its paired standard
+    error."""
     picks = [statistics.fmean(each) for each in won]
     anyone = [
         statistics.fmean(one.problem.right[at] for chosen in drawn for at in chosen) for one, drawn in some.problems

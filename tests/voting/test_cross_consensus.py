@@ -150,7 +150,8 @@ Draw = Callable[[random.Random], tuple[list[list[Candidate]], Callable[[Candidat
 def scores(
     draw: Draw, rounds: int, vote: Callable[[Sequence[Candidate]], Election], nodes: int
 ) -> tuple[float, list[float]]:
-    """How often the vote across machines is right, and each machine's own vote, with reliabilities learned on the way."""
+    """How often the vote across machines is right, and each machine's own vote, with reliabilities learned on the
+    way."""
     dice, known = random.Random(1), dict[str, PeerReliability]()
     right, alone = [], [list[bool]() for _ in range(nodes)]
     for _ in range(rounds):

@@ -18,7 +18,8 @@ from local_swarm.voting.behaviour.evidence import Behaviour, Evidence
 from local_swarm.voting.similarity.structure import structural
 
 CONSTANT = 0.1  # taken from programs that always say the same
-RAISING = 0.05  # taken from programs that raise an error wherever another gives a value; in proportion, where they do at times
+# Taken from programs that raise an error wherever another gives a value; in proportion, where they do at times.
+RAISING = 0.05
 LIKENESS = 0.1  # weight of the likeness of syntax
 SILENT = "=None"
 NOTHING, ERROR, NOT_KNOWN = -1, -2, -3  # in place of a value's number

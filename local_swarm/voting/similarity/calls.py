@@ -1,7 +1,7 @@
 """Tool calls of two candidates in, how alike they are out (0 to 1). Pure.
 
-Names and short arguments must be equal: another path or another number is another deed. Long texts, such as a file's new content,
-are never quite equal and count by how many runs of words they share.
+Names and short arguments must be equal: another path or another number is another deed. Long texts, such as a file's
+new content, are never quite equal and count by how many runs of words they share.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def shallow(value: Any) -> bool:
 
 @dataclass(slots=True)
 class CallTexts:
-    """Compares calls, and remembers the words of the texts in them: each is compared with many others. `most`: words of one."""
+    """Compares calls, and remembers the words of the texts in them: each is compared with many others. `most`: words
+    of one."""
 
     most: int
     known: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)

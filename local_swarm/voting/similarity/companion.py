@@ -1,7 +1,7 @@
 """Texts in, unit vectors out, by a child process that has loaded an embedding model.
 
-The daemon itself imports no such library. The child's environment says, before it starts, what it may ask of the network.
-Lines of JSON to it, lines of JSON from it, until its input ends.
+The daemon itself imports no such library. The child's environment says, before it starts, what it may ask of the
+network. Lines of JSON to it, lines of JSON from it, until its input ends.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ class Companion:
 
 
 def serve(load: Callable[[], Encode]) -> None:
-    """The process: load, say so, answer. What a library prints goes nowhere; when the input ends, so does all of it at once."""
+    """The process: load, say so, answer. What a library prints goes nowhere; when the input ends, so does all of it
+    at once."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the daemon decides when this ends
     words = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

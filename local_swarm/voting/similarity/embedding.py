@@ -1,7 +1,8 @@
-"""Texts in, unit vectors out, by a small neural model that is loaded when first wanted, in the background and from this disk.
+"""Texts in, unit vectors out, by a small neural model.
 
-Three kinds behind one face: sentence-transformers, a GGUF file in llama.cpp (no PyTorch: for Termux and small machines),
-and none. Where nothing is on this disk this is an embedder that is never ready, and votes go by words.
+The model is loaded when first used, in the background and from this disk.
+Three kinds behind one face: sentence-transformers, a GGUF file in llama.cpp (no PyTorch: for Termux and small
+machines), and none. Where nothing is on this disk this is an embedder that is never ready, and votes go by words.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ BATCH = 16  # texts that are embedded at once, which bounds how long others wait
 
 
 class Embedder:
-    """`model` is `auto`, `none`, an id of the hub, a folder or the path of a .gguf file. `offline` is there for callers that tell
-    it: nothing is asked of the hub in any case. `exact`: vectors as their model's makers publish them, for who keeps them; votes
-    only want to know how alike texts are. `source`: whose process to use, if not one of its own."""
+    """`model` is `auto`, `none`, an id of the hub, a folder or the path of a .gguf file. `offline` is there for
+    callers that tell it: nothing is asked of the hub in any case. `exact`: vectors as their model's makers publish
+    them, for who keeps them; votes only want to know how alike texts are. `source`: whose process to use, if not one
+    of its own."""
 
     def __init__(
         self, model: str, offline: bool = True, exact: bool = False, source: EmbeddingModel | None = None
@@ -56,7 +58,8 @@ class Embedder:
         return self.embed if self.source.wait(wait_s) else None
 
     def embed(self, texts: Sequence[str]) -> Matrix:
-        """Vectors (n, dimensions), those of texts met before from memory. Raises OSError where the model's process is lost."""
+        """Vectors (n, dimensions), those of texts met before from memory. Raises OSError where the model's process
+        is lost."""
         cut = [text[:LONGEST].encode("utf-8", "replace").decode("utf-8") for text in texts]
         each = list(dict.fromkeys(cut))
         vectors: dict[str, Matrix] = {}

@@ -36,8 +36,9 @@ def load(folder: str) -> Encode:
 
 
 def in_eight_bits(model: Any) -> Any:
-    """A copy of the network with its matrices in eight bits, where this PyTorch and processor compute with them: a quarter less
-    time a vote, vectors that differ by a cosine of 0.98 and as many right picks (MiniLM; other models were not measured)."""
+    """A copy of the network with its matrices in eight bits, where this PyTorch and processor compute with them: a
+    quarter less time a vote, vectors that differ by a cosine of 0.98 and as many right picks (MiniLM; other models
+    were not measured)."""
     torch = importlib.import_module("torch")
     if "fbgemm" not in torch.backends.quantized.supported_engines:
         return model

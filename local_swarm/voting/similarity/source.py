@@ -1,7 +1,7 @@
 """The name of an embedding model in, vectors by its process out.
 
-The model is looked for on this disk only, and loaded in the background when first used. A process that is lost is started again.
-What is missing here is named.
+The model is looked for on this disk only, and loaded in the background when first used. A process that is lost is
+started again. What is missing here is named.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ class EmbeddingModel:
         return f" Fetch one: {FETCH}" if is_repository(self.model) else ""
 
     def lack(self, means: str) -> str | None:
-        """Why answers were compared by these `means` and not by meaning, and what to do about it; None where nothing is amiss."""
+        """Why answers were compared by these `means` and not by meaning, and what to do about it; None where nothing
+        is amiss."""
         so = f", so the answers were compared by {means}."
         if self.ready:
             return None
@@ -90,8 +91,8 @@ class EmbeddingModel:
     # ------------------------------------------------------------------------------------------------- life
 
     def begin(self) -> None:
-        """Start loading, once, where there is anything to load; returns at once. A daemon thread: a slow load must not hold
-        up the end of the program."""
+        """Start loading, once, where there is anything to load; returns at once. A daemon thread: a slow load must
+        not hold up the end of the program."""
         with self._begun:
             if self._thread is None and not self._closed and self._lost < MOST_LOST and self.installed:
                 self._done.clear()
@@ -105,7 +106,8 @@ class EmbeddingModel:
         return self.ready
 
     def ask(self, texts: Sequence[str], exact: bool) -> Matrix:
-        """Vectors (n, dimensions), when those who asked before have theirs. Raises OSError where its process is lost."""
+        """Vectors (n, dimensions), when those who asked before have theirs. Raises OSError where its process is
+        lost."""
         with self._asking:
             companion = self._companion
             if companion is None or self.loaded is None:

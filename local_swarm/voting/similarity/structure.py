@@ -1,7 +1,7 @@
 """Answers in, a matrix of likeness out, from structure alone: syntax for code, words for all else. Pure, no model.
 
-Overlap of n-grams (n up to 4), as in BLEU (Papineni et al. 2002), of the tree's tokens with local names renamed in order
-of appearance and docstrings dropped, so that neither spelling nor comments count.
+Overlap of n-grams (n up to 4), as in BLEU (Papineni et al. 2002), of the tree's tokens with local names renamed in
+order of appearance and docstrings dropped, so that neither spelling nor comments count.
 """
 
 from __future__ import annotations

@@ -65,8 +65,8 @@ def syntax_words(code: str, language: str, most: int) -> list[str] | None:
 
 
 def leaves_of(root: Any, most: int) -> Iterator[tuple[str, str, bool]]:
-    """(kind, text, whether it is bound there) of the leaves, comments left out. Without recursion: code may nest as deep as
-    it likes."""
+    """(kind, text, whether it is bound there) of the leaves, comments left out. Without recursion: code may nest as
+    deep as it likes."""
     cursor, told = root.walk(), 0
     above: list[
         str
