@@ -1,5 +1,4 @@
-"""Words in, answers out, with a memory: a conversation with a swarm in this process, the daemon, or any
-OpenAI-compatible API.
+"""Words in, answers out, with a memory: a conversation with a swarm, the daemon or any OpenAI-compatible API.
 
     chat = Chat()                                  # the daemon on this machine
     chat = Chat("local")                           # a swarm started in this process
