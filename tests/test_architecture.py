@@ -9,6 +9,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -91,7 +92,11 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(path: Path) -> set[str]:
+NAMES = frozenset(map(name_of, MODULES))
+
+
+@cache
+def imported(path: Path) -> frozenset[str]:
     """Every module of ours that a file imports, at its top or within a function."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -99,9 +104,9 @@ def imported(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, f"{path}: relative import"
-            deeper = {f"{node.module}.{alias.name}" for alias in node.names} & {name_of(one) for one in MODULES}
+            deeper = {f"{node.module}.{alias.name}" for alias in node.names} & NAMES
             names |= deeper or {node.module}
-    return {name for name in names if name.split(".")[0] == "local_swarm"}
+    return frozenset(name for name in names if name.split(".")[0] == "local_swarm")
 
 
 def outside(path: Path) -> set[str]:

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from checks import LINT, commands_for
 from lock import EXTRAS, TARGET, lines, versions
 from release import disagreements
+from tests.conftest import HERE, REAL, is_real
 
 ROOT = Path(__file__).parent.parent
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n{}## [1.2.0]{}\n\n- A fact.\n\n## [1.1.0] - 2026-01-02\n"
@@ -25,6 +26,18 @@ def test_without_arguments_every_check_runs_and_the_slowest_tests_are_told() -> 
 def test_with_arguments_pytest_runs_alone_and_quick_leaves_out_what_is_real() -> None:
     assert commands_for(["tests/cli", "-x"]) == [("pytest", "tests/cli", "-x")]
     assert commands_for(["--quick", "-x"]) == [("pytest", "-m", "not real", "-x")]
+
+
+def test_every_test_that_is_named_as_real_is_there() -> None:
+    assert [name for name in REAL if not (HERE / name).exists()] == []
+
+
+def test_no_quick_test_starts_a_daemon_or_needs_an_engine() -> None:
+    heavy = re.compile(
+        r"daemon_of|Popen\(|importorskip\(\"(?:llama_cpp|mlx_lm|transformers|vllm|sentence_transformers)\""
+    )
+    modules = [path for path in HERE.rglob("test_*.py") if path != Path(__file__)]
+    assert [path.name for path in modules if heavy.search(path.read_text(encoding="utf-8")) and not is_real(path)] == []
 
 
 def problems(
