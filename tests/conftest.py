@@ -10,8 +10,10 @@ HERE = Path(__file__).parent
 # Folders and modules whose tests start daemons, engines, browsers, sandboxes or network namespaces, load models, or take seconds.
 REAL = (
     "api/test_clients.py",
+    "api/test_faults.py",
     "api/test_foreign_bodies.py",
     "api/test_page.py",
+    "api/test_tools.py",
     "backends/test_adapters.py",
     "backends/test_books.py",
     "backends/test_cache.py",
@@ -38,8 +40,8 @@ REAL = (
     "confined",
     "environment/test_install.py",
     "hardening",
-    "mcp_server/test_proxy.py",
-    "mcp_server/test_sessions.py",
+    "mcp_server",
+    "models/test_downloader.py",
     "network/federation/test_benchmark.py",
     "network/federation/test_federation.py",
     "network/test_on_a_lan.py",
