@@ -49,7 +49,7 @@ def banner(node: Node, config: Config, private: bool = True) -> RenderableType:
     share = f" of {memory_size(budget)} allowed ({used / budget:.0%})" if used and budget else ""
     rows.add_row("workers", f"{plan.workers} voices over one set of weights, {memory_size(used)} in use{share}")
     meaning = node.swarm.embedder.source
-    if meaning.missing and meaning.wish != BEST_ON_DISK:
+    if meaning.missing and meaning.model != BEST_ON_DISK:
         rows.add_row(
             "embedding", Text(f"{meaning.missing}; prose is compared by its words.{meaning.remedy}", style="yellow")
         )

@@ -87,7 +87,7 @@ def ask_user(config: Config, counsel: Advisor, console: Console) -> Config:
 def offered_embedding(config: Config) -> str | None:
     """The repository of the embedding model that this machine could use and has not."""
     wish = config.models.embedding
-    useful = wish == embedding.AUTO and find_spec("sentence_transformers") and not embedding.on_disk(wish)
+    useful = wish == embedding.BEST_ON_DISK and find_spec("sentence_transformers") and not embedding.on_disk(wish)
     return embedding.repository_of(wish) if useful else None
 
 
