@@ -22,9 +22,9 @@ from local_swarm.intake import (
     TooDeep,
     TooMuch,
     mend_json,
+    mend_text,
     parse_json,
     take_json,
-    mend_text,
 )
 
 MIB = 1 << 20

@@ -190,7 +190,9 @@ def why_not(question: SelectionInput, order: Sequence[Entry], entry: Entry, vari
     if finer and (model := entry.model(finer[-1], question.path_of(finer[-1]))):
         stopped = hindrance(question, entry, model)
         coarse = "a phone reads coarse files faster" if question.phone else None
-        yield f"not {finer[-1].quantization}: " + (stopped or coarse or memory_missing(question, model, all_workers=True))
+        yield f"not {finer[-1].quantization}: " + (
+            stopped or coarse or memory_missing(question, model, all_workers=True)
+        )
 
 
 def memory_missing(question: SelectionInput, model: ModelFile, all_workers: bool = False) -> str:
