@@ -11,8 +11,8 @@ from pathlib import Path
 
 from local_swarm.config import Config
 from local_swarm.engines.kinds import member_engine, runs_mlx
-from local_swarm.engines.machine import LocatedMember
-from local_swarm.engines.members import locate_members
+from local_swarm.engines.machine import LocatedMember, NamedMember, name_member
+from local_swarm.engines.members import locate_member
 from local_swarm.errors import DoesNotFit
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models.budget import MemoryRules, memory_pools
@@ -39,51 +39,69 @@ class Launch:
         return self.survey.hardware
 
 
+@dataclass(frozen=True, slots=True)
+class NamedModels:
+    """What is to run, as settings and roster name it; nothing was looked for yet. `roster` has at least one member."""
+
+    config: Config
+    roster: Roster
+    members: tuple[NamedMember, ...]
+
+    @property
+    def fixed(self) -> bool:
+        """Whether a choice from the catalogue would change nothing."""
+        return bool(self.config.swarm.roster) or runs_mlx(self.config.models.engine)
+
+    @property
+    def settled(self) -> bool:
+        """Whether they say by themselves what runs, so that there is nothing to choose or to fetch from the catalogue."""
+        source = self.members[0].source
+        return self.fixed or (source is not None and source.kind != "name")
+
+    @property
+    def repositories(self) -> list[HubModel]:
+        """Those of the hub that are named, in the roster's order."""
+        return [one.source.repository for one in self.members if one.source and one.source.repository]
+
+
 def make_launch(config: Config, survey: Survey | None = None) -> Launch:
     """Repositories of the hub that are named are fetched. Raises WrongUse for what cannot run, DownloadFailed."""
     survey = survey or Survey()
-    roster = roster_of(config, survey)
-    return Launch(config, survey, roster, locate_members(roster.members, config, survey))
+    return launch_named(name_models(config, survey), survey)
 
 
-def roster_of(config: Config, survey: Survey) -> Roster:
+def launch_named(named: NamedModels, survey: Survey) -> Launch:
+    """Finds every model, and fetches repositories of the hub. Raises WrongUse for what cannot run, DownloadFailed."""
+    located = tuple(locate_member(member, named.config, survey) for member in named.members)
+    return Launch(named.config, survey, named.roster, located)
+
+
+def name_models(config: Config, survey: Survey) -> NamedModels:
     """The roster that is configured, else one of a single member: the configured model, or without one what suits the machine.
 
     Raises WrongUse."""
+    source = resolve(config.models.model) if config.models.model else None
     found = survey.roster(Path(config.swarm.roster).expanduser()) if config.swarm.roster else Roster()
-    members = found.members or (single_member(config, survey),)
-    return Roster(found.preset, members, found.fallback)
+    named = tuple(name_member(member, source) for member in found.members) or (single_member(config, source, survey),)
+    roster = Roster(found.preset, tuple(one.member for one in named), found.fallback)
+    return NamedModels(config, roster, named)
 
 
-def names_what_runs(config: Config) -> bool:
-    """Whether the settings say by themselves what runs, so that there is nothing to choose or to fetch from the catalogue."""
-    if config.swarm.roster or runs_mlx(config.models.engine):
-        return True
-    source = model_source(config)
-    return source is not None and (source.is_folder or source.kind in ("hub", "server"))
-
-
-def model_source(config: Config) -> ModelSource | None:
-    return resolve(config.models.model) if config.models.model else None
-
-
-def single_member(config: Config, survey: Survey) -> Member:
+def single_member(config: Config, source: ModelSource | None, survey: Survey) -> NamedMember:
     if config.swarm.roster:  # it has fallbacks alone: `models.model` runs
-        return Member()
+        return NamedMember(Member(), source)
     if runs_mlx(config.models.engine):
-        return Member(engine="mlx", model=mlx_model(config, survey))
-    source = model_source(config)
+        return name_member(Member(engine="mlx", model=mlx_model(config, source, survey)))
     if source is None or source.kind == "name":
-        return Member()
+        return NamedMember(Member(), source)
     if source.kind == "server":
-        return Member(url=source.text)
-    return Member(engine=member_engine(config.models.engine), model=source.text)
+        return NamedMember(Member(url=source.text), source)
+    return NamedMember(Member(engine=member_engine(config.models.engine), model=source.text), source)
 
 
-def mlx_model(config: Config, survey: Survey) -> str | Source:
+def mlx_model(config: Config, source: ModelSource | None, survey: Survey) -> str | Source:
     """What MLX is to run: a path or `owner/name` as it is, of a name of the catalogue its twin; without a model the best twin on
     this disk, or what would be the best, which is not fetched unasked. Raises WrongUse."""
-    source = model_source(config)
     if source and source.kind != "name":
         return source.text
     if source:
@@ -97,9 +115,3 @@ def mlx_model(config: Config, survey: Survey) -> str | Source:
         )
     best = best_twin(survey.catalogue, preferred, budget)
     return Source("huggingface", repository=best, local_files_only=True)
-
-
-def hub_models(roster: Roster) -> list[HubModel]:
-    """The repositories that a roster names, in its order."""
-    sources = [resolve(member.model) for member in roster.members if member.model]
-    return [source.repository for source in sources if source.repository]

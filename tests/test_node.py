@@ -25,6 +25,7 @@ from local_swarm.memory_watch import MemoryWatch
 from local_swarm.models import registry, starter
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.registry import Catalogue
+from local_swarm.models.resolve import of_path
 from local_swarm.network.service import NoFederation
 from local_swarm.node import Node, assemble, connect, run_node
 from local_swarm.roster import Member, Roster, read_roster
@@ -118,7 +119,7 @@ def test_a_roster_of_several_members_is_read_once_and_so_is_the_model_that_they_
 def test_a_smaller_context_is_planned_from_the_same_look_at_the_machine(llama_cpp: None) -> None:
     counting = CountingReaders()
     machine = Machine(Survey(counting.readers), config(), FakeBackend().confined)
-    plan = plan_engine(LocatedMember(Member(), "llamacpp", starter.NAME), machine)
+    plan = plan_engine(LocatedMember(Member(), "llamacpp", of_path(starter.PATH, machine.survey.header)), machine)
     plan.shrink(DoesNotFit("Not enough memory."))
     assert counting.counts == ONE_START
 
@@ -144,7 +145,7 @@ class Cramped:
 
 def planned(settings: Config) -> EnginePlan:
     machine = Machine(Survey(CountingReaders().readers), settings, FakeBackend().confined)
-    return plan_engine(LocatedMember(Member(), "llamacpp", starter.NAME), machine)
+    return plan_engine(LocatedMember(Member(), "llamacpp", of_path(starter.PATH, machine.survey.header)), machine)
 
 
 async def load_in(room: int, settings: Config) -> tuple[EnginePlan, Cramped]:

@@ -289,7 +289,7 @@ def test_mlx_fetches_nothing_that_was_not_named(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     config = load(None, {"models.engine": "mlx"}, environment={})
-    chosen = mlx_model(config, Survey())
+    chosen = mlx_model(config, None, Survey())
     assert isinstance(chosen, Source) and chosen.local_files_only and chosen.repository
     kept = tmp_path / "hub" / f"models--{chosen.repository.replace('/', '--')}"
     (kept / "snapshots" / "x").mkdir(parents=True)
@@ -297,7 +297,7 @@ def test_mlx_fetches_nothing_that_was_not_named(monkeypatch: pytest.MonkeyPatch,
     (kept / "refs" / "main").write_text("x")
     for name in ("config.json", "model.safetensors"):
         (kept / "snapshots" / "x" / name).write_text("{}")
-    assert mlx_model(config, Survey()) == chosen.repository
+    assert mlx_model(config, None, Survey()) == chosen.repository
 
 
 def test_a_query_is_read_as_the_name_it_asks_for() -> None:

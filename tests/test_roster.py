@@ -12,12 +12,12 @@ from local_swarm.config import Config, load
 from local_swarm.confined.process import Unconfined
 from local_swarm.engines.keys import read_key
 from local_swarm.engines.kinds import require_installed
-from local_swarm.engines.machine import EngineKind
+from local_swarm.engines.machine import EngineKind, LocatedMember, name_member
 from local_swarm.engines.members import MAKERS, locate_member, make_crew
 from local_swarm.engines.sources import locate_model
 from local_swarm.errors import WrongUse
 from local_swarm.hardware.profile import Accelerator, Hardware, Memory, Processor, Vendor
-from local_swarm.launch import names_what_runs, roster_of
+from local_swarm.launch import name_models
 from local_swarm.models import starter
 from local_swarm.models.hub_cache import HubModel
 from local_swarm.models.resolve import resolve
@@ -160,7 +160,7 @@ def test_an_engine_that_is_not_installed_names_its_extra() -> None:
     member = Member(engine="mlx", model=Source("huggingface", repository="a/b", local_files_only=True))
     # And not that the hub's cache has no a/b: that comes later.
     with pytest.raises(WrongUse, match=r"local-swarm\[mlx\]"):
-        locate_member(member, PLAIN, Survey(NOTHING))
+        locate(member, PLAIN, Survey(NOTHING))
 
 
 def test_keys_come_from_where_they_are_kept() -> None:
@@ -170,10 +170,14 @@ def test_keys_come_from_where_they_are_kept() -> None:
         read_key("NO_KEY", None, environment)
 
 
+def locate(member: Member, config: Config, survey: Survey) -> LocatedMember:
+    return locate_member(name_member(member), config, survey)
+
+
 def members_of(**flags: Any) -> list[tuple[str, Any, str | None]]:
     """(engine, model, url) of what runs with these settings."""
     settings = load(None, {key.replace("__", "."): value for key, value in flags.items()}, environment={})
-    return [(one.engine, one.model, one.url) for one in roster_of(settings, Survey(EVERYTHING)).members]
+    return [(one.engine, one.model, one.url) for one in name_models(settings, Survey(EVERYTHING)).roster.members]
 
 
 def test_what_is_no_name_is_a_roster_of_one(tmp_path: Path) -> None:
@@ -185,12 +189,12 @@ def test_what_is_no_name_is_a_roster_of_one(tmp_path: Path) -> None:
 
 def test_only_names_and_nothing_leave_something_to_choose_or_fetch(tmp_path: Path) -> None:
     (tmp_path / "roster.yaml").write_text("members: [{model: starter}]", encoding="utf-8")
-    plain = [{}, {"models.model": "qwen3.5:9b"}, {"models.model": str(starter.PATH)}]
-    named = [{"models.model": "a/b"}, {"models.model": "http://x/v1"}, {"models.model": str(tmp_path)}]
+    plain = [{}, {"models.model": "qwen3.5:9b"}, {"models.model": "starter"}]
+    models = (str(starter.PATH), "a/b", "http://x/v1", str(tmp_path))
+    named = [{"models.model": model} for model in models]
     named += [{"models.engine": "mlx"}, {"swarm.roster": str(tmp_path / "roster.yaml")}]
-    assert [names_what_runs(load(None, flags, environment={})) for flags in (*plain, *named)] == [False] * 3 + [
-        True
-    ] * 5
+    settings = [load(None, flags, environment={}) for flags in (*plain, *named)]
+    assert [name_models(one, Survey(EVERYTHING)).settled for one in settings] == [False] * 3 + [True] * 6
 
 
 def test_where_mlx_is_wished_for_the_catalogue_tells_which_repository() -> None:
@@ -203,7 +207,7 @@ def test_where_mlx_is_wished_for_the_catalogue_tells_which_repository() -> None:
 @pytest.mark.parametrize("engine", ["mlx", "transformers"])
 def test_what_an_engine_cannot_run_is_said(engine: EngineName) -> None:
     with pytest.raises(WrongUse, match="runs folders of safetensors"):
-        locate_member(Member(engine=engine, model=str(starter.PATH)), PLAIN, Survey(EVERYTHING))
+        locate(Member(engine=engine, model=str(starter.PATH)), PLAIN, Survey(EVERYTHING))
 
 
 def model_folder(folder: Path, config: str = "{}") -> Path:
@@ -214,7 +218,7 @@ def model_folder(folder: Path, config: str = "{}") -> Path:
 
 def test_llama_cpp_takes_no_folder(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="is a folder"):
-        locate_member(Member(engine="llamacpp", model=str(model_folder(tmp_path))), PLAIN, Survey(EVERYTHING))
+        locate(Member(engine="llamacpp", model=str(model_folder(tmp_path))), PLAIN, Survey(EVERYTHING))
 
 
 @pytest.mark.parametrize(
@@ -225,14 +229,14 @@ def test_a_folder_goes_to_the_engine_that_reads_it_best(tmp_path: Path, config: 
     card = Accelerator(vendor, "a card", 1 << 34, 1 << 34, "dedicated")
     machine = Hardware("linux", "x86_64", Processor("p", 4, 8), Memory(1 << 34, 1 << 34), (card,))
     survey = Survey(replace(EVERYTHING, hardware=lambda: machine))
-    assert locate_member(Member(model=str(model_folder(tmp_path, config))), PLAIN, survey).kind == kind
+    assert locate(Member(model=str(model_folder(tmp_path, config))), PLAIN, survey).kind == kind
 
 
 def test_transformers_does_the_work_of_a_missing_vllm(tmp_path: Path) -> None:
     readers = Readers(module=lambda name: name == "transformers")
     member = Member(engine="vllm", model=str(model_folder(tmp_path)))
-    assert locate_member(member, PLAIN, Survey(readers)).kind == "transformers"
-    assert locate_member(member, PLAIN, Survey(EVERYTHING)).kind == "vllm"
+    assert locate(member, PLAIN, Survey(readers)).kind == "transformers"
+    assert locate(member, PLAIN, Survey(EVERYTHING)).kind == "vllm"
 
 
 def test_llama_cpp_runs_in_our_process_or_as_its_own_server() -> None:
@@ -240,7 +244,7 @@ def test_llama_cpp_runs_in_our_process_or_as_its_own_server() -> None:
     without = replace(EVERYTHING, module=lambda name: False)
 
     def kind(settings: Config, readers: Readers) -> str:
-        return locate_member(Member(model="starter"), settings, Survey(readers)).kind
+        return locate(Member(model="starter"), settings, Survey(readers)).kind
 
     assert kind(PLAIN, EVERYTHING) == "llamacpp"
     assert kind(server, EVERYTHING) == kind(PLAIN, without) == "llama-server"
@@ -255,6 +259,6 @@ def test_every_kind_of_engine_stands_in_the_table() -> None:
 
 
 def test_an_address_in_place_of_a_model_is_a_server() -> None:
-    located = locate_member(Member(model="http://127.0.0.1:9/v1"), PLAIN, Survey(EVERYTHING))
+    located = locate(Member(model="http://127.0.0.1:9/v1"), PLAIN, Survey(EVERYTHING))
     crew = make_crew([located], PLAIN, Survey(EVERYTHING), Unconfined())
     assert located.kind == "openai_compatible" and crew.backends[0].target_url == "http://127.0.0.1:9/v1"

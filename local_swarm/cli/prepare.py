@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,15 +17,14 @@ from local_swarm.cli.menu import Menu, Picked
 from local_swarm.cli.tables import progress
 from local_swarm.config import Config
 from local_swarm.errors import DownloadFailed, SetupFailed
-from local_swarm.launch import Launch, hub_models, make_launch, names_what_runs, roster_of
+from local_swarm.launch import Launch, NamedModels, launch_named, name_models
 from local_swarm.models import embedding, starter
 from local_swarm.models.advice import Advisor
 from local_swarm.models.downloader import Downloader, Fetched
 from local_swarm.models.hub import Hub
-from local_swarm.models.hub_cache import cached_copy, describe_copy, fetch_model
+from local_swarm.models.hub_cache import HubModel, cached_copy, describe_copy, fetch_model
 from local_swarm.models.resolve import ResolvedModel
 from local_swarm.paths import extra_command, home, offline, program_name
-from local_swarm.roster import Roster
 from local_swarm.survey import Survey
 
 FREE = ("apache-2.0", "mit", "unknown")  # licences that need no word; of an unknown one there is nothing to say
@@ -36,28 +36,31 @@ def prepare_launch(config: Config, console: Console, menu: bool, ask: bool, surv
 
     Raises DownloadFailed where the model cannot be had, UnknownModel where it does not exist, WrongUse for what cannot run."""
     survey = survey or Survey()
-    if not names_what_runs(config):
-        config = choose_model(config, survey, console, menu, ask)
-    announce_downloads(roster_of(config, survey), console)
-    return make_launch(config, survey)
+    named = name_models(config, survey)
+    if not named.settled or (menu and not named.fixed):
+        chosen = choose_model(named, survey, console, menu, ask)
+        named = named if chosen is config else name_models(chosen, survey)
+    announce_downloads(named.repositories, console)
+    return launch_named(named, survey)
 
 
-def announce_downloads(roster: Roster, console: Console) -> None:
+def announce_downloads(repositories: Iterable[HubModel], console: Console) -> None:
     """Say which repositories of the hub are about to be fetched."""
-    for model in hub_models(roster):
+    for model in repositories:
         if not (model.cached_only or offline() or cached_copy(model)):
             console.print(f"Fetching {model.text} from the hub ...", soft_wrap=True)
 
 
-def choose_model(config: Config, survey: Survey, console: Console, menu: bool, ask: bool) -> Config:
+def choose_model(named: NamedModels, survey: Survey, console: Console, menu: bool, ask: bool) -> Config:
     """The settings with what the user picks, where there is something to pick; what is to run is on this disk afterwards."""
+    config, source = named.config, named.members[0].source
     counsel = survey.advisor(config)
     asking = ask and is_terminal() and not offline()
     first = asking and config.models.model is None and not own_settings().exists()
     if menu or (first and counsel.best_here() is None):
         return ask_user(config, counsel, console)
-    if config.models.model is not None:
-        fetch_found(counsel.find(config.models.model), config, console)
+    if source is not None:
+        fetch_found(counsel.find(source), config, console)
     return config
 
 

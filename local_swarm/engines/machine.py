@@ -14,6 +14,7 @@ from local_swarm.confined.process import Confined
 from local_swarm.errors import DoesNotFit, WrongUse
 from local_swarm.models.folder import Folder
 from local_swarm.models.planner import SMALLEST_CONTEXT, MemoryNeed, Plan
+from local_swarm.models.resolve import ModelSource, ResolvedModel, resolve
 from local_swarm.roster import Member
 from local_swarm.survey import Survey
 
@@ -33,13 +34,26 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedMember:
+    """A member, and where its model is to be found, which nobody has looked at yet; `source` None for what suits the machine."""
+
+    member: Member
+    source: ModelSource | None = None
+
+
+def name_member(member: Member, configured: ModelSource | None = None) -> NamedMember:
+    """`configured`: the model of the settings, for members that name none. Raises WrongUse for a mapping that names nothing."""
+    return NamedMember(member, resolve(member.model) if member.model else configured)
+
+
+@dataclass(frozen=True, slots=True)
 class LocatedMember:
-    """A member whose model was found. `model`: for llama.cpp, a name or path as `--model` takes it, None for what suits the
-    machine; `folder`: for engines that run folders of safetensors."""
+    """A member whose model was found. `model`: for llama.cpp, None for what suits the machine; `folder`: for engines that run
+    folders of safetensors."""
 
     member: Member
     kind: EngineKind
-    model: str | None = None
+    model: ResolvedModel | None = None
     folder: Folder | None = None
 
 

@@ -13,11 +13,11 @@ from local_swarm.config import Config
 from local_swarm.confined.process import Confined
 from local_swarm.engines import folder, gguf, server
 from local_swarm.engines.kinds import SERVER, folder_engine, is_server, kind_for_file, kind_for_folder, needs_folder
-from local_swarm.engines.machine import EngineKind, EnginePlan, LocatedMember, Machine, MadeEngine
+from local_swarm.engines.machine import EngineKind, EnginePlan, LocatedMember, Machine, MadeEngine, NamedMember
 from local_swarm.engines.sources import locate_model
 from local_swarm.models.folder import read_folder
 from local_swarm.models.planner import Plan
-from local_swarm.models.resolve import resolve
+from local_swarm.models.resolve import of_path
 from local_swarm.roster import Member
 from local_swarm.survey import Survey
 from local_swarm.swarm.worker import Worker
@@ -52,27 +52,26 @@ class Crew:
         return replace(first, workers=len(self.workers), why=(*first.why, *also))
 
 
-def locate_members(members: Sequence[Member], config: Config, survey: Survey) -> tuple[LocatedMember, ...]:
-    """Each member with its model on this disk, fetched from the hub where it must be. Raises WrongUse, DownloadFailed."""
-    return tuple(locate_member(member, config, survey) for member in members)
+def locate_member(named: NamedMember, config: Config, survey: Survey) -> LocatedMember:
+    """A member with its model on this disk, fetched from the hub where it must be.
 
-
-def locate_member(member: Member, config: Config, survey: Survey) -> LocatedMember:
+    Raises WrongUse, UnknownModel, BadModelFile, DownloadFailed."""
+    member, source = named.member, named.source
     if is_server(member):
         return LocatedMember(member, SERVER)
-    if (model := member.model or config.models.model) is None:
+    if source is None:
         return LocatedMember(member, kind_for_file(member.engine, config.models.engine, None, survey.readers))
-    source = resolve(model)
     if source.kind == "server":
         return LocatedMember(replace(member, url=source.text, model=None), SERVER)
     if source.repository and needs_folder(member):
         folder_engine(member.engine, survey.readers)  # what is missing is said before gigabytes are fetched
-    found = locate_model(source)
-    if not isinstance(found, str) and found.is_dir():
-        weights = read_folder(found)
+    path = locate_model(source)
+    if path and path.is_dir():
+        weights = read_folder(path)
         return LocatedMember(member, kind_for_folder(member.engine, weights, survey), folder=weights)
-    kind = kind_for_file(member.engine, config.models.engine, str(found), survey.readers)
-    return LocatedMember(member, kind, model=str(found))
+    kind = kind_for_file(member.engine, config.models.engine, str(path or source.text), survey.readers)
+    found = of_path(path, survey.header) if path else survey.advisor(config).find(source)
+    return LocatedMember(member, kind, found)
 
 
 def make_crew(located: Sequence[LocatedMember], config: Config, survey: Survey, confined: Confined) -> Crew:

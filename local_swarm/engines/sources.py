@@ -1,4 +1,4 @@
-"""Where a member's model should be in, what it is on this disk out: a file's path, a name of the catalogue, or a folder.
+"""Where a member's model should be in, its file or folder on this disk out; None for a name of the catalogue.
 
 A repository of the hub that was named is fetched into the hub's cache where it is not there.
 """
@@ -12,15 +12,15 @@ from local_swarm.models.hub_cache import fetch_model
 from local_swarm.models.resolve import ModelSource, leads_to
 
 
-def locate_model(source: ModelSource) -> Path | str:
-    """The path of a file or folder; a name of the catalogue stays a name.
+def locate_model(source: ModelSource) -> Path | None:
+    """The path of a file or folder; None for a name, which the catalogue knows.
 
     Raises WrongUse for a path that does not exist and for a repository that may not be fetched, DownloadFailed where the hub
     cannot be reached."""
     if source.repository:
         return fetch_model(source.repository)
     if source.kind == "name":
-        return source.text
+        return None
     path = source.path
     if not leads_to(path, Path.exists):
         raise WrongUse(f"There is no model at {path}.")

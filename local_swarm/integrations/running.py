@@ -33,5 +33,6 @@ def find_swarm(config: Config) -> RunningSwarm:
     except (DaemonAbsent, DaemonRefused, ValueError, KeyError, TypeError):
         from local_swarm.survey import Survey
 
-        plan = Survey().advisor(config).what_runs(config.models.model)
+        advisor, model = Survey().advisor(config), config.models.model
+        plan = advisor.what_runs(advisor.find(model) if model else None)
         return RunningSwarm(f"{daemon.url}/v1", plan.context, plan.answer_tokens, key=key, live=False)

@@ -15,7 +15,7 @@ from local_swarm.models.budget import MemoryRules
 from local_swarm.models.gguf import read_header
 from local_swarm.models.planner import Plan, RunOptions, plan
 from local_swarm.models.registry import Catalogue, Entry, Variant, load
-from local_swarm.models.resolve import ReadHeader, ResolvedModel, find, model_of
+from local_swarm.models.resolve import ModelSource, ReadHeader, ResolvedModel, find, model_of, resolve
 from local_swarm.models.selector import Choice, choose
 from local_swarm.models.storage import Storage, storage
 from local_swarm.paths import data_folder, home, program_name
@@ -72,9 +72,10 @@ class Advisor:
             return None
         return replace(made, why=(f"model: {path.name}, the largest in {path.parent} that fits", *made.why))
 
-    def find(self, wish: str) -> ResolvedModel:
+    def find(self, model: str | ModelSource) -> ResolvedModel:
         """Raises UnknownModel, BadModelFile, and WrongUse for the address of a server."""
-        return find(wish, self.catalogue, self.storage, self.read)
+        source = resolve(model) if isinstance(model, str) else model
+        return find(source, self.catalogue, self.storage, self.read)
 
     def plan_for(self, found: ResolvedModel) -> Plan:
         """Raises DoesNotFit, WrongUse, and UnknownModel where nothing is known of the model before it is here."""
@@ -99,11 +100,11 @@ class Advisor:
         size = file_size(better.variant.bytes or 0)
         return made.because(f"a real model for this machine: {program_name()} download {name_of(better)} ({size})")
 
-    def what_runs(self, wish: str | None) -> Plan:
-        """What a start would run, without fetching anything. Raises UnknownModel where the wish is not here."""
-        if wish is None:
+    def what_runs(self, found: ResolvedModel | None) -> Plan:
+        """What a start would run, without fetching anything: without a model the best that is here. Raises UnknownModel where the
+        model is not."""
+        if found is None:
             return self.best_here() or self.starter()
-        found = self.find(wish)
         if found.path == starter.PATH:
             return self.starter()
         if not found.on_disk:

@@ -128,16 +128,15 @@ def expand_user(path: Path) -> Path:
         return path
 
 
-def find(text: str, catalogue: Catalogue, storage: Storage, read: ReadHeader = read_header) -> ResolvedModel:
-    """The model that a text means, be it on this disk or not. Raises UnknownModel, BadModelFile, and WrongUse for a server."""
-    source = resolve(text)
+def find(source: ModelSource, catalogue: Catalogue, storage: Storage, read: ReadHeader = read_header) -> ResolvedModel:
+    """The model that is meant, be it on this disk or not. Raises UnknownModel, BadModelFile, and WrongUse for a server."""
     if source.repository:
         return of_repository(source.repository, read)
     if source.kind == "path":
         return of_path(source.path, read)
     if source.kind == "server":
-        raise WrongUse(f"{text} is the address of a server: its model runs there, not here.")
-    return find_name(text, catalogue, storage, read)
+        raise WrongUse(f"{source.text} is the address of a server: its model runs there, not here.")
+    return find_name(source.text, catalogue, storage, read)
 
 
 def find_name(name: str, catalogue: Catalogue, storage: Storage, read: ReadHeader) -> ResolvedModel:

@@ -229,7 +229,8 @@ def test_without_a_wish_nothing_is_fetched_and_what_is_here_runs(tmp_path: Path)
 
 def test_a_wish_that_is_not_here_is_not_run_but_told_how_to_fetch(tmp_path: Path) -> None:
     with pytest.raises(UnknownModel, match=r"python main.py download qwen3\.5:9b:q4_k_m"):
-        advisor(tmp_path).what_runs("qwen3.5:9b")
+        counsel = advisor(tmp_path)
+        counsel.what_runs(counsel.find("qwen3.5:9b"))
 
 
 def test_settings_know_every_origin() -> None:

@@ -11,7 +11,7 @@ from local_swarm.models.budget import MemoryRules, memory_pools
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.planner import Plan, RunOptions, plan
 from local_swarm.models.registry import Catalogue
-from local_swarm.models.resolve import find, is_path, model_of
+from local_swarm.models.resolve import find, is_path, model_of, resolve
 from local_swarm.models.storage import Storage
 
 GIB = 1 << 30
@@ -170,13 +170,13 @@ def test_the_starter_runs_on_one_core_and_is_known_as_such() -> None:
 def test_models_are_found_by_name_and_by_path(tmp_path: Path) -> None:
     (tmp_path / "mine.gguf").write_bytes(starter.PATH.read_bytes())
     none, own = Catalogue((), ()), Storage(tmp_path)
-    assert find("starter", none, own).path == starter.PATH
+    assert find(resolve("starter"), none, own).path == starter.PATH
     mine = tmp_path / "mine.gguf"
-    assert find("mine", none, own).path == find(str(mine), none, own).path == mine
+    assert find(resolve("mine"), none, own).path == find(resolve(str(mine)), none, own).path == mine
     with pytest.raises(UnknownModel, match=r"Did you mean mine\?"):
-        find("mein", none, own)
+        find(resolve("mein"), none, own)
     with pytest.raises(UnknownModel, match=r"here are local-swarm-starter, mine\."):
-        find("zzz", none, own)
+        find(resolve("zzz"), none, own)
 
 
 @pytest.mark.parametrize("path", ["/a/b", "./b", "../b", "~/b", "b.gguf", "C:\\models\\b", "C:/models/b", ".\\b"])
