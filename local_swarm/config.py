@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.limits import MOST_VOICES
 from local_swarm.paths import data_folder, home
 from local_swarm.settings.fields import Commas, Key, Range, dotted_keys
@@ -220,14 +220,14 @@ class Setting:
 def load(
     file: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] = os.environ
 ) -> Config:
-    """`flags` by dotted key, e.g. `{"server.port": 8001}`; None values count as absent. Raises WrongUse for any mistake."""
+    """`flags` by dotted key, e.g. `{"server.port": 8001}`; None values count as absent. Raises UsageError for any mistake."""
     return read_settings(Config, tree_of(resolve_aliases(layers(file, flags, environment))))
 
 
 def settings(
     file: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] = os.environ
 ) -> list[Setting]:
-    """Every setting in the order of `config/default.yaml`, each with its origin. Raises WrongUse for keys that do not exist."""
+    """Every setting in the order of `config/default.yaml`, each with its origin. Raises UsageError for keys that do not exist."""
     found = resolve_aliases(layers(file, flags, environment))
     return [Setting(key, node.plain(), node.source) for key, node in found.items()]
 
@@ -273,7 +273,7 @@ def config_schema() -> dict[str, Any]:
 
 
 def from_file(path: Path) -> dict[str, YamlNode]:
-    """Raises WrongUse for keys that do not exist."""
+    """Raises UsageError for keys that do not exist."""
     root = read_file(path, "configuration")
     if not isinstance(root.value, dict):
         raise root.mistake(f"a configuration is a mapping of sections, not {root.shown}.")
@@ -285,7 +285,7 @@ def from_file(path: Path) -> dict[str, YamlNode]:
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, YamlNode]:
-    """Raises WrongUse for a value that is no YAML."""
+    """Raises UsageError for a value that is no YAML."""
     return {
         key: from_variable(variable(key), environment[variable(key)]) for key in keys() if variable(key) in environment
     }
@@ -295,7 +295,7 @@ def from_variable(name: str, text: str) -> YamlNode:
     try:
         return YamlNode.of(parse_yaml(text, name).plain(), name)
     except yaml.YAMLError as problem:
-        raise WrongUse(f"{name}: {text[:200]!r} is not a value.") from problem
+        raise UsageError(f"{name}: {text[:200]!r} is not a value.") from problem
 
 
 def keys() -> list[str]:

@@ -24,7 +24,7 @@ from local_swarm.api.key import base_url, key_to_send
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible, ServerTarget, normalize_url
 from local_swarm.config import Config, load
 from local_swarm.confined.process import ConfinedPool
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.events import election_of
 from local_swarm.node import run_node
 from local_swarm.swarm.manager import Swarm
@@ -65,12 +65,12 @@ class ChatSource:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def voice(self) -> Voice:
-        """Raises WrongUse from another event loop than the first, and whatever keeps the source from answering."""
+        """Raises UsageError from another event loop than the first, and whatever keeps the source from answering."""
         async with self._opening:
             if self._voice is None:
                 self._voice, self._loop = await self._open(), asyncio.get_running_loop()
             if self._loop is not asyncio.get_running_loop():
-                raise WrongUse("A Chat is used from one event loop: either with ask or with ask_sync.")
+                raise UsageError("A Chat is used from one event loop: either with ask or with ask_sync.")
             return self._voice
 
     async def _open(self) -> Voice:

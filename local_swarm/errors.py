@@ -1,7 +1,7 @@
 """What can go wrong, as one tree. Each error is a sentence for a person and knows the HTTP status and exit code it means.
 
 SwarmError
-├── WrongUse                  the command line or configuration asks for something that cannot be    (exit 2)
+├── UsageError                  the command line or configuration asks for something that cannot be    (exit 2)
 │   ├── UnknownModel
 │   ├── BadModelFile          not a GGUF file, damaged, or of a kind the engine cannot run
 │   └── DoesNotFit            more memory than there is
@@ -51,19 +51,19 @@ class SwarmError(Exception):
         self.param = param
 
 
-class WrongUse(SwarmError):
+class UsageError(SwarmError):
     exit_code = 2
 
 
-class UnknownModel(WrongUse):
+class UnknownModel(UsageError):
     """No model of that name is known here."""
 
 
-class BadModelFile(WrongUse):
+class BadModelFile(UsageError):
     """The file cannot be loaded as a model."""
 
 
-class DoesNotFit(WrongUse):
+class DoesNotFit(UsageError):
     """The wish needs more memory than this machine gives."""
 
 

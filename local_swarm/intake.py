@@ -43,12 +43,12 @@ class TooDeep(TooMuch):
     """Brackets within brackets within brackets."""
 
 
-def mend_text(text: str) -> str:
+def sanitize_text(text: str) -> str:
     """Half a character (a lone surrogate) becomes the sign for a broken one; nothing can be done with it but to fail later."""
     return text if text.isascii() else LONE.sub("\ufffd", text)
 
 
-def mend_json(data: bytes) -> bytes:
+def sanitize_json(data: bytes) -> bytes:
     """The same in JSON that nobody has read yet, where most are written as escapes. Nothing changes its length."""
     if (b"\\ud" in data or b"\\uD" in data) and STANDING_IN not in data:
         plain = SURROGATES.sub(rb"\\ufffd", data.replace(BACKSLASH, STANDING_IN))
@@ -79,7 +79,7 @@ class Intake:
 
     def _screen(self, data: bytes) -> bytes:
         self._count(data)
-        return mend_json(data)
+        return sanitize_json(data)
 
     def _count(self, data: bytes) -> None:
         self._escapes += data.count(b"\\")

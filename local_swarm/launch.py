@@ -65,13 +65,13 @@ class NamedModels:
 
 
 def make_launch(config: Config, survey: Survey | None = None) -> Launch:
-    """Repositories of the hub that are named are fetched. Raises WrongUse for what cannot run, DownloadFailed."""
+    """Repositories of the hub that are named are fetched. Raises UsageError for what cannot run, DownloadFailed."""
     survey = survey or Survey()
     return launch_named(name_models(config, survey), survey)
 
 
 def launch_named(named: NamedModels, survey: Survey) -> Launch:
-    """Finds every model, and fetches repositories of the hub. Raises WrongUse for what cannot run, DownloadFailed."""
+    """Finds every model, and fetches repositories of the hub. Raises UsageError for what cannot run, DownloadFailed."""
     located = tuple(locate_member(member, named.config, survey) for member in named.members)
     return Launch(named.config, survey, named.roster, located)
 
@@ -79,7 +79,7 @@ def launch_named(named: NamedModels, survey: Survey) -> Launch:
 def name_models(config: Config, survey: Survey) -> NamedModels:
     """The roster that is configured, else one of a single member: the configured model, or without one what suits the machine.
 
-    Raises WrongUse."""
+    Raises UsageError."""
     source = resolve(config.models.model) if config.models.model else None
     found = survey.roster(Path(config.swarm.roster).expanduser()) if config.swarm.roster else Roster()
     named = tuple(name_member(member, source) for member in found.members) or (single_member(config, source, survey),)
@@ -101,7 +101,7 @@ def single_member(config: Config, source: ModelSource | None, survey: Survey) ->
 
 def mlx_model(config: Config, source: ModelSource | None, survey: Survey) -> str | Source:
     """What MLX is to run: a path or `owner/name` as it is, of a name of the catalogue its twin; without a model the best twin on
-    this disk, or what would be the best, which is not fetched unasked. Raises WrongUse."""
+    this disk, or what would be the best, which is not fetched unasked. Raises UsageError."""
     if source and source.kind != "name":
         return source.text
     if source:

@@ -27,7 +27,7 @@ from local_swarm.config import Config, ServerConfig
 from local_swarm.confined.process import ConfinedPool
 from local_swarm.engines.fallback import FallbackServer, make_chain, make_servers
 from local_swarm.engines.members import Crew, make_crew
-from local_swarm.errors import SwarmError, WrongUse
+from local_swarm.errors import SwarmError, UsageError
 from local_swarm.events import cancel
 from local_swarm.fallback.ledger import Ledger
 from local_swarm.hardware.profile import Hardware
@@ -171,7 +171,7 @@ class Node:
 
 
 def assemble(launch: Launch) -> LocalSwarm:
-    """Every part of the local swarm, nothing started. Raises WrongUse."""
+    """Every part of the local swarm, nothing started. Raises UsageError."""
     config, voting = launch.config, voting_parts(launch.config)
     crew = make_crew(launch.members, config, launch.survey, voting.confined)
     swarm = voting.own_swarm(config.network.name or platform.node() or "this machine", crew.workers)
@@ -184,7 +184,9 @@ def voting_parts(config: Config) -> VotingParts:
     vote, reliability = config.swarm, VoterReliability(home() / "reliability.json")
     reliability.load()
     return VotingParts(
-        settings=VoteSettings(vote.consensus_strategy, vote.coolest, vote.warmest, vote.patience_s),
+        settings=VoteSettings(
+            strategy=vote.consensus_strategy, coolest=vote.coolest, warmest=vote.warmest, patience_s=vote.patience_s
+        ),
         sandbox=sandbox_of(vote.sandbox),
         embedder=Embedder(config.models.embedding, offline()),
         reliability=reliability,
@@ -231,7 +233,7 @@ async def run_node(config: Config, launch: Launch | None = None, serve: bool = T
     """A node that answers, on HTTP too if `serve`. The port is taken first and `/health` tells of the start. Without a `launch`
     it makes one.
 
-    Raises WrongUse for a port, model or wish that cannot be had, other SwarmErrors when the engine does not come up.
+    Raises UsageError for a port, model or wish that cannot be had, other SwarmErrors when the engine does not come up.
     """
     async with AsyncExitStack() as stack:
         make_folder(home())
@@ -288,10 +290,10 @@ async def background(work: Coroutine[Any, Any, object], name: str) -> AsyncItera
 async def start_engines(engines: Sequence[Backend]) -> None:
     """One that cannot be had now is said and waited for, as long as another answers.
 
-    Raises WrongUse for what never will, and what befell the first where none comes up."""
+    Raises UsageError for what never will, and what befell the first where none comes up."""
     done = await asyncio.gather(*(engine.start() for engine in engines), return_exceptions=True)
     problems = [outcome for outcome in done if isinstance(outcome, BaseException)]
-    fatal = next((one for one in problems if not isinstance(one, SwarmError) or isinstance(one, WrongUse)), None)
+    fatal = next((one for one in problems if not isinstance(one, SwarmError) or isinstance(one, UsageError)), None)
     if fatal or not any(engine.state == "ready" for engine in engines):
         raise fatal or problems[0]
     for problem in problems:
@@ -303,7 +305,7 @@ async def start_engines(engines: Sequence[Backend]) -> None:
 
 @contextmanager
 def open_entrance(server: ServerConfig) -> Iterator[Entrance]:
-    """The API's socket, bound, before anything slow begins. Raises WrongUse."""
+    """The API's socket, bound, before anything slow begins. Raises UsageError."""
     token = secrets.token_hex(32)
     policy = replace(access_policy(server), page=page_token(token))
     with contextlib.closing(listen(server.host, server.port)) as made:
@@ -315,7 +317,7 @@ def open_entrance(server: ServerConfig) -> Iterator[Entrance]:
 
 
 def access_policy(server: ServerConfig) -> AccessPolicy:
-    """Who may call. Beyond this machine it goes by any name, and the key keeps strangers out. Raises WrongUse."""
+    """Who may call. Beyond this machine it goes by any name, and the key keeps strangers out. Raises UsageError."""
     origins = tuple(origin.strip() for origin in (server.origins or "").split(",") if origin.strip())
     return AccessPolicy(required_key(server), origins, () if is_loopback(server.host) else None)
 

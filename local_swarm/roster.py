@@ -175,7 +175,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 
 
 def read_roster(path: Path) -> Roster:
-    """Raises WrongUse with the line of the mistake."""
+    """Raises UsageError with the line of the mistake."""
     roster = read_settings(Roster, read_file(path, "roster"))
     preset = PRESETS.get(roster.preset or "", {})
     return dataclasses.replace(roster, members=tuple(fill_in(member, preset) for member in roster.members))

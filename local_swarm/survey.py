@@ -53,7 +53,7 @@ class Survey:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """Raises WrongUse for a mistake in it."""
+        """Raises UsageError for a mistake in it."""
         return self.readers.catalogue(data_folder(), home())
 
     @cached_property
@@ -68,11 +68,11 @@ class Survey:
         return self._headers[path]
 
     def roster(self, path: Path) -> Roster:
-        """Raises WrongUse with the line of a mistake."""
+        """Raises UsageError with the line of a mistake."""
         if path not in self._rosters:
             self._rosters[path] = self.readers.roster(path)
         return self._rosters[path]
 
     def advisor(self, config: Config, at_most: int | None = None) -> Advisor:
-        """`at_most` bounds the context where the settings leave it free. Raises WrongUse for a mistake in the catalogue."""
+        """`at_most` bounds the context where the settings leave it free. Raises UsageError for a mistake in the catalogue."""
         return advisor(config, self.hardware, at_most, self.graphics, catalogue=self.catalogue, read=self.header)

@@ -12,7 +12,7 @@ import re
 import sys
 from typing import Any
 
-from local_swarm.intake import mend_text
+from local_swarm.intake import sanitize_text
 
 # Sequences as ECMA-48 (5.4 and 8.3) has them. A text that is never ended goes to the end of its line. Every part is of letters
 # that the next cannot begin with, and none can fail once it has begun, so the time is in proportion to the length.
@@ -32,7 +32,7 @@ def printable(text: str) -> str:
     """The text without anything that a terminal would obey; half characters become U+FFFD."""
     if text.isascii() and text.replace("\n", " ").replace("\t", " ").isprintable():
         return text
-    return mend_text(ORDERS.sub("", text.replace("\r\n", "\n")))
+    return sanitize_text(ORDERS.sub("", text.replace("\r\n", "\n")))
 
 
 def line(text: str) -> str:

@@ -88,8 +88,8 @@ def tools() -> str:
     rows = (
         (
             f"`{tool.name}`",
-            ", ".join(f"`{name}`" for name in tool.takes.model_fields) or "nothing",
-            ", ".join(f"`{name}`" for name in tool.gives.model_fields),
+            ", ".join(f"`{name}`" for name in tool.input.model_fields) or "nothing",
+            ", ".join(f"`{name}`" for name in tool.output.model_fields),
         )
         for tool in TOOLS.values()
     )

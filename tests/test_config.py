@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local_swarm.config import ALIASES, Alias, keys, load, settings
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 
 
 def file(folder: Path, text: str) -> Path:
@@ -65,13 +65,13 @@ def test_other_variables_with_the_prefix_are_no_settings() -> None:
     ],
 )
 def test_a_mistake_is_a_sentence_with_its_place(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(WrongUse, match=words):
+    with pytest.raises(UsageError, match=words):
         load(file(tmp_path, text), environment={})
 
 
 def test_an_empty_file_is_fine_and_a_missing_one_is_not(tmp_path: Path) -> None:
     load(file(tmp_path, ""), environment={})
-    with pytest.raises(WrongUse, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot be read"):
         load(tmp_path / "none.yaml", environment={})
 
 
@@ -146,11 +146,11 @@ def test_a_second_name_that_says_nothing_leaves_the_first(tmp_path: Path) -> Non
 
 def test_a_mistake_names_the_line_the_variable_or_the_command_line(tmp_path: Path) -> None:
     path = file(tmp_path, "server:\n  host: 127.0.0.1\n  port: x\n")
-    with pytest.raises(WrongUse, match=r"settings\.yaml, line 3: server\.port must be"):
+    with pytest.raises(UsageError, match=r"settings\.yaml, line 3: server\.port must be"):
         load(path, environment={})
-    with pytest.raises(WrongUse, match=r"^LOCAL_SWARM_SERVER_PORT: server\.port must be"):
+    with pytest.raises(UsageError, match=r"^LOCAL_SWARM_SERVER_PORT: server\.port must be"):
         load(path, environment={"LOCAL_SWARM_SERVER_PORT": "x"})
-    with pytest.raises(WrongUse, match=r"^command line: server\.port must be between"):
+    with pytest.raises(UsageError, match=r"^command line: server\.port must be between"):
         load(path, {"server.port": 70_000}, {})
 
 
@@ -163,5 +163,5 @@ def test_deep_settings_have_variables_too_and_lists_take_commas() -> None:
     config = load(environment=environment)
     assert config.federation.communication.silence_s == 7.0 and config.network.enabled is False
     assert config.models.preferred_models == ("gpt-oss", "auto")
-    with pytest.raises(WrongUse, match=r"LOCAL_SWARM_SERVER_PORT: .* is not a value"):
+    with pytest.raises(UsageError, match=r"LOCAL_SWARM_SERVER_PORT: .* is not a value"):
         load(environment={"LOCAL_SWARM_SERVER_PORT": "{"})

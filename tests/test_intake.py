@@ -21,9 +21,9 @@ from local_swarm.intake import (
     Intake,
     TooDeep,
     TooMuch,
-    mend_json,
-    mend_text,
     parse_json,
+    sanitize_json,
+    sanitize_text,
     take_json,
 )
 
@@ -69,7 +69,7 @@ def cut(data: bytes, chance: random.Random) -> bytes:
 def test_wherever_a_text_is_cut_it_is_mended_as_if_it_were_whole(seed: int) -> None:
     chance = random.Random(seed)
     data = b"".join(chance.choice(PIECES) for _ in range(chance.randrange(60)))
-    assert cut(data, chance) == mend_json(data) and len(mend_json(data)) == len(data)
+    assert cut(data, chance) == sanitize_json(data) and len(sanitize_json(data)) == len(data)
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -80,7 +80,7 @@ def test_mending_is_what_replacing_halves_after_reading_would_be(seed: int) -> N
     )
     data = f'{{"{text}": ["{text}"]}}'.encode()
     read = parse_json(cut(data, chance))
-    clean = mend_text(json.loads(f'"{text}"'))
+    clean = sanitize_text(json.loads(f'"{text}"'))
     assert read == {clean: [clean]}
     json.dumps(read, ensure_ascii=False).encode()
 
@@ -111,7 +111,7 @@ def test_values_are_counted_as_a_reader_finds_them(seed: int) -> None:
 
 def test_a_whole_pair_stays_a_character() -> None:
     assert parse_json(take_json(b'"\\ud83d\\ude00 \\\\ud800 \\ud800"')) == "\U0001f600 \\ud800 \ufffd"
-    assert mend_text("a\ud800b\U0001f600") == "a\ufffdb\U0001f600"
+    assert sanitize_text("a\ud800b\U0001f600") == "a\ufffdb\U0001f600"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from local_swarm.config import load
 from local_swarm.engines.sources import locate_model
 from local_swarm.environment.install import SetupOptions, satisfies
 from local_swarm.environment.venv import Environment
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.launch import mlx_model
 from local_swarm.models.embedding import BUNDLED
 from local_swarm.models.resolve import resolve
@@ -280,7 +280,7 @@ def test_what_the_cache_of_the_hub_holds_is_run_without_a_word_to_the_hub(
         assert locate_model(resolve("a/b:c.gguf")) and locate_model(resolve("a/folder")) == snapshot
         assert hub.asked == []
         (snapshot / "model.safetensors").unlink()  # a broken download is no model
-        with pytest.raises(WrongUse, match="not in the hub's cache"):
+        with pytest.raises(UsageError, match="not in the hub's cache"):
             locate_model(resolve(Source("huggingface", repository="a/folder", local_files_only=True)))
         assert hub.asked == []
 

@@ -15,7 +15,7 @@ from local_swarm.engines.kinds import require_installed
 from local_swarm.engines.machine import EngineKind, LocatedMember, name_member
 from local_swarm.engines.members import MAKERS, locate_member, make_crew
 from local_swarm.engines.sources import locate_model
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.hardware.profile import Accelerator, Hardware, Memory, Processor, Vendor
 from local_swarm.launch import name_models
 from local_swarm.models import starter
@@ -69,7 +69,7 @@ def read(folder: Path, text: str) -> Roster:
     ],
 )
 def test_a_mistake_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(WrongUse, match=said):
+    with pytest.raises(UsageError, match=said):
         read(tmp_path, text)
 
 
@@ -122,16 +122,16 @@ def test_a_rosters_mapping_and_a_text_mean_the_same() -> None:
     mapping = Source("huggingface", repository="a/b", revision="r", filename="c.gguf")
     assert resolve(mapping) == resolve("a/b@r:c.gguf")
     assert resolve(Source(path="./a")) == resolve("./a")
-    with pytest.raises(WrongUse, match="needs its repository"):
+    with pytest.raises(UsageError, match="needs its repository"):
         resolve(Source("huggingface"))
-    with pytest.raises(WrongUse, match="needs its path"):
+    with pytest.raises(UsageError, match="needs its path"):
         resolve(Source())
 
 
 def test_a_model_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match="no model at"):
+    with pytest.raises(UsageError, match="no model at"):
         locate_model(resolve(str(tmp_path / "nothing.gguf")))
-    with pytest.raises(WrongUse, match="cannot be safetensors"):
+    with pytest.raises(UsageError, match="cannot be safetensors"):
         locate_model(resolve(Source(path=str(starter.PATH), format="safetensors")))
 
 
@@ -145,7 +145,7 @@ def test_the_hubs_cache_is_used_without_the_network(tmp_path: Path, monkeypatch:
     (snapshot / "c.gguf").write_bytes(b"x")
     source = Source("huggingface", repository="a/b", filename="c.gguf", local_files_only=True)
     assert locate_model(resolve(source)) == snapshot / "c.gguf"
-    with pytest.raises(WrongUse, match=r"cache on this disk\. To have it fetched, name it: .* --model a/other"):
+    with pytest.raises(UsageError, match=r"cache on this disk\. To have it fetched, name it: .* --model a/other"):
         locate_model(resolve(Source("huggingface", repository="a/other", local_files_only=True)))
 
 
@@ -155,18 +155,18 @@ PLAIN = load(None, {}, environment={})
 
 
 def test_an_engine_that_is_not_installed_names_its_extra() -> None:
-    with pytest.raises(WrongUse, match=r"local-swarm\[mlx\]"):
+    with pytest.raises(UsageError, match=r"local-swarm\[mlx\]"):
         require_installed("mlx", NOTHING)
     member = Member(engine="mlx", model=Source("huggingface", repository="a/b", local_files_only=True))
     # And not that the hub's cache has no a/b: that comes later.
-    with pytest.raises(WrongUse, match=r"local-swarm\[mlx\]"):
+    with pytest.raises(UsageError, match=r"local-swarm\[mlx\]"):
         locate(member, PLAIN, Survey(NOTHING))
 
 
 def test_keys_come_from_where_they_are_kept() -> None:
     environment = {"A_KEY": "sk-1"}
     assert read_key("A_KEY", None, environment) == "sk-1" and read_key(None, None, environment) is None
-    with pytest.raises(WrongUse, match="NO_KEY has no key"):
+    with pytest.raises(UsageError, match="NO_KEY has no key"):
         read_key("NO_KEY", None, environment)
 
 
@@ -206,7 +206,7 @@ def test_where_mlx_is_wished_for_the_catalogue_tells_which_repository() -> None:
 
 @pytest.mark.parametrize("engine", ["mlx", "transformers"])
 def test_what_an_engine_cannot_run_is_said(engine: EngineName) -> None:
-    with pytest.raises(WrongUse, match="runs folders of safetensors"):
+    with pytest.raises(UsageError, match="runs folders of safetensors"):
         locate(Member(engine=engine, model=str(starter.PATH)), PLAIN, Survey(EVERYTHING))
 
 
@@ -217,7 +217,7 @@ def model_folder(folder: Path, config: str = "{}") -> Path:
 
 
 def test_llama_cpp_takes_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match="is a folder"):
+    with pytest.raises(UsageError, match="is a folder"):
         locate(Member(engine="llamacpp", model=str(model_folder(tmp_path))), PLAIN, Survey(EVERYTHING))
 
 
@@ -248,9 +248,9 @@ def test_llama_cpp_runs_in_our_process_or_as_its_own_server() -> None:
 
     assert kind(PLAIN, EVERYTHING) == "llamacpp"
     assert kind(server, EVERYTHING) == kind(PLAIN, without) == "llama-server"
-    with pytest.raises(WrongUse, match="no llama-server"):
+    with pytest.raises(UsageError, match="no llama-server"):
         kind(server, NOTHING)
-    with pytest.raises(WrongUse, match="llamacpp is not installed"):
+    with pytest.raises(UsageError, match="llamacpp is not installed"):
         kind(PLAIN, NOTHING)
 
 

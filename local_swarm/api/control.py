@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from local_swarm.api.bodies import StrictRoute
 from local_swarm.api.key import CONTROL, CONTROL_FILE
-from local_swarm.errors import BadRequest, Forbidden, WrongUse
+from local_swarm.errors import BadRequest, Forbidden, UsageError
 
 
 class MemberCommands(Protocol):
@@ -32,7 +32,7 @@ class MemberCommands(Protocol):
     def forget(self, name: str) -> dict[str, Any]: ...
 
 
-class Examiner(Protocol):
+class Diagnostics(Protocol):
     """Says what is wrong with the network: dataclasses of findings."""
 
     async def examine(self) -> Sequence[Any]: ...
@@ -49,7 +49,7 @@ class Control(Protocol):
     def membership(self) -> MemberCommands: ...
 
     @property
-    def doctor(self) -> Examiner: ...
+    def doctor(self) -> Diagnostics: ...
 
     @property
     def metrics(self) -> CounterTable: ...
@@ -111,7 +111,7 @@ def as_request() -> Iterator[None]:
     """Wrong use of a command is a bad request over HTTP."""
     try:
         yield
-    except WrongUse as problem:
+    except UsageError as problem:
         raise BadRequest(problem.message) from problem
 
 

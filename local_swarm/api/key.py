@@ -12,7 +12,7 @@ from pathlib import Path
 
 from local_swarm.api.middleware import is_loopback
 from local_swarm.config import ServerConfig
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.paths import PRIVATE, home, keep, program_name
 
 CONTROL = "x-swarm-control"  # the header that carries the token of this user's commands
@@ -55,12 +55,12 @@ def ensure_key(anew: bool = False) -> str:
 def required_key(server: ServerConfig) -> str | None:
     """The key that callers must send: the configured one, or the stored one if other machines can reach the server.
 
-    None where no key is needed. Raises WrongUse where one is needed and there is none."""
+    None where no key is needed. Raises UsageError where one is needed and there is none."""
     if server.key or is_loopback(server.host):
         return server.key
     if key := stored_key():
         return key
-    raise WrongUse(
+    raise UsageError(
         f"Whoever can reach {server.host} could use this swarm, so it needs a key. Make one: {program_name()} key"
     )
 

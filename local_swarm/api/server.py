@@ -30,7 +30,7 @@ from local_swarm.api.page import page_router
 from local_swarm.api.routes import answer_router, state_router
 from local_swarm.api.schemas import mistake
 from local_swarm.api.status import Status
-from local_swarm.errors import BadRequest, SwarmError, Unavailable, WrongUse
+from local_swarm.errors import BadRequest, SwarmError, Unavailable, UsageError
 
 MOST_CONNECTIONS = 1000  # beyond it clients are told to come back
 GRACE_S = 5  # for answers in the works when the server stops
@@ -134,7 +134,7 @@ async def on_surprise(_request: Request, problem: Exception) -> SafeJsonResponse
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket, before anything slow begins. Raises WrongUse for a host or port that cannot be had."""
+    """A bound socket, before anything slow begins. Raises UsageError for a host or port that cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, asyncio turns Nagle's algorithm off; without, the second part of every answer comes 40 ms late.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -146,10 +146,10 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as problem:
         listener.close()
         if getattr(problem, "errno", None) == errno.EADDRINUSE:
-            raise WrongUse(
+            raise UsageError(
                 f"Port {port} is in use, perhaps by a swarm that already runs. Choose another one with --port."
             ) from problem
-        raise WrongUse(
+        raise UsageError(
             f"Port {port} on {host} cannot be used: {getattr(problem, 'strerror', None) or problem}."
         ) from problem
     return listener

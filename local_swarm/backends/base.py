@@ -48,7 +48,7 @@ class ModelFacts:
 class Backend(Protocol):
     """One loaded model that answers a prompt several times at once.
 
-    `start` loads it and raises WrongUse when it cannot be; `generate` yields one Accepted, then Deltas and one
+    `start` loads it and raises UsageError when it cannot be; `generate` yields one Accepted, then Deltas and one
     Candidate per seat. Closing the iterator frees the sequences. When the engine dies, every open `generate` raises
     EngineLost and the backend brings itself back; meanwhile new calls raise Starting. One that dies again and again is
     `failed`: new calls raise EngineLost, and it still tries to come back.

@@ -40,10 +40,11 @@ class Family:
     """All that sets one family apart.
 
     `marks`: in each state, what ends it and what follows.
-    `called`: written before a call's JSON; `call_to` before the arguments of the one tool `{name}` that must be called.
-    `answered`: written before an answer that a schema binds.
-    `begins`: the state in which every reply begins; None where the prompt's end decides.
-    `controls`: tokens beside the marks that the engine must not leave out.
+    `call_prefix`: written before a call's JSON.
+    `forced_call_prefix`: written before the arguments of the one tool `{name}` that must be called.
+    `answer_prefix`: written before an answer that a schema binds.
+    `first_state`: the state in which every reply begins; None where the prompt's end decides.
+    `control_tokens`: tokens beside the marks that the engine must not leave out.
     `strict`: whatever has no marks is no call, however much it looks like one.
     `short_ids`: the template takes identifiers of calls only if they have nine letters and digits.
     """
@@ -51,28 +52,38 @@ class Family:
     name: str
     marks: Marks
     read: Reader
-    called: str = "<tool_call>\n"
-    call_to: str | None = None
-    answered: str = ""
-    begins: State | None = None
-    controls: tuple[str, ...] = ()
+    call_prefix: str = "<tool_call>\n"
+    forced_call_prefix: str | None = None
+    answer_prefix: str = ""
+    first_state: State | None = None
+    control_tokens: tuple[str, ...] = ()
     strict: bool = False
     short_ids: bool = False
 
     @property
-    def kept(self) -> list[str]:
+    def preserved_tokens(self) -> list[str]:
         """All marks, which the engine must not leave out where they are control tokens of the model."""
         found = {mark for marks in self.marks.values() for mark in marks}
-        return sorted({*found, *self.controls, *KEPT})
+        return sorted({*found, *self.control_tokens, *INNER_MARKS})
 
-    def call_of(self, name: str) -> str:
+    def prefix_for(self, name: str) -> str:
         """What is written before the arguments of a call to that tool."""
-        if self.call_to is not None:
-            return self.call_to.format(name=name)
-        return f'{self.called}{{"name": {json.dumps(name)}, "arguments": '
+        if self.forced_call_prefix is not None:
+            return self.forced_call_prefix.format(name=name)
+        return f'{self.call_prefix}{{"name": {json.dumps(name)}, "arguments": '
 
 
-KEPT = ('<|"|>', "[ARGS]", "[CALL_ID]", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "<think>", "</think>")
+INNER_MARKS = (
+    '<|"|>',
+    "[ARGS]",
+    "[CALL_ID]",
+    "<arg_key>",
+    "</arg_key>",
+    "<arg_value>",
+    "</arg_value>",
+    "<think>",
+    "</think>",
+)
 
 # Around calls that end with a mark of their own.
 LEFT_OVER: Mapping[str, State] = dict.fromkeys(("</tool_call>", "<seed:tool_call>", "</seed:tool_call>"), "words")
@@ -109,15 +120,15 @@ MISTRAL = Family(
         "call": {"[TOOL_CALLS]": "call"},
     },
     read_mistral,
-    called="[TOOL_CALLS]",
-    call_to="[TOOL_CALLS]{name}[ARGS]",
+    call_prefix="[TOOL_CALLS]",
+    forced_call_prefix="[TOOL_CALLS]{name}[ARGS]",
     short_ids=True,
 )
 LLAMA = Family(
     "llama",
     {"words": {**THINK, "<|python_tag|>": "call"}, "thought": {"</think>": "opening"}, "call": {"<|eom_id|>": "words"}},
     read_python,
-    called="",
+    call_prefix="",
 )
 LFM = Family(
     "lfm",
@@ -127,7 +138,7 @@ LFM = Family(
         "call": {"<|tool_call_end|>": "words"},
     },
     read_python,
-    called="<|tool_call_start|>",
+    call_prefix="<|tool_call_start|>",
 )
 GEMMA = Family(
     "gemma",
@@ -137,7 +148,7 @@ GEMMA = Family(
         "call": {"<tool_call|>": "words", "<|tool_call>": "call"},
     },
     read_gemma,
-    called="<|tool_call>",
+    call_prefix="<|tool_call>",
 )
 COHERE = Family(
     "cohere",
@@ -152,7 +163,7 @@ COHERE = Family(
         "call": {"<|END_ACTION|>": "words"},
     },
     read_json,
-    called="<|START_ACTION|>",
+    call_prefix="<|START_ACTION|>",
 )
 # OpenAI's harmony: every message has a head that says its channel and, for calls, whom it is to. The reply begins with one.
 BODY_ENDS: Mapping[str, State] = dict.fromkeys(
@@ -163,22 +174,22 @@ HARMONY = Family(
     "harmony",
     {"head": {"<|message|>": "words"}, "words": BODY_ENDS, "thought": BODY_ENDS, "call": BODY_ENDS},
     read_harmony,
-    called=FINAL,
-    call_to="<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>",
-    answered=FINAL,
-    begins="head",
-    controls=("<|channel|>", "<|constrain|>", "<|start|>"),
+    call_prefix=FINAL,
+    forced_call_prefix="<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>",
+    answer_prefix=FINAL,
+    first_state="head",
+    control_tokens=("<|channel|>", "<|constrain|>", "<|start|>"),
     strict=True,
 )
 NEMOTRON = Family(
     "nemotron",
     {**TAGGED, "words": {**THINK, "<TOOLCALL>": "call"}, "call": {"</TOOLCALL>": "words"}},
     read_json,
-    called="<TOOLCALL>",
+    call_prefix="<TOOLCALL>",
 )
 GENERIC = Family("generic", TAGGED, read_json)
 
-SIGNS: tuple[tuple[tuple[str, ...], Family], ...] = (  # the first of which a template contains any
+TEMPLATE_MARKERS: tuple[tuple[tuple[str, ...], Family], ...] = (  # the first of which a template contains any
     (("<|channel|>",), HARMONY),
     (("<atem:",), ATEM),
     (("<function=", "<function name="), XML),
@@ -196,7 +207,7 @@ SIGNS: tuple[tuple[tuple[str, ...], Family], ...] = (  # the first of which a te
 
 def family_of(template: str | None) -> Family:
     template = template or ""
-    found = next((family for signs, family in SIGNS if any(sign in template for sign in signs)), None)
+    found = next((family for signs, family in TEMPLATE_MARKERS if any(sign in template for sign in signs)), None)
     if found is None and "parameters" in template.partition("<|start_header_id|>")[2]:
         return LLAMA
     return found or GENERIC

@@ -36,7 +36,7 @@ def force(family: Family, names: Sequence[str], tools: Toolbox) -> Force:
     """For one named tool its arguments are all that is left to write; else its name is chosen first."""
     loose: dict[str, Any] = {"type": "object"}
     if len(names) == 1:
-        return Force(family.call_of(names[0]), tools.schema(names[0]), loose, names[0])
+        return Force(family.prefix_for(names[0]), tools.schema(names[0]), loose, names[0])
     defined: dict[str, Any] = {}
     choices = []
     for name in names:
@@ -46,7 +46,7 @@ def force(family: Family, names: Sequence[str], tools: Toolbox) -> Force:
             defined.setdefault(key, {}).update(own if isinstance(own, dict) else {})
         choices.append(call_schema({"const": name}, schema))
     schema = {"anyOf": choices, **{key: value for key, value in defined.items() if value}}
-    return Force(family.called, schema, call_schema({"enum": list(names)}, loose), None)
+    return Force(family.call_prefix, schema, call_schema({"enum": list(names)}, loose), None)
 
 
 def call_schema(name: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

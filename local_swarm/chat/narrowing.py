@@ -39,7 +39,7 @@ def loosen(schema: Any) -> Any:
     return positive(keep_keywords(schema, lambda keyword, _: keyword not in NARROW))
 
 
-def modest(schema: Any) -> Any:
+def simplify_schema(schema: Any) -> Any:
     """For servers, which build grammars in ways of their own: without numbers and patterns that make those large."""
     thin = keep_keywords(schema, cheap)
     return schema if thin == schema else positive(thin)

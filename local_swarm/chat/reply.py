@@ -87,7 +87,7 @@ class ReplyParser:
         self.calls: list[WrittenCall] = []
         self.broken: list[str] = []
         self._words, self._thoughts = Flow(trims=thinking), Flow(trims=True)
-        self._state: State = family.begins or ("thought" if thinking else self._opening())
+        self._state: State = family.first_state or ("thought" if thinking else self._opening())
         self._held, self._at, self._blank = "", 0, list[str]()  # what is held from that place on, and blanks after it
         self._body, self._opened = CallBody(), ""
         self._among_thoughts = True

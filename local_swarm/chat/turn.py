@@ -116,7 +116,7 @@ class Turn:
 
     @property
     def kept(self) -> list[str]:
-        return [] if self.schema is not None or self.prompt.text is not None else self.template.family.kept
+        return [] if self.schema is not None or self.prompt.text is not None else self.template.family.preserved_tokens
 
     def reader(self) -> Reader:
         if self.force:
@@ -137,8 +137,8 @@ async def turn(prompt: Prompt, template: ChatTemplate, confined: Confined) -> Tu
     if prompt.must_call:
         forced = force(template.family, prompt.must_call, tools)
         return Turn(rendered.text + forced.cue, template, prompt, tools, force=forced)
-    if bound and template.family.answered:
-        return Turn(rendered.text + template.family.answered, template, prompt, tools)
+    if bound and template.family.answer_prefix:
+        return Turn(rendered.text + template.family.answer_prefix, template, prompt, tools)
     return Turn(rendered.text, template, prompt, tools, rendered.thinking)
 
 

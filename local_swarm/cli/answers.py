@@ -11,7 +11,7 @@ from local_swarm.api.chat import ChatReply, ChatRequest
 from local_swarm.api.envelope import new_envelope
 from local_swarm.config import Config
 from local_swarm.daemon import DaemonClient
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.events import election_of
 from local_swarm.node import run_node
 
@@ -19,12 +19,12 @@ ANSWER_S = 1800.0
 
 
 def answer_to(wish: dict[str, Any], config: Config, own: bool) -> dict[str, Any]:
-    """With `own` never the daemon's answer. Raises WrongUse for a wrong wish and SwarmError for what the daemon refuses."""
+    """With `own` never the daemon's answer. Raises UsageError for a wrong wish and SwarmError for what the daemon refuses."""
     try:
         request = ChatRequest.model_validate(wish)
     except ValidationError as problem:
         first = problem.errors()[0]
-        raise WrongUse(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from problem
+        raise UsageError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from problem
     daemon = DaemonClient(config.server)
     if not own and daemon.runs():
         completion: dict[str, Any] = daemon.ask("/v1/chat/completions", wish, ANSWER_S)

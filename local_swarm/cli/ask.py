@@ -11,7 +11,7 @@ import typer
 from local_swarm.cli.console import err, out, print_json
 from local_swarm.cli.options import FileOption, InstancesOption, JsonOption, ModelOption, PortOption, StarterOption
 from local_swarm.config import load
-from local_swarm.intake import mend_text
+from local_swarm.intake import sanitize_text
 from local_swarm.models import starter
 from local_swarm.terminal import json_text
 
@@ -37,7 +37,7 @@ def ask(
     config = load(file, {"models.model": named, "swarm.instances": instances, "server.port": port})
     request = {
         "model": "swarm",
-        "messages": [{"role": "user", "content": mend_text(prompt)}],
+        "messages": [{"role": "user", "content": sanitize_text(prompt)}],
         "max_tokens": max_tokens,
         "temperature": temperature,
         "swarm": {"strategy": strategy, "n": instances},

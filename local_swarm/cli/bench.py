@@ -16,7 +16,7 @@ import typer
 
 from local_swarm.cli.console import err, out, print_figures, print_json
 from local_swarm.cli.options import JsonOption, PlotOption, RepeatsOption
-from local_swarm.errors import ExtraMissing, SwarmError, WrongUse
+from local_swarm.errors import ExtraMissing, SwarmError, UsageError
 from local_swarm.paths import checkout
 
 PACKAGE = "local_swarm_benchmarks"
@@ -100,7 +100,7 @@ def bench_vote(
 ) -> None:
     """What each way of voting is worth, on published samples of real models."""
     if machines and (n or plot):
-        raise WrongUse("--machines compares three machines of three answers: there is no --n and nothing to --plot.")
+        raise UsageError("--machines compares three machines of three answers: there is no --n and nothing to --plot.")
     find_benchmarks()
     from local_swarm.config import load
     from local_swarm_benchmarks import nodes

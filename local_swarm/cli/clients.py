@@ -11,7 +11,7 @@ import typer
 from local_swarm.cli.console import err, out, print_json
 from local_swarm.cli.options import FileOption, JsonOption, PortOption, RunningPortOption
 from local_swarm.config import load
-from local_swarm.errors import DaemonAbsent, WrongUse
+from local_swarm.errors import DaemonAbsent, UsageError
 from local_swarm.paths import program_name
 
 
@@ -57,7 +57,7 @@ def clients(
     from local_swarm.integrations.snippets import SNIPPETS
 
     if name is not None and name not in SNIPPETS:
-        raise WrongUse(f"There are no settings for {name!r}. There are for: {', '.join(SNIPPETS)}.")
+        raise UsageError(f"There are no settings for {name!r}. There are for: {', '.join(SNIPPETS)}.")
     what = find_swarm(load(file, {"server.port": port}))
     if json_wanted:
         print_json({one: SNIPPETS[one](what) for one in ([name] if name else SNIPPETS)})

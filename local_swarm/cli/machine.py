@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local_swarm.cli.console import err, out, print_json
 from local_swarm.cli.options import JsonOption
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.hardware import detector
 from local_swarm.hardware.profile import Hardware, hardware_from
 from local_swarm.paths import program_name
@@ -31,10 +31,10 @@ def this_machine() -> Hardware:
 
 
 def other_machine(path: Path) -> Hardware:
-    """The machine of which `detect --json` has written a file. Raises WrongUse."""
+    """The machine of which `detect --json` has written a file. Raises UsageError."""
     try:
         return hardware_from(json.loads(path.read_text(encoding="utf-8")))
     except OSError as problem:
-        raise WrongUse(f"{path} cannot be read: {problem.strerror or problem}.") from problem
+        raise UsageError(f"{path} cannot be read: {problem.strerror or problem}.") from problem
     except ValueError as problem:
-        raise WrongUse(f"{path} is no JSON: {problem}. Make it with: {program_name()} detect --json") from problem
+        raise UsageError(f"{path} is no JSON: {problem}. Make it with: {program_name()} detect --json") from problem

@@ -21,7 +21,7 @@ from local_swarm.cli.start import start
 from local_swarm.cli.status import status
 from local_swarm.cli.vote import vote
 from local_swarm.errors import SwarmError
-from local_swarm.intake import mend_text
+from local_swarm.intake import sanitize_text
 from local_swarm.paths import home, keep, program_name
 from local_swarm.terminal import log_to_stderr
 
@@ -75,7 +75,7 @@ def run() -> None:
         sys.exit(130)
     except Exception:
         path = home() / "logs" / "crash.txt"
-        keep(path, mend_text(traceback.format_exc()))
+        keep(path, sanitize_text(traceback.format_exc()))
         report = f" This should not have happened. What is known stands in {path}."
         err.print(with_label("error:", "bold red", report))
         sys.exit(1)

@@ -17,14 +17,14 @@ from local_swarm.cli.console import err, out, print_json, with_label
 from local_swarm.cli.options import FileOption, JsonOption, RunningPortOption
 from local_swarm.config import load
 from local_swarm.daemon import CONTROLS, DaemonClient
-from local_swarm.errors import DaemonRefused, SwarmError, WrongUse
+from local_swarm.errors import DaemonRefused, SwarmError, UsageError
 from local_swarm.paths import program_name
 
 WAIT_S = 60.0
 
 
 def ask_daemon(name: str, port: int | None, file: Path | None, request: dict[str, Any] | None = None) -> Any:
-    """What the running daemon answers. Raises WrongUse for a wrong request, SwarmError where there is no daemon or it refuses."""
+    """The running daemon's answer. Raises UsageError for a wrong request, SwarmError where there is no daemon or it refuses."""
     server = load(file, {"server.port": port}).server
     try:
         return DaemonClient(server).ask(CONTROLS + name, request, WAIT_S)
@@ -34,7 +34,7 @@ def ask_daemon(name: str, port: int | None, file: Path | None, request: dict[str
                 f"The swarm on port {server.port} runs without federation. Start it with --federation."
             ) from problem
         if problem.answered == 400:
-            raise WrongUse(problem.message) from problem
+            raise UsageError(problem.message) from problem
         raise
 
 
@@ -106,7 +106,7 @@ def doctor(port: RunningPortOption = None, file: FileOption = None, json_wanted:
     try:
         with err.status("Looking at the network ..."):
             findings = ask_daemon("doctor", port, file)
-    except WrongUse:
+    except UsageError:
         raise
     except SwarmError as problem:
         findings = findings_without_daemon(file, problem.message)

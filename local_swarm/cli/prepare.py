@@ -34,7 +34,7 @@ def prepare_launch(config: Config, console: Console, menu: bool, ask: bool, surv
     """What `start` runs. A model that is asked for is fetched where it is not here. Without one nothing is fetched unasked: on a
     terminal a first start (`ask`) or `menu` lets the user choose, else whatever is here runs, the starter at the least.
 
-    Raises DownloadFailed where the model cannot be had, UnknownModel where it does not exist, WrongUse for what cannot run."""
+    Raises DownloadFailed where the model cannot be had, UnknownModel where it does not exist, UsageError for what cannot run."""
     survey = survey or Survey()
     named = name_models(config, survey)
     if not named.settled or (menu and not named.fixed):
@@ -95,7 +95,7 @@ def offered_embedding(config: Config) -> str | None:
 
 
 def fetch_found(found: ResolvedModel, config: Config, console: Console) -> Fetched | None:
-    """The file or folder, fetched where it is not here; None where it was. Raises DownloadFailed, and WrongUse where that is
+    """The file or folder, fetched where it is not here; None where it was. Raises DownloadFailed, and UsageError where that is
     forbidden."""
     if found.on_disk:
         return None

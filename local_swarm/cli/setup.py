@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from local_swarm.cli.console import err
 from local_swarm.cli.options import MinimalOption, YesOption
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.paths import checkout, program_name
 
 
@@ -14,7 +14,7 @@ def setup(minimal: MinimalOption = False, _yes: YesOption = False) -> None:
 
     root = checkout()
     if root is None:
-        raise WrongUse(
+        raise UsageError(
             "This copy was installed by pip, which has set it up already. In a checkout: python main.py setup"
         )
     environment = ensure(root, SetupOptions(minimal=minimal, keep=False))

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from local_swarm.config import load
 from local_swarm.confined.process import ConfinedPool
-from local_swarm.errors import WrongUse
-from local_swarm.intake import mend_json
+from local_swarm.errors import UsageError
+from local_swarm.intake import sanitize_json
 from local_swarm.paths import offline
 from local_swarm.sandbox.host import Sandbox, sandbox_of
 from local_swarm.terminal import json_text
@@ -97,11 +97,11 @@ class VoteLine:
 
 
 def read_votes(path: Path) -> list[VoteLine]:
-    """Raises WrongUse, which names the line, for what is no such file."""
+    """Raises UsageError, which names the line, for what is no such file."""
     try:
-        data = mend_json(path.read_bytes())
+        data = sanitize_json(path.read_bytes())
     except OSError as problem:
-        raise WrongUse(f"{path} cannot be read: {problem.strerror or problem}.") from problem
+        raise UsageError(f"{path} cannot be read: {problem.strerror or problem}.") from problem
     lines = data.decode("utf-8", "replace").split("\n")
     return [vote_line_of(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
 
@@ -111,9 +111,9 @@ def vote_line_of(line: str, place: str) -> VoteLine:
         wire = LineWire.model_validate(json.loads(line, strict=False))
     except ValidationError as problem:
         first = problem.errors()[0]
-        raise WrongUse(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from problem
+        raise UsageError(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from problem
     except (ValueError, RecursionError) as problem:
-        raise WrongUse(f"{place} is no valid JSON.") from problem
+        raise UsageError(f"{place} is no valid JSON.") from problem
     asked = Question(wire.prompt[:MOST_TEXT], wire.entry_point, tuple(wire.inputs or ()), wire.schema_)
     return VoteLine(wire.id, asked, tuple(one.candidate() for one in wire.candidates))
 
@@ -181,9 +181,9 @@ async def vote_on(
 
 
 def lines(path: Path, strategy: str, file: Path | None) -> Iterator[str]:
-    """The command's output. Raises WrongUse."""
+    """The command's output. Raises UsageError."""
     if strategy not in get_args(Strategy):
-        raise WrongUse(f"There is no strategy {strategy!r}. There are: {', '.join(get_args(Strategy))}.")
+        raise UsageError(f"There is no strategy {strategy!r}. There are: {', '.join(get_args(Strategy))}.")
     config = load(file)
     sandbox = sandbox_of(config.swarm.sandbox)
     for line in asyncio.run(vote_on(read_votes(path), cast(Strategy, strategy), config.models.embedding, sandbox)):

@@ -28,7 +28,7 @@ class FallbackServer:
 
 
 def make_servers(fallback: Fallback, gather: GatherVoice) -> tuple[FallbackServer, ...]:
-    """The servers that a chain may ask. Raises WrongUse for a key that is not there."""
+    """The servers that a chain may ask. Raises UsageError for a key that is not there."""
     return tuple(make_server(provider, gather) for provider in fallback.providers if not provider.swarm)
 
 

@@ -6,7 +6,7 @@ from local_swarm.backends.process.backend import ProcessBackend
 from local_swarm.backends.process.lifecycle import Description
 from local_swarm.backends.process.messages import Load
 from local_swarm.engines.machine import EnginePlan, LocatedMember, Machine, MadeEngine, adapter_files, memory_limit
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.models.budget import MemoryRules, memory_pools
 from local_swarm.models.folder_plan import plan_folder
 from local_swarm.models.planner import Plan, RunOptions, number_of_workers
@@ -14,21 +14,21 @@ from local_swarm.roster import Member
 
 
 def make_mlx(located: LocatedMember, machine: Machine) -> MadeEngine:
-    """Raises WrongUse for adapters that it cannot take."""
+    """Raises UsageError for adapters that it cannot take."""
     if len(located.member.adapters) > 1:
-        raise WrongUse("MLX takes one adapter for a model. Give each a member of its own.")
+        raise UsageError("MLX takes one adapter for a model. Give each a member of its own.")
     return make_engine(located, machine, bytes_per_value=2.0)
 
 
 def make_vllm(located: LocatedMember, machine: Machine) -> MadeEngine:
-    """Raises WrongUse for adapters, which it cannot take."""
+    """Raises UsageError for adapters, which it cannot take."""
     if located.member.adapters:
-        raise WrongUse("vLLM members take no adapters here. Use engine: transformers for them.")
+        raise UsageError("vLLM members take no adapters here. Use engine: transformers for them.")
     return make_engine(located, machine)
 
 
 def make_engine(located: LocatedMember, machine: Machine, bytes_per_value: float | None = None) -> MadeEngine:
-    """`bytes_per_value`: of a key or value; where it is not given, as wide as the chip computes. Raises WrongUse, DoesNotFit."""
+    """`bytes_per_value`: of a key or value; None is as wide as the chip computes. Raises UsageError, DoesNotFit."""
     plan = plan_of(located, machine, bytes_per_value)
     folder, member = located.folder, located.member
     assert folder
@@ -54,7 +54,7 @@ def options_of(member: Member) -> dict[str, str]:
 
 
 def plan_of(located: LocatedMember, machine: Machine, bytes_per_value: float | None = None) -> Plan:
-    """What would run; loads nothing. Raises WrongUse, DoesNotFit."""
+    """What would run; loads nothing. Raises UsageError, DoesNotFit."""
     folder, member, config = located.folder, located.member, machine.config
     assert folder
     hardware, rules = machine.survey.hardware, rules_of(member, machine)

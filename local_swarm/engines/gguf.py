@@ -10,7 +10,7 @@ from local_swarm.backends.process.lifecycle import Description
 from local_swarm.backends.process.messages import Load
 from local_swarm.config import Config
 from local_swarm.engines.machine import EnginePlan, LocatedMember, Machine, MadeEngine, adapter_files, memory_limit
-from local_swarm.errors import DoesNotFit, WrongUse
+from local_swarm.errors import DoesNotFit, UsageError
 from local_swarm.models.planner import Plan
 from local_swarm.paths import home
 from local_swarm.roster import Member
@@ -19,7 +19,7 @@ ALL_LAYERS = 999
 
 
 def make_process(located: LocatedMember, machine: Machine) -> MadeEngine:
-    """llama.cpp in a process of ours. Raises WrongUse."""
+    """llama.cpp in a process of ours. Raises UsageError."""
     config = config_of(located.member, machine.config)
     plan = plan_engine(located, machine)
     adapters = adapter_files(located.member)
@@ -43,10 +43,10 @@ def make_process(located: LocatedMember, machine: Machine) -> MadeEngine:
 
 
 def make_server(located: LocatedMember, machine: Machine) -> MadeEngine:
-    """llama.cpp's own server, run by us. Raises WrongUse."""
+    """llama.cpp's own server, run by us. Raises UsageError."""
     plan = plan_of(located, machine)
     if located.member.adapters:
-        raise WrongUse(f"Adapters need llama-cpp-python, which is not used here: {PROGRAM} runs {plan.model}.")
+        raise UsageError(f"Adapters need llama-cpp-python, which is not used here: {PROGRAM} runs {plan.model}.")
     program = machine.survey.readers.program(PROGRAM)
     assert program, "the kind was chosen because it is here"
     load = load_of(plan, config_of(located.member, machine.config), [])
@@ -61,7 +61,7 @@ def plan_engine(located: LocatedMember, machine: Machine) -> EnginePlan:
 
 
 def plan_of(located: LocatedMember, machine: Machine, at_most: int | None = None) -> Plan:
-    """What would run; loads nothing. `at_most` bounds the context. Raises WrongUse."""
+    """What would run; loads nothing. `at_most` bounds the context. Raises UsageError."""
     config = config_of(located.member, machine.config)
     return machine.survey.advisor(config, at_most).what_runs(located.model)
 
@@ -97,8 +97,8 @@ def load_of(plan: Plan, config: Config, adapters: list[tuple[str, float]]) -> Lo
 
 
 def split_shares(shares: str | None) -> list[float]:
-    """The share of each card. Raises WrongUse."""
+    """The share of each card. Raises UsageError."""
     try:
         return [float(share) for share in shares.split(",")] if shares else []
     except ValueError as problem:
-        raise WrongUse(f"hardware.tensor_split must be numbers like '3,1', not {shares!r}.") from problem
+        raise UsageError(f"hardware.tensor_split must be numbers like '3,1', not {shares!r}.") from problem

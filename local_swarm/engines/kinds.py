@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from local_swarm.backends.openai_compatible.managed_server import PROGRAM
 from local_swarm.engines.machine import EngineKind
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.models.folder import Folder
 from local_swarm.paths import extra_command
 from local_swarm.roster import EngineName, Member
@@ -27,16 +27,16 @@ logger = logging.getLogger(__name__)
 
 
 def require_installed(kind: str, readers: Readers) -> None:
-    """Raises WrongUse where what an engine needs is not here."""
+    """Raises UsageError where what an engine needs is not here."""
     module, extra = NEEDS[kind]
     if not readers.module(module):
-        raise WrongUse(f"The engine {kind} is not installed. Install it: {extra_command(extra)}")
+        raise UsageError(f"The engine {kind} is not installed. Install it: {extra_command(extra)}")
 
 
 def folder_engine(name: EngineName, readers: Readers) -> EngineKind:
     """The engine that does the work of this one, for folders: Transformers runs vLLM's models where that is not installed.
 
-    Raises WrongUse where it is not installed either."""
+    Raises UsageError where it is not installed either."""
     assert name in ("mlx", "transformers", "vllm")
     if name == "vllm" and not readers.module(NEEDS[name][0]):
         logger.warning("vLLM is not installed; Transformers does its work.")
@@ -46,9 +46,9 @@ def folder_engine(name: EngineName, readers: Readers) -> EngineKind:
 
 
 def kind_for_folder(name: EngineName, folder: Folder, survey: Survey) -> EngineKind:
-    """The engine for a folder: MLX on Apple's chips and for what only MLX can read, else Transformers. Raises WrongUse."""
+    """The engine for a folder: MLX on Apple's chips and for what only MLX can read, else Transformers. Raises UsageError."""
     if name == "llamacpp":
-        raise WrongUse(
+        raise UsageError(
             f"{folder.path} is a folder; llama.cpp runs .gguf files. Use engine: mlx or transformers, or another model."
         )
     if name == "auto":
@@ -59,11 +59,11 @@ def kind_for_folder(name: EngineName, folder: Folder, survey: Survey) -> EngineK
 
 def kind_for_file(name: EngineName, configured: str, model: str | None, readers: Readers) -> EngineKind:
     """Which of the two ways to have llama.cpp runs a .gguf file: its bindings, or its own server where that is `configured` or
-    the bindings are not installed. Raises WrongUse where neither is here, or not the one that is configured."""
+    the bindings are not installed. Raises UsageError where neither is here, or not the one that is configured."""
     if name not in ("auto", "llamacpp"):
-        raise WrongUse(f"{name} runs folders of safetensors, not {model or 'the starter model'}.")
+        raise UsageError(f"{name} runs folders of safetensors, not {model or 'the starter model'}.")
     if configured == PROGRAM and not readers.program(PROGRAM):
-        raise WrongUse(f"There is no {PROGRAM} here. In Termux: pkg install llama-cpp")
+        raise UsageError(f"There is no {PROGRAM} here. In Termux: pkg install llama-cpp")
     bindings = readers.module(NEEDS["llamacpp"][0])
     if configured == PROGRAM or (not bindings and readers.program(PROGRAM)):
         return "llama-server"

@@ -11,7 +11,7 @@ from typing import Literal
 from local_swarm.backends.base import Backend
 from local_swarm.config import Config
 from local_swarm.confined.process import Confined
-from local_swarm.errors import DoesNotFit, WrongUse
+from local_swarm.errors import DoesNotFit, UsageError
 from local_swarm.models.folder import Folder
 from local_swarm.models.planner import SMALLEST_CONTEXT, MemoryNeed, Plan
 from local_swarm.models.resolve import ModelSource, ResolvedModel, resolve
@@ -42,7 +42,7 @@ class NamedMember:
 
 
 def name_member(member: Member, configured: ModelSource | None = None) -> NamedMember:
-    """`configured`: the model of the settings, for members that name none. Raises WrongUse for a mapping that names nothing."""
+    """`configured`: the model of the settings, for members that name none. Raises UsageError for a mapping that names nothing."""
     return NamedMember(member, resolve(member.model) if member.model else configured)
 
 
@@ -88,9 +88,9 @@ def memory_limit(need: MemoryNeed, beside_bytes: int = 0) -> int:
 
 
 def adapter_files(member: Member) -> list[tuple[str, float]]:
-    """(path, scale) of each adapter. Raises WrongUse for one that is not there."""
+    """(path, scale) of each adapter. Raises UsageError for one that is not there."""
     found = [(Path(adapter.path).expanduser(), adapter.scale) for adapter in member.adapters]
     for path, _ in found:
         if not path.exists():
-            raise WrongUse(f"There is no adapter {path}.")
+            raise UsageError(f"There is no adapter {path}.")
     return [(str(path), scale) for path, scale in found]

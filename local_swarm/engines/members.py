@@ -55,7 +55,7 @@ class Crew:
 def locate_member(named: NamedMember, config: Config, survey: Survey) -> LocatedMember:
     """A member with its model on this disk, fetched from the hub where it must be.
 
-    Raises WrongUse, UnknownModel, BadModelFile, DownloadFailed."""
+    Raises UsageError, UnknownModel, BadModelFile, DownloadFailed."""
     member, source = named.member, named.source
     if is_server(member):
         return LocatedMember(member, SERVER)
@@ -75,7 +75,7 @@ def locate_member(named: NamedMember, config: Config, survey: Survey) -> Located
 
 
 def make_crew(located: Sequence[LocatedMember], config: Config, survey: Survey, confined: Confined) -> Crew:
-    """Local members share this machine's memory in equal parts. Raises WrongUse."""
+    """Local members share this machine's memory in equal parts. Raises UsageError."""
     local = sum(one.kind != SERVER for one in located)
     machine = Machine(survey, with_share(config, max(1, local)), confined)
     workers: list[Worker] = []

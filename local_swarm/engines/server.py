@@ -20,7 +20,7 @@ USUAL_WORKERS = 1
 
 
 def make_engine(located: LocatedMember, _machine: Machine) -> MadeEngine:
-    """Raises WrongUse for a key that is not there."""
+    """Raises UsageError for a key that is not there."""
     member = located.member
     assert member.url
     url = FIND_SERVER if member.url == FIND_SERVER else normalize_url(member.url)
@@ -30,7 +30,7 @@ def make_engine(located: LocatedMember, _machine: Machine) -> MadeEngine:
 
 
 def provider_backend(provider: Provider) -> OpenAICompatible:
-    """Raises WrongUse for a key that is not there."""
+    """Raises UsageError for a key that is not there."""
     key = read_key(provider.key_env, provider.keyring)
     return OpenAICompatible(ServerTarget(normalize_url(provider.url or ""), provider.model, key, provider.context))
 

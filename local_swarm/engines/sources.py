@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.models.hub_cache import fetch_model
 from local_swarm.models.resolve import ModelSource, leads_to
 
@@ -15,7 +15,7 @@ from local_swarm.models.resolve import ModelSource, leads_to
 def locate_model(source: ModelSource) -> Path | None:
     """The path of a file or folder; None for a name, which the catalogue knows.
 
-    Raises WrongUse for a path that does not exist and for a repository that may not be fetched, DownloadFailed where the hub
+    Raises UsageError for a path that does not exist and for a repository that may not be fetched, DownloadFailed where the hub
     cannot be reached."""
     if source.repository:
         return fetch_model(source.repository)
@@ -23,7 +23,7 @@ def locate_model(source: ModelSource) -> Path | None:
         return None
     path = source.path
     if not leads_to(path, Path.exists):
-        raise WrongUse(f"There is no model at {path}.")
+        raise UsageError(f"There is no model at {path}.")
     if source.form and (source.form == "gguf") != path.is_file():
-        raise WrongUse(f"{path} is a {'file' if path.is_file() else 'folder'}, and so cannot be {source.form}.")
+        raise UsageError(f"{path} is a {'file' if path.is_file() else 'folder'}, and so cannot be {source.form}.")
     return path

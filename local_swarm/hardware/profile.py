@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.units import memory_size
 
 System = Literal["linux", "darwin", "windows", "android"]
@@ -81,14 +81,14 @@ ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"}
 
 
 def hardware_from(told: Any) -> Hardware:
-    """A machine as `detect --json` tells it; absent keys are unknown. Raises WrongUse for what cannot be one."""
+    """A machine as `detect --json` tells it; absent keys are unknown. Raises UsageError for what cannot be one."""
     if not isinstance(told, dict):
-        raise WrongUse("The hardware must be a JSON object as `detect --json` prints it.")
+        raise UsageError("The hardware must be a JSON object as `detect --json` prints it.")
     cpu, memory = part(told, "cpu"), part(told, "memory")
     arch = str(told.get("arch") or "x86_64").lower()
     features = cpu.get("features") or ()
     if not isinstance(features, (list, tuple)):
-        raise WrongUse(f"cpu.features must be a list, not {features!r}.")
+        raise UsageError(f"cpu.features must be a list, not {features!r}.")
     return Hardware(
         one_of(told.get("os") or "linux", System, "os"),
         ARCHITECTURES.get(arch, arch),
@@ -102,7 +102,7 @@ def hardware_from(told: Any) -> Hardware:
 
 def accelerator_from(told: Any) -> Accelerator:
     if not isinstance(told, dict):
-        raise WrongUse(f"An accelerator must be an object, not {told!r}.")
+        raise UsageError(f"An accelerator must be an object, not {told!r}.")
     vendor = one_of(told.get("vendor"), Vendor, "vendor")
     return Accelerator(
         vendor=vendor,
@@ -122,13 +122,13 @@ def accelerator_from(told: Any) -> Accelerator:
 def part(told: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     found = told.get(key) or {}
     if not isinstance(found, dict):
-        raise WrongUse(f"{key} must be an object, not {found!r}.")
+        raise UsageError(f"{key} must be an object, not {found!r}.")
     return found
 
 
 def one_of(value: Any, choices: Any, key: str) -> Any:
     if value not in get_args(choices):
-        raise WrongUse(f"{key} must be one of {', '.join(get_args(choices))}, not {value!r}.")
+        raise UsageError(f"{key} must be one of {', '.join(get_args(choices))}, not {value!r}.")
     return value
 
 
@@ -137,7 +137,7 @@ def whole(told: Mapping[str, Any], key: str) -> int | None:
     if value is not None and (
         isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1 << 60
     ):
-        raise WrongUse(f"{key} must be a number of bytes or cores, not {value!r}.")
+        raise UsageError(f"{key} must be a number of bytes or cores, not {value!r}.")
     return None if value is None else int(value)
 
 

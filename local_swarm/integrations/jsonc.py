@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 
 BLANK = re.compile(r"(?:\s++|//[^\n]*+|/\*.*?\*/)*+", re.DOTALL)
 STRING = re.compile(r'"(?:[^"\\\n]++|\\.)*+"')
@@ -30,12 +30,12 @@ class JsonNode:
 
 
 class JsonScan:
-    """One pass over the text. Raises WrongUse where it is no JSON, comments and trailing commas aside."""
+    """One pass over the text. Raises UsageError where it is no JSON, comments and trailing commas aside."""
 
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
         if len(text) > LONGEST_JSONC:
-            raise WrongUse(f"it has more than {LONGEST_JSONC} characters")
+            raise UsageError(f"it has more than {LONGEST_JSONC} characters")
         self.skip()
         self.root = self.value(0)
         self.skip()
@@ -44,7 +44,7 @@ class JsonScan:
 
     def fail(self) -> None:
         line = self.text.count("\n", 0, self.at) + 1
-        raise WrongUse(f"it is no valid JSON in line {line}")
+        raise UsageError(f"it is no valid JSON in line {line}")
 
     def skip(self) -> None:
         found = BLANK.match(self.text, self.at)
@@ -106,15 +106,15 @@ class JsonScan:
 
 
 def load_json(text: str) -> Any:
-    """The value of a JSON text. Raises WrongUse for what our patterns accept and Python does not: bad escapes, huge integers."""
+    """The value of a JSON text. Raises UsageError for what our patterns accept and Python does not, as huge integers."""
     try:
         return json.loads(text, strict=False)
     except (ValueError, RecursionError) as problem:
-        raise WrongUse(f"it is no valid JSON: {str(problem)[:200]}") from problem
+        raise UsageError(f"it is no valid JSON: {str(problem)[:200]}") from problem
 
 
 def read(text: str) -> Any:
-    """The value of the whole text. Raises WrongUse."""
+    """The value of the whole text. Raises UsageError."""
     return value_at(text, JsonScan(text).root)
 
 
@@ -129,7 +129,7 @@ def value_at(text: str, node: JsonNode) -> Any:
 
 
 def merge(text: str, values: Mapping[str, Any]) -> str:
-    """The text with all these values in it. Objects are merged, everything else is replaced. Raises WrongUse."""
+    """The text with all these values in it. Objects are merged, everything else is replaced. Raises UsageError."""
     if BLANK.fullmatch(text):
         text = text + "{}"
     for path, value in leaves(values, ()):
@@ -149,7 +149,7 @@ def with_value(text: str, path: tuple[str, ...], value: Any) -> str:
     node = JsonScan(text).root
     for depth, name in enumerate(path):
         if node.members is None:
-            raise WrongUse(f"{'.'.join(path[:depth]) or 'it'} is no object")
+            raise UsageError(f"{'.'.join(path[:depth]) or 'it'} is no object")
         inner = node.members.get(name)
         if inner is None:
             for outer in reversed(path[depth + 1 :]):

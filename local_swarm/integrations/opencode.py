@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.integrations import jsonc
 from local_swarm.integrations.running import RunningSwarm
 from local_swarm.paths import PRIVATE, keep
@@ -48,10 +48,10 @@ def entry(swarm: RunningSwarm) -> dict[str, Any]:
 
 
 def merge_provider(text: str, swarm: RunningSwarm) -> str:
-    """The user's file with our provider in it. A model that the user has chosen stays. Raises WrongUse."""
+    """The user's file with our provider in it. A model that the user has chosen stays. Raises UsageError."""
     known = jsonc.read(text) if text.strip() else {}
     if not isinstance(known, dict):
-        raise WrongUse("it is no object")
+        raise UsageError("it is no object")
     settings = entry(swarm)
     if "model" in known:
         del settings["model"]
@@ -72,7 +72,7 @@ def config_path(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def write(path: Path, swarm: RunningSwarm) -> Path | None:
-    """Merges into a file. Returns the path of the backup of its old version, None where there is none. Raises WrongUse."""
+    """Merges into a file. Returns the path of the backup of its old version, None where there is none. Raises UsageError."""
     try:
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         new = merge_provider(old, swarm)
@@ -83,7 +83,7 @@ def write(path: Path, swarm: RunningSwarm) -> Path | None:
             keep(backup, old, path.stat().st_mode)
         keep(path, new, path.stat().st_mode if old else PRIVATE)  # the key stands in it
         return backup
-    except WrongUse as problem:
-        raise WrongUse(f"{path} was left as it is: {problem.message}.") from problem
+    except UsageError as problem:
+        raise UsageError(f"{path} was left as it is: {problem.message}.") from problem
     except OSError as problem:
-        raise WrongUse(f"{path} cannot be written: {problem.strerror or problem}.") from problem
+        raise UsageError(f"{path} cannot be written: {problem.strerror or problem}.") from problem

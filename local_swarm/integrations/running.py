@@ -23,7 +23,7 @@ class RunningSwarm:
 
 
 def find_swarm(config: Config) -> RunningSwarm:
-    """Raises WrongUse where neither a daemon runs nor a plan can be made."""
+    """Raises UsageError where neither a daemon runs nor a plan can be made."""
     daemon, key = DaemonClient(config.server), key_to_send(config.server) or "none"
     try:
         state = daemon.ask("/v1/swarm")

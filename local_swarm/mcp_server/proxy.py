@@ -27,16 +27,16 @@ from mcp.server.stdio import stdio_server
 from local_swarm.api.middleware import MCP_PATH
 from local_swarm.daemon import DaemonClient
 from local_swarm.errors import SwarmError
-from local_swarm.intake import mend_json
+from local_swarm.intake import sanitize_json
 from local_swarm.mcp_server.server import Tell, create_mcp_server, error_result, structured_result
-from local_swarm.mcp_server.tools import SwarmFound
+from local_swarm.mcp_server.tools import StatusResult
 from local_swarm.paths import PRIVATE, checkout, home, make_folder, program_name
 
 SILENCE_S = 60.0  # the daemon reports every few seconds, so a longer silence is a death
 KNOCK_S = 3.0
 START_S = 300.0  # a large model takes its time to load
 RETRY_S = 1.0
-ASKING = ("generate_code", "ask_swarm", "embed")  # these need the model; the others answer while it loads
+NEED_THE_MODEL = ("generate_code", "ask_swarm", "embed")  # these need the model; the others answer while it loads
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,9 @@ class McpProxy:
     async def call(self, name: str, arguments: Mapping[str, Any], tell: Tell) -> mcp_types.CallToolResult:
         """See `Caller`."""
         if name == "get_swarm_status" and await self.health() is None:
-            return structured_result(SwarmFound(running=False, note=self.absent()))
+            return structured_result(StatusResult(running=False, note=self.absent()))
         try:
-            waits = name in ASKING or await self.health() is None
+            waits = name in NEED_THE_MODEL or await self.health() is None
             if waits and not await self.ready(tell):
                 return error_result(self.absent())
             async with self.client() as client:
@@ -151,7 +151,7 @@ class MendedInput(io.TextIOWrapper):
 
     def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
         line = super().readline(-1 if size is None else size)
-        return mend_json(line.encode("utf-8", "replace")).decode() if "\\u" in line else line
+        return sanitize_json(line.encode("utf-8", "replace")).decode() if "\\u" in line else line
 
 
 async def serve(proxy: McpProxy) -> None:

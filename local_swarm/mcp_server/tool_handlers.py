@@ -20,20 +20,20 @@ from local_swarm.mcp_server.machine import hardware_found, models_found
 from local_swarm.mcp_server.tools import (
     TOOLS,
     Alternative,
-    AnswerFound,
+    AnswerResult,
     CodeArguments,
-    CodeFound,
+    CodeResult,
     CompareArguments,
-    ComparisonFound,
+    ComparisonResult,
     EmbedArguments,
     GenerateArguments,
     NoArguments,
-    SwarmFound,
+    StatusResult,
     Value,
-    VectorsFound,
+    VectorsResult,
     VerdictFields,
-    WorkerFound,
-    WorkersFound,
+    WorkerResult,
+    WorkersResult,
 )
 from local_swarm.models.advice import Advisor
 from local_swarm.types import Candidate, Election, Event, Message, Prompt, Sampling, Usage, Voice
@@ -82,7 +82,7 @@ class ToolHandlers:
         if name not in TOOLS:
             raise BadRequest(f"There is no tool {name[:64]!r}. There are: {', '.join(TOOLS)}.")
         try:
-            parsed = TOOLS[name].takes.model_validate(arguments or {})
+            parsed = TOOLS[name].input.model_validate(arguments or {})
         except ValidationError as problem:
             raise BadRequest(mistake(name, problem)) from problem
         handlers: Mapping[str, Callable[[Any, ToolProgress], Awaitable[Value]]] = {
@@ -97,7 +97,7 @@ class ToolHandlers:
         }
         return await handlers[name](parsed, progress)
 
-    async def generate_code(self, arguments: CodeArguments, progress: ToolProgress) -> CodeFound:
+    async def generate_code(self, arguments: CodeArguments, progress: ToolProgress) -> CodeResult:
         prompt = prompt_of(arguments)
         election = await self._ask(prompt, progress)
         read = await self.jury.answers(question_of(prompt), election.candidates)
@@ -108,19 +108,19 @@ class ToolHandlers:
         def code(candidate: Candidate) -> str:
             return bodies.get(candidate, "")
 
-        return CodeFound(
+        return CodeResult(
             **self._verdict(election),
             code=code(election.elected),
             text=election.elected.text,
             alternatives=alternatives(election, lambda candidate: code(candidate) or candidate.text),
         )
 
-    async def ask_swarm(self, arguments: GenerateArguments, progress: ToolProgress) -> AnswerFound:
+    async def ask_swarm(self, arguments: GenerateArguments, progress: ToolProgress) -> AnswerResult:
         election = await self._ask(prompt_of(arguments, arguments.system), progress)
         others = alternatives(election, lambda candidate: candidate.text)
-        return AnswerFound(**self._verdict(election), text=election.elected.text, alternatives=others)
+        return AnswerResult(**self._verdict(election), text=election.elected.text, alternatives=others)
 
-    async def compare_answers(self, arguments: CompareArguments, _progress: ToolProgress) -> ComparisonFound:
+    async def compare_answers(self, arguments: CompareArguments, _progress: ToolProgress) -> ComparisonResult:
         candidates = [
             Candidate(text, f"answer {number}", "stop", Usage(0, 0), 0.0)
             for number, text in enumerate(arguments.answers)
@@ -128,7 +128,7 @@ class ToolHandlers:
         asked = question_of(Prompt((Message("user", arguments.prompt),)))
         began = time.monotonic()
         election = await self.jury.elect(asked, candidates, arguments.strategy or "auto")
-        return ComparisonFound(
+        return ComparisonResult(
             winner=election.winner,
             agreement=round(election.agreement, 4),
             strategy=election.strategy,
@@ -138,17 +138,17 @@ class ToolHandlers:
             note=election.note,
         )
 
-    async def embed(self, arguments: EmbedArguments, _progress: ToolProgress) -> VectorsFound:
+    async def embed(self, arguments: EmbedArguments, _progress: ToolProgress) -> VectorsResult:
         if not all(arguments.texts):
             raise BadRequest("embed: texts: none of them may be empty.")
         embedded = await self.embeds(arguments.texts)
         vectors = [[round(float(number), 6) for number in vector] for vector in embedded.vectors]
-        return VectorsFound(model=embedded.model, dimensions=len(vectors[0]), vectors=vectors, note=embedded.note)
+        return VectorsResult(model=embedded.model, dimensions=len(vectors[0]), vectors=vectors, note=embedded.note)
 
-    async def get_swarm_status(self, _arguments: NoArguments, _progress: ToolProgress) -> SwarmFound:
+    async def get_swarm_status(self, _arguments: NoArguments, _progress: ToolProgress) -> StatusResult:
         now = self.status()
         sizes = [engine.memory_bytes for engine in now.engines if engine.memory_bytes is not None]
-        return SwarmFound(
+        return StatusResult(
             running=now.health in ("ok", "degraded"),
             model=now.model,
             healthy_workers=now.healthy,
@@ -158,8 +158,8 @@ class ToolHandlers:
             note=now.note,
         )
 
-    async def get_worker_details(self, _arguments: NoArguments, _progress: ToolProgress) -> WorkersFound:
-        return WorkersFound(workers=[WorkerFound.model_validate(asdict(worker)) for worker in self.status().workers])
+    async def get_worker_details(self, _arguments: NoArguments, _progress: ToolProgress) -> WorkersResult:
+        return WorkersResult(workers=[WorkerResult.model_validate(asdict(worker)) for worker in self.status().workers])
 
     async def get_hardware_info(self, _arguments: NoArguments, _progress: ToolProgress) -> Value:
         return await hardware_found(self.advisor)
@@ -207,4 +207,4 @@ def alternatives(election: Election, text_of: Callable[[Candidate], str]) -> lis
 def mistake(name: str, problem: ValidationError) -> str:
     first = problem.errors()[0]
     field = ".".join(map(str, first["loc"]))
-    return f"{name}: {field}: {first['msg']}. It takes: {', '.join(TOOLS[name].takes.model_fields) or 'nothing'}."
+    return f"{name}: {field}: {first['msg']}. It takes: {', '.join(TOOLS[name].input.model_fields) or 'nothing'}."

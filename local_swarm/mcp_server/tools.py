@@ -42,11 +42,11 @@ class Value(BaseModel):
 
 # ----------------------------------------------------------------------------------------------- what tools take
 
-Length = Annotated[int | None, Field(ge=1, description="Longest answer, in tokens.")]
-Warmth = Annotated[
+MaxTokensField = Annotated[int | None, Field(ge=1, description="Longest answer, in tokens.")]
+TemperatureField = Annotated[
     float | None, Field(ge=0, le=2, description="Of all workers but the first; 0 asks one worker, without a vote.")
 ]
-Way = Annotated[Strategy | None, Field(description="How to vote; leave it out unless you were told.")]
+StrategyField = Annotated[Strategy | None, Field(description="How to vote; leave it out unless you were told.")]
 Voices = Annotated[int | None, Field(ge=1, le=MOST_VOICES, description="How many workers answer; all without it.")]
 
 
@@ -56,25 +56,25 @@ class NoArguments(Value):
 
 class CodeArguments(Value):
     prompt: Annotated[str, Field(min_length=1, description="What the code must do, complete in itself.")]
-    max_tokens: Length = None
-    temperature: Warmth = None
-    strategy: Way = None
+    max_tokens: MaxTokensField = None
+    temperature: TemperatureField = None
+    strategy: StrategyField = None
     workers: Voices = None
 
 
 class GenerateArguments(Value):
     prompt: Annotated[str, Field(min_length=1, description="The question, complete in itself.")]
     system: Annotated[str | None, Field(description="Instructions that go before it.")] = None
-    max_tokens: Length = None
-    temperature: Warmth = None
-    strategy: Way = None
+    max_tokens: MaxTokensField = None
+    temperature: TemperatureField = None
+    strategy: StrategyField = None
     workers: Voices = None
 
 
 class CompareArguments(Value):
     answers: Annotated[list[str], Field(min_length=1, max_length=MOST_ANSWERS, description="The answers to compare.")]
     prompt: Annotated[str, Field(description="The question that they answer; examples in it are used as tests.")] = ""
-    strategy: Way = None
+    strategy: StrategyField = None
 
 
 class EmbedArguments(Value):
@@ -84,7 +84,7 @@ class EmbedArguments(Value):
 # ----------------------------------------------------------------------------------------------- what tools give
 
 
-class HardwareFound(Value):
+class HardwareResult(Value):
     model_config = ConfigDict(extra="allow")
     os: str
     arch: str
@@ -94,7 +94,7 @@ class HardwareFound(Value):
     available_for_models_bytes: int | None
 
 
-class SwarmFound(Value):
+class StatusResult(Value):
     running: bool
     model: str | None = None
     healthy_workers: int = 0
@@ -122,7 +122,7 @@ class VerdictFields(TypedDict):
     note: str | None
 
 
-class CodeFound(Value):
+class CodeResult(Value):
     agreement: float
     strategy: str
     candidates: int
@@ -133,7 +133,7 @@ class CodeFound(Value):
     note: str | None = None
 
 
-class AnswerFound(Value):
+class AnswerResult(Value):
     agreement: float
     strategy: str
     candidates: int
@@ -143,7 +143,7 @@ class AnswerFound(Value):
     note: str | None = None
 
 
-class ComparisonFound(Value):
+class ComparisonResult(Value):
     winner: int
     agreement: float
     strategy: str
@@ -153,32 +153,32 @@ class ComparisonFound(Value):
     note: str | None = None
 
 
-class VectorsFound(Value):
+class VectorsResult(Value):
     model: str
     dimensions: int
     vectors: list[list[float]]
     note: str | None = None
 
 
-class SizeFound(Value):
+class SizeResult(Value):
     size: str
     quantizations: list[str]
     fits: bool
     on_disk: bool
 
 
-class ModelFound(Value):
+class ModelResult(Value):
     id: str
-    variants: list[SizeFound]
+    variants: list[SizeResult]
     fits: bool
     on_disk: bool
 
 
-class ModelsFound(Value):
-    models: list[ModelFound]
+class ModelsResult(Value):
+    models: list[ModelResult]
 
 
-class WorkerFound(Value):
+class WorkerResult(Value):
     id: str
     engine: str
     healthy: bool
@@ -187,8 +187,8 @@ class WorkerFound(Value):
     tokens_per_s: float | None
 
 
-class WorkersFound(Value):
-    workers: list[WorkerFound]
+class WorkersResult(Value):
+    workers: list[WorkerResult]
 
 
 # ----------------------------------------------------------------------------------------------------- the tools
@@ -196,13 +196,13 @@ class WorkersFound(Value):
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """`takes` is the type of its arguments, `gives` that of its structured result."""
+    """`input` is the type of its arguments, `output` that of its structured result."""
 
     name: str
     title: str
-    about: str
-    takes: type[Value]
-    gives: type[Value]
+    description: str
+    input: type[Value]
+    output: type[Value]
 
     @property
     def listed(self) -> mcp_types.Tool:
@@ -213,9 +213,9 @@ class Tool:
         return mcp_types.Tool(
             name=self.name,
             title=self.title,
-            description=self.about,
-            input_schema=self.takes.json_schema(),
-            output_schema=self.gives.json_schema(),
+            description=self.description,
+            input_schema=self.input.json_schema(),
+            output_schema=self.output.json_schema(),
             annotations=hints,
         )
 
@@ -229,7 +229,7 @@ TOOLS: Mapping[str, Tool] = {
             "Several local models write the code and vote by what it does. Gives the winner, how sure the vote is "
             "(agreement, 0 to 1) and what the dissenters wrote. It sees nothing but the prompt. May take minutes.",
             CodeArguments,
-            CodeFound,
+            CodeResult,
         ),
         Tool(
             "ask_swarm",
@@ -237,7 +237,7 @@ TOOLS: Mapping[str, Tool] = {
             "Several local models answer any question and vote. Gives the winner, the agreement (0 to 1) and what the "
             "dissenters said. Nothing leaves the local network. May take minutes.",
             GenerateArguments,
-            AnswerFound,
+            AnswerResult,
         ),
         Tool(
             "compare_answers",
@@ -245,36 +245,36 @@ TOOLS: Mapping[str, Tool] = {
             "Holds the vote over answers that you bring, without asking any model: which of them say the same, and which is "
             "best supported. Code is run in a sandbox and compared by what it does.",
             CompareArguments,
-            ComparisonFound,
+            ComparisonResult,
         ),
-        Tool("embed", "Embed texts", "Vectors of length 1 for texts.", EmbedArguments, VectorsFound),
+        Tool("embed", "Embed texts", "Vectors of length 1 for texts.", EmbedArguments, VectorsResult),
         Tool(
             "get_swarm_status",
             "Swarm status",
             "Whether the swarm runs, its model, workers, memory and peers.",
             NoArguments,
-            SwarmFound,
+            StatusResult,
         ),
         Tool(
             "get_worker_details",
             "Worker details",
             "Health, requests, latency and speed of every worker.",
             NoArguments,
-            WorkersFound,
+            WorkersResult,
         ),
         Tool(
             "get_hardware_info",
             "Hardware",
             "What this machine computes with, and how much memory models may use.",
             NoArguments,
-            HardwareFound,
+            HardwareResult,
         ),
         Tool(
             "list_available_models",
             "Available models",
             "The catalogue: what fits this machine and what is on its disk.",
             NoArguments,
-            ModelsFound,
+            ModelsResult,
         ),
     )
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.config import Config
-from local_swarm.errors import BadModelFile, DoesNotFit, UnknownModel, WrongUse
+from local_swarm.errors import BadModelFile, DoesNotFit, UnknownModel, UsageError
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import starter
 from local_swarm.models.budget import MemoryRules
@@ -73,14 +73,14 @@ class Advisor:
         return replace(made, why=(f"model: {path.name}, the largest in {path.parent} that fits", *made.why))
 
     def find(self, model: str | ModelSource) -> ResolvedModel:
-        """Raises UnknownModel, BadModelFile, and WrongUse for the address of a server."""
+        """Raises UnknownModel, BadModelFile, and UsageError for the address of a server."""
         source = resolve(model) if isinstance(model, str) else model
         return find(source, self.catalogue, self.storage, self.read)
 
     def plan_for(self, found: ResolvedModel) -> Plan:
-        """Raises DoesNotFit, WrongUse, and UnknownModel where nothing is known of the model before it is here."""
+        """Raises DoesNotFit, UsageError, and UnknownModel where nothing is known of the model before it is here."""
         if found.model is None and found.on_disk:
-            raise WrongUse(
+            raise UsageError(
                 f"{found.path} is a folder of safetensors. Its plan is made when it starts: only files have one."
             )
         if found.model is None:
@@ -116,7 +116,7 @@ class Advisor:
         model = entry.model(variant, self.storage.path_of(variant))
         try:
             return plan(self.hardware, model, self.options, self.rules) if model else None
-        except (DoesNotFit, WrongUse):
+        except (DoesNotFit, UsageError):
             return None
 
     def entry_json(self, entry: Entry) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def advisor(
     """`at_most` bounds the context where the settings leave it free; `graphics`: whether the engine that is here can use a card;
     `catalogue`: where it has been read already.
 
-    Raises WrongUse for a mistake in the catalogue."""
+    Raises UsageError for a mistake in the catalogue."""
     rules = MemoryRules(
         ram_fraction=config.hardware.ram_fraction,
         gpu_memory_fraction=config.hardware.gpu_memory_fraction,

@@ -112,17 +112,17 @@ class CatalogueFile:
 
 
 def read_catalogue(path: Path) -> CatalogueFile:
-    """Raises WrongUse with the line of the mistake."""
+    """Raises UsageError with the line of the mistake."""
     return read_settings(CatalogueFile, read_file(path, "catalogue"))
 
 
 def read_entry(raw: Mapping[str, Any], source: str) -> EntryFacts:
-    """One model that is not in a file yet. Raises WrongUse."""
+    """One model that is not in a file yet. Raises UsageError."""
     return read_settings(EntryFacts, YamlNode.of(raw, source))
 
 
 def raw_entries(path: Path) -> list[Any]:
-    """The models of a file as they stand there. Raises WrongUse for a file that is no catalogue."""
+    """The models of a file as they stand there. Raises UsageError for a file that is no catalogue."""
     return list(read_settings(RawCatalogue, read_file(path, "catalogue")).models)
 
 

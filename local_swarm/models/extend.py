@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.models.catalogue_file import raw_entries, read_entry
 from local_swarm.models.gguf import PART, Header, parts_of, read_header
 from local_swarm.models.hub import Hub
@@ -28,14 +28,14 @@ LONGEST_NAME = 255  # characters of a file's name
 
 def add_to_catalogue(source: str, folder: Path, home: Path, data: Path, hub: Hub | None = None) -> dict[str, Any]:
     """The entry, once it is in the user's catalogue. Of a model that is known already what is known stays, and the file is put
-    before its others. `data`: the folder of the shipped catalogue. Raises WrongUse, BadModelFile and DownloadFailed."""
+    before its others. `data`: the folder of the shipped catalogue. Raises UsageError, BadModelFile and DownloadFailed."""
     repository = re.fullmatch(r"([\w.-]+/[\w.-]+)/(.+\.gguf)", source)
     if repository and not Path(source).expanduser().exists():
         entry = from_hub(repository[1], repository[2], hub or Hub(offline()))
     elif is_path(source):
         entry = from_file(Path(source).expanduser(), folder)
     else:
-        raise WrongUse(f"{source!r} is neither OWNER/NAME/FILE.gguf of the hub nor the path of a .gguf file.")
+        raise UsageError(f"{source!r} is neither OWNER/NAME/FILE.gguf of the hub nor the path of a .gguf file.")
     entry = known_better(entry, known_entries(home / OWN) + known_entries(data / "models.yaml"))
     write(entry, home)
     return entry

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_swarm.errors import BadModelFile, WrongUse
+from local_swarm.errors import BadModelFile, UsageError
 from local_swarm.models import hub
 from local_swarm.models.downloader import Fetched
 from local_swarm.models.folder import is_whole
@@ -56,13 +56,13 @@ def cached_copy(model: HubModel) -> Path | None:
 def fetch_model(model: HubModel, environment: Mapping[str, str] = os.environ) -> Path:
     """The file or folder, from the cache without a word to anybody, else from the network, unless that is forbidden.
 
-    Raises WrongUse, and DownloadFailed at once where the hub cannot be reached."""
+    Raises UsageError, and DownloadFailed at once where the hub cannot be reached."""
     if here := cached_copy(model):
         return here
     if model.cached_only or offline():
         named = f"To have it fetched, name it: {program_name()} --model {model.text}"
         remedy = "LOCAL_SWARM_OFFLINE forbids fetching it." if offline() else named
-        raise WrongUse(f"{model.text} is not in the hub's cache on this disk. {remedy}")
+        raise UsageError(f"{model.text} is not in the hub's cache on this disk. {remedy}")
     from huggingface_hub.errors import HfHubHTTPError
 
     token = environment.get(model.token_env) or ""
@@ -70,7 +70,7 @@ def fetch_model(model: HubModel, environment: Mapping[str, str] = os.environ) ->
     try:
         return from_library(model, hub.import_hub(), cached_only=False)
     except (HfHubHTTPError, OSError, ValueError) as problem:
-        raise WrongUse(f"{model.text} cannot be fetched: {str(problem).splitlines()[0]}") from problem
+        raise UsageError(f"{model.text} cannot be fetched: {str(problem).splitlines()[0]}") from problem
 
 
 def from_library(model: HubModel, library: Any, cached_only: bool) -> Path:

@@ -34,7 +34,7 @@ def best_twin(
 ) -> str:
     """Of the preferred models the first that fits; a budget that is not known fits all. `allowed`: e.g. whether it is on disk.
 
-    Raises DoesNotFit where none does, WrongUse for a preference that names no model."""
+    Raises DoesNotFit where none does, UsageError for a preference that names no model."""
     for entry in catalogue.order(preferred):
         for repo, size in twins(entry):
             if (budget_bytes is None or (size and size * ROOM <= budget_bytes)) and allowed(repo):

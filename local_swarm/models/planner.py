@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from local_swarm.errors import DoesNotFit, WrongUse
+from local_swarm.errors import DoesNotFit, UsageError
 from local_swarm.hardware.profile import Hardware
 from local_swarm.limits import LONGEST_ANSWER, MOST_VOICES, USUAL_VOICES
 from local_swarm.models import starter
@@ -127,7 +127,7 @@ class RunSetting:
 def plan(hardware: Hardware, model: ModelFile, options: RunOptions, rules: MemoryRules) -> Plan:
     """The best setting for a model that was chosen already, wherever it fits.
 
-    Raises DoesNotFit when no allowed setting fits the memory, WrongUse for options that cannot be."""
+    Raises DoesNotFit when no allowed setting fits the memory, UsageError for options that cannot be."""
     longest = longest_context(hardware, model, options)
     contexts = [longest]
     while options.context is None and contexts[-1] // 2 >= SMALLEST_CONTEXT:
@@ -185,11 +185,11 @@ def plan_of(hardware: Hardware, model: ModelFile, setting: RunSetting, pool: Mem
 
 
 def longest_context(hardware: Hardware, model: ModelFile, options: RunOptions) -> int:
-    """Raises WrongUse for more than the model reads."""
+    """Raises UsageError for more than the model reads."""
     trained = model.shape.context or SMALLEST_CONTEXT
     if options.context is not None:
         if not 1 <= options.context <= trained:
-            raise WrongUse(f"{model.name} reads at most {trained} tokens. Ask for --context {trained} or less.")
+            raise UsageError(f"{model.name} reads at most {trained} tokens. Ask for --context {trained} or less.")
         return options.context
     return min(trained, comfortable(hardware), options.at_most or trained)
 
@@ -199,10 +199,10 @@ def comfortable(hardware: Hardware) -> int:
 
 
 def number_of_workers(hardware: Hardware, options: RunOptions, rules: MemoryRules, gpu: bool) -> tuple[int, str]:
-    """How many should vote, and why. Raises WrongUse."""
+    """How many should vote, and why. Raises UsageError."""
     if options.instances is not None:
         if not 1 <= options.instances <= MOST_VOICES:
-            raise WrongUse(f"--instances is between 1 and {MOST_VOICES}, not {options.instances}.")
+            raise UsageError(f"--instances is between 1 and {MOST_VOICES}, not {options.instances}.")
         return options.instances, "as you asked"
     if gpu:
         usual, reason = USUAL_VOICES, "decoding on a graphics chip is bound by memory, so more voices are nearly free"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_swarm.errors import UnknownModel, WrongUse
+from local_swarm.errors import UnknownModel, UsageError
 from local_swarm.models.catalogue_file import EntryFacts, FileFacts, ShapeFacts, read_catalogue
 from local_swarm.models.memory_shape import MemoryShape, ModelFile, kv_values
 from local_swarm.paths import program_name
@@ -98,14 +98,14 @@ class Entry:
         bits = re.fullmatch(r"q?(\d)", wanted)
         same = [one for one in self.variants if bits and one.bits == int(bits[1])]
         if same:
-            return min(same, key=usualness)
+            return min(same, key=popularity)
         if wish is None and self.variants:
             return self.finest_first()[-1]
         known = ", ".join(dict.fromkeys(one.quantization for one in self.variants))
         raise UnknownModel(f"{self.name} is not there as {wish}. There are: {known or 'no files'}.")
 
 
-def usualness(variant: Variant) -> tuple[int, bool]:
+def popularity(variant: Variant) -> tuple[int, bool]:
     ending = next((place for place, one in enumerate(USUAL) if variant.quantization.endswith(one)), len(USUAL))
     return ending, variant.quantization.startswith("ud-")
 
@@ -152,7 +152,7 @@ class Catalogue:
 
     def order(self, preferred: Sequence[str]) -> list[Entry]:
         """The entries to choose from, the best first: `auto` stands for the catalogue's own order, a family for all its sizes,
-        the largest first. Raises WrongUse for a name that is none."""
+        the largest first. Raises UsageError for a name that is none."""
         names = [name for wish in preferred for name in (self.preferred if wish == "auto" else (wish,))]
         found: list[Entry] = []
         for name in names:
@@ -161,13 +161,13 @@ class Catalogue:
                 (one for one in self.entries if one.family == name.lower()), key=lambda one: -(one.params_b or 0)
             )
             if not entry and not family:
-                raise WrongUse(f"models.preferred_models: {self.unknown(name)}")
+                raise UsageError(f"models.preferred_models: {self.unknown(name)}")
             found += [one for one in ([entry] if entry else family) if one not in found]
         return found
 
 
 def load(data: Path, home: Path) -> Catalogue:
-    """The catalogue that comes with the program, with the user's own entries before it. Raises WrongUse for a mistake."""
+    """The catalogue that comes with the program, with the user's own entries before it. Raises UsageError for a mistake."""
     shipped = read_catalogue(data / "models.yaml")
     own = home / OWN
     added = read_catalogue(own).models if own.exists() else ()
@@ -177,7 +177,7 @@ def load(data: Path, home: Path) -> Catalogue:
     catalogue = Catalogue(first, shipped.preferred or ())
     for name in catalogue.preferred:
         if catalogue.get(name) is None:
-            raise WrongUse(f"{data / 'models.yaml'}: preferred names {name!r}, which is not among the models.")
+            raise UsageError(f"{data / 'models.yaml'}: preferred names {name!r}, which is not among the models.")
     return catalogue
 
 

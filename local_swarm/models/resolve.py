@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from local_swarm.errors import UnknownModel, WrongUse
+from local_swarm.errors import UnknownModel, UsageError
 from local_swarm.models import starter
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.hub_cache import HubModel, cached_copy
@@ -71,8 +71,9 @@ class ResolvedModel:
 
 
 def resolve(model: str | Source) -> ModelSource:
-    """What a text or a roster's mapping means. Looks at the disk only to tell a folder from a name. Raises WrongUse for a mapping
-    that names nothing."""
+    """What a text or a roster's mapping means. Looks at the disk only to tell a folder from a name.
+
+    Raises UsageError for a mapping that names nothing."""
     return resolve_text(model) if isinstance(model, str) else resolve_mapping(model)
 
 
@@ -91,13 +92,13 @@ def resolve_text(text: str) -> ModelSource:
 def resolve_mapping(source: Source) -> ModelSource:
     if source.provider == "huggingface" or source.repository:
         if not source.repository:
-            raise WrongUse("A model of the hub needs its repository, like Qwen/Qwen3.5-9B-GGUF.")
+            raise UsageError("A model of the hub needs its repository, like Qwen/Qwen3.5-9B-GGUF.")
         model = HubModel(
             source.repository, source.revision, source.filename, source.token_env, cached_only=source.local_files_only
         )
         return ModelSource("hub", model.text, model)
     if not source.path:
-        raise WrongUse("A local model needs its path.")
+        raise UsageError("A local model needs its path.")
     return ModelSource("path", source.path, form=source.format)
 
 
@@ -129,13 +130,13 @@ def expand_user(path: Path) -> Path:
 
 
 def find(source: ModelSource, catalogue: Catalogue, storage: Storage, read: ReadHeader = read_header) -> ResolvedModel:
-    """The model that is meant, be it on this disk or not. Raises UnknownModel, BadModelFile, and WrongUse for a server."""
+    """The model that is meant, be it on this disk or not. Raises UnknownModel, BadModelFile, and UsageError for a server."""
     if source.repository:
         return of_repository(source.repository, read)
     if source.kind == "path":
         return of_path(source.path, read)
     if source.kind == "server":
-        raise WrongUse(f"{source.text} is the address of a server: its model runs there, not here.")
+        raise UsageError(f"{source.text} is the address of a server: its model runs there, not here.")
     return find_name(source.text, catalogue, storage, read)
 
 

@@ -90,7 +90,7 @@ def choose(
 ) -> Choice:
     """The best model of those preferred. `path_of`: where a file lies or would lie; `allowed`: e.g. whether it is on disk.
 
-    Raises DoesNotFit where none fits, WrongUse for a preference or wish that cannot be."""
+    Raises DoesNotFit where none fits, UsageError for a preference or wish that cannot be."""
     order = catalogue.order(preferred)
     found = memory_pools(hardware, rules)
     for pool in found:
@@ -113,7 +113,7 @@ def choose(
 def acceptable_setting(question: SelectionInput, entry: Entry, variant: Variant, floor: int) -> RunSetting | None:
     """The setting in which a file may be chosen, None where it may not: too coarse, too slow or too large here."""
     model = entry.model(variant, question.path_of(variant))
-    if model is None or variant.bits < FEWEST_BITS or hindrance(question, entry, model):
+    if model is None or variant.bits < FEWEST_BITS or rejection_reason(question, entry, model):
         return None
     if question.phone and variant.bits > USUAL_BITS:
         return None
@@ -145,7 +145,7 @@ def contexts(longest: int, floor: int, question: SelectionInput) -> list[int]:
     return lengths
 
 
-def hindrance(question: SelectionInput, entry: Entry, model: ModelFile) -> str | None:
+def rejection_reason(question: SelectionInput, entry: Entry, model: ModelFile) -> str | None:
     """Why a model is not for this machine though it may fit."""
     if question.phone and (entry.params_b or 0) > PHONE_BILLIONS:
         return "too large for a phone"
@@ -184,11 +184,11 @@ def why_not(question: SelectionInput, order: Sequence[Entry], entry: Entry, vari
     if better:
         usual = usual_file(better[-1])
         if usual and (model := better[-1].model(usual, question.path_of(usual))):
-            stopped = hindrance(question, better[-1], model)
+            stopped = rejection_reason(question, better[-1], model)
             yield f"not {better[-1].title}: " + (stopped or memory_missing(question, model))
     finer = [one for one in entry.finest_first() if one.bits > variant.bits and one.bytes]
     if finer and (model := entry.model(finer[-1], question.path_of(finer[-1]))):
-        stopped = hindrance(question, entry, model)
+        stopped = rejection_reason(question, entry, model)
         coarse = "a phone reads coarse files faster" if question.phone else None
         yield f"not {finer[-1].quantization}: " + (
             stopped or coarse or memory_missing(question, model, all_workers=True)

@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from local_swarm.errors import PairingFailed, PeerFault, WrongUse
+from local_swarm.errors import PairingFailed, PeerFault, UsageError
 from local_swarm.network.discovery.announcement import ID_CHARACTERS
 from local_swarm.network.discovery.directory import Directory
 from local_swarm.network.discovery.lan import LanInterfaces, address_of, peer_address
@@ -45,9 +45,9 @@ class Membership:
         return [asdict(summary) for summary in self.directory.summaries()]
 
     def invite(self) -> dict[str, Any]:
-        """A new code, its life in seconds, and our address. Raises WrongUse where the key is configured."""
+        """A new code, its life in seconds, and our address. Raises UsageError where the key is configured."""
         if self.trust.fixed:
-            raise WrongUse(
+            raise UsageError(
                 "This swarm's key comes from the configuration: give the other machine the same, not a code."
             )
         invitation = self.invitations.invite()
@@ -58,14 +58,14 @@ class Membership:
     async def join(self, code: str, address: str | None, sure: bool) -> dict[str, Any]:
         """Join the swarm that the code is from. `sure`: leave a swarm with other members for it.
 
-        Raises PairingFailed, and WrongUse where the key is configured or `sure` is missing."""
+        Raises PairingFailed, and UsageError where the key is configured or `sure` is missing."""
         if self.trust.fixed:
-            raise WrongUse(
+            raise UsageError(
                 "This swarm's key comes from the configuration; joining another one takes removing it there."
             )
         others = [member.name for member in self.trust.members.values()]
         if others and not sure:
-            raise WrongUse(
+            raise UsageError(
                 f"This machine is in a swarm with {', '.join(others)}. To leave it for the other one, add --yes."
             )
         host = await self._join_at_one_of(code, await self._inviters(code, address))
@@ -79,7 +79,7 @@ class Membership:
         if address:
             try:
                 return [peer_address(address, self.usual_port)]
-            except WrongUse as problem:
+            except UsageError as problem:
                 raise PairingFailed(problem.message) from problem
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ANNOUNCED_S):
@@ -111,11 +111,11 @@ class Membership:
         raise failures[0]
 
     def forget(self, name: str) -> dict[str, Any]:
-        """Revoke a member, here and, by a new key, everywhere. Raises WrongUse for an unknown name."""
+        """Revoke a member, here and, by a new key, everywhere. Raises UsageError for an unknown name."""
         known = {peer.name: peer.id for peer in self.directory.peers.values()}
         member = self.trust.by_id(known[name]) if name in known else self._by_fingerprint(name)
         if member is None:
-            raise WrongUse(f"There is no member {name!r}. There are: {', '.join(sorted(known)) or 'none'}.")
+            raise UsageError(f"There is no member {name!r}. There are: {', '.join(sorted(known)) or 'none'}.")
         self.trust.forget(member)
         self.client.forget(member.certificate)
         self.directory.keep_members(self.trust.members.values())

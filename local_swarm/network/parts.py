@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from local_swarm.config import Config
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.network.discovery.announcement import Announcement
 from local_swarm.network.discovery.announcer import Announcer, OwnAnnouncement
 from local_swarm.network.discovery.broadcast import Broadcast
@@ -75,7 +75,7 @@ class SharedParts:
 
 
 async def open_shared_parts(stack: AsyncExitStack, config: Config, name: str, folder: Path) -> SharedParts:
-    """Raises WrongUse."""
+    """Raises UsageError."""
     network, mine = config.network, load_identity(folder)
     trust = open_trust(folder, network.auth_token, network.insecure_lan, mine.fingerprint)
     listening = stack.enter_context(bind_server_socket(network.federation_port))
@@ -210,12 +210,12 @@ def wait_policy_of(config: Config) -> WaitPolicy:
 
 
 def bind_server_socket(port: int) -> socket.socket:
-    """The socket of our server, at another port where this one is in use. Raises WrongUse if no port can be had."""
+    """The socket of our server, at another port where this one is in use. Raises UsageError if no port can be had."""
     try:
         return bind_socket(port)
     except OSError as problem:
         if problem.errno not in (errno.EADDRINUSE, errno.EACCES):
-            raise WrongUse(f"Port {port} for other machines cannot be used: {problem.strerror}.") from problem
+            raise UsageError(f"Port {port} for other machines cannot be used: {problem.strerror}.") from problem
     logger.info("Port %d for other machines is in use; taking another one.", port)
     return bind_socket(0)
 

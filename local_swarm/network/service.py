@@ -108,7 +108,7 @@ async def open_federation(
 
     Enter it before the API and the engine start: peers are then told `starting`. What it yields is complete.
     `config.network.enabled` false yields a `NoFederation`. `folder` keeps the identity, the members and what is
-    learned of them. Raises WrongUse for a port, token or address that cannot be used."""
+    learned of them. Raises UsageError for a port, token or address that cannot be used."""
     if not config.network.enabled:
         yield NoFederation(swarm)
         return

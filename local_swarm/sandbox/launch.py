@@ -31,7 +31,7 @@ def main() -> None:
         readable=["/dev/null", "/etc/ld.so.cache", *loaded],
         programs=[node, *(path for path in loaded if "/ld-" in path)],
     )
-    system.become_nobody()
+    system.drop_privileges()
     system.die_with_parent()  # forgotten when the user changes, so only now
     system.limits(None, CPU_S, files=32, data_bytes=MEMORY_BYTES)
     system.only(system.STARTING)

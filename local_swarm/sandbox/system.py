@@ -279,7 +279,7 @@ def empty_root(place: str) -> None:
     check_result(libc.mount(b"none", b"/", None, MS_REMOUNT | MS_RDONLY | plain, None), "read-only root")
 
 
-def become_nobody() -> None:
+def drop_privileges() -> None:
     """Whoever is administrator, here or in a namespace of its own, becomes an ordinary user without any capability."""
     if os.getuid() == 0:
         os.setgroups([])

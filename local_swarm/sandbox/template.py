@@ -175,7 +175,7 @@ def enclose(tier: str) -> None:
         system.empty_root("/tmp" if os.path.isdir("/tmp") else "/proc")  # noqa: PTH112
     if tier == "landlock" and not system.landlock_version():
         raise OSError("Landlock: not in this kernel")  # seccomp alone would be one wall only
-    system.become_nobody()
+    system.drop_privileges()
     system.die_with_parent()
     system.no_new_privileges()
     os.closerange(CONTROL + 1, 1024)

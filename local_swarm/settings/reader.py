@@ -1,6 +1,6 @@
 """A frozen dataclass and a tree of values with their lines in, an instance of it out. Pure.
 
-Every mistake is a WrongUse that names the file, the line, the setting and, where there is one, the nearest right word.
+Every mistake is a UsageError that names the file, the line, the setting and, where there is one, the nearest right word.
 The types of the fields are what is read: texts, numbers, truth values, Literals, dataclasses, tuples of them, unions with None.
 
 A dataclass may say more. `mistake()` returns what is wrong with values that are each right, or None. `OPEN = True` lets keys pass
@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 
-from local_swarm.errors import WrongUse
-from local_swarm.intake import mend_text
+from local_swarm.errors import UsageError
+from local_swarm.intake import sanitize_text
 from local_swarm.settings.fields import SettingField, bare, fields_of, is_settings, is_union
 from local_swarm.settings.tree import LONGEST_SHOWN, YamlNode
 
@@ -36,12 +36,12 @@ class NamedNode:
     def inner(self, key: object, node: YamlNode) -> NamedNode:
         return NamedNode(node, f"{self.name}.{key}" if self.name else str(key), self.label)
 
-    def mistake(self, message: str) -> WrongUse:
+    def mistake(self, message: str) -> UsageError:
         return self.node.mistake(f"{self.label}: {message}" if self.label else message)
 
 
 def read_settings(kind: type[Kind], node: YamlNode) -> Kind:
-    """Raises WrongUse."""
+    """Raises UsageError."""
     return read_mapping(kind, NamedNode(node))
 
 
@@ -120,7 +120,7 @@ def read_names(given: NamedNode) -> tuple[str, ...]:
     )
     if not names or not all(isinstance(one, str) for one in names):
         raise given.mistake(f"{given.name} must be a list of names, not {given.node.shown}.")
-    return tuple(mend_text(one.strip()) for one in names)
+    return tuple(sanitize_text(one.strip()) for one in names)
 
 
 def read_choice(choices: tuple[str, ...], given: NamedNode) -> str:
@@ -139,10 +139,10 @@ def read_scalar(kind: type, field: SettingField, given: NamedNode) -> Any:
         raise given.mistake(f"{given.name} must be {WORDS[kind]}, not {given.node.shown}.")
     if field.range and not field.range.allows(cast(float, value)):
         raise given.mistake(f"{given.name} must be {field.range.words}, not {given.node.shown}.")
-    return mend_text(value) if isinstance(value, str) else value
+    return sanitize_text(value) if isinstance(value, str) else value
 
 
-def unknown_setting(given: NamedNode, known: Iterable[str]) -> WrongUse:
+def unknown_setting(given: NamedNode, known: Iterable[str]) -> UsageError:
     """The error for a key that is none."""
     names = list(known)
     hint = nearest(given.name, names) or (f" There are: {', '.join(names)}." if len(names) <= FEW else "")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 
 LONGEST_SHOWN = 80  # characters of a value that a message repeats
 
@@ -56,9 +56,9 @@ class YamlNode:
         """The same value, said on another line."""
         return YamlNode(self.value, self.source, line)
 
-    def mistake(self, message: str) -> WrongUse:
+    def mistake(self, message: str) -> UsageError:
         """The error to raise about this value."""
-        return WrongUse(f"{self.where}: {message}")
+        return UsageError(f"{self.where}: {message}")
 
 
 def leaves(node: YamlNode, prefix: str = "") -> dict[str, YamlNode]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.settings.tree import YamlNode
 
 LONGEST_YAML = 256 << 10  # characters: PyYAML takes a second for so many
@@ -25,13 +25,13 @@ MAPPING, SEQUENCE, MERGE, EQUALS, TEXT, INTEGER, FLOAT = (
 
 
 def read_file(path: Path, what: str) -> YamlNode:
-    """`what`: such as "roster", for messages. An empty file is an empty mapping. Raises WrongUse."""
+    """`what`: such as "roster", for messages. An empty file is an empty mapping. Raises UsageError."""
     try:
         found = parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except OSError as problem:
-        raise WrongUse(f"The {what} {path} cannot be read: {problem.strerror or problem}.") from problem
+        raise UsageError(f"The {what} {path} cannot be read: {problem.strerror or problem}.") from problem
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise WrongUse(f"The {what} {path} is no valid YAML: {' '.join(str(problem).split())}.") from problem
+        raise UsageError(f"The {what} {path} is no valid YAML: {' '.join(str(problem).split())}.") from problem
     return YamlNode({}, found.source, found.line) if found.value is None else found
 
 

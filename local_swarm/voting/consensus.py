@@ -49,7 +49,12 @@ NOTHING_SAID = "The candidates were compared by structure: none of them gave a v
 OUT_OF_TIME = "Not all programs were run on all inputs: they took more time than a vote has."
 NO_VALID_ANSWER = "There is no valid answer among the candidates."
 
-EARLY: tuple[Strategy, ...] = ("auto", "structure", "behaviour", "exact")  # by which answers are the same or not
+EARLY_STOP_STRATEGIES: tuple[Strategy, ...] = (
+    "auto",
+    "structure",
+    "behaviour",
+    "exact",
+)  # by which answers are the same or not
 NOTHING_KNOWN = Question()
 
 
@@ -83,9 +88,9 @@ def outcome_of(ballots: list[Ballot], strategy: Strategy, embed: Embed | None, e
         return Outcome(ballots[0], [ballots], "single")
     if strategy == "fastest":
         first = min(ballots, key=lambda ballot: ballot.candidate.seconds)
-        return by_likeness(ballots, "fastest", embed=None, winner=first)
+        return by_similarity(ballots, "fastest", embed=None, winner=first)
     if strategy == "quality":
-        return by_likeness(ballots, "quality", embed=None, winner=max(ballots, key=quality))
+        return by_similarity(ballots, "quality", embed=None, winner=max(ballots, key=quality))
     if strategy == "similarity" and embed:
         return by_groups(ballots, embed)
     if kind == "calls" and strategy != "exact" and any(has_long_text(one.candidate.tool_calls) for one in ballots):
@@ -96,7 +101,7 @@ def outcome_of(ballots: list[Ballot], strategy: Strategy, embed: Embed | None, e
     if ran and evidence and (found := by_behaviour(ballots, evidence)):
         return found
     use = embed if kind == "text" and strategy == "auto" else None
-    return by_likeness(ballots, "similarity" if use else "structure", embed=use)
+    return by_similarity(ballots, "similarity" if use else "structure", embed=use)
 
 
 def is_decided(
@@ -114,7 +119,7 @@ def is_decided(
     would almost surely lead among endless voters (Aggarwal et al. 2023, "Adaptive-Consistency"); or two programs that
     behave alike pass all the examples of the prompt.
     """
-    if strategy not in EARLY or not candidates:
+    if strategy not in EARLY_STOP_STRATEGIES or not candidates:
         return False
     answers = [extract(candidate, question) for candidate in candidates] if answers is None else answers
     ballots = in_order(candidates, answers)
@@ -150,7 +155,9 @@ def would_lead(own: int, other: int) -> float:
 # ------------------------------------------------------------------------------------------------ ways to vote
 
 
-def by_likeness(ballots: list[Ballot], strategy: str, *, embed: Embed | None, winner: Ballot | None = None) -> Outcome:
+def by_similarity(
+    ballots: list[Ballot], strategy: str, *, embed: Embed | None, winner: Ballot | None = None
+) -> Outcome:
     """The electable ballot that is most like all the others, or the given winner; groups by likeness."""
     able = electable(ballots)
     alike = likeness(ballots, embed)

@@ -104,12 +104,12 @@ def ballots_that_count(
         limit = len(members) if node == local else min(len(members), announced.get(node, 0))
         share = min(1.0, max(0.0, (stands[node] - NONE_FROM) / (ALL_FROM - NONE_FROM)))
         heard = round(share * limit)
-        kept |= set(members if heard == len(members) else foremost(candidates, members, heard, vote))
+        kept |= set(members if heard == len(members) else most_supported(candidates, members, heard, vote))
     chosen = [candidate for at, candidate in enumerate(candidates) if at in kept]
     return [one for one in chosen if not one.tool_calls or has_support(one, candidates, local)]
 
 
-def foremost(candidates: Sequence[Candidate], members: list[int], limit: int, vote: Vote) -> list[int]:
+def most_supported(candidates: Sequence[Candidate], members: list[int], limit: int, vote: Vote) -> list[int]:
     """The ballots of one machine that its own vote puts first."""
     if limit <= 0:
         return []

@@ -18,7 +18,7 @@ from local_swarm.sandbox.messages import UNKNOWN
 from local_swarm.types import Candidate, Election, Strategy
 from local_swarm.voting.ballots import Embed
 from local_swarm.voting.behaviour.evidence import Evidence, Trial
-from local_swarm.voting.consensus import EARLY, elect, is_decided
+from local_swarm.voting.consensus import EARLY_STOP_STRATEGIES, elect, is_decided
 from local_swarm.voting.extract import ExtractedAnswer
 from local_swarm.voting.question import Question
 from local_swarm.voting.reading import readings
@@ -126,7 +126,7 @@ class Jury:
         self, question: Question, candidates: Sequence[Candidate], missing: int, strategy: Strategy = "auto"
     ) -> bool:
         """Whether to stop asking; see `consensus.is_decided`."""
-        if strategy not in EARLY or len(candidates) < 2:
+        if strategy not in EARLY_STOP_STRATEGIES or len(candidates) < 2:
             return False
         brief = await self.brief(question, candidates, strategy)
         return await asyncio.to_thread(brief.is_decided, candidates, missing)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.models.planner import QUANTIZATIONS
 from local_swarm.paths import home, make_folder
 from local_swarm_benchmarks.shapes import SHAPES, write
 
 
 def model_file(name: str, quantization: str) -> Path:
-    """Raises WrongUse for a shape or quantization that there is none of."""
+    """Raises UsageError for a shape or quantization that there is none of."""
     kinds = {kind: number for number, kind in QUANTIZATIONS.items()}
     if name not in SHAPES:
-        raise WrongUse(f"There is no shape {name!r}. There are: {', '.join(SHAPES)}.")
+        raise UsageError(f"There is no shape {name!r}. There are: {', '.join(SHAPES)}.")
     if quantization not in kinds:
-        raise WrongUse(f"There is no quantization {quantization!r}. There are: {', '.join(kinds)}.")
+        raise UsageError(f"There is no quantization {quantization!r}. There are: {', '.join(kinds)}.")
     folder = home() / "bench"
     made, source = folder / f"{name}-{quantization}.gguf", folder / f"{name}-f16.gguf"
     if not made.exists():
@@ -43,5 +43,5 @@ def quantize(source: Path, target: Path, kind: int) -> None:
     params.ftype = kind
     part = target.with_suffix(".part")
     if lib.llama_model_quantize(str(source).encode(), str(part).encode(), ctypes.byref(params)):
-        raise WrongUse(f"llama.cpp cannot make {target.name}: {log.last}.")
+        raise UsageError(f"llama.cpp cannot make {target.name}: {log.last}.")
     part.rename(target)

@@ -42,7 +42,7 @@ class Round:
 
 def measure(options: VoteBenchOptions, tell: Tell) -> list[Row]:
     """For each set and team: percent right together, percent right of a good machine's own vote, the difference and
-    its standard error, paired by problem. Raises WrongUse where the samples are missing."""
+    its standard error, paired by problem. Raises UsageError where the samples are missing."""
     return asyncio.run(run_rounds(options, tell))
 
 

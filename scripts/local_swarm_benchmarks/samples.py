@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.paths import checkout
 from local_swarm.types import Candidate, Usage
 from local_swarm.voting.question import Question, question
@@ -33,9 +33,9 @@ def default_folder() -> Path | None:
 
 
 def problems(name: str, folder: Path | None) -> list[Problem]:
-    """One of `SETS`. Raises WrongUse where the folder or a file is missing."""
+    """One of `SETS`. Raises UsageError where the folder or a file is missing."""
     if folder is None or not folder.is_dir():
-        raise WrongUse(f"The samples to measure votes on are not at {folder}; say with --data where they are.")
+        raise UsageError(f"The samples to measure votes on are not at {folder}; say with --data where they are.")
     if name == "openai4":
         return [sums(line) for line in lines(folder / "gsm8k_openai4_dev.jsonl.gz")]
     official = {line["task_id"]: line["prompt"] for line in lines(folder / "humaneval_localzoo_dev.jsonl.gz")}
@@ -50,7 +50,7 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             yield from map(json.loads, file)
     except (OSError, ValueError) as problem:
-        raise WrongUse(f"{path} cannot be read: {problem}.") from problem
+        raise UsageError(f"{path} cannot be read: {problem}.") from problem
 
 
 def program(line: dict[str, Any], prompt: str) -> Problem:

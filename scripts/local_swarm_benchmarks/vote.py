@@ -86,7 +86,7 @@ class BenchSet:
 
 
 def measure(options: VoteBenchOptions, tell: Tell) -> list[Row]:
-    """Raises WrongUse where the samples are missing."""
+    """Raises UsageError where the samples are missing."""
     return asyncio.run(run_sets(options, tell))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from local_swarm.api.middleware import AuthMiddleware, host_of
 from local_swarm.api.server import listen, parameter_path
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 
 pytestmark = pytest.mark.anyio
 
@@ -185,7 +185,7 @@ def test_a_broken_host_header_is_no_crash() -> None:
 
 
 def test_a_port_in_use_is_told_in_a_sentence() -> None:
-    with listen("127.0.0.1", 0) as taken, pytest.raises(WrongUse, match=r"in use.*--port"):
+    with listen("127.0.0.1", 0) as taken, pytest.raises(UsageError, match=r"in use.*--port"):
         listen("127.0.0.1", taken.getsockname()[1])
 
 
@@ -193,7 +193,7 @@ def test_a_port_in_use_is_told_in_a_sentence() -> None:
     ("host", "port"), [("203.0.113.5", 0), ("no.such.host.invalid", 0), ("127.0.0.1", 99999), ("127.0.0.1", -1)]
 )
 def test_addresses_of_others_and_impossible_ports_are_refused(host: str, port: int) -> None:
-    with pytest.raises(WrongUse):
+    with pytest.raises(UsageError):
         listen(host, port)
 
 

@@ -18,7 +18,7 @@ from local_swarm.api.middleware import BoundsMiddleware
 from local_swarm.api.server import AccessPolicy, create_app
 from local_swarm.api.status import Status
 from local_swarm.config import ServerConfig
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.node import access_policy
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.testing.fake_backend import FakeBackend
@@ -69,7 +69,7 @@ def server(**facts: Any) -> ServerConfig:
 def test_beyond_this_machine_a_key_is_demanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path))
     assert required_key(server()) is None and required_key(server(key="k")) == "k"
-    with pytest.raises(WrongUse, match=r"python main\.py key"):
+    with pytest.raises(UsageError, match=r"python main\.py key"):
         access_policy(server(host="0.0.0.0"))
     key = ensure_key()
     assert access_policy(server(host="0.0.0.0", origins="https://a, https://b")) == AccessPolicy(

@@ -30,7 +30,7 @@ from local_swarm.errors import (
     Forbidden,
     ModelNotFound,
     SwarmError,
-    WrongUse,
+    UsageError,
 )
 from local_swarm.types import Accepted, Candidate, Message, Prompt, Sampling
 
@@ -243,7 +243,7 @@ async def test_a_model_that_was_asked_for_and_is_gone_is_a_failure_until_it_is_b
 async def test_a_model_that_is_not_there_is_told_with_the_nearest() -> None:
     async with listening(Stand(models=[{"id": "qwen3.5:9b"}])) as url:
         made = OpenAICompatible(ServerTarget(url, "qwen3:9b"), CARE)
-        with pytest.raises(WrongUse, match=r"Did you mean qwen3\.5:9b"):
+        with pytest.raises(UsageError, match=r"Did you mean qwen3\.5:9b"):
             await made.start()
         await made.close()
 
@@ -353,5 +353,5 @@ def test_addresses_are_completed(written: str, meant: str) -> None:
 
 @pytest.mark.parametrize("written", ["ftp://x", "http://", "http://key@host/v1"])
 def test_what_is_no_address_is_said(written: str) -> None:
-    with pytest.raises(WrongUse):
+    with pytest.raises(UsageError):
         normalize_url(written)

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 pytest.importorskip("gguf", reason="the package gguf is not installed")
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.models.gguf import read_header
 from local_swarm_benchmarks.chart import chart
 from local_swarm_benchmarks.engine import questions
@@ -103,7 +103,7 @@ def test_a_model_file_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(("shape", "quantization"), [("900b", "q8_0"), ("tiny-dense", "q99")])
 def test_what_there_is_no_model_of_is_a_sentence(shape: str, quantization: str) -> None:
-    with pytest.raises(WrongUse, match=r"There is no .* There are: "):
+    with pytest.raises(UsageError, match=r"There is no .* There are: "):
         model_file(shape, quantization)
 
 

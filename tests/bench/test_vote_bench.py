@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.voting.extract import extract
 from local_swarm_benchmarks import nodes
 from local_swarm_benchmarks.curves import gains, line_chart, reliability, ticks
@@ -77,9 +77,9 @@ def test_it_says_everything_it_promises(folder: Path) -> None:
 
 
 def test_where_there_are_no_samples_it_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match="--data"):
+    with pytest.raises(UsageError, match="--data"):
         problems("localzoo", tmp_path / "nothing")
-    with pytest.raises(WrongUse, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot be read"):
         problems("localzoo", tmp_path)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local_swarm.chat.narrowing import loosen, modest
+from local_swarm.chat.narrowing import loosen, simplify_schema
 from local_swarm.chat.schemas import violation
 
 NAMED_LIKE_KEYWORDS = {
@@ -36,7 +36,7 @@ NAMED_LIKE_KEYWORDS = {
     ],
 )
 def test_servers_are_spared_what_makes_grammars_large(schema: Any, narrow: Any) -> None:
-    assert modest(schema) == narrow
+    assert simplify_schema(schema) == narrow
 
 
 def test_a_loosened_schema_keeps_kinds_names_and_choices() -> None:
@@ -76,7 +76,7 @@ X: dict[str, Any] = {"^x-{1,}": {}}
 )
 def test_a_schema_without_bounds_forbids_nothing_that_it_allowed(schema: Any, value: Any) -> None:
     assert violation(schema, value) is None
-    assert violation(loosen(schema), value) is None and violation(modest(schema), value) is None
+    assert violation(loosen(schema), value) is None and violation(simplify_schema(schema), value) is None
 
 
 VALUES = st.recursive(
@@ -142,6 +142,6 @@ def test_what_obeys_a_schema_obeys_the_looser_one(schema: Any, defined: Any, val
     try:
         if violation(whole, value) is None:
             assert violation(loosen(whole), value) is None
-            assert violation(modest(whole), value) is None
+            assert violation(simplify_schema(whole), value) is None
     except RecursionError:
         pass

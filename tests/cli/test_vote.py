@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from local_swarm.cli.vote_file import lines, read_votes
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = "def f(xs):\n    return {}"
@@ -115,14 +115,14 @@ def test_nobody_standing_and_nobody_valid_are_said(tmp_path: Path) -> None:
 def test_a_wrong_file_is_a_sentence_that_names_the_line(tmp_path: Path, content: bytes, said: str) -> None:
     file = tmp_path / "votes.jsonl"
     file.write_bytes(content)
-    with pytest.raises(WrongUse, match=said):
+    with pytest.raises(UsageError, match=said):
         read_votes(file)
 
 
 def test_a_file_that_is_not_there_and_a_strategy_that_is_none_are_sentences(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot be read"):
         list(lines(tmp_path / "nothing", "auto", None))
-    with pytest.raises(WrongUse, match="no strategy 'best'"):
+    with pytest.raises(UsageError, match="no strategy 'best'"):
         list(lines(tmp_path / "nothing", "best", None))
 
 

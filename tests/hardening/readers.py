@@ -24,7 +24,7 @@ from local_swarm.chat.reply import ReplyParser
 from local_swarm.chat.tools import Toolbox, canonical, settle_calls
 from local_swarm.cli import vote_file
 from local_swarm.environment import pip_errors, progress
-from local_swarm.errors import BadModelFile, PairingFailed, WrongUse
+from local_swarm.errors import BadModelFile, PairingFailed, UsageError
 from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
 from local_swarm.integrations import jsonc
 from local_swarm.models import catalogue_file, extend, gguf, resolve
@@ -193,7 +193,7 @@ READERS: dict[str, Reader] = {
     "vote: structure": Reader(voted("structure"), quick=2_500),
     "vote: calls": Reader(lambda text: call_likeness([called(text), called(text + " x")]), quick=2_500),
     "vote: order": Reader(lambda text: in_order([said(text), said(text)], [ExtractedAnswer("text", text)] * 2)),
-    "vote: a line of a file": Reader(lambda text: vote_file.vote_line_of(text, "here"), (WrongUse,)),
+    "vote: a line of a file": Reader(lambda text: vote_file.vote_line_of(text, "here"), (UsageError,)),
     # replies as they come
     **{
         f"reply: {name}": Reader(in_pieces(family, MEGABYTE))
@@ -221,7 +221,7 @@ READERS: dict[str, Reader] = {
     "call: Python's arguments": Reader(lambda text: notations.read_python(f"[f(a={text})]", TOOLS.types)),
     "call: broken": Reader(lambda text: settle_calls([], [text], TOOLS)),
     "call: compared": Reader(lambda text: canonical(*called(text))),
-    "marks": Reader(lambda text: first_mark(text, families.XML.kept)),
+    "marks": Reader(lambda text: first_mark(text, families.XML.preserved_tokens)),
     "marks: given": Reader(lambda text: Finder([text, text[1:], text[::2]]).feed(text), quick=2_000, most=64_000),
     "marks: stops": Reader(stopped, quick=2_000, most=64_000),
     "template: its family": Reader(families.family_of),
@@ -254,16 +254,16 @@ READERS: dict[str, Reader] = {
     "server: refusal": Reader(lambda text: server_messages.error_of(400, text, text, "it", 1, 1)),
     # files and settings
     "settings": Reader(
-        lambda text: config.from_environment({config.variable("server.host"): text}), (WrongUse,), quick=2_000
+        lambda text: config.from_environment({config.variable("server.host"): text}), (UsageError,), quick=2_000
     ),
     "settings: names": Reader(
-        lambda text: read_names(NamedNode(YamlNode.of(text, "x"), "swarm.x")), (WrongUse,), most=LONGEST_YAML
+        lambda text: read_names(NamedNode(YamlNode.of(text, "x"), "swarm.x")), (UsageError,), most=LONGEST_YAML
     ),
-    "settings: jsonc": Reader(jsonc.read, (WrongUse,)),
-    "settings: jsonc merged": Reader(lambda text: jsonc.merge(text, {"a": {"b": 1}}), (WrongUse,)),
-    "roster": Reader(in_a_file(roster.read_roster), (WrongUse,), quick=2_000),
+    "settings: jsonc": Reader(jsonc.read, (UsageError,)),
+    "settings: jsonc merged": Reader(lambda text: jsonc.merge(text, {"a": {"b": 1}}), (UsageError,)),
+    "roster": Reader(in_a_file(roster.read_roster), (UsageError,), quick=2_000),
     "model: source": Reader(resolve.resolve_text),
-    "catalogue": Reader(in_a_file(catalogue_file.read_catalogue), (WrongUse,), quick=2_000),
+    "catalogue": Reader(in_a_file(catalogue_file.read_catalogue), (UsageError,), quick=2_000),
     "model file: header": Reader(in_a_file(gguf_header), (BadModelFile,)),
     "model file: name": Reader(lambda text: extend.entry_of(text, {}, {})),
     # what programs print

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
 from local_swarm.hardware.detector import PROBES, accelerators
 from local_swarm.hardware.profile import hardware_from
@@ -579,5 +579,5 @@ def test_what_detect_prints_describes_the_same_machine() -> None:
     ],
 )
 def test_what_cannot_be_a_machine_is_a_sentence(told: Any) -> None:
-    with pytest.raises(WrongUse):
+    with pytest.raises(UsageError):
         hardware_from(told)

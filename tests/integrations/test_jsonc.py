@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.integrations.jsonc import merge, read
 
 USERS = """{
@@ -58,12 +58,12 @@ def test_new_members_are_indented_as_the_others() -> None:
     "text", ["{", "[1", '{"a" 1}', "{a: 1}", '{"a": 1} x', '{"a": nope}', '{"a": 1 "b": 2}', "[" * 500]
 )
 def test_what_is_no_json_is_told_with_its_line(text: str) -> None:
-    with pytest.raises(WrongUse, match="line 1"):
+    with pytest.raises(UsageError, match="line 1"):
         read(text)
 
 
 def test_a_value_in_the_way_is_told() -> None:
-    with pytest.raises(WrongUse, match="a is no object"):
+    with pytest.raises(UsageError, match="a is no object"):
         merge('{"a": 3}', {"a": {"b": 1}})
 
 
@@ -79,7 +79,7 @@ objects = st.dictionaries(st.text(max_size=4), values, max_size=4)
 def test_merging_is_what_merging_of_values_is(one: dict[str, Any], other: dict[str, Any], indent: int | None) -> None:
     try:
         made = read(merge(json.dumps(one, indent=indent), other))
-    except WrongUse as problem:
+    except UsageError as problem:
         assert "is no object" in problem.message
         return
     assert made == together(one, other)

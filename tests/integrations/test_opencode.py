@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from local_swarm.cli.main import app
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.integrations import opencode
 from local_swarm.integrations.jsonc import read
 from local_swarm.integrations.running import RunningSwarm
@@ -52,7 +52,7 @@ def test_an_old_file_is_kept_and_its_owners_choices_stay(tmp_path: Path) -> None
 def test_a_file_that_is_no_configuration_is_left_alone(tmp_path: Path, text: str) -> None:
     path = tmp_path / "opencode.json"
     path.write_text(text)
-    with pytest.raises(WrongUse, match="left as it is"):
+    with pytest.raises(UsageError, match="left as it is"):
         opencode.write(path, WHAT)
     assert path.read_text() == text and len(list(tmp_path.iterdir())) == 1
 
@@ -83,7 +83,7 @@ def test_without_a_daemon_the_commands_tell_what_would_run(tmp_path: Path) -> No
     done = CliRunner().invoke(app, ["opencode", "--port", "9", "--json"], env=environment)
     assert json.loads(done.stdout)["provider"]["local-swarm"]["models"]["swarm"]["limit"]["context"] == 16_384
     assert "aider" in CliRunner().invoke(app, ["clients", "aider", "--port", "9"], env=environment).stdout
-    assert isinstance(CliRunner().invoke(app, ["clients", "emacs"], env=environment).exception, WrongUse)
+    assert isinstance(CliRunner().invoke(app, ["clients", "emacs"], env=environment).exception, UsageError)
 
 
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

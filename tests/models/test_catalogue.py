@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from local_swarm.errors import UnknownModel, WrongUse
+from local_swarm.errors import UnknownModel, UsageError
 from local_swarm.models.gguf import Header
 from local_swarm.models.memory_shape import MemoryShape
 from local_swarm.models.registry import load
@@ -132,7 +132,7 @@ FILE = GOOD["files"][0]
     ],
 )
 def test_a_mistake_in_an_edited_catalogue_is_a_sentence(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(WrongUse, match=words):
+    with pytest.raises(UsageError, match=words):
         load(ROOT / "config", edited(tmp_path, **changes))
 
 
@@ -147,7 +147,7 @@ def test_a_mistake_in_an_edited_catalogue_is_a_sentence(tmp_path: Path, changes:
 )
 def test_a_file_that_is_no_catalogue_is_a_sentence(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "catalogue.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(WrongUse, match=words):
+    with pytest.raises(UsageError, match=words):
         load(ROOT / "config", tmp_path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.errors import DoesNotFit, WrongUse
+from local_swarm.errors import DoesNotFit, UsageError
 from local_swarm.hardware.profile import hardware_from
 from local_swarm.models.budget import MemoryRules
 from local_swarm.models.planner import RunOptions
@@ -82,7 +82,7 @@ def test_a_users_order_overrides_the_catalogues() -> None:
     assert chosen(desktop, preferred=("gpt-oss",)).entry.id == "gpt-oss-20b"
     assert chosen(desktop, preferred=("qwen2.5-coder", "auto")).entry.id == "qwen2.5-coder-14b"
     assert chosen(desktop, preferred=("qwen2.5-coder:3b",)).variant.quantization == "q8_0"
-    with pytest.raises(WrongUse, match=r"preferred_models.*Did you mean gpt-oss"):
+    with pytest.raises(UsageError, match=r"preferred_models.*Did you mean gpt-oss"):
         chosen(desktop, preferred=("gpt-os",))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.errors import BadModelFile, DownloadFailed, WrongUse
+from local_swarm.errors import BadModelFile, DownloadFailed, UsageError
 from local_swarm.models import starter
 from local_swarm.models.extend import add_to_catalogue, entry_of, quantization
 from local_swarm.models.gguf import read_header
@@ -74,8 +74,8 @@ def test_added_again_it_replaces_itself_and_keeps_the_others(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("source", "error", "words"),
     [
-        ("qwen", WrongUse, "neither OWNER/NAME/FILE"),
-        ("maker/model", WrongUse, "neither"),
+        ("qwen", UsageError, "neither OWNER/NAME/FILE"),
+        ("maker/model", UsageError, "neither"),
         ("/no/such/file.gguf", BadModelFile, "cannot be read"),
         ("maker/none/file.gguf", DownloadFailed, "no repository"),
     ],

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.errors import DoesNotFit, UnknownModel, WrongUse
+from local_swarm.errors import DoesNotFit, UnknownModel, UsageError
 from local_swarm.hardware.profile import Accelerator, Hardware, Memory, MemoryKind, Processor, System, Vendor
 from local_swarm.models import starter
 from local_swarm.models.budget import MemoryRules, memory_pools
@@ -133,10 +133,10 @@ def test_what_cannot_fit_is_refused_with_numbers() -> None:
 
 
 def test_impossible_wishes_are_wrong_use() -> None:
-    with pytest.raises(WrongUse, match="131072"):
+    with pytest.raises(UsageError, match="131072"):
         planned(machine(64), context=200_000)
     for count in (0, -1, 33):
-        with pytest.raises(WrongUse, match="--instances"):
+        with pytest.raises(UsageError, match="--instances"):
             planned(machine(64), instances=count)
 
 

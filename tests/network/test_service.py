@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local_swarm.config import load
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.network.service import open_federation
 from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.testing.scripted_node import node
@@ -40,7 +40,7 @@ async def test_insecure_means_anybody_who_says_so_too(tmp_path: Path, caplog: py
 
 
 async def test_an_impossible_address_is_wrong_use(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match="host:port"):
+    with pytest.raises(UsageError, match="host:port"):
         async with node("a", tmp_path, QUICK, discovery="static", federation_port=0, peers="a:b:c:d:e"):
             pass
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.settings.fields import Commas, Key, Range, dotted_keys
 from local_swarm.settings.reader import read_settings
 from local_swarm.settings.tree import YamlNode, leaves, tree_of
@@ -83,7 +83,7 @@ def test_every_kind_of_value_is_read() -> None:
     ],
 )
 def test_a_mistake_names_its_line_and_the_nearest_word(text: str, message: str) -> None:
-    with pytest.raises(WrongUse, match=message):
+    with pytest.raises(UsageError, match=message):
         read(text)
 
 
@@ -92,7 +92,7 @@ def test_what_an_open_mapping_does_not_know_passes() -> None:
 
 
 def test_what_comes_from_no_file_names_where_it_comes_from() -> None:
-    with pytest.raises(WrongUse, match=r"^command line: name must be text, not 3\.$"):
+    with pytest.raises(UsageError, match=r"^command line: name must be text, not 3\.$"):
         read_settings(Car, YamlNode.of({"name": 3}, "command line"))
 
 
@@ -118,8 +118,8 @@ def test_a_tree_becomes_leaves_and_a_tree_again() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match=r"The roster .*none.yaml cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"The roster .*none.yaml cannot be read: No such file"):
         read_file(tmp_path / "none.yaml", "roster")
     (tmp_path / "broken.yaml").write_text("a: [", encoding="utf-8")
-    with pytest.raises(WrongUse, match=r"The roster .*broken.yaml is no valid YAML: .*line"):
+    with pytest.raises(UsageError, match=r"The roster .*broken.yaml is no valid YAML: .*line"):
         read_file(tmp_path / "broken.yaml", "roster")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from local_swarm.config import config_schema, keys, load
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.roster import read_roster, roster_schema
 from local_swarm.settings.schema import DIALECT
 
@@ -107,6 +107,6 @@ def test_the_rosters_schema_does_too(tmp_path: Path, text: str) -> None:
 def accepts(read: Any) -> bool:
     try:
         read()
-    except WrongUse:
+    except UsageError:
         return False
     return True

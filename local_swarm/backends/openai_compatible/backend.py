@@ -32,9 +32,9 @@ from local_swarm.backends.openai_compatible.messages import (
 )
 from local_swarm.backends.openai_compatible.probe import ServerModel, probe_server, read_body, request_json
 from local_swarm.backends.process import messages
-from local_swarm.errors import BadRequest, EngineLost, Forbidden, Starting, SwarmError, WrongUse
+from local_swarm.errors import BadRequest, EngineLost, Forbidden, Starting, SwarmError, UsageError
 from local_swarm.events import accepted_once, cancel, merge
-from local_swarm.intake import mend_json
+from local_swarm.intake import sanitize_json
 from local_swarm.models.planner import answer_tokens
 from local_swarm.paths import offline
 from local_swarm.types import Accepted, Candidate, Delta, Embedded, Event, Prompt
@@ -118,7 +118,7 @@ class OpenAICompatible:
     # -- life
 
     async def start(self) -> ModelFacts:
-        """Probe the server. Raises Forbidden where it is outside and nothing may go there, WrongUse where it lacks the
+        """Probe the server. Raises Forbidden where it is outside and nothing may go there, UsageError where it lacks the
         model, EngineLost where it does not answer: probes go on then."""
         if self.server.url == FIND_SERVER:
             self.server = replace(self.server, url=await find_server(self.server.model))
@@ -183,7 +183,7 @@ class OpenAICompatible:
                 pause = self.care.probe_every_s
             except SwarmError as problem:
                 was_ready = self._state == "ready"
-                self._mark_down("failed" if isinstance(problem, WrongUse) else "restarting", problem)
+                self._mark_down("failed" if isinstance(problem, UsageError) else "restarting", problem)
                 pause = self.care.first_pause_s if was_ready else min(2 * pause, self.care.longest_pause_s)
 
     # -- requests
@@ -313,7 +313,7 @@ async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, A
     Raises ValueError for what is neither, EngineLost for an error that the server sends within its stream.
     """
     if response.content_type != "text/event-stream":
-        yield check_chunk(json.loads(mend_json(await read_body(response, MOST_REPLY_BYTES))))
+        yield check_chunk(json.loads(sanitize_json(await read_body(response, MOST_REPLY_BYTES))))
         return
     read = 0
     async for line in response.content:
@@ -324,7 +324,7 @@ async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, A
             data = line[5:].strip()
             if data == b"[DONE]":
                 return
-            yield check_chunk(json.loads(mend_json(data)))
+            yield check_chunk(json.loads(sanitize_json(data)))
 
 
 def check_chunk(chunk: Any) -> dict[str, Any]:
@@ -339,11 +339,11 @@ def check_chunk(chunk: Any) -> dict[str, Any]:
 
 
 def normalize_url(url: str) -> str:
-    """An address as people write it, complete: with a scheme and OpenAI's /v1. Raises WrongUse for what is none."""
+    """An address as people write it, complete: with a scheme and OpenAI's /v1. Raises UsageError for what is none."""
     full = url if "://" in url else f"http://{url}"
     parts = urlsplit(full)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise WrongUse(
+        raise UsageError(
             f"{url!r} is no address of a server. Write it like http://127.0.0.1:8080/v1; keys do not belong in it."
         )
     path = parts.path.rstrip("/") or "/v1"

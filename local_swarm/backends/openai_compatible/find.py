@@ -7,7 +7,7 @@ import asyncio
 import aiohttp
 
 from local_swarm.backends.openai_compatible.probe import ServerModel, probe_server
-from local_swarm.errors import SwarmError, WrongUse
+from local_swarm.errors import SwarmError, UsageError
 
 PORTS = {
     11434: "Ollama",
@@ -36,11 +36,11 @@ async def probe_port(http: aiohttp.ClientSession, url: str) -> tuple[str, Server
 
 
 async def find_server(model: str | None) -> str:
-    """The address of the first server here, with a `model` of the first that has it. Raises WrongUse where there is
+    """The address of the first server here, with a `model` of the first that has it. Raises UsageError where there is
     none."""
     found = await find_servers()
     fitting = [url for url, server in found if model is None or model in server.models]
     if not fitting:
         ports = ", ".join(f"{port} ({name})" for port, name in PORTS.items())
-        raise WrongUse(f"No server{f' with {model}' if model else ''} runs on this machine's usual ports: {ports}.")
+        raise UsageError(f"No server{f' with {model}' if model else ''} runs on this machine's usual ports: {ports}.")
     return fitting[0]

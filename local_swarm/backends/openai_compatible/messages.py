@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_swarm.backends.base import Seat
-from local_swarm.chat.narrowing import modest
+from local_swarm.chat.narrowing import simplify_schema
 from local_swarm.errors import BadRequest, Busy, ContextExceeded, EngineLost, ModelNotFound, SwarmError
 from local_swarm.types import JSON, Candidate, FinishReason, Message, Prompt, TokenLogprob, ToolCall, Usage
 
@@ -53,12 +53,15 @@ def request_body(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str,
         "logprobs": True if sampling.logprobs is not None else None,
         "top_logprobs": sampling.logprobs,
         "n": len(party) if len(party) > 1 else None,
-        "tools": list(map(modest_tool, prompt.tools)) or None,
+        "tools": list(map(simplify_tool, prompt.tools)) or None,
         "tool_choice": tool_choice(prompt),
         "parallel_tool_calls": False if prompt.one_call and prompt.tools else None,
         "chat_template_kwargs": None if prompt.thinking is None else {"enable_thinking": prompt.thinking},
         "response_format": prompt.schema
-        and {"type": "json_schema", "json_schema": {"name": "answer", "schema": modest(prompt.schema), "strict": True}},
+        and {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": simplify_schema(prompt.schema), "strict": True},
+        },
     }
     asked: dict[str, Any] = {"messages": [message_body(message) for message in prompt.messages]}
     if prompt.text is not None:
@@ -73,11 +76,11 @@ def request_body(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str,
     }
 
 
-def modest_tool(tool: JSON) -> JSON:
+def simplify_tool(tool: JSON) -> JSON:
     function = tool.get("function")
     if not isinstance(function, Mapping) or "parameters" not in function:
         return tool
-    return {**tool, "function": {**function, "parameters": modest(function["parameters"])}}
+    return {**tool, "function": {**function, "parameters": simplify_schema(function["parameters"])}}
 
 
 def tool_choice(prompt: Prompt) -> Any:

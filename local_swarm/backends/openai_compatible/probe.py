@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from local_swarm.errors import EngineLost, WrongUse
+from local_swarm.errors import EngineLost, UsageError
 from local_swarm.types import FAST
 
 OWNERS = {
@@ -46,14 +46,14 @@ class ServerModel:
 def select_model(entries: Sequence[Mapping[str, Any]], model: str | None, where: str) -> Mapping[str, Any]:
     """The entry of `model`; without one that of a single worker where the server is a swarm, or else the first.
 
-    Raises WrongUse where the server lacks the model.
+    Raises UsageError where the server lacks the model.
     """
     names = [str(entry["id"]) for entry in entries]
     wanted = model or (FAST if FAST in names else names[0])
     if wanted not in names:
         close = difflib.get_close_matches(wanted, names, n=1)
         hint = f" Did you mean {close[0]}?" if close else f" It has {', '.join(names[:5])}."
-        raise WrongUse(f"{where} has no model {wanted!r}.{hint}")
+        raise UsageError(f"{where} has no model {wanted!r}.{hint}")
     return entries[names.index(wanted)]
 
 
@@ -100,7 +100,7 @@ def context_shown(kind: str, body: Any) -> int | None:
 
 
 async def probe_server(http: aiohttp.ClientSession, url: str, model: str | None, within_s: float) -> ServerModel:
-    """Ask a server what it is. Raises WrongUse where it lacks the model, EngineLost where it does not answer
+    """Ask a server what it is. Raises UsageError where it lacks the model, EngineLost where it does not answer
     sensibly."""
     where = f"The server at {url}"
     entries = model_entries(await request_json(http, "GET", f"{url}/models", within_s, where), where)

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, DynamicCache
 
 from local_swarm.backends.lockstep.model import Memory
 from local_swarm.backends.sampling import Scores
-from local_swarm.errors import BadModelFile, DoesNotFit, WrongUse
+from local_swarm.errors import BadModelFile, DoesNotFit, UsageError
 from local_swarm.paths import extra_command
 
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -26,7 +26,7 @@ DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch
 class TransformersModel:
     """A `RowModel`. `adapters`: (folder of a PEFT adapter, its weight). Code that comes with a model is never run.
 
-    Raises BadModelFile for what cannot be loaded, DoesNotFit where memory runs out, WrongUse for a device or a kind of
+    Raises BadModelFile for what cannot be loaded, DoesNotFit where memory runs out, UsageError for a device or a kind of
     quantization that is not there.
     """
 
@@ -108,7 +108,7 @@ def select_device(device: str) -> str:
     if device == "auto":
         return next(name for name, works in there.items() if works)
     if not there.get(device.split(":")[0]):
-        raise WrongUse(
+        raise UsageError(
             f"This PyTorch has no device {device!r}; here it has {', '.join(n for n, w in there.items() if w)}."
         )
     return device
@@ -130,7 +130,7 @@ def bitsandbytes_config(quantization: str | None, device: torch.device) -> BitsA
     if quantization is None:
         return None
     if device.type != "cuda":
-        raise WrongUse(
+        raise UsageError(
             f"quantization: {quantization} is bitsandbytes', which needs an NVIDIA or AMD card. Leave it out here."
         )
     if quantization == "int8":
@@ -140,11 +140,11 @@ def bitsandbytes_config(quantization: str | None, device: torch.device) -> BitsA
 
 
 def apply_adapters(model: Any, adapters: Sequence[tuple[Path, float]]) -> Any:
-    """The model with its adapters, several of them added up by weight. Raises WrongUse where PEFT is not installed."""
+    """The model with its adapters, several of them added up by weight. Raises UsageError where PEFT is not installed."""
     try:
         from peft import PeftModel
     except ImportError as problem:
-        raise WrongUse(f"Adapters for Transformers need PEFT: {extra_command('transformers')}") from problem
+        raise UsageError(f"Adapters for Transformers need PEFT: {extra_command('transformers')}") from problem
     made = PeftModel.from_pretrained(model, str(adapters[0][0]), adapter_name="a0")
     for number, (folder, _) in enumerate(adapters[1:], start=1):
         made.load_adapter(str(folder), adapter_name=f"a{number}")

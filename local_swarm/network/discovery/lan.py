@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 
 # Bridges and virtual links of containers and virtual machines, tunnels, and Apple's links to its own devices.
 ELSEWHERE = re.compile(
@@ -153,11 +153,11 @@ def address_of(host: str, port: int) -> str:
 
 
 def peer_address(text: str, port: int) -> str:
-    """`host` or `host:port` from a user as `host:port`. Raises WrongUse."""
+    """`host` or `host:port` from a user as `host:port`. Raises UsageError."""
     try:
         return address_of(*host_and_port(text, port))
     except ValueError as problem:
-        raise WrongUse(
+        raise UsageError(
             f"{text!r} is no address of a machine. Write host:port, such as 192.168.1.20:{port}."
         ) from problem
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.network.protocol import decode, encode, plain
 from local_swarm.network.trust.identity import Certified
 from local_swarm.network.trust.token_strength import weakness
@@ -218,7 +218,7 @@ def append_latest(names: tuple[str, ...], *new: str) -> tuple[str, ...]:
 
 
 def open_trust(folder: Path, token: str | None = None, insecure: bool = False, mine: str = "") -> TrustStore:
-    """What the folder holds, or a new swarm of this node alone. Raises WrongUse for a token that can be guessed."""
+    """What the folder holds, or a new swarm of this node alone. Raises UsageError for a token that can be guessed."""
     if insecure:
         return TrustStore(folder / "insecure.json", Charter(INSECURE), fixed=True, mine=mine)
     path = folder / ("token.json" if token else "trust.json")
@@ -246,12 +246,12 @@ def open_trust(folder: Path, token: str | None = None, insecure: bool = False, m
 
 
 def from_token(token: str) -> str:
-    """The key that belongs to a token, by scrypt (RFC 7914). Raises WrongUse for a token that can be guessed.
+    """The key that belongs to a token, by scrypt (RFC 7914). Raises UsageError for a token that can be guessed.
 
     Scrypt makes guesses expensive for a thief of the key file. Nothing derived from the key is sent to unpaired nodes.
     """
     if why := weakness(token):
-        raise WrongUse(f"network.auth_token can be guessed: {why}. Make a good one: {MAKE_ONE}")
+        raise UsageError(f"network.auth_token can be guessed: {why}. Make a good one: {MAKE_ONE}")
     return (
         Scrypt(salt=b"local-swarm token 1", length=32, n=2**14, r=8, p=1).derive(token.encode("utf-8", "replace")).hex()
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.network.discovery.lan import (
     Interface,
     address_of,
@@ -86,5 +86,5 @@ def test_settings_that_list_several_are_divided_at_commas() -> None:
 
 def test_what_a_user_names_is_completed_by_the_usual_port() -> None:
     assert peer_address("pi", 8766) == "pi:8766" and peer_address("fe80::1", 8766) == "[fe80::1]:8766"
-    with pytest.raises(WrongUse, match="host:port"):
+    with pytest.raises(UsageError, match="host:port"):
         peer_address("pi:x", 8766)

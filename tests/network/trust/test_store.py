@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.errors import WrongUse
+from local_swarm.errors import UsageError
 from local_swarm.network.protocol import Malformed, decode
 from local_swarm.network.trust.identity import fingerprint, load_identity
 from local_swarm.network.trust.store import MOST_MEMBERS, Charter, PairedMember, merge_charters, open_trust
@@ -119,7 +119,7 @@ def test_a_token_is_a_key_for_all_who_have_it(tmp_path: Path) -> None:
     one, two = open_trust(tmp_path / "1", token), open_trust(tmp_path / "2", token)
     assert one.charter.key == two.charter.key != open_trust(tmp_path / "3").charter.key
     assert not one.adopt(Charter("0" * 64, 99))
-    with pytest.raises(WrongUse, match="20 characters"):
+    with pytest.raises(UsageError, match="20 characters"):
         open_trust(tmp_path, "short")
 
 

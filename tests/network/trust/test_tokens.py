@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.errors import PairingFailed, PeerFault, WrongUse
+from local_swarm.errors import PairingFailed, PeerFault, UsageError
 from local_swarm.network.protocol import Hello, Welcome
 from local_swarm.network.trust.identity import fingerprint
 from local_swarm.network.trust.pairing import BURST, TOKEN, Invitations, JoinStart, Newcomer
@@ -45,7 +45,7 @@ WEAK = [
 
 @pytest.mark.parametrize("token", WEAK)
 def test_a_token_that_can_be_guessed_is_refused_with_the_way_to_a_good_one(token: str) -> None:
-    with pytest.raises(WrongUse, match=r"auth_token can be guessed.*token_urlsafe"):
+    with pytest.raises(UsageError, match=r"auth_token can be guessed.*token_urlsafe"):
         from_token(token)
 
 
