@@ -9,7 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from local_swarm.cli.console import err, out, print_json
-from local_swarm.cli.options import FileOption, InstancesOption, JsonOption, ModelOption, PortOption, StarterOption
+from local_swarm.cli.options import (
+    STRATEGIES,
+    FileOption,
+    InstancesOption,
+    JsonOption,
+    ModelOption,
+    PortOption,
+    StarterOption,
+)
 from local_swarm.config import load
 from local_swarm.intake import sanitize_text
 from local_swarm.models import starter
@@ -23,9 +31,7 @@ def ask(
     instances: InstancesOption = None,
     max_tokens: Annotated[int | None, typer.Option(help="Longest answer, in tokens.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Of the workers beside the first, which is greedy.")] = None,
-    strategy: Annotated[
-        str | None, typer.Option(help="How to vote: auto, behaviour, structure, similarity, exact, quality or fastest.")
-    ] = None,
+    strategy: Annotated[str | None, typer.Option(help=f"How to vote: {STRATEGIES}.")] = None,
     port: PortOption = None,
     file: FileOption = None,
     json_wanted: JsonOption = False,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
+from local_swarm.types import Strategy
+
+STRATEGIES = ", ".join(get_args(Strategy))  # for help
 HELP = {"help_option_names": ["-h", "--help"]}
 
 FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]

@@ -7,14 +7,12 @@ from typing import Annotated
 
 import typer
 
-from local_swarm.cli.options import FileOption
+from local_swarm.cli.options import STRATEGIES, FileOption
 
 
 def vote(
     path: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="A line of JSON for each vote.")],
-    strategy: Annotated[
-        str, typer.Option(help="auto, behaviour, structure, similarity, exact, quality or fastest.")
-    ] = "auto",
+    strategy: Annotated[str, typer.Option(help=f"How to vote: {STRATEGIES}.")] = "auto",
     file: FileOption = None,
     _json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else, as it does anyway.")] = False,
 ) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from math import comb
+from typing import assert_never
 
 import numpy as np
 
@@ -83,24 +84,39 @@ def elect(
 
 
 def outcome_of(ballots: list[Ballot], strategy: Strategy, embed: Embed | None, evidence: Evidence | None) -> Outcome:
-    kind = majority_kind(ballots)
+    """The rule of each strategy. mypy refuses a strategy that has none."""
     if len(ballots) == 1:
         return Outcome(ballots[0], [ballots], "single")
-    if strategy == "fastest":
-        first = min(ballots, key=lambda ballot: ballot.candidate.seconds)
-        return by_similarity(ballots, "fastest", embed=None, winner=first)
-    if strategy == "quality":
-        return by_similarity(ballots, "quality", embed=None, winner=max(ballots, key=quality))
-    if strategy == "similarity" and embed:
-        return by_groups(ballots, embed)
-    if kind == "calls" and strategy != "exact" and any(has_long_text(one.candidate.tool_calls) for one in ballots):
+    match strategy:
+        case "auto":
+            return by_kind(ballots, embed, evidence)
+        case "behaviour":
+            return by_kind(ballots, None, evidence)
+        case "structure":
+            return by_kind(ballots, None, None)
+        case "similarity":
+            return by_groups(ballots, embed) if embed else by_kind(ballots, None, None)
+        case "exact":
+            return by_text(ballots)
+        case "quality":
+            return by_similarity(ballots, "quality", embed=None, winner=max(ballots, key=quality))
+        case "fastest":
+            first = min(ballots, key=lambda ballot: ballot.candidate.seconds)
+            return by_similarity(ballots, "fastest", embed=None, winner=first)
+    assert_never(strategy)
+
+
+def by_kind(ballots: list[Ballot], embed: Embed | None, evidence: Evidence | None) -> Outcome:
+    """Calls and values by what they say, programs by what they do where there is `evidence`, prose by `embed`. Without these,
+    programs and prose are compared by structure."""
+    kind = majority_kind(ballots)
+    if kind == "calls" and any(has_long_text(one.candidate.tool_calls) for one in ballots):
         return by_calls(ballots)
-    if strategy == "exact" or kind in ("calls", "value"):
+    if kind in ("calls", "value"):
         return by_text(ballots)
-    ran = kind == "code" and evidence and strategy in ("auto", "behaviour")
-    if ran and evidence and (found := by_behaviour(ballots, evidence)):
+    if kind == "code" and evidence and (found := by_behaviour(ballots, evidence)):
         return found
-    use = embed if kind == "text" and strategy == "auto" else None
+    use = embed if kind == "text" else None
     return by_similarity(ballots, "similarity" if use else "structure", embed=use)
 
 

@@ -30,6 +30,9 @@ from local_swarm.voting.similarity.embedding import Embedder
 from local_swarm_benchmarks.samples import Problem, problems
 
 STRATEGIES: tuple[Strategy, ...] = ("auto", "structure", "similarity", "exact", "quality", "fastest")
+LEFT_OUT: Mapping[Strategy, str] = {
+    "behaviour": "It picks as `auto` does where all answers are programs, as in these sets."
+}
 BATCH = 8  # programs given to the sandbox at once, which share the time of one vote
 MOST_TIMED = 25  # votes held with nothing prepared, to see what one costs
 EMBEDDING_WAIT_S = 120.0

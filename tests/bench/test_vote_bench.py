@@ -6,17 +6,18 @@ import gzip
 import json
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 import pytest
 
 from local_swarm.errors import UsageError
+from local_swarm.types import Strategy
 from local_swarm.voting.extract import extract
 from local_swarm_benchmarks import nodes
 from local_swarm_benchmarks.curves import gains, line_chart, reliability, ticks
 from local_swarm_benchmarks.samples import default_folder, problems
-from local_swarm_benchmarks.vote import Prepared, VoteBenchOptions, auroc, measure
+from local_swarm_benchmarks.vote import LEFT_OUT, STRATEGIES, Prepared, VoteBenchOptions, auroc, measure
 
 PROMPT = 'def f{n}(xs):\n    """Add up.\n{shown}    """\n'
 RIGHT, WRONG = "    return sum(xs)\n", "    return xs[0] + {}\n"
@@ -56,6 +57,10 @@ def folder(tmp_path: Path) -> Path:
         with gzip.open(tmp_path / f"{name}_dev.jsonl.gz", "wt", encoding="utf-8") as file:
             file.write("\n".join(map(json.dumps, rows)))
     return tmp_path
+
+
+def test_every_strategy_is_measured_or_left_out_for_a_reason() -> None:
+    assert sorted((*STRATEGIES, *LEFT_OUT)) == sorted(get_args(Strategy))
 
 
 def test_it_says_everything_it_promises(folder: Path) -> None:

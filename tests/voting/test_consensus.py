@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ EVEN = "```python\ndef f(numbers):\n    return sum(n for n in numbers if n % 2 =
 EVEN_TOO = "Keep the even ones.\n```python\ndef f(xs):\n    return sum(x for x in xs if x % 2 == 0)\n```"
 ODD = "```python\ndef f(numbers):\n    return sum(n for n in numbers if n % 2 != 0)\n```"
 BROKEN = "```python\ndef f(numbers:\n    return\n```"
-STRATEGIES: tuple[Strategy, ...] = ("auto", "behaviour", "structure", "similarity", "exact", "quality", "fastest")
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 
 def candidate(
