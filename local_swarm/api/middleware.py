@@ -30,8 +30,14 @@ OPEN_PATHS = (
     "/health",
     "/",
 )  # for those who watch over the daemon, who need no key, and for the page, which asks for it
-COUNTED = (
-    *(f"/v1/{name}" for name in ("chat/completions", "completions", "embeddings", "responses", "models", "swarm")),
+COUNTED = (  # the metrics call every other path `other`
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/models",
+    "/v1/providers",
+    "/v1/responses",
+    "/v1/swarm",
     "/health",
     "/metrics",
     MCP_PATH,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import Literal, get_args
 
 from local_swarm.backends.openai_compatible.managed_server import PROGRAM
 from local_swarm.engines.machine import EngineKind
@@ -21,6 +22,8 @@ NEEDS: Mapping[str, tuple[str, str]] = {
     "vllm": ("vllm", "vllm"),
 }
 
+FolderEngine = Literal["mlx", "transformers", "vllm"]
+FOLDER_ENGINES: tuple[FolderEngine, ...] = get_args(FolderEngine)  # those that run folders of safetensors
 SERVER: EngineKind = "openai_compatible"
 
 logger = logging.getLogger(__name__)
@@ -37,7 +40,7 @@ def folder_engine(name: EngineName, readers: Readers) -> EngineKind:
     """The engine that does the work of this one, for folders: Transformers runs vLLM's models where that is not installed.
 
     Raises UsageError where it is not installed either."""
-    assert name in ("mlx", "transformers", "vllm")
+    assert name in FOLDER_ENGINES
     if name == "vllm" and not readers.module(NEEDS[name][0]):
         logger.warning("vLLM is not installed; Transformers does its work.")
         name = "transformers"
@@ -78,7 +81,7 @@ def is_server(member: Member) -> bool:
 
 def needs_folder(member: Member) -> bool:
     """Whether a member's engine runs folders of safetensors and nothing else."""
-    return member.engine in ("mlx", "transformers", "vllm")
+    return member.engine in FOLDER_ENGINES
 
 
 def member_engine(configured: str) -> EngineName:

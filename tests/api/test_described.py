@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from local_swarm.api.completions import TextCompletion
 from local_swarm.api.documented import create_documented_app
 from local_swarm.api.embeddings import VectorList
 from local_swarm.api.health import HealthInfo
+from local_swarm.api.middleware import endpoint_of
 from local_swarm.api.models import ModelList
 from local_swarm.api.responses import ResponseBody
 from local_swarm.api.swarm_info import BallotInfo, NodeInfo, SwarmInfo, TriedProvider
@@ -58,6 +60,17 @@ def test_an_answers_description_has_the_swarm_object(description: dict[str, Any]
 def test_routes_that_only_some_nodes_have_are_described_too(description: dict[str, Any]) -> None:
     routes = {"/v1/providers", "/v1/swarm/control/join", "/v1/swarm/events", "/v1/swarm/elections/{number}"}
     assert routes <= set(description["paths"])
+
+
+def test_the_document_lists_every_endpoint_but_those_of_our_own_commands(description: dict[str, Any]) -> None:
+    table = API.read_text(encoding="utf-8").partition("## Endpoints")[2].partition("\n## ")[0]
+    listed = re.findall(r"`([A-Z]+ /\S*)`", table)
+    routes = {f"{verb.upper()} {path}" for path, verbs in description["paths"].items() for verb in verbs}
+    assert sorted(listed) == sorted(route for route in routes if "/v1/swarm/control/" not in route)
+
+
+def test_the_metrics_count_every_endpoint_under_its_own_name(description: dict[str, Any]) -> None:
+    assert [path for path in description["paths"] if endpoint_of(path) == "other"] == []
 
 
 @pytest.mark.parametrize(

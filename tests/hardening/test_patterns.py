@@ -27,22 +27,33 @@ READING = (
     "hardware",
     "environment",
     "config",
+    "settings",
     "roster",
-    "vote",
+    "cli.vote_file",
     "intake",
     "terminal",
     "limits",
     "backends.openai_compatible",
-    "backends.llamacpp.text",
+    "backends.process.stop_strings",
 )
 LETTERS = [chr(number) for number in range(128)] + ["é", "\u2028", "→"]
 REPEATS = (code.MAX_REPEAT, code.MIN_REPEAT)  # possessive ones give nothing back
 
 
+def module_names() -> list[str]:
+    """Below `local_swarm.`."""
+    found = pkgutil.walk_packages(local_swarm.__path__, "local_swarm.")
+    return [one.name.removeprefix("local_swarm.") for one in found]
+
+
+def is_within(module: str, name: str) -> bool:
+    return module == name or module.startswith(f"{name}.")
+
+
 def modules() -> Iterator[types.ModuleType]:
-    for found in pkgutil.walk_packages(local_swarm.__path__, "local_swarm."):
-        if found.name.removeprefix("local_swarm.").startswith(READING) and "embedding" not in found.name:
-            yield importlib.import_module(found.name)
+    for module in module_names():
+        if any(is_within(module, name) for name in READING) and "embedding" not in module:
+            yield importlib.import_module(f"local_swarm.{module}")
 
 
 def patterns(module: types.ModuleType) -> Iterator[tuple[str, re.Pattern[str]]]:
@@ -103,6 +114,11 @@ def letters_of(tree: Any, flags: int) -> set[str]:
     one.state.flags = flags
     made = re._compiler.compile(one)  # type: ignore[attr-defined]
     return {letter for letter in LETTERS if made.match(letter)}
+
+
+def test_every_part_that_is_searched_exists() -> None:
+    known = module_names()
+    assert [name for name in READING if not any(is_within(module, name) for module in known)] == []
 
 
 def test_repeats_that_stand_side_by_side_share_no_characters() -> None:

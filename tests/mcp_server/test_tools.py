@@ -13,6 +13,7 @@ from mcp.client import Client
 from mcp_types import CallToolResult, TextContent
 
 from local_swarm.backends.base import Seat
+from local_swarm.mcp_server.proxy import NEED_THE_MODEL
 from local_swarm.mcp_server.tools import TOOLS
 from local_swarm.types import Prompt
 from tests.mcp_server.conftest import Open
@@ -86,6 +87,19 @@ async def test_the_other_tools_do_what_they_say(
         found = await client.call_tool(name, arguments)
         assert found.structured_content and not found.is_error, words(found)
         assert {key: found.structured_content[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize("name", TOOLS)
+async def test_every_tool_is_handled(open_a_house: Open, name: str) -> None:
+    smallest = {"prompt": "x", "answers": ["x"], "texts": ["x"]}
+    taken = TOOLS[name].input.model_fields
+    async with open_a_house() as house, Client(house.url) as client:
+        found = await client.call_tool(name, {key: value for key, value in smallest.items() if key in taken})
+    assert not found.is_error, words(found)
+
+
+def test_the_tools_that_wait_for_the_model_are_tools() -> None:
+    assert set(NEED_THE_MODEL) < set(TOOLS)
 
 
 async def test_workers_and_models_are_listed(open_a_house: Open) -> None:
