@@ -104,6 +104,20 @@ async def with_pauses(events: Stream[Heard], pause_s: float, ahead: int = AHEAD)
             yield event
 
 
+async def each_within(events: Stream[Heard], limit_s: float) -> AsyncGenerator[Heard, None]:
+    """The events, each of which must come within `limit_s` of being waited for. Raises TimeoutError, after closing them.
+
+    It runs no task, unlike `with_pauses`: an answer that nobody closes can then be closed wherever it waits."""
+    async with aclosing(events):
+        while True:
+            try:
+                async with asyncio.timeout(limit_s):
+                    event = await anext(events)
+            except StopAsyncIteration:
+                return
+            yield event
+
+
 async def accepted_once(events: Stream[Event]) -> AsyncGenerator[Event, None]:
     """The events without any `Accepted` after the first."""
     accepted = False

@@ -33,7 +33,7 @@ async def answer_chat(context: ApiContext, request: ChatRequest, http: Request) 
     mode = request.stream_mode
     events = await begin_answer(context.voice, request.prompt(mode == "fastest", session_of(http)))
     if request.stream:
-        return sse_response(stream_chat(events, reply, mode))
+        return sse_response(stream_chat(events, reply, mode), events)
     election = await unless_gone(election_of(events), http)
     return elected_response(reply.completion(election), election) if election else client_gone()
 

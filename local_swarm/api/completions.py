@@ -18,9 +18,9 @@ from local_swarm.api.error_body import error_body
 from local_swarm.api.schemas import SampledRequest
 from local_swarm.api.sse import COMMENT, DONE, KEEP_ALIVE_S, SLICE, Sent, slices, sse_event, sse_response
 from local_swarm.api.swarm_info import Body, ModelText, SwarmInfo
-from local_swarm.api.waiting import begin_answer, client_gone, elected_response, session_of, unless_gone
+from local_swarm.api.waiting import begin_answer, client_gone, close_all, elected_response, session_of, unless_gone
 from local_swarm.errors import BadRequest, SwarmError
-from local_swarm.events import election_of, with_pauses
+from local_swarm.events import cancel, election_of, with_pauses
 from local_swarm.limits import MOST_NUMBER, MOST_TOP, check_prompt
 from local_swarm.types import Candidate, Delta, Election, Event, FinishReason, Prompt, TokenLogprob, Voice
 
@@ -36,7 +36,7 @@ async def answer_completions(context: ApiContext, request: CompletionRequest, ht
     answers = await begin_answers(context.voice, prompts)
     reply = CompletionReply(envelope, request, prompts)
     if request.stream:
-        return sse_response(reply.stream(answers, fast))
+        return sse_response(reply.stream(answers, fast), *answers)
     elections = await unless_gone(elections_of(answers), http)
     return elected_response(reply.completion(elections), elections[0]) if elections else client_gone()
 
@@ -174,8 +174,7 @@ class CompletionReply:
         except SwarmError as problem:
             yield sse_event(error_body(problem))
         finally:
-            for events in answers:
-                await events.aclose()
+            await close_all(*answers)
 
     async def stream_text(
         self, events: AsyncGenerator[Event, None], text: int, live: bool, elections: list[Election]
@@ -224,14 +223,14 @@ class CompletionReply:
 
 async def begin_answers(voice: Voice, prompts: Sequence[Prompt]) -> list[AsyncGenerator[Event, None]]:
     """Every prompt accepted, or none: where one is refused the others are given up."""
-    done = await asyncio.gather(*(begin_answer(voice, prompt) for prompt in prompts), return_exceptions=True)
-    problem = next((one for one in done if isinstance(one, BaseException)), None)
-    begun = [one for one in done if not isinstance(one, BaseException)]
-    if problem:
-        for events in begun:
-            await events.aclose()
-        raise problem
-    return begun
+    tasks = [asyncio.create_task(begin_answer(voice, prompt), name="begin-answer") for prompt in prompts]
+    try:
+        await asyncio.wait(tasks)
+        return [task.result() for task in tasks]
+    except BaseException:  # one was refused, or the client is gone
+        await cancel(*tasks)
+        await close_all(*(task.result() for task in tasks if not task.cancelled() and not task.exception()))
+        raise
 
 
 async def elections_of(answers: Sequence[AsyncGenerator[Event, None]]) -> list[Election]:

@@ -34,7 +34,7 @@ async def answer_responses(context: ApiContext, request: ResponsesRequest, http:
     events = await begin_answer(context.voice, chat.prompt(mode == "fastest", session_of(http)))
     reply = ResponsesReply(envelope, request)
     if request.stream:
-        return sse_response(reply.stream(events, mode))
+        return sse_response(reply.stream(events, mode), events)
     election = await unless_gone(election_of(events), http)
     return elected_response(reply.whole(election), election) if election else client_gone()
 

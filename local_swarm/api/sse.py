@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from local_swarm.api.waiting import close_all
 from local_swarm.intake import encode_json
+from local_swarm.types import Event
 
 SSE = "text/event-stream"
 SSE_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -31,8 +34,23 @@ def sse_event(data: Mapping[str, Any]) -> bytes:
     return b"data: " + encode_json(data) + b"\n\n"
 
 
-def sse_response(body: AsyncIterator[bytes]) -> StreamingResponse:
-    return StreamingResponse(body, media_type=SSE, headers=SSE_HEADERS)
+class AnswerStream(StreamingResponse):
+    """Closes what it streams at its end. Without that an answer to a client that has hung up would go on."""
+
+    def __init__(self, body: AsyncGenerator[bytes, None], answers: Sequence[AsyncGenerator[Event, None]]) -> None:
+        super().__init__(body, media_type=SSE, headers=SSE_HEADERS)
+        self.streams = (body, *answers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await close_all(*self.streams)
+
+
+def sse_response(body: AsyncGenerator[bytes, None], *answers: AsyncGenerator[Event, None]) -> AnswerStream:
+    """`answers` are the ones that the body is made of."""
+    return AnswerStream(body, answers)
 
 
 def slices(text: str, size: int) -> list[str]:

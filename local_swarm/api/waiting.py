@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
+from anyio import move_on_after
 from fastapi import Request
 from fastapi.responses import Response
 
@@ -16,6 +18,7 @@ from local_swarm.limits import LONGEST_NAME
 from local_swarm.types import Accepted, Election, Event, Prompt, Voice
 
 GONE = 499  # nobody is there to read it
+CLOSE_ALL_S = 10.0
 
 Result = TypeVar("Result")
 
@@ -36,6 +39,14 @@ async def begin_answer(voice: Voice, prompt: Prompt) -> AsyncGenerator[Event, No
         await events.aclose()
         raise
     return events
+
+
+async def close_all(*streams: AsyncGenerator[Any, None]) -> None:
+    """Closes every stream, one after the other. While a client is gone its server cancels again and again; that waits here."""
+    with move_on_after(CLOSE_ALL_S, shield=True):
+        async with AsyncExitStack() as stack:
+            for stream in reversed(streams):
+                stack.push_async_callback(stream.aclose)
 
 
 async def unless_gone(work: Coroutine[Any, Any, Result], request: Request) -> Result | None:

@@ -60,7 +60,7 @@ def invite(port: RunningPortOption = None, file: FileOption = None, json_wanted:
     if json_wanted:
         print_json({"code": found["code"], "expires_in_s": found["expires_in_s"]})
         return
-    command = f"{program_name()} join {found['code']}"
+    command = f"local-swarm join {found['code']}"  # how the other machine's program was started is not known here
     minutes = found["expires_in_s"] // 60
     out.print(Text.assemble(f"On the other machine, within {minutes} minutes:\n\n  ", (command, "bold"), "\n"))
     if found["peer"]:

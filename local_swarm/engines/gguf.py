@@ -12,6 +12,7 @@ from local_swarm.config import Config
 from local_swarm.engines.machine import EnginePlan, LocatedMember, Machine, MadeEngine, adapter_files, memory_limit
 from local_swarm.errors import DoesNotFit, UsageError
 from local_swarm.models.planner import Plan
+from local_swarm.models.resolve import of_path
 from local_swarm.paths import home
 from local_swarm.roster import Member
 
@@ -57,7 +58,9 @@ def plan_engine(located: LocatedMember, machine: Machine) -> EnginePlan:
     """A plan that may shrink, unless its context was asked for."""
     if config_of(located.member, machine.config).models.context is not None:
         return EnginePlan(plan_of(located, machine))
-    return EnginePlan(plan_of(located, machine), lambda at_most: plan_of(located, machine, at_most))
+    plan = plan_of(located, machine)
+    found = located.model or of_path(plan.path, machine.survey.header)  # what was chosen stays chosen
+    return EnginePlan(plan, lambda at_most: plan_of(replace(located, model=found), machine, at_most))
 
 
 def plan_of(located: LocatedMember, machine: Machine, at_most: int | None = None) -> Plan:

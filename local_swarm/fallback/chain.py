@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from local_swarm.errors import BadRequest, Busy, Starting, SwarmError, Unavailable
-from local_swarm.events import accepted_once, with_pauses
+from local_swarm.events import accepted_once, each_within
 from local_swarm.fallback.ledger import Account, Ledger
 from local_swarm.limits import LONGEST_ANSWER
 from local_swarm.types import Accepted, Delta, Election, Event, Prompt, Voice
@@ -143,10 +143,8 @@ class Chain:
         self.ledger.save([one.account for one in self.steps])
         read, written = step.most(prompt)  # a request that was given up is booked in full: nobody tells what it cost
         try:
-            async with aclosing(with_pauses(step.voice.answer(prompt), step.patience_s)) as events:
+            async with aclosing(self._patiently(step, prompt)) as events:
                 async for event in events:
-                    if event is None:
-                        raise Unavailable(f"{step.name} did not answer within {step.patience_s:g} seconds.")
                     if isinstance(event, Election):
                         read = sum(one.usage.prompt_tokens for one in event.candidates)
                         written = event.completion_tokens_total
@@ -161,6 +159,14 @@ class Chain:
         finally:
             account.close(held, read, written)
             self.ledger.save([one.account for one in self.steps])
+
+    async def _patiently(self, step: Step, prompt: Prompt) -> AsyncGenerator[Event, None]:
+        try:
+            async with aclosing(each_within(step.voice.answer(prompt), step.patience_s)) as events:
+                async for event in events:
+                    yield event
+        except TimeoutError as problem:
+            raise Unavailable(f"{step.name} did not answer within {step.patience_s:g} seconds.") from problem
 
 
 def events_with_provider(held: Sequence[Event], name: str, tried: Sequence[tuple[str, str]]) -> list[Event]:

@@ -44,7 +44,7 @@ class ModelSource:
 
     @property
     def path(self) -> Path:
-        return expand_user(Path(self.text))
+        return expand_user(Path(self.text)).absolute()
 
     @property
     def is_folder(self) -> bool:
@@ -109,7 +109,10 @@ def is_path(text: str) -> bool:
 
 
 def is_here(text: str) -> bool:
-    """Whether it is a model's folder or file that a bare name leads to from where the program was started."""
+    """Whether it is a model's folder or file that a name leads to from where the program was started. A folder of two names is
+    one even where its model is not whole: the hub must not be asked for what lies here."""
+    if ("/" in text or text in (".", "..")) and leads_to(Path(text), Path.is_dir):
+        return True
     if leads_to(Path(text, "config.json"), Path.is_file):
         return True
     return text.endswith(FILE_ENDINGS) and leads_to(Path(text), Path.is_file)

@@ -58,7 +58,7 @@ class YamlNode:
 
     def mistake(self, message: str) -> UsageError:
         """The error to raise about this value."""
-        return UsageError(f"{self.where}: {message}")
+        return UsageError(f"{self.where}: {message}" if self.where else message)
 
 
 def leaves(node: YamlNode, prefix: str = "") -> dict[str, YamlNode]:
@@ -79,6 +79,6 @@ def tree_of(values: Mapping[str, YamlNode]) -> YamlNode:
         *sections, name = key.split(".")
         inner = root
         for section in sections:
-            inner = inner.setdefault(section, YamlNode({}, node.source)).value
+            inner = inner.setdefault(section, YamlNode({}, "")).value
         inner[name] = node
-    return YamlNode(root, "settings")
+    return YamlNode(root, "")

@@ -18,6 +18,7 @@ from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.testing.scripted_swarm import scripted_swarm
+from local_swarm.types import Voice
 
 
 @dataclass
@@ -41,6 +42,7 @@ async def open_door(
     up: bool = True,
     who: AccessPolicy | None = None,
     connection: type[ImpatientProtocol] = ImpatientProtocol,
+    voice: Callable[[Swarm], Voice] = lambda swarm: swarm,
 ) -> AsyncIterator[Door]:
     backend = engine or FakeBackend(pace_s=0.001)
     if up:
@@ -55,7 +57,7 @@ async def open_door(
         )
         return Status(health.status, health.healthy, health.total, "fake", 1000, "a test", workers=told)
 
-    log = LoggedVoice(swarm, Metrics(status))
+    log = LoggedVoice(voice(swarm), Metrics(status))
     made = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{made.getsockname()[1]}"
     timeout = aiohttp.ClientTimeout(total=5)

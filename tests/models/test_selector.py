@@ -187,3 +187,11 @@ def test_what_begins_like_a_path_is_one(path: str) -> None:
 @pytest.mark.parametrize("name", ["qwen", "org/model", "qwen2.5-coder:3b:q4"])
 def test_all_else_is_a_name(name: str) -> None:
     assert not is_path(name)
+
+
+def test_what_lies_here_is_never_looked_for_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "owner" / "name").mkdir(parents=True)
+    assert resolve("owner/name").kind == "hub"
+    monkeypatch.chdir(tmp_path)
+    assert resolve("owner/name").kind == "path"
+    assert (resolve(".").kind, resolve(".").path) == ("path", tmp_path)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 
+from local_swarm.config import load as load_config
 from local_swarm.errors import UsageError
 from local_swarm.settings.fields import Commas, Key, Range, dotted_keys
 from local_swarm.settings.reader import read_settings
@@ -123,3 +124,10 @@ def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("a: [", encoding="utf-8")
     with pytest.raises(UsageError, match=r"The roster .*broken.yaml is no valid YAML: .*line"):
         read_file(tmp_path / "broken.yaml", "roster")
+
+
+def test_a_mistake_between_settings_of_several_sources_names_none_of_them(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("swarm: {min_instances: 5, max_instances: 3}", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"^swarm\.min_instances must not be larger"):
+        load_config(file, {}, environment={})
