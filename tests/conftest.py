@@ -7,13 +7,10 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-# Folders and modules whose tests start daemons, engines, browsers, sandboxes or network namespaces, load models, or take seconds.
+# Folders and modules whose tests start daemons, engines, browsers, sandboxes, network namespaces or servers on real ports, load
+# models, or take seconds.
 REAL = (
-    "api/test_clients.py",
-    "api/test_faults.py",
-    "api/test_foreign_bodies.py",
-    "api/test_page.py",
-    "api/test_tools.py",
+    "api",
     "backends/test_adapters.py",
     "backends/test_books.py",
     "backends/test_cache.py",
@@ -44,8 +41,11 @@ REAL = (
     "models/test_downloader.py",
     "network/federation/test_benchmark.py",
     "network/federation/test_federation.py",
+    "network/test_commands.py",
     "network/test_on_a_lan.py",
+    "network/test_service.py",
     "network/trust/test_charters.py",
+    "network/trust/test_tokens.py",
     "sandbox",
     "starter",
     "swarm/test_vectors.py",
