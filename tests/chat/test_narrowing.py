@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from referencing import Registry
 
 from local_swarm.chat.narrowing import loosen, simplify_schema
-from local_swarm.chat.schemas import violation
+from local_swarm.chat.schemas import UNFIT, violation
 
 NAMED_LIKE_KEYWORDS = {
     "type": "object",
@@ -140,8 +142,8 @@ SCHEMAS = st.recursive(SIMPLE, larger, max_leaves=8)
 def test_what_obeys_a_schema_obeys_the_looser_one(schema: Any, defined: Any, value: Any) -> None:
     whole = {**schema, "$defs": {"d": defined}} if isinstance(schema, dict) else schema
     try:
-        if violation(whole, value) is None:
-            assert violation(loosen(whole), value) is None
-            assert violation(simplify_schema(whole), value) is None
-    except RecursionError:
-        pass
+        obeyed = Draft202012Validator(whole, registry=Registry()).is_valid(value)
+        looser = [loosen(whole), simplify_schema(whole)] if obeyed else []
+    except UNFIT:  # as where a schema is what it must not be: no value can be held against it
+        return
+    assert [violation(one, value) for one in looser] == [None] * len(looser)
