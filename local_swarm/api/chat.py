@@ -16,7 +16,17 @@ from local_swarm.api.envelope import Envelope, UsageInfo, by_agreement, usage_of
 from local_swarm.api.error_body import error_body
 from local_swarm.api.messages import MessageWire
 from local_swarm.api.schemas import Count, Mode, SampledRequest, Wire, Word
-from local_swarm.api.sse import COMMENT, DONE, KEEP_ALIVE_S, LONG_SLICE, SLICE, Sent, slices, sse_event, sse_response
+from local_swarm.api.sse import (
+    COMMENT,
+    DONE,
+    KEEP_ALIVE_S,
+    LONG_SLICE,
+    SLICE,
+    EventStreamResponse,
+    Sent,
+    slices,
+    sse_event,
+)
 from local_swarm.api.swarm_info import Body, ModelText, SwarmInfo, ToolCallInfo
 from local_swarm.api.waiting import begin_answer, client_gone, elected_response, session_of, unless_gone
 from local_swarm.errors import BadRequest, SwarmError
@@ -33,7 +43,7 @@ async def answer_chat(context: ApiContext, request: ChatRequest, http: Request) 
     mode = request.stream_mode
     events = await begin_answer(context.voice, request.prompt(mode == "fastest", session_of(http)))
     if request.stream:
-        return sse_response(stream_chat(events, reply, mode), events)
+        return EventStreamResponse(stream_chat(events, reply, mode), events)
     election = await unless_gone(election_of(events), http)
     return elected_response(reply.completion(election), election) if election else client_gone()
 

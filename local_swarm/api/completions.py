@@ -16,7 +16,7 @@ from local_swarm.api.context import ApiContext
 from local_swarm.api.envelope import Envelope, UsageInfo, by_agreement, usage_info, usage_of
 from local_swarm.api.error_body import error_body
 from local_swarm.api.schemas import SampledRequest
-from local_swarm.api.sse import COMMENT, DONE, KEEP_ALIVE_S, SLICE, Sent, slices, sse_event, sse_response
+from local_swarm.api.sse import COMMENT, DONE, KEEP_ALIVE_S, SLICE, EventStreamResponse, Sent, slices, sse_event
 from local_swarm.api.swarm_info import Body, ModelText, SwarmInfo
 from local_swarm.api.waiting import begin_answer, client_gone, close_all, elected_response, session_of, unless_gone
 from local_swarm.errors import BadRequest, SwarmError
@@ -36,7 +36,7 @@ async def answer_completions(context: ApiContext, request: CompletionRequest, ht
     answers = await begin_answers(context.voice, prompts)
     reply = CompletionReply(envelope, request, prompts)
     if request.stream:
-        return sse_response(reply.stream(answers, fast), *answers)
+        return EventStreamResponse(reply.stream(answers, fast), *answers)
     elections = await unless_gone(elections_of(answers), http)
     return elected_response(reply.completion(elections), elections[0]) if elections else client_gone()
 
@@ -173,8 +173,6 @@ class CompletionReply:
             yield DONE
         except SwarmError as problem:
             yield sse_event(error_body(problem))
-        finally:
-            await close_all(*answers)
 
     async def stream_text(
         self, events: AsyncGenerator[Event, None], text: int, live: bool, elections: list[Election]

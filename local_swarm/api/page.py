@@ -23,7 +23,7 @@ from local_swarm.api.bodies import SafeJsonResponse
 from local_swarm.api.context import ApiContext
 from local_swarm.api.election_log import ElectionTexts, LoggedVoice
 from local_swarm.api.middleware import host_of, is_loopback
-from local_swarm.api.sse import sse_event, sse_response
+from local_swarm.api.sse import EventStreamResponse, sse_event
 from local_swarm.api.swarm_state import swarm_state
 from local_swarm.errors import Busy, Forbidden, ModelNotFound
 from local_swarm.paths import program_name
@@ -63,7 +63,7 @@ def page_router(context: ApiContext, token: str | None) -> APIRouter:
         """Events of the swarm, as server-sent events, and its state every second."""
         if log.crowded:
             raise Busy("Too many pages watch this swarm. Close some.", retry_after_s=10)
-        return sse_response(stream_events(log, snapshot))
+        return EventStreamResponse(stream_events(log, snapshot))
 
     @router.get("/v1/swarm/elections/{number}", response_model=ElectionTexts)
     async def election(number: int, request: Request) -> Response:

@@ -16,7 +16,7 @@ from local_swarm.api.context import ApiContext
 from local_swarm.api.envelope import Envelope, PromptTokensDetails, usage_of
 from local_swarm.api.response_items import messages_of
 from local_swarm.api.schemas import Count, Mode, Name, SwarmOptions, Wire, mistake
-from local_swarm.api.sse import COMMENT, KEEP_ALIVE_S, LONG_SLICE, SLICE, slices, sse_response
+from local_swarm.api.sse import COMMENT, KEEP_ALIVE_S, LONG_SLICE, SLICE, EventStreamResponse, slices
 from local_swarm.api.swarm_info import Body, ModelText, SwarmInfo
 from local_swarm.api.waiting import begin_answer, client_gone, elected_response, session_of, unless_gone
 from local_swarm.errors import BadRequest, SwarmError
@@ -34,7 +34,7 @@ async def answer_responses(context: ApiContext, request: ResponsesRequest, http:
     events = await begin_answer(context.voice, chat.prompt(mode == "fastest", session_of(http)))
     reply = ResponsesReply(envelope, request)
     if request.stream:
-        return sse_response(reply.stream(events, mode), events)
+        return EventStreamResponse(reply.stream(events, mode), events)
     election = await unless_gone(election_of(events), http)
     return elected_response(reply.whole(election), election) if election else client_gone()
 

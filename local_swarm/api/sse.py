@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,10 +34,10 @@ def sse_event(data: Mapping[str, Any]) -> bytes:
     return b"data: " + encode_json(data) + b"\n\n"
 
 
-class AnswerStream(StreamingResponse):
-    """Closes what it streams at its end. Without that an answer to a client that has hung up would go on."""
+class EventStreamResponse(StreamingResponse):
+    """Closes its body at its end, and the `answers` that this is made of: they must not go on when their client hangs up."""
 
-    def __init__(self, body: AsyncGenerator[bytes, None], answers: Sequence[AsyncGenerator[Event, None]]) -> None:
+    def __init__(self, body: AsyncGenerator[bytes, None], *answers: AsyncGenerator[Event, None]) -> None:
         super().__init__(body, media_type=SSE, headers=SSE_HEADERS)
         self.streams = (body, *answers)
 
@@ -46,11 +46,6 @@ class AnswerStream(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             await close_all(*self.streams)
-
-
-def sse_response(body: AsyncGenerator[bytes, None], *answers: AsyncGenerator[Event, None]) -> AnswerStream:
-    """`answers` are the ones that the body is made of."""
-    return AnswerStream(body, answers)
 
 
 def slices(text: str, size: int) -> list[str]:
