@@ -42,6 +42,14 @@ def program(*arguments: str, home: Path, **settings: str) -> subprocess.Complete
     )
 
 
+def words(process: psutil.Process) -> list[str]:
+    """Its command line; none for one that has ended since it was listed, as the sandbox's do all the time."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
 @dataclass
 class Daemon:
     process: subprocess.Popen[str]
@@ -59,7 +67,7 @@ class Daemon:
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key="none", timeout=ANSWER_S, max_retries=0)
 
     def engine(self) -> psutil.Process:
-        [found] = [one for one in self.children() if "local_swarm.backends.llamacpp.child" in one.cmdline()]
+        [found] = [one for one in self.children() if "local_swarm.backends.llamacpp.child" in words(one)]
         return found
 
     def children(self) -> list[psutil.Process]:
