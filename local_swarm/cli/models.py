@@ -29,7 +29,7 @@ def plan(
 ) -> None:
     """Show which model fits this machine and why; loads nothing."""
     from local_swarm.cli.tables import plan_table
-    from local_swarm.models.advice import advisor, name_of
+    from local_swarm.models.advice import advisor
 
     named = starter.NAME if use_starter else model
     settings = config.load(file, {"models.model": named, "swarm.instances": instances, "models.context": context})
@@ -38,10 +38,7 @@ def plan(
     if settings.models.model is not None:
         found = counsel.plan_for(counsel.find(settings.models.model))
     else:
-        best = counsel.recommendation()
-        here = best.variant in counsel.on_disk or hardware is not None
-        fetch = f"{program_name()} download {name_of(best)}"
-        found = best.plan if here else best.plan.because(f"not here yet: {fetch}")
+        found = counsel.recommendation().plan if hardware else counsel.plain_start()
     if json_wanted:
         print_json(found.as_json())
     else:

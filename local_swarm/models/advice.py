@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.config import Config
-from local_swarm.errors import BadModelFile, DoesNotFit, UnknownModel, UsageError
+from local_swarm.errors import DoesNotFit, UnknownModel, UsageError
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import starter
 from local_swarm.models.budget import MemoryRules
@@ -20,6 +20,16 @@ from local_swarm.models.selector import Choice, choose
 from local_swarm.models.storage import Storage, storage
 from local_swarm.paths import data_folder, home, program_name
 from local_swarm.units import file_size, memory_size
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A model on this disk. `name`: as `--model` takes it. `plan` None: it cannot run here, and `problem` says why."""
+
+    name: str
+    path: Path
+    plan: Plan | None
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +76,30 @@ class Advisor:
         return max(plans, key=lambda one: one.memory.weights_bytes, default=None)
 
     def plan_if_it_fits(self, path: Path) -> Plan | None:
+        made = self.local_model(path.stem, path).plan
+        largest = f"model: {path.name}, the largest in {path.parent} that fits"
+        return replace(made, why=(largest, *made.why)) if made else None
+
+    def local_model(self, name: str, path: Path) -> LocalModel:
+        """A file of this disk, with its plan or the reason why it has none."""
         try:
-            made = plan(self.hardware, model_of(self.read(path)), self.options, self.rules)
-        except (BadModelFile, DoesNotFit):
-            return None
-        return replace(made, why=(f"model: {path.name}, the largest in {path.parent} that fits", *made.why))
+            return LocalModel(name, path, plan(self.hardware, model_of(self.read(path)), self.options, self.rules))
+        except UsageError as problem:
+            return LocalModel(name, path, None, problem.message)
+
+    def local_models(self) -> list[LocalModel]:
+        """All models on this disk, but for the starter: the catalogue's and the files of our folder. First what a start without a
+        choice runs, then what else runs, the largest first, then what does not."""
+        named = {path: name_of_file(entry, one) for entry in self.catalogue for one, path in self.files_of(entry)}
+        named |= {path: path.stem for path in self.storage.own_files() if path not in named}
+        best = self.best_here()
+        found = [self.local_model(name, path) for path, name in named.items()]
+        weights = {one.path: one.plan.memory.weights_bytes if one.plan else 0 for one in found}
+        return sorted(found, key=lambda one: (not (best and best.path == one.path), -weights[one.path]))
+
+    def files_of(self, entry: Entry) -> list[tuple[Variant, Path]]:
+        """Those of an entry that are on this disk."""
+        return [(one, self.on_disk[one]) for one in entry.variants if one in self.on_disk]
 
     def find(self, model: str | ModelSource) -> ResolvedModel:
         """Raises UnknownModel, BadModelFile, and UsageError for the address of a server."""
@@ -99,6 +128,25 @@ class Advisor:
             return made
         size = file_size(better.variant.bytes or 0)
         return made.because(f"a real model for this machine: {program_name()} download {name_of(better)} ({size})")
+
+    def plain_start(self) -> Plan:
+        """What a start without a choice runs, and what would be better. Where nothing but the starter is here, what would be
+        better, and that the starter runs until then."""
+        here = self.best_here()
+        try:
+            best = self.recommendation()
+        except DoesNotFit as problem:
+            return here or self.starter().because(problem.message)
+        if here is None:
+            until = "until it is here, a start without a choice runs the starter model"
+            return best.plan.because(f"not here yet: {program_name()} download {name_of(best)}", until)
+        if best.variant in self.on_disk:
+            return here
+        size = file_size(best.variant.bytes or 0)
+        better = f"{best.entry.title} {best.variant.quantization}, {size}"
+        return here.because(
+            f"recommended here, but not on this disk: {better}: {program_name()} download {name_of(best)}"
+        )
 
     def what_runs(self, found: ResolvedModel | None) -> Plan:
         """What a start would run, without fetching anything: without a model the best that is here. Raises UnknownModel where the
@@ -150,7 +198,12 @@ class Advisor:
 
 def name_of(choice: Choice) -> str:
     """As `--model` takes it."""
-    return f"{choice.entry.name}:{choice.variant.quantization}"
+    return name_of_file(choice.entry, choice.variant)
+
+
+def name_of_file(entry: Entry, variant: Variant) -> str:
+    """As `--model` takes it."""
+    return f"{entry.name}:{variant.quantization}"
 
 
 def size_of(plan: Plan) -> str:
