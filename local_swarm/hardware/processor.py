@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from local_swarm.hardware import windows
+from local_swarm.hardware.control_groups import GROUPS, PROCESS, limiting_folders
 from local_swarm.hardware.files import read
 from local_swarm.hardware.profile import Processor, System
 from local_swarm.hardware.run import Run
@@ -29,12 +30,7 @@ TELLING = (
     "sve",
     "bf16",
 )
-# How much time a control group may take: version 2, then version 1.
-QUOTA = (
-    Path("/sys/fs/cgroup/cpu.max"),
-    Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-    Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
-)
+QUOTA = ("cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us")  # of a control group: version 2, then version 1
 SYSCTL = ("sysctl", "machdep.cpu", "hw.physicalcpu", "hw.logicalcpu")
 ARM_FEATURES = ("sysctl", "hw.optional.arm")
 APPLE = {"": "asimd", "DotProd": "asimddp", "I8MM": "i8mm", "BF16": "bf16"}
@@ -69,12 +65,12 @@ def windows_features(machine: str) -> tuple[str, ...]:
     return tuple(name for name, number in numbers.items() if present(number))
 
 
-def usable_cores(quota: tuple[Path, Path, Path] = QUOTA) -> int | None:
-    """Cores that this process may use: what a container or `taskset` allows counts."""
+def usable_cores(groups: Path = GROUPS, process: Path = PROCESS) -> int | None:
+    """Cores that this process may use: what `taskset` and the control groups above it allow counts."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count()
-    allowed = parse_quota(*(read(path) for path in quota))
-    return min(cores, allowed) if cores and allowed else cores
+    shares = [parse_quota(*(read(one / name) for name in QUOTA)) for one in limiting_folders(groups, process)]
+    return min((one for one in (cores, *shares) if one), default=None)
 
 
 def parse_quota(maximum: str, old_quota: str, old_period: str) -> int | None:

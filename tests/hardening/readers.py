@@ -282,7 +282,7 @@ READERS: dict[str, Reader] = {
     "hardware: windows' processor": Reader(windows.parse_processor),
     "hardware: qualcomm": Reader(lambda text: qualcomm.parse(text, text, text, text)),
     "hardware: meminfo": Reader(memory.parse_meminfo),
-    "hardware: group": Reader(lambda text: memory.parse_group(dict.fromkeys(memory.STATISTICS, text))),
+    "hardware: group": Reader(lambda text: memory.parse_group(dict.fromkeys((*memory.LIMITS, *memory.USES, memory.STATISTICS), text))),
     "hardware: cpuinfo": Reader(lambda text: processor.parse_cpuinfo(text, 1)),
     "hardware: sysctl": Reader(lambda text: processor.parse_sysctl(text, 1, text)),
     "hardware: quota": Reader(lambda text: processor.parse_quota(text, text, text)),
