@@ -1,5 +1,9 @@
-"""`python -m local_swarm`."""
+"""`python -m local_swarm`, which is `python main.py`. Any Python from 2.7 on reads this file."""
 
-from local_swarm.cli.main import run
+from local_swarm.python_version import require_python
 
-run()
+require_python()
+
+from local_swarm.entry import run_module  # noqa: E402
+
+run_module()

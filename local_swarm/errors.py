@@ -32,9 +32,32 @@ SwarmError
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 from local_swarm.paths import extra_command
+
+ROOM = "Free some space and run this again."
+RIGHTS = "Give yourself the right to it, or name another folder in LOCAL_SWARM_HOME."
+# Faults of the machine by which any write may fail, and what its user does about each. Windows has no quota of this kind.
+REMEDIES = {
+    errno.ENOSPC: ROOM,
+    getattr(errno, "EDQUOT", errno.ENOSPC): ROOM,
+    errno.EFBIG: ROOM,
+    errno.EROFS: RIGHTS,
+    errno.EACCES: RIGHTS,
+    errno.EPERM: RIGHTS,
+    errno.ENOTDIR: "A file lies where a folder is needed. Move it away, or name another folder in LOCAL_SWARM_HOME.",
+    errno.EEXIST: "A file lies where a folder is needed. Move it away, or name another folder in LOCAL_SWARM_HOME.",
+    errno.EISDIR: "A folder lies where a file is needed. Move it away.",
+    errno.ENOENT: "Make the folder, or name another in LOCAL_SWARM_HOME.",
+    errno.ELOOP: "A link there leads to itself. Remove it.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.EMFILE: "Allow more open files and run this again, for example: ulimit -n 4096",
+    errno.ENFILE: "Close other programs and run this again.",
+    errno.ENOMEM: "Close other programs and run this again.",
+    errno.EIO: "The disk may be damaged. Check it.",
+}
 
 
 class SwarmError(Exception):
@@ -214,3 +237,11 @@ class Busy(Unavailable):
 
 class EngineLost(Unavailable):
     code = "engine_lost"
+
+
+def machine_fault(problem: OSError) -> str:
+    """One sentence for what the system refused, and one for what to do about it where that is known."""
+    what = f"{problem.filename} cannot be used: " if problem.filename else ""
+    reason = (problem.strerror or str(problem) or type(problem).__name__).rstrip(".")
+    remedy = REMEDIES.get(problem.errno or 0, "")
+    return f"{what}{reason}. {remedy}".rstrip()

@@ -18,6 +18,8 @@ from local_swarm.errors import SetupFailed
 from local_swarm.paths import keep
 
 CHECK_S = 120
+# Variables that make Python find other packages, or pip put them elsewhere: meant for other environments than this.
+ELSEWHERE = ("PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_PYTHON")
 
 
 def engine_for_graphics(root: Path | None) -> bool:
@@ -54,6 +56,11 @@ class Environment:
     def write_stamp(self, fingerprint: str, extras: Sequence[str], engine: str | None) -> None:
         stamp = {"fingerprint": fingerprint, "extras": list(extras), "engine": engine}
         keep(self.stamp, json.dumps(stamp))
+
+    @staticmethod
+    def variables() -> dict[str, str]:
+        """The variables for programs of the environment, without those that would make Python or pip look elsewhere."""
+        return {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
 
     def requirements(self) -> Mapping[str, Any]:
         """The `project` table of the checkout's pyproject.toml: the one place where versions stand."""

@@ -1,0 +1,82 @@
+"""A command line in, the program run by a Python that has what it needs out: this one, or that of the checkout's `.venv`.
+
+Needs the standard library alone, since nothing may be installed yet; the rest is imported once it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from local_swarm.environment.install import Environment, SetupOptions, ensure
+from local_swarm.errors import SwarmError, machine_fault
+from local_swarm.paths import checkout
+from local_swarm.terminal import printable
+
+STOPPED = "\nStopped. The same command goes on from here."
+
+
+def run_main() -> None:
+    """`python main.py`: always in the environment of its checkout."""
+    root = Path(__file__).resolve().parent.parent
+    sys.exit(run_in_environment(root, [str(root / "main.py")]))
+
+
+def run_module() -> None:
+    """`python -m local_swarm`: as `main.py` does in a checkout, unless pip has installed the program into this Python."""
+    root = checkout()
+    sys.exit(run_here() if root is None or installed_beside(root) else run_in_environment(root, ["-m", "local_swarm"]))
+
+
+def installed_beside(root: Path) -> bool:
+    """Whether this Python has the program among its packages; what building leaves in a checkout is not that."""
+    if Environment(root).active:
+        return True
+    places = (Path(str(one.locate_file(""))) for one in metadata.distributions(name="local-swarm"))
+    return any(place.resolve() != root.resolve() for place in places)
+
+
+def run_in_environment(root: Path, program: Sequence[str]) -> int:
+    """`program`: what Python is to run, without the program's own arguments."""
+    setting_up = sys.argv[1:2] == ["setup"]
+    try:
+        environment = ensure(root, SetupOptions(minimal="--minimal" in sys.argv, keep=not setting_up))
+    except SwarmError as problem:
+        return report_trouble(problem.message, problem.exit_code)
+    except OSError as problem:
+        return report_trouble(machine_fault(problem), SwarmError.exit_code)
+    except KeyboardInterrupt:
+        return report_trouble(STOPPED, 130)
+    return run_here() if environment.active else hand_over(environment, program)
+
+
+def report_trouble(message: str, code: int) -> int:
+    label = "" if message == STOPPED else "error: "
+    with contextlib.suppress(OSError):  # nobody reads it
+        print(label + printable(message), file=sys.stderr)
+    return code
+
+
+def run_here() -> int:
+    from local_swarm.cli.main import run
+
+    run()
+    return 0
+
+
+def hand_over(environment: Environment, program: Sequence[str]) -> int:
+    """Run it there, in the place of this process where that can be done."""
+    command = [str(environment.python), *program, *sys.argv[1:]]
+    if os.name == "posix":
+        os.execve(command[0], command, environment.variables())
+    with subprocess.Popen(command, env=environment.variables()) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # it got it as well and ends by itself
+                continue
