@@ -174,7 +174,7 @@ class ResponsesReply:
 
     def body(self, status: str, election: Election | None = None, problem: SwarmError | None = None) -> ResponseBody:
         request = self.request
-        cut = election is not None and election.elected.finish_reason == "length"
+        cut = election is not None and status_of(election.elected) == "incomplete"
         body = ResponseBody(
             id="resp_" + self.envelope.id,
             object="response",
@@ -210,7 +210,7 @@ class ResponsesReply:
     def items(self, candidate: Candidate) -> list[dict[str, Any]]:
         items = [self.thoughts(candidate.reasoning)] if candidate.reasoning else []
         if candidate.text or not candidate.tool_calls:
-            items.append(self.message(candidate.text, "completed"))
+            items.append(self.message(candidate.text, status_of(candidate)))
         return [*items, *self.calls(candidate)]
 
     def thoughts(self, text: str) -> dict[str, Any]:
@@ -296,7 +296,7 @@ class ResponsesReply:
                 yield self.more(text)
             yield self.event("response.output_text.done", **self.text_address, text=elected.text, logprobs=[])
             yield self.event("response.content_part.done", **self.text_address, part=text_part(elected.text))
-            done = self.message(elected.text, "completed")
+            done = self.message(elected.text, status_of(elected))
             yield self.event("response.output_item.done", output_index=len(self.output), item=done)
             self.output.append(done)
         for call in self.calls(elected):
@@ -320,6 +320,10 @@ class ResponsesReply:
         )
         yield self.event("response.output_item.done", output_index=len(self.output), item=call)
         self.output.append(call)
+
+
+def status_of(candidate: Candidate) -> str:
+    return "incomplete" if candidate.finish_reason == "length" else "completed"
 
 
 def text_part(text: str) -> dict[str, Any]:

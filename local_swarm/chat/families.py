@@ -213,6 +213,11 @@ def family_of(template: str | None) -> Family:
     return found or GENERIC
 
 
+def family_named(name: str) -> Family:
+    """The family of that `name`. Raises KeyError."""
+    return {family.name: family for _, family in TEMPLATE_MARKERS}.get(name) or {GENERIC.name: GENERIC}[name]
+
+
 def harmony_state(head: str) -> State:
     """What a message is, by its head."""
     if "to=" in head:

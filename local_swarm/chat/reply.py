@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from local_swarm.chat.families import FENCES, Family, State, harmony_state
 from local_swarm.chat.marks import STRETCH, any_of, first_mark, held_back
-from local_swarm.chat.notations import Quotes, WrittenCall, read_json
+from local_swarm.chat.notations import NAME, Nesting, WrittenCall, read_json
 from local_swarm.chat.tools import Toolbox
 
 
@@ -25,14 +25,19 @@ class Piece:
 
 @dataclass(slots=True)
 class Flow:
-    """Text of one kind. Blanks at its end wait until more comes, since before a call and after thoughts they mean nothing."""
+    """Text of one kind. Where it `holds` them, blanks at its end wait: before a call and after thoughts they mean
+    nothing."""
 
     trims: bool
+    holds: bool = True
     said: list[str] = field(default_factory=list)
     blanks: list[str] = field(default_factory=list)
+    size: int = 0  # characters said
 
     def add(self, text: str) -> str:
         shown = text.rstrip()
+        if not self.holds and (self.said or shown):
+            shown = text
         begins = self.trims and not self.said
         if not shown:
             self.blanks.append(text)
@@ -40,16 +45,17 @@ class Flow:
                 self.blanks.clear()
             return ""
         blanks, self.blanks = "".join(self.blanks), [text[len(shown) :]]
-        shown = (blanks + shown).lstrip() if begins else blanks + shown
-        self.said.append(shown)
-        return shown
+        return self._say((blanks + shown).lstrip() if begins else blanks + shown)
 
     def close(self) -> str:
         """The blanks at the end, where they belong to the text."""
         shown, self.blanks = "".join(self.blanks), []
-        if shown:
-            self.said.append(shown)
-        return shown
+        return self._say(shown) if shown else ""
+
+    def _say(self, text: str) -> str:
+        self.said.append(text)
+        self.size += len(text)
+        return text
 
     @property
     def text(self) -> str:
@@ -65,7 +71,7 @@ class CallBody:
     """What a call, or what may be one, consists of so far. It comes in many small pieces."""
 
     parts: list[str] = field(default_factory=list)
-    quotes: Quotes = field(default_factory=Quotes)
+    quotes: Nesting = field(default_factory=Nesting)
 
     def add(self, text: str) -> None:
         self.parts.append(text)
@@ -79,14 +85,17 @@ class CallBody:
 class ReplyParser:
     """Feed it with `push`, end it with `close`; then `words`, `thoughts`, `calls` and `broken`, the calls that nobody could read.
 
-    Without tools nothing is a call. `thinking`: the prompt has opened the thoughts already.
+    Without tools nothing is a call. `thinking`: the prompt has opened the thoughts already. `called_at`: how many characters of
+    words came before each call. `cut_call`: the limit of tokens ended the reply within a call, which is dropped.
     """
 
     def __init__(self, family: Family, tools: Toolbox | None = None, thinking: bool = False) -> None:
         self.family, self.tools = family, tools or Toolbox(())
         self.calls: list[WrittenCall] = []
+        self.called_at: list[int] = []
         self.broken: list[str] = []
-        self._words, self._thoughts = Flow(trims=thinking), Flow(trims=True)
+        self.cut_call = False
+        self._words, self._thoughts = Flow(trims=thinking, holds=bool(self.tools)), Flow(trims=True)
         self._state: State = family.first_state or ("thought" if thinking else self._opening())
         self._held, self._at, self._blank = "", 0, list[str]()  # what is held from that place on, and blanks after it
         self._body, self._opened = CallBody(), ""
@@ -121,20 +130,30 @@ class ReplyParser:
         self._held, self._at = self._held[self._at :], 0
         return pieces
 
-    def close(self) -> list[Piece]:
-        """The reply is over: what was held back has its meaning now."""
+    def close(self, cut: bool = False) -> list[Piece]:
+        """The reply is over: what was held back has its meaning now. `cut`: the limit of tokens ended it. A call that has
+        not come to its end then is none, even where it could be read: its last value may lack half."""
         pieces: list[Piece] = []
         rest, self._held, self._blank = "".join((self._held, *self._blank)), "", []
         self._take(rest, pieces)
-        if self._state in ("call", "fence", "bare"):
+        if cut and self._within_call():
+            self.cut_call = True
+        elif self._state in ("call", "fence", "bare"):
             self._end_body("", pieces)
         elif self._state == "head" and not (self.words or self.thoughts or self.calls):
             self._say(self._body.text, pieces)
         if self._state == "thought" and not self.words and self._among_thoughts:
-            self._call_among_thoughts()
+            self._call_among_thoughts(cut)
         if not self.calls and not self.broken and (blanks := self._words.close()):
             pieces.append(Piece(blanks))
         return pieces
+
+    def _within_call(self) -> bool:
+        """Whether a call has begun and not ended. JSON without a mark is one where it names a tool."""
+        if self._state not in ("fence", "bare"):
+            return self._state == "call"
+        named = NAME.search(self._body.text)
+        return bool(named and self.tools.knows(named[1]))
 
     # -- one step
 
@@ -229,17 +248,21 @@ class ReplyParser:
         if self._state == "call":
             calls = self.family.read(body, self.tools.types) or read_json(body, self.tools.types)
             if calls:
-                self.calls += calls
+                self._add_calls(calls)
             elif body.strip():
                 self.broken.append(body.strip())
             return
         calls = read_json(body, self.tools.types)
         if calls and all(self.tools.knows(call.name) for call in calls):
-            self.calls += calls
+            self._add_calls(calls)
         else:
             self._say((self._opened if self._state == "fence" else "") + body + mark, pieces)
 
-    def _call_among_thoughts(self) -> None:
+    def _add_calls(self, calls: list[WrittenCall]) -> None:
+        self.calls += calls
+        self.called_at += [self._words.size] * len(calls)
+
+    def _call_among_thoughts(self, cut: bool) -> None:
         """Some models call without having closed their thoughts."""
         marks = [mark for mark, state in self.family.marks.get("words", {}).items() if state == "call"]
         found = first_mark(self.thoughts, marks) if self.tools else None
@@ -247,5 +270,6 @@ class ReplyParser:
             inner = ReplyParser(self.family, self.tools)
             inner._among_thoughts = False
             inner.push(self.thoughts[found[0] :])
-            inner.close()
-            self.calls += inner.calls
+            inner.close(cut)
+            self._add_calls(inner.calls)
+            self.cut_call = inner.cut_call

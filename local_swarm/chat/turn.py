@@ -6,85 +6,108 @@ call tools, think and obey schemas in the same way.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from local_swarm.chat.forced import Force, force
 from local_swarm.chat.reply import Piece, ReplyParser
+from local_swarm.chat.stops import StopFilter, StoppedReply
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.tools import Toolbox, settle_calls
 from local_swarm.confined.process import Confined
 from local_swarm.types import JSON, Candidate, Prompt, ToolCall
 
+CUT_CALL = "the limit of tokens cut its call"
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a whole reply says. `flaw`: why nothing can be done with it; `last`: pieces that were still held back."""
+    """What a whole reply says. `flaw`: why nothing can be done with it; `last`: pieces that were still held back;
+    `stopped`: a stop string ended it."""
 
     words: str
     thoughts: str = ""
     calls: tuple[ToolCall, ...] = ()
     flaw: str | None = None
     last: tuple[Piece, ...] = ()
+    stopped: bool = False
 
 
 class Plain:
     """Reads a reply whose text is the answer as it stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, stops: Sequence[str] = ()) -> None:
         self._text: list[str] = []
+        self._filter = StopFilter(stops)
+
+    @property
+    def stopped(self) -> bool:
+        return self._filter.stopped
 
     def push(self, text: str) -> list[Piece]:
+        return self._show(self._filter.push(text))
+
+    def close(self, cut: bool = False) -> Settled:
+        last = self._show(self._filter.close())
+        return Settled("".join(self._text), last=tuple(last), stopped=self.stopped)
+
+    def _show(self, text: str) -> list[Piece]:
         self._text.append(text)
         return [Piece(text)] if text else []
-
-    def close(self) -> Settled:
-        return Settled("".join(self._text))
 
 
 @dataclass(slots=True)
 class Obedient:
-    """Reads a reply that was forced to be a call."""
+    """Reads a reply that was forced to be a call. It has no words, so nothing stops it."""
 
     force: Force
     tools: Toolbox
     text: list[str] = field(default_factory=list)
+    stopped: bool = False
 
     def push(self, text: str) -> list[Piece]:
         self.text.append(text)
         return []
 
-    def close(self) -> Settled:
+    def close(self, cut: bool = False) -> Settled:
         reply = "".join(self.text)
         written = self.force.read(reply, self.tools)
         calls, flaw = settle_calls(written or [], [] if written else [reply], self.tools)
-        return Settled("", "", calls, flaw)
+        return Settled("", flaw=CUT_CALL) if cut and flaw else Settled("", "", calls, flaw)
 
 
 @dataclass(slots=True)
 class UnforcedReader:
     """Reads a reply in which the model may think, speak and call as it likes."""
 
-    parser: ReplyParser
+    reply: StoppedReply
     one_call: bool
 
-    def push(self, text: str) -> list[Piece]:
-        return self.parser.push(text)
+    @property
+    def stopped(self) -> bool:
+        return self.reply.stopped
 
-    def close(self) -> Settled:
-        last = self.parser.close()
-        written, broken = self.parser.calls, self.parser.broken
+    def push(self, text: str) -> list[Piece]:
+        return self.reply.push(text)
+
+    def close(self, cut: bool = False) -> Settled:
+        last, parser = self.reply.close(cut), self.reply.parser
+        written, broken = self.reply.calls, parser.broken
         if self.one_call:
             written, broken = written[:1], broken[: not written]
-        calls, flaw = settle_calls(written, broken, self.parser.tools)
-        words = self.parser.words
+        calls, flaw = settle_calls(written, broken, parser.tools)
+        words = self.reply.words
         if broken and not calls:
             words = "\n".join([*filter(None, [words]), *broken])
-        return Settled(words, self.parser.thoughts, calls, flaw or self._flaw(calls, words), tuple(last))
+        flaw = flaw or self._flaw(calls, words)
+        return Settled(words, self.reply.thoughts, calls, flaw, tuple(last), self.stopped)
 
     def _flaw(self, calls: tuple[ToolCall, ...], words: str) -> str | None:
-        if calls:
-            return None
-        if self.parser.thoughts and not words.strip():
+        parser = self.reply.parser
+        if parser.cut_call and not (self.one_call and calls):
+            return CUT_CALL
+        if self.reply.thoughts and not calls and not words.strip() and not self.stopped:
             return "it thought and did not answer"
         return None
 
@@ -116,15 +139,31 @@ class Turn:
 
     @property
     def kept(self) -> list[str]:
-        return [] if self.schema is not None or self.prompt.text is not None else self.template.family.preserved_tokens
+        return [] if self.bound else self.template.family.preserved_tokens
+
+    @property
+    def bound(self) -> bool:
+        """Whether the whole reply is one thing: a call, an object, the text that goes on. Else it may hold thoughts and calls."""
+        return self.schema is not None or self.prompt.text is not None
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        return () if self.force else self.prompt.sampling.stop
+
+    @property
+    def parted(self) -> dict[str, Any] | None:
+        """What others need who part the reply too, to find where its words end; None where it is all of one kind."""
+        if self.bound or not self.stops:
+            return None
+        return {"family": self.template.family.name, "thinking": self.thinking, "tools": list(self.tools.tools)}
 
     def reader(self) -> Reader:
         if self.force:
             return Obedient(self.force, self.tools)
-        if self.schema is not None or self.prompt.text is not None:
-            return Plain()
+        if self.bound:
+            return Plain(self.stops)
         parser = ReplyParser(self.template.family, self.tools, self.thinking)
-        return UnforcedReader(parser, self.prompt.one_call)
+        return UnforcedReader(StoppedReply(parser, self.stops), self.prompt.one_call)
 
 
 async def turn(prompt: Prompt, template: ChatTemplate, confined: Confined) -> Turn:

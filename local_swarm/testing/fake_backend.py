@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from local_swarm.backends.base import ModelFacts, Seat, State
 from local_swarm.backends.process import messages
+from local_swarm.backends.process.answers import finish_reason
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.turn import Reader, Settled, turn
 from local_swarm.confined.process import Unconfined
@@ -30,14 +31,9 @@ def parrot(prompt: Prompt, seat: Seat) -> str:
     return said if seat.anchor or seat.seed % 3 else f"{said} indeed"
 
 
-def until(text: str, stops: Sequence[str]) -> str:
-    """The text before the first of the stop strings in it."""
-    return min((text.split(stop, 1)[0] for stop in stops), key=len, default=text)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Speaker:
-    """One seat that says its words, one a turn, and may say `limit` of them."""
+    """One seat that says its words, one a turn, and may say `limit` of them. `ended`: it has given its answer."""
 
     prompt: Prompt
     seat: Seat
@@ -46,30 +42,31 @@ class Speaker:
     tokens: int
     limit: int
     began: float
-
-    def is_done(self, at: int) -> bool:
-        return at >= min(len(self.words), self.limit)
+    ended: bool = False
 
     def say(self, at: int) -> Iterator[Event]:
         """A word, or the end once all are said."""
-        if not self.is_done(at):
+        if self.ended:
+            return
+        if at < min(len(self.words), self.limit) and not self.reader.stopped:
             pieces = self.reader.push(self.words[at] if at == 0 else " " + self.words[at])
             yield from (Delta(self.seat.voter, piece.text, piece.thought) for piece in pieces)
-        elif at == min(len(self.words), self.limit):
-            said = self.reader.close()
+        else:
+            self.ended = True
+            cut = at < len(self.words) and not self.reader.stopped
+            said = self.reader.close(cut)
             yield from (Delta(self.seat.voter, piece.text, piece.thought) for piece in said.last)
-            yield self.candidate(said)
+            yield self.candidate(said, at, finish_reason("length" if cut else "stop", said))
 
-    def candidate(self, said: Settled) -> Candidate:
-        cut = len(self.words) > self.limit
-        finish: FinishReason = "length" if cut else "tool_calls" if said.calls else "stop"
+    def candidate(self, said: Settled, count: int, finish: FinishReason) -> Candidate:
+        """After so many words."""
         own = (self.prompt.text or "").split() if self.prompt.scored else []
-        written = self.words[: self.limit] if self.prompt.sampling.logprobs is not None else []
+        written = self.words[:count] if self.prompt.sampling.logprobs is not None else []
         return Candidate(
             text=said.words,
             voter=self.seat.voter,
             finish_reason=finish,
-            usage=Usage(self.tokens, min(len(self.words), self.limit)),
+            usage=Usage(self.tokens, count),
             seconds=time.monotonic() - self.began,
             anchor=self.seat.anchor,
             tool_calls=said.calls,
@@ -154,8 +151,8 @@ class FakeBackend:
         lost, began = self._lost, time.monotonic()
         limit = min(prompt.sampling.max_tokens or self._facts.answer_tokens, self._facts.context - tokens)
         speakers = [
-            Speaker(prompt, seat, self._words(prompt, seat), asked.reader(), tokens=tokens, limit=limit, began=began)
-            for seat in seats
+            Speaker(prompt, seat, words, asked.reader(), tokens=tokens, limit=limit, began=began)
+            for seat, words in ((seat, self.script(prompt, seat).split(" ")) for seat in seats)
         ]
         self._count(1)
         try:
@@ -164,14 +161,11 @@ class FakeBackend:
                 for speaker in speakers:
                     for event in speaker.say(at):
                         yield event
-                if all(speaker.is_done(at) for speaker in speakers):
+                if all(speaker.ended for speaker in speakers):
                     return
                 await self._pause(lost)
         finally:
             self._count(-1)
-
-    def _words(self, prompt: Prompt, seat: Seat) -> list[str]:
-        return until(self.script(prompt, seat), prompt.sampling.stop).split(" ")
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """Counts of letters: texts with the same letters are alike."""

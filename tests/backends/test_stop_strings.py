@@ -43,6 +43,6 @@ def test_holds_back_only_what_may_become_a_stop() -> None:
     assert held_back("aab", ["abc", "bb"]) == 2
 
 
-def test_a_broken_character_at_the_end_is_marked() -> None:
-    shown, _ = write([b"a\xe2"], [])
-    assert "".join(shown) == "a\ufffd"
+def test_a_character_that_the_limit_cuts_is_left_out_and_one_that_is_broken_is_marked() -> None:
+    assert "".join(write([b"a\xe2"], [])[0]) == "a"
+    assert "".join(write([b"a\xe2b"], [])[0]) == "a\ufffdb"

@@ -112,3 +112,12 @@ def test_cancelling_ends_the_seats_that_are_meant() -> None:
 
 def test_a_prompt_that_is_too_long_is_refused() -> None:
     assert engine().submit(order("x" * 60)) == messages.JobRefused(1, 60, 50)
+
+
+def test_a_stop_string_ends_an_answer_and_not_its_thoughts() -> None:
+    made = VllmEngine(Lower("<think>a!b</think>c!d"), Words(), 50, 30, lambda *wish: wish)  # type: ignore[arg-type]
+    made.submit(order(stop=["!"], parted={"family": "generic", "thinking": False, "tools": []}))
+    reports = [report for _ in range(20) for report in made.step()]
+    text = "".join(one.text for one in reports if isinstance(one, messages.SeatText) and one.seat == 0)
+    assert text == "<think>a!b</think>c!" and made.idle and not made.lower.requests
+    assert {one.finish for one in reports if isinstance(one, messages.SeatDone)} == {"stop"}

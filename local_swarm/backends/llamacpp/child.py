@@ -96,4 +96,4 @@ def open_model(options: messages.Load) -> tuple[LoadedModel, Context, str | None
 
 
 if __name__ == "__main__":
-    sys.exit(main(load))
+    sys.exit(main(load, ["llama_cpp"]))

@@ -28,6 +28,7 @@ from local_swarm.backends.llamacpp.thread_tuner import ThreadTuner
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.engine import QUEUE_LIMIT, PreparedCommand
 from local_swarm.backends.process.failures import contain_failures
+from local_swarm.backends.process.stop_strings import stops_for
 from local_swarm.backends.sampling import Scores, sampling_params
 from local_swarm.types import FinishReason
 
@@ -117,7 +118,7 @@ class LlamaCppEngine:
             client=command.client,
             tokens=tokens,
             params=sampling_params(command),
-            stops=command.stop,
+            stops=partial(stops_for, command),
             limit=limit,
             budget=max(1, min(limit, self.answer_tokens, (self.memory.cells - len(tokens)) // seats)),
             arrived=self.clock(),
@@ -261,11 +262,11 @@ class LlamaCppEngine:
             seat.pending = one.token
             seat.logprob_sum += one.logprob
             if not self.model.ends(one.token):
-                shown += seat.stop_filter.push(self.model.piece(one.token, request.kept))
+                shown += seat.stops.push(self.model.piece(one.token, request.kept))
                 facts += [one.facts] if one.facts else []
             finish = self._finish_reason(request, seat)
             if finish:
-                shown += seat.stop_filter.close()
+                shown += seat.stops.close()
                 break
         if shown or facts:
             yield messages.SeatText(request.number, seat.index, shown, facts)
@@ -274,7 +275,7 @@ class LlamaCppEngine:
             self._release(request, seat)
 
     def _finish_reason(self, request: Request, seat: SeatState) -> FinishReason | None:
-        if self.model.ends(seat.pending) or seat.stop_filter.stopped:
+        if self.model.ends(seat.pending) or seat.stops.stopped:
             return "stop"
         spent = seat.generated >= seat.budget
         if seat.generated >= request.limit or (spent and not self.scheduler.extend_budget(seat)):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from local_swarm.backends.constraint import Constraint
 from local_swarm.backends.llamacpp.speculation import Draft, PromptLookup
 from local_swarm.backends.process import messages
-from local_swarm.backends.process.stop_strings import StopStringFilter
+from local_swarm.backends.process.stop_strings import Stops
 from local_swarm.backends.sampling import SamplingParams
 
 
@@ -19,7 +20,7 @@ class SeatState:
 
     index: int
     params: SamplingParams
-    stop_filter: StopStringFilter
+    stops: Stops
     grammar: Constraint | None
     budget: int
     pending: int = -1
@@ -44,18 +45,18 @@ class SharedSequence:
 class Request:
     """A prompt with its seats.
 
-    `limit`: most tokens of an answer; `budget`: those that each is sure to get; `arrived`: when, by the engine's clock.
-    `kept`: control tokens that are reported as text. `scored`: the prompt's own tokens, None where nobody asks for
-    them. `sequence`: the prompt's own in the KV cache until its seats branch, else -1. Of `tokens` so many are
-    `prefilled`; so many were `cached`. `checkpoints`: positions at which prefill pauses to keep recurrent state.
-    `finished`: seats that have ended or were cancelled.
+    `stops`: makes what ends an answer's text; `limit`: most tokens of an answer; `budget`: those that each is sure to
+    get; `arrived`: when, by the engine's clock. `kept`: control tokens that are reported as text. `scored`: the
+    prompt's own tokens, None where nobody asks for them. `sequence`: the prompt's own in the KV cache until its seats
+    branch, else -1. Of `tokens` so many are `prefilled`; so many were `cached`. `checkpoints`: positions at which
+    prefill pauses to keep recurrent state. `finished`: seats that have ended or were cancelled.
     """
 
     number: int
     client: str
     tokens: list[int]
     params: list[SamplingParams]
-    stops: list[str]
+    stops: Callable[[], Stops]
     limit: int
     budget: int
     arrived: float
@@ -103,7 +104,7 @@ class Request:
             SeatState(
                 index,
                 self.params[index],
-                StopStringFilter(self.stops),
+                self.stops(),
                 self.grammar.copy() if self.grammar else None,
                 self.budget,
             )

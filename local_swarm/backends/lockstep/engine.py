@@ -18,7 +18,7 @@ from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.engine import QUEUE_LIMIT, PreparedCommand
 from local_swarm.backends.process.failures import contain_failures
-from local_swarm.backends.process.stop_strings import StopStringFilter
+from local_swarm.backends.process.stop_strings import Stops, stops_for
 from local_swarm.backends.sampling import Logprobs, SamplingParams, Scores, adjust_scores, pick, sampling_params
 from local_swarm.types import FinishReason
 
@@ -29,7 +29,7 @@ class RowSeat:
 
     index: int
     params: SamplingParams
-    stop_filter: StopStringFilter
+    stops: Stops
     grammar: Constraint | None
     pending: int = -1
     tokens: list[int] = field(default_factory=list)
@@ -144,7 +144,7 @@ class LockstepEngine:
         except ValueError as problem:
             return messages.JobInvalid(command.job, str(problem))
         rows = [
-            RowSeat(index, params, StopStringFilter(command.stop), grammar.copy() if grammar else None)
+            RowSeat(index, params, stops_for(command), grammar.copy() if grammar else None)
             for index, params in enumerate(sampling_params(command))
         ]
         self.waiting.append(RowRequest(command, tokens, limit, self.clock(), rows))
@@ -274,16 +274,16 @@ class LockstepEngine:
         """What the new token lets be shown, and how likely it was where that is wanted."""
         token, shown, facts = seat.pending, "", list[messages.ScoredToken]()
         if not self.model.ends(token):
-            shown = seat.stop_filter.push(self.model.piece(token, frozenset(request.command.kept)))
+            shown = seat.stops.push(self.model.piece(token, frozenset(request.command.kept)))
             if request.command.logprobs is not None:
                 facts.append(self._score_token(row, token, request.command.logprobs))
         if self._finish_reason(request, seat):
-            shown += seat.stop_filter.close()
+            shown += seat.stops.close()
         if shown or facts:
             yield messages.SeatText(request.number, seat.index, shown, facts)
 
     def _finish_reason(self, request: RowRequest, seat: RowSeat) -> FinishReason | None:
-        if self.model.ends(seat.pending) or seat.stop_filter.stopped:
+        if self.model.ends(seat.pending) or seat.stops.stopped:
             return "stop"
         return "length" if len(seat.tokens) >= request.limit else None
 

@@ -30,4 +30,4 @@ def load(options: messages.Load) -> LoadedEngine:
 
 
 if __name__ == "__main__":
-    sys.exit(main(load))
+    sys.exit(main(load, ["mlx.core", "mlx_lm"]))

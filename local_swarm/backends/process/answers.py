@@ -13,7 +13,7 @@ from local_swarm import errors
 from local_swarm.backends.base import Seat
 from local_swarm.backends.process import messages
 from local_swarm.chat.turn import Settled, Turn
-from local_swarm.types import Candidate, Prompt, TokenLogprob, Usage
+from local_swarm.types import Candidate, FinishReason, Prompt, TokenLogprob, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -43,13 +43,14 @@ def generate_command(number: int, asked: Turn, seats: Sequence[Seat], schema: st
         temperatures=[seat.temperature for seat in seats],
         seeds=[seat.seed for seat in seats],
         max_tokens=sampling.max_tokens,
-        stop=list(sampling.stop),
+        stop=list(asked.stops),
         sampling=given,
         bias=list(sampling.bias),
         logprobs=sampling.logprobs,
         schema=schema,
         kept=asked.kept,
         scored=prompt.scored,
+        parted=asked.parted,
     )
 
 
@@ -82,13 +83,11 @@ def candidate(
     logprobs: Mapping[int, Sequence[TokenLogprob]],
     scored: tuple[TokenLogprob, ...],
 ) -> Candidate:
-    """A call that was cut short by the limit of tokens ends with `length`, as words do."""
-    cut = report.finish == "length" and said.flaw
     return Candidate(
         text=said.words,
         tool_calls=said.calls,
         voter=seat.voter,
-        finish_reason="tool_calls" if said.calls and not cut else report.finish,
+        finish_reason=finish_reason(report.finish, said),
         usage=Usage(prompt_tokens, report.completion_tokens, report.cached_tokens),
         seconds=report.seconds,
         anchor=seat.anchor,
@@ -98,6 +97,15 @@ def candidate(
         reasoning=said.thoughts,
         flaw=said.flaw,
     )
+
+
+def finish_reason(finish: FinishReason, said: Settled) -> FinishReason:
+    """How an answer ended, of which the engine says how its text did. One whose call the limit of tokens cut short
+    ends with `length`, as words do."""
+    if said.stopped:
+        finish = "stop"
+    whole = said.calls and not (finish == "length" and said.flaw)
+    return "tool_calls" if whole else finish
 
 
 def without_start(tokens: Sequence[Any], asked: Turn) -> tuple[TokenLogprob, ...]:

@@ -25,7 +25,7 @@ from local_swarm.backends.process.answers import (
     without_start,
 )
 from local_swarm.backends.process.lifecycle import Description, EngineLifecycle, OpenRequest, RestartPolicy
-from local_swarm.backends.process.loading import Replan, give_up, load_what_fits
+from local_swarm.backends.process.loading import Replan, StandIn, give_up, load_by_any, nobody
 from local_swarm.backends.process.suspects import Suspects
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.turn import Turn, turn
@@ -41,7 +41,8 @@ BACK_S = 30.0  # that a request waits for an engine that is coming back
 
 class ProcessBackend:
     """A `Backend`. `options` say what to load and how, `about` what it is. `confined` works on foreign text, by default
-    in children of its own. `replan` says what to load where memory runs out."""
+    in children of its own. `replan` says what to load where memory runs out, `stand_in` which engine to take where this one
+    fails."""
 
     target_url: str | None = None
 
@@ -52,8 +53,9 @@ class ProcessBackend:
         policy: RestartPolicy | None = None,
         confined: Confined | None = None,
         replan: Replan = give_up,
+        stand_in: StandIn = nobody,
     ) -> None:
-        self.about, self._replan = about, replan
+        self.about, self._replan, self._stand_in = about, replan, stand_in
         own = ConfinedPool()
         self.confined: Confined = confined or own
         self._own = None if confined else own
@@ -80,10 +82,10 @@ class ProcessBackend:
         return self.engine.beat
 
     async def start(self) -> ModelFacts:
-        """Load the model, or what `replan` has in place of it. Raises BadModelFile or DoesNotFit when that cannot
-        be."""
+        """Load the model, or what `replan` and `stand_in` have in place of it. Raises BadModelFile, DoesNotFit or
+        EngineUnfit when that cannot be."""
         try:
-            return await load_what_fits(self.engine, self._replan)
+            return await load_by_any(self.engine, self._replan, self._stand_in)
         except errors.EngineLost:
             await self.close()
             raise
@@ -225,7 +227,7 @@ def take_text(request: OpenRequest, report: messages.SeatText) -> Iterator[Delta
 
 def end_seat(request: OpenRequest, report: messages.SeatDone, prompt_tokens: int) -> Iterator[Event]:
     """The last of a seat's text, and its candidate."""
-    seat, said = request.seats[report.seat], request.readers[report.seat].close()
+    seat, said = request.seats[report.seat], request.readers[report.seat].close(cut=report.finish == "length")
     for piece in said.last:
         yield Delta(seat.voter, piece.text, piece.thought)
     yield candidate(report, seat, said, prompt_tokens=prompt_tokens, logprobs=request.logprobs, scored=request.scored)

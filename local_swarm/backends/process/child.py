@@ -6,6 +6,7 @@ process alone.
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -13,14 +14,16 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.engine import EngineLoader, PreparedCommand, StepEngine
 from local_swarm.backends.process.failures import job_failure
-from local_swarm.errors import SwarmError
+from local_swarm.errors import EngineUnfit, SwarmError
 
 ENGINE_BEAT_S = 1.0
+LONGEST_REASON = 300  # characters of an exception
 LAST_S = 1.5  # from the end of the input to the end of the process, whatever it does
 
 
@@ -31,23 +34,46 @@ PreparedCommands = queue.SimpleQueue[Prepared | None]
 logger = logging.getLogger(__name__)
 
 
-def main(load: EngineLoader) -> int:
-    """Load the engine that the command line describes and serve it. Returns 1 where it cannot be loaded; ends the
-    process itself once the input has closed."""
+def main(load: EngineLoader, libraries: Sequence[str]) -> int:
+    """Import the engine's libraries, load what the command line describes, and serve it. Ends the process itself, with 1 where it
+    cannot be loaded: a thread reads the input, which the interpreter's own end would wait for."""
     reports = own_standard_output()
     commands: Commands = queue.SimpleQueue()
     threading.Thread(target=listen, args=(sys.stdin.buffer, commands), daemon=True).start()
     try:
+        import_libraries(libraries)
+        send_reports(reports, [messages.Imported()])
         engine, loaded = load(messages.Load(**json.loads(sys.argv[1])))
-    except SwarmError as problem:
-        send_reports(reports, [messages.LoadFailed(type(problem).__name__, problem.message)])
-        return 1
+    except (Exception, SystemExit) as problem:  # the edge of the engine
+        send_reports(reports, [load_failure(problem)])
+        os._exit(1)
     send_reports(reports, [loaded])
     prepared: PreparedCommands = queue.SimpleQueue()
     threading.Thread(target=prepare_commands, args=(engine, commands, prepared), daemon=True).start()
     serve(engine, prepared, reports)
     reports.flush()
     os._exit(0)  # threads may be within a library, which the interpreter's own end would take away from under them
+
+
+def import_libraries(names: Sequence[str]) -> None:
+    """Raises EngineUnfit, with the library's own reason."""
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except (Exception, SystemExit) as problem:  # a library may raise anything while it is imported
+            raise EngineUnfit(f"{name} is installed, but cannot be imported: {reason(problem)}") from problem
+
+
+def load_failure(problem: BaseException) -> messages.LoadFailed:
+    if isinstance(problem, SwarmError):
+        return messages.LoadFailed(type(problem).__name__, problem.message)
+    logger.error("The engine could not load its model.", exc_info=problem)
+    return messages.LoadFailed("BadModelFile", f"The engine could not load its model: {reason(problem)}")
+
+
+def reason(problem: BaseException) -> str:
+    """An exception in one line."""
+    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:LONGEST_REASON]}"
 
 
 def own_standard_output() -> BinaryIO:

@@ -5,7 +5,7 @@ To add an engine called NAME:
 1. Write `backends/NAME/engine.py`: a class that conforms to `StepEngine`. A library that only turns tokens into logits
    needs none: write a `lockstep.model.RowModel` for it, and `LockstepEngine` does the rest.
 2. Write `backends/NAME/child.py`: a function `load(options: messages.Load) -> LoadedEngine`, and below it
-   `if __name__ == "__main__": sys.exit(main(load))` with `main` from `process.child`.
+   `if __name__ == "__main__": sys.exit(main(load, ["library"]))` with `main` from `process.child`.
 3. Name it in `roster.EngineName`, `engines.machine.EngineKind`, `engines.kinds.NEEDS` and `engines.members.MAKERS`.
    `ProcessBackend` starts `backends.NAME.child` for `Description(engine="NAME")`.
 4. Add it to `ENGINES` in `tests/backends/engines.py`: the contract suite then runs over it.

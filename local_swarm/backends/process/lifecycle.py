@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from local_swarm import errors
@@ -49,11 +49,13 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """How an engine is looked after. `load_s`: a large model from a slow disk. `silence_s`: busy and without a sign of
+    """How an engine is looked after. `import_s`, `load_s`: its libraries and a large model, from a
+    slow disk. `silence_s`: busy and without a sign of
     life for so long, it hangs. Pauses between starts grow from the first to the longest. An engine that lived for
     `steady_s` has its earlier deaths forgiven; one that died more often than `most_deaths` in a row counts as
     failed."""
 
+    import_s: float = 180.0
     load_s: float = 600.0
     silence_s: float = 120.0
     first_pause_s: float = 0.4
@@ -93,7 +95,7 @@ class EngineLifecycle:
         self._up = asyncio.Event()
         self._process = self._new_process()
         self._keeper: asyncio.Task[None] | None = None
-        self._heard, self._hung = 0.0, False
+        self._heard, self._hung, self._imported = 0.0, False, False
 
     @property
     def pid(self) -> int | None:
@@ -118,6 +120,11 @@ class EngineLifecycle:
         """Before another `load`: in another way than the one that failed."""
         self.options, self.state = options, "starting"
         self._process = self._new_process()
+
+    def stand_in(self, engine: str) -> None:
+        """Before another `load`: by another engine than the one that failed."""
+        self.about = replace(self.about, engine=engine)
+        self.reload(self.options)
 
     async def ready(self, within_s: float) -> bool:
         with contextlib.suppress(asyncio.TimeoutError):
@@ -164,13 +171,19 @@ class EngineLifecycle:
                 "This build of llama.cpp uses instructions that this processor lacks. "
                 f"Build it anew: {program_name()} setup"
             )
-        name = Path(self.options.path).name
+        name, engine = Path(self.options.path).name, self.about.engine
+        if self._hung:
+            limit = f"{self.policy.import_s:.0f} seconds"
+            return errors.EngineUnfit(f"The engine {engine} could not import its libraries within {limit}.")
         if self._process.killed:
             return errors.DoesNotFit(f"The system ended the engine while it loaded {name}: memory ran out.")
+        if not self._imported:
+            return errors.EngineUnfit(f"The engine {engine} {how} while its libraries were imported.")
         return errors.BadModelFile(f"The engine {how} while it loaded {name}. The file may be damaged.")
 
     async def _live(self, loading: asyncio.Future[ModelFacts]) -> str:
         """One life of the engine's process; how it ended, as words."""
+        self._hung = self._imported = False
         try:
             await self._process.start()
         except OSError as problem:
@@ -188,9 +201,13 @@ class EngineLifecycle:
     async def _watch(self) -> None:
         """Kill an engine that is silent though it has work, or that has taken more memory than it may: its end then
         takes the usual way."""
-        self._heard, self._hung = time.monotonic(), False
+        began = self._heard = time.monotonic()
         while True:
-            await asyncio.sleep(min(self.policy.silence_s / 10, WATCH_S))
+            await asyncio.sleep(min(self.policy.silence_s / 10, self.policy.import_s / 10, WATCH_S))
+            if not self._imported and time.monotonic() - began > self.policy.import_s:
+                logger.error("The engine has not imported its libraries in %.0f seconds.", self.policy.import_s)
+                self._hung = True
+                self._process.kill_faulty()
             if self.state == "ready" and self.open and time.monotonic() - self._heard > self.policy.silence_s:
                 logger.error("The engine has been silent for %.0f seconds and is ended.", self.policy.silence_s)
                 self._hung = True
@@ -207,7 +224,9 @@ class EngineLifecycle:
         """Hand out reports until the engine's output ends."""
         async for report in self._process.reports():
             self._heard = time.monotonic()
-            if isinstance(report, messages.Loaded):
+            if isinstance(report, messages.Imported):
+                self._imported = True
+            elif isinstance(report, messages.Loaded):
                 try:
                     await self._on_loaded(report, loading)
                 except errors.BadModelFile as problem:

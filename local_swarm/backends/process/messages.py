@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from local_swarm.types import FinishReason
 
@@ -53,7 +53,7 @@ class Generate:
 
     `bias`: (token, what is added to its logit). `logprobs`: report each token's, and so many of the likeliest in its
     place. `kept`: control tokens that are reported as text. `scored`: report how likely the text's own tokens are
-    (`Scored`).
+    (`Scored`). `parted`: how a reply is parted (`Turn.parted`), where `stop` counts in its words alone.
     """
 
     job: int
@@ -69,6 +69,7 @@ class Generate:
     schema: str | None = None
     kept: list[str] = field(default_factory=list)
     scored: bool = False
+    parted: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,11 @@ class Loaded:
     on_gpu: bool
     note: str | None = None
     fill: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The engine's libraries are there; what fails from now on is not their installation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +217,8 @@ class Beat:
 
 Command = Generate | Cancel | EmbedText | Forget
 Report = (
-    Loaded
+    Imported
+    | Loaded
     | LoadFailed
     | JobAccepted
     | JobRefused
@@ -228,6 +235,7 @@ COMMANDS: dict[str, type[Command]] = {kind.__name__: kind for kind in (Generate,
 REPORTS: dict[str, type[Report]] = {
     kind.__name__: kind
     for kind in (
+        Imported,
         Loaded,
         LoadFailed,
         JobAccepted,

@@ -1,55 +1,77 @@
-"""Bytes of tokens in, text that may be shown out: whole characters only, nothing that might belong to a stop string."""
+"""Bytes of tokens in, text that may be handed on out: whole characters only, and whether a stop string has ended it."""
 
 from __future__ import annotations
 
 import codecs
-from collections import deque
 from collections.abc import Sequence
+from typing import Protocol
 
-from local_swarm.chat.marks import Finder
+from local_swarm.backends.process import messages
+from local_swarm.chat.families import family_named
+from local_swarm.chat.reply import ReplyParser
+from local_swarm.chat.stops import StopFilter, StoppedReply
+from local_swarm.chat.tools import Toolbox
+
+
+class Stops(Protocol):
+    """The end of a text that is being written, a token's bytes at a time."""
+
+    @property
+    def stopped(self) -> bool: ...
+
+    def push(self, piece: bytes) -> str: ...
+
+    def close(self) -> str:
+        """The rest, without a character that is not whole: the limit of tokens may fall within one."""
+        ...
 
 
 class StopStringFilter:
-    """The end of a text that is being written.
-
-    `push` returns what is now safe to show. Once `stopped`, the text ended before a stop string; further pushes add
-    nothing.
-    """
+    """`Stops` of a text that counts as a whole. Nothing of a stop string is handed on, nor what might become one."""
 
     def __init__(self, stops: Sequence[str] = ()) -> None:
-        self.stopped = False
-        self._stops = Finder(stops)
+        self._filter = StopFilter(stops)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._held: deque[str] = deque()
+
+    @property
+    def stopped(self) -> bool:
+        return self._filter.stopped
 
     def push(self, piece: bytes) -> str:
-        if self.stopped:
-            return ""
-        text = self._decoder.decode(piece)
-        before, found = self._stops.held, self._stops.feed(text)
-        self._held.append(text)
-        if found is not None:
-            self.stopped = True
-            shown = self._release(before + found)
-            self._held.clear()
-            return shown
-        return self._release(before + len(text) - self._stops.held)
+        return self._filter.push(self._decoder.decode(piece))
 
     def close(self) -> str:
-        """What was held back in vain; an unfinished character becomes U+FFFD."""
-        if self.stopped:
-            return ""
-        shown = "".join(self._held) + self._decoder.decode(b"", final=True)
-        self._held.clear()
-        return shown
+        return self._filter.close()
 
-    def _release(self, characters: int) -> str:
-        """The first so many of those that are held."""
-        shown = []
-        while characters > 0:
-            piece = self._held.popleft()
-            shown.append(piece[:characters])
-            if len(piece) > characters:
-                self._held.appendleft(piece[characters:])
-            characters -= len(piece)
-        return "".join(shown)
+
+class AnswerStops:
+    """`Stops` of a reply that may hold thoughts and calls, where stop strings count in its words alone.
+
+    All text is handed on, since whoever parts it needs the marks, and ends the words at the same place.
+    """
+
+    def __init__(self, reply: StoppedReply) -> None:
+        self._reply = reply
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    @property
+    def stopped(self) -> bool:
+        return self._reply.stopped
+
+    def push(self, piece: bytes) -> str:
+        text = "" if self.stopped else self._decoder.decode(piece)
+        self._reply.push(text)
+        return text
+
+    def close(self) -> str:
+        return ""
+
+
+def stops_for(command: messages.Generate) -> Stops:
+    """Those of one seat."""
+    parted = command.parted
+    if not parted or not command.stop:
+        return StopStringFilter(command.stop)
+    tools = Toolbox([{"function": {"name": name}} for name in parted["tools"]])
+    parser = ReplyParser(family_named(parted["family"]), tools, parted["thinking"])
+    return AnswerStops(StoppedReply(parser, command.stop))

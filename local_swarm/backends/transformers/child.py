@@ -38,4 +38,4 @@ def load(options: messages.Load) -> LoadedEngine:
 
 
 if __name__ == "__main__":
-    sys.exit(main(load))
+    sys.exit(main(load, ["torch", "transformers"]))

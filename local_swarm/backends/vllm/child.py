@@ -65,7 +65,7 @@ def sampling(order: messages.Generate, seat: int, limit: int) -> Any:
         temperature=order.temperatures[seat],
         seed=order.seeds[seat],
         max_tokens=limit,
-        stop=order.stop or None,
+        stop=None if order.parted else order.stop or None,  # vLLM would find them among thoughts too
         logprobs=max(1, order.logprobs or 0),
         logit_bias=dict(order.bias) or None,
         **given,
@@ -74,4 +74,4 @@ def sampling(order: messages.Generate, seat: int, limit: int) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main(load))
+    sys.exit(main(load, ["vllm"]))

@@ -14,6 +14,7 @@ from typing import Any
 from local_swarm.backends.lockstep.vocabulary import Vocabulary
 from local_swarm.backends.process import messages
 from local_swarm.backends.process.engine import PreparedCommand
+from local_swarm.backends.process.stop_strings import Stops, stops_for
 from local_swarm.types import FinishReason
 
 FINISHES: Mapping[str, FinishReason] = {"length": "length"}  # all others are a stop
@@ -26,6 +27,7 @@ class OpenSeat:
     command: messages.Generate
     seat: int
     arrived: float
+    stops: Stops
     shown: int = 0
     tokens: int = 0
 
@@ -71,7 +73,7 @@ class VllmEngine:
             except ValueError as problem:
                 return messages.JobInvalid(command.job, str(problem))
             name = f"{command.job}-{seat}"
-            self.open[name] = OpenSeat(command, seat, self.clock())
+            self.open[name] = OpenSeat(command, seat, self.clock(), stops_for(command))
             self.lower.add_request(name, {"prompt_token_ids": tokens}, parameters)
         return messages.JobAccepted(command.job, len(tokens))
 
@@ -81,6 +83,9 @@ class VllmEngine:
             for name, one in self.open.items()
             if one.command.job == command.job and (command.seats is None or one.seat in command.seats)
         ]
+        self._abort(gone)
+
+    def _abort(self, gone: list[str]) -> None:
         if gone:
             self.lower.abort_request(gone)
         for name in gone:
@@ -98,15 +103,18 @@ class VllmEngine:
         if one is None:
             return
         said = output.outputs[0]
-        text, ids = said.text[one.shown :], said.token_ids[one.tokens :]
+        text, ids = one.stops.push(said.text[one.shown :].encode("utf-8", "replace")), said.token_ids[one.tokens :]
         facts = list(self._facts(said.logprobs[one.tokens :] if said.logprobs else (), ids, one.command.logprobs))
         one.shown, one.tokens = len(said.text), len(said.token_ids)
         self.generated += len(ids)
+        if ended := output.finished or one.stops.stopped:
+            text += one.stops.close()
         if text or facts:
             yield messages.SeatText(one.command.job, one.seat, text, facts)
-        if output.finished:
-            del self.open[output.request_id]
-            finish = FINISHES.get(said.finish_reason or "", "stop")
+        if ended:
+            self._abort([] if output.finished else [output.request_id])
+            self.open.pop(output.request_id, None)
+            finish = "stop" if one.stops.stopped else FINISHES.get(said.finish_reason or "", "stop")
             yield messages.SeatDone(
                 one.command.job,
                 one.seat,
