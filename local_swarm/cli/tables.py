@@ -41,6 +41,8 @@ def hardware_table(hardware: Hardware) -> Table:
         rows.add_row("graphics", graphics(one))
     if not hardware.accelerators:
         rows.add_row("graphics", "none that models could use")
+    for hidden in hardware.hidden:
+        rows.add_row("", hidden)
     for place in memory_pools(hardware, MemoryRules()):
         where = "models" if place.gpu or len(memory_pools(hardware, MemoryRules())) == 1 else "or, slower"
         rows.add_row(where, f"{memory_size(place.budget_bytes)}: {place.rule}")

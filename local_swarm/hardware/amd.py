@@ -11,26 +11,34 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.hardware.files import first_int, read
+from local_swarm.hardware.kernel_cards import CARDS, address, cards_of
 from local_swarm.hardware.profile import Accelerator, MemoryKind
 from local_swarm.hardware.run import Run, together
 from local_swarm.units import TOOL_UNITS
 
 VENDOR = "0x1002"
-CARDS = Path("/sys/class/drm")
 ROCM = Path("/opt/rocm/.info/version")
-FILES = ("vendor", "device", "mem_info_vram_total", "mem_info_vram_used", "mem_info_gtt_total", "product_name")
-AMD_SMI = ("amd-smi", "static", "--asic", "--vram", "--driver", "--json")
-ROCM_SMI = ("rocm-smi", "--showproductname", "--showmeminfo", "vram", "--showdriverversion", "--json")
+FILES = ("mem_info_vram_total", "mem_info_vram_used", "mem_info_gtt_total", "product_name", "unique_id")
+AMD_SMI = ("amd-smi", "static", "--asic", "--bus", "--vram", "--driver", "--json")
+ROCM_SMI = ("rocm-smi", "--showproductname", "--showbus", "--showmeminfo", "vram", "--showdriverversion", "--json")
+CHIP = re.compile(r"0x[0-9a-f]{4}|gfx[0-9a-f]{3,4}")
+# Graphics beside a processor, by PCI number and by target (pci-ids.ucw.cz, llvm.org AMDGPUUsage), and in people's names.
+INTEGRATED = re.compile(r"0x(?:1[0-9a-f]{3}|98[0-9a-f]{2})|gfx(?:902|909|90c|1013|103[3-7]|1103|115\w|117\w)")
+INTEGRATED_NAME = re.compile(
+    r"Radeon(?:\(TM\))? (?:RX )?(?:Vega )?(?:\d{1,4}[MS] |\d{1,2} )?Graphics|Radeon \d{3,4}[MS]$|w/ Radeon"
+)
+# Those among them whose memory is fast enough to compute in: Strix Halo, and MI300A, whose number is like a card's.
+UNIFIED = ("0x1586", "gfx1151", "0x74a0")
 INTEGRATED_BELOW = 3 << 30  # what firmware sets aside for integrated graphics is less than any card we would compute on
+USUALLY_BORROWED = 16 << 30  # bytes, where a machine does not tell what its graphics may borrow
 UNKNOWN = "AMD graphics"
 
 
 def probe(run: Run, cards: Path = CARDS, rocm: Path = ROCM) -> tuple[Accelerator, ...]:
     kernel = [
-        one
-        for device in sorted(cards.glob("card[0-9]*/device"))
-        if "-" not in device.parent.name  # card0-HDMI-A-1 is a connector
-        for one in parse({name: read(device / name) for name in FILES})
+        replace(one, index=number, pci=card.pci)
+        for number, card in enumerate(cards_of(VENDOR, cards))
+        for one in parse({name: read(card.folder / name) for name in FILES} | {"vendor": VENDOR, "device": card.device})
     ]
     if not kernel and cards.exists():
         return ()  # without the kernel's driver no tool finds a card either, and asking them takes time
@@ -39,39 +47,52 @@ def probe(run: Run, cards: Path = CARDS, rocm: Path = ROCM) -> tuple[Accelerator
 
 
 def parse(texts: Mapping[str, str]) -> list[Accelerator]:
-    """The files of one card, by name; sizes in bytes."""
+    """The files of one card, by name; sizes in bytes. The last is what graphics may borrow from main memory."""
     if texts.get("vendor", "").lower() != VENDOR:
         return []
-    size, used = first_int(texts.get("mem_info_vram_total", "")), first_int(texts.get("mem_info_vram_used", ""))
+    names = ("mem_info_vram_total", "mem_info_vram_used", "mem_info_gtt_total")
+    size, used, borrowed = (first_int(texts.get(name, "")) for name in names)
+    unique = texts.get("unique_id", "").removeprefix("0x")
+    card = sized(texts.get("product_name") or UNKNOWN, size, used, borrowed, texts.get("device", "").lower())
+    return [replace(card, uuid=f"GPU-{unique}" if unique else None)]
+
+
+def sized(name: str, size: int | None, used: int | None, borrowed: int | None, chip: str) -> Accelerator:
+    """`chip`: its PCI number or target."""
+    kind = kind_of(size, borrowed, chip, name)
+    if kind == "unified":
+        whole = (size or 0) + (borrowed or 0) or None
+        return Accelerator("amd", name, whole, None, kind, limit_bytes=whole)
     free = size - used if size is not None and used is not None and used <= size else None
-    return [Accelerator("amd", texts.get("product_name") or UNKNOWN, size, free, kind_of(size))]
+    return Accelerator("amd", name, size, free, kind)
 
 
-def kind_of(size: int | None) -> MemoryKind:
-    return "shared" if size is not None and size < INTEGRATED_BELOW else "dedicated"
+def kind_of(size: int | None, borrowed: int | None = None, chip: str = "", name: str = "") -> MemoryKind:
+    """Graphics beside a processor borrow main memory. Their own counts as a card's only where the firmware sets more aside than
+    they may borrow: then it is lost to the processor anyway."""
+    if CHIP.fullmatch(chip):
+        beside = bool(INTEGRATED.fullmatch(chip) or chip in UNIFIED)
+    else:
+        beside = bool(INTEGRATED_NAME.search(name)) or (size or INTEGRATED_BELOW) < max(INTEGRATED_BELOW, borrowed or 0)
+    most = USUALLY_BORROWED if borrowed is None else max(INTEGRATED_BELOW, borrowed)
+    if not beside or (size or 0) > most:
+        return "dedicated"
+    return "unified" if chip in UNIFIED else "shared"
 
 
 def parse_amd_smi(text: str) -> tuple[Accelerator, ...]:
     """`amd-smi static --json`: a list of cards, since ROCm 6.4 under `gpu_data`; warnings may stand before it."""
     told = within(text)
     cards = told.get("gpu_data") if isinstance(told, dict) else told
-    found = []
-    for card in cards if isinstance(cards, list) else []:
-        asic, vram, driver = (object_at(card, key) for key in ("asic", "vram", "driver"))
-        size = bytes_of(vram.get("size"))
-        name = str(asic.get("market_name") or UNKNOWN)
-        version = text_of(driver.get("version") or driver.get("driver_version"))
-        found.append(
-            Accelerator(
-                vendor="amd",
-                name=UNKNOWN if name == "N/A" else name,
-                memory_bytes=size,
-                free_bytes=None,
-                memory_kind=kind_of(size),
-                driver=version,
-            )
-        )
-    return tuple(found)
+    return tuple(card_of_amd_smi(card, place) for place, card in enumerate(cards if isinstance(cards, list) else []))
+
+
+def card_of_amd_smi(told: Any, place: int) -> Accelerator:
+    asic, vram, driver, bus = (object_at(told, key) for key in ("asic", "vram", "driver", "bus"))
+    chip = text_of(asic.get("target_graphics_version")) or text_of(asic.get("device_id")) or ""
+    card = sized(text_of(asic.get("market_name")) or UNKNOWN, bytes_of(vram.get("size")), None, None, chip.lower())
+    version = text_of(driver.get("version") or driver.get("driver_version"))
+    return replace(card, driver=version, index=place, pci=address(str(bus.get("bdf"))))
 
 
 def parse_rocm_smi(text: str) -> tuple[Accelerator, ...]:
@@ -80,27 +101,16 @@ def parse_rocm_smi(text: str) -> tuple[Accelerator, ...]:
     if not isinstance(told, dict):
         return ()
     version = text_of({key.lower(): value for key, value in object_at(told, "system").items()}.get("driver version"))
-    found = []
+    found: list[Accelerator] = []
     for name, card in told.items():
         if not re.fullmatch(r"card\d+", name) or not isinstance(card, dict):
             continue
         facts = {key.lower(): str(value) for key, value in card.items()}
-        total, used = (
-            first_int(facts.get("vram total memory (b)", "")),
-            first_int(facts.get("vram total used memory (b)", "")),
-        )
-        free = total - used if total is not None and used is not None and used <= total else None
+        total, used = (first_int(facts.get(f"vram total {key} (b)", "")) for key in ("memory", "used memory"))
         label = text_of(facts.get("card series")) or text_of(facts.get("device name")) or UNKNOWN
-        found.append(
-            Accelerator(
-                vendor="amd",
-                name=label,
-                memory_bytes=total,
-                free_bytes=free,
-                memory_kind=kind_of(total),
-                driver=version,
-            )
-        )
+        chip = text_of(facts.get("gfx version")) or text_of(facts.get("card model")) or ""
+        made = sized(label, total, used, None, chip.lower())
+        found.append(replace(made, driver=version, index=len(found), pci=address(facts.get("pci bus", ""))))
     return tuple(found)
 
 
@@ -112,24 +122,33 @@ def parse_version(text: str) -> str | None:
 def merge_cards(
     kernel: tuple[Accelerator, ...], told: tuple[Accelerator, ...], runtime: str | None
 ) -> tuple[Accelerator, ...]:
-    """What the kernel says, with the tools' names and drivers where both know the same number of cards. Without ROCm cards
-    compute by Vulkan. The largest come first."""
-    if kernel and len(kernel) == len(told):
-        both = [
-            replace(
-                mine,
-                name=theirs.name if mine.name == UNKNOWN else mine.name,
-                driver=theirs.driver,
-                memory_bytes=mine.memory_bytes if mine.memory_bytes is not None else theirs.memory_bytes,
-                free_bytes=mine.free_bytes if mine.free_bytes is not None else theirs.free_bytes,
-                memory_kind=mine.memory_kind if mine.memory_bytes is not None else theirs.memory_kind,
-            )
-            for mine, theirs in zip(kernel, told, strict=True)
-        ]
-    else:
-        both = list(kernel or told)
+    """What the kernel says, with what the tools add. Without ROCm cards compute by Vulkan. The largest come first."""
+    both = [merged(one, of_same_card(one, kernel, told)) for one in kernel] or list(told)
     runs = [replace(one, runtime=runtime or "Vulkan") for one in both]
     return tuple(sorted(runs, key=lambda one: -(one.memory_bytes or 0)))
+
+
+def of_same_card(
+    one: Accelerator, kernel: tuple[Accelerator, ...], told: tuple[Accelerator, ...]
+) -> Accelerator | None:
+    """What a tool tells of a card: by its address, else by its place where both know as many."""
+    if one.pci and any(other.pci for other in told):
+        return next((other for other in told if other.pci == one.pci), None)
+    return told[one.index or 0] if len(kernel) == len(told) else None
+
+
+def merged(mine: Accelerator, theirs: Accelerator | None) -> Accelerator:
+    if theirs is None:
+        return mine
+    known = mine.memory_bytes is not None
+    return replace(
+        mine if known else replace(theirs, name=mine.name, index=mine.index, pci=mine.pci, uuid=mine.uuid),
+        name=theirs.name if mine.name == UNKNOWN else mine.name,
+        driver=theirs.driver,
+        free_bytes=mine.free_bytes
+        if mine.free_bytes is not None or mine.memory_kind == "unified"
+        else theirs.free_bytes,
+    )
 
 
 def within(text: str) -> Any:

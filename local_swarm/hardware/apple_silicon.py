@@ -10,6 +10,7 @@ from local_swarm.hardware.run import Run
 QUERY = ("sysctl", "machdep.cpu.brand_string", "hw.memsize")
 WIRED = ("sysctl", "iogpu.wired_limit_mb")  # by itself: older systems do not know it, and then sysctl fails as a whole
 CORES = ("ioreg", "-r", "-d", "1", "-c", "AGXAccelerator")
+VIRTUAL = re.compile(r"\(Virtual\)|^Apple processor")  # in a virtual machine, whose graphics compute no models
 LARGE = 36 << 30  # bytes of memory from which Metal lets graphics hold three quarters, below two thirds
 
 
@@ -23,7 +24,7 @@ def parse(text: str, wired: str = "", tree: str = "") -> tuple[Accelerator, ...]
     Metal's own; `"gpu-core-count" = 16` in the tree of devices."""
     chip = re.search(r"^machdep\.cpu\.brand_string: (Apple .+)$", text, re.MULTILINE)
     found = re.search(r"^hw\.memsize: (\d+)$", text, re.MULTILINE)
-    if not chip:
+    if not chip or VIRTUAL.search(chip[1]):
         return ()
     size = int(found[1]) if found else None
     cores = re.search(r'"gpu-core-count"\s*=\s*(\d+)', tree)

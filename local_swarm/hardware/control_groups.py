@@ -25,7 +25,9 @@ def folders(groups: Path, membership: str, mounts: str) -> tuple[Path, ...]:
     """`membership`: lines `0::/user.slice/a.scope` (version 2) and `4:memory:/docker/ab` (version 1), see cgroups(7). What a
     container does not see of its path is the root of its mount, see `mount_roots`."""
     roots = mount_roots(mounts)
-    found = {folder: None for controllers, path in groups_of(membership) for folder in up(groups, controllers, path, roots)}
+    found = {
+        folder: None for controllers, path in groups_of(membership) for folder in up(groups, controllers, path, roots)
+    }
     found |= {groups / name: None for name in (*UNIFIED, *CONTROLLERS)}
     return tuple(found)
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
-from local_swarm.hardware.profile import ARCHITECTURES, Accelerator, Hardware, System
+from local_swarm.hardware.profile import ARCHITECTURES, Accelerator, Hardware, MemoryKind, System
 from local_swarm.hardware.run import Run, together
 from local_swarm.hardware.run import run as run_program
+from local_swarm.hardware.visible import visible
 
 Probe = Callable[[Run], tuple[Accelerator, ...]]
+
+KINDS: tuple[MemoryKind, ...] = ("dedicated", "unified", "shared")  # models run on the first that there is
 
 # The probes of each system, the makers whose cards compute best first.
 PROBES: dict[System, tuple[Probe, ...]] = {
@@ -38,19 +41,27 @@ def architecture(machine: str) -> str:
     return ARCHITECTURES.get(machine.lower(), machine.lower())
 
 
-def accelerators(os_name: System, run: Run = run_program) -> tuple[Accelerator, ...]:
+def accelerators(
+    os_name: System, run: Run = run_program, environment: Mapping[str, str] = os.environ
+) -> tuple[Accelerator, ...]:
     """What can compute beside the processor, the best first."""
+    return find(os_name, architecture(platform.machine()), run, environment)[0]
+
+
+def find(
+    os_name: System, arch: str, run: Run, environment: Mapping[str, str]
+) -> tuple[tuple[Accelerator, ...], tuple[str, ...]]:
+    """The cards that count, and a sentence for each variable of the environment that hides others."""
     found = together([partial(probe, run) for probe in PROBES[os_name]])
-    listed = [one for cards in found for one in cards or ()]
-    return tuple(sorted(listed, key=lambda one: one.memory_kind == "shared"))
+    listed: list[Accelerator] = []
+    for cards in found:
+        makers = {one.vendor for one in listed}  # told by a better probe
+        listed += [one for one in cards or () if one.vendor not in makers]
+    counted, hidden = visible([nvidia.on_architecture(one, arch) for one in listed], environment)
+    return tuple(sorted(counted, key=lambda one: KINDS.index(one.memory_kind))), hidden
 
 
-def detect(run: Run = run_program) -> Hardware:
-    os_name = system()
-    return Hardware(
-        os_name,
-        architecture(platform.machine()),
-        processor.probe(os_name, run),
-        memory.probe(),
-        accelerators(os_name, run),
-    )
+def detect(run: Run = run_program, environment: Mapping[str, str] = os.environ) -> Hardware:
+    os_name, arch = system(), architecture(platform.machine())
+    cards, hidden = find(os_name, arch, run, environment)
+    return Hardware(os_name, arch, processor.probe(os_name, run), memory.probe(), cards, hidden)

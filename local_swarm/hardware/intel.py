@@ -10,67 +10,90 @@ from functools import partial
 from pathlib import Path
 
 from local_swarm.hardware.files import first_int, read
+from local_swarm.hardware.kernel_cards import CARDS, KernelCard, address, cards_of
 from local_swarm.hardware.profile import Accelerator
 from local_swarm.hardware.run import Run, together
 from local_swarm.units import TOOL_UNITS
 
 VENDOR = "0x8086"
-CARDS = Path("/sys/class/drm")
-XPU_SMI = ("xpu-smi", "discovery", "--dump", "1,2,16")  # number, name, memory
+XPU_SMI = ("xpu-smi", "discovery", "--dump", "1,2,11,16")  # number, name, address, memory
+COLUMNS = {"device name": "name", "pci bdf address": "pci", "memory physical size": "size"}  # of its head
+WITHOUT_HEAD = {3: ("number", "name", "size"), 4: ("number", "name", "pci", "size")}
 SYCL_LS = ("sycl-ls",)
-# Device numbers of cards of their own (pci-ids.ucw.cz): Alchemist, Battlemage, the data centre's.
-CARD_NUMBERS = re.compile(r"0x(56[9abc][0-9a-f]|e2[012][0-9a-f]|0bd[0-9a-f]|490[5-9])")
-NAMES = {
-    "0x56a0": "Intel Arc A770",
-    "0x56a1": "Intel Arc A750",
-    "0x56a2": "Intel Arc A580",
-    "0x56a5": "Intel Arc A380",
-    "0x56a6": "Intel Arc A310",
-    "0x5690": "Intel Arc A770M",
-    "0x5691": "Intel Arc A730M",
-    "0x5692": "Intel Arc A550M",
-    "0x5693": "Intel Arc A370M",
-    "0x5694": "Intel Arc A350M",
-    "0xe20b": "Intel Arc B580",
-    "0xe20c": "Intel Arc B570",
-    "0xe211": "Intel Arc Pro B60",
-    "0xe212": "Intel Arc Pro B50",
-    "0xe223": "Intel Arc Pro B70",
+# Device numbers of cards of their own (pci-ids.ucw.cz): Alchemist, Battlemage, the data centre's, DG1.
+CARD_NUMBERS = re.compile(r"0x(56[9abc][0-9a-f]|e2[0-9a-f]{2}|0bd[0-9a-f]|0b6[9e]|490[5-9]|4f8[0-9a-f])")
+# Names, and the GiB of those that are sold with one size only. A window onto memory has a power of two, and may be larger.
+KNOWN: dict[str, tuple[str, int | None]] = {
+    "0x56a0": ("Intel Arc A770", None),
+    "0x56a1": ("Intel Arc A750", 8),
+    "0x56a2": ("Intel Arc A580", 8),
+    "0x56a5": ("Intel Arc A380", 6),
+    "0x56a6": ("Intel Arc A310", 4),
+    "0x5690": ("Intel Arc A770M", 16),
+    "0x5691": ("Intel Arc A730M", 12),
+    "0x5692": ("Intel Arc A550M", 8),
+    "0x5693": ("Intel Arc A370M", 4),
+    "0x5694": ("Intel Arc A350M", 4),
+    "0x56b0": ("Intel Arc Pro A30M", 4),
+    "0x56b1": ("Intel Arc Pro A40/A50", 6),
+    "0x56b2": ("Intel Arc Pro A60M", 8),
+    "0x56b3": ("Intel Arc Pro A60", 12),
+    "0x56c0": ("Intel Data Center GPU Flex 170", 16),
+    "0x56c1": ("Intel Data Center GPU Flex 140", 6),
+    "0x0bd5": ("Intel Data Center GPU Max 1550", 128),
+    "0x0bda": ("Intel Data Center GPU Max 1100", 48),
+    "0xe20b": ("Intel Arc B580", 12),
+    "0xe20c": ("Intel Arc B570", 10),
+    "0xe211": ("Intel Arc Pro B60", 24),
+    "0xe212": ("Intel Arc Pro B50", 16),
+    "0xe223": ("Intel Arc Pro B70", 32),
 }
+ONE_SIZE = {name for name, size in KNOWN.values() if size}
 SMALL_WINDOW = 1 << 30  # a window onto a card's memory that is no larger shows only a part of it
 
 LONGEST_LINE = 2_000  # characters
 
 
 def probe(run: Run, cards: Path = CARDS) -> tuple[Accelerator, ...]:
-    devices = [one for one in sorted(cards.glob("card[0-9]*/device")) if "-" not in one.parent.name]
-    found = [one for device in devices if (one := parse(files_of(device)))]
+    listed = [(one, parse(files_of(one), one.pci)) for one in cards_of(VENDOR, cards)]
+    found = [replace(card, index=number, pci=one.pci) for number, (one, card) in enumerate(listed) if card]
     if any(one.memory_kind == "dedicated" for one in found):
         sizes, platforms = (text or "" for text in together([partial(run, XPU_SMI), partial(run, SYCL_LS)]))
         runtime = parse_sycl_ls(platforms) or "Vulkan"
         found = [replace(one, runtime=runtime) if one.memory_kind == "dedicated" else one for one in found]
-        found = with_tool_sizes(found, parse_xpu_smi(sizes))
+        found = with_tool_sizes(found, parse_table(sizes))
     return tuple(sorted(found, key=lambda one: (one.memory_kind != "dedicated", -(one.memory_bytes or 0))))
 
 
-def files_of(device: Path) -> dict[str, str]:
-    """`lmem_total_bytes` (i915 of Intel's own packages) lies beside the device, the tiles' sizes (xe) below it."""
-    texts = {name: read(device / name) for name in ("vendor", "device", "resource")}
-    texts["lmem_total_bytes"] = read(device.parent / "lmem_total_bytes")
-    tiles = [read(path) for path in sorted(device.glob("tile*/physical_vram_size_bytes"))]
-    return texts | {"tiles": " ".join(tiles)}
+def files_of(card: KernelCard) -> dict[str, str]:
+    """`lmem_total_bytes` (i915 of Intel's own packages) lies beside or in the device, the tiles' sizes (xe) below it."""
+    found = {"vendor": VENDOR, "device": card.device, "resource": read(card.folder / "resource")}
+    places = (card.folder.parent, card.folder)
+    found["lmem_total_bytes"] = next((text for one in places if (text := read(one / "lmem_total_bytes"))), "")
+    tiles = [
+        *card.folder.glob("tile*/physical_vram_size_bytes"),
+        *card.folder.glob("tile*/memory/physical_vram_size_bytes"),
+    ]
+    return found | {"tiles": " ".join(read(path) for path in sorted(tiles))}
 
 
-def parse(texts: Mapping[str, str]) -> Accelerator | None:
-    """The files of one card. Integrated graphics have no memory of their own."""
+def parse(texts: Mapping[str, str], pci: str | None = None) -> Accelerator | None:
+    """The files of one card. Integrated graphics have no memory of their own, and are the second device of the first bus."""
     number = texts.get("device", "").lower()
     if texts.get("vendor", "").lower() != VENDOR:
         return None
-    if not CARD_NUMBERS.fullmatch(number):
-        return Accelerator("intel", NAMES.get(number, "Intel integrated graphics"), None, None, "shared")
     tiles = [size for one in texts.get("tiles", "").split() if (size := hexadecimal(one)) is not None]
-    size = first_int(texts.get("lmem_total_bytes", "")) or sum(tiles) or window(texts.get("resource", ""))
-    return Accelerator("intel", NAMES.get(number, "Intel Arc graphics"), size or None, None, "dedicated")
+    told = first_int(texts.get("lmem_total_bytes", "")) or sum(tiles)
+    if not told and not is_card(number) and (pci is None or pci.startswith("0000:00:")):
+        return Accelerator("intel", "Intel integrated graphics", None, None, "shared")
+    name, gib = KNOWN.get(number, ("Intel Arc graphics", None))
+    size = told or (gib << 30 if gib else window(texts.get("resource", "")))
+    return Accelerator("intel", name, size or None, None, "dedicated")
+
+
+def is_card(number: str) -> bool:
+    """`number`: of the PCI device, e.g. `0x56a0`."""
+    return CARD_NUMBERS.fullmatch(number) is not None
 
 
 def hexadecimal(text: str) -> int | None:
@@ -92,15 +115,29 @@ def window(text: str) -> int | None:
 
 
 def parse_xpu_smi(text: str) -> list[tuple[str, int | None]]:
-    """Name and bytes of every card, from lines like `0,"Intel(R) Arc(TM) A770 Graphics","15473.05 MiB"`; `N/A` is unknown."""
-    found = []
+    """Name and bytes of every card, `N/A` is unknown."""
+    return [(one["name"], size_in(one["size"])) for one in parse_table(text)]
+
+
+def parse_table(text: str) -> list[dict[str, str]]:
+    """Name, size and address of every card, of lines like `0,"Intel(R) Arc(TM) A770 Graphics","15473.05 MiB"` below a head that
+    names the columns."""
+    found, columns = [], None
     for row in csv.reader(line for line in text.splitlines() if len(line) <= LONGEST_LINE):
-        if len(row) == 3 and row[0].strip().isdigit():
-            amount = re.fullmatch(r"([\d.]+)\s*([A-Za-z]+)", row[2].strip())
-            scale = TOOL_UNITS.get(amount[2].upper()) if amount else None
-            size = int(float(amount[1]) * scale) if amount and scale and amount[1].count(".") < 2 else None
-            found.append((plain(row[1]), size))
+        fields = [field.strip() for field in row]
+        if "device name" in (head := [field.lower() for field in fields]):
+            columns = [COLUMNS.get(field, field) for field in head]
+        elif fields and fields[0].isdecimal():
+            named = dict(zip(columns or WITHOUT_HEAD.get(len(fields), ()), fields, strict=False))
+            if {"name", "size"} <= named.keys():
+                found.append(named | {"name": plain(named["name"])})
     return found
+
+
+def size_in(text: str) -> int | None:
+    amount = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([A-Za-z]+)", text)
+    scale = TOOL_UNITS.get(amount[2].upper()) if amount else None
+    return int(float(amount[1]) * scale) if amount and scale else None
 
 
 def parse_sycl_ls(text: str) -> str | None:
@@ -108,19 +145,29 @@ def parse_sycl_ls(text: str) -> str | None:
     return "SYCL" if re.search(r"^\[(?:ext_oneapi_)?level_zero:gpu", text, re.MULTILINE) else None
 
 
-def with_tool_sizes(found: list[Accelerator], told: list[tuple[str, int | None]]) -> list[Accelerator]:
-    """Sizes and names of cards from the tool, in order, where it knows as many."""
-    cards = [one for one in told if "integrated" not in one[0].lower()]
-    waiting = [one for one in found if one.memory_kind == "dedicated"]
-    if len(cards) != len(waiting):
-        return found
-    fresh = iter(cards)
-    return [
-        replace(one, memory_bytes=one.memory_bytes or next(fresh)[1]) if one.memory_kind == "dedicated" else one
-        for one in found
-    ]
+def with_tool_sizes(found: list[Accelerator], told: list[dict[str, str]]) -> list[Accelerator]:
+    """What the tool says of each card that has no size yet: by its address, else by its name where that is one card's, else by
+    its place where the tool knows as many."""
+    cards = [one for one in found if one.memory_kind == "dedicated"]
+    rows = told if len(told) == len(found) else [one for one in told if not is_integrated(one["name"])]
+    order = found if len(told) == len(found) else cards
+    made = []
+    for one in found:
+        same = [row for row in told if one.pci and address(row.get("pci", "")) == one.pci]
+        same = same or [row for row in told if one.name == f"Intel {row['name']}" and not row.get("pci")]
+        if len(same) != 1 and len(rows) == len(order) and not any(row.get("pci") and one.pci for row in rows):
+            same = [rows[order.index(one)]] if one in order else []
+        size = size_in(same[0]["size"]) if len(same) == 1 and one.memory_kind == "dedicated" else None
+        sure = one.memory_bytes if one.name not in ONE_SIZE else None
+        made.append(replace(one, memory_bytes=sure or size or one.memory_bytes))
+    return made
+
+
+def is_integrated(name: str) -> bool:
+    """As the tool names it: `Iris Xe`, `UHD 770`, plain `Arc`, `Arc 140V GPU (16GB)`; cards are `Arc A770`, `Flex 170`."""
+    return not re.search(r"\b(?:[AB]\d{2,3}M?|Flex \d+|Max \d+|DG1)\b", name)
 
 
 def plain(name: str) -> str:
     """`Intel(R) Arc(TM) A770 Graphics` as people say it."""
-    return re.sub(r"\((?:R|TM)\)| Graphics$", "", name.strip()).strip()
+    return re.sub(r"\((?:R|TM)\)| Graphics$|^Intel(?:\(R\))? ", "", name.strip()).strip()

@@ -7,6 +7,7 @@ import importlib
 import os
 import platform
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from local_swarm.hardware import windows
@@ -34,17 +35,33 @@ QUOTA = ("cpu.max", "cpu.cfs_quota_us", "cpu.cfs_period_us")  # of a control gro
 SYSCTL = ("sysctl", "machdep.cpu", "hw.physicalcpu", "hw.logicalcpu")
 ARM_FEATURES = ("sysctl", "hw.optional.arm")
 APPLE = {"": "asimd", "DotProd": "asimddp", "I8MM": "i8mm", "BF16": "bf16"}
+# In the order in which they say most.
+NAMING = ("Model", "Hardware", "model name", "Model Name", "cpu", "cpu model")
+# What many boards and chips of a family share: Raspberry Pis 2 to 5 say BCM2835, every 64-bit ARM may say AArch64.
+FAMILY = re.compile(
+    r"BCM2\d{3}$|(?:AArch64|ARMv\d+)[ -]|Generic |Flattened Device Tree|qcom$|(?:POWER|PPC)\d*$", re.IGNORECASE
+)
+NAMELESS = re.compile(r"unknown|none|null|\(null\)|n/a|default string|to be filled by o\.?e\.?m\.?|0|-", re.IGNORECASE)
+SYSTEM_ON_CHIP = (("getprop", "ro.soc.manufacturer"), ("getprop", "ro.soc.model"))
 CENTRAL = ("reg", "query", r"HKLM\HARDWARE\DESCRIPTION\System\CentralProcessor\0")
 
 
-def probe(system: System, run: Run, cpuinfo: Path = Path("/proc/cpuinfo")) -> Processor:
+def probe(
+    system: System, run: Run, cpuinfo: Path = Path("/proc/cpuinfo"), board: Path = Path("/proc/device-tree/model")
+) -> Processor:
     logical = usable_cores()
     if system in ("linux", "android"):
-        return parse_cpuinfo(read(cpuinfo), logical)
+        found = parse_cpuinfo(read(cpuinfo), logical, read(board))
+        return replace(found, name=found.name or chip_of(run)) if system == "android" else found
     if system == "darwin":
         return parse_sysctl(run(SYSCTL) or "", logical, run(ARM_FEATURES) or "")
     name = windows.parse_processor(run(CENTRAL) or "") or platform.processor() or None
     return Processor(name, physical_cores() or logical, logical, windows_features(platform.machine()))
+
+
+def chip_of(run: Run) -> str | None:
+    """A phone's chip by its properties, which newer kernels leave out of their text: `QTI SM8650`."""
+    return named(" ".join((run(command) or "").strip() for command in SYSTEM_ON_CHIP))
 
 
 def physical_cores() -> int | None:
@@ -81,9 +98,14 @@ def parse_quota(maximum: str, old_quota: str, old_period: str) -> int | None:
     return max(1, int(quota) // int(period))
 
 
-def parse_cpuinfo(text: str, logical: int | None) -> Processor:
-    """`/proc/cpuinfo`: x86 says `model name`, `flags`, `core id`; ARM says `Hardware` and `Features`, and no cores."""
-    name = re.search(r"^(?:model name|Hardware|Model)\s*:\s*(.+)$", text, re.MULTILINE)
+def parse_cpuinfo(text: str, logical: int | None, board: str = "") -> Processor:
+    """`/proc/cpuinfo`: x86 says `model name`, `flags`, `core id`; ARM says `Model` or `Hardware`, and `Features`, and no cores;
+    POWER says `cpu`. `board`: what the firmware calls it. The field that says most counts, wherever it stands."""
+    fields: dict[str, str] = {}
+    for line in re.finditer(r"^(\w[\w ]{0,30}?)[ \t]*+:[ \t]*+(\S.*)$", text, re.MULTILINE):
+        fields.setdefault(line[1], line[2])
+    names = [one for told in (*(fields.get(field, "") for field in NAMING), board) if (one := named(told))]
+    name = next((one for one in names if not FAMILY.match(one)), names[0] if names else None)
     flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
     present = set(flags[1].split()) if flags else set()
     packages = re.findall(r"^physical id\s*:\s*(\d+)$", text, re.MULTILINE)
@@ -93,9 +115,13 @@ def parse_cpuinfo(text: str, logical: int | None) -> Processor:
         physical = logical
     elif logical is not None:
         physical = min(physical, logical)
-    return Processor(
-        name[1].strip() if name else None, physical, logical, tuple(flag for flag in TELLING if flag in present)
-    )
+    return Processor(name, physical, logical, tuple(flag for flag in TELLING if flag in present))
+
+
+def named(text: str) -> str | None:
+    """A name without its revision; what firmware writes where nobody gave one is none."""
+    name = re.sub(r"\s+Rev(?:ision)? [\w.]+$", "", " ".join(text.replace("\0", " ").split()))
+    return None if not name or NAMELESS.fullmatch(name) else name
 
 
 def parse_sysctl(text: str, logical: int | None, arm: str = "") -> Processor:

@@ -41,7 +41,8 @@ class Memory:
 class Accelerator:
     """`memory_bytes` of `unified` and `shared` memory is part of the system's, not beside it. `limit_bytes`: the most that the
     chip may hold of it at once, where there is such a limit. `runtime`: what computes on it, e.g. `CUDA 12.4` or `ROCm`.
-    `cores`: of an Apple chip's graphics."""
+    `cores`: of an Apple chip's graphics. `index`: its number among the cards of its maker, as their runtimes count them. `pci`:
+    its address, e.g. `0000:03:00.0`. `slice`: a part of a card (MIG); a process computes on a single one."""
 
     vendor: Vendor
     name: str
@@ -52,15 +53,22 @@ class Accelerator:
     limit_bytes: int | None = None
     runtime: str | None = None
     cores: int | None = None
+    index: int | None = None
+    uuid: str | None = None
+    pci: str | None = None
+    slice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
+    """`hidden`: a sentence for each environment variable that leaves cards out of `accelerators`."""
+
     os: System
     arch: str
     cpu: Processor
     memory: Memory
     accelerators: tuple[Accelerator, ...] = ()
+    hidden: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -97,6 +105,7 @@ def hardware_from(told: Any) -> Hardware:
         ),
         Memory(*(whole(memory, key) for key in ("total_bytes", "available_bytes", "limit_bytes", "swap_bytes"))),
         tuple(accelerator_from(one) for one in told.get("accelerators") or ()),
+        tuple(map(str, told.get("hidden") or ())),
     )
 
 
@@ -116,6 +125,10 @@ def accelerator_from(told: Any) -> Accelerator:
         limit_bytes=whole(told, "limit_bytes"),
         runtime=text(told, "runtime"),
         cores=whole(told, "cores"),
+        index=whole(told, "index"),
+        uuid=text(told, "uuid"),
+        pci=text(told, "pci"),
+        slice=bool(told.get("slice")),
     )
 
 

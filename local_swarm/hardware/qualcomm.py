@@ -27,8 +27,8 @@ def parse(model: str, cpuinfo: str, maker: str, chip: str) -> tuple[Accelerator,
     `SM8550`) or by `Hardware : Qualcomm Technologies, Inc SM8550`."""
     if found := re.search(r"Adreno\D{0,40}+(\d{3})", model):
         return (Accelerator("qualcomm", f"Adreno {found[1]}", None, None, "shared"),)
-    hardware = re.search(r"^Hardware\s*+:\s*+.*(?:Qualcomm|Snapdragon)", cpuinfo, re.MULTILINE | re.IGNORECASE)
-    if hardware or maker.strip().upper() in ("QTI", "QUALCOMM"):
+    hardware = re.search(r"^Hardware\s*+:\s*+.*(?:Qualcomm|Snapdragon|qcom)", cpuinfo, re.MULTILINE | re.IGNORECASE)
+    if hardware or re.match(r"QTI$|QUALCOMM|QCOM", maker.strip().upper()):
         name = f"Adreno of {chip.strip()}" if chip.strip() else "Adreno"
         return (Accelerator("qualcomm", name, None, None, "shared"),)
     return ()

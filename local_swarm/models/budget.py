@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from local_swarm.hardware.nvidia import on_architecture
 from local_swarm.hardware.profile import Accelerator, Hardware
 from local_swarm.limits import USUAL_VOICES
 from local_swarm.units import memory_size
@@ -38,7 +39,9 @@ class MemoryPool:
 
 def compute_device(hardware: Hardware) -> Accelerator | None:
     """The accelerator that models run on: the first with memory of its own, or one that shares all of the machine's."""
-    return next((one for one in hardware.accelerators if one.memory_kind in ("dedicated", "unified")), None)
+    known = [on_architecture(one, hardware.arch) for one in hardware.accelerators]
+    kinds = [next((one for one in known if one.memory_kind == kind), None) for kind in ("dedicated", "unified")]
+    return next((one for one in kinds if one), None)
 
 
 def memory_pools(hardware: Hardware, rules: MemoryRules) -> tuple[MemoryPool, ...]:
@@ -55,17 +58,28 @@ def memory_pools(hardware: Hardware, rules: MemoryRules) -> tuple[MemoryPool, ..
 
 
 def card_pool(hardware: Hardware, rules: MemoryRules, card: Accelerator) -> MemoryPool:
-    """All cards of one maker together, since an engine is built for one of them and splits a model over its cards."""
+    """All cards of one maker together, since an engine is built for one of them and splits a model over its cards; or a single
+    slice of a card, where that is more: a process computes on one slice alone."""
     alike = [one for one in hardware.accelerators if one.memory_kind == "dedicated" and one.vendor == card.vendor]
-    sizes = [one.free_bytes if one.free_bytes is not None else one.memory_bytes for one in alike]
-    known = [size for size in sizes if size is not None]
+    whole = [one for one in alike if not one.slice]
+    together = [whole] if whole else []
+    best = max([*together, *([one] for one in alike if one.slice)], key=lambda cards: sum(map(free_on, cards)))
+    share, free = CARD_SHARE * rules.gpu_memory_fraction, sum(map(free_on, best))
+    known = [one for one in best if free_of(one) is not None]
     if not known:
         return MemoryPool(
-            True, int(ASSUMED_CARD * CARD_SHARE), f"{card.name} tells no size, {memory_size(ASSUMED_CARD)} are assumed"
+            True, int(ASSUMED_CARD * share), f"{card.name} tells no size, {memory_size(ASSUMED_CARD)} are assumed"
         )
-    names = card.name if len(known) == 1 else f"{len(known)} cards like {card.name}"
-    share = CARD_SHARE * rules.gpu_memory_fraction
-    return MemoryPool(True, int(sum(known) * share), f"{share:.0%} of the {memory_size(sum(known))} free on {names}")
+    names = known[0].name if len(known) == 1 else f"{len(known)} cards like {known[0].name}"
+    return MemoryPool(True, int(free * share), f"{share:.0%} of the {memory_size(free)} free on {names}")
+
+
+def free_of(one: Accelerator) -> int | None:
+    return one.free_bytes if one.free_bytes is not None else one.memory_bytes
+
+
+def free_on(one: Accelerator) -> int:
+    return free_of(one) or 0
 
 
 def unified_pool(hardware: Hardware, rules: MemoryRules, card: Accelerator) -> MemoryPool:
