@@ -21,15 +21,16 @@ from pathlib import Path
 
 from local_swarm.errors import DownloadFailed
 from local_swarm.models.gguf import PART, parts_of
-from local_swarm.models.hub import Hub, Remote
+from local_swarm.models.hub import CONTENT_HASH, Changed, Hub, Remote
+from local_swarm.models.part_download import PartDownload
+from local_swarm.models.patience import Patience
 from local_swarm.models.registry import Variant
-from local_swarm.paths import make_folder, program_name
+from local_swarm.paths import command, make_folder
 from local_swarm.units import file_size
 
 AT_ONCE = 3  # parts of a split file
-CHUNK_BYTES = 1 << 20
 SPARE_BYTES = 256 << 20  # of disk that must stay free
-PAUSES_S = (1.0, 2.0, 4.0, 8.0)  # between attempts that brought nothing; then it fails
+MOST_CHANGES = 3  # of what is fetched, meanwhile
 LOCK_LOOK_S = 1.0
 LOCK_STUCK_S = 120.0  # without a byte of the other process's, which then is taken for dead
 
@@ -73,35 +74,49 @@ class Downloader:
 
         Raises DownloadFailed with what to do: offline, unreachable, gone, gated, no space, wrong content."""
         target = self.folder / Path(variant.file).name
-        if known := self.receipt(target):
+        if known := self.receipt(target, variant):
             return known
         self.make_folders()
         with self.lock(target, show):
-            if known := self.receipt(target):  # the other process was faster
+            if known := self.receipt(target, variant):  # the other process was faster
                 return known
-            remotes = self.remotes(variant)
-            self.check_disk(remotes)
-            meter = Meter(sum(one.bytes for one in remotes), show)
-            parts = self.fetch_parts(remotes, meter)
-            return self.put_in_place(target, remotes, parts)
+            meter = Meter(show)
+            remotes, parts = self.fetch_all(lambda: self.remotes(variant, self.patience(meter)), meter)
+            return self.put_in_place(target, variant, remotes, parts)
 
-    def remotes(self, variant: Variant) -> list[Remote]:
+    def remotes(self, variant: Variant, patience: Patience | None = None) -> list[Remote]:
         """What the hub says of every part, checked against what the catalogue knows of the first."""
         names = [str(part.as_posix()) for part in parts_of(Path(variant.file))]
-        found = [self.hub.look(variant.repo, name, variant.revision) for name in names]
+        found = self.hub.look_at_all(variant.repo, names, variant.revision, patience)
         if variant.sha256 and found[0].sha256 and found[0].sha256 != variant.sha256:
             raise DownloadFailed(
                 f"{variant.file} in {variant.repo} is not the file that the catalogue knows: it was uploaded anew or tampered "
-                f"with. To take it as it is now: {program_name()} models add {variant.repo}/{variant.file}"
+                f"with. To take it as it is now: {command('models', 'add', source_of(variant))}"
             )
         return [replace(found[0], sha256=found[0].sha256 or variant.sha256), *found[1:]]
 
-    def fetch_parts(self, remotes: Sequence[Remote], meter: Meter) -> list[Path]:
+    def fetch_all(self, look: Callable[[], list[Remote]], meter: Meter) -> tuple[list[Remote], list[Path]]:
+        """What `look` finds, whole and of the right hashes, under working names. Where the hub changes it meanwhile, it is looked
+        for anew. Raises DownloadFailed."""
+        for _ in range(MOST_CHANGES):
+            remotes = look()
+            self.check_disk(remotes)
+            different = list({self.part_path(one): one for one in remotes}.values())  # two of the same content are one
+            meter.begin(sum(one.bytes for one in different))
+            try:
+                self.fetch_parts(different, meter)
+                return remotes, [self.part_path(one) for one in remotes]
+            except Changed as change:
+                meter.say(f"{change.what}; looking again")
+        raise DownloadFailed(f"{remotes[0].repo} is being changed on {self.hub.host} just now. Try again later.")
+
+    def fetch_parts(self, remotes: Sequence[Remote], meter: Meter) -> None:
         if len(remotes) == 1:
-            return [self.fetch_part(remotes[0], meter)]
+            self.fetch_part(remotes[0], meter)
+            return
         with ThreadPoolExecutor(AT_ONCE) as pool:
             try:
-                return list(pool.map(lambda one: self.fetch_part(one, meter), remotes))
+                list(pool.map(lambda one: self.fetch_part(one, meter), remotes))
             except BaseException:
                 self.stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -109,111 +124,69 @@ class Downloader:
             finally:
                 self.stop.clear()
 
-    def fetch_part(self, remote: Remote, meter: Meter) -> Path:
+    def fetch_part(self, remote: Remote, meter: Meter) -> None:
         """One file, whole and of the right hash, under its working name."""
         path = self.part_path(remote)
-        digest = sha256()
-        have = self.take_up(path, remote, digest.update)
-        meter.add(have, resumed=True)
-        failures = 0
-        while have < remote.bytes:
-            came = self.attempt(path, remote, have, digest.update, meter)
-            have += came
-            failures = 0 if came else failures + 1
-            if have >= remote.bytes:
-                break
-            if failures > len(PAUSES_S):
-                raise DownloadFailed(
-                    f"The connection to {self.hub.host} broke off too often, at {have} of {remote.bytes} bytes of {remote.file}. "
-                    "What came is kept: run the same command again to go on."
-                )
-            if self.pause(PAUSES_S[max(0, failures - 1)] if failures else 0.0):
-                raise DownloadFailed(
-                    "The download was stopped. What came is kept: run the same command again to go on."
-                )
-        if remote.sha256 and digest.hexdigest() != remote.sha256:
-            path.unlink(missing_ok=True)
-            raise DownloadFailed(
-                f"What came as {remote.file} from {self.hub.host} is not the file: its checksum is wrong. It was deleted. Try "
-                "again; if a mirror is set in HF_ENDPOINT, try without it."
-            )
-        self.note(path, digest.hexdigest())
-        return path
-
-    def take_up(self, path: Path, remote: Remote, feed: Callable[[bytes], object]) -> int:
-        """Bytes that an earlier attempt left, fed to the checksum."""
-        have = 0
+        download = PartDownload(self.hub, remote, path, self.patience(meter, met=True), meter.add, self.stop.is_set)
         try:
-            size = path.stat().st_size
-            if size > remote.bytes:
-                path.unlink()
-                return 0
-            with path.open("rb") as file:
-                while block := file.read(min(CHUNK_BYTES, size - have)):
-                    feed(block)
-                    have += len(block)
-        except FileNotFoundError:
-            return 0
+            digest = download.fetch()
+            note_path(path).write_text(json.dumps({"sha256": digest}), encoding="utf-8")
         except OSError as problem:
             raise unwritable(problem, path) from problem
-        return have
 
-    def attempt(self, path: Path, remote: Remote, have: int, feed: Callable[[bytes], object], meter: Meter) -> int:
-        """Bytes that one connection brought, written and fed to the checksum."""
-        came = 0
-        try:
-            with path.open("ab") as file:
-                for block in self.hub.stream(remote, have):
-                    if self.stop.is_set():
-                        break
-                    fitting = block[: remote.bytes - have - came]
-                    file.write(fitting)
-                    feed(fitting)
-                    came += len(fitting)
-                    meter.add(len(fitting))
-                    if have + came >= remote.bytes:
-                        break
-        except OSError as problem:
-            raise unwritable(problem, path) from problem
-        return came
+    def patience(self, meter: Meter, met: bool = False) -> Patience:
+        return Patience(self.pause, meter.say, met)
 
-    def put_in_place(self, target: Path, remotes: Sequence[Remote], parts: Sequence[Path]) -> Fetched:
+    def put_in_place(self, target: Path, variant: Variant, remotes: Sequence[Remote], parts: Sequence[Path]) -> Fetched:
         """The first part last, since a split file is looked for by its first."""
-        digests = [json.loads(note_path(part).read_text(encoding="utf-8"))["sha256"] for part in parts]
-        done = Fetched(target, sum(one.bytes for one in remotes), digests[0])
-        names = parts_of(target)
-        for part, name in reversed(list(zip(parts, names, strict=True))):
-            part.replace(name)
-            note_path(part).unlink(missing_ok=True)
-        self.write_receipt(done)
+        try:
+            digests = [json.loads(note_path(part).read_text(encoding="utf-8"))["sha256"] for part in parts]
+            for part, name in reversed(list(zip(parts, parts_of(target), strict=True))):
+                shutil.move(part, name)  # the working folder may be on another disk
+                note_path(part).unlink(missing_ok=True)
+            done = Fetched(target, sum(one.bytes for one in remotes), digests[0])
+            self.write_receipt(done, source_of(variant))
+        except OSError as problem:
+            raise unwritable(problem, target) from problem
         return done
 
     # -- what is remembered of finished files
 
-    def receipt(self, target: Path) -> Fetched | None:
-        """What is known of a file that was fetched and verified before and has not been changed since."""
+    def receipt(self, target: Path, variant: Variant) -> Fetched | None:
+        """What is known of a file that was fetched and verified before and has not been changed since.
+
+        Raises DownloadFailed where it is another repository's file of the same name."""
         try:
             told = json.loads((self.work / f"{target.name}.json").read_text(encoding="utf-8"))
             parts = parts_of(target)
             same = told["modified"] == [part.stat().st_mtime_ns for part in parts]
-            size = sum(part.stat().st_size for part in parts)
-            return Fetched(target, size, str(told["sha256"])) if same and size == told["bytes"] else None
-        except (OSError, ValueError, KeyError, TypeError):
+            done = Fetched(target, sum(part.stat().st_size for part in parts), str(told["sha256"]))
+            source = told.get("source", source_of(variant))
+            if not same or done.bytes != told["bytes"]:
+                return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+        if variant.sha256 in (None, done.sha256) and (source == source_of(variant) or variant.sha256):
+            return done
+        if source == source_of(variant):
+            return None
+        raise DownloadFailed(
+            f"{target} is here already and is {source}, another file of the same name. Move it to another folder, then run this "
+            "again."
+        )
 
-    def write_receipt(self, done: Fetched) -> None:
+    def write_receipt(self, done: Fetched, source: str) -> None:
         modified = [part.stat().st_mtime_ns for part in parts_of(done.path)]
-        told = {**asdict(done), "path": done.path.name, "modified": modified}
+        told = {**asdict(done), "path": done.path.name, "modified": modified, "source": source}
         (self.work / f"{done.path.name}.json").write_text(json.dumps(told), encoding="utf-8")
-
-    def note(self, part: Path, digest: str) -> None:
-        note_path(part).write_text(json.dumps({"sha256": digest}), encoding="utf-8")
 
     # -- disk
 
     def part_path(self, remote: Remote) -> Path:
         """Named after its content, so that two versions of a file are never mixed."""
-        return self.work / f"{Path(remote.file).name}.{(remote.sha256 or remote.etag)[:16]}.part"
+        content = remote.sha256 or remote.etag
+        mark = content if CONTENT_HASH.fullmatch(content) else sha256(content.encode()).hexdigest()
+        return self.work / f"{Path(remote.file).name}.{mark[:16]}.part"
 
     def make_folders(self) -> None:
         try:
@@ -222,9 +195,12 @@ class Downloader:
             raise unwritable(problem, self.work) from problem
 
     def check_disk(self, remotes: Sequence[Remote]) -> None:
-        have = sum(path.stat().st_size for one in remotes if (path := self.part_path(one)).exists())
+        try:
+            have = sum(path.stat().st_size for one in remotes if (path := self.part_path(one)).exists())
+            free = shutil.disk_usage(self.folder).free
+        except OSError as problem:
+            raise unwritable(problem, self.folder) from problem
         need = sum(one.bytes for one in remotes) - have + SPARE_BYTES
-        free = shutil.disk_usage(self.folder).free
         if free < need:
             raise DownloadFailed(
                 f"{remotes[0].file} needs {file_size(need)} of disk and {file_size(free)} are free in {self.folder}. "
@@ -279,17 +255,25 @@ class Meter:
     EVERY_S = 0.2
     AVERAGED_S = 5.0
 
-    def __init__(self, total: int, show: Show) -> None:
-        self.total, self.show = total, show
-        self.done, self.rate = 0, 0.0
-        self.shown = time.monotonic()
-        self.fresh = 0
+    def __init__(self, show: Show) -> None:
+        self.show = show
         self.guard = threading.Lock()
+        self.rate = 0.0
+        self.begin(0)
+
+    def begin(self, total: int) -> None:
+        self.total, self.done, self.fresh = total, 0, 0
+        self.shown = time.monotonic()
+
+    def say(self, note: str) -> None:
+        """What is waited for, where no bytes come."""
+        self.show(DownloadProgress(self.done, self.total, note=note))
 
     def add(self, count: int, resumed: bool = False) -> None:
+        """`resumed`: they were here. Fewer than none are those that had to go."""
         with self.guard:
             self.done += count
-            self.fresh += 0 if resumed else count
+            self.fresh += 0 if resumed else max(0, count)
             now = time.monotonic()
             passed = now - self.shown
             if passed < self.EVERY_S and self.done < self.total:
@@ -300,6 +284,10 @@ class Meter:
             self.shown, self.fresh = now, 0
             told = DownloadProgress(self.done, self.total, self.rate or None)
         self.show(told)
+
+
+def source_of(variant: Variant) -> str:
+    return f"{variant.repo}/{variant.file}"
 
 
 def note_path(part: Path) -> Path:

@@ -17,6 +17,7 @@ from local_swarm.models.downloader import Downloader, Fetched, Meter, Show, note
 from local_swarm.models.folder import is_whole
 from local_swarm.models.hub import Hub, Remote
 from local_swarm.models.hub_cache import describe_copy
+from local_swarm.models.patience import Patience
 from local_swarm.models.storage import cached_copies
 from local_swarm.paths import home
 
@@ -102,11 +103,10 @@ def fetch(repository: str, hub: Hub, show: Show = lambda _: None) -> Fetched:
     target = place(repository)
     with downloader.lock(target, show, every_part=True):
         if not is_whole_folder(target):  # else another process was faster
-            remotes = needed_files(repository, hub)
-            parts = {downloader.part_path(one): one for one in remotes}  # two files of the same content are one
-            downloader.check_disk(list(parts.values()))
-            meter = Meter(sum(one.bytes for one in parts.values()), show)
-            downloader.fetch_parts(list(parts.values()), meter)
+            meter = Meter(show)
+            remotes, parts = downloader.fetch_all(
+                lambda: needed_files(repository, hub, downloader.patience(meter)), meter
+            )
             put_together(target, remotes, downloader)
             for part in parts:
                 part.unlink(missing_ok=True)
@@ -114,14 +114,14 @@ def fetch(repository: str, hub: Hub, show: Show = lambda _: None) -> Fetched:
     return describe_copy(target)
 
 
-def needed_files(repository: str, hub: Hub) -> list[Remote]:
+def needed_files(repository: str, hub: Hub, patience: Patience | None = None) -> list[Remote]:
     """What the hub has of it now that a model is made of, all of one revision."""
-    revision, names = hub.list_files(repository)
-    wanted = [name for name in names if NEEDED.fullmatch(name)]
+    listing = hub.list_files(repository, patience=patience)
+    wanted = [name for name in listing.names if NEEDED.fullmatch(name)]
     if "config.json" not in wanted or not any(name.endswith(".safetensors") for name in wanted):
         raise DownloadFailed(f"{repository} is no embedding model with safetensors weights. Choose another one.")
-    found = [hub.look(repository, name, revision) for name in wanted]
-    return [replace(one, revision=revision) for one in found if one.bytes]
+    told = [listing.told.get(name) or hub.look(repository, name, listing.revision, patience) for name in wanted]
+    return [replace(one, revision=listing.revision) for one in told if one.bytes]
 
 
 def put_together(target: Path, remotes: Sequence[Remote], downloader: Downloader) -> None:

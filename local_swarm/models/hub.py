@@ -1,23 +1,46 @@
 """A repository and a file's name in, its size, hash, address and bytes out. The one file that talks to huggingface_hub.
 
-Every wait is bounded, and every refusal becomes a DownloadFailed that says what to do.
+Every wait is bounded. What may pass is borne as long as the caller's patience goes; every other refusal becomes a DownloadFailed
+that says what to do.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from local_swarm.errors import DownloadFailed
-from local_swarm.paths import UNCOUNTED, extra_command, program_name
+from local_swarm.models.hub_replies import ENOUGH, PORTAL, is_other_type, place_of_body
+from local_swarm.models.patience import Passing, Patience
+from local_swarm.models.refusals import Subject, refusal
+from local_swarm.models.web_client import WebClient, host_of
+from local_swarm.paths import UNCOUNTED, extra_command
+
+if TYPE_CHECKING:
+    from httpx2 import Response
 
 HUB = "https://huggingface.co"
-PATIENCE_S = 10.0  # for an answer to begin, and between two pieces of it
 SHA256 = re.compile(r"[0-9a-f]{64}")
+CONTENT_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # git's and LFS's
+TOKEN = re.compile(r"[\x21-\x7e]+")
+LARGEST_LIST = 1 << 25  # bytes of a repository's list of files
+NO_HEAD = (405, 501)
+FACTS = ("x-repo-commit", "x-linked-etag", "x-linked-size")
+T = TypeVar("T")
+
+
+class RangeRefused(Passing):
+    """The server does not give a part of the file, or another one than was asked for."""
+
+
+class Changed(Passing):
+    """Another file lies under the name than a moment ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +56,15 @@ class Remote:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of a revision; `told`: those of which the hub says size and hash as well."""
+
+    revision: str
+    names: list[str]
+    told: Mapping[str, Remote] = field(default_factory=dict)
+
+
 class Hub:
     """The hub, or a mirror of it. `offline`: refuse at once, without a packet."""
 
@@ -40,80 +72,191 @@ class Hub:
         self.endpoint = (environment.get("HF_ENDPOINT") or HUB).rstrip("/")
         self.offline = offline or environment.get("HF_HUB_OFFLINE", "") not in ("", "0")
         self.token = environment.get("HF_TOKEN") or None
+        self.client = WebClient(self.endpoint, environment)
 
     @property
     def host(self) -> str:
-        return urlsplit(self.endpoint).netloc or self.endpoint
+        return host_of(self.endpoint)
 
-    def look(self, repo: str, file: str, revision: str | None = None) -> Remote:
+    def look(self, repo: str, file: str, revision: str | None = None, patience: Patience | None = None) -> Remote:
         """What there is under that name, at that revision or now. Raises DownloadFailed."""
-        self.check_online(f"{repo}/{file}")
-        library = import_hub()
-        url = library.hf_hub_url(repo, file, revision=revision, endpoint=self.endpoint)
-        try:
-            told = library.get_hf_file_metadata(
-                url, token=self.credentials(), timeout=PATIENCE_S, endpoint=self.endpoint
-            )
-        except Exception as problem:
-            raise self.refusal(problem, repo, file) from problem
-        if told.size is None or not told.etag:
-            raise DownloadFailed(
-                f"{self.host} does not say how large {file} is. If HF_ENDPOINT is set, it is no mirror of the hub."
-            )
-        digest = told.etag if SHA256.fullmatch(told.etag) else None
-        return Remote(
-            repo=repo,
-            file=file,
-            bytes=told.size,
-            etag=told.etag,
-            sha256=digest,
-            revision=told.commit_hash or revision or "main",
-            url=url,
-        )
+        asked = self.subject(repo, file)
+        self.check_online(asked.name)
+        url = self.address(repo, file, revision)
+        return self.patiently(asked, patience or Patience(), lambda: self.read_facts(asked, url, revision))
 
-    def list_files(self, repo: str) -> tuple[str, list[str]]:
-        """The revision that there is now, and the names of its files. Raises DownloadFailed."""
+    def look_at_all(
+        self, repo: str, files: list[str], revision: str | None = None, patience: Patience | None = None
+    ) -> list[Remote]:
+        """The same for several files of a repository, with one question where the hub answers that. Raises DownloadFailed."""
+        patience = patience or Patience()
+        told: Mapping[str, Remote] = {}
+        if len(files) > 1:
+            try:
+                told = self.list_files(repo, revision, patience).told
+            except DownloadFailed:  # a mirror may keep no lists, and what is wrong is told better by the files
+                if patience.failures:
+                    raise
+        return [told.get(file) or self.look(repo, file, revision, patience) for file in files]
+
+    def list_files(self, repo: str, revision: str | None = None, patience: Patience | None = None) -> Listing:
+        """The revision that there is now, or the one that is asked for, and its files. Raises DownloadFailed."""
+        asked = self.subject(repo, "")
         self.check_online(repo)
+        self.address(repo, "any")
+        at = f"/revision/{quote(revision, safe='')}" if revision else ""
+        url = f"{self.endpoint}/api/models/{repo}{at}"
+        patience = patience or Patience()
+        try:
+            told = self.patiently(asked, patience, lambda: self.read_json(asked, f"{url}?blobs=true"))
+        except DownloadFailed:
+            if patience.failures:
+                raise
+            told = self.patiently(asked, patience, lambda: self.read_json(asked, url))  # all that some mirrors know
+        return self.read_listing(repo, told, revision)
+
+    def stream(self, remote: Remote, begin: int) -> Iterator[tuple[int, bytes]]:
+        """Pieces of the file with their offsets, from `begin` on or before it, as far as one connection brings them.
+
+        Raises `Passing` where that broke off or was not the file, and DownloadFailed where trying again would not help."""
+        asked = self.subject(remote.repo, remote.file)
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={begin}-"} if begin else {})}
+        url = self.address(remote.repo, remote.file, remote.revision)
+
+        def is_settled(response: Response) -> bool:
+            check_unchanged(response, remote)
+            return False
+
+        with self.client.ask("GET", url, headers, self.secret(), is_settled) as response:
+            known = small_headers(response)
+            if response.status_code == 416 and begin:
+                raise RangeRefused(f"{host_of(str(response.url))} has no such part of the file (HTTP 416)")
+            self.check(response, asked)
+            try:
+                offset = place_of_body(response.status_code, known, begin, remote.bytes)
+            except ValueError as problem:
+                raise RangeRefused(
+                    f"In place of what was asked for, {host_of(str(response.url))} sent {problem}"
+                ) from problem
+            for block in blocks_of(response):
+                yield offset, block
+                offset += len(block)
+
+    # -- questions
+
+    def patiently(self, asked: Subject, patience: Patience, question: Callable[[], T]) -> T:
+        """The answer to a question, asked again while its trouble may pass. Raises DownloadFailed."""
+        while True:
+            try:
+                answer = question()
+            except Passing as trouble:
+                if not patience.bear(trouble):
+                    raise DownloadFailed(over(trouble, asked)) from trouble
+            else:
+                patience.progress()
+                return answer
+
+    def read_facts(self, asked: Subject, url: str, revision: str | None) -> Remote:
+        headers = {"Accept-Encoding": "identity"}
+        facts: dict[str, str] = {}
+
+        def is_settled(response: Response) -> bool:
+            for name, value in small_headers(response).items():
+                if name in FACTS:
+                    facts.setdefault(name, value)
+            return "x-linked-etag" in facts and "x-linked-size" in facts
+
+        with self.client.ask("HEAD", url, headers, self.secret(), is_settled) as response:
+            if response.status_code not in NO_HEAD:
+                return self.remote_of(asked, response, facts, revision)
+        with self.client.ask("GET", url, {**headers, "Range": "bytes=0-0"}, self.secret(), is_settled) as response:
+            return self.remote_of(asked, response, facts, revision)
+
+    def remote_of(self, asked: Subject, response: Response, facts: Mapping[str, str], revision: str | None) -> Remote:
+        known = small_headers(response)
+        if not response.has_redirect_location:
+            self.check(response, asked)
+        size = facts.get("x-linked-size") or size_of(response.status_code, known)
+        etag = bare_etag(facts.get("x-linked-etag") or known.get("etag", ""))
+        if not (size.isascii() and size.isdigit()) or not etag:
+            raise DownloadFailed(
+                f"{self.host} does not say how large {asked.file} is. If HF_ENDPOINT is set, it is no mirror of the hub."
+            )
+        return self.remote(asked, int(size), etag, facts.get("x-repo-commit") or revision or "main")
+
+    def remote(self, asked: Subject, size: int, etag: str, revision: str) -> Remote:
+        digest = etag if SHA256.fullmatch(etag) else None
+        url = self.address(asked.repo, asked.file, revision)
+        return Remote(asked.repo, asked.file, size, etag, digest, revision, url)
+
+    def read_json(self, asked: Subject, url: str) -> dict[str, Any]:
+        with self.client.ask("GET", url, {"Accept": "application/json"}, self.secret()) as response:
+            self.check(response, asked)
+            body = b""
+            for block in response.iter_bytes():
+                body += block
+                if len(body) > LARGEST_LIST:
+                    break
+        try:
+            told = json.loads(body)
+        except (ValueError, RecursionError) as problem:
+            raise Passing(f"{self.host} sent no list of files", advice=PORTAL) from problem
+        if not isinstance(told, dict):
+            raise DownloadFailed(
+                f"{self.host} sent no list of files. If HF_ENDPOINT is set, it is no mirror of the hub."
+            )
+        return told
+
+    def read_listing(self, repo: str, told: Mapping[str, Any], revision: str | None) -> Listing:
+        """What a list says, as far as it can be read."""
+        at = str(told.get("sha") or revision or "main")
+        siblings = told.get("siblings")
+        found = [one for one in siblings if isinstance(one, dict)] if isinstance(siblings, list) else []
+        names = [str(one["rfilename"]) for one in found if "rfilename" in one]
+        known: dict[str, Remote] = {}
+        for one in found:
+            size, etag = facts_of(one)
+            if size is not None and etag:
+                known[str(one.get("rfilename"))] = self.remote(
+                    self.subject(repo, str(one.get("rfilename"))), size, etag, at
+                )
+        return Listing(at, names, known)
+
+    def check(self, response: Response, asked: Subject) -> None:
+        """Raises Passing or DownloadFailed for what is not the answer to the question."""
+        host, known = host_of(str(response.url)), small_headers(response)
+        if response.status_code not in (200, 206):
+            raise refusal(response.status_code, known, asked, host, time.time())
+        if is_other_type(asked.file, known.get("content-type", "")):
+            kind = known["content-type"].split(";")[0][:50]
+            raise Passing(f"In place of the file, {host} sent {kind}", advice=PORTAL)
+
+    # -- what is asked, and for whom
+
+    def subject(self, repo: str, file: str) -> Subject:
+        return Subject(self.endpoint, self.host, repo, file)
+
+    def address(self, repo: str, file: str, revision: str | None = None) -> str:
+        """Raises DownloadFailed for what cannot be a name."""
         library = import_hub()
-        api = library.HfApi(endpoint=self.endpoint, token=self.credentials())
+        from huggingface_hub.utils import HFValidationError, validate_repo_id  # type: ignore[attr-defined]
+
         try:
-            told = api.model_info(repo, timeout=PATIENCE_S)
-        except Exception as problem:
-            raise self.refusal(problem, repo, "") from problem
-        return told.sha or "main", [one.rfilename for one in told.siblings or ()]
+            validate_repo_id(repo)
+        except HFValidationError as problem:
+            raise DownloadFailed(
+                f"{repo}/{file} is no name of a repository's file. Write it as OWNER/NAME/FILE.gguf."
+            ) from problem
+        return str(library.hf_hub_url(repo, file, revision=revision, endpoint=self.endpoint))
 
-    def stream(self, remote: Remote, begin: int) -> Iterator[bytes]:
-        """The bytes from `begin` on, as far as one connection brings them: it ends early where that breaks off.
-
-        Raises DownloadFailed where trying again would not help."""
-        from httpx2 import HTTPError, TransportError
-        from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status  # type: ignore[attr-defined]
-
-        pinned = import_hub().hf_hub_url(remote.repo, remote.file, revision=remote.revision, endpoint=self.endpoint)
-        headers = {**build_hf_headers(token=self.credentials()), "Accept-Encoding": "identity"}
-        if begin:
-            headers["Range"] = f"bytes={begin}-"
-        try:
-            with get_session().stream(
-                "GET", pinned, headers=headers, timeout=PATIENCE_S, follow_redirects=True
-            ) as response:
-                if response.status_code in (408, 429) or response.status_code >= 500:
-                    return
-                hf_raise_for_status(response)
-                skip = 0 if response.status_code == 206 else begin  # a server without ranges sends all of it again
-                for block in response.iter_raw():  # as they come: larger pieces would be lost when it breaks off
-                    skipped = min(skip, len(block))
-                    skip -= skipped
-                    if skipped < len(block):
-                        yield block[skipped:]
-        except TransportError:
-            return
-        except HTTPError as problem:
-            raise self.refusal(problem, remote.repo, remote.file) from problem
-
-    def credentials(self) -> str | bool | None:
-        """The token of the environment, else the one that `hf auth login` left, else none."""
-        return self.token or import_hub().get_token() or False
+    def secret(self) -> dict[str, str]:
+        """The token of the environment, else the one that `hf auth login` left, else none. Raises DownloadFailed."""
+        token = (self.token or import_hub().get_token() or "").strip()
+        if not token:
+            return {}
+        if not TOKEN.fullmatch(token):
+            raise DownloadFailed("HF_TOKEN holds characters that no token has. Copy it anew, or unset it.")
+        return {"Authorization": f"Bearer {token}"}
 
     def check_online(self, what: str) -> None:
         if self.offline:
@@ -122,44 +265,64 @@ class Hub:
                 "models' folder by hand."
             )
 
-    def refusal(self, problem: Exception, repo: str, file: str) -> DownloadFailed:
-        from httpx2 import TransportError
-        from huggingface_hub import errors
 
-        name = f"{repo}/{file}".rstrip("/")
-        page = f"{self.endpoint}/{repo}"
-        if isinstance(problem, errors.GatedRepoError):
-            return DownloadFailed(
-                f"{repo} is gated: accept its licence at {page}, make a token at {self.endpoint}/settings/tokens, put it into "
-                "HF_TOKEN and run the same command again."
-            )
-        if isinstance(problem, errors.RepositoryNotFoundError) or status_of(problem) == 401:
-            return DownloadFailed(
-                f"{self.host} has no repository {repo}, or it is private and HF_TOKEN does not open it. Look at {page}; another "
-                f"source of a model can be added with: {program_name()} models add REPO/FILE.gguf"
-            )
-        if isinstance(problem, (errors.EntryNotFoundError, errors.RevisionNotFoundError)):
-            return DownloadFailed(
-                f"{name} is gone: it was renamed or removed. Look at {page}, then: {program_name()} models add {repo}/FILE.gguf"
-            )
-        if isinstance(problem, (TransportError, errors.OfflineModeIsEnabled)):
-            return DownloadFailed(
-                f"{self.host} cannot be reached. Check the connection; a mirror can be set in HF_ENDPOINT. Models that are here "
-                "already, and the starter model, run without it."
-            )
-        if isinstance(problem, errors.HFValidationError):
-            return DownloadFailed(f"{name} is no name of a repository's file. Write it as OWNER/NAME/FILE.gguf.")
-        return DownloadFailed(f"{self.host} refuses {name}{code(problem)}. Try again later.")
+def over(trouble: Passing, asked: Subject) -> str:
+    """What is said of a question at the end of patience."""
+    wish_s = trouble.after_s or 0.0
+    wish = f" and asks to wait {wish_s / 60:.0f} minutes" if wish_s > 60 else ""
+    where = "" if not trouble.reached else f", so {asked.name} cannot be had"
+    return f"{trouble.what}{wish}{where}. {trouble.advice}".strip()
 
 
-def status_of(problem: Exception) -> int | None:
-    response = getattr(problem, "response", None)
-    return getattr(response, "status_code", None)
+def small_headers(response: Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
 
 
-def code(problem: Exception) -> str:
-    status = status_of(problem)
-    return f" (HTTP {status})" if status else f" ({type(problem).__name__})"
+def blocks_of(response: Response) -> Iterator[bytes]:
+    """The pieces as they come, since larger ones would be lost where it breaks off; the first is large enough to be judged."""
+    from httpx2 import TransportError
+
+    blocks, head = response.iter_raw(), b""
+    try:
+        for block in blocks:
+            head += block
+            if len(head) >= ENOUGH:
+                break
+    except TransportError:
+        if head:
+            yield head
+        raise
+    yield head
+    yield from blocks
+
+
+def check_unchanged(response: Response, remote: Remote) -> None:
+    """Raises Changed where the hub says that another content lies there now. Only hashes of contents say so."""
+    etag = bare_etag(small_headers(response).get("x-linked-etag", ""))
+    same_kind = CONTENT_HASH.fullmatch(etag) and len(etag) == len(remote.etag) and CONTENT_HASH.fullmatch(remote.etag)
+    if same_kind and etag != remote.etag:
+        raise Changed(f"{remote.file} was changed on the hub meanwhile")
+
+
+def bare_etag(etag: str) -> str:
+    """Without the marks of a weak one; a hash in the letters that hashes have."""
+    bare = etag.strip().removeprefix("W/").strip('"')
+    return bare.lower() if CONTENT_HASH.fullmatch(bare.lower()) else bare
+
+
+def size_of(status: int, headers: Mapping[str, str]) -> str:
+    if status == 206:
+        return headers.get("content-range", "").rpartition("/")[2]
+    return headers.get("content-length", "") if status == 200 else ""
+
+
+def facts_of(sibling: Mapping[str, Any]) -> tuple[int | None, str]:
+    """Size and hash of a file of a list: LFS's, or else git's."""
+    large = sibling.get("lfs")
+    inside = large if isinstance(large, dict) else {}
+    size = inside.get("size", sibling.get("size"))
+    etag = bare_etag(str(inside.get("sha256") or sibling.get("blobId") or ""))
+    return (size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None), etag
 
 
 def import_hub() -> Any:

@@ -69,7 +69,7 @@ def serving(files: dict[str, bytes]) -> Iterator[HubServer]:
             if hub.trouble.status:
                 return self.refuse(hub.trouble.status, hub.trouble.error)
             if self.path.startswith("/api/models/"):
-                return self.listing(self.path.removeprefix("/api/models/"))
+                return self.listing("/".join(self.path.partition("?")[0].split("/")[3:5]))
             if self.path.startswith("/cdn/"):
                 return self.body(self.path.removeprefix("/cdn/"))
             owner, name, _, _, file = self.path.lstrip("/").split("/", 4)
@@ -91,7 +91,7 @@ def serving(files: dict[str, bytes]) -> Iterator[HubServer]:
             names = [key.removeprefix(f"{repo}/") for key in hub.files if key.startswith(f"{repo}/")]
             if not names:
                 return self.refuse(404, "RepoNotFound")
-            told = {"id": repo, "sha": COMMIT, "siblings": [{"rfilename": name} for name in names]}
+            told = {"id": repo, "sha": COMMIT, "siblings": [self.described(repo, name) for name in names]}
             body = json.dumps(told).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -100,11 +100,16 @@ def serving(files: dict[str, bytes]) -> Iterator[HubServer]:
             self.wfile.write(body)
             return None
 
+        def described(self, repo: str, name: str) -> dict[str, Any]:
+            data = hub.files[f"{repo}/{name}"]
+            size = hub.trouble.sizes.get(f"{repo}/{name}", len(data))
+            return {"rfilename": name, "lfs": {"size": size, "sha256": hashlib.sha256(data).hexdigest()}}
+
         def body(self, key: str) -> None:
             hub.arrived.set()
             data = hub.files[key]
             if hub.trouble.wrong:
-                data = bytes(len(data))
+                data = data[: len(data) // 2] + bytes(len(data) - len(data) // 2)
             span = self.headers.get("Range")
             begin = int(span.removeprefix("bytes=").rstrip("-")) if span and not hub.trouble.no_ranges else 0
             rest = data[begin:]

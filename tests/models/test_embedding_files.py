@@ -20,10 +20,11 @@ from local_swarm.models.embedding import (
     repository_of,
     wanted_repository,
 )
-from local_swarm.models.hub import Hub
+from local_swarm.models.hub import Hub, Remote
 from tests.models.hub_server import COMMIT, HubServer, serving
 
-WEIGHTS = bytes(range(256)) * 4000
+HEADER = b'{"__metadata__": {}}'
+WEIGHTS = len(HEADER).to_bytes(8, "little") + HEADER + bytes(range(256)) * 4000
 REPO = "owner/meaning"
 FILES = {
     "config.json": b'{"model_type": "bert"}',
@@ -77,11 +78,11 @@ def test_a_model_is_fetched_whole_without_its_code_and_not_again(server: HubServ
 
 def test_what_was_broken_off_goes_on_and_is_no_model_until_it_is_whole(server: HubServer) -> None:
     class Broken(Hub):
-        def stream(self, remote: object, begin: int) -> Iterator[bytes]:
-            if remote.file == "model.safetensors":  # type: ignore[attr-defined]
-                yield WEIGHTS[begin : begin + 1000]
+        def stream(self, remote: Remote, begin: int) -> Iterator[tuple[int, bytes]]:
+            if remote.file == "model.safetensors":
+                yield begin, WEIGHTS[begin : begin + 1000]
                 raise DownloadFailed("the lid was closed")
-            yield from super().stream(remote, begin)  # type: ignore[arg-type]
+            yield from super().stream(remote, begin)
 
     with pytest.raises(DownloadFailed, match="lid"):
         fetch(REPO, Broken(environment={"HF_ENDPOINT": server.url}))
