@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 
 import yaml
 
-from local_swarm.errors import UsageError
 from local_swarm.limits import MOST_VOICES
 from local_swarm.paths import data_folder, home
 from local_swarm.settings.fields import Commas, Key, Range, dotted_keys
@@ -94,7 +93,7 @@ class HardwareConfig:
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """How other machines are found. `interfaces` and `peers`: names or addresses, separated by commas. `auth_token`: instead of
+    """How other machines are found. `interfaces` and `peers`: names or addresses. `auth_token`: instead of
     invitations, the same on all machines of a swarm."""
 
     enabled: bool
@@ -102,8 +101,8 @@ class NetworkConfig:
     federation_port: Port
     discovery_port: Port
     advertise_interval_s: Annotated[float, Range(1, 86_400), Key("advertise_interval")]
-    interfaces: str | None
-    peers: str | None
+    interfaces: Annotated[tuple[str, ...] | None, Commas]
+    peers: Annotated[tuple[str, ...] | None, Commas]
     max_peers: PeerCount
     auth_token: str | None
     insecure_lan: bool
@@ -111,9 +110,11 @@ class NetworkConfig:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryConfig:
-    """How machines that are not named are found."""
+    """How machines that are not named are found. `port`, `advertise_interval_s`: other names, see `ALIASES`."""
 
     method: Literal["auto", "mdns", "broadcast", "static"]
+    port: Port | None
+    advertise_interval_s: Annotated[float | None, Range(1, 86_400), Key("advertise_interval")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +202,8 @@ class Alias:
 
 
 ALIASES = (
+    Alias("federation.discovery.port", of="network.discovery_port"),
+    Alias("federation.discovery.advertise_interval", of="network.advertise_interval"),
     Alias("federation.communication.port", of="network.federation_port"),
     Alias("federation.auth.enabled", of="network.insecure_lan", inverted=True),
     Alias("federation.auth.token", of="network.auth_token"),
@@ -285,17 +288,17 @@ def from_file(path: Path) -> dict[str, YamlNode]:
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, YamlNode]:
-    """Raises UsageError for a value that is no YAML."""
     return {
         key: from_variable(variable(key), environment[variable(key)]) for key in keys() if variable(key) in environment
     }
 
 
 def from_variable(name: str, text: str) -> YamlNode:
+    """What is no YAML, as `[fe80::1]:8766`, is text."""
     try:
         return YamlNode.of(parse_yaml(text, name).plain(), name)
-    except yaml.YAMLError as problem:
-        raise UsageError(f"{name}: {text[:200]!r} is not a value.") from problem
+    except yaml.YAMLError:
+        return YamlNode.of(text, name)
 
 
 def keys() -> list[str]:

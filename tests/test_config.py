@@ -112,6 +112,55 @@ def test_every_setting_of_the_first_design_is_known(tmp_path: Path) -> None:
     assert (config.federation.communication.silence_s, config.federation.consensus.max_peers) == (5.0, 10)
 
 
+FEDERATION = """
+federation:
+  enabled: true
+  mode: independent
+  discovery:
+    method: mdns
+    port: 8765
+    advertise_interval: 30
+  communication:
+    port: 8766
+    timeout: 30
+  auth:
+    enabled: true
+    token: a-long-shared-secret
+  consensus:
+    strategy: weighted
+    min_peers: 0
+    max_peers: 10
+"""
+
+
+def test_the_federation_block_of_the_first_design_loads_as_it_stands(tmp_path: Path) -> None:
+    made = load(
+        file(tmp_path, FEDERATION.replace("8765", "9765").replace("interval: 30", "interval: 7")), environment={}
+    )
+    assert (made.network.discovery_port, made.network.advertise_interval_s) == (9765, 7.0)
+    assert made.network.auth_token == "a-long-shared-secret"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("eth0", ("eth0",)),
+        ("[lo]", ("lo",)),
+        ("[eth0, 'fe80::1', 10.8.0.2]", ("eth0", "fe80::1", "10.8.0.2")),
+        ("' eth0, 10.8.0.2,,'", ("eth0", "10.8.0.2")),
+        ("null", None),
+    ],
+)
+def test_interfaces_are_a_list_or_names_with_commas(tmp_path: Path, text: str, names: tuple[str, ...] | None) -> None:
+    made = load(file(tmp_path, f"network:\n  interfaces: {text}\n  peers: {text}\n"), environment={})
+    assert made.network.interfaces == made.network.peers == names
+
+
+def test_a_variable_that_is_no_yaml_is_text() -> None:
+    made = load(environment={"LOCAL_SWARM_NETWORK_PEERS": "[fe80::1%eth0]:8766", "LOCAL_SWARM_NETWORK_NAME": "@home"})
+    assert made.network.peers == ("[fe80::1%eth0]:8766",) and made.network.name == "@home"
+
+
 @pytest.mark.parametrize("alias", ALIASES, ids=lambda alias: alias.key)
 def test_a_setting_of_two_names_has_one_value(tmp_path: Path, alias: Alias) -> None:
     value, other = ("false", "true") if alias.inverted else ("7", "7")
@@ -163,5 +212,5 @@ def test_deep_settings_have_variables_too_and_lists_take_commas() -> None:
     config = load(environment=environment)
     assert config.federation.communication.silence_s == 7.0 and config.network.enabled is False
     assert config.models.preferred_models == ("gpt-oss", "auto")
-    with pytest.raises(UsageError, match=r"LOCAL_SWARM_SERVER_PORT: .* is not a value"):
+    with pytest.raises(UsageError, match=r"LOCAL_SWARM_SERVER_PORT: .* must be a whole number, not '\{'"):
         load(environment={"LOCAL_SWARM_SERVER_PORT": "{"})

@@ -14,59 +14,79 @@ import typer
 from rich.text import Text
 
 from local_swarm.cli.console import err, out, print_json, with_label
-from local_swarm.cli.options import FileOption, JsonOption, RunningPortOption
-from local_swarm.config import load
+from local_swarm.cli.options import FileOption, JsonOption, RunningHostOption, RunningPortOption
+from local_swarm.config import ServerConfig, load
 from local_swarm.daemon import CONTROLS, DaemonClient
 from local_swarm.errors import DaemonRefused, SwarmError, UsageError
-from local_swarm.paths import program_name
+from local_swarm.paths import command, program_name
 
 WAIT_S = 60.0
 
 
-def ask_daemon(name: str, port: int | None, file: Path | None, request: dict[str, Any] | None = None) -> Any:
+def at(host: str | None, port: int | None, file: Path | None) -> ServerConfig:
+    """Where the swarm is that a command is about. Raises UsageError."""
+    return load(file, {"server.port": port, "server.host": host}).server
+
+
+def ask_daemon(name: str, where: ServerConfig, request: dict[str, Any] | None = None) -> Any:
     """The running daemon's answer. Raises UsageError for a wrong request, SwarmError where there is no daemon or it refuses."""
-    server = load(file, {"server.port": port}).server
     try:
-        return DaemonClient(server).ask(CONTROLS + name, request, WAIT_S)
+        return DaemonClient(where).ask(CONTROLS + name, request, WAIT_S)
     except DaemonRefused as problem:
         if problem.answered == 404:
             raise SwarmError(
-                f"The swarm on port {server.port} runs without federation. Start it with --federation."
+                f"The swarm on port {where.port} runs without federation. Start it with --federation."
             ) from problem
         if problem.answered == 400:
             raise UsageError(problem.message) from problem
         raise
 
 
-def peers(port: RunningPortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
+def peers(
+    port: RunningPortOption = None,
+    host: RunningHostOption = None,
+    file: FileOption = None,
+    json_wanted: JsonOption = False,
+) -> None:
     """Show the other machines of this swarm, and strangers that were seen."""
     from local_swarm.cli.tables import peers_table
 
-    found = ask_daemon("peers", port, file)
+    found = ask_daemon("peers", at(host, port, file))
     if json_wanted:
         print_json(found)
     elif found:
         out.print(peers_table(found))
     else:
-        name = program_name()
-        out.print(f"No other machine is known. To let one in: {name} invite. To find out why: {name} doctor")
+        out.print("No other machine is known.")
+        out.print(f"To let one in:    {command('invite')}")
+        out.print(f"To find out why:  {command('doctor')}")
 
 
-def invite(port: RunningPortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
+def invite(
+    qr: Annotated[bool, typer.Option("--qr", help="Show it as a QR code as well.")] = False,
+    port: RunningPortOption = None,
+    host: RunningHostOption = None,
+    file: FileOption = None,
+    json_wanted: JsonOption = False,
+) -> None:
     """Show a code with which one other machine can join this swarm."""
-    import segno
-
-    found = ask_daemon("invite", port, file, {})
+    found = ask_daemon("invite", at(host, port, file), {})
     if json_wanted:
         print_json({"code": found["code"], "expires_in_s": found["expires_in_s"]})
         return
-    command = f"local-swarm join {found['code']}"  # how the other machine's program was started is not known here
+    joining = (
+        f"{program_name()} join {found['code']}"  # the other machine's program is started as this one, most likely
+    )
     minutes = found["expires_in_s"] // 60
-    out.print(Text.assemble(f"On the other machine, within {minutes} minutes:\n\n  ", (command, "bold"), "\n"))
+    out.print(Text.assemble(f"On the other machine, within {minutes} minutes:\n\n  ", (joining, "bold"), "\n"))
     if found["peer"]:
-        command += f" --peer {found['peer']}"
-        out.print(f"or, where it does not find this machine by itself:\n\n  {command}\n")
-    segno.make(command, error="l").terminal(compact=True)
+        joining += f" --peer {found['peer']}"
+        out.print(f"or, where it does not find this machine by itself:\n\n  {joining}\n")
+    if qr:
+        import segno
+
+        out.print("The same to be scanned, such as by a phone with Termux:\n")
+        segno.make(joining, error="l").terminal(compact=True)
     out.print("It serves once. Whoever has it becomes a member and reads what is asked.", style="dim")
 
 
@@ -75,37 +95,44 @@ def join(
     peer: Annotated[str | None, typer.Option(help="Where that machine is.", metavar="HOST:PORT")] = None,
     sure: Annotated[bool, typer.Option("--yes", help="Leave the swarm that this machine is in.")] = False,
     port: RunningPortOption = None,
+    host: RunningHostOption = None,
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
     """Join the swarm of the machine that shows the code."""
     with err.status("Joining ..."):
-        found = ask_daemon("join", port, file, {"code": code, "peer": peer, "yes": sure})
+        found = ask_daemon("join", at(host, port, file), {"code": code, "peer": peer, "yes": sure})
     if json_wanted:
         print_json(found)
     else:
-        out.print(f"Joined the swarm of {found['joined']}. See who is in it: {program_name()} peers")
+        out.print(f"Joined the swarm of {found['joined']}. See who is in it: {command('peers')}")
 
 
 def forget(
     name: Annotated[str, typer.Argument(help="The machine's name, as peers shows it.")],
     port: RunningPortOption = None,
+    host: RunningHostOption = None,
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
     """Remove a machine: all members refuse it from now on."""
-    found = ask_daemon("forget", port, file, {"name": name})
+    found = ask_daemon("forget", at(host, port, file), {"name": name})
     if json_wanted:
         print_json(found)
     else:
         out.print(f"{found['forgotten']} is no member any more; the others get a new key.")
 
 
-def doctor(port: RunningPortOption = None, file: FileOption = None, json_wanted: JsonOption = False) -> None:
+def doctor(
+    port: RunningPortOption = None,
+    host: RunningHostOption = None,
+    file: FileOption = None,
+    json_wanted: JsonOption = False,
+) -> None:
     """Say why other machines are not found, and how to fix it."""
     try:
         with err.status("Looking at the network ..."):
-            findings = ask_daemon("doctor", port, file)
+            findings = ask_daemon("doctor", at(host, port, file))
     except UsageError:
         raise
     except SwarmError as problem:
@@ -133,8 +160,8 @@ def findings_without_daemon(file: Path | None, problem: str) -> list[dict[str, A
         configured_port=config.network.federation_port,
         port=config.network.federation_port,
         interfaces=found,
-        selected=tuple(lan.select_interfaces(found, lan.names_in(config.network.interfaces))),
+        selected=tuple(lan.select_interfaces(found, config.network.interfaces or ())),
         kernel=platform.release(),
     )
     here = [finding for finding in diagnosis(facts) if not finding.ok or finding.check == "interfaces"]
-    return [asdict(finding) for finding in (Finding("swarm", False, problem, program_name()), *here)]
+    return [asdict(finding) for finding in (Finding("swarm", False, problem, ""), *here)]

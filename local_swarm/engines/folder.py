@@ -6,11 +6,13 @@ from local_swarm.backends.process.backend import ProcessBackend
 from local_swarm.backends.process.lifecycle import Description
 from local_swarm.backends.process.messages import Load
 from local_swarm.engines.machine import EnginePlan, LocatedMember, Machine, MadeEngine, adapter_files, memory_limit
-from local_swarm.errors import UsageError
+from local_swarm.errors import SwarmError, UsageError
 from local_swarm.models.budget import MemoryRules, memory_pools
 from local_swarm.models.folder_plan import plan_folder
 from local_swarm.models.planner import Plan, RunOptions, number_of_workers
 from local_swarm.roster import Member
+
+STAND_IN = "transformers"  # for vLLM
 
 
 def make_mlx(located: LocatedMember, machine: Machine) -> MadeEngine:
@@ -21,14 +23,17 @@ def make_mlx(located: LocatedMember, machine: Machine) -> MadeEngine:
 
 
 def make_vllm(located: LocatedMember, machine: Machine) -> MadeEngine:
-    """Raises UsageError for adapters, which it cannot take."""
+    """With Transformers to stand in where it fails. Raises UsageError for adapters, which it cannot take."""
     if located.member.adapters:
         raise UsageError("vLLM members take no adapters here. Use engine: transformers for them.")
-    return make_engine(located, machine)
+    return make_engine(located, machine, other=STAND_IN)
 
 
-def make_engine(located: LocatedMember, machine: Machine, bytes_per_value: float | None = None) -> MadeEngine:
-    """`bytes_per_value`: of a key or value; None is as wide as the chip computes. Raises UsageError, DoesNotFit."""
+def make_engine(
+    located: LocatedMember, machine: Machine, bytes_per_value: float | None = None, other: str | None = None
+) -> MadeEngine:
+    """`bytes_per_value`: of a key or value; None is as wide as the chip computes. `other`: the engine that stands in, if
+    it is installed, where this one fails. Raises UsageError, DoesNotFit."""
     plan = plan_of(located, machine, bytes_per_value)
     folder, member = located.folder, located.member
     assert folder
@@ -45,7 +50,15 @@ def make_engine(located: LocatedMember, machine: Machine, bytes_per_value: float
         memory_bytes=memory_limit(plan.memory),
     )
     about = Description(folder.name, folder.architecture, folder.chat_template, engine=located.kind)
-    return ProcessBackend(load, about, confined=machine.confined), EnginePlan(plan)
+    made = EnginePlan(plan)
+
+    def stand_in(problem: SwarmError) -> str:
+        if other is None or not machine.survey.readers.module(other):
+            raise problem
+        made.hand_over(other, problem.message)
+        return other
+
+    return ProcessBackend(load, about, confined=machine.confined, stand_in=stand_in), made
 
 
 def options_of(member: Member) -> dict[str, str]:

@@ -8,9 +8,11 @@ from local_swarm.backends.openai_compatible.managed_server import PROGRAM, Manag
 from local_swarm.backends.process.backend import ProcessBackend
 from local_swarm.backends.process.lifecycle import Description
 from local_swarm.backends.process.messages import Load
+from local_swarm.chat.template import CHATML, TRANSCRIPT
 from local_swarm.config import Config
 from local_swarm.engines.machine import EnginePlan, LocatedMember, Machine, MadeEngine, adapter_files, memory_limit
 from local_swarm.errors import DoesNotFit, UsageError
+from local_swarm.models.gguf import Header
 from local_swarm.models.planner import Plan
 from local_swarm.models.resolve import of_path
 from local_swarm.paths import home
@@ -36,11 +38,16 @@ def make_process(located: LocatedMember, machine: Machine) -> MadeEngine:
     about = Description(
         model=made.model,
         architecture=made.architecture,
-        template=header.chat_template,
+        template=template_of(header),
         description=header.metadata.get("general.description"),
         starter=made.starter,
     )
     return ProcessBackend(load_plan(made), about, confined=machine.confined, replan=reload), plan
+
+
+def template_of(header: Header) -> str:
+    """The file's own chat template, else one that uses no marks but those of its vocabulary."""
+    return header.chat_template or (CHATML if header.chatml else TRANSCRIPT)
 
 
 def make_server(located: LocatedMember, machine: Machine) -> MadeEngine:
@@ -51,7 +58,9 @@ def make_server(located: LocatedMember, machine: Machine) -> MadeEngine:
     program = machine.survey.readers.program(PROGRAM)
     assert program, "the kind was chosen because it is here"
     load = load_of(plan, config_of(located.member, machine.config), [])
-    return ManagedLlamaServer(program, load, plan.model), EnginePlan(replace(plan, engine=PROGRAM))
+    header = machine.survey.header(plan.path)
+    template = None if header.chat_template else template_of(header)
+    return ManagedLlamaServer(program, load, plan.model, template=template), EnginePlan(replace(plan, engine=PROGRAM))
 
 
 def plan_engine(located: LocatedMember, machine: Machine) -> EnginePlan:

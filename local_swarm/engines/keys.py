@@ -23,9 +23,15 @@ def read_keyring(entry: str) -> str:
     """Raises UsageError."""
     if not find_spec("keyring"):
         raise UsageError(f"Reading keys from the keyring needs it: {extra_command('keyring')}")
-    import keyring as system
-
     service, _, user = entry.partition("/")
-    if key := system.get_password(service, user):
+    try:
+        import keyring as system
+
+        key = system.get_password(service, user)
+    except Exception as problem:  # each system's keyring has errors of its own
+        raise UsageError(
+            f"The keyring cannot be read: {' '.join(str(problem).split()) or type(problem).__name__}."
+        ) from problem
+    if key:
         return str(key)
     raise UsageError(f"The keyring has no key for {entry}.")

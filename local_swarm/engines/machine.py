@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -77,6 +77,11 @@ class EnginePlan:
         logger.warning("%s; trying %d.", said.capitalize(), smaller.context)
         self.plan = smaller.because(said)
         return self.plan
+
+    def hand_over(self, engine: str, why: str) -> None:
+        """Another engine does the work of the planned one."""
+        logger.warning("%s %s does its work.", why, engine.capitalize())
+        self.plan = replace(self.plan, engine=engine).because(f"{engine} in place of {self.plan.engine}, which failed")
 
 
 MadeEngine = tuple[Backend, EnginePlan]

@@ -16,7 +16,7 @@ from local_swarm.network.federation.client import Client
 from local_swarm.network.trust.introductions import Introductions
 from local_swarm.network.trust.pairing import LIFE_S, Invitations, split
 from local_swarm.network.trust.store import PairedMember, TrustStore
-from local_swarm.paths import program_name
+from local_swarm.paths import command
 
 MOST_ADDRESSES = 3  # of one inviting machine that are tried
 JOIN_S = 20.0  # for the exchange at one address
@@ -88,7 +88,7 @@ class Membership:
                 return found
         raise PairingFailed(
             "No machine on this network announces that invitation. "
-            f"Name it: {program_name()} join CODE --peer HOST:PORT"
+            f"Name it: {command('join', 'CODE', '--peer', 'HOST:PORT')}"
         )
 
     async def _join_at_one_of(self, code: str, addresses: list[str]) -> PairedMember:

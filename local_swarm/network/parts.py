@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
 import logging
 import secrets
-import socket
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -17,13 +14,12 @@ from functools import partial
 from pathlib import Path
 
 from local_swarm.config import Config
-from local_swarm.errors import UsageError
 from local_swarm.network.discovery.announcement import Announcement
 from local_swarm.network.discovery.announcer import Announcer, OwnAnnouncement
 from local_swarm.network.discovery.broadcast import Broadcast
 from local_swarm.network.discovery.directory import Directory
 from local_swarm.network.discovery.doctor import Doctor
-from local_swarm.network.discovery.lan import LanInterfaces, names_in
+from local_swarm.network.discovery.lan import LanInterfaces, absent
 from local_swarm.network.discovery.mdns import Discovery
 from local_swarm.network.federation.availability import Reporter
 from local_swarm.network.federation.client import Client, open_client
@@ -32,14 +28,13 @@ from local_swarm.network.federation.peer_reliability import PeerReliabilities, v
 from local_swarm.network.federation.peer_server import PeerServer, open_peer_server
 from local_swarm.network.membership import Membership
 from local_swarm.network.protocol import plain
+from local_swarm.network.server_sockets import ServerSockets
 from local_swarm.network.trust.identity import Identity, load_identity
 from local_swarm.network.trust.introductions import Introductions
 from local_swarm.network.trust.pairing import Invitations
 from local_swarm.network.trust.store import TrustStore, open_trust
 from local_swarm.network.trust.tls import ServerContexts
 from local_swarm.swarm.manager import Swarm
-
-BACKLOG = 64
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +52,7 @@ class LocalFacts:
 class SharedParts:
     """What the other parts share.
 
-    `listening` is the bound socket of our server. `changed` is set when members or invitations change."""
+    `sockets` are those of our server, bound. `changed` is set when members or invitations change."""
 
     name: str
     mine: Identity
@@ -66,30 +61,45 @@ class SharedParts:
     directory: Directory
     client: Client
     interfaces: LanInterfaces
-    listening: socket.socket
+    sockets: ServerSockets
     changed: asyncio.Event
 
     @property
     def port(self) -> int:
-        return port_of(self.listening)
+        return self.sockets.port
 
 
 async def open_shared_parts(stack: AsyncExitStack, config: Config, name: str, folder: Path) -> SharedParts:
     """Raises UsageError."""
     network, mine = config.network, load_identity(folder)
     trust = open_trust(folder, network.auth_token, network.insecure_lan, mine.fingerprint)
-    listening = stack.enter_context(bind_server_socket(network.federation_port))
+    interfaces = await open_interfaces(network.interfaces or ())
+    sockets = stack.enter_context(ServerSockets(network.federation_port, interfaces.listening))
     return SharedParts(
         name=name,
         mine=mine,
         trust=trust,
         invitations=Invitations(trust, mine.fingerprint, name),
         directory=Directory(mine.id, name, run=secrets.token_hex(4)),
-        client=await stack.enter_async_context(open_client(mine, port_of(listening))),
-        interfaces=LanInterfaces(names_in(network.interfaces)),
-        listening=listening,
+        client=await stack.enter_async_context(open_client(mine, sockets.port)),
+        interfaces=interfaces,
+        sockets=sockets,
         changed=asyncio.Event(),
     )
+
+
+async def open_interfaces(wanted: tuple[str, ...]) -> LanInterfaces:
+    """The interfaces as they are now; of those that are wanted and not here the user is told."""
+    interfaces = LanInterfaces(wanted)
+    found = await interfaces.refresh()
+    if missing := absent(found, wanted):
+        here = ", ".join(one.name for one in found)
+        logger.warning(
+            "network.interfaces names what is not here: %s. Here are: %s. Other machines can use it once it appears.",
+            ", ".join(missing),
+            here,
+        )
+    return interfaces
 
 
 def make_federation(
@@ -126,7 +136,7 @@ async def start_server(
         counts=refused,
     )
     contexts = ServerContexts(shared.mine, shared.trust)
-    await stack.enter_async_context(open_peer_server(server, [shared.listening], contexts.current))
+    await stack.enter_async_context(open_peer_server(server, shared.sockets, contexts.current))
 
 
 async def start_discovery(
@@ -146,6 +156,7 @@ async def start_discovery(
     announcer = Announcer(
         announcement=announcement,
         interfaces=shared.interfaces,
+        sockets=shared.sockets,
         directory=shared.directory,
         mdns=mdns,
         broadcast=broadcast,
@@ -157,7 +168,7 @@ async def start_discovery(
     return Doctor(
         network=network,
         method=method,
-        port=shared.port,
+        sockets=shared.sockets,
         interfaces=shared.interfaces,
         mdns=mdns,
         broadcast=broadcast,
@@ -207,26 +218,3 @@ def wait_policy_of(config: Config) -> WaitPolicy:
         grace_s=times.grace_s,
         timeout_s=times.deadline_s,
     )
-
-
-def bind_server_socket(port: int) -> socket.socket:
-    """The socket of our server, at another port where this one is in use. Raises UsageError if no port can be had."""
-    try:
-        return bind_socket(port)
-    except OSError as problem:
-        if problem.errno not in (errno.EADDRINUSE, errno.EACCES):
-            raise UsageError(f"Port {port} for other machines cannot be used: {problem.strerror}.") from problem
-    logger.info("Port %d for other machines is in use; taking another one.", port)
-    return bind_socket(0)
-
-
-def bind_socket(port: int) -> socket.socket:
-    """IPv6 and IPv4 where the system has both. Raises OSError."""
-    if socket.has_dualstack_ipv6():
-        with contextlib.suppress(OSError):
-            return socket.create_server(("::", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True)
-    return socket.create_server(("", port), backlog=BACKLOG)
-
-
-def port_of(listening: socket.socket) -> int:
-    return int(listening.getsockname()[1])

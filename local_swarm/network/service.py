@@ -14,7 +14,7 @@ from local_swarm.config import Config
 from local_swarm.network.discovery.announcer import OwnAnnouncement
 from local_swarm.network.discovery.directory import Directory
 from local_swarm.network.discovery.doctor import Doctor
-from local_swarm.network.discovery.lan import names_in, peer_address
+from local_swarm.network.discovery.lan import peer_address
 from local_swarm.network.discovery.peer_prober import PeerProber
 from local_swarm.network.federation.availability import Availability, Reporter
 from local_swarm.network.federation.federation import Federation
@@ -130,7 +130,7 @@ async def start_federation(stack: AsyncExitStack, config: Config, swarm: Swarm, 
     announcement = own_announcement(shared, len(swarm.workers), facts)
     introductions = Introductions(shared.mine, shared.trust, shared.client, name=shared.name, port=shared.port)
     doctor = await start_discovery(stack, config, shared, announcement, refused)
-    for address in names_in(config.network.peers):
+    for address in config.network.peers or ():
         shared.directory.add_static(peer_address(address, config.network.federation_port))
     prober = PeerProber(shared.trust, shared.directory, shared.client, introductions)
     await stack.enter_async_context(prober.run())

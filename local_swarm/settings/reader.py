@@ -113,14 +113,15 @@ def read_list(kind: Any, field: SettingField, given: NamedNode) -> tuple[Any, ..
 
 
 def read_names(given: NamedNode) -> tuple[str, ...]:
-    """A list of names, or names with commas between them."""
+    """Names in a list or with commas between them, one at least."""
     value = given.node.value
-    names = (
-        value.split(",") if isinstance(value, str) else [one.value for one in value] if isinstance(value, list) else []
-    )
-    if not names or not all(isinstance(one, str) for one in names):
+    listed = [one.value for one in value] if isinstance(value, list) else [value]
+    if not all(isinstance(one, str) for one in listed):
         raise given.mistake(f"{given.name} must be a list of names, not {given.node.shown}.")
-    return tuple(sanitize_text(one.strip()) for one in names)
+    names = tuple(sanitize_text(name.strip()) for one in listed for name in one.split(",") if name.strip())
+    if not names:
+        raise given.mistake(f"{given.name} must be a list of names, not {given.node.shown}.")
+    return names
 
 
 def read_choice(choices: tuple[str, ...], given: NamedNode) -> str:

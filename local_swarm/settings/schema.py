@@ -76,6 +76,8 @@ def union_schema(options: list[Schema]) -> Schema:
     if len(others) != 1 or len(others) == len(options):
         return {"anyOf": options}
     [only] = others
+    if "anyOf" in only:
+        return {"anyOf": [*only["anyOf"], {"type": "null"}]}
     if "enum" in only:
         return {"enum": [*only["enum"], None]}
     return only | {"type": [only["type"], "null"]}

@@ -23,7 +23,7 @@ from local_swarm.backends.process.failures import job_failure
 from local_swarm.errors import EngineUnfit, SwarmError
 
 ENGINE_BEAT_S = 1.0
-LONGEST_REASON = 300  # characters of an exception
+LONGEST_EXCEPTION = 300  # characters of an exception
 LAST_S = 1.5  # from the end of the input to the end of the process, whatever it does
 
 
@@ -73,7 +73,7 @@ def load_failure(problem: BaseException) -> messages.LoadFailed:
 
 def reason(problem: BaseException) -> str:
     """An exception in one line."""
-    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:LONGEST_REASON]}"
+    return f"{type(problem).__name__}: {' '.join(str(problem).split())[:LONGEST_EXCEPTION]}"
 
 
 def own_standard_output() -> BinaryIO:

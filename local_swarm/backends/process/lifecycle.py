@@ -115,6 +115,9 @@ class EngineLifecycle:
             await self.close()
             limit = f"{self.policy.load_s:.0f} seconds"
             raise errors.EngineLost(f"{self.about.model} did not load within {limit}.") from None
+        except errors.SwarmError:
+            await self._keeper  # the process is gone before another may be started
+            raise
 
     def reload(self, options: messages.Load) -> None:
         """Before another `load`: in another way than the one that failed."""

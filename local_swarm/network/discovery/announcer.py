@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from local_swarm.events import cancel
-from local_swarm.network.discovery import lan
 from local_swarm.network.discovery.announcement import Announcement
 from local_swarm.network.discovery.broadcast import Broadcast
 from local_swarm.network.discovery.directory import Directory
-from local_swarm.network.discovery.lan import LanInterfaces
+from local_swarm.network.discovery.lan import LanInterfaces, multicast_places
 from local_swarm.network.discovery.mdns import Discovery
+from local_swarm.network.server_sockets import ServerSockets
 from local_swarm.network.trust.pairing import Invitations
 from local_swarm.network.trust.store import TrustStore
 
@@ -63,6 +63,7 @@ class Announcer:
 
     announcement: OwnAnnouncement
     interfaces: LanInterfaces
+    sockets: ServerSockets
     directory: Directory
     mdns: Discovery
     broadcast: Broadcast
@@ -90,13 +91,15 @@ class Announcer:
 
     async def _announce(self, woke: bool) -> None:
         await self.interfaces.refresh()
-        mine, selected = self.announcement.current(), self.interfaces.selected
+        await self.sockets.follow(self.interfaces.listening)
+        mine, now = self.announcement.current(), time.monotonic()
+        if self.method in ("auto", "broadcast"):
+            await self.broadcast.follow(self.interfaces.beacons)
+            if woke or self._broadcast_is_due(now):
+                self._broadcast_at = now
+                self.broadcast.send(mine.beacon())
         if self.method in ("auto", "mdns"):
-            await self.mdns.follow(lan.multicast_addresses(selected), mine, woke)
-        now = time.monotonic()
-        if self.method in ("auto", "broadcast") and (woke or self._broadcast_is_due(now)):
-            self._broadcast_at = now
-            self.broadcast.send(mine.beacon(), [address for one in selected for address in one.broadcasts])
+            await self.mdns.follow(multicast_places(self.interfaces.selected), mine, woke)
         if woke:
             self.directory.probe_all(now)
         self._looks += 1

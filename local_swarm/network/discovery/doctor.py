@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from local_swarm.config import NetworkConfig
 from local_swarm.network.discovery.broadcast import Broadcast
 from local_swarm.network.discovery.directory import Directory, Peer, PeerState, UnpairedNode
-from local_swarm.network.discovery.lan import Interface, LanInterfaces
+from local_swarm.network.discovery.lan import Interface, LanInterfaces, absent
 from local_swarm.network.discovery.mdns import Discovery
 from local_swarm.network.protocol import VERSION
+from local_swarm.network.server_sockets import ServerSockets
 from local_swarm.network.trust.store import TrustStore
-from local_swarm.paths import program_name
+from local_swarm.paths import command, command_with, program_name
 
 CLOCK_S = 60.0  # a smaller difference of clocks is not mentioned
 
@@ -47,6 +48,7 @@ class NetworkFacts:
     kernel: str
     multicast_problem: str | None = None
     broadcast_problem: str | None = None
+    server_problems: Mapping[str, str] = field(default_factory=dict)
     tag: str = ""
     peers: Sequence[Peer] = ()
     unpaired: Sequence[UnpairedNode] = ()
@@ -88,15 +90,18 @@ ATTEMPTS = {
 
 
 def interfaces(facts: NetworkFacts) -> Finding:
+    here = ", ".join(one.name for one in facts.interfaces) or "none"
+    if missing := absent(facts.interfaces, facts.network.interfaces or ()):
+        says = f"network.interfaces names what is not here: {', '.join(missing)} (there are: {here})."
+        return Finding("interfaces", False, says, "Connect it, or name another. It is used as soon as it is there.")
     if facts.selected:
         words = ", ".join(f"{one.name} ({', '.join(one.addresses)})" for one in facts.selected)
         return Finding("interfaces", True, f"On {words}.")
-    names = ", ".join(one.name for one in facts.interfaces) or "none"
     return Finding(
         "interfaces",
         False,
-        f"No interface looks like a LAN (there are: {names}).",
-        "Connect to a network, or name the interface: LOCAL_SWARM_NETWORK_INTERFACES=NAME local-swarm",
+        f"No interface looks like a LAN (there are: {here}).",
+        f"Connect to a network, or name the interface: {command_with('LOCAL_SWARM_NETWORK_INTERFACES', 'NAME')}",
     )
 
 
@@ -110,7 +115,7 @@ def multicast(facts: NetworkFacts) -> Finding | None:
         )
     if facts.multicast_problem:
         return Finding(
-            "multicast", False, facts.multicast_problem, f"Name the other machine: {program_name()} --peer HOST:PORT"
+            "multicast", False, facts.multicast_problem, f"Name the other machine: {command('--peer', 'HOST:PORT')}"
         )
     return Finding("multicast", True, "Announcing and listening by multicast DNS.")
 
@@ -119,7 +124,7 @@ def broadcast(facts: NetworkFacts) -> Finding | None:
     if not facts.broadcast_problem or facts.method == "static":
         return None
     return Finding(
-        "broadcast", False, facts.broadcast_problem, f"Name the other machine: {program_name()} --peer HOST:PORT"
+        "broadcast", False, facts.broadcast_problem, f"Name the other machine: {command('--peer', 'HOST:PORT')}"
     )
 
 
@@ -135,6 +140,9 @@ def wsl(facts: NetworkFacts) -> Finding | None:
 
 
 def port(facts: NetworkFacts) -> Finding:
+    if facts.server_problems:
+        where = "; ".join(f"at {address}: {why}" for address, why in facts.server_problems.items())
+        return Finding("port", False, f"Port {facts.port} cannot be had {where}.", "Stop what uses it there.")
     if facts.port == facts.configured_port or not facts.configured_port:
         return Finding("port", True, f"Other machines are answered on port {facts.port}.")
     return Finding(
@@ -142,7 +150,7 @@ def port(facts: NetworkFacts) -> Finding:
         False,
         f"Port {facts.configured_port} was in use, so others are answered on {facts.port}; "
         "a firewall may not know that.",
-        "Stop the other program, or choose a port: LOCAL_SWARM_NETWORK_FEDERATION_PORT=8767 local-swarm",
+        f"Stop the other program, or choose a port: {command_with('LOCAL_SWARM_NETWORK_FEDERATION_PORT', '8767')}",
     )
 
 
@@ -167,7 +175,7 @@ def peer_trouble(facts: NetworkFacts, peer: Peer, address: str) -> tuple[str, st
         return (
             f"At {address} it does not accept our certificate, or shows another than the pinned one: it was "
             "set up anew, or has forgotten us.",
-            f"Join again: {program_name()} invite on one, {program_name()} join CODE on the other",
+            f"Join again: {command('invite')} on one, {program_name()} join CODE on the other",
         )
     if in_another_subnet(facts.selected, address):
         return (
@@ -202,7 +210,7 @@ def unpaired_finding(facts: NetworkFacts, node: UnpairedNode) -> Finding:
         check,
         True,
         f"Seen at {address}; it belongs to another swarm.",
-        f"To make it one: {program_name()} invite here, {program_name()} join CODE there",
+        f"To make it one: {command('invite')} here, {program_name()} join CODE there",
     )
 
 
@@ -224,7 +232,7 @@ def unpaired_trouble(facts: NetworkFacts, node: UnpairedNode, address: str) -> t
 
 def nobody_finding(facts: NetworkFacts) -> Finding:
     if facts.method == "static":
-        return Finding("machines", True, "No other machine is named.", f"{program_name()} --peer HOST:PORT")
+        return Finding("machines", True, "No other machine is named.", f"{command('--peer', 'HOST:PORT')}")
     firewall = {
         "win32": "netsh advfirewall firewall add rule name=mdns dir=in action=allow protocol=UDP localport=5353",
         "darwin": "System Settings > Network > Firewall: allow Python; Privacy > Local Network: allow the terminal",
@@ -234,7 +242,7 @@ def nobody_finding(facts: NetworkFacts) -> Finding:
         True,
         "No other machine has been heard. If there is one: a firewall or the access point (client isolation) "
         "swallows multicast.",
-        f"{firewall}; or name it: {program_name()} --peer HOST:{facts.port}",
+        f"{firewall}; or name it: {command('--peer', f'HOST:{facts.port}')}",
     )
 
 
@@ -260,7 +268,7 @@ class Doctor:
 
     network: NetworkConfig
     method: str
-    port: int
+    sockets: ServerSockets
     interfaces: LanInterfaces
     mdns: Discovery
     broadcast: Broadcast
@@ -274,7 +282,8 @@ class Doctor:
             network=self.network,
             method=self.method,
             configured_port=self.network.federation_port,
-            port=self.port,
+            port=self.sockets.port,
+            server_problems=self.sockets.problems,
             interfaces=found,
             selected=self.interfaces.selected,
             kernel=platform.release(),

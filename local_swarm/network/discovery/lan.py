@@ -10,8 +10,9 @@ import contextlib
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import psutil
 
@@ -25,12 +26,15 @@ ELSEWHERE = re.compile(
     r"|vEthernet|VirtualBox|VMware|Hyper-V|Loopback|Tailscale|WireGuard|TAP-",
     re.IGNORECASE,
 )
+ANYWHERE = ""  # every address of this machine
+EVERYBODY = "255.255.255.255"
 LONGEST_NAME = 256  # characters of an interface's name
 
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """`addresses` come without their zones. Link-local IPv6 addresses are among them."""
+    """`addresses` come without their zones. Link-local IPv6 addresses are among them. `index` is the system's number of it,
+    another one after it was taken away and came back; None where the system does not tell."""
 
     name: str
     addresses: tuple[str, ...]
@@ -38,6 +42,16 @@ class Interface:
     multicast: bool = True
     point_to_point: bool = False
     broadcasts: tuple[str, ...] = ()
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MulticastPlace:
+    """One interface for multicast sockets, with one address of each family."""
+
+    name: str
+    index: int | None
+    addresses: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -57,16 +71,71 @@ class LanInterfaces:
     def addresses(self) -> list[str]:
         return announced_addresses(self.selected)
 
+    @property
+    def listening(self) -> list[str]:
+        """The addresses, with their zones, at which other machines are answered: every one, unless some are wanted."""
+        return listening_addresses(self.selected) if self.wanted else [ANYWHERE]
+
+    @property
+    def beacons(self) -> dict[str, tuple[str, ...]]:
+        """The addresses at which beacons are heard, with the broadcast addresses to which ours are sent from there."""
+        if self.wanted:
+            return beacon_places(self.selected)
+        return {ANYWHERE: tuple(address for one in self.selected for address in one.broadcasts) or (EVERYBODY,)}
+
 
 def select_interfaces(interfaces: Iterable[Interface], wanted: Sequence[str] = ()) -> list[Interface]:
     """The LAN's interfaces. With `wanted` (names or addresses) those and no others, whatever they are."""
     if wanted:
-        return [one for one in interfaces if one.name in wanted or any(a in wanted for a in one.addresses)]
+        named = {normal_address(text) for text in wanted}
+        found = [one if one.name in wanted else at_addresses(one, named) for one in interfaces]
+        return [one for one in found if one.addresses]
     return [
         one
         for one in interfaces
         if one.up and not one.point_to_point and not ELSEWHERE.search(one.name[:LONGEST_NAME]) and has_lan_address(one)
     ]
+
+
+def at_addresses(interface: Interface, named: Container[str]) -> Interface:
+    """With these of its addresses alone. Broadcasts go out from an IPv4 address."""
+    kept = tuple(address for address in interface.addresses if normal_address(address) in named)
+    four = any(":" not in address for address in kept)
+    return replace(interface, addresses=kept, broadcasts=interface.broadcasts if four else ())
+
+
+def absent(interfaces: Iterable[Interface], wanted: Sequence[str]) -> list[str]:
+    """Those of the wanted names and addresses that no interface has."""
+    here = {word for one in interfaces for word in (one.name, *map(normal_address, one.addresses))}
+    return [text for text in wanted if text not in here and normal_address(text) not in here]
+
+
+def normal_address(text: str) -> str:
+    """An address in its one usual form, without brackets and zone; what is none as it is."""
+    try:
+        return str(ipaddress.ip_address(text.strip("[]").partition("%")[0]))
+    except ValueError:
+        return text
+
+
+def listening_addresses(interfaces: Iterable[Interface]) -> list[str]:
+    """Each with its zone where it means nothing without one."""
+    return [with_zone(address, one.name) for one in interfaces for address in one.addresses]
+
+
+def with_zone(address: str, interface: str) -> str:
+    return f"{address}%{interface}" if ipaddress.ip_address(address).is_link_local and ":" in address else address
+
+
+def beacon_places(interfaces: Iterable[Interface]) -> dict[str, tuple[str, ...]]:
+    """A socket at an address sends. Only one at the broadcast address hears broadcasts, except on Windows."""
+    found: dict[str, tuple[str, ...]] = {}
+    for one in interfaces:
+        four = [address for address in one.addresses if ":" not in address]
+        found |= {address: one.broadcasts if address == four[0] else () for address in four}
+        if sys.platform != "win32":
+            found |= dict.fromkeys(one.broadcasts, ())
+    return found
 
 
 def has_lan_address(interface: Interface) -> bool:
@@ -79,14 +148,15 @@ def announced_addresses(interfaces: Iterable[Interface]) -> list[str]:
     return sorted(found, key=lambda address: (":" in address, ipaddress.ip_address(address).is_link_local))
 
 
-def multicast_addresses(interfaces: Iterable[Interface]) -> list[str]:
+def multicast_places(interfaces: Iterable[Interface]) -> list[MulticastPlace]:
     """One address per interface and family, which is what membership in a multicast group takes."""
-    made: list[str] = []
+    made: list[MulticastPlace] = []
     for one in interfaces:
-        if one.multicast:
-            four = [address for address in one.addresses if ":" not in address]
-            six = [address for address in one.addresses if ":" in address]
-            made += four[:1] + sorted(six, key=lambda address: not ipaddress.ip_address(address).is_link_local)[:1]
+        four = [address for address in one.addresses if ":" not in address]
+        six = [address for address in one.addresses if ":" in address]
+        six.sort(key=lambda address: not ipaddress.ip_address(address).is_link_local)
+        if one.multicast and one.addresses:
+            made.append(MulticastPlace(one.name, one.index, (*four[:1], *six[:1])))
     return made
 
 
@@ -109,9 +179,16 @@ def probe() -> list[Interface]:
                 multicast=flags is None or "multicast" in flags,
                 point_to_point=flags is not None and "pointopoint" in flags,
                 broadcasts=tuple(e.broadcast for e in held if e.family == socket.AF_INET and e.broadcast),
+                index=index_of(name),
             )
         )
     return made
+
+
+def index_of(name: str) -> int | None:
+    with contextlib.suppress(OSError):
+        return socket.if_nametoindex(name)
+    return None
 
 
 def outgoing_address() -> str | None:
@@ -160,8 +237,3 @@ def peer_address(text: str, port: int) -> str:
         raise UsageError(
             f"{text!r} is no address of a machine. Write host:port, such as 192.168.1.20:{port}."
         ) from problem
-
-
-def names_in(text: str | None) -> tuple[str, ...]:
-    """The parts of a setting that lists several, separated by commas."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())

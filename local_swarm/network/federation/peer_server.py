@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import ssl
 import time
 from collections import Counter
@@ -37,6 +36,7 @@ from local_swarm.network.protocol import (
     decode_prompt,
     encode,
 )
+from local_swarm.network.server_sockets import ServerSockets
 from local_swarm.network.trust.identity import Identity, fingerprint
 from local_swarm.network.trust.pairing import Invitations, JoinFinish, JoinStart
 from local_swarm.network.trust.store import Charter, PairedMember, TrustStore
@@ -266,19 +266,17 @@ def remote_host(request: web.Request) -> str:
 
 @asynccontextmanager
 async def open_peer_server(
-    server: PeerServer, sockets: Sequence[socket.socket], context: Callable[[], ssl.SSLContext]
+    server: PeerServer, sockets: ServerSockets, context: Callable[[], ssl.SSLContext]
 ) -> AsyncIterator[None]:
-    """Serves on the sockets while the context lasts. `context` is asked again for every connection."""
+    """Serves on the sockets while the context lasts, also on later ones. `context` is asked again for every connection."""
     runner = web.AppRunner(server.application(), handler_cancellation=True, access_log=None, keepalive_timeout=60.0)
     await runner.setup()
     assert runner.server
     listener = TlsListener(runner.server, context, server.counts, time.monotonic)
-    loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(listener, sock=made) for made in sockets]
+    await sockets.serve(listener)
     try:
         yield
     finally:
-        for made in servers:
-            made.close()
+        sockets.close()
         listener.close()
         await runner.cleanup()

@@ -5,11 +5,15 @@ import pytest
 from local_swarm.errors import UsageError
 from local_swarm.network.discovery.lan import (
     Interface,
+    LanInterfaces,
+    MulticastPlace,
+    absent,
     address_of,
     announced_addresses,
+    beacon_places,
     host_and_port,
-    multicast_addresses,
-    names_in,
+    listening_addresses,
+    multicast_places,
     peer_address,
     probe,
     select_interfaces,
@@ -51,7 +55,8 @@ def test_what_is_told_is_done() -> None:
 
 def test_addresses_are_told_the_best_first() -> None:
     assert announced_addresses([ETH]) == ["192.168.1.5", "fd00::5", "fe80::1"]
-    assert multicast_addresses([ETH, Interface("x", ("10.0.0.1",), multicast=False)]) == ["192.168.1.5", "fe80::1"]
+    deaf = Interface("x", ("10.0.0.1",), multicast=False)
+    assert multicast_places([ETH, deaf]) == [MulticastPlace("eth0", None, ("192.168.1.5", "fe80::1"))]
 
 
 @pytest.mark.parametrize(
@@ -80,8 +85,37 @@ def test_this_machine_can_be_looked_at() -> None:
     assert all(isinstance(one.name, str) for one in probe())
 
 
-def test_settings_that_list_several_are_divided_at_commas() -> None:
-    assert names_in(" eth0, 10.8.0.2,,") == ("eth0", "10.8.0.2") and names_in(None) == ()
+TWO = Interface("eth0", ("192.168.1.5", "10.0.0.5", "fe80::1"), broadcasts=("192.168.1.255", "10.0.0.255"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "left"),
+    [
+        ("eth0", TWO.addresses),
+        ("10.0.0.5", ("10.0.0.5",)),
+        ("FE80:0::1", ("fe80::1",)),
+        ("[fe80::1%eth0]", ("fe80::1",)),
+    ],
+)
+def test_who_names_an_address_means_no_other_of_that_interface(wanted: str, left: tuple[str, ...]) -> None:
+    (found,) = select_interfaces([TWO], [wanted])
+    assert found.addresses == left and bool(found.broadcasts) == any("." in address for address in left)
+
+
+def test_what_is_named_and_not_here_is_told_of() -> None:
+    assert absent([TWO], ["eth0", "fe80::1%eth0", "eth9", "10.0.0.6"]) == ["eth9", "10.0.0.6"]
+
+
+def test_a_link_local_address_is_listened_at_on_its_own_interface() -> None:
+    assert listening_addresses([TWO]) == ["192.168.1.5", "10.0.0.5", "fe80::1%eth0"]
+
+
+def test_nothing_is_heard_or_sent_on_interfaces_that_are_not_named() -> None:
+    named = LanInterfaces(("eth0",), (TWO,))
+    assert named.listening == listening_addresses([TWO]) and named.beacons == beacon_places([TWO])
+    assert {"192.168.1.5", "10.0.0.5"} <= set(named.beacons) <= {*TWO.addresses, *TWO.broadcasts}
+    assert LanInterfaces(("lo",), (Interface("lo", ("127.0.0.1",)),)).beacons == {"127.0.0.1": ()}
+    assert LanInterfaces((), (TWO,)).listening == [""] and LanInterfaces().beacons == {"": ("255.255.255.255",)}
 
 
 def test_what_a_user_names_is_completed_by_the_usual_port() -> None:
