@@ -12,7 +12,6 @@ from local_swarm.backends.process.process_status import resident_bytes
 from local_swarm.engines.members import Crew
 from local_swarm.hardware import memory
 from local_swarm.memory_watch import MemoryWatch
-from local_swarm.models import starter
 from local_swarm.network.service import FederationService, NoFederation
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
@@ -44,7 +43,7 @@ class NodeStatus:
             total=health.total,
             model=plan.model,
             context=facts.context if facts else plan.context,
-            note=starter.NOTE if plan.starter else None,
+            note=plan.note,
             answer_tokens=facts.answer_tokens if facts else plan.answer_tokens,
             thinks=bool(facts and facts.thinks),
             engines=self._engines(),

@@ -29,6 +29,14 @@ CHATML = (
 )
 
 
+# For models that were never tuned for chat, which know no marks: a conversation as people write one down.
+TRANSCRIPT = (
+    "{% for message in messages %}{% if message.role in ('user', 'assistant') %}{{ message.role | capitalize }}: {% endif %}"
+    "{{ message.content | trim }}\n\n{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+TURN_OF_THE_USER = ("\nUser:", "\nAssistant:")
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """What the model continues. `thinking`: it ends within the model's thoughts."""
@@ -63,6 +71,11 @@ class ChatTemplate:
         self.knows_tools = re.search(r"\b(xml_)?tools\b", self.source) is not None
         self.knows_calls = "tool_calls" in self.source
         self.knows_developers = "developer" in self.source
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts at which an answer is over, for models that know no token that ends a turn."""
+        return TURN_OF_THE_USER if self.source == TRANSCRIPT else ()
 
     @property
     def thinks(self) -> bool:

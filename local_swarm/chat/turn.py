@@ -148,7 +148,9 @@ class Turn:
 
     @property
     def stops(self) -> tuple[str, ...]:
-        return () if self.force else self.prompt.sampling.stop
+        if self.force:
+            return ()
+        return (*self.prompt.sampling.stop, *(self.template.stops if self.prompt.text is None else ()))
 
     @property
     def parted(self) -> dict[str, Any] | None:

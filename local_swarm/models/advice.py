@@ -15,10 +15,10 @@ from local_swarm.models.budget import MemoryRules
 from local_swarm.models.gguf import read_header
 from local_swarm.models.planner import Plan, RunOptions, plan
 from local_swarm.models.registry import Catalogue, Entry, Variant, load
-from local_swarm.models.resolve import ModelSource, ReadHeader, ResolvedModel, find, model_of, resolve
+from local_swarm.models.resolve import ModelSource, ReadHeader, ResolvedModel, find, read_model, resolve
 from local_swarm.models.selector import Choice, choose
 from local_swarm.models.storage import Storage, storage
-from local_swarm.paths import data_folder, home, program_name
+from local_swarm.paths import command, data_folder, home
 from local_swarm.units import file_size, memory_size
 
 
@@ -83,7 +83,7 @@ class Advisor:
     def local_model(self, name: str, path: Path) -> LocalModel:
         """A file of this disk, with its plan or the reason why it has none."""
         try:
-            return LocalModel(name, path, plan(self.hardware, model_of(self.read(path)), self.options, self.rules))
+            return LocalModel(name, path, plan(self.hardware, read_model(path, self.read), self.options, self.rules))
         except UsageError as problem:
             return LocalModel(name, path, None, problem.message)
 
@@ -116,7 +116,7 @@ class Advisor:
             raise UnknownModel(f"What {found.name} needs is not known before it is here. {to_fetch(found.name)}")
         made = plan(self.hardware, found.model, self.options, self.rules)
         what = "the small one that comes with the program" if made.starter else f"{found.name}, as you asked"
-        where = () if found.on_disk else (f"not here yet: {program_name()} download {found.name}",)
+        where = () if found.on_disk else (f"not here yet: {command('download', found.name)}",)
         return replace(made, why=(f"model: {what}", *where, *made.why))
 
     def starter(self) -> Plan:
@@ -127,7 +127,7 @@ class Advisor:
         except DoesNotFit:
             return made
         size = file_size(better.variant.bytes or 0)
-        return made.because(f"a real model for this machine: {program_name()} download {name_of(better)} ({size})")
+        return made.because(f"a real model for this machine, {size}: {command('download', name_of(better))}")
 
     def plain_start(self) -> Plan:
         """What a start without a choice runs, and what would be better. Where nothing but the starter is here, what would be
@@ -139,14 +139,12 @@ class Advisor:
             return here or self.starter().because(problem.message)
         if here is None:
             until = "until it is here, a start without a choice runs the starter model"
-            return best.plan.because(f"not here yet: {program_name()} download {name_of(best)}", until)
+            return best.plan.because(f"not here yet: {command('download', name_of(best))}", until)
         if best.variant in self.on_disk:
             return here
         size = file_size(best.variant.bytes or 0)
         better = f"{best.entry.title} {best.variant.quantization}, {size}"
-        return here.because(
-            f"recommended here, but not on this disk: {better}: {program_name()} download {name_of(best)}"
-        )
+        return here.because(f"recommended here, but not on this disk: {better}: {command('download', name_of(best))}")
 
     def what_runs(self, found: ResolvedModel | None) -> Plan:
         """What a start would run, without fetching anything: without a model the best that is here. Raises UnknownModel where the
@@ -215,7 +213,7 @@ def size_of(plan: Plan) -> str:
 
 def to_fetch(name: str) -> str:
     """The sentence that says how a model is fetched."""
-    return f"Fetch it: {program_name()} download {name}"
+    return f"Fetch it: {command('download', name)}"
 
 
 def advisor(

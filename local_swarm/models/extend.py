@@ -15,6 +15,7 @@ from local_swarm.errors import UsageError
 from local_swarm.models.catalogue_file import raw_entries, read_entry
 from local_swarm.models.gguf import PART, Header, parts_of, read_header
 from local_swarm.models.hub import Hub
+from local_swarm.models.model_kind import require_text_model
 from local_swarm.models.planner import QUANTIZATIONS
 from local_swarm.models.registry import OWN
 from local_swarm.models.resolve import is_path
@@ -82,7 +83,7 @@ def from_hub(repo: str, file: str, hub: Hub) -> dict[str, Any]:
 
 def from_file(path: Path, folder: Path) -> dict[str, Any]:
     """As its header describes it; the file, or a link to it, is put into our folder."""
-    header = read_header(path)
+    header = require_text_model(read_header(path))
     make_folder(folder)
     for part in parts_of(path):
         link_or_copy(part.resolve(), folder / part.name)

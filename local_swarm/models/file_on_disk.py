@@ -43,7 +43,7 @@ def unreadable(path: Path, problem: OSError | ValueError) -> str:
     if isinstance(problem, PermissionError):
         return f"The model file {path} may not be read by you. Change its permissions, or run as its owner."
     if isinstance(problem, FileNotFoundError) and path.is_symlink():
-        return f"{path} is a link to {os.readlink(path)}, where nothing is. Download the file again, or mend the link."
+        return f"{path} is a link to {path.readlink()}, where nothing is. Download the file again, or mend the link."
     if isinstance(problem, FileNotFoundError):
         return f"The model file {path} cannot be read: there is no such file.{unfinished(path)}"
     said = problem.strerror if isinstance(problem, OSError) else problem
@@ -58,7 +58,7 @@ def not_gguf(path: Path, head: bytes, size: int) -> BadModelFile:
         why = "it begins with zeros, as downloads do that reserve their room first"
         return BadModelFile(f"{path} is not a GGUF model file: {why}. Download it again.{unfinished(path)}")
     if found := recognize(head):
-        return BadModelFile(f"{path} is not a GGUF model file: it is {found.what}. {found.cure}")
+        return BadModelFile(f"{path} is not a GGUF model file: it is {found.what}. {found.cure}{unfinished(path)}")
     return BadModelFile(
         f"{path} is not a GGUF model file, and of no format that is known here. "
         f"Give a .gguf file, or a model's name.{unfinished(path)}"

@@ -6,32 +6,26 @@ damaged or hostile header costs an error, never memory.
 
 from __future__ import annotations
 
-import os
 import re
-import struct
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from local_swarm.errors import BadModelFile
+from local_swarm.models.file_on_disk import beginning, not_gguf, require_file, unfinished, unreadable
+from local_swarm.models.gguf_values import MAX_LAYERS, GgufReader
 from local_swarm.models.memory_shape import MemoryShape, kv_values
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 MAX_ENTRIES = 1 << 16  # metadata keys or tensors: real files have some hundreds to some thousands
-MAX_TEXT = 1 << 24  # bytes of one string: chat templates are the longest, some ten thousand
-MAX_ITEMS = 1 << 24  # items of one array: vocabularies have up to some hundred thousand
-MAX_TEXTS = 1 << 22  # texts in all arrays together: each takes time to pass over
 MAX_DIMENSIONS = 4
-MAX_LAYERS = 4096
 MAX_PARTS = 256
 MAX_NUMBER = 1 << 40  # no size, count or length that a header tells is larger
 PART = re.compile(r"^(?P<stem>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.gguf$")  # llama.cpp's names of split files
-SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-STRING, ARRAY = 8, 9
-LENGTH = struct.Struct("<Q")
-BLOCK_BYTES = 1 << 20
+EMPTY_END = 1 << 20  # bytes at the end of the weights that are not all zeros in any model of size
 # Tensor type -> (values a block, bytes a block), from ggml's table of types.
 BLOCKS = {
     0: (1, 4),
@@ -66,6 +60,9 @@ BLOCKS = {
     34: (256, 54),
     35: (256, 66),
     39: (32, 17),
+    40: (64, 36),
+    41: (128, 18),
+    42: (64, 18),
 }
 
 EVERY_FOURTH = {
@@ -77,13 +74,18 @@ EVERY_FOURTH = {
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a GGUF file says about itself. Arrays are kept as their length only, but for short ones of numbers."""
+    """What a GGUF file says about itself. Arrays are kept as their length only, but for short ones of numbers. `names`: of its
+    tensors. `unknown_types`: numbers of tensor types that are not in `BLOCKS`. `chatml`: whether its vocabulary has the marks of
+    ChatML."""
 
     path: Path
     file_bytes: int
     weights_bytes: int
     tensors: int
     metadata: Mapping[str, Any]
+    names: frozenset[str] = frozenset()
+    unknown_types: frozenset[int] = frozenset()
+    chatml: bool = False
 
     @property
     def architecture(self) -> str:
@@ -118,7 +120,12 @@ class Header:
     @property
     def chat_template(self) -> str | None:
         template = self.metadata.get("tokenizer.chat_template")
-        return template if isinstance(template, str) else None
+        return template if isinstance(template, str) and template.strip() else None
+
+    def text(self, key: str) -> str:
+        """A text of the metadata, empty where there is none."""
+        value = self.metadata.get(key)
+        return value if isinstance(value, str) else ""
 
     def per_layer(self, key: str, default: int = 0) -> list[int]:
         """A value for every layer: given one by one, or the same for all."""
@@ -192,83 +199,40 @@ class Header:
         return recurrent * (convolution * channels + inner * size) * 4
 
 
-class Reader:
-    """Reads little-endian values and never past the end of the file."""
-
-    def __init__(self, file: BinaryIO, size: int, path: Path) -> None:
-        self.file, self.size, self.path = file, size, path
-        self.texts_left = MAX_TEXTS
-
-    def take(self, count: int) -> bytes:
-        if count > self.size - self.file.tell():
-            raise BadModelFile(
-                f"{self.path} is cut off or damaged: its header points beyond its end. Download it again."
-            )
-        return self.file.read(count)
-
-    def scalar(self, code: str) -> Any:
-        return struct.unpack("<" + code, self.take(struct.calcsize("<" + code)))[0]
-
-    def count(self, limit: int, what: str) -> int:
-        value = int(self.scalar("Q"))
-        if value > limit:
-            raise BadModelFile(f"{self.path} is damaged: it claims {value} {what}. Download it again.")
-        return value
-
-    def text(self) -> str:
-        return self.take(self.count(MAX_TEXT, "bytes in one text")).decode("utf-8", "replace")
-
-    def pass_over(self, texts: int) -> None:
-        """Go on behind so many texts, by blocks: vocabularies have some hundred thousand."""
-        while texts:
-            block = self.file.read(BLOCK_BYTES)
-            at, end = 0, len(block)
-            while texts and at + LENGTH.size <= end:
-                following = at + LENGTH.size + LENGTH.unpack_from(block, at)[0]
-                if following > end:
-                    break
-                at, texts = following, texts - 1
-            self.file.seek(at - end, os.SEEK_CUR)
-            if at == 0 and texts:  # one text longer than a block, or the end of the file
-                self.take(self.count(MAX_TEXT, "bytes in one text"))
-                texts -= 1
-
-    def value(self, kind: int) -> Any:
-        if kind == STRING:
-            return self.text()
-        if kind == ARRAY:
-            return self.array()
-        if kind not in SCALARS:
-            raise BadModelFile(f"{self.path} is damaged: metadata of unknown type {kind}. Download it again.")
-        return self.scalar(SCALARS[kind])
-
-    def array(self) -> Any:
-        kind, count = int(self.scalar("I")), self.count(MAX_ITEMS, "items in one list")
-        if kind == STRING:
-            self.texts_left -= count
-            if self.texts_left < 0:
-                raise BadModelFile(f"{self.path} is damaged: it claims over {MAX_TEXTS} texts. Download it again.")
-            self.pass_over(count)
-            return count
-        if kind not in SCALARS:
-            raise BadModelFile(f"{self.path} is damaged: a list of unknown type {kind}. Download it again.")
-        data = self.take(count * struct.calcsize("<" + SCALARS[kind]))
-        return list(struct.unpack(f"<{count}{SCALARS[kind]}", data)) if count <= MAX_LAYERS else count
-
-
 def read_header(path: Path) -> Header:
     """The header of a GGUF file; of one that is split, of its first part, with the sizes of all.
 
     Raises BadModelFile when it is missing, not GGUF, damaged, or shorter than its tensors, or when a part is."""
-    first, *others = [read_part(part) for part in parts_of(path)]
-    for other in others:
-        first = replace(
-            first,
-            file_bytes=first.file_bytes + other.file_bytes,
-            weights_bytes=first.weights_bytes + other.weights_bytes,
-            tensors=first.tensors + other.tensors,
+    paths = parts_of(path)
+    missing = [part for part in paths if len(paths) > 1 and not part.exists()]
+    if missing:
+        places = ", ".join(part.name for part in missing[:3])
+        raise BadModelFile(
+            f"{path} is part of a model in {len(paths)} files. Missing beside it: {places}. "
+            "Download all of them into one folder."
         )
-    return first
+    first, *others = headers = [read_part(part) for part in paths]
+    for place, header in enumerate(headers):
+        require_place(header, place, len(paths))
+    return replace(
+        first,
+        file_bytes=sum(one.file_bytes for one in headers),
+        weights_bytes=sum(one.weights_bytes for one in headers),
+        tensors=sum(one.tensors for one in headers),
+        names=first.names.union(*(one.names for one in others)),
+        unknown_types=first.unknown_types.union(*(one.unknown_types for one in others)),
+    )
+
+
+def require_place(header: Header, place: int, parts: int) -> None:
+    """Raises BadModelFile for a part of a split model that does not bear the name it must have."""
+    number, count = header.metadata.get("split.no", place), header.metadata.get("split.count", parts)
+    if not (isinstance(number, int) and isinstance(count, int)) or (number, max(1, count)) == (place, parts):
+        return
+    raise BadModelFile(
+        f"{header.path} is part {number + 1} of {count} of a split model, under another name. llama.cpp finds the parts by "
+        f"their names, NAME-00001-of-{count:05}.gguf and so on. Name them so, and give the first."
+    )
 
 
 def parts_of(path: Path) -> list[Path]:
@@ -282,45 +246,70 @@ def parts_of(path: Path) -> list[Path]:
 
 def read_part(path: Path) -> Header:
     """The header of one file. Raises BadModelFile."""
+    size = require_file(path)
     try:
-        size = path.stat().st_size
+        head = beginning(path)
+        if not head.startswith(MAGIC):
+            raise not_gguf(path, head, size)
         with path.open("rb") as file:
-            return _read(Reader(file, size, path), size, path)
+            return _read(GgufReader(file, size, path), size, path)
     except OSError as problem:
-        raise BadModelFile(f"The model file {path} cannot be read: {problem.strerror or problem}.") from problem
+        raise BadModelFile(unreadable(path, problem)) from problem
 
 
-def _read(reader: Reader, size: int, path: Path) -> Header:
-    if size < 24 or reader.take(4) != MAGIC:
-        raise BadModelFile(f"{path} is not a GGUF model file. Give a file ending in .gguf, or a model's name.")
-    version = reader.scalar("I")
-    if version not in VERSIONS:
-        raise BadModelFile(
-            f"{path} has GGUF version {version}; versions 2 and 3 can be read. Download a newer file of this model."
-        )
+def _read(reader: GgufReader, size: int, path: Path) -> Header:
+    reader.take(4)
+    require_version(reader.scalar("I"), path)
     tensors, entries = reader.count(MAX_ENTRIES, "tensors"), reader.count(MAX_ENTRIES, "metadata entries")
     metadata = {}
     for _ in range(entries):
         key = reader.text()
         metadata[key] = reader.value(int(reader.scalar("I")))
-    end = 0
-    weights = 0
-    for _ in range(tensors):
-        start, length = _tensor(reader)
-        weights += length
-        end = max(end, start + length)
+    listed = [_tensor(reader) for _ in range(tensors)]
     alignment = metadata.get("general.alignment", 32)
     if not isinstance(alignment, int) or not 1 <= alignment <= 1 << 20:
         raise BadModelFile(f"{path} is damaged: an alignment of {alignment}. Download it again.")
-    data_begins = -(-reader.file.tell() // alignment) * alignment
-    if data_begins + end > size:
-        raise BadModelFile(f"{path} is cut off: {size} bytes of at least {data_begins + end}. Download it again.")
-    return Header(path, size, weights, tensors, metadata)
+    begin = -(-reader.file.tell() // alignment) * alignment
+    lengths = lengths_of(listed, size - begin)
+    end = begin + max((one.offset + length for one, length in zip(listed, lengths, strict=True)), default=0)
+    if listed and end > size:
+        raise BadModelFile(f"{path} is cut off: {size} bytes of at least {end}. Download it again.{unfinished(path)}")
+    if end - begin > EMPTY_END * 16 and is_empty(reader.file, end - EMPTY_END):
+        raise BadModelFile(
+            f"{path} has its full length, but its end is empty: its download is not finished. "
+            f"Download it again.{unfinished(path)}"
+        )
+    unknown = frozenset(one.kind for one in listed if one.kind not in BLOCKS)
+    names = frozenset(one.name for one in listed)
+    return Header(path, size, sum(lengths), tensors, metadata, names, unknown, reader.chatml)
 
 
-def _tensor(reader: Reader) -> tuple[int, int]:
-    """(offset, length) in bytes of one tensor; the length is 0 for a type this table does not know."""
-    reader.text()
+def require_version(version: int, path: Path) -> None:
+    """Raises BadModelFile."""
+    if version in VERSIONS:
+        return
+    if version & 0xFFFF == 0 and version:
+        raise BadModelFile(
+            f"{path} is big-endian: it was made for processors such as IBM's s390x. Download the usual file of this model."
+        )
+    newer = "It needs a newer llama.cpp: update this program, or download" if version > VERSIONS[-1] else "Download"
+    raise BadModelFile(
+        f"{path} has GGUF version {version}; versions 2 and 3 can be read. {newer} another file of this model."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """`offset`: bytes from where the data begin. `values`: how many it has. `kind`: ggml's number of its type."""
+
+    name: str
+    offset: int
+    values: int
+    kind: int
+
+
+def _tensor(reader: GgufReader) -> Tensor:
+    name = reader.text()
     dimensions = int(reader.scalar("I"))
     if dimensions > MAX_DIMENSIONS:
         raise BadModelFile(f"{reader.path} is damaged: a tensor of {dimensions} dimensions. Download it again.")
@@ -328,5 +317,25 @@ def _tensor(reader: Reader) -> tuple[int, int]:
     for _ in range(dimensions):
         values *= int(reader.scalar("Q"))
     kind, offset = int(reader.scalar("I")), int(reader.scalar("Q"))
-    per_block, block_bytes = BLOCKS.get(kind, (1, 0))
-    return offset, values // per_block * block_bytes
+    return Tensor(name, offset, values, kind)
+
+
+def lengths_of(tensors: Sequence[Tensor], room: int) -> list[int]:
+    """Bytes of each tensor. One of a type that is not in `BLOCKS` reaches to where the next begins, and at least one byte far:
+    it is never priced as nothing. `room`: bytes from where the data begin to the end of the file."""
+    places = sorted({one.offset for one in tensors})
+
+    def length(one: Tensor) -> int:
+        if one.kind in BLOCKS:
+            per_block, block_bytes = BLOCKS[one.kind]
+            return one.values // per_block * block_bytes
+        following = bisect_right(places, one.offset)
+        return max(1, (places[following] if following < len(places) else room) - one.offset)
+
+    return [length(one) for one in tensors]
+
+
+def is_empty(file: BinaryIO, at: int) -> bool:
+    """Whether nothing but zeros stands in a file from there on, as far as it is looked at."""
+    file.seek(at)
+    return not file.read(EMPTY_END).strip(b"\0")

@@ -45,7 +45,7 @@ class MemoryShape:
 @dataclass(frozen=True, slots=True)
 class ModelFile:
     """One file of weights. `path`: where it lies, or will lie once downloaded. `read_bytes`: weights read for one token, which
-    are fewer than all in a mixture of experts."""
+    are fewer than all in a mixture of experts. `remarks`: what the user should know before it runs."""
 
     name: str
     path: Path
@@ -54,6 +54,7 @@ class ModelFile:
     weights_bytes: int
     shape: MemoryShape
     read_bytes: int | None = None
+    remarks: tuple[str, ...] = ()
 
     def at(self, path: Path) -> Self:
         return replace(self, path=path)

@@ -18,7 +18,7 @@ from local_swarm.limits import LONGEST_ANSWER, MOST_VOICES, USUAL_VOICES
 from local_swarm.models import starter
 from local_swarm.models.budget import MemoryPool, MemoryRules, compute_device, main_memory_pool, memory_pools
 from local_swarm.models.memory_shape import ModelFile, is_attention_fused, scratch_bytes
-from local_swarm.paths import program_name
+from local_swarm.paths import command
 from local_swarm.units import memory_size
 
 COMFORTABLE_CONTEXT = 32_768  # what a coding agent works well with
@@ -30,12 +30,14 @@ KV_BYTES = {"f16": 2.0, "q8_0": 34 / 32}  # of one key or value, by how they are
 MOST_SEQUENCES = 256  # llama.cpp's own bound
 SEQUENCES_PER_WORKER = 4  # so that a few requests can be in the batch at once
 DEAR_STATE = 1 << 20  # bytes of recurrent state from which a sequence is dear, and there are half as many
-QUANTIZATIONS = {
+QUANTIZATIONS = {  # llama.cpp's number of how most weights are kept -> its name
     0: "f32",
     1: "f16",
     2: "q4_0",
+    3: "q4_1",
     7: "q8_0",
     8: "q5_0",
+    9: "q5_1",
     10: "q2_k",
     11: "q3_k_s",
     12: "q3_k_m",
@@ -45,9 +47,26 @@ QUANTIZATIONS = {
     16: "q5_k_s",
     17: "q5_k_m",
     18: "q6_k",
+    19: "iq2_xxs",
+    20: "iq2_xs",
+    21: "q2_k_s",
+    22: "iq3_xs",
+    23: "iq3_xxs",
+    24: "iq1_s",
+    25: "iq4_nl",
+    26: "iq3_s",
+    27: "iq3_m",
+    28: "iq2_s",
+    29: "iq2_m",
     30: "iq4_xs",
+    31: "iq1_m",
     32: "bf16",
+    36: "tq1_0",
+    37: "tq2_0",
     38: "mxfp4",
+    39: "nvfp4",
+    40: "q1_0",
+    41: "q2_0",
 }
 
 
@@ -83,7 +102,8 @@ class MemoryNeed:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What will run. `path`: where the file lies, or will lie once downloaded. `cells` is the room of the whole cache,
-    `sequences` how many answers may be in the works at once, `host_cache_bytes` what idle prefixes may take of main memory."""
+    `sequences` how many answers may be in the works at once, `host_cache_bytes` what idle prefixes may take of main memory.
+    `remarks`: what the user should know of the model."""
 
     model: str
     path: Path
@@ -101,6 +121,13 @@ class Plan:
     memory: MemoryNeed
     host_cache_bytes: int
     why: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str | None:
+        """What is to be told with every answer; None where there is nothing."""
+        said = " ".join(f"{one[:1].upper()}{one[1:]}." for one in self.remarks)
+        return starter.NOTE if self.starter else said or None
 
     @property
     def starter(self) -> bool:
@@ -139,6 +166,7 @@ def plan(hardware: Hardware, model: ModelFile, options: RunOptions, rules: Memor
             if need_of(model, setting, pool).fits:
                 made = plan_of(hardware, model, setting, pool, rules)
                 return made.because(
+                    *model.remarks,
                     why_workers(setting, workers, reason),
                     why_context(setting, longest, model, options),
                     *why_pool(hardware, pool, found, rules),
@@ -181,6 +209,7 @@ def plan_of(hardware: Hardware, model: ModelFile, setting: RunSetting, pool: Mem
         memory=need,
         host_cache_bytes=host_cache_bytes(hardware, rules, need, pool),
         why=(),
+        remarks=model.remarks,
     )
 
 
@@ -243,7 +272,7 @@ def why_pool(hardware: Hardware, pool: MemoryPool, found: Sequence[MemoryPool], 
     if not pool.gpu and found[0].gpu:
         yield f"on the processor: too large for the graphics card ({found[0].rule})"
     if not rules.gpu and compute_device(hardware):
-        yield f"the graphics card is not used: gpu_layers is 0, or this engine was built without it ({program_name()} setup)"
+        yield f"the graphics card is not used: gpu_layers is 0, or this engine was built without it ({command('setup')})"
     free = hardware.memory.available_bytes
     if not pool.gpu and pool.budget_bytes and free is not None and free < pool.budget_bytes:
         yield f"only {memory_size(free)} are free at the moment: close other programs if it runs short"

@@ -11,7 +11,7 @@ NAME[:SIZE[:QUANT]]                       a model of the catalogue
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,7 @@ from local_swarm.models import starter
 from local_swarm.models.gguf import Header, read_header
 from local_swarm.models.hub_cache import HubModel, cached_copy
 from local_swarm.models.memory_shape import ModelFile
+from local_swarm.models.model_kind import remarks, require_text_model
 from local_swarm.models.planner import QUANTIZATIONS
 from local_swarm.models.registry import Catalogue, Entry, Variant
 from local_swarm.models.storage import Storage
@@ -161,7 +162,7 @@ def find_name(name: str, catalogue: Catalogue, storage: Storage, read: ReadHeade
 
 def of_path(path: Path, read: ReadHeader = read_header) -> ResolvedModel:
     """A file or folder of this disk."""
-    return ResolvedModel(None if path.is_dir() else model_of(read(path)), path, True)
+    return ResolvedModel(None if path.is_dir() else read_model(path, read), path, True)
 
 
 def of_repository(model: HubModel, read: ReadHeader = read_header) -> ResolvedModel:
@@ -169,7 +170,7 @@ def of_repository(model: HubModel, read: ReadHeader = read_header) -> ResolvedMo
     path = cached_copy(model)
     if path is None:
         return ResolvedModel(None, Path(model.text), False, repository=model)
-    return ResolvedModel(None if path.is_dir() else model_of(read(path)), path, True, repository=model)
+    return ResolvedModel(None if path.is_dir() else read_model(path, read), path, True, repository=model)
 
 
 def of_entry(entry: Entry, variant: Variant, storage: Storage, read: ReadHeader = read_header) -> ResolvedModel:
@@ -178,16 +179,22 @@ def of_entry(entry: Entry, variant: Variant, storage: Storage, read: ReadHeader 
     if path is None:
         where = storage.path_of(variant)
         return ResolvedModel(entry.model(variant, where), where, False, entry, variant)
-    model = model_of(read(path), entry.id, variant.quantization)
+    model = replace(read_model(path, read), name=entry.id, quantization=variant.quantization)
     return ResolvedModel(model, path, True, entry, variant)
 
 
-def model_of(header: Header, name: str | None = None, quantization: str | None = None) -> ModelFile:
+def read_model(path: Path, read: ReadHeader = read_header) -> ModelFile:
+    """A file as its header says. Raises BadModelFile for one that cannot be read, or that writes no text."""
+    return model_of(require_text_model(read(path)))
+
+
+def model_of(header: Header) -> ModelFile:
     return ModelFile(
-        name=name or header.path.stem,
+        name=header.path.stem,
         path=header.path,
-        quantization=quantization or QUANTIZATIONS.get(header.file_type),
+        quantization=QUANTIZATIONS.get(header.file_type),
         architecture=header.architecture,
         weights_bytes=header.weights_bytes,
         shape=header.shape,
+        remarks=tuple(remarks(header)),
     )

@@ -95,7 +95,7 @@ async def test_a_damaged_file_is_a_sentence(tmp_path: Path) -> None:
 
 def test_a_program_ends_with_whoever_started_it() -> None:
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
-    guard = subprocess.Popen([sys.executable, "-m", REAPER, *sleeper], stdin=subprocess.PIPE, env={**os.environ})
+    guard = subprocess.Popen([sys.executable, "-m", REAPER, ".", *sleeper], stdin=subprocess.PIPE, env={**os.environ})
     until = time.monotonic() + 20
     while not (children := psutil.Process(guard.pid).children()) and time.monotonic() < until:
         time.sleep(0.02)

@@ -80,7 +80,7 @@ def test_long_lists_are_passed_over(tmp_path: Path) -> None:
         (b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1 << 20), "cut off"),
         (gguf([text("k") + struct.pack("<I", 99)]), "unknown type 99"),
         (gguf([text("k") + struct.pack("<IIQ", 9, 4, 1 << 40)]), "items in one list"),
-        (gguf([text("k") + struct.pack("<IIQ", 9, 9, 1)]), "list of unknown type"),
+        (gguf([text("k") + struct.pack("<IIQ", 9, 9, 1)]), "list of lists"),
         (gguf([], [tensor("t", (1, 1, 1, 1, 1), 0, 0)]), "5 dimensions"),
         (gguf([], [tensor("t", (1 << 40, 1 << 20), 0, 0)]), "cut off"),
         (gguf([], [tensor("t", (32,), 0, 1 << 62)]), "cut off"),

@@ -8,7 +8,9 @@ llama-cpp-python 0.3.36.
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +18,7 @@ import numpy as np
 from llama_cpp import llama_cpp as lib
 from numpy.typing import NDArray
 
+from local_swarm.backends.llamacpp.load_log import LoadLog, context_failure, load_failure
 from local_swarm.backends.llamacpp.vocabulary import GgufVocabulary
 from local_swarm.backends.sampling import Scores
 from local_swarm.errors import BadModelFile, DoesNotFit
@@ -31,23 +34,7 @@ PARTIAL_ONLY = 1  # of a sequence's state only what cannot be cut: recurrent mem
 Wanted = Literal["all", "last", "none"]  # after which tokens of a part of a batch the scores are wanted
 
 
-class Log:
-    """Keeps the last complaints of the library, which say why a load failed."""
-
-    def __init__(self, keep: int = 20) -> None:
-        self.keep = keep
-        self.lines: list[str] = []
-
-    def __call__(self, level: int, text: bytes, _data: object) -> None:
-        if level == 4:  # GGML_LOG_LEVEL_ERROR
-            self.lines = [*self.lines[-self.keep :], text.decode("utf-8", "replace").strip()]
-
-    @property
-    def last(self) -> str:
-        return self.lines[-1] if self.lines else "no reason given"
-
-
-log = Log()
+log = LoadLog()
 _log_callback = lib.llama_log_callback(log)  # kept here: C holds only a bare pointer to it
 
 
@@ -62,7 +49,7 @@ def has_graphics() -> bool:
 
 
 class LoadedModel(GgufVocabulary):
-    """Weights and vocabulary of a GGUF file. Raises BadModelFile when llama.cpp cannot load it."""
+    """Weights and vocabulary of a GGUF file. Raises BadModelFile when llama.cpp cannot load it, DoesNotFit where memory ends."""
 
     def __init__(self, path: Path, gpu_layers: int, main_gpu: int = 0, split: Sequence[float] = ()) -> None:
         """`split`: how much of the model each graphics card gets, by default in proportion to its memory."""
@@ -73,9 +60,10 @@ class LoadedModel(GgufVocabulary):
             params.tensor_split = self._split
         self.on_gpu = gpu_layers > 0 and has_graphics()
         params.n_gpu_layers = gpu_layers if self.on_gpu else 0
-        handle = lib.llama_model_load_from_file(str(path).encode(), params)
+        log.clear()
+        handle = lib.llama_model_load_from_file(os.fsencode(path), params)
         if not handle:
-            raise BadModelFile(f"llama.cpp cannot load {path}: {log.last}. Use another file of this model.")
+            raise load_failure(path, log.reason, f"llama-cpp-python {version('llama-cpp-python')}")
         self.handle, self.path = handle, path
         super().__init__(lib.llama_model_get_vocab(handle))
         self.adapters: list[tuple[int, float]] = []
@@ -83,10 +71,11 @@ class LoadedModel(GgufVocabulary):
     def adapt(self, path: str, scale: float) -> None:
         """Add a low-rank change (LoRA, Hu et al. 2021) to the weights of contexts made from now on. Raises
         BadModelFile."""
-        handle = lib.llama_adapter_lora_init(self.handle, path.encode())
+        log.clear()
+        handle = lib.llama_adapter_lora_init(self.handle, os.fsencode(path))
         if not handle:
             raise BadModelFile(
-                f"llama.cpp cannot use the adapter {path}: {log.last}. It must be a GGUF made for this model."
+                f"llama.cpp cannot use the adapter {path}: {log.reason}. It must be a GGUF made for this model."
             )
         self.adapters.append((handle, scale))
 
@@ -165,7 +154,7 @@ class Context:
     """The KV cache of many sequences, one pool of `cells`, and the decoding of batches over it. `batch`: most tokens of
     a step; `outputs`: most of them whose logits are wanted; `kv_type`: the cache's number format, f16 or q8_0.
 
-    Raises DoesNotFit.
+    Raises DoesNotFit where memory ends, BadModelFile where llama.cpp cannot run the model so.
     """
 
     def __init__(
@@ -191,11 +180,10 @@ class Context:
         params.swa_full = True  # a sliding window's cells could not be shared by forks
         params.type_k = params.type_v = KV_TYPES[kv_type]
         params.no_perf = True
+        log.clear()
         handle = lib.llama_init_from_model(model.handle, params)
         if not handle:
-            raise DoesNotFit(
-                f"There is not enough memory for a context of {cells} tokens: {log.last}. Ask for a smaller --context."
-            )
+            raise context_failure(model.path, cells, log.reason)
         self.handle, self.model, self.cells, self.sequences = handle, model, cells, sequences
         if model.adapters:
             adapters, scales, count = *zip(*model.adapters, strict=True), len(model.adapters)
@@ -212,7 +200,7 @@ class Context:
         """
         result = lib.llama_decode(self.handle, batch.struct)
         if result not in (0, 1):
-            raise RuntimeError(f"llama_decode returned {result}: {log.last}")
+            raise RuntimeError(f"llama_decode returned {result}: {log.reason}")
         return bool(result == 0)
 
     def scores(self, rows: int) -> Scores:
@@ -281,7 +269,7 @@ class EmbeddingPool:
             params.embeddings, params.pooling_type, params.no_perf = True, way, True
             self.handle = lib.llama_init_from_model(model.handle, params)
             if not self.handle:
-                raise DoesNotFit(f"There is not enough memory to make vectors of texts: {log.last}.")
+                raise DoesNotFit(f"There is not enough memory to make vectors of texts: {log.reason}.")
             if lib.llama_pooling_type(self.handle) != POOLING_NONE:
                 break
             lib.llama_free(self.handle)
@@ -294,7 +282,7 @@ class EmbeddingPool:
         if memory := lib.llama_get_memory(self.handle):
             lib.llama_memory_clear(memory, True)
         if lib.llama_decode(self.handle, self.batch.struct) != 0:
-            raise RuntimeError(f"llama_decode failed on a text: {log.last}")
+            raise RuntimeError(f"llama_decode failed on a text: {log.reason}")
         size = int(lib.llama_model_n_embd(self.model.handle))
         found = np.ctypeslib.as_array(lib.llama_get_embeddings_seq(self.handle, 0), shape=(size,)).astype(np.float64)
         unit: list[float] = (found / max(float(np.linalg.norm(found)), 1e-12)).round(7).tolist()

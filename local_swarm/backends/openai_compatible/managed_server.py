@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import secrets
 import socket
 import time
@@ -18,15 +19,17 @@ import aiohttp
 import psutil
 
 from local_swarm.backends.base import ModelFacts
+from local_swarm.backends.llamacpp.load_log import load_failure, reason_of
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible, ServerCare, ServerTarget
 from local_swarm.backends.openai_compatible.probe import ServerModel
 from local_swarm.backends.process.messages import Load
 from local_swarm.backends.process.supervisor import Supervisor
-from local_swarm.errors import BadModelFile, EngineLost, SwarmError
+from local_swarm.errors import EngineLost, SwarmError
 from local_swarm.events import cancel
 from local_swarm.models.memory_shape import PIECE, is_attention_fused
 
 PROGRAM = "llama-server"
+SAYS_ERROR = re.compile(r"error|fail|unable|cannot|unknown|unsupported|insufficient|GGML_ASSERT", re.IGNORECASE)
 REAPER = "local_swarm.backends.openai_compatible.reaper"
 LOAD_S = 600.0  # a large model from a slow disk
 POLL_S = 0.3  # between looks at a server that is loading
@@ -36,16 +39,22 @@ logger = logging.getLogger(__name__)
 
 
 class ManagedLlamaServer(OpenAICompatible):
-    """`program`: the path of a llama-server; `model`: the name under which its answers go."""
+    """`program`: the path of a llama-server; `model`: the name under which its answers go; `template`: a chat template, for
+    files without one."""
 
-    def __init__(self, program: str, load: Load, model: str, care: ServerCare | None = None) -> None:
+    def __init__(
+        self, program: str, load: Load, model: str, care: ServerCare | None = None, template: str | None = None
+    ) -> None:
         port, key = free_port(), secrets.token_hex(16)
         server = ServerTarget(
             f"http://127.0.0.1:{port}/v1", model, key, load.context, several=True, at_once=load.sequences
         )
         super().__init__(server, care or ServerCare(probe_every_s=2.0))
-        self._file = Path(load.path).name
-        self._command = [program, *arguments(load, port, model)]
+        path = Path(load.path).absolute()
+        self._file, own = path.name, ["--chat-template", template] if template else []
+        # Older servers read their arguments in the code page of Windows, where a user's name may have no letters: so it runs
+        # in the file's folder, and is told the file's name alone. (llama.cpp, common/arg.cpp; UTF-8 from b9739 on)
+        self._command = [str(path.parent), program, *arguments(load, port, model), *own]
         self._process = self._new_process()
         self._runner: asyncio.Task[None] | None = None
         self._ends = 0
@@ -59,7 +68,7 @@ class ManagedLlamaServer(OpenAICompatible):
         return None
 
     async def start(self) -> ModelFacts:
-        """Load the model. Raises BadModelFile where the server ends instead, EngineLost where it takes too long."""
+        """Load the model. Raises BadModelFile or DoesNotFit where the server ends instead, EngineLost where it takes too long."""
         self._runner = asyncio.create_task(self._run(), name="own-server")
         try:
             await self._wait_until_loaded()
@@ -72,7 +81,7 @@ class ManagedLlamaServer(OpenAICompatible):
         until = time.monotonic() + LOAD_S
         while not await is_loaded(self.server.url):
             if self._ends:
-                raise BadModelFile(f"{PROGRAM} cannot load {self._file}. Its last words: {self._last_words()}")
+                raise load_failure(Path(self._file), self._last_words(), PROGRAM)
             if time.monotonic() > until:
                 raise EngineLost(f"{self._file} did not load within {LOAD_S:.0f} seconds.")
             await asyncio.sleep(POLL_S)
@@ -112,7 +121,9 @@ class ManagedLlamaServer(OpenAICompatible):
             self.pid = psutil.Process(self._process.pid).children()[0].pid
 
     def _last_words(self) -> str:
-        return next((line for line in reversed(self._process.last_words) if line.strip()), "none")[:200]
+        return reason_of(
+            [line for line in self._process.last_words if SAYS_ERROR.search(line)] or [*self._process.last_words]
+        )
 
 
 def arguments(load: Load, port: int, model: str) -> list[str]:
@@ -122,7 +133,7 @@ def arguments(load: Load, port: int, model: str) -> list[str]:
     plain = [] if is_attention_fused(load.gpu_layers > 0, load.kv_type) else ["-fa", "off", "-ub", str(PIECE)]
     return [
         "-m",
-        load.path,
+        Path(load.path).name,
         "--alias",
         model,
         "--host",

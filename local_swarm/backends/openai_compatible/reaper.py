@@ -1,4 +1,4 @@
-"""A program with its arguments in; it runs until it ends or standard input does. Started by `process.supervisor`.
+"""A folder, a program and its arguments in; it runs there until it ends or standard input does. Started by `process.supervisor`.
 
 Programs that are not ours would outlive a daemon that is killed. This one sees its input close, on any system, and ends
 them.
@@ -16,7 +16,7 @@ GRACE_S = 3.0
 
 def main() -> int:
     os.dup2(2, 1)  # what the program prints is no report of ours
-    process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, cwd=sys.argv[1])
     threading.Thread(target=end_when_closed, args=(process,), daemon=True).start()
     code = process.wait()
     return code if 0 <= code < 256 else 1

@@ -27,6 +27,11 @@ ILLEGAL_INSTRUCTION = (-4, 0xC000001D)  # SIGILL; what Windows says instead
 # Other OpenMPs sleep.
 WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "500"}
 
+# CUDA_VISIBLE_DEVICES=1 then is the card that nvidia-smi calls 1, as the plan counts it; CUDA itself begins with the fastest.
+ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+PLAIN = {"PYTHONUNBUFFERED": "1", "GGML_NO_BACKTRACE": "1"}  # a backtrace of ggml's would hide why it ended
+
 ENDED_BY_OTHERS = (0, -9, -15, -2, -1)  # SIGKILL, also sent when memory runs out, SIGTERM, SIGINT, SIGHUP
 WINDOWS_FAULT = 0xC0000000  # exit codes from here on tell faults of a program; one ended from outside leaves code 1
 
@@ -43,7 +48,7 @@ class Supervisor:
 
     def __init__(self, module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         self.command = [sys.executable, "-m", module, *arguments]
-        self.environment = {**with_wait_policy(os.environ), **SILENT, "PYTHONUNBUFFERED": "1", **(environment or {})}
+        self.environment = {**ORDER, **with_wait_policy(os.environ), **SILENT, **PLAIN, **(environment or {})}
         self.last_words: deque[str] = deque(maxlen=20)
         self._process: asyncio.subprocess.Process | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -55,8 +60,16 @@ class Supervisor:
 
     async def start(self) -> None:
         pipe = asyncio.subprocess.PIPE
+        # A session of its own: signals for the daemon's group are the daemon's to act on. Its end closes the pipe, which ends
+        # the child.
         self._process = await asyncio.create_subprocess_exec(
-            *self.command, stdin=pipe, stdout=pipe, stderr=pipe, env=self.environment, limit=LINE_LIMIT
+            *self.command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env=self.environment,
+            limit=LINE_LIMIT,
+            start_new_session=True,
         )
         self._listener = asyncio.create_task(self._listen(self._process), name="engine-stderr")
 
