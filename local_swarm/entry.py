@@ -13,12 +13,27 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from local_swarm.environment.install import Environment, SetupOptions, ensure
+from local_swarm import __version__
+from local_swarm.environment.install import TAKES_FULL_BYTES, Environment, SetupOptions, ensure
 from local_swarm.errors import SwarmError, machine_fault
-from local_swarm.paths import checkout
+from local_swarm.paths import checkout, program_name
 from local_swarm.terminal import printable
+from local_swarm.units import memory_size
 
 STOPPED = "\nStopped. The same command goes on from here."
+
+
+BEFORE = f"""\
+Local Swarm {__version__}: a swarm of local language models that vote.
+
+It is not set up here yet. Any command does so first, into the folder .venv:
+some minutes, and {memory_size(TAKES_FULL_BYTES)} of disk.
+
+  {program_name()} setup               set up, and stop
+  {program_name()} setup --minimal     the same without PyTorch
+  {program_name()} --starter           set up, then run the small model that comes with it
+
+After that, {program_name()} --help lists all commands."""
 
 
 def run_main() -> None:
@@ -43,6 +58,9 @@ def installed_beside(root: Path) -> bool:
 
 def run_in_environment(root: Path, program: Sequence[str]) -> int:
     """`program`: what Python is to run, without the program's own arguments."""
+    if asks_for_words(sys.argv[1:]) and not Environment(root).last_setup():
+        print(BEFORE)
+        return 0
     setting_up = sys.argv[1:2] == ["setup"]
     try:
         environment = ensure(root, SetupOptions(minimal="--minimal" in sys.argv, keep=not setting_up))
@@ -52,7 +70,12 @@ def run_in_environment(root: Path, program: Sequence[str]) -> int:
         return report_trouble(machine_fault(problem), SwarmError.exit_code)
     except KeyboardInterrupt:
         return report_trouble(STOPPED, 130)
-    return run_here() if environment.active else hand_over(environment, program)
+    return run_here() if environment.active and not environment.renewed else hand_over(environment, program)
+
+
+def asks_for_words(arguments: Sequence[str]) -> bool:
+    """Whether nothing but help or the version is wanted, for which nobody should wait."""
+    return any(word in ("--help", "-h", "--version") for word in arguments)
 
 
 def report_trouble(message: str, code: int) -> int:

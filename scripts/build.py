@@ -1,10 +1,15 @@
 """Builds the source archive, and the wheel from it, into dist/: python scripts/build.py"""
 
-from __future__ import annotations
-
+import os
 import sys
 
-from checks import BUILD, run
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from local_swarm.python_version import require_python
+
+require_python()
+
+from checks import BUILD, run_script
 
 if __name__ == "__main__":
-    sys.exit(run(BUILD, keep=True))
+    sys.exit(run_script(__doc__, BUILD))

@@ -1,10 +1,15 @@
 """Formats every file, and mends what ruff can mend by itself: python scripts/format.py"""
 
-from __future__ import annotations
-
+import os
 import sys
 
-from checks import run
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from local_swarm.python_version import require_python
+
+require_python()
+
+from checks import FORMAT, run_script
 
 if __name__ == "__main__":
-    sys.exit(run((("ruff", "check", "--fix-only", "."), ("ruff", "format", ".")), keep=True))
+    sys.exit(run_script(__doc__, FORMAT))

@@ -1,13 +1,18 @@
-"""Sets up the development environment, then runs every check; with arguments, pytest alone with those.
+"""Sets up the development environment, then runs every check: python scripts/test.py --help
 
-`python scripts/test.py --quick` runs the tests that need no engine, daemon, browser, sandbox or network namespace.
+Any Python from 2.7 on reads this file, as it does the three like it.
 """
 
-from __future__ import annotations
-
+import os
 import sys
 
-from checks import commands_for, run
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from local_swarm.python_version import require_python
+
+require_python()
+
+from checks import run_tests
 
 if __name__ == "__main__":
-    sys.exit(run(commands_for(sys.argv[1:]), keep="--quick" in sys.argv))
+    sys.exit(run_tests(sys.argv[1:]))

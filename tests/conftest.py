@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 # models, or take seconds.
 REAL = (
     "api",
+    "backends/test_broken_libraries.py",
     "backends/test_adapters.py",
     "backends/test_books.py",
     "backends/test_cache.py",
@@ -42,6 +43,7 @@ REAL = (
     "network/federation/test_benchmark.py",
     "network/federation/test_federation.py",
     "network/test_commands.py",
+    "network/test_interfaces_come_and_go.py",
     "network/test_on_a_lan.py",
     "network/test_service.py",
     "network/trust/test_charters.py",
@@ -54,6 +56,7 @@ REAL = (
     "voting/test_embedding.py",
     "test_conversation.py",
     "test_daemon.py",
+    "test_entry.py",
     "test_guide.py",
     "test_hostile.py",
     "test_main_job.py",

@@ -73,10 +73,10 @@ def computes(environment: Environment, kind: str) -> bool:
     )
     said = environment.output("-m", "local_swarm.backends.llamacpp.child", json.dumps(asdict(trial)))
     try:
-        report = decode_report((said or "").splitlines()[0].encode())
-    except (IndexError, ValueError):
+        reports = [decode_report(line.encode()) for line in (said or "").splitlines()]
+    except ValueError:
         return False
-    return isinstance(report, Loaded) and (report.on_gpu or kind == "cpu")
+    return any(isinstance(report, Loaded) and (report.on_gpu or kind == "cpu") for report in reports)
 
 
 def ready_made(environment: Environment, build: EngineBuild, pin: str) -> bool:

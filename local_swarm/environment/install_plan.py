@@ -84,13 +84,15 @@ def engine_builds(os_name: System, accelerators: Sequence[Accelerator], which: W
 
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
-    """All that setting up does. `torch` is the requirement and the index for PyTorch, None where it is left out."""
+    """All that setting up does. `torch` is the requirement and the index for PyTorch, None where it is left out. `optional`:
+    extras without which the program runs as well, so that none of them may end a set-up."""
 
     extras: tuple[str, ...]
     builds: tuple[EngineBuild, ...]
     torch: tuple[str, str | None] | None
     system_packages: bool
     bytes_needed: int
+    optional: tuple[str, ...] = ()
 
 
 def plan_installation(
@@ -100,15 +102,26 @@ def plan_installation(
     minimal: bool,
     dev: bool,
     which: Which,
+    machine: str = "",
 ) -> InstallPlan:
-    """`pins`: the optional dependencies of pyproject.toml, by extra."""
+    """`pins`: the optional dependencies of pyproject.toml, by extra. `machine`: the processor's kind, as `platform.machine()`."""
     phone = os_name == "android"
     small = (minimal or phone) and not dev
     extras = ("llamacpp", *(() if small else ("embeddings", "bench")), *(("transformers", "dev") if dev else ()))
     torch = None if small else torch_source(os_name, accelerators, pins)
     return InstallPlan(
-        extras, engine_builds(os_name, accelerators, which), torch, phone, MINIMAL_BYTES if small else FULL_BYTES
+        extras,
+        engine_builds(os_name, accelerators, which),
+        torch,
+        phone,
+        MINIMAL_BYTES if small else FULL_BYTES,
+        optional_extras(os_name, machine) if not small else (),
     )
+
+
+def optional_extras(os_name: System, machine: str) -> tuple[str, ...]:
+    """MLX runs on Apple's own chips. It is set up there, but `auto` stays with llama.cpp until both were measured on one."""
+    return ("mlx",) if os_name == "darwin" and machine == "arm64" else ()
 
 
 def torch_source(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import time
 from typing import TextIO
@@ -13,6 +14,7 @@ from local_swarm.terminal import printable
 NINJA = re.compile(r"\[(\d+)/(\d+)\]")
 PERCENT = re.compile(r"\[\s*(\d+)%\]")
 WIDTH = 30
+MOST_COLUMNS = 100
 LONGEST_LINE = 1_000  # characters looked at
 PLAIN_EVERY_S = 20.0  # between lines where the output is no terminal
 
@@ -26,6 +28,11 @@ class SetupProgress:
         self.began = self.shown = time.monotonic()
         self.width = 0
 
+    @property
+    def columns(self) -> int:
+        """Of the terminal, but no more than are read with ease."""
+        return min(shutil.get_terminal_size().columns, MOST_COLUMNS) if self.live else MOST_COLUMNS
+
     def step(self, text: str) -> None:
         self.clear()
         print(printable(text), file=self.out, flush=True)
@@ -35,7 +42,7 @@ class SetupProgress:
         """A line of pip's or the compiler's output."""
         text = describe(on_one_line(line), time.monotonic() - self.began)
         if text and self.live:
-            text = "    " + text[:90]
+            text = "    " + text[: self.columns - 5]  # in the last column some terminals begin a new line
             self.out.write("\r" + text.ljust(self.width))
             self.out.flush()
             self.width = len(text)

@@ -125,6 +125,17 @@ def test_minimal_and_phones_leave_torch_out() -> None:
     assert of("linux", minimal=True, dev=True).extras == ("llamacpp", "embeddings", "bench", "transformers", "dev")
 
 
+def test_mlx_is_set_up_beside_llama_cpp_on_apples_chips_and_may_fail() -> None:
+    def on(os: System, machine: str, minimal: bool = False) -> tuple[str, ...]:
+        plan = plan_installation(os, [], PINS, minimal=minimal, dev=False, which=no_tools, machine=machine)
+        assert "mlx" not in plan.extras
+        return plan.optional
+
+    assert on("darwin", "arm64") == ("mlx",) and all(name in PINS for name in ("mlx",))
+    assert on("darwin", "arm64", minimal=True) == on("darwin", "x86_64") == on("linux", "arm64") == ()
+    assert "mlx" in (ROOT / "requirements-macos.txt").read_text(encoding="utf-8")
+
+
 def test_what_is_not_used_is_not_built() -> None:
     assert "-DLLAVA_BUILD=OFF" in CPU.cmake_args and "llama_cpp.cmake" in CPU.cmake_args
 

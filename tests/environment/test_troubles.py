@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
-from local_swarm.environment.pip_errors import explain
+from local_swarm.environment.pip_errors import Scene, explain
 from local_swarm.environment.progress import SetupProgress, describe
+from local_swarm.environment.venv import full_place
 
 
 @pytest.mark.parametrize(
@@ -27,21 +29,63 @@ from local_swarm.environment.progress import SetupProgress, describe
             "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError: Failed to establish a "
             "new connection: [Errno -3] Temporary failure in name resolution': /simple/numpy/\n"
             "ERROR: No matching distribution found for numpy",
-            "cannot be reached",
+            "the index says why",
         ),
         ("c++: fatal error: Killed signal terminated program cc1plus\nninja: build stopped", "Memory ran out"),
-        ("ERROR: Could not install packages due to an OSError: [Errno 13] Permission denied: '/x'", "rights"),
         (
-            "ERROR: Could not find a version that satisfies x\nERROR: No matching distribution found for torch==2.13.0",
-            "no torch==2.13.0",
+            "ERROR: Could not install packages due to an OSError: [Errno 13] Permission denied: '/x'",
+            "right to this folder",
+        ),
+        ("OSError: [Errno 122] Disk quota exceeded", "your share of it"),
+        ("ERROR: OSError: [Errno 24] Too many open files: '/x/y'", "ulimit -n"),
+        ("error: could not create '/x/.venv': [Errno 30] Read-only file system: '/x/.venv'", "may only be read"),
+        ("error: can't find Rust compiler", "rustup"),
+        ("error: command '/usr/bin/gcc' failed: No such file or directory", "C++ compiler"),
+        ("error: Microsoft Visual C++ 14.0 or greater is required. Get it with", "C++ compiler"),
+        ("ended by signal 9", "Memory ran out"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "pip cache purge"),
+        ("ERROR: ResolutionImpossible: for help visit https://pip.pypa.io", "PIP_CONSTRAINT"),
+        (
+            "Configuration file could not be loaded.\nFile contains no section headers.\nfile: 'pip.conf', line: 1",
+            "pip.conf",
+        ),
+        (
+            "WARNING: pip is configured with locations that require TLS/SSL, however the ssl module in Python is not available.",
+            "TLS",
+        ),
+        (
+            "ERROR: Could not install packages due to an OSError: Missing dependencies for SOCKS support.",
+            "the index says why",
+        ),
+        (
+            "ERROR: Could not find a version that satisfies the requirement x (from versions: none)",
+            "the index says why",
+        ),
+        (
+            "    return input(message)\n  File 'misc.py', in ask_input\nEOFError: EOF when reading a line",
+            "the index says why",
         ),
         ("line\nerror: something odd happened\nmore", "something odd happened"),
         ("", "no reason given"),
     ],
 )
 def test_each_trouble_has_its_remedy(printed: str, words: str) -> None:
-    sentence = explain(printed, "the-command", "/the/log")
+    sentence = explain(printed, Scene("the-command", "/the/log", ask_index=lambda: "the index says why"))
     assert words in sentence and "\n" not in sentence
+
+
+def test_what_an_index_that_answers_does_not_have_is_named() -> None:
+    printed = (
+        "ERROR: Could not find a version that satisfies x\nERROR: No matching distribution found for torch==2.13.0"
+    )
+    assert "no torch==2.13.0" in explain(printed, Scene())
+    assert "answers now" in explain("ReadTimeoutError: Read timed out. Max retries exceeded", Scene())
+
+
+def test_a_full_disk_is_named_by_the_folder_that_it_holds(tmp_path: Path) -> None:
+    printed = "[Errno 28] No space left on device"
+    assert "/tmp is full" in explain(printed, Scene(no_room="/tmp"))
+    assert full_place([tmp_path / "not there", tmp_path]) in ("", str(tmp_path))
 
 
 def test_a_compilers_count_is_a_bar_with_the_time_left() -> None:

@@ -23,7 +23,7 @@ from local_swarm.chat.python_source import parse, parse_expression
 from local_swarm.chat.reply import ReplyParser
 from local_swarm.chat.tools import Toolbox, canonical, settle_calls
 from local_swarm.cli import vote_file
-from local_swarm.environment import pip_errors, progress
+from local_swarm.environment import package_index, pip_errors, progress
 from local_swarm.errors import BadModelFile, PairingFailed, UsageError
 from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
 from local_swarm.integrations import jsonc
@@ -268,7 +268,8 @@ READERS: dict[str, Reader] = {
     "model file: name": Reader(lambda text: extend.entry_of(text, {}, {})),
     # what programs print
     "installer: progress": Reader(lambda text: progress.describe(text, 1.0)),
-    "installer: troubles": Reader(lambda text: pip_errors.explain(text, "cc", "log")),
+    "installer: troubles": Reader(lambda text: pip_errors.explain(text, pip_errors.Scene("cc", "log"))),
+    "installer: settings of pip": Reader(package_index.read_settings),
     "hardware: nvidia": Reader(lambda text: nvidia.with_slices(nvidia.parse(text), text, None)),
     "hardware: cuda": Reader(nvidia.parse_cuda),
     "hardware: nvidia's kernel": Reader(lambda text: nvidia.parse_kernel({"a": text})),
