@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -33,6 +34,10 @@ LONGEST = 120  # characters of a foreign text in a sentence
 PATIENCE_S = 10.0
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # what pip heeds where its own setting names none
 CONFIGURED = "pip's configuration file"
+
+YES = ("1", "true", "yes", "on")
+HTTP = ("http", "https")
+NO_SOCKS = "pip takes proxies of http:// and https:// alone"
 
 Kind = Literal["unknown", "refused", "silent", "untrusted", "status", "tunnel", "foreign", "unusable"]
 PHRASES: Mapping[Kind, str] = {
@@ -114,21 +119,25 @@ def route_of(settings: Mapping[str, Setting], environment: Mapping[str, str]) ->
 def explain_index(printed: str, environment: Mapping[str, str] = os.environ) -> str:
     """`printed`: pip's settings as `pip config list` shows them. Nothing where the index can be used, or is a folder."""
     settings = read_settings(printed)
-    if settings.get("no-index", Setting("", "")).value.lower() in ("1", "true", "yes", "on"):
-        source = settings["no-index"].source
-        return f"Pip is told to ask no package index: {source} says no-index. Take that out and run this again."
+    if told := settings.get("no-index", Setting("", "")).value.lower() in YES and settings["no-index"].source:
+        return f"Pip is told to ask no package index: {told} says no-index. Take that out and run this again."
+    named = settings.get("index-url")
     try:
         route = route_of(settings, environment)
-        if urlsplit(route.index).scheme not in ("http", "https"):
-            return ""
-        obstacle = ask(route)
-    except ValueError as problem:
-        return f"Pip's package index is no address ({line(str(problem))[:LONGEST]}). Correct it and run this again."
-    return describe(route, obstacle) if obstacle else ""
+        if urlsplit(route.index).scheme in HTTP:
+            obstacle = ask(route)
+            return describe(route, obstacle) if obstacle else ""
+    except ValueError:
+        pass
+    if named is None or named.value.startswith("file:") or Path(named.value).exists():
+        return ""
+    return f"The package index that {named.source} names is no address. Correct it and run this again."
 
 
 def ask(route: Route) -> Obstacle | None:
     """Fetch one page of the index. Raises ValueError for an address that is none."""
+    if route.proxy and urlsplit(route.proxy.url).scheme not in HTTP:
+        return Obstacle("unusable", NO_SOCKS)
     try:
         context = ssl.create_default_context(cafile=route.certificates.value if route.certificates else None)
     except OSError as problem:
@@ -159,7 +168,7 @@ def obstacle_of(problem: Exception) -> Obstacle | None:
         return None if problem.code == http.HTTPStatus.NOT_FOUND else Obstacle("status", status_words(problem.code))
     reason = problem.reason if isinstance(problem, urllib.error.URLError) else problem
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return Obstacle("untrusted", reason.verify_message)
+        return Obstacle("untrusted", getattr(reason, "verify_message", "") or line(str(reason))[:LONGEST])
     if isinstance(reason, socket.gaierror):
         return Obstacle("unknown")
     if isinstance(reason, ConnectionRefusedError):
@@ -191,8 +200,7 @@ def describe(route: Route, obstacle: Obstacle) -> str:
 
 
 def blamed_proxy(route: Route, obstacle: Obstacle) -> Proxy | None:
-    asks_password = obstacle.detail.startswith("407")
-    return route.proxy if obstacle.kind in OF_PROXY or asks_password else None
+    return route.proxy if obstacle.kind in OF_PROXY or obstacle.detail.startswith(("407", NO_SOCKS)) else None
 
 
 def place(address: SplitResult) -> str:
@@ -208,6 +216,8 @@ def remedy(obstacle: Obstacle, source: str, proxied: bool) -> str:
         return "Open any page in a browser and log in to your network."
     if obstacle.detail[:3] in ("401", "407") and source:
         return f"Write name and password into {source}: http://NAME:PASSWORD@HOST."
+    if obstacle.detail.startswith("5"):
+        return "Wait a while."
     if source:
-        return f"Correct {source} or unset it."
+        return f"Correct {source}{'' if source == CONFIGURED else ' or unset it'}."
     return "Connect to the internet." if proxied else "Connect to the internet; behind a proxy, set HTTPS_PROXY."
