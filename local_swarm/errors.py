@@ -33,9 +33,11 @@ SwarmError
 from __future__ import annotations
 
 import errno
+import os
+from pathlib import Path
 from typing import ClassVar
 
-from local_swarm.paths import extra_command
+from local_swarm.paths import extra_command, within_home
 
 ROOM = "Free some space and run this again."
 RIGHTS = "Give yourself the right to it, or name another folder in LOCAL_SWARM_HOME."
@@ -58,6 +60,8 @@ REMEDIES = {
     errno.ENOMEM: "Close other programs and run this again.",
     errno.EIO: "The disk may be damaged. Check it.",
 }
+# In the home these are the machine's faults as well. Elsewhere the program itself may be what is wrong.
+OWN_OR_MACHINES = (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
 class SwarmError(Exception):
@@ -124,11 +128,12 @@ class DaemonAbsent(SwarmError):
 
 
 class DaemonRefused(SwarmError):
-    """The daemon's own words for what it does not do. `answered`: the HTTP status."""
+    """The daemon's own words for what it does not do. `answered`: the HTTP status; `state`: the word for its health, if it told
+    that."""
 
-    def __init__(self, message: str, answered: int) -> None:
+    def __init__(self, message: str, answered: int, state: str | None = None) -> None:
         super().__init__(message)
-        self.answered = answered
+        self.answered, self.state = answered, state
 
 
 class DownloadFailed(SwarmError):
@@ -237,6 +242,18 @@ class Busy(Unavailable):
 
 class EngineLost(Unavailable):
     code = "engine_lost"
+
+
+def is_machine_fault(problem: BaseException) -> bool:
+    """Whether the machine refused what any program might ask for: there is no room, no right, no such folder."""
+    if not isinstance(problem, OSError) or problem.errno not in REMEDIES:
+        return False
+    if problem.errno not in OWN_OR_MACHINES:
+        return True
+    try:
+        return problem.filename is not None and within_home(Path(os.fsdecode(problem.filename)))
+    except OSError:  # there is no home, which is the fault
+        return True
 
 
 def machine_fault(problem: OSError) -> str:

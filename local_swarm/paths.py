@@ -39,8 +39,12 @@ SILENT = {**UNCOUNTED, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_D
 
 
 def home() -> Path:
-    """Where the swarm keeps what it must remember: models, logs, wheels."""
-    return Path(os.environ.get("LOCAL_SWARM_HOME") or "~/.local_swarm").expanduser()
+    """Where the swarm keeps what it must remember: models, logs, wheels. Raises OSError for a user who has no home."""
+    place = os.environ.get("LOCAL_SWARM_HOME") or "~/.local_swarm"
+    try:
+        return Path(place).expanduser()
+    except RuntimeError as problem:
+        raise FileNotFoundError(errno.ENOENT, "this user has no home folder", place) from problem
 
 
 def offline() -> bool:
@@ -243,6 +247,9 @@ def keep(path: Path, text: str, mode: int | None = None) -> None:
         ) as file:
             file.write(text)
         draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
+    except BaseException as problem:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        if isinstance(problem, OSError):  # writing names no file, and whoever is told wants to know which
+            problem.filename = str(path)
         raise

@@ -20,7 +20,7 @@ from local_swarm.cli.setup import setup
 from local_swarm.cli.start import start
 from local_swarm.cli.status import status
 from local_swarm.cli.vote import vote
-from local_swarm.errors import SwarmError
+from local_swarm.errors import SwarmError, is_machine_fault, machine_fault
 from local_swarm.intake import sanitize_text
 from local_swarm.paths import home, keep, program_name
 from local_swarm.terminal import log_to_stderr
@@ -73,12 +73,25 @@ def run() -> None:
         sys.exit(problem.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception:
-        path = home() / "logs" / "crash.txt"
-        keep(path, sanitize_text(traceback.format_exc()))
-        report = f" This should not have happened. What is known stands in {path}."
-        err.print(with_label("error:", "bold red", report))
+    except Exception as problem:
+        err.print(with_label("error:", "bold red", f" {explain_failure(problem)}"))
         sys.exit(1)
+
+
+def explain_failure(problem: Exception) -> str:
+    """What the machine refused is told as it is. Of all else the trace is kept, where there is room for it."""
+    first = problem
+    while isinstance(first, ExceptionGroup):
+        first = first.exceptions[0]
+    if isinstance(first, OSError) and is_machine_fault(first):
+        return machine_fault(first)
+    trace = sanitize_text("".join(traceback.format_exception(problem)))
+    try:
+        path = home() / "logs" / "crash.txt"
+        keep(path, trace)
+    except OSError as refused:
+        return f"This should not have happened: {trace.strip().splitlines()[-1]} ({machine_fault(refused)})"
+    return f"This should not have happened. What is known stands in {path}."
 
 
 if __name__ == "__main__":
