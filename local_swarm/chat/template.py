@@ -37,6 +37,11 @@ TRANSCRIPT = (
 TURN_OF_THE_USER = ("\nUser:", "\nAssistant:")
 
 
+def template_for(own: str | None, chatml: bool) -> str:
+    """A model's own template, else one with no marks but those that its vocabulary has. `chatml`: whether it has ChatML's."""
+    return own or (CHATML if chatml else TRANSCRIPT)
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """What the model continues. `thinking`: it ends within the model's thoughts."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from local_swarm.backends.process.backend import ProcessBackend
 from local_swarm.backends.process.lifecycle import Description
 from local_swarm.backends.process.messages import Load
+from local_swarm.chat.template import template_for
 from local_swarm.engines.machine import EnginePlan, LocatedMember, Machine, MadeEngine, adapter_files, memory_limit
 from local_swarm.errors import SwarmError, UsageError
 from local_swarm.models.budget import MemoryRules, memory_pools
 from local_swarm.models.folder_plan import plan_folder
+from local_swarm.models.model_kind import template_remarks
 from local_swarm.models.planner import Plan, RunOptions, number_of_workers
 from local_swarm.roster import Member
 
@@ -49,7 +51,9 @@ def make_engine(
         options=options_of(member),
         memory_bytes=memory_limit(plan.memory),
     )
-    about = Description(folder.name, folder.architecture, folder.chat_template, engine=located.kind)
+    about = Description(
+        folder.name, folder.architecture, template_for(folder.chat_template, folder.chatml), engine=located.kind
+    )
     made = EnginePlan(plan)
 
     def stand_in(problem: SwarmError) -> str:
@@ -76,8 +80,10 @@ def plan_of(located: LocatedMember, machine: Machine, bytes_per_value: float | N
     workers, why = number_of_workers(hardware, options, rules, pool.gpu)
     width = bytes_per_value or (2.0 if pool.gpu else 4.0)
     how = plan_folder(folder, workers, member.context or config.models.context, pool.budget_bytes, width)
+    remarks = tuple(template_remarks(folder.chat_template, folder.chatml))
     reasons = (
         f"model: {folder.path}, run by {located.kind}",
+        *remarks,
         why,
         f"context {how.context}",
         f"memory: {pool.rule} may be used",
@@ -99,6 +105,7 @@ def plan_of(located: LocatedMember, machine: Machine, bytes_per_value: float | N
         memory=how.memory,
         host_cache_bytes=0,
         why=reasons,
+        remarks=remarks,
     )
 
 

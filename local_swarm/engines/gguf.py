@@ -8,11 +8,10 @@ from local_swarm.backends.openai_compatible.managed_server import PROGRAM, Manag
 from local_swarm.backends.process.backend import ProcessBackend
 from local_swarm.backends.process.lifecycle import Description
 from local_swarm.backends.process.messages import Load
-from local_swarm.chat.template import CHATML, TRANSCRIPT
+from local_swarm.chat.template import template_for
 from local_swarm.config import Config
 from local_swarm.engines.machine import EnginePlan, LocatedMember, Machine, MadeEngine, adapter_files, memory_limit
 from local_swarm.errors import DoesNotFit, UsageError
-from local_swarm.models.gguf import Header
 from local_swarm.models.planner import Plan
 from local_swarm.models.resolve import of_path
 from local_swarm.paths import home
@@ -38,16 +37,11 @@ def make_process(located: LocatedMember, machine: Machine) -> MadeEngine:
     about = Description(
         model=made.model,
         architecture=made.architecture,
-        template=template_of(header),
+        template=template_for(header.chat_template, header.chatml),
         description=header.metadata.get("general.description"),
         starter=made.starter,
     )
     return ProcessBackend(load_plan(made), about, confined=machine.confined, replan=reload), plan
-
-
-def template_of(header: Header) -> str:
-    """The file's own chat template, else one that uses no marks but those of its vocabulary."""
-    return header.chat_template or (CHATML if header.chatml else TRANSCRIPT)
 
 
 def make_server(located: LocatedMember, machine: Machine) -> MadeEngine:
@@ -59,7 +53,7 @@ def make_server(located: LocatedMember, machine: Machine) -> MadeEngine:
     assert program, "the kind was chosen because it is here"
     load = load_of(plan, config_of(located.member, machine.config), [])
     header = machine.survey.header(plan.path)
-    template = None if header.chat_template else template_of(header)
+    template = None if header.chat_template else template_for(None, header.chatml)
     return ManagedLlamaServer(program, load, plan.model, template=template), EnginePlan(replace(plan, engine=PROGRAM))
 
 

@@ -10,6 +10,7 @@ from local_swarm.backends.openai_compatible.managed_server import PROGRAM
 from local_swarm.engines.machine import EngineKind
 from local_swarm.errors import UsageError
 from local_swarm.models.folder import Folder
+from local_swarm.models.folder_kind import require_package
 from local_swarm.paths import extra_command
 from local_swarm.roster import EngineName, Member
 from local_swarm.survey import Readers, Survey
@@ -57,7 +58,10 @@ def kind_for_folder(name: EngineName, folder: Folder, survey: Survey) -> EngineK
     if name == "auto":
         apple = any(chip.vendor == "apple" for chip in survey.hardware.accelerators)
         name = "mlx" if apple or folder.mlx else "transformers"
-    return folder_engine(name, survey.readers)
+    kind = folder_engine(name, survey.readers)
+    if kind == "transformers":
+        require_package(folder.path, folder.config, survey.readers.module)
+    return kind
 
 
 def kind_for_file(name: EngineName, configured: str, model: str | None, readers: Readers) -> EngineKind:

@@ -12,6 +12,7 @@ from local_swarm.errors import DoesNotFit, UnknownModel, UsageError
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import starter
 from local_swarm.models.budget import MemoryRules
+from local_swarm.models.folder import read_folder
 from local_swarm.models.gguf import read_header
 from local_swarm.models.planner import Plan, RunOptions, plan
 from local_swarm.models.registry import Catalogue, Entry, Variant, load
@@ -107,10 +108,11 @@ class Advisor:
         return find(source, self.catalogue, self.storage, self.read)
 
     def plan_for(self, found: ResolvedModel) -> Plan:
-        """Raises DoesNotFit, UsageError, and UnknownModel where nothing is known of the model before it is here."""
+        """Raises DoesNotFit, BadModelFile, UsageError, and UnknownModel where nothing is known of the model before it is here."""
         if found.model is None and found.on_disk:
+            folder = read_folder(found.path)
             raise UsageError(
-                f"{found.path} is a folder of safetensors. Its plan is made when it starts: only files have one."
+                f"{folder.path} is a folder of safetensors. Its plan is made when it starts: only files have one."
             )
         if found.model is None:
             raise UnknownModel(f"What {found.name} needs is not known before it is here. {to_fetch(found.name)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from difflib import get_close_matches
 from pathlib import Path
 
 from local_swarm.errors import BadModelFile
@@ -45,7 +46,7 @@ def unreadable(path: Path, problem: OSError | ValueError) -> str:
     if isinstance(problem, FileNotFoundError) and path.is_symlink():
         return f"{path} is a link to {path.readlink()}, where nothing is. Download the file again, or mend the link."
     if isinstance(problem, FileNotFoundError):
-        return f"The model file {path} cannot be read: there is no such file.{unfinished(path)}"
+        return f"The model file {path} cannot be read: there is no such file.{unfinished(path)}{like_it(path)}"
     said = problem.strerror if isinstance(problem, OSError) else problem
     return f"The model file {path} cannot be read: {said or problem}."
 
@@ -84,6 +85,15 @@ def unfinished(path: Path) -> str:
 def is_rest_of(name: str, path: Path) -> bool:
     """Whether a name is that of an unfinished download of the file, as browsers and download managers give it."""
     return name.startswith((path.name, f"{path.stem}.")) and name.lower().endswith(UNFINISHED)
+
+
+def like_it(path: Path) -> str:
+    """A further sentence where a name beside it is nearly the same, or where there is a model; empty where neither is."""
+    models = [name for name in neighbours(path) if name.lower().endswith(".gguf")]
+    near = get_close_matches(path.name, models, n=1, cutoff=0.6)
+    if near:
+        return f" Did you mean {path.with_name(near[0])}?"
+    return f" Its folder has {', '.join(models[:3])}." if models else ""
 
 
 def neighbours(path: Path) -> list[str]:

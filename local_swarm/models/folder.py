@@ -11,19 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_swarm.errors import BadModelFile
+from local_swarm.models.folder_kind import list_folder, require_settings, require_weights
 
 LARGEST_CONFIG = 1 << 24  # bytes of one JSON file
+LONGEST_VOCABULARY = 1 << 26  # characters that are searched
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """`path` is the folder; `config` that of its language model, where a vision model wraps one."""
+    """`path` is the folder; `config` that of its language model, where a vision model wraps one. `chatml`: whether its
+    vocabulary has the marks of ChatML."""
 
     path: Path
     weights_bytes: int
     config: Mapping[str, Any]
     chat_template: str | None
+    chatml: bool = True
 
     @property
     def architecture(self) -> str:
@@ -66,14 +69,22 @@ class Folder:
 
 
 def read_folder(path: Path) -> Folder:
-    """Raises BadModelFile for what is no model folder."""
-    config = read_json(path / "config.json")
-    files = sorted(path.glob("*.safetensors"))
-    if config is None or not files:
-        raise BadModelFile(f"{path} is no model folder: it needs config.json and .safetensors files.")
+    """Raises BadModelFile for what is no model folder, says what it is, and what to do."""
+    files = list_folder(path)
+    config = require_settings(files, read_json(path / "config.json"))
+    weights = require_weights(files, config, read_json(path / "model.safetensors.index.json"))
     inner = config.get("text_config")
     words = {**config, **inner} if isinstance(inner, dict) else config
-    return Folder(path, sum(file.stat().st_size for file in files), words, template_of(path))
+    return Folder(path, sum(file.stat().st_size for file in weights), words, template_of(path), has_chatml(path))
+
+
+def has_chatml(path: Path) -> bool:
+    """Whether the vocabulary has the marks of ChatML."""
+    try:
+        with (path / "tokenizer.json").open(encoding="utf-8", errors="replace") as file:
+            return '"<|im_start|>"' in file.read(LONGEST_VOCABULARY)
+    except OSError:
+        return False
 
 
 def is_whole(path: Path) -> bool:
@@ -91,7 +102,7 @@ def template_of(path: Path) -> str | None:
     """The chat template: a file of its own, or a part of `tokenizer_config.json`; of several, the one called `default`."""
     file = path / "chat_template.jinja"
     if file.is_file():
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8", errors="replace")
     told = (read_json(path / "tokenizer_config.json") or {}).get("chat_template")
     if isinstance(told, list):
         named = {one.get("name"): one.get("template") for one in told if isinstance(one, dict)}

@@ -27,10 +27,10 @@ IMAGE = re.compile(
     r"^(?:model\.diffusion_model\.|first_stage_model\.|double_blocks\.|transformer_blocks\.|decoder\.up_blocks\.)"
 )
 BASE = (
-    "this file has no chat template, as base models have none: it continues texts and may not answer. "
+    "this model has no chat template, as base models have none: it continues texts and may not answer. "
     "An instruct or chat version of it answers better"
 )
-CHATML = "this file has no chat template; its vocabulary has the marks of ChatML, so that is used"
+CHATML = "this model has no chat template; its vocabulary has the marks of ChatML, so that is used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +176,15 @@ def implausible(header: Header) -> str | None:
     return None
 
 
+def template_remarks(template: str | None, chatml: bool) -> list[str]:
+    """What is to be said where a model has no chat template of its own. `chatml`: whether it knows the marks of ChatML."""
+    return [] if template else [CHATML if chatml else BASE]
+
+
 def remarks(header: Header) -> list[str]:
     """What the user should know of a model before it runs, as halves of sentences."""
-    said = []
-    if header.chat_template is None:
-        said.append(CHATML if header.chatml else BASE)
+    said = template_remarks(header.chat_template, header.chatml)
     if header.unknown_types:
         numbers = ", ".join(map(str, sorted(header.unknown_types)))
-        said.append(
-            f"this file has weights of the type {numbers}, which is not known here: llama.cpp may be too old for it"
-        )
+        said.append(f"this model has weights of the type {numbers}, which is not known here: llama.cpp may be too old for it")
     return said
