@@ -16,6 +16,7 @@ from local_swarm.models.patience import Passing, Patience
 
 REFUSED_RANGES = 2  # in a row; then all of it is asked for, and the next time after twice as many
 MOST_CUTS = 3  # how often what is here may turn out to differ from what comes
+MOST_WASTED = 0.9  # of a file's bytes; the rest is left for what is refused afterwards
 LARGEST_POINTER = 1024  # bytes, as git-lfs.com/spec has it
 LATER = "Run the same command again later."
 KEPT = "What came is kept: run the same command again to go on."
@@ -38,6 +39,7 @@ class PartDownload:
         self.add, self.stopped = add, stopped
         self.longest = 0  # bytes that there have been
         self.refused = self.wholes = 0
+        self.wasted = 0  # bytes that came and are not kept
         self.doubted: bytes | None = None
 
     def fetch(self) -> str:
@@ -94,7 +96,8 @@ class PartDownload:
 
     def attempt(self) -> None:
         """What one connection brings. Raises Passing for what is not to be kept."""
-        whole = self.refused >= REFUSED_RANGES << self.wholes
+        borne = REFUSED_RANGES * (1 if self.affordable(0) else 3)
+        whole = self.refused >= borne << self.wholes
         self.wholes += whole
         self.refused = 0 if whole else self.refused
         begin = 0 if whole else self.part.size
@@ -102,7 +105,10 @@ class PartDownload:
         with self.part:
             for offset, block in self.hub.stream(self.remote, begin):
                 if first:
+                    self.wasted += len(block)  # until it is known to be the file's
                     self.check_beginning(offset, block)
+                    self.check_waste(offset, whole)
+                    self.wasted -= len(block)
                 first = False
                 if self.stopped():
                     return
@@ -112,7 +118,9 @@ class PartDownload:
 
     def keep(self, offset: int, block: bytes) -> None:
         before = self.part.cuts
-        self.add(self.part.write(offset, block))
+        more = self.part.write(offset, block)
+        self.add(more)
+        self.wasted += len(block) - more
         if self.part.cuts > before and self.part.cuts <= MOST_CUTS:
             self.longest = 0
 
@@ -121,7 +129,8 @@ class PartDownload:
         if offset and is_weights(self.remote.file, block):
             raise RangeRefused(f"{self.hub.host} sent the beginning of the file where a later part was asked for")
         wrong = self.judge(block[:ENOUGH]) if offset == 0 else None
-        self.doubted = block[:ENOUGH] if wrong else self.doubted
+        if wrong:
+            self.doubted = block[:ENOUGH]
         if wrong and self.remote.bytes <= LARGEST_POINTER and block.startswith(POINTER):
             raise DownloadFailed(
                 f"{self.hub.host} has {wrong} in the place of {self.remote.file}: the file itself is not there. If a mirror is "
@@ -131,6 +140,15 @@ class PartDownload:
             raise Passing(
                 f"{self.hub.host} sent {wrong} as {self.remote.file}", advice=PORTAL if "page" in wrong else ""
             )
+
+    def check_waste(self, offset: int, whole: bool) -> None:
+        """Raises RangeRefused where it is better to ask again for the rest than to take all that is here once more."""
+        if not whole and offset < self.part.size and not self.affordable(offset):
+            raise RangeRefused(f"{self.hub.host} sent the whole file where a part was asked for")
+
+    def affordable(self, offset: int) -> bool:
+        """Whether what is here may come once more from there on, without a file's bytes fetched in vain."""
+        return self.wasted + self.part.size - offset <= self.remote.bytes * MOST_WASTED
 
     def judge(self, head: bytes) -> str | None:
         """What the file would be that begins in this way, None for the one that is wanted. An unknown beginning is believed where

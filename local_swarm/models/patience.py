@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from local_swarm.errors import DownloadFailed
 
-PAUSES_S = (1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0)  # between attempts that brought nothing; then it is over
+PAUSES_S = (0.5, 1.0, 2.0, *(4.0,) * 12)  # between attempts that brought nothing; then it is over
 LONGEST_WISH_S = 900.0  # that the other side may ask for at once; the hub counts requests over 300 s
-MOST_WAITED_S = 1800.0  # without anything gained
+MOST_WAITED_S = 900.0  # without anything gained
 UNMET_S = 3.0  # for a server that has never answered, which is likelier not there than away for a moment
 
 Pause = Callable[[float], bool]
@@ -55,7 +55,8 @@ class Patience:
         seconds = self.next_pause(trouble)
         if seconds is None:
             return False
-        self.failures, self.gained = self.failures + (not self.gained), False
+        by_itself = trouble.after_s is None or trouble.after_s < PAUSES_S[0]  # else the time that was waited counts
+        self.failures, self.gained = self.failures + (by_itself and not self.gained), False
         self.waited += seconds
         if seconds:
             self.say(f"{trouble.what}; trying again in {seconds:.0f} s")

@@ -8,6 +8,7 @@ import email.utils
 import gzip
 import hashlib
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -114,7 +115,7 @@ class Answer(BaseHTTPRequestHandler):
 
     @property
     def key(self) -> str:
-        path = self.path.removeprefix("/other").split("?")[0]
+        path = re.sub(r"^(?:/other)+", "", self.path).split("?")[0]
         if path.startswith("/store/"):
             return path.removeprefix("/store/")
         owner, name, _, _, file = path.lstrip("/").split("/", 4)
