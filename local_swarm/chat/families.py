@@ -23,11 +23,10 @@ from local_swarm.chat.notations import (
     read_xml,
 )
 
-State = Literal["opening", "words", "thought", "call", "fence", "bare", "head"]
+State = Literal["opening", "words", "thought", "call", "block", "head"]
 Marks = Mapping[State, Mapping[str, State]]
 
 THINK: Mapping[str, State] = {"<think>": "thought"}
-FENCES: Mapping[str, State] = {"```json\n": "fence", "```tool_call\n": "fence", "```tool_code\n": "fence"}
 TAGGED: Marks = {
     "words": {**THINK, "<tool_call>": "call"},
     "thought": {"</think>": "opening"},
@@ -87,6 +86,7 @@ INNER_MARKS = (
 
 # Around calls that end with a mark of their own.
 LEFT_OVER: Mapping[str, State] = dict.fromkeys(("</tool_call>", "<seed:tool_call>", "</seed:tool_call>"), "words")
+STRAYS: Mapping[str, State] = {"</tool_call>": "words"}  # behind a call whose beginning had no mark
 HERMES = Family("hermes", TAGGED, read_json)
 XML = Family(
     "xml",

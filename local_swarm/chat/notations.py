@@ -10,8 +10,9 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
+from local_swarm.chat.almost_json import STRICT, value_at, values_in_row
 from local_swarm.chat.python_source import parse_expression, unparse
 
 
@@ -28,51 +29,62 @@ Types = Callable[
 ]  # the JSON types that a tool's parameter may have; none where it is unknown
 Reader = Callable[[str, Types], "list[WrittenCall] | None"]
 
-QUOTE, SPECIAL = re.compile('"'), re.compile(r'["\\]')
+SPECIAL = re.compile(r"""["'\\(){}\[\]]""")
 NAME = re.compile(r'"(?:name|tool_name)"\s*+:\s*+"([^"]+)"')
-DECODER = json.JSONDecoder(strict=False)  # models write line breaks within strings
 
 
-class Quotes:
-    """JSON in pieces in; whether it ends within a string, so that what follows still belongs to it, out."""
+class Nesting:
+    """Text in pieces in; whether it ends within a string, so that what follows still belongs to it, and within how many brackets,
+    out. The first quote tells which kind strings have."""
 
-    __slots__ = ("_escaped", "open")
+    __slots__ = ("_escaped", "_quote", "depth", "open")
 
     def __init__(self) -> None:
         self.open = self._escaped = False
+        self._quote, self.depth = "", 0
 
     def feed(self, text: str) -> None:
         at = int(self._escaped and bool(text))
         self._escaped = self._escaped and not text
-        while found := (SPECIAL if self.open else QUOTE).search(text, at):
+        while found := SPECIAL.search(text, at):
             at = found.end()
-            if found[0] == '"':
-                self.open = not self.open
-            else:
-                self._escaped = at == len(text)
-                at += 1
+            mark = found[0]
+            if mark == "\\":
+                self._escaped = self.open and at == len(text)
+                at += self.open
+            elif mark in "\"'":
+                self._quote = self._quote or mark
+                self.open ^= mark == self._quote
+            elif not self.open:
+                self.depth += 1 if mark in "([{" else -1
 
 
 # ------------------------------------------------------------------------------------------------ JSON
 
+NAMES = ("name", "tool_name", "function_name", "tool", "function", "action", "recipient_name")
+ARGUMENTS = ("arguments", "parameters", "args", "params", "input", "tool_input", "action_input", "tool_args", "kwargs")
+AROUND = ("function", "tool_call", "function_call", "tool_use")  # whose value is a call
+SEVERAL = ("tool_calls", "tool_uses", "function_calls", "calls")  # whose value is a list of calls
+BESIDE = ("id", "type", "index", "call_id")  # what is said of a call beside that
+CALL_KEYS = frozenset((*NAMES, *ARGUMENTS, *AROUND, *SEVERAL, *BESIDE))
+FENCED = re.compile(r"\s*+```[\w.+-]*+[ \t]*+\n")
+# What models leave around a call: brackets too many, a fence, a mark of another family.
+NOISE = re.compile(r"(?:[\s\]})`,;]++|</?[\w:|]++\|?>)*+")
+
 
 def read_json(body: str, _types: Types) -> list[WrittenCall] | None:
     """`{"name": ..., "arguments": {...}}`, a list of them, or several in a row; `parameters` says the same."""
-    values = values_of(body)
-    if values is None:
-        return None
-    calls = [call_of(one) for value in values for one in (value if isinstance(value, list) else [value])]
-    return [call for call in calls if call] if calls and all(calls) else None
+    found, end = leading_calls(body)
+    return found if NOISE.fullmatch(body, end) else None
 
 
-def values_of(body: str) -> list[Any] | None:
-    for text in (body, body + "}"):  # the last brace is what models forget
-        try:
-            return list(decode_values(text))
-        except (ValueError, RecursionError):
-            pass
-    value = python_value(parse_expression(body))  # Python's way: single quotes, True
-    return None if value is Ellipsis else [value]
+def leading_calls(body: str) -> tuple[list[WrittenCall] | None, int]:
+    """The calls with which a text begins, and where they end."""
+    fence = FENCED.match(body)
+    start = fence.end() if fence else 0
+    values, end = values_in_row(body[start:] if start else body)
+    calls = [call for value in values for call in calls_of(value)]
+    return [call for call in calls if call] if calls and all(calls) else None, start + end
 
 
 def python_value(tree: ast.expr | None) -> Any:
@@ -85,37 +97,45 @@ def python_value(tree: ast.expr | None) -> Any:
         return Ellipsis
 
 
-def decode_values(text: str) -> Iterator[Any]:
-    """JSON values in a row, with blanks, commas or semicolons between them."""
-    at = 0
-    while at < len(text):
-        if text[at] in " \t\r\n,;":
-            at += 1
-            continue
-        value, at = DECODER.raw_decode(text, at)
-        yield value
+def calls_of(value: Any) -> list[WrittenCall | None]:
+    """The calls that a JSON value stands for; None for each part that is none."""
+    if isinstance(value, list):
+        return [call_of(one) for one in value]
+    several = (
+        next((value[key] for key in SEVERAL if isinstance(value.get(key), list)), None) if is_object(value) else None
+    )
+    return [call_of(one) for one in several] if several else [call_of(value)]
 
 
 def call_of(value: Any) -> WrittenCall | None:
-    if not isinstance(value, dict):
+    """The names of a call's parts differ from model to model; some write the arguments beside the tool's name."""
+    if not is_object(value):
         return None
-    if isinstance(value.get("function"), dict):
-        value = value["function"]
-    name = value.get("name", value.get("tool_name"))
-    if not isinstance(name, str) or not name:
-        return None
-    arguments = value.get("arguments", value.get("parameters"))
-    return WrittenCall(
-        name, object_of(arguments) if isinstance(arguments, str) else {} if arguments is None else arguments
-    )
+    key = next((key for key in NAMES if isinstance(value.get(key), str) and value[key]), None)
+    if key is None:
+        inner = next((one for one in AROUND if is_object(value.get(one))), None)
+        beside = {name: said for name, said in value.items() if name in ARGUMENTS}
+        return call_of({**beside, **value[inner]}) if inner else None
+    stated = next((one for one in ARGUMENTS if one in value), None)
+    if stated is None:
+        return WrittenCall(value[key], {name: said for name, said in value.items() if name not in (key, *BESIDE)})
+    arguments = value[stated]
+    if isinstance(arguments, str):
+        return WrittenCall(value[key], object_of(arguments))
+    return WrittenCall(value[key], {} if arguments is None else arguments)
 
 
-def object_of(text: str) -> Any:
-    """Arguments as an object where they are one, else the text."""
+def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
+
+
+def object_of(text: str, closes: bool = False) -> Any:
+    """Arguments as an object where they are one, else the text. `closes`: as in `value_at`."""
     try:
-        return DECODER.decode(text)
-    except (ValueError, RecursionError):
+        value, end = value_at(text, len(text) - len(text.lstrip()), closes)
+    except ValueError:
         return text
+    return value if NOISE.fullmatch(text, end) else text
 
 
 # ------------------------------------------------------------------------------------------------- XML
@@ -175,7 +195,7 @@ def value_as(text: str, types: frozenset[str]) -> Any:
     if types == {"string"}:
         return text
     try:
-        value = DECODER.decode(text.strip())
+        value = STRICT.decode(text.strip())
     except (ValueError, RecursionError):
         words = {"True": True, "False": False, "None": None}
         return words.get(text.strip(), text)
@@ -200,7 +220,7 @@ def read_mistral(body: str, types: Types) -> list[WrittenCall] | None:
     if body.lstrip().startswith(("[", "{")):
         return read_json(body, types)
     head = MISTRAL.match(body)
-    return [WrittenCall(head[1], object_of(body[head.end() :].strip()))] if head else None
+    return [WrittenCall(head[1], object_of(body[head.end() :].strip(), closes=True))] if head else None
 
 
 HARMONY = re.compile(r"to=(?:functions\.)?([\w.:-]+)")
@@ -210,7 +230,7 @@ def read_harmony(body: str, _types: Types) -> list[WrittenCall] | None:
     """A message's head, which names the tool, `<|message|>`, and the arguments as JSON."""
     head, _, text = body.partition("<|message|>")
     name = HARMONY.search(head)
-    return [WrittenCall(name[1], object_of(text.strip() or "{}"))] if name else None
+    return [WrittenCall(name[1], object_of(text.strip() or "{}", closes=True))] if name else None
 
 
 def read_python(body: str, types: Types) -> list[WrittenCall] | None:

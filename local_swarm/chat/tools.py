@@ -23,17 +23,18 @@ class Toolbox:
         return bool(self.tools)
 
     @cached_property
-    def by_small_name(self) -> dict[str, str]:
-        return {name.lower(): name for name in reversed(self.tools)}
+    def by_letters(self) -> dict[str, str]:
+        return {letters_of(name): name for name in reversed(self.tools)}
 
     def knows(self, name: str) -> bool:
         return self.proper(name) in self.tools
 
     def proper(self, name: str) -> str:
-        """A tool's own name, where a model wrote it with other capitals or a `functions.` before it."""
+        """A tool's own name, where a model wrote it with other capitals or signs, or with a `functions.` before it."""
         if name in self.tools:
             return name
-        return self.by_small_name.get(name.removeprefix("functions.").lower(), name)
+        last = name.rpartition(".")[2]
+        return self.by_letters.get(letters_of(name)) or self.by_letters.get(letters_of(last), name)
 
     def schema(self, name: str) -> JSON:
         """The JSON schema of a tool's arguments; of a tool that takes none, or says nothing, that of any object."""
@@ -45,11 +46,23 @@ class Toolbox:
         properties = self.schema(self.proper(name)).get("properties")
         return types_of(properties.get(key)) if isinstance(properties, dict) else frozenset()
 
+    def fits(self, name: str, arguments: JSON) -> bool:
+        """Whether these are all arguments that a tool needs, and none that it does not know."""
+        schema = self.schema(self.proper(name))
+        required, properties = schema.get("required"), schema.get("properties")
+        known = arguments.keys() <= properties.keys() if isinstance(properties, dict) else not arguments
+        return known and (not isinstance(required, list) or all(one in arguments for one in required))
+
     def problem(self, name: str, arguments: Any) -> str | None:
         """Why a call cannot be carried out, whatever its tool's schema says: that is looked at in `checks`."""
         if name not in self.tools:
             return f"there is no tool {name!r}"
         return None if isinstance(arguments, dict) else f"the arguments of {name} are no JSON object"
+
+
+def letters_of(name: str) -> str:
+    """A name without capitals and signs; a name of nothing else is itself."""
+    return "".join(filter(str.isalnum, name)).lower() or name
 
 
 def types_of(schema: Any) -> frozenset[str]:
