@@ -17,16 +17,21 @@ import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self, TypeVar
 
 from local_swarm.api.key import base_url, key_to_send
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible, ServerTarget, normalize_url
 from local_swarm.config import Config, load
 from local_swarm.confined.process import ConfinedPool
-from local_swarm.errors import UsageError
+from local_swarm.errors import BadRequest, DaemonAbsent, EngineLost, UsageError
 from local_swarm.events import election_of
+from local_swarm.launch import Launch, launch_named, name_models
+from local_swarm.limits import check_prompt
 from local_swarm.node import run_node
+from local_swarm.paths import command
+from local_swarm.settings.reader import nearest
+from local_swarm.survey import Survey
 from local_swarm.swarm.manager import Swarm
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Delta, Election, Event, FinishReason, Message, Prompt, Sampling, ToolCall, Usage, Voice
@@ -58,6 +63,8 @@ class ChatSource:
     """Where the answers come from. Opened at first use, in the event loop of its first user, and closed by `close`."""
 
     def __init__(self, source: str | Voice | None, model: str | None, key: str | None, config: Config | None) -> None:
+        if problem := mistake(source, model, key):
+            raise UsageError(problem)
         self.source, self.model, self.key, self.config = source, model, key, config
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
@@ -68,7 +75,11 @@ class ChatSource:
         """Raises UsageError from another event loop than the first, and whatever keeps the source from answering."""
         async with self._opening:
             if self._voice is None:
-                self._voice, self._loop = await self._open(), asyncio.get_running_loop()
+                try:
+                    self._voice, self._loop = await self._open(), asyncio.get_running_loop()
+                except BaseException:
+                    await self._stack.aclose()
+                    raise
             if self._loop is not asyncio.get_running_loop():
                 raise UsageError("A Chat is used from one event loop: either with ask or with ask_sync.")
             return self._voice
@@ -77,20 +88,36 @@ class ChatSource:
         if self.source is not None and not isinstance(self.source, str):
             return self.source
         if self.source == LOCAL:
-            node = await self._stack.enter_async_context(run_node(self._config(), serve=False))
+            launch = await asyncio.to_thread(self._launch)
+            node = await self._stack.enter_async_context(run_node(launch.config, launch, serve=False))
             return node.voice
         key = self.key if self.source else self.key or key_to_send((self.config or load()).server)
         server = OpenAICompatible(ServerTarget(self._url(), self.model or (None if self.source else "swarm"), key))
         self._stack.push_async_callback(server.close)
-        await server.start()
+        await self._reach(server)
         confined = ConfinedPool()
         self._stack.push_async_callback(confined.close)
         return Swarm(self._url(), [Worker("api", 1, server)], NoEmbedder(), confined=confined)
 
-    def _config(self) -> Config:
-        """Of a swarm in this process: `model` is what `--model` would be."""
-        config = self.config or load()
-        return replace(config, models=replace(config.models, model=self.model)) if self.model else config
+    async def _reach(self, server: OpenAICompatible) -> None:
+        """Raises DaemonAbsent where that is what was to answer, EngineLost for another server, UsageError for its models."""
+        try:
+            await server.start()
+        except EngineLost as problem:
+            if self.source:
+                raise
+            said = f"No swarm answers at {self._url()}. Start one: {command()}. Or start one in this program: Chat({LOCAL!r})."
+            raise DaemonAbsent(said) from problem
+
+    def _launch(self) -> Launch:
+        """Of a swarm in this process: `model` is what `--model` would be. Raises UsageError where it would run nowhere."""
+        config, survey = self.config or load(), Survey()
+        if self.model:
+            config = replace(config, models=replace(config.models, model=self.model))
+        named = name_models(config, survey)
+        if self.model and named.left_out:
+            raise UsageError(f"{named.left_out} Leave out the model or the roster.")
+        return launch_named(named, survey)
 
     def _url(self) -> str:
         if isinstance(self.source, str):
@@ -134,7 +161,8 @@ class Background:
 
 
 class Chat:
-    """A conversation. `source`: None for the daemon, "local", an address, or a Voice. `usage` adds up all answers."""
+    """A conversation. `source`: None for the daemon, "local", an address, or a Voice. `model`: what runs, or which of the
+    server's; `key`: of the server. `usage` adds up all answers. Raises UsageError for what cannot be meant."""
 
     def __init__(
         self,
@@ -190,10 +218,9 @@ class Chat:
     async def _events(
         self, text: str, tools: Sequence[dict[str, Any]], sampling: dict[str, Any]
     ) -> AsyncGenerator[Event, None]:
-        voice = await self._source.voice()
         system = [Message("system", self.system)] if self.system else []
-        messages = (*system, *self.messages, Message("user", text))
-        return voice.answer(Prompt(messages, tuple(tools), sampling=Sampling(**sampling)))
+        asked = prompt_of((*system, *self.messages, Message("user", text)), tools, sampling)
+        return (await self._source.voice()).answer(asked)
 
     def _remember(self, text: str, election: Election) -> Answer:
         answer = answer_of(election)
@@ -235,6 +262,33 @@ class Chat:
     def close_sync(self) -> None:
         self._background.run(self.close())
         self._background.stop()
+
+
+def mistake(source: object, model: object, key: object) -> str | None:
+    """What cannot be meant; nothing that was named is left out in silence."""
+    named = isinstance(source, str)
+    for name, value in (("model", model), ("key", key)):
+        if value is not None and not isinstance(value, str):
+            return f"Chat's {name} is text, not {type(value).__name__}."
+    if source is not None and not named:
+        if not hasattr(source, "answer"):
+            return f"Chat answers from None, {LOCAL!r}, an address or a Voice, not {type(source).__name__}."
+        return "A Voice has its model and key already: leave them out." if model or key else None
+    return f"Chat({LOCAL!r}) asks no server, and needs no key." if source == LOCAL and key else None
+
+
+def prompt_of(messages: tuple[Message, ...], tools: Sequence[dict[str, Any]], sampling: dict[str, Any]) -> Prompt:
+    """Raises UsageError for a sampling parameter that does not exist, BadRequest for values that cannot be."""
+    known = [one.name for one in fields(Sampling)]
+    for name in sampling:
+        if name not in known:
+            raise UsageError(f"There is no sampling parameter {name!r}.{nearest(name, known)}")
+    if not isinstance(messages[-1].content, str):
+        raise BadRequest(f"A question is text, not {type(messages[-1].content).__name__}.")
+    try:
+        return check_prompt(Prompt(messages, tuple(tools), sampling=Sampling(**sampling)))
+    except (TypeError, AttributeError, ValueError) as problem:
+        raise BadRequest(f"The tools or sampling parameters are of a wrong kind: {problem}.") from problem
 
 
 def answer_of(election: Election) -> Answer:

@@ -6,11 +6,12 @@ Every way to start takes it: the command line makes one after it has asked and f
 from __future__ import annotations
 
 import contextlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from local_swarm.config import Config
-from local_swarm.engines.kinds import member_engine, runs_mlx
+from local_swarm.engines.kinds import is_server, member_engine, runs_mlx
 from local_swarm.engines.machine import LocatedMember, NamedMember, name_member
 from local_swarm.engines.members import locate_member
 from local_swarm.errors import DoesNotFit
@@ -23,6 +24,8 @@ from local_swarm.models.resolve import ModelSource, resolve
 from local_swarm.models.storage import cached_copies
 from local_swarm.roster import Member, Roster, Source
 from local_swarm.survey import Survey
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,14 @@ class NamedModels:
         return self.fixed or (source is not None and source.kind != "name")
 
     @property
+    def left_out(self) -> str | None:
+        """Why the configured model runs nowhere, if so: each member of the roster has its own."""
+        takes_it = any(one.member.model is None and not is_server(one.member) for one in self.members)
+        if not self.config.models.model or takes_it or not self.config.swarm.roster:
+            return None
+        return f"{self.config.models.model} runs nowhere: every member of {self.config.swarm.roster} has a model of its own."
+
+    @property
     def repositories(self) -> list[HubModel]:
         """Those of the hub that are named, in the roster's order."""
         return [one.source.repository for one in self.members if one.source and one.source.repository]
@@ -72,6 +83,8 @@ def make_launch(config: Config, survey: Survey | None = None) -> Launch:
 
 def launch_named(named: NamedModels, survey: Survey) -> Launch:
     """Finds every model, and fetches repositories of the hub. Raises UsageError for what cannot run, DownloadFailed."""
+    if named.left_out:
+        logger.warning("%s", named.left_out)
     located = tuple(locate_member(member, named.config, survey) for member in named.members)
     return Launch(named.config, survey, named.roster, located)
 

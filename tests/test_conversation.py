@@ -6,13 +6,14 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local_swarm import Chat
 from local_swarm.backends.base import Seat
 from local_swarm.config import load
-from local_swarm.errors import SwarmError, UnknownModel
+from local_swarm.errors import DaemonAbsent, SwarmError, UnknownModel, UsageError
 from local_swarm.swarm.manager import Swarm
 from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.testing.scripted_swarm import scripted_swarm
@@ -133,3 +134,65 @@ async def test_who_stops_listening_stops_the_answer() -> None:
         return heard == "word" and endless.ended.wait(5)
 
     assert await asyncio.to_thread(program)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"source": 5}, "not int"),
+        ({"model": 5}, "model is text, not int"),
+        ({"key": b"k"}, "key is text, not bytes"),
+        ({"source": "local", "key": "k"}, "needs no key"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_once(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Chat(**given)
+
+
+async def test_a_voice_with_a_model_beside_it_is_refused() -> None:
+    with pytest.raises(UsageError, match="has its model"):
+        Chat(await voice(), model="x")
+
+
+@pytest.mark.parametrize(
+    ("text", "tools", "sampling", "words"),
+    [
+        ("x", [], {"temprature": 1}, "Did you mean temperature"),
+        ("x", [], {"temperature": "hot"}, "wrong kind"),
+        ("x", [], {"temperature": -3}, "temperature"),
+        ("x", [5], {}, "tools"),
+        (None, [], {}, "text, not NoneType"),
+    ],
+)
+async def test_a_wrong_question_is_one_of_our_errors(
+    chat: Chat, text: Any, tools: Any, sampling: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(SwarmError, match=words):
+        await chat.ask(text, tools, **sampling)
+    assert not chat.messages
+
+
+@pytest.mark.parametrize("model", ["no-such", "a/b", "qwen2.5-coder:3b:q4"])
+async def test_a_server_without_the_model_that_is_named_is_told_with_those_it_has(model: str) -> None:
+    async with open_door() as door, Chat(f"{door.url}/v1", model=model) as made:
+        with pytest.raises(UsageError, match=rf"no model '{model}'\. It has swarm, swarm-fast, fake"):
+            await made.ask("x")
+
+
+async def test_without_a_daemon_the_command_that_starts_one_is_told() -> None:
+    async with Chat(config=load(None, {"server.port": 9}, environment={})) as made:
+        with pytest.raises(DaemonAbsent, match="Start one: "):
+            await made.ask("x")
+
+
+@pytest.mark.parametrize("members", ["[{model: other.gguf}]", "[{url: 'http://127.0.0.1:9'}]"])
+async def test_a_model_that_no_member_of_the_roster_would_run_is_refused(
+    members: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path))
+    (tmp_path / "roster.yaml").write_text(f"members: {members}\n", encoding="utf-8")
+    config = load(None, {"swarm.roster": str(tmp_path / "roster.yaml")}, environment={})
+    async with Chat("local", model="starter", config=config) as made:
+        with pytest.raises(UsageError, match="starter runs nowhere"):
+            await made.ask("x")

@@ -28,6 +28,7 @@ MOST_SESSIONS = 200
 MOST_BYTES = 4 << 20
 IDLE_S = 600.0  # a session without any request for so long is ended; its client begins another, as the protocol has it
 SESSION = b"mcp-session-id"
+CANCELLED = b'"error":{"code":-32800,'  # how the SDK's answer to a cancelled call begins
 
 
 class McpOff(ModelNotFound):
@@ -95,6 +96,7 @@ class McpMount:
         if not self.public and not secrets.compare_digest(shown.encode(), self.token.encode()):
             await refuse(McpOff("This swarm runs without MCP over HTTP. Start it with --mcp."), send)
             return
+        send = without_cancelled_answers(send)
         session = next((value.decode("latin-1") for name, value in scope["headers"] if name == SESSION), None)
         if session is None:
             await self.begin(scope, receive, send)
@@ -167,6 +169,18 @@ class McpMount:
             pass
 
         await self.manager.handle_request(scope, empty_body, drop)
+
+
+def without_cancelled_answers(send: Send) -> Send:
+    """A call that its client has cancelled is not answered, as the protocol has it: the SDK would, and clients take that for a
+    fault of ours. The stream just ends."""
+
+    async def silent(message: Message) -> None:
+        if CANCELLED in message.get("body", b""):
+            message = {**message, "body": b""}
+        await send(message)
+
+    return silent
 
 
 @asynccontextmanager
