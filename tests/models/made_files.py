@@ -1,4 +1,4 @@
-"""The starter model and changes in, a GGUF file of another kind out, written for tests: other metadata, fewer or other tensors."""
+"""The starter model and changes in, a GGUF file of another kind out, for tests: other metadata, fewer or other tensors."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def changed(
     tensors: Mapping[str, tuple[tuple[int, ...], int, bytes] | None] | None = None,
     version: int = 3,
 ) -> bytes:
-    """The starter model with other entries and tensors; None takes one away. A new architecture renames the keys under its name."""
+    """The starter model with other entries and tensors; None takes one away. A new architecture renames its keys."""
     whole = read_whole()
     kept: dict[str, Any] = dict(whole.entries)
     if architecture is not None:
