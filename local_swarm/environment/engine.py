@@ -100,12 +100,11 @@ def build_engine(environment: Environment, build: EngineBuild, pin: str, cores: 
     environment.progress.step(
         f"    building llama.cpp for {build.name}: about {build.minutes(cores)} minutes on {cores} cores ..."
     )
-    settings = {
-        "CMAKE_ARGS": f"{os.environ.get('CMAKE_ARGS', '')} {build.cmake_args}".strip(),
-        "CMAKE_BUILD_PARALLEL_LEVEL": str(cores),
-    }
+    settings = {"CMAKE_BUILD_PARALLEL_LEVEL": str(cores)}
+    # Not by the variable CMAKE_ARGS, which is split at spaces, and paths have some.
+    defined = [f"--config-settings=cmake.define.{definition}" for definition in build.definitions]
     # Not pip's own cache: it does not tell one set of CMAKE_ARGS from another.
-    source = ("-v", "--no-deps", "--no-cache-dir", "--no-binary", PACKAGE, "-w", str(shelf), pin)
+    source = ("-v", "--no-deps", "--no-cache-dir", "--no-binary", PACKAGE, "-w", str(shelf), *defined, pin)
     return (
         environment.pip("wheel", *source, settings=settings, check=must)
         and all(install_wheel(environment, wheel, pin) for wheel in shelf.glob("*.whl"))

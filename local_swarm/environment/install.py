@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from local_swarm.environment.engine import computes, install_engine
@@ -28,10 +29,13 @@ from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor
 from local_swarm.hardware.profile import System
 from local_swarm.paths import program_name
+from local_swarm.python_version import DOWNLOADS
 from local_swarm.units import memory_size
 
 # Of disk when all is done, with and without PyTorch; measured on Linux on 2026-11-30.
 TAKES_FULL_BYTES, TAKES_MINIMAL_BYTES = 1_500_000_000, 500_000_000
+
+NEEDED = ("ssl", "ctypes", "zlib")
 
 __all__ = ["Environment", "Installer", "SetupOptions", "ensure"]
 
@@ -70,12 +74,19 @@ def is_current(environment: Environment, wish: SetupOptions) -> bool:
     )
 
 
-def check_python(bits: int = sys.maxsize.bit_length() + 1) -> None:
-    """Raises SetupFailed where the running Python cannot make an environment that would do."""
+def check_python(needed: Sequence[str] = NEEDED, bits: int = sys.maxsize.bit_length() + 1) -> None:
+    """Raises SetupFailed where the running Python cannot make an environment that would do. `needed`: modules of the standard
+    library that some builds of Python are without."""
     if bits < 64:
         raise SetupFailed(
-            f"Local Swarm needs a Python for 64 bits; {sys.executable} is for {bits}. Get one: https://www.python.org/downloads/"
+            f"Local Swarm needs a Python for 64 bits; {sys.executable} is for {bits}. Get one: {DOWNLOADS}"
         )
+    for module in needed:
+        try:
+            import_module(module)
+        except ImportError as problem:
+            lack = f"Its module {module} cannot be loaded: {problem}."
+            raise SetupFailed(f"{sys.executable} is no whole Python. {lack} Use another: {DOWNLOADS}") from problem
 
 
 def installer(environment: Environment, wish: SetupOptions, os_name: System) -> Installer:

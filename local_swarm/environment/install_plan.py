@@ -38,16 +38,16 @@ class EngineBuild:
         return max(1, round(COMPILE_CORE_SECONDS * self.times / max(1, cores) / 60))
 
     @property
-    def cmake_args(self) -> str:
-        """For the variable CMAKE_ARGS; leaves out what the swarm never uses."""
-        return " ".join(("-DLLAVA_BUILD=OFF", f"-DCMAKE_PROJECT_INCLUDE={CMAKE_FILE.as_posix()}", *self.cmake))
+    def definitions(self) -> tuple[str, ...]:
+        """CMake's variables, as NAME=VALUE; leaves out what the swarm never uses."""
+        return ("LLAVA_BUILD=OFF", f"CMAKE_PROJECT_INCLUDE={CMAKE_FILE.as_posix()}", *self.cmake)
 
 
 CPU = EngineBuild("cpu", "this processor", wheels=f"{WHEELS}/cpu")
-METAL = EngineBuild("metal", "Apple's Metal", ("-DGGML_METAL=ON",), f"{WHEELS}/metal", times=2)
-VULKAN = EngineBuild("vulkan", "Vulkan", ("-DGGML_VULKAN=ON",), needs=("glslc",), times=3)
+METAL = EngineBuild("metal", "Apple's Metal", ("GGML_METAL=ON",), f"{WHEELS}/metal", times=2)
+VULKAN = EngineBuild("vulkan", "Vulkan", ("GGML_VULKAN=ON",), needs=("glslc",), times=3)
 SERVER = EngineBuild("llama-server", "llama.cpp's own server")  # the program of that name, which somebody else built
-HIP = EngineBuild("hip", "AMD ROCm", ("-DGGML_HIP=ON",), needs=("hipcc",), times=8)
+HIP = EngineBuild("hip", "AMD ROCm", ("GGML_HIP=ON",), needs=("hipcc",), times=8)
 
 
 def cuda(driver: str | None) -> EngineBuild:
@@ -59,7 +59,7 @@ def cuda(driver: str | None) -> EngineBuild:
     return EngineBuild(
         kind="cuda",
         name="NVIDIA CUDA",
-        cmake=("-DGGML_CUDA=ON",),
+        cmake=("GGML_CUDA=ON",),
         wheels=f"{WHEELS}/{version}" if version else None,
         needs=("nvcc",),
         times=12,

@@ -12,7 +12,6 @@ import http.client
 import os
 import re
 import socket
-import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -136,6 +135,8 @@ def explain_index(printed: str, environment: Mapping[str, str] = os.environ) -> 
 
 def ask(route: Route) -> Obstacle | None:
     """Fetch one page of the index. Raises ValueError for an address that is none."""
+    import ssl  # some Pythons have none; then it is too early to ask for it
+
     if route.proxy and urlsplit(route.proxy.url).scheme not in HTTP:
         return Obstacle("unusable", NO_SOCKS)
     try:
@@ -167,7 +168,7 @@ def obstacle_of(problem: Exception) -> Obstacle | None:
     if isinstance(problem, urllib.error.HTTPError):
         return None if problem.code == http.HTTPStatus.NOT_FOUND else Obstacle("status", status_words(problem.code))
     reason = problem.reason if isinstance(problem, urllib.error.URLError) else problem
-    if isinstance(reason, ssl.SSLCertVerificationError):
+    if type(reason).__name__ == "SSLCertVerificationError":
         return Obstacle("untrusted", getattr(reason, "verify_message", "") or line(str(reason))[:LONGEST])
     if isinstance(reason, socket.gaierror):
         return Obstacle("unknown")

@@ -70,8 +70,8 @@ def describe(line: str, seconds: float) -> str:
     )
     if not found:
         return ""
-    if found[1].startswith("Installing"):
-        return "installing"
+    if found[1].startswith(("Installing", "Preparing")):
+        return found[1].partition(" ")[0].lower()
     return f"{found[1].lower()} {found[2].rsplit('/', 1)[-1]}"
 
 

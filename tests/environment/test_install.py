@@ -136,6 +136,11 @@ def test_a_python_for_32_bits_gets_a_sentence() -> None:
         check_python(bits=32)
 
 
+def test_a_python_that_was_built_without_a_part_gets_a_sentence_that_names_it() -> None:
+    with pytest.raises(SetupFailed, match=r"is no whole Python\. Its module no_such_part cannot be loaded"):
+        check_python(["ssl", "no_such_part"])
+
+
 def test_two_set_ups_at_once_wait_for_each_other(checkout: Environment) -> None:
     told: list[str] = []
     file = checkout.root / "pyproject.toml"

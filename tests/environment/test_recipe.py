@@ -137,7 +137,8 @@ def test_mlx_is_set_up_beside_llama_cpp_on_apples_chips_and_may_fail() -> None:
 
 
 def test_what_is_not_used_is_not_built() -> None:
-    assert "-DLLAVA_BUILD=OFF" in CPU.cmake_args and "llama_cpp.cmake" in CPU.cmake_args
+    assert "LLAVA_BUILD=OFF" in CPU.definitions and any("llama_cpp.cmake" in one for one in CPU.definitions)
+    assert "GGML_CUDA=ON" in cuda("550").definitions and not any(one.startswith("-") for one in cuda("550").definitions)
 
 
 def test_an_estimate_is_never_nothing() -> None:

@@ -98,6 +98,7 @@ def test_a_compilers_count_is_a_bar_with_the_time_left() -> None:
         ("Collecting numpy>=2.0", "collecting numpy>=2.0"),
         ("  Downloading https://host/path/numpy-2.4.whl (15 MB)", "downloading numpy-2.4.whl"),
         ("Installing collected packages: a, b, c", "installing"),
+        ("  Preparing metadata (pyproject.toml): started", "preparing"),
         ("[1/3] tiny count", ""),
         ("anything else", ""),
     ],
