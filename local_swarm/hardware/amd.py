@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from local_swarm.units import TOOL_UNITS
 
 VENDOR = "0x1002"
 ROCM = Path("/opt/rocm/.info/version")
+NAMES = Path("/usr/share/libdrm/amdgpu.ids")  # the drivers' own list, which comes with Mesa
 FILES = ("mem_info_vram_total", "mem_info_vram_used", "mem_info_gtt_total", "product_name", "unique_id")
 AMD_SMI = ("amd-smi", "static", "--asic", "--bus", "--vram", "--driver", "--json")
 ROCM_SMI = ("rocm-smi", "--showproductname", "--showbus", "--showmeminfo", "vram", "--showdriverversion", "--json")
@@ -27,16 +29,23 @@ INTEGRATED = re.compile(r"0x(?:1[0-9a-f]{3}|98[0-9a-f]{2})|gfx(?:902|909|90c|101
 INTEGRATED_NAME = re.compile(
     r"Radeon(?:\(TM\))? (?:RX )?(?:Vega )?(?:\d{1,4}[MS] |\d{1,2} )?Graphics|Radeon \d{3,4}[MS]$|w/ Radeon"
 )
-# Those among them whose memory is fast enough to compute in: Strix Halo, and MI300A, whose number is like a card's.
-UNIFIED = ("0x1586", "gfx1151", "0x74a0")
+UNIFIED = ("0x1586", "gfx1151")  # Strix Halo: of those, the one whose memory is fast enough to compute in
+ONE_MEMORY = ("0x74a0",)  # MI300A: what it tells as its own is main memory itself
 INTEGRATED_BELOW = 3 << 30  # what firmware sets aside for integrated graphics is less than any card we would compute on
 USUALLY_BORROWED = 16 << 30  # bytes, where a machine does not tell what its graphics may borrow
 UNKNOWN = "AMD graphics"
+MOST_CARDS = 512
 
 
-def probe(run: Run, cards: Path = CARDS, rocm: Path = ROCM) -> tuple[Accelerator, ...]:
+def probe(run: Run, cards: Path = CARDS, rocm: Path = ROCM, names: Path = NAMES) -> tuple[Accelerator, ...]:
+    listed = read(names)
     kernel = [
-        replace(one, index=number, pci=card.pci)
+        replace(
+            one,
+            index=number,
+            pci=card.pci,
+            name=name_in(listed, card.device, read(card.folder / "revision")) or one.name,
+        )
         for number, card in enumerate(cards_of(VENDOR, cards))
         for one in parse({name: read(card.folder / name) for name in FILES} | {"vendor": VENDOR, "device": card.device})
     ]
@@ -57,11 +66,19 @@ def parse(texts: Mapping[str, str]) -> list[Accelerator]:
     return [replace(card, uuid=f"GPU-{unique}" if unique else None)]
 
 
+def name_in(names: str, device: str, revision: str) -> str | None:
+    """Of lines like `744C,\tC8,\tAMD Radeon RX 7900 XTX`: device, revision, name."""
+    numbers = [re.escape(one.removeprefix("0x")) for one in (device, revision)]
+    found = re.search(rf"^{numbers[0]},[ \t]*+{numbers[1]},[ \t]*+(\S.*)$", names, re.MULTILINE | re.IGNORECASE)
+    return found[1].strip() if found and all(numbers) else None
+
+
 def sized(name: str, size: int | None, used: int | None, borrowed: int | None, chip: str) -> Accelerator:
     """`chip`: its PCI number or target."""
     kind = kind_of(size, borrowed, chip, name)
     if kind == "unified":
-        whole = (size or 0) + (borrowed or 0) or None
+        both = (size, 0 if chip in ONE_MEMORY else borrowed)
+        whole = sum(known) if len(known := [one for one in both if one is not None]) == 2 else None
         return Accelerator("amd", name, whole, None, kind, limit_bytes=whole)
     free = size - used if size is not None and used is not None and used <= size else None
     return Accelerator("amd", name, size, free, kind)
@@ -70,8 +87,10 @@ def sized(name: str, size: int | None, used: int | None, borrowed: int | None, c
 def kind_of(size: int | None, borrowed: int | None = None, chip: str = "", name: str = "") -> MemoryKind:
     """Graphics beside a processor borrow main memory. Their own counts as a card's only where the firmware sets more aside than
     they may borrow: then it is lost to the processor anyway."""
+    if chip in ONE_MEMORY:
+        return "unified"
     if CHIP.fullmatch(chip):
-        beside = bool(INTEGRATED.fullmatch(chip) or chip in UNIFIED)
+        beside = INTEGRATED.fullmatch(chip) is not None
     else:
         beside = bool(INTEGRATED_NAME.search(name)) or (size or INTEGRATED_BELOW) < max(INTEGRATED_BELOW, borrowed or 0)
     most = USUALLY_BORROWED if borrowed is None else max(INTEGRATED_BELOW, borrowed)
@@ -84,13 +103,14 @@ def parse_amd_smi(text: str) -> tuple[Accelerator, ...]:
     """`amd-smi static --json`: a list of cards, since ROCm 6.4 under `gpu_data`; warnings may stand before it."""
     told = within(text)
     cards = told.get("gpu_data") if isinstance(told, dict) else told
-    return tuple(card_of_amd_smi(card, place) for place, card in enumerate(cards if isinstance(cards, list) else []))
+    known = [card for card in (cards if isinstance(cards, list) else [])[:MOST_CARDS] if isinstance(card, dict)]
+    return tuple(card_of_amd_smi(card, place) for place, card in enumerate(known))
 
 
 def card_of_amd_smi(told: Any, place: int) -> Accelerator:
     asic, vram, driver, bus = (object_at(told, key) for key in ("asic", "vram", "driver", "bus"))
-    chip = text_of(asic.get("target_graphics_version")) or text_of(asic.get("device_id")) or ""
-    card = sized(text_of(asic.get("market_name")) or UNKNOWN, bytes_of(vram.get("size")), None, None, chip.lower())
+    chip = chip_of(asic.get("device_id"), asic.get("target_graphics_version"))
+    card = sized(text_of(asic.get("market_name")) or UNKNOWN, bytes_of(vram.get("size")), None, None, chip)
     version = text_of(driver.get("version") or driver.get("driver_version"))
     return replace(card, driver=version, index=place, pci=address(str(bus.get("bdf"))))
 
@@ -102,16 +122,21 @@ def parse_rocm_smi(text: str) -> tuple[Accelerator, ...]:
         return ()
     version = text_of({key.lower(): value for key, value in object_at(told, "system").items()}.get("driver version"))
     found: list[Accelerator] = []
-    for name, card in told.items():
+    for name, card in islice(told.items(), MOST_CARDS):
         if not re.fullmatch(r"card\d+", name) or not isinstance(card, dict):
             continue
         facts = {key.lower(): str(value) for key, value in card.items()}
         total, used = (first_int(facts.get(f"vram total {key} (b)", "")) for key in ("memory", "used memory"))
         label = text_of(facts.get("card series")) or text_of(facts.get("device name")) or UNKNOWN
-        chip = text_of(facts.get("gfx version")) or text_of(facts.get("card model")) or ""
-        made = sized(label, total, used, None, chip.lower())
+        chip = chip_of(facts.get("card model"), facts.get("device id"), facts.get("gfx version"))
+        made = sized(label, total, used, None, chip)
         found.append(replace(made, driver=version, index=len(found), pci=address(facts.get("pci bus", ""))))
     return tuple(found)
+
+
+def chip_of(*told: Any) -> str:
+    """The first that is a PCI number or a target: older tools write a name there."""
+    return next((text for one in told if CHIP.fullmatch(text := str(one).strip().lower())), "")
 
 
 def parse_version(text: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
@@ -45,14 +45,14 @@ def accelerators(
     os_name: System, run: Run = run_program, environment: Mapping[str, str] = os.environ
 ) -> tuple[Accelerator, ...]:
     """What can compute beside the processor, the best first."""
-    return find(os_name, architecture(platform.machine()), run, environment)[0]
+    return find(PROBES[os_name], architecture(platform.machine()), run, environment)[0]
 
 
 def find(
-    os_name: System, arch: str, run: Run, environment: Mapping[str, str]
+    probes: Sequence[Probe], arch: str, run: Run, environment: Mapping[str, str]
 ) -> tuple[tuple[Accelerator, ...], tuple[str, ...]]:
     """The cards that count, and a sentence for each variable of the environment that hides others."""
-    found = together([partial(probe, run) for probe in PROBES[os_name]])
+    found = together([partial(probe, run) for probe in probes])
     listed: list[Accelerator] = []
     for cards in found:
         makers = {one.vendor for one in listed}  # told by a better probe
@@ -63,5 +63,5 @@ def find(
 
 def detect(run: Run = run_program, environment: Mapping[str, str] = os.environ) -> Hardware:
     os_name, arch = system(), architecture(platform.machine())
-    cards, hidden = find(os_name, arch, run, environment)
+    cards, hidden = find(PROBES[os_name], arch, run, environment)
     return Hardware(os_name, arch, processor.probe(os_name, run), memory.probe(), cards, hidden)

@@ -27,9 +27,9 @@ CARDS = Path("/proc/driver/nvidia/gpus")
 MIG = re.compile(
     r"^[ \t]++MIG ((?:\d++c\.)?+\d++g\.(\d{1,5})gb\S{0,40})\s++Device\s++\d++:(?: \(UUID: ([^\s)]++)\))?+", re.MULTILINE
 )
-WHOLE = re.compile(r"^GPU \d+: (.+?) \(UUID: ?([^\s)]*)\)?", re.MULTILINE)
+WHOLE = re.compile(r"^GPU \d{1,4}: (.{1,200}?) \(UUID: ?([^\s)]{0,200})\)?", re.MULTILINE)
 UNKNOWN = "NVIDIA graphics"
-LONGEST_LINE = 2_000  # characters
+LONGEST_LINE, LONGEST_SECTION = 2_000, 20_000  # characters: of one card in the query, of its slices in the list
 SHARING = re.compile(r"GB10\b|\bN1X?\b|Orin|Thor|Xavier|Jetson|Tegra|nvgpu")  # chips that share the machine's memory
 # Names of cards with memory of their own, e.g. `GeForce`, `RTX A6000`, `GRID T4-8Q`, `A100-SXM4-80GB`, `GH200 480GB`.
 OWN_MEMORY = re.compile(
@@ -144,7 +144,7 @@ def parse(text: str) -> tuple[Accelerator, ...]:
 
 def parse_list(text: str) -> tuple[Accelerator, ...]:
     """`nvidia-smi -L`, for drivers that do not answer the query: a name and nothing else."""
-    names = [found[0] for found in WHOLE.findall(text)]
+    names = [found[0].strip() for found in WHOLE.findall(text)]
     return tuple(
         Accelerator("nvidia", name, None, None, kind_of(name), index=number) for number, name in enumerate(names)
     )
@@ -176,7 +176,9 @@ def with_slices(
     made: list[Accelerator] = []
     for card, uuid, lines, without in zip(found, uuids, below, empty, strict=True):
         card = replace(card, runtime=runtime, uuid=uuid or None)
-        slices = [slice_of(card, name, int(size) << 30, own) for name, size, own in MIG.findall(lines)]
+        slices = [
+            slice_of(card, name, int(size) << 30, own) for name, size, own in MIG.findall(lines[:LONGEST_SECTION])
+        ]
         made += slices or [uncut(card) if without and same else card]
     return tuple(made)
 

@@ -18,7 +18,8 @@ Concerns = Callable[[Accelerator], bool]
 Picks = Callable[[str, Cards], list[Accelerator]]  # those that a value names, in its order
 
 MOST = 256  # entries of a list
-LONGEST = 60  # characters of a value, as it is shown
+LONGEST_VALUE = 4_096  # characters
+LONGEST_SHOWN = 60
 SYCL_BACKENDS = ("level_zero", "opencl", "*")  # of Intel's graphics
 
 
@@ -27,10 +28,10 @@ def visible(cards: Cards, environment: Mapping[str, str]) -> tuple[tuple[Acceler
     known = numbered(cards)
     left, told = sorted(known, key=lambda one: one.index or 0), []
     for variable, concerns, picks in choices(environment):
-        asked = [one for one in left if concerns(one)]
-        kept = [one for one in picks(environment[variable], left if picks is by_vulkan else asked) if one in asked]
+        value, asked = environment[variable][:LONGEST_VALUE], [one for one in left if concerns(one)]
+        kept = [one for one in picks(value, left if picks is by_vulkan else asked) if one in asked]
         if hidden := [one for one in asked if one not in kept]:
-            told.append(sentence(variable, environment[variable], hidden))
+            told.append(sentence(variable, value, hidden))
         left = [
             one for one in left if one not in asked
         ] + kept  # a later variable counts in the order of an earlier one
@@ -141,5 +142,5 @@ def dedicated_first(cards: Cards) -> list[Accelerator]:
 
 def sentence(variable: str, value: str, hidden: Cards) -> str:
     names = ", ".join(dict.fromkeys(one.name for one in hidden))
-    shown = value if len(value) <= LONGEST else f"{value[:LONGEST]}..."
+    shown = value if len(value) <= LONGEST_SHOWN else f"{value[:LONGEST_SHOWN]}..."
     return f"{variable}={shown} hides {len(hidden)} of the graphics cards: {names}."

@@ -23,9 +23,10 @@ MAKERS: tuple[tuple[str, Vendor], ...] = (
 SIZES = ("HardwareInformation.qwMemorySize", "HardwareInformation.MemorySize")
 
 
-def probe(run: Run) -> tuple[Accelerator, ...]:
+def probe(run: Run, main_bytes: int | None = None) -> tuple[Accelerator, ...]:
+    """`main_bytes`: main memory, where it is not this machine's."""
     asked = [partial(run, ("reg", "query", rf"{CLASS}\{number:04}")) for number in range(ADAPTERS)]
-    main = (memory.by_library() or (None,))[0]
+    main = main_bytes or (memory.by_library() or (None,))[0]
     found = [one for text in together(asked) if (one := parse(text or "", main))]
     unique = {(one.name, one.memory_bytes): one for one in found}  # a card that moved leaves its old entry behind
     return tuple(sorted(unique.values(), key=lambda one: (one.memory_kind != "dedicated", -(one.memory_bytes or 0))))

@@ -273,6 +273,7 @@ def why_pool(hardware: Hardware, pool: MemoryPool, found: Sequence[MemoryPool], 
         yield f"on the processor: too large for the graphics card ({found[0].rule})"
     if not rules.gpu and compute_device(hardware):
         yield f"the graphics card is not used: gpu_layers is 0, or this engine was built without it ({command('setup')})"
+    yield from (told.rstrip(".") for told in hardware.hidden)
     free = hardware.memory.available_bytes
     if not pool.gpu and pool.budget_bytes and free is not None and free < pool.budget_bytes:
         yield f"only {memory_size(free)} are free at the moment: close other programs if it runs short"

@@ -14,18 +14,35 @@ from typing import Any
 
 from local_swarm import config, roster
 from local_swarm.api import middleware
+from local_swarm.backends.base import Seat
 from local_swarm.backends.openai_compatible import messages as server_messages
+from local_swarm.backends.openai_compatible.choices import ChoiceSoFar
+from local_swarm.backends.openai_compatible.stream import ServerStream, whole_text
 from local_swarm.backends.process.stop_strings import StopStringFilter
 from local_swarm.chat import families, generic, notations
 from local_swarm.chat.families import Family
 from local_swarm.chat.marks import Finder, first_mark
 from local_swarm.chat.python_source import parse, parse_expression
 from local_swarm.chat.reply import ReplyParser
+from local_swarm.chat.stops import StoppedReply
 from local_swarm.chat.tools import Toolbox, canonical, settle_calls
 from local_swarm.cli import vote_file
 from local_swarm.environment import package_index, pip_errors, progress
 from local_swarm.errors import BadModelFile, PairingFailed, UsageError
-from local_swarm.hardware import amd, apple_silicon, intel, memory, nvidia, processor, qualcomm, windows
+from local_swarm.hardware import (
+    amd,
+    apple_silicon,
+    control_groups,
+    intel,
+    kernel_cards,
+    memory,
+    nvidia,
+    processor,
+    qualcomm,
+    windows,
+)
+from local_swarm.hardware.profile import Accelerator
+from local_swarm.hardware.visible import visible
 from local_swarm.integrations import jsonc
 from local_swarm.models import catalogue_file, extend, gguf, resolve
 from local_swarm.network import protocol
@@ -35,7 +52,7 @@ from local_swarm.network.trust.store import Charter
 from local_swarm.settings.reader import NamedNode, read_names
 from local_swarm.settings.tree import YamlNode
 from local_swarm.settings.yaml_text import LONGEST_YAML
-from local_swarm.types import Candidate, Message, Prompt, ToolCall, Usage
+from local_swarm.types import Candidate, Message, Prompt, Sampling, ToolCall, Usage
 from local_swarm.voting import consensus, scanner
 from local_swarm.voting.ballots import in_order
 from local_swarm.voting.behaviour import examples, inputs, javascript, values
@@ -97,6 +114,36 @@ def stopped(text: str) -> object:
     return [tail.push(letter.encode("utf-8", "replace")) for letter in text]
 
 
+def stopped_answer(text: str) -> object:
+    reply = StoppedReply(ReplyParser(families.HERMES, TOOLS), [text[: len(text) // 2] + "!", "ab", text[:9] + "?"])
+    return [reply.push(letter) for letter in text], reply.close(), reply.words, reply.calls
+
+
+def streamed(text: str, size: int = MEGABYTE) -> object:
+    stream, data = ServerStream(), text.encode("utf-8", "surrogatepass")
+    found = [one for at in range(0, len(data), size) for one in stream.feed(data[at : at + size])]
+    return [*found, *stream.close()]
+
+
+def server_choice() -> ChoiceSoFar:
+    return ChoiceSoFar(Prompt((), (TOOL,), sampling=Sampling(stop=("ab", "!?"))))
+
+
+def server_words(text: str) -> object:
+    choice = server_choice()
+    pieces = [choice.take({"delta": {"content": letter, "reasoning": letter}}) for letter in text]
+    choice.end()
+    return pieces, choice.candidate(choice.close()[1], Seat("v", 0.0, 1), Usage(1, 1), 0.0)
+
+
+def server_calls(text: str) -> object:
+    choice = server_choice()
+    for letter in text:
+        choice.take({"delta": {"tool_calls": [{"function": {"name": "f", "arguments": letter}}]}})
+    choice.end()
+    return choice.candidate(choice.close()[1], Seat("v", 0.0, 1), Usage(1, 1), 0.0)
+
+
 def byte_by_byte(text: str) -> object:
     lines = protocol.LineDecoder()
     data = text.encode("utf-8", "replace")
@@ -147,6 +194,18 @@ def texts_of(kind: Callable[[Mapping[str, str]], Any]) -> Callable[[str], object
         "unique_id",
     )
     return lambda text: kind(dict.fromkeys(names, text))
+
+
+def hidden_by(text: str) -> object:
+    """A value in every variable that hides cards, for two cards of each maker."""
+    cards = [
+        Accelerator(vendor, text, 1, 1, "dedicated", uuid=text)
+        for vendor in ("nvidia", "amd", "intel")
+        for _ in range(2)
+    ]
+    names = ("CUDA", "ROCR", "HIP", "GGML_VK")
+    variables = [*(f"{name}_VISIBLE_DEVICES" for name in names), "ZE_AFFINITY_MASK", "ONEAPI_DEVICE_SELECTOR"]
+    return [visible(cards, {name: text}) for name in variables]
 
 
 READERS: dict[str, Reader] = {
@@ -251,6 +310,16 @@ READERS: dict[str, Reader] = {
     "peer: code": Reader(pairing.split, (PairingFailed,)),
     "peer: pairing": Reader(pairing.message_of, (PairingFailed,)),
     "client: host": Reader(middleware.host_of),
+    "server: stream": Reader(lambda text: streamed(text), (ValueError,)),
+    "server: stream, piece by piece": Reader(lambda text: streamed(text, 7), (ValueError,)),
+    "server: one event": Reader(lambda text: streamed("data: " + text), (ValueError,)),
+    "server: words": Reader(server_words),
+    "server: calls": Reader(server_calls),
+    "server: half characters": Reader(whole_text),
+    "server: error within a stream": Reader(lambda text: server_messages.error_in({"error": text}, "it", 1, 1)),
+    "server: what it refuses": Reader(lambda text: server_messages.without_refused({"seed": 1}, 400, text)),
+    "server: when to come back": Reader(server_messages.seconds_of),
+    "stops in an answer": Reader(stopped_answer),
     "server: refusal": Reader(lambda text: server_messages.error_of(400, text, text, "it", 1, 1)),
     # files and settings
     "settings": Reader(
@@ -271,6 +340,26 @@ READERS: dict[str, Reader] = {
     "installer: troubles": Reader(lambda text: pip_errors.explain(text, pip_errors.Scene("cc", "log"))),
     "installer: settings of pip": Reader(package_index.read_settings),
     "hardware: nvidia": Reader(lambda text: nvidia.with_slices(nvidia.parse(text), text, None)),
+    "hardware: nvidia's list": Reader(nvidia.parse_list),
+    "hardware: nvidia's slices": Reader(
+        lambda text: nvidia.with_slices(
+            nvidia.parse_list(f"GPU 0: a (UUID: b)\n{text}"), f"GPU 0: a (UUID: b)\n{text}", None
+        )
+    ),
+    "hardware: nvidia's table": Reader(nvidia.parse_cut),
+    "hardware: nvidia's name": Reader(
+        lambda text: nvidia.on_architecture(Accelerator("nvidia", text, 1, 1, "dedicated"), "arm64"),
+        most=nvidia.LONGEST_LINE,
+        quick=500,
+    ),
+    "hardware: variables": Reader(hidden_by),
+    "hardware: own groups": Reader(lambda text: control_groups.folders(Path("/g"), text, text)),
+    "hardware: own group's path": Reader(
+        lambda text: control_groups.folders(Path("/g"), f"0::/{text}", f"1 2 0:1 {text} /sys/fs/cgroup ")
+    ),
+    "hardware: address": Reader(kernel_cards.address),
+    "hardware: amd's names": Reader(lambda text: amd.name_in(text, "0x744c", "0xc8")),
+    "hardware: amd's kind": Reader(lambda text: amd.kind_of(1, 1, text, text)),
     "hardware: cuda": Reader(nvidia.parse_cuda),
     "hardware: nvidia's kernel": Reader(lambda text: nvidia.parse_kernel({"a": text})),
     "hardware: amd": Reader(texts_of(amd.parse)),
@@ -278,13 +367,22 @@ READERS: dict[str, Reader] = {
     "hardware: rocm-smi": Reader(amd.parse_rocm_smi),
     "hardware: intel": Reader(texts_of(intel.parse)),
     "hardware: xpu-smi": Reader(intel.parse_xpu_smi),
+    "hardware: xpu-smi's sizes": Reader(
+        lambda text: intel.with_tool_sizes(
+            [Accelerator("intel", text, None, None, "dedicated")], intel.parse_table(text)
+        )
+    ),
+    "hardware: a board's name": Reader(processor.named),
+    "hardware: nvidia's version on Windows": Reader(windows.nvidia_version),
     "hardware: sycl-ls": Reader(intel.parse_sycl_ls),
     "hardware: windows": Reader(windows.parse),
     "hardware: windows' processor": Reader(windows.parse_processor),
     "hardware: qualcomm": Reader(lambda text: qualcomm.parse(text, text, text, text)),
     "hardware: meminfo": Reader(memory.parse_meminfo),
-    "hardware: group": Reader(lambda text: memory.parse_group(dict.fromkeys((*memory.LIMITS, *memory.USES, memory.STATISTICS), text))),
-    "hardware: cpuinfo": Reader(lambda text: processor.parse_cpuinfo(text, 1)),
+    "hardware: group": Reader(
+        lambda text: memory.parse_group(dict.fromkeys((*memory.LIMITS, *memory.USES, memory.STATISTICS), text))
+    ),
+    "hardware: cpuinfo": Reader(lambda text: processor.parse_cpuinfo(text, 1, text)),
     "hardware: sysctl": Reader(lambda text: processor.parse_sysctl(text, 1, text)),
     "hardware: quota": Reader(lambda text: processor.parse_quota(text, text, text)),
     "hardware: apple": Reader(lambda text: apple_silicon.parse(text, text, text)),
