@@ -21,14 +21,14 @@ from local_swarm.backends.openai_compatible.backend import (
     normalize_url,
     parties_of,
 )
-from local_swarm.backends.openai_compatible.messages import ChoiceSoFar, error_of, request_body, seconds_of, usages
+from local_swarm.backends.openai_compatible.choices import ChoiceSoFar, usages
+from local_swarm.backends.openai_compatible.messages import error_of, request_body, seconds_of
 from local_swarm.errors import (
     BadRequest,
     Busy,
     ContextExceeded,
     EngineLost,
     Forbidden,
-    ModelNotFound,
     SwarmError,
     UsageError,
 )
@@ -302,8 +302,8 @@ def test_what_is_asked_is_what_is_wished_and_no_more() -> None:
     body = request_body(
         Prompt((Message("user", "x"),), sampling=wish, schema={"type": "object"}), [Seat("w1", 0.5, 9)], "m"
     )
-    assert {"top_p", "stop", "max_tokens", "logprobs", "top_logprobs", "seed", "response_format"} <= set(body)
-    assert not {"n", "tools", "top_k", "min_p", "logit_bias"} & set(body)
+    assert {"top_p", "max_tokens", "logprobs", "top_logprobs", "seed", "response_format"} <= set(body)
+    assert not {"n", "stop", "tools", "top_k", "min_p", "logit_bias"} & set(body)
 
 
 def test_seats_of_one_warmth_go_together() -> None:
@@ -327,7 +327,7 @@ def test_a_count_for_all_choices_is_shared_and_one_for_each_is_kept() -> None:
         (400, '{"error": {"message": "prompt is too long"}}', ContextExceeded),
         (400, '{"error": "temperature?"}', BadRequest),
         (401, "", EngineLost),
-        (404, "{}", ModelNotFound),
+        (404, "{}", EngineLost),
         (503, "loading", EngineLost),
     ],
 )

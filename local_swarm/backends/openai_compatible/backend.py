@@ -8,11 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import json
 import logging
 import math
 import socket
-import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -22,26 +20,25 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from local_swarm.backends.base import ModelFacts, Seat, State
+from local_swarm.backends.openai_compatible.answer import AnswerSoFar, objects
 from local_swarm.backends.openai_compatible.find import find_server
 from local_swarm.backends.openai_compatible.messages import (
-    ChoiceSoFar,
+    error_in,
     error_of,
     estimated_tokens,
     request_body,
-    usages,
+    without_refused,
 )
 from local_swarm.backends.openai_compatible.probe import ServerModel, probe_server, read_body, request_json
 from local_swarm.backends.process import messages
-from local_swarm.errors import BadRequest, EngineLost, Forbidden, Starting, SwarmError, UsageError
-from local_swarm.events import accepted_once, cancel, merge
-from local_swarm.intake import sanitize_json
+from local_swarm.errors import BadRequest, ContextExceeded, EngineLost, Forbidden, Starting, SwarmError, UsageError
+from local_swarm.events import accepted_once, cancel, merge, with_pauses
 from local_swarm.models.planner import answer_tokens
 from local_swarm.paths import offline
-from local_swarm.types import Accepted, Candidate, Delta, Embedded, Event, Prompt
+from local_swarm.types import Accepted, Candidate, Embedded, Event, Prompt
 
 FIND_SERVER = "auto"  # instead of an address: the first server that is found on this machine
 USUAL_CONTEXT = 8192  # where neither the server nor the user tells
-MOST_REPLY_BYTES = 16 << 20  # of one answer
 ERROR_BYTES = 1 << 16
 
 # Names with these ends exist on a local network only.
@@ -66,12 +63,15 @@ class ServerTarget:
 @dataclass(frozen=True, slots=True)
 class ServerCare:
     """How a server is looked after. `probe_s`: how long a probe may take, `probe_every_s`: between those of a healthy
-    server. `silence_s`: without a byte for so long, a request is given up. Pauses between probes of one that is down
-    grow from the first to the longest."""
+    server. `silence_s`: without a byte for so long, a request is given up. `accept_s`: one that is silent for so long
+    counts as accepted. `pause_s`: how long what may follow the end of an answer is waited for. Pauses between probes
+    of one that is down grow from the first to the longest."""
 
     probe_s: float = 5.0
     probe_every_s: float = 15.0
     silence_s: float = 120.0
+    accept_s: float = 20.0
+    pause_s: float = 1.0
     first_pause_s: float = 0.5
     longest_pause_s: float = 30.0
 
@@ -238,7 +238,7 @@ class OpenAICompatible:
             self._mark_down("restarting", EngineLost(f"{self.where} cannot be reached any more."))
             self._doubt.set()
             raise EngineLost(f"{self.where} was lost while it answered: {lost}.") from lost
-        except (aiohttp.ClientError, ValueError, TypeError) as nonsense:
+        except (aiohttp.ClientError, ValueError, TypeError, LookupError, AttributeError) as nonsense:
             raise EngineLost(f"{self.where} answered what nobody understands ({nonsense}).") from nonsense
 
     async def _all_answers(self, prompt: Prompt, party: Sequence[Seat]) -> AsyncGenerator[Event, None]:
@@ -258,43 +258,74 @@ class OpenAICompatible:
                     yield event
 
     async def _ask(self, prompt: Prompt, party: Sequence[Seat]) -> AsyncGenerator[Event, None]:
-        """Every choice's words as they come, then the candidates of those seats that got an answer."""
-        assert self._http and self._found and self.facts
-        said: dict[int, ChoiceSoFar] = {}
-        counts: dict[int, Any] = {}
-        ended = 0
-        began, estimate = time.monotonic(), estimated_tokens(prompt)
-        body = request_body(prompt, party, self._found.model)
-        if prompt.sampling.logprobs is not None and self._found.kind == "local-swarm":
-            del body["stream"], body["stream_options"]  # what a swarm streams word by word has no log-probabilities
-        url = f"{self.server.url}/{'chat/completions' if prompt.text is None else 'completions'}"
-        async with self._http.post(url, json=body, allow_redirects=False) as response:
-            if response.status != 200:
+        """`Accepted`, then every choice's words as they come, then the candidates of those seats that got an answer."""
+        answer, problem = AnswerSoFar(prompt, party, estimated_tokens(prompt)), None
+        try:
+            async with aclosing(self._deltas(answer)) as events:
+                async for event in events:
+                    yield event
+        except (aiohttp.ClientError, SwarmError, TimeoutError, ValueError) as lost:
+            if not any(one.ended for one in answer.said.values()):
+                raise
+            problem = None if answer.ended else lost
+        if not answer.said:
+            raise self._silence(answer.estimate)
+        for event in answer.close():
+            yield event
+        if not answer.ended:
+            raise problem or EngineLost(f"{self.where} broke off.")
+
+    async def _deltas(self, answer: AnswerSoFar) -> AsyncGenerator[Event, None]:
+        """Most servers refuse before they say anything and a few just after, so what they say first means that they
+        accept. So does long silence, for clients that wait must be told something."""
+        waits, accepted = self.care.accept_s, False
+        async with aclosing(with_pauses(self._chunks(answer), self.care.pause_s)) as told:
+            async for chunk in told:
+                waits -= self.care.pause_s if chunk is None else waits
+                if waits <= 0 and not accepted:
+                    accepted = True
+                    yield Accepted(answer.estimate)
+                for delta in answer.take(chunk or {}):
+                    yield delta
+                if answer.stopped or (chunk is None and answer.ended):
+                    break
+
+    def _silence(self, estimate: int) -> SwarmError:
+        """Why an answer may have been empty: some servers say nothing of a prompt that is too long."""
+        assert self.facts
+        if estimate > self.facts.context:
+            return ContextExceeded(estimate, self.facts.context)
+        return EngineLost(f"{self.where} answered nothing.")
+
+    def _body(self, answer: AnswerSoFar) -> dict[str, Any]:
+        assert self._found
+        body = request_body(answer.prompt, answer.party, self._found.model)
+        if answer.prompt.sampling.logprobs is not None and self._found.kind == "local-swarm":
+            for name in ("stream", "stream_options"):  # what a swarm streams word by word has no log-probabilities
+                del body[name]
+        return body
+
+    async def _chunks(self, answer: AnswerSoFar) -> AsyncGenerator[dict[str, Any], None]:
+        """The objects of one answer. A wish that the server refuses is left out. Raises SwarmErrors for the server's errors."""
+        assert self._http and self.facts
+        body, context = self._body(answer), self.facts.context
+        url = f"{self.server.url}/{'chat/completions' if answer.prompt.text is None else 'completions'}"
+        while True:
+            async with self._http.post(url, json=body, allow_redirects=False) as response:
+                if response.status == 200:
+                    async with aclosing(objects(response)) as found:
+                        async for chunk in found:
+                            if failure := error_in(chunk, self.where, answer.estimate, context):
+                                raise failure
+                            yield chunk
+                    return
                 text = (await read_body(response, ERROR_BYTES)).decode("utf-8", "replace")
                 after = response.headers.get("Retry-After")
-                raise error_of(
-                    response.status, text, after, where=self.where, estimate=estimate, context=self.facts.context
-                )
-            yield Accepted(estimate)
-            async with aclosing(chunks(response)) as told:
-                async for chunk in told:
-                    for choice in chunk.get("choices") or ():
-                        place = choice.get("index") or 0
-                        if not 0 <= place < len(party):
-                            continue
-                        thought, words = said.setdefault(place, ChoiceSoFar()).take(choice)
-                        ended = place if said[place].finish else ended
-                        if thought:
-                            yield Delta(party[place].voter, thought, thought=True)
-                        if words:
-                            yield Delta(party[place].voter, words)
-                    if isinstance(chunk.get("usage"), dict):
-                        counts[ended] = chunk["usage"]
-        if not said:
-            raise EngineLost(f"{self.where} answered nothing.")
-        costs, seconds = usages(counts, said, estimate), time.monotonic() - began
-        for place in sorted(said):
-            yield said[place].candidate(party[place], costs[place], seconds)
+                problem = error_of(response.status, text, after, self.where, answer.estimate, context)
+                left = without_refused(body, response.status, text)
+                if left is None:
+                    raise problem
+                body = left
 
 
 def parties_of(seats: Sequence[Seat], several: bool) -> list[list[Seat]]:
@@ -305,37 +336,6 @@ def parties_of(seats: Sequence[Seat], several: bool) -> list[list[Seat]]:
     for seat in seats:
         parties.setdefault(seat.temperature, []).append(seat)
     return list(parties.values())
-
-
-async def chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, Any], None]:
-    """The objects of a stream of server-sent events, or of a server that does not stream its one.
-
-    Raises ValueError for what is neither, EngineLost for an error that the server sends within its stream.
-    """
-    if response.content_type != "text/event-stream":
-        yield check_chunk(json.loads(sanitize_json(await read_body(response, MOST_REPLY_BYTES))))
-        return
-    read = 0
-    async for line in response.content:
-        read += len(line)
-        if read > MOST_REPLY_BYTES:
-            raise ValueError("an answer without an end")
-        if line.startswith(b"data:"):
-            data = line[5:].strip()
-            if data == b"[DONE]":
-                return
-            yield check_chunk(json.loads(sanitize_json(data)))
-
-
-def check_chunk(chunk: Any) -> dict[str, Any]:
-    if not isinstance(chunk, dict):
-        raise ValueError("a chunk that is no object")
-    if chunk.get("error"):
-        raise EngineLost(f"The server broke off: {str(chunk['error'])[:200]}")
-    choices = chunk.get("choices")
-    if choices is not None and not (isinstance(choices, list) and all(isinstance(one, dict) for one in choices)):
-        raise ValueError("choices that are no list of objects")
-    return chunk
 
 
 def normalize_url(url: str) -> str:

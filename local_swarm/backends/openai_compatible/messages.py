@@ -1,42 +1,51 @@
-"""A Prompt in, a request to an OpenAI-compatible server out; its chunks in, what each choice has said out. Pure.
+"""A Prompt in, a request to an OpenAI-compatible server out; a server's refusal in, the error that it means out. Pure.
 
-The shapes are those of OpenAI's API reference (chat completions, streamed). Servers differ in what they add and what
-they get wrong, so every field is looked at before it is believed.
+The shapes are those of OpenAI's API reference (chat completions, streamed).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from local_swarm.backends.base import Seat
 from local_swarm.chat.narrowing import simplify_schema
-from local_swarm.errors import BadRequest, Busy, ContextExceeded, EngineLost, ModelNotFound, SwarmError
-from local_swarm.types import JSON, Candidate, FinishReason, Message, Prompt, TokenLogprob, ToolCall, Usage
+from local_swarm.errors import BadRequest, Busy, ContextExceeded, EngineLost, SwarmError
+from local_swarm.types import JSON, Message, Prompt
 
 CHARACTERS_PER_TOKEN = 4  # of English, in the mean: an estimate until the server has counted
+TOKENS_PER_MESSAGE = 4  # of marks that a template puts around each
 LONGEST_WAIT_S = 3600
-FINISHES: Mapping[str, FinishReason] = {
-    "stop": "stop",
-    "eos": "stop",
-    "eos_token": "stop",
-    "content_filter": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-}
 OVERLONG = re.compile(
-    r"context.{0,12}(length|size|window)|(prompt|input).{0,12}too (long|large)|exceed_context", re.IGNORECASE
+    r"context.{0,12}(length|size|window)|(prompt|input).{0,12}too (long|large)|exceed_context"
+    r"|tokens?\b.{0,40}must be <|token count.{0,24}exceeds",
+    re.IGNORECASE,
+)
+CROWDED = re.compile(r"rate.?limit|overloaded|too many requests", re.IGNORECASE)
+# Wishes that an answer can be had without. Not all servers know them, and some refuse what they do not know or cannot do.
+OPTIONAL = (
+    "stream_options",
+    "seed",
+    "temperature",
+    "parallel_tool_calls",
+    "chat_template_kwargs",
+    "max_tokens",
+    "max_completion_tokens",
 )
 NUMBERS = re.compile(r"(?<![\w.])\d{2,9}(?![\w.]*\d)")
 
 
 def request_body(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str, Any]:
     """The body that asks for one answer per seat; seats of one party share a temperature, and the first one's seed
-    counts."""
+    counts.
+
+    Servers find stop strings among thoughts too, so they are told those of texts alone, which have no thoughts.
+    """
     sampling = prompt.sampling
     options: dict[str, Any] = {
         "temperature": party[0].temperature,
@@ -48,7 +57,7 @@ def request_body(prompt: Prompt, party: Sequence[Seat], model: str) -> dict[str,
         "frequency_penalty": sampling.frequency_penalty,
         "presence_penalty": sampling.presence_penalty,
         "max_tokens": sampling.max_tokens,
-        "stop": list(sampling.stop) or None,
+        "stop": (list(sampling.stop) or None) if prompt.text is not None else None,
         "logit_bias": {str(token): bias for token, bias in sampling.bias} or None,
         "logprobs": True if sampling.logprobs is not None else None,
         "top_logprobs": sampling.logprobs,
@@ -103,154 +112,67 @@ def message_body(message: Message) -> dict[str, Any]:
 
 def estimated_tokens(prompt: Prompt) -> int:
     """About how many tokens a prompt has, for those who ask before the server has counted."""
-    return max(1, (sum(len(one.content) for one in prompt.messages) + len(prompt.text or "")) // CHARACTERS_PER_TOKEN)
+    messages = [one.content + "".join(call.name + call.arguments for call in one.tool_calls) for one in prompt.messages]
+    characters = sum(map(len, messages)) + len(prompt.text or "") + len(str(list(prompt.tools)) if prompt.tools else "")
+    return max(1, characters // CHARACTERS_PER_TOKEN + TOKENS_PER_MESSAGE * len(messages))
 
 
-@dataclass(slots=True)
-class ChoiceSoFar:
-    """What one choice has said so far. `pieces` counts chunks that carried words."""
-
-    words: list[str] = field(default_factory=list)
-    thoughts: list[str] = field(default_factory=list)
-    calls: dict[int, dict[str, str]] = field(default_factory=dict)
-    logprobs: list[TokenLogprob] = field(default_factory=list)
-    finish: FinishReason | None = None
-    pieces: int = 0
-
-    def take(self, choice: Mapping[str, Any]) -> tuple[str, str]:
-        """(thoughts, words) that a chunk adds. A whole message, of a server that does not stream, is taken like one
-        long chunk.
-
-        Raises ValueError for what is no choice.
-        """
-        delta = choice.get("delta") or choice.get("message") or {"content": choice.get("text")}
-        if not isinstance(delta, dict):
-            raise ValueError("a choice without a delta")
-        words, thought = delta.get("content") or "", delta.get("reasoning_content") or delta.get("reasoning") or ""
-        if not isinstance(words, str) or not isinstance(thought, str):
-            raise ValueError("words that are no text")
-        for call in delta.get("tool_calls") or ():
-            self._call(call)
-        likely = choice.get("logprobs")
-        if isinstance(likely, dict):
-            self.logprobs += [token_logprob(one) for one in likely.get("content") or legacy_logprobs(likely)]
-        if choice.get("finish_reason"):
-            self.finish = FINISHES.get(str(choice["finish_reason"]), "stop")
-        self.words.append(words)
-        self.thoughts.append(thought)
-        self.pieces += bool(words or delta.get("tool_calls") or thought)
-        return thought, words
-
-    def _call(self, piece: Any) -> None:
-        function = piece.get("function") if isinstance(piece, dict) else None
-        if not isinstance(function, dict):
-            raise ValueError("a tool call without a function")
-        number = piece.get("index")
-        call = self.calls.setdefault(
-            number if isinstance(number, int) else len(self.calls), {"id": "", "name": "", "arguments": ""}
-        )
-        call["id"] = call["id"] or str(piece.get("id") or "")
-        call["name"] += function.get("name") or ""
-        arguments = function.get("arguments") or ""
-        call["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
-
-    def candidate(self, seat: Seat, usage: Usage, seconds: float) -> Candidate:
-        """Raises EngineLost where the answer has no end."""
-        if self.finish is None:
-            raise EngineLost("The server's answer broke off.")
-        calls = tuple(
-            ToolCall(call["id"] or f"call_{number}", call["name"], call["arguments"] or "{}")
-            for number, call in sorted(self.calls.items())
-        )
-        nats = [one.logprob for one in self.logprobs if one.logprob is not None]
-        return Candidate(
-            text="".join(self.words),
-            voter=seat.voter,
-            finish_reason="tool_calls" if calls else self.finish,
-            usage=usage,
-            seconds=seconds,
-            anchor=seat.anchor,
-            tool_calls=calls,
-            logprobs=tuple(self.logprobs),
-            reasoning="".join(self.thoughts),
-            mean_logprob=sum(nats) / len(nats) if nats else None,
-        )
-
-
-def legacy_logprobs(logprobs: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Log-probabilities as the older completions have them, in the newer shape."""
-    rows = zip(
-        logprobs.get("tokens") or (),
-        logprobs.get("token_logprobs") or (),
-        logprobs.get("top_logprobs") or (),
-        strict=False,
-    )
-    return [
-        {"token": token, "logprob": nats, "top_logprobs": [{"token": t, "logprob": n} for t, n in (top or {}).items()]}
-        for token, nats, top in rows
-    ]
-
-
-def token_logprob(entry: Mapping[str, Any]) -> TokenLogprob:
-    """Raises ValueError for anything else."""
-    try:
-        top = tuple((str(one["token"]), float(one["logprob"])) for one in entry.get("top_logprobs") or ())
-        return TokenLogprob(str(entry["token"]), float(entry["logprob"]), top)
-    except (KeyError, TypeError, AttributeError) as problem:
-        raise ValueError("log-probabilities that are none") from problem
-
-
-def usages(counts: Mapping[int, Any], said: Mapping[int, ChoiceSoFar], estimate: int) -> dict[int, Usage]:
-    """What each choice cost, by its place. `counts`: what the server counted, by the choice that had ended last before.
-
-    llama-server counts after each choice for it alone; others count once for all: then each gets its share by the
-    chunks it came in.
-    """
-    if len(counts) == len(said):
-        return {
-            place: usage(counts[place], counts[place].get("completion_tokens"), said[place], estimate) for place in said
-        }
-    total = list(counts.values())[-1] if counts else {}
-    written, pieces = total.get("completion_tokens"), sum(one.pieces for one in said.values())
-    share = written / pieces if isinstance(written, int) and pieces else 1
-    return {place: usage(total, round(share * one.pieces), one, estimate) for place, one in said.items()}
-
-
-def usage(counted: Mapping[str, Any], written: Any, said: ChoiceSoFar, estimate: int) -> Usage:
-    details, read = counted.get("prompt_tokens_details"), counted.get("prompt_tokens")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
-    return Usage(
-        read if isinstance(read, int) and read > 0 else estimate,
-        written if isinstance(written, int) and written > 0 else said.pieces,
-        cached if isinstance(cached, int) else 0,
-    )
+def without_refused(body: Mapping[str, Any], status: int, said: str) -> dict[str, Any] | None:
+    """The body without what the server refuses in it; None where nothing can be left out. `said`: its words."""
+    if status not in (400, 422):
+        return None
+    named = next((name for name in OPTIONAL if name in body and re.search(rf"\b{name}\b", said)), None)
+    if named is None:
+        return None
+    left = {name: value for name, value in body.items() if name != named}
+    if named == "max_tokens" and "max_completion_tokens" in said and "not supported" in said:
+        left["max_completion_tokens"] = body[named]
+    return left
 
 
 def error_of(status: int, body: str, retry_after: str | None, where: str, estimate: int, context: int) -> SwarmError:
     """What a status other than 200 means. `estimate`: tokens of the prompt, where the server does not say."""
     message, error = complaint(body)
-    if status in (400, 413, 422) and OVERLONG.search(f"{error.get('code')} {error.get('type')} {message}"):
+    if status == 413 or (status in (400, 422, 500) and is_overlong(error, message)):
         return context_exceeded(error, message, estimate, context)
     if status == 429 or (status == 503 and retry_after):
         return Busy(f"{where} has no room: {message}", retry_after_s=seconds_of(retry_after))
     if status in (401, 403):
         return EngineLost(f"{where} does not take the key it was given.", retry_after_s=60)
-    if status == 404:
-        return ModelNotFound(f"{where}: {message}", param="model")
-    if 400 <= status < 500:
+    if status in (400, 422):
         return BadRequest(f"{where}: {message}")
     return EngineLost(f"{where} failed with status {status}: {message}")
 
 
 def complaint(body: str) -> tuple[str, Mapping[str, Any]]:
-    """(message, the rest) of an error in OpenAI's shape, or the beginning of whatever it is."""
+    """(message, the rest) of an error in OpenAI's shape or one of the shapes near it, or the beginning of whatever it is."""
+    if body.lstrip().startswith("<"):
+        return "it answered with a web page", {}
     try:
-        error = json.loads(body)["error"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        error = json.loads(body)
+        for key in ("error", "detail"):  # OpenAI's; FastAPI's, as many servers are written in
+            error = error[key] if isinstance(error, dict) and key in error else error
+    except (ValueError, RecursionError):
         return " ".join(body[:2000].split())[:200] or "no reason given", {}
     if not isinstance(error, dict):
         return str(error)[:500], {}
-    return str(error.get("message") or "no reason given")[:500], error
+    return str(error.get("message") or error.get("msg") or "no reason given")[:500], error
+
+
+def is_overlong(error: Mapping[str, Any], message: str) -> bool:
+    return bool(OVERLONG.search(f"{error.get('code')} {error.get('type')} {message}"))
+
+
+def error_in(chunk: Mapping[str, Any], where: str, estimate: int, context: int) -> SwarmError | None:
+    """The error that a server tells within its answer, where it has begun with status 200 already."""
+    if not chunk.get("error") and chunk.get("object") != "error":
+        return None
+    message, error = complaint(json.dumps(chunk))
+    if is_overlong(error, message):
+        return context_exceeded(error, message, estimate, context)
+    if error.get("code") == 429 or CROWDED.search(f"{error.get('code')} {error.get('type')}"):
+        return Busy(f"{where} has no room: {message}", retry_after_s=seconds_of(None))
+    return EngineLost(f"{where} broke off: {message}")
 
 
 def context_exceeded(error: Mapping[str, Any], message: str, estimate: int, context: int) -> ContextExceeded:
@@ -265,8 +187,13 @@ def context_exceeded(error: Mapping[str, Any], message: str, estimate: int, cont
 
 
 def seconds_of(retry_after: str | None) -> int:
-    """HTTP's `Retry-After` in seconds; a date, or nothing, counts as a few."""
+    """HTTP's `Retry-After` in seconds, which may be a date (RFC 9110, 10.2.3); what is neither counts as a few."""
+    told = retry_after or ""
     try:
-        return min(LONGEST_WAIT_S, max(1, round(float(retry_after or "5"))))
+        wait = float(told)
     except ValueError:
-        return 5
+        try:
+            wait = parsedate_to_datetime(told).timestamp() - time.time()
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return 5
+    return min(LONGEST_WAIT_S, max(1, math.ceil(wait))) if math.isfinite(wait) else 5
