@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 
-from local_swarm.limits import MOST_VOICES
+from local_swarm.limits import LEAST_CONTEXT, MOST_VOICES
 from local_swarm.paths import data_folder, home
 from local_swarm.settings.fields import Commas, Key, Range, dotted_keys
 from local_swarm.settings.reader import NamedNode, read_settings, unknown_setting
@@ -74,7 +74,7 @@ class ModelsConfig:
     model: str | None
     preferred_models: Annotated[tuple[str, ...], Commas]
     engine: Literal["auto", "llamacpp", "llama-server", "mlx"]
-    context: int | None
+    context: Annotated[int | None, Range(LEAST_CONTEXT)]
     kv_type: Literal["auto", "f16", "q8_0"]
     cache_dir: str | None
     embedding: str

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from local_swarm.api.key import CONTROL, base_url, control_token, key_headers, key_to_send
 from local_swarm.api.middleware import MCP_PATH
 from local_swarm.config import ServerConfig
 from local_swarm.errors import DaemonAbsent, DaemonRefused
-from local_swarm.paths import program_name
+from local_swarm.paths import command, home, keep
 
 CONTROLS = "/v1/swarm/control/"
 HEALTH = "/health"
 KNOCK_S = 1.0
 WAIT_S = 5.0
+RUNNING = "running"  # the folder of the home with a file for each port that a swarm of this home serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,15 @@ class DaemonClient:
         except (DaemonAbsent, TypeError):
             return False
 
+    def state(self) -> str | None:
+        """The word that its health goes by, such as `starting`; None where nobody answers or it says none."""
+        try:
+            return str(self.ask(HEALTH, wait_s=KNOCK_S)["status"])
+        except DaemonRefused as problem:
+            return problem.state
+        except (DaemonAbsent, KeyError, TypeError):
+            return None
+
     def health_code(self, wait_s: float = KNOCK_S) -> int | None:
         """The HTTP status of its health: 200 where it can answer, 503 while it starts or stops; None where nobody answers."""
         try:
@@ -69,20 +82,56 @@ class DaemonClient:
                 return json.load(response)
         except urllib.error.HTTPError as problem:
             with problem:
-                raise DaemonRefused(self._refusal_in(problem), problem.code) from problem
+                raise self._refusal_in(problem) from problem
         except (OSError, ValueError, http.client.HTTPException) as problem:
             raise DaemonAbsent(self._absence_after(problem)) from problem
 
-    def _refusal_in(self, problem: urllib.error.HTTPError) -> str:
-        try:
-            return str(json.load(problem)["error"]["message"])
-        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
-            return f"What runs on port {self.server.port} answers with status {problem.code}."
+    def _refusal_in(self, problem: urllib.error.HTTPError) -> DaemonRefused:
+        said = f"What runs on port {self.server.port} answers with status {problem.code}."
+        body = None
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+            body = json.load(problem)
+        fault, state = (body.get("error"), body.get("status")) if isinstance(body, dict) else (None, None)
+        message = str(fault["message"]) if isinstance(fault, dict) and "message" in fault else said
+        return DaemonRefused(message, problem.code, state if isinstance(state, str) else None)
 
     def _absence_after(self, problem: Exception) -> str:
         reason = problem.reason if isinstance(problem, urllib.error.URLError) else problem
         if isinstance(reason, ConnectionRefusedError):
-            return f"No swarm runs on port {self.server.port}. Start one: {program_name()}"
+            return f"No swarm runs on port {self.server.port}. {self.elsewhere() or f'Start one: {command()}'}"
         if not isinstance(reason, OSError):
             return f"What runs on port {self.server.port} is no swarm. Name another port with --port."
         return f"The swarm on port {self.server.port} does not answer: {reason or type(reason).__name__}."
+
+    def elsewhere(self) -> str:
+        """Where else a swarm of this home runs, in a sentence; empty where none does."""
+        found = [one for one in noted_servers(self.server) if DaemonClient(one).runs()]
+        near = {base_url(replace(self.server, port=one.port)) for one in found}
+        ways = [f"--port {one.port}" + ("" if base_url(one) in near else f" --host {one.host}") for one in found]
+        return f"One runs elsewhere: add {', or '.join(ways)}" if ways else ""
+
+
+@contextlib.contextmanager
+def noted(host: str, port: int) -> Iterator[None]:
+    """While the context lasts, commands that look for a swarm on another port learn of the one on this."""
+    path = home() / RUNNING / f"{port}.txt"
+    with contextlib.suppress(OSError):  # it is a hint, and no more than that
+        keep(path, host)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def noted_servers(but: ServerConfig) -> list[ServerConfig]:
+    """Where swarms of this home have said that they serve, in the order of their ports; not all may have told their end."""
+    found = [path for path in (home() / RUNNING).glob("*.txt") if path.stem.isdecimal() and path.stem != str(but.port)]
+    return [replace(but, host=host, port=int(path.stem)) for path in sorted(found) if (host := host_in(path))]
+
+
+def host_in(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")[:200].strip()
+    except (OSError, UnicodeError):
+        return ""

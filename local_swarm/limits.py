@@ -14,6 +14,7 @@ from local_swarm.errors import BadRequest
 from local_swarm.types import Message, Prompt, Sampling
 
 MOST_VOICES = 32  # of one vote on one machine
+LEAST_CONTEXT = 512  # tokens: with fewer there is hardly room for a question and its answer
 USUAL_VOICES = 8  # of a swarm that nothing holds back, where the settings do not say otherwise
 LONGEST_ANSWER = 4096  # tokens set aside for an answer where the request has no limit
 MOST_MESSAGES = 8192

@@ -13,7 +13,7 @@ from pathlib import Path
 from local_swarm.api.middleware import is_loopback
 from local_swarm.config import ServerConfig
 from local_swarm.errors import UsageError
-from local_swarm.paths import PRIVATE, home, keep, program_name
+from local_swarm.paths import PRIVATE, command, home, keep
 
 CONTROL = "x-swarm-control"  # the header that carries the token of this user's commands
 CONTROL_FILE = "control.token"
@@ -61,7 +61,7 @@ def required_key(server: ServerConfig) -> str | None:
     if key := stored_key():
         return key
     raise UsageError(
-        f"Whoever can reach {server.host} could use this swarm, so it needs a key. Make one: {program_name()} key"
+        f"Whoever can reach {server.host} could use this swarm, so it needs a key. Make one: {command('key')}"
     )
 
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from local_swarm.api.error_body import error_body
 from local_swarm.errors import BadRequest, Forbidden, SwarmError, TooLarge, TooSlow, Unauthorized
 from local_swarm.intake import Intake, TooDeep, TooMuch, encode_json
-from local_swarm.paths import program_name
+from local_swarm.paths import command
 
 MOST_BODY_BYTES = (
     16 << 20
@@ -91,7 +91,7 @@ class AuthMiddleware:
         asks_leave = scope.get("method") == "OPTIONS" and origin is not None  # browsers send no key along with that
         if self.key and scope["path"] not in OPEN_PATHS and not asks_leave and not self.has_key(headers):
             return Unauthorized(
-                f"This swarm wants its key: Authorization: Bearer KEY. On its machine, `{program_name()} key` shows it."
+                f"This swarm wants its key: Authorization: Bearer KEY. On its machine, `{command('key')}` shows it."
             )
         return None
 

@@ -14,6 +14,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator
 from functools import lru_cache
+from html import escape
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -26,7 +27,8 @@ from local_swarm.api.middleware import host_of, is_loopback
 from local_swarm.api.sse import EventStreamResponse, sse_event
 from local_swarm.api.swarm_state import swarm_state
 from local_swarm.errors import Busy, Forbidden, ModelNotFound
-from local_swarm.paths import program_name
+from local_swarm.paths import command
+from local_swarm.terminal import json_text
 
 TOKEN = "x-swarm-page"  # the header
 EVERY_S = 1.0  # between two looks at workers and engines
@@ -35,7 +37,10 @@ EVERY_S = 1.0  # between two looks at workers and engines
 @lru_cache(maxsize=1)
 def page_html() -> tuple[bytes, str]:
     """The page and the policy under which a browser runs it: its own script and style, and nothing from elsewhere."""
-    html = (Path(__file__).parent / "page.html").read_text(encoding="utf-8").replace("$PROGRAM", program_name())
+    html = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
+    html = html.replace("$KEY", escape(command("key"))).replace(
+        "$INVITE", json_text(command("invite")).replace("<", "\\u003c")
+    )
 
     def digests(tag: str) -> str:
         parts = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)

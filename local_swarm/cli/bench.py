@@ -46,11 +46,13 @@ def require(extra: str, *modules: str) -> None:
 def bench_engine(
     shape: Annotated[str, typer.Option(help="Whose shape: 0.5b, 1.5b, 3b, 7b or 0.8b-hybrid.")] = "0.5b",
     quantization: Annotated[str, typer.Option(help="Of the weights, e.g. q4_k_m.")] = "q4_k_m",
-    n: Annotated[int, typer.Option("--n", help="How many answers to one prompt.")] = 8,
-    prompt_tokens: Annotated[int, typer.Option(help="Length of the prompt.")] = 2048,
-    new_tokens: Annotated[int, typer.Option(help="Length of each answer.")] = 128,
+    n: Annotated[int, typer.Option("--n", help="How many answers to one prompt.", min=1)] = 8,
+    prompt_tokens: Annotated[int, typer.Option(help="Length of the prompt.", min=1)] = 2048,
+    new_tokens: Annotated[int, typer.Option(help="Length of each answer.", min=1)] = 128,
     repeats: RepeatsOption = 3,
-    threads: Annotated[int | None, typer.Option(help="How many to compute with. [default: one per core]")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="How many to compute with. [default: one per core]", min=1)
+    ] = None,
     server: Annotated[
         Path | None, typer.Option("--llama-server", help="A llama-server program to compare with.")
     ] = None,
@@ -87,8 +89,8 @@ def bench_vote(
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="codegen16b, codegen16b-no-examples, localzoo or openai4; all.")
     ] = None,
-    n: Annotated[list[int] | None, typer.Option("--n", help="How many voters. [default: 3, 5 and 8]")] = None,
-    repeats: Annotated[int, typer.Option(help="Random subsets of voters for each problem.")] = 20,
+    n: Annotated[list[int] | None, typer.Option("--n", help="How many voters. [default: 3, 5 and 8]", min=1)] = None,
+    repeats: Annotated[int, typer.Option(help="Random subsets of voters for each problem.", min=1)] = 20,
     data: Annotated[Path | None, typer.Option(help="The folder with the samples.")] = None,
     machines: Annotated[
         bool, typer.Option("--machines", help="The vote across three machines over that of a good one alone instead.")
@@ -134,9 +136,9 @@ def print_vote_row(row: dict[str, Any]) -> None:
 
 
 def bench_api(
-    workers: Annotated[int, typer.Option(help="How many vote on each answer.")] = 5,
-    clients: Annotated[int, typer.Option(help="How many ask at the same time.")] = 32,
-    requests: Annotated[int, typer.Option(help="How many in all.")] = 2000,
+    workers: Annotated[int, typer.Option(help="How many vote on each answer.", min=1)] = 5,
+    clients: Annotated[int, typer.Option(help="How many ask at the same time.", min=1)] = 32,
+    requests: Annotated[int, typer.Option(help="How many in all.", min=1)] = 2000,
     json_wanted: JsonOption = False,
 ) -> None:
     """What HTTP, the vote and HTTP again cost, with workers that answer at once."""
@@ -148,8 +150,8 @@ def bench_api(
 
 
 def bench_federation(
-    nodes: Annotated[int, typer.Option(help="How many machines vote.")] = 5,
-    workers: Annotated[int, typer.Option(help="Workers of each.")] = 5,
+    nodes: Annotated[int, typer.Option(help="How many machines vote.", min=1)] = 5,
+    workers: Annotated[int, typer.Option(help="Workers of each.", min=1)] = 5,
     repeats: RepeatsOption = 5,
     json_wanted: JsonOption = False,
 ) -> None:

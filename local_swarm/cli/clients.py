@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from local_swarm.cli.console import err, out, print_json
-from local_swarm.cli.options import FileOption, JsonOption, PortOption, RunningPortOption
+from local_swarm.cli.options import FileOption, JsonOption, RunningHostOption, RunningPortOption
 from local_swarm.config import load
 from local_swarm.errors import DaemonAbsent, UsageError
-from local_swarm.paths import program_name
+from local_swarm.paths import command
 
 
 def opencode(
@@ -20,7 +20,9 @@ def opencode(
         bool, typer.Option("--write", help="Merge it into opencode's configuration; a backup is kept.")
     ] = False,
     into: Annotated[Path | None, typer.Option("--into", help="Another file than the user's own.")] = None,
-    port: PortOption = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Write it although no swarm runs there.")] = False,
+    port: RunningPortOption = None,
+    host: RunningHostOption = None,
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
@@ -28,9 +30,11 @@ def opencode(
     from local_swarm.integrations import opencode as its
     from local_swarm.integrations.running import find_swarm
 
-    what = find_swarm(load(file, {"server.port": port}))
+    what = find_swarm(load(file, {"server.port": port, "server.host": host}))
     if not what.live:
-        err.print("No swarm runs there, so this is what would run.", style="dim")
+        if (write or into) and not anyway:
+            raise DaemonAbsent(f"Nothing was written; --anyway writes it all the same. {what.absence}")
+        err.print(f"These are the settings for what would run. {what.absence}", style="yellow")
     if what.context < its.SMALLEST_CONTEXT:
         err.print(
             f"opencode needs a context of {its.SMALLEST_CONTEXT} tokens; this swarm has {what.context}. Use --context.",
@@ -48,7 +52,8 @@ def opencode(
 
 def clients(
     name: Annotated[str | None, typer.Argument(help="aider, llm, continue or zed; all without one.")] = None,
-    port: PortOption = None,
+    port: RunningPortOption = None,
+    host: RunningHostOption = None,
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
@@ -58,7 +63,9 @@ def clients(
 
     if name is not None and name not in SNIPPETS:
         raise UsageError(f"There are no settings for {name!r}. There are for: {', '.join(SNIPPETS)}.")
-    what = find_swarm(load(file, {"server.port": port}))
+    what = find_swarm(load(file, {"server.port": port, "server.host": host}))
+    if not what.live:
+        err.print(f"These are the settings for what would run. {what.absence}", style="yellow")
     if json_wanted:
         print_json({one: SNIPPETS[one](what) for one in ([name] if name else SNIPPETS)})
         return
@@ -76,6 +83,7 @@ def key(
         bool, typer.Option("--page", help="Show the address of the running swarm's page, with what opens it.")
     ] = False,
     port: RunningPortOption = None,
+    host: RunningHostOption = None,
     file: FileOption = None,
     json_wanted: JsonOption = False,
 ) -> None:
@@ -85,10 +93,8 @@ def key(
     if page:
         token = control_token()
         if token is None:
-            raise DaemonAbsent(
-                f"No swarm of this user has started here, so there is no page. Start one: {program_name()}"
-            )
-        address = f"{base_url(load(file, {'server.port': port}).server)}/#{page_token(token)}"
+            raise DaemonAbsent(f"No swarm of this user has started here, so there is no page. Start one: {command()}")
+        address = f"{base_url(load(file, {'server.port': port, 'server.host': host}).server)}/#{page_token(token)}"
         print_value("page", address, json_wanted)
         return
     print_value("key", ensure_key(anew=new), json_wanted)

@@ -10,7 +10,7 @@ from local_swarm.cli.options import JsonOption
 from local_swarm.errors import UsageError
 from local_swarm.hardware import detector
 from local_swarm.hardware.profile import Hardware, hardware_from
-from local_swarm.paths import program_name
+from local_swarm.paths import command
 
 
 def detect(json_wanted: JsonOption = False) -> None:
@@ -37,4 +37,4 @@ def other_machine(path: Path) -> Hardware:
     except OSError as problem:
         raise UsageError(f"{path} cannot be read: {problem.strerror or problem}.") from problem
     except ValueError as problem:
-        raise UsageError(f"{path} is no JSON: {problem}. Make it with: {program_name()} detect --json") from problem
+        raise UsageError(f"{path} is no JSON: {problem}. Make it with: {command('detect', '--json')}") from problem

@@ -13,7 +13,7 @@ from local_swarm.cli.machine import other_machine, this_machine
 from local_swarm.cli.options import ContextOption, FileOption, InstancesOption, JsonOption, ModelOption
 from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.models import starter
-from local_swarm.paths import checkout, data_folder, home, program_name
+from local_swarm.paths import checkout, command, data_folder, home
 
 
 def plan(
@@ -62,7 +62,7 @@ def list_models(
         print_json([counsel.entry_json(entry) for entry in counsel.catalogue])
         return
     out.print(models_table(counsel, list(counsel.catalogue), everything))
-    err.print(f"Run one: {program_name()} --model NAME[:SIZE[:QUANT]]", style="dim")
+    err.print(f"Run one: {command('--model', 'NAME')}, or NAME:SIZE:QUANT", style="dim")
 
 
 def add_model(
@@ -78,7 +78,7 @@ def add_model(
         print_json(entry)
     else:
         name = f"{entry['family']}:{entry['size']}"
-        out.print(f"Added {name}. Run it: {program_name()} --model {name}")
+        out.print(f"Added {name}. Run it: {command('--model', name)}")
 
 
 def download(

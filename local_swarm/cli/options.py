@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 
 import typer
 
+from local_swarm.limits import LEAST_CONTEXT
 from local_swarm.types import Strategy
 
 STRATEGIES = ", ".join(get_args(Strategy))  # for help
@@ -14,8 +15,15 @@ HELP = {"help_option_names": ["-h", "--help"]}
 
 FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-PortOption = Annotated[int | None, typer.Option("--port", help="Port of the API. [default: 8000]")]
-RunningPortOption = Annotated[int | None, typer.Option("--port", help="Port of the running swarm. [default: 8000]")]
+PortOption = Annotated[
+    int | None, typer.Option("--port", help="Port of the API; 0 takes a free one. [default: 8000]", min=0, max=65_535)
+]
+RunningPortOption = Annotated[
+    int | None, typer.Option("--port", help="Port of the running swarm. [default: 8000]", min=1, max=65_535)
+]
+RunningHostOption = Annotated[
+    str | None, typer.Option("--host", help="Address of the running swarm. [default: 127.0.0.1]")
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="Ask no questions.")]
 MinimalOption = Annotated[bool, typer.Option("--minimal", help="When setting up, leave out PyTorch and embeddings.")]
 
@@ -26,7 +34,7 @@ ModelOption = Annotated[
 ]
 StarterOption = Annotated[bool, typer.Option("--starter", help="Run the small model that comes with the program.")]
 InstancesOption = Annotated[int | None, typer.Option(help="How many workers vote.")]
-ContextOption = Annotated[int | None, typer.Option(help="Tokens of prompt and answer together.")]
+ContextOption = Annotated[int | None, typer.Option(help="Tokens of prompt and answer together.", min=LEAST_CONTEXT)]
 EngineOption = Annotated[str | None, typer.Option(help="Engine: auto, llamacpp, llama-server or mlx.")]
 RosterOption = Annotated[
     Path | None,
@@ -49,5 +57,5 @@ InsecureOption = Annotated[
 ]
 
 # How something is measured
-RepeatsOption = Annotated[int, typer.Option(help="Number of runs; medians are reported.")]
+RepeatsOption = Annotated[int, typer.Option(help="Number of runs; medians are reported.", min=1)]
 PlotOption = Annotated[Path | None, typer.Option("--plot", help="Write a chart to this SVG file as well.")]

@@ -24,7 +24,7 @@ from local_swarm.models.downloader import Downloader, Fetched
 from local_swarm.models.hub import Hub
 from local_swarm.models.hub_cache import HubModel, cached_copy, describe_copy, fetch_model
 from local_swarm.models.resolve import ResolvedModel
-from local_swarm.paths import extra_command, home, offline, program_name
+from local_swarm.paths import command, extra_command, home, offline
 from local_swarm.survey import Survey
 
 FREE = ("apache-2.0", "mit", "unknown")  # licences that need no word; of an unknown one there is nothing to say
@@ -144,7 +144,7 @@ def keep(picked: Picked, console: Console) -> None:
         section, name = key.split(".")
         sections.setdefault(section, {})[name] = value
     paths.keep(path, yaml.safe_dump(sections, sort_keys=False))
-    console.print(f"Kept in {path}; to choose again: {program_name()} --menu", style="dim", soft_wrap=True)
+    console.print(f"Kept in {path}; to choose again: {command('--menu')}", style="dim", soft_wrap=True)
 
 
 def own_settings() -> Path:

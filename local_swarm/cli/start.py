@@ -7,6 +7,8 @@ import contextlib
 import logging
 import os
 import signal
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,6 +37,8 @@ from local_swarm.terminal import log_to_stderr
 
 if TYPE_CHECKING:
     from local_swarm.launch import Launch
+    from local_swarm.mcp_server.stdio import Lines
+    from local_swarm.node import Node
 
 
 def start(
@@ -73,11 +77,24 @@ def start(
         "network.peers": ",".join(peer) if peer else None,
         "network.insecure_lan": insecure or None,
     }
-    asyncio.run(serve(prepare_launch(load(file, settings), err, menu, ask=not yes)))
+    config = load(file, settings)
+    if config.server.mcp and (assistant := look_for_assistant()):
+        from local_swarm.cli.assistant import serve_both
+
+        asyncio.run(serve_both(config, assistant, lambda: prepare_launch(config, err, menu=False, ask=False)))
+    else:
+        asyncio.run(serve(prepare_launch(config, err, menu, ask=not yes)))
 
 
-async def serve(launch: Launch) -> None:
-    """Run a node until a signal comes, be it still booting or not."""
+def look_for_assistant() -> Lines | None:
+    """The one that has started this program, and speaks with it on standard input."""
+    from local_swarm.mcp_server.stdio import find_assistant
+
+    return find_assistant()
+
+
+async def serve(launch: Launch, ready: Callable[[Node], None] = lambda _: None) -> None:
+    """Run a node until a signal comes, be it still booting or not. `ready` is called once it answers."""
     from local_swarm.cli.banner import banner
     from local_swarm.node import run_node
 
@@ -90,10 +107,12 @@ async def serve(launch: Launch) -> None:
         async with run_node(launch.config, launch) as node:
             status.stop()
             err.print(banner(node, launch.config, private=err.is_terminal))
+            ready(node)
             try:
                 await asyncio.Event().wait()
             finally:
-                err.print("Stopping: answers in the works may finish. Ctrl-C again ends at once.")
+                with contextlib.suppress(OSError):  # its terminal may be gone
+                    err.print("Stopping: answers in the works may finish. Ctrl-C again ends at once.")
 
 
 def cancel_on_signal(task: asyncio.Task[Any]) -> None:
@@ -107,7 +126,8 @@ def cancel_on_signal(task: asyncio.Task[Any]) -> None:
         asked = True
         task.get_loop().call_soon_threadsafe(task.cancel)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    hang_up = [signal.SIGHUP] if sys.platform != "win32" else []  # the terminal was closed
+    for number in (signal.SIGINT, signal.SIGTERM, *hang_up):
         try:
             task.get_loop().add_signal_handler(number, cancel_or_exit)
         except NotImplementedError:  # Windows

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from local_swarm.cli.console import out, print_json
-from local_swarm.cli.options import FileOption, JsonOption, RunningPortOption
+from local_swarm.cli.options import FileOption, JsonOption, RunningHostOption, RunningPortOption
 from local_swarm.config import load
 from local_swarm.daemon import DaemonClient
 from local_swarm.errors import SwarmError
@@ -19,6 +19,7 @@ REFRESH_S = 1.0
 
 def status(
     port: RunningPortOption = None,
+    host: RunningHostOption = None,
     file: FileOption = None,
     once: Annotated[
         bool, typer.Option("--once", help="Show it once and stop, as where the output is no terminal.")
@@ -28,7 +29,7 @@ def status(
     """Watch the running swarm: workers, votes, peers, memory. Ctrl-C ends it."""
     from local_swarm.cli.status_screen import screen
 
-    daemon = DaemonClient(load(file, {"server.port": port}).server)
+    daemon = DaemonClient(load(file, {"server.port": port, "server.host": host}).server)
     told: dict[str, Any] = daemon.ask(SWARM)
     if json_wanted:
         print_json(told)

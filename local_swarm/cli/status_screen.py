@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from local_swarm.paths import program_name
+from local_swarm.paths import command
 from local_swarm.units import memory_size
 
 COLORS = {"ok": "green", "ready": "green", "starting": "yellow", "restarting": "yellow", "degraded": "yellow"}
@@ -102,7 +102,7 @@ def peers_table(peers: Sequence[Mapping[str, Any]]) -> Table:
 
 def elections_table(elections: Sequence[Mapping[str, Any]]) -> RenderableType:
     if not elections:
-        return Text(f'No vote yet. Ask something: {program_name()} ask "..."', style="dim")
+        return Text(f"No vote yet. Ask something: {command('ask', '...')}", style="dim")
     table = columns(("vote", "agreement", "", "clusters", "tokens", "took"))
     for one in reversed(elections):
         clusters = "+".join(map(str, one["clusters"])) + (" early" if one["decided_early"] else "")

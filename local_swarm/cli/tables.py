@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
@@ -20,6 +20,7 @@ from local_swarm.models.downloader import Show
 from local_swarm.models.planner import Plan
 from local_swarm.models.registry import Entry
 from local_swarm.models.selector import usual_file
+from local_swarm.paths import program_name
 from local_swarm.units import file_size, memory_size
 
 PLAIN_EVERY_S = 15.0  # between lines where the output is no terminal
@@ -59,7 +60,16 @@ def graphics(one: Accelerator) -> str:
     return ", ".join([*facts, *([one.runtime] if one.runtime else [])])
 
 
-def plan_table(plan: Plan) -> Table:
+def without_commands(reasons: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Reasons for a table, and those that tell a command: a table would break it in the middle, and nobody could copy it."""
+    name = f" {program_name()} "
+    split: tuple[list[str], list[str]] = ([], [])
+    for reason in reasons:
+        split[name in reason].append(reason)
+    return split
+
+
+def plan_table(plan: Plan) -> RenderableType:
     """What would run, where its memory goes and why."""
     rows, need = two_columns(), plan.memory
     rows.add_row("model", f"{plan.model}  {plan.quantization or ''}")
@@ -75,9 +85,10 @@ def plan_table(plan: Plan) -> Table:
         "scratch": need.compute_bytes,
     }
     rows.add_row("", "  ".join(f"{name} {memory_size(size)}" for name, size in parts.items() if size))
-    for place, reason in enumerate(plan.why):
+    reasons, commands = without_commands(plan.why)
+    for place, reason in enumerate(reasons):
         rows.add_row("" if place else "why", reason)
-    return rows
+    return Group(rows, *commands)
 
 
 def models_table(advisor: Advisor, entries: Sequence[Entry], everything: bool) -> Table:
@@ -151,16 +162,17 @@ def progress(console: Console, name: str) -> Iterator[Show]:
 
 
 def plain_progress(console: Console, name: str) -> Show:
-    shown = 0.0
+    shown, noted = 0.0, ""
 
     def show(told: Told) -> None:
-        nonlocal shown
-        if time.monotonic() - shown < PLAIN_EVERY_S:
+        nonlocal shown, noted
+        note = told.note.partition(";")[0]
+        if time.monotonic() - shown < PLAIN_EVERY_S and note in ("", noted):  # what is new is said at once
             return
-        shown = time.monotonic()
+        shown, noted = time.monotonic(), note or noted
         left = f", {told.seconds_left / 60:.0f} minutes left" if told.seconds_left else ""
         rate = f", {told.rate / 1e6:.1f} MB/s" if told.rate else ""
-        share = f"{told.done / told.total:.0%} of {file_size(told.total)}" if told.total else told.note
+        share = told.note or f"{told.done / max(1, told.total):.0%} of {file_size(told.total)}"
         console.print(f"{name}: {share}{rate}{left}", style="dim", soft_wrap=True)
 
     return show

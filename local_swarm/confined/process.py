@@ -255,6 +255,7 @@ class ConfinedChild:
             stderr=asyncio.subprocess.DEVNULL,
             limit=RESULT_BYTES,
             env={**os.environ, **ONE_THREAD},
+            start_new_session=True,  # signals for the daemon's group are not for it
         )
 
     async def _death(self, process: asyncio.subprocess.Process) -> Exception:

@@ -12,14 +12,19 @@ from local_swarm.errors import DaemonAbsent, DaemonRefused
 
 @dataclass(frozen=True, slots=True)
 class RunningSwarm:
-    """`url` ends in /v1. `key` is the API key to send, `none` where none is needed. `live`: the daemon said so, not the plan."""
+    """`url` ends in /v1. `key` is the API key to send, `none` where none is needed. `absence`: a sentence that says
+    why this is what the plan says, and not a running swarm; empty where it is one."""
 
     url: str
     context: int
     answer_tokens: int
     thinks: bool = False
     key: str = "none"
-    live: bool = True
+    absence: str = ""
+
+    @property
+    def live(self) -> bool:
+        return not self.absence
 
 
 def find_swarm(config: Config) -> RunningSwarm:
@@ -30,9 +35,11 @@ def find_swarm(config: Config) -> RunningSwarm:
         return RunningSwarm(
             f"{daemon.url}/v1", int(state["context"]), int(state["answer_tokens"]), bool(state["thinks"]), key
         )
-    except (DaemonAbsent, DaemonRefused, ValueError, KeyError, TypeError):
+    except (DaemonAbsent, DaemonRefused, ValueError, KeyError, TypeError) as problem:
         from local_swarm.survey import Survey
 
         advisor, model = Survey().advisor(config), config.models.model
         plan = advisor.what_runs(advisor.find(model) if model else None)
-        return RunningSwarm(f"{daemon.url}/v1", plan.context, plan.answer_tokens, key=key, live=False)
+        strange = f"What runs on port {config.server.port} is no swarm."
+        why = problem.message if isinstance(problem, DaemonAbsent | DaemonRefused) else strange
+        return RunningSwarm(f"{daemon.url}/v1", plan.context, plan.answer_tokens, key=key, absence=why)

@@ -6,7 +6,6 @@ Every call is a connection of its own: a daemon that comes, goes or comes back i
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import subprocess
 import sys
@@ -16,21 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import anyio
 import httpx2
 import mcp_types
 from mcp import MCPError
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.server.stdio import stdio_server
 
 from local_swarm.api.middleware import MCP_PATH
 from local_swarm.daemon import DaemonClient
 from local_swarm.errors import SwarmError
-from local_swarm.intake import sanitize_json
-from local_swarm.mcp_server.server import Tell, create_mcp_server, error_result, structured_result
+from local_swarm.mcp_server.server import Tell, error_result, structured_result
 from local_swarm.mcp_server.tools import StatusResult
-from local_swarm.paths import PRIVATE, checkout, home, make_folder, program_name
+from local_swarm.paths import PRIVATE, checkout, command, home, make_folder
 
 SILENCE_S = 60.0  # the daemon reports every few seconds, so a longer silence is a death
 KNOCK_S = 3.0
@@ -83,7 +79,7 @@ class McpProxy:
     def absent(self) -> str:
         return (
             f"No swarm runs on port {self.daemon.server.port} of this machine. Ask the user to start it with "
-            f"`{program_name()}`, or to let you start it: `{program_name()} mcp --start` in your settings."
+            f"`{command()}`, or to let you start it: `{command('mcp', '--start')}` in your settings."
         )
 
     async def call(self, name: str, arguments: Mapping[str, Any], tell: Tell) -> mcp_types.CallToolResult:
@@ -144,19 +140,3 @@ def first_cause(problems: BaseExceptionGroup) -> BaseException:
 
 def interruption(problem: BaseException) -> str:
     return f"The swarm stopped answering in the middle of the call ({problem or type(problem).__name__}). Try again."
-
-
-class MendedInput(io.TextIOWrapper):
-    """Lines of JSON without half characters, which the SDK would refuse without telling anybody."""
-
-    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
-        line = super().readline(-1 if size is None else size)
-        return sanitize_json(line.encode("utf-8", "replace")).decode() if "\\u" in line else line
-
-
-async def serve(proxy: McpProxy) -> None:
-    """Serves an assistant on stdin and stdout until it closes our input."""
-    server = create_mcp_server(proxy.call)
-    stdin = anyio.wrap_file(MendedInput(sys.stdin.buffer, encoding="utf-8", errors="replace"))
-    async with stdio_server(stdin=stdin) as (reading, writing):
-        await server.run(reading, writing, server.create_initialization_options())

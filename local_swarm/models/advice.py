@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,16 +12,19 @@ from local_swarm.config import Config
 from local_swarm.errors import DoesNotFit, UnknownModel, UsageError
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models import starter
-from local_swarm.models.budget import MemoryRules
+from local_swarm.models.budget import MemoryRules, memory_pools
 from local_swarm.models.folder import read_folder
 from local_swarm.models.gguf import read_header
-from local_swarm.models.planner import Plan, RunOptions, plan
+from local_swarm.models.planner import MemoryNeed, Plan, RunOptions, RunSetting, need_of, plan
 from local_swarm.models.registry import Catalogue, Entry, Variant, load
 from local_swarm.models.resolve import ModelSource, ReadHeader, ResolvedModel, find, read_model, resolve
 from local_swarm.models.selector import Choice, choose
 from local_swarm.models.storage import Storage, storage
 from local_swarm.paths import command, data_folder, home
 from local_swarm.units import file_size, memory_size
+
+LEGACY = "legacy"  # begins the role of a model that is kept for those who ask for it
+MOST_BYTES = 1 << 62  # more than any file has
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,19 @@ class LocalModel:
     path: Path
     plan: Plan | None
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What each file of a model needs in one and the same setting, so that fewer bits need less."""
+
+    setting: RunSetting
+    needs: Mapping[Variant, MemoryNeed]
+
+    @property
+    def text(self) -> str:
+        """The setting in words."""
+        return f"with {self.setting.workers} workers and a context of {self.setting.context} tokens"
 
 
 @dataclass(frozen=True)
@@ -166,6 +183,24 @@ class Advisor:
             return plan(self.hardware, model, self.options, self.rules) if model else None
         except (DoesNotFit, UsageError):
             return None
+
+    def families(self) -> list[str]:
+        """The families of the catalogue: those that are recommended first, in that order, and those kept for old users last."""
+        order = list(dict.fromkeys(entry.family for entry in (*self.catalogue.order(self.preferred), *self.catalogue)))
+        legacy = {entry.family for entry in self.catalogue if str(entry.facts.get("role", "")).startswith(LEGACY)}
+        preferred = {entry.family for entry in self.catalogue.order(self.preferred)}
+        return sorted(order, key=lambda family: family in legacy - preferred)
+
+    def comparison(self, entry: Entry) -> Comparison | None:
+        """The files of an entry in the setting of the smallest that fits; None where none does."""
+        sized = sorted(entry.variants, key=lambda one: one.bytes or MOST_BYTES)
+        made = next((made for one in sized if (made := self.fits(entry, one))), None)
+        if made is None:
+            return None
+        setting = RunSetting(made.context, made.kv_type, made.workers)
+        pool = next(one for one in memory_pools(self.hardware, self.rules) if one.gpu == made.gpu)
+        models = {one: entry.model(one, self.storage.path_of(one)) for one in entry.finest_first()}
+        return Comparison(setting, {one: need_of(model, setting, pool) for one, model in models.items() if model})
 
     def entry_json(self, entry: Entry) -> dict[str, Any]:
         """One model of the catalogue for a program to read: what there is of it, what fits this machine and what is here."""

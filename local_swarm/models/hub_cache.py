@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from local_swarm.errors import BadModelFile, UsageError
 from local_swarm.models import hub
 from local_swarm.models.downloader import Fetched
 from local_swarm.models.folder import is_whole
-from local_swarm.models.gguf import parts_of
-from local_swarm.paths import offline, program_name
+from local_swarm.models.gguf import PART, parts_of
+from local_swarm.paths import command, offline
 
+SHOWN = 6  # names of files that a sentence lists
 NEEDED = ["*.json", "*.safetensors", "*.jinja", "*.txt"]  # never code
 
 
@@ -60,17 +61,36 @@ def fetch_model(model: HubModel, environment: Mapping[str, str] = os.environ) ->
     if here := cached_copy(model):
         return here
     if model.cached_only or offline():
-        named = f"To have it fetched, name it: {program_name()} --model {model.text}"
+        named = f"To have it fetched, name it: {command('--model', model.text)}"
         remedy = "LOCAL_SWARM_OFFLINE forbids fetching it." if offline() else named
         raise UsageError(f"{model.text} is not in the hub's cache on this disk. {remedy}")
     from huggingface_hub.errors import HfHubHTTPError
 
     token = environment.get(model.token_env) or ""
-    hub.Hub(environment={**environment, "HF_TOKEN": token}).list_files(model.repository)
+    listing = hub.Hub(environment={**environment, "HF_TOKEN": token}).list_files(model.repository, model.revision)
+    if not model.filename:
+        require_folder(model, listing.names)
     try:
         return from_library(model, hub.import_hub(), cached_only=False)
     except (HfHubHTTPError, OSError, ValueError) as problem:
         raise UsageError(f"{model.text} cannot be fetched: {str(problem).splitlines()[0]}") from problem
+
+
+def require_folder(model: HubModel, files: Sequence[str]) -> None:
+    """Raises UsageError for a repository without safetensors, before anything of it is fetched: which of its files is meant must
+    be said, or it is of no use here."""
+    if any(name.endswith(".safetensors") for name in files):
+        return
+    ours = [name for name in files if name.endswith(".gguf") and not name.split("/")[-1].startswith("mmproj")]
+    whole = [name for name in ours if not (part := PART.match(name.split("/")[-1])) or int(part["part"]) == 1]
+    if not whole:
+        raise UsageError(
+            f"{model.text} has neither .safetensors nor .gguf files, so it cannot be run here. Name another repository."
+        )
+    usual = next((name for name in whole if "q4_k_m" in name.lower()), whole[0])
+    more = f" and {len(whole) - SHOWN} more" if len(whole) > SHOWN else ""
+    example = command("--model", replace(model, filename=usual).text)
+    raise UsageError(f"{model.text} holds .gguf files: {', '.join(whole[:SHOWN])}{more}. Name one of them: {example}")
 
 
 def from_library(model: HubModel, library: Any, cached_only: bool) -> Path:

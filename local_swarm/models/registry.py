@@ -14,7 +14,7 @@ from typing import Any
 from local_swarm.errors import UnknownModel, UsageError
 from local_swarm.models.catalogue_file import EntryFacts, FileFacts, ShapeFacts, read_catalogue
 from local_swarm.models.memory_shape import MemoryShape, ModelFile, kv_values
-from local_swarm.paths import program_name
+from local_swarm.paths import command
 
 OWN = "catalogue.yaml"  # in the home: what the user added
 FACTS = ("tools", "reasoning", "fim", "sampling", "role", "mlx")  # data for those who talk to a model
@@ -148,7 +148,7 @@ class Catalogue:
         names = [*others, *(known for one in self.entries for known in (one.name, one.id, one.family))]
         close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
         hint = f" Did you mean {close[0]}?" if close else ""
-        return f"No model is called {name!r}.{hint} All names: {program_name()} models"
+        return f"No model is called {name!r}.{hint} All names: {command('models')}"
 
     def order(self, preferred: Sequence[str]) -> list[Entry]:
         """The entries to choose from, the best first: `auto` stands for the catalogue's own order, a family for all its sizes,

@@ -31,7 +31,7 @@ from local_swarm.models.planner import (
     why_workers,
 )
 from local_swarm.models.registry import Catalogue, Entry, Variant
-from local_swarm.paths import program_name
+from local_swarm.paths import command
 from local_swarm.units import GB, file_size, memory_size
 
 USUAL_BITS = 4  # finer is only worth it where nothing else is given up for it
@@ -106,7 +106,7 @@ def choose(
     raise DoesNotFit(
         "None of the preferred models fits this machine"
         + (f" ({found[-1].rule} may be used)." if found[-1].budget_bytes is not None else ".")
-        + f" Run the small one that comes with the program: {program_name()} --starter"
+        + f" Run the small one that comes with the program: {command('--starter')}"
     )
 
 

@@ -19,9 +19,10 @@ from local_swarm.models.embedding import CODE
 from tests.cli.test_prepare import ROOT, advisor
 from tests.models.hub_server import serving
 
+HEADER = b'{"weight":{"dtype":"F32","shape":[250],"data_offsets":[0,1000]}}'
 FILES = {
     "config.json": b"{}",
-    "model.safetensors": b"weights" * 1000,
+    "model.safetensors": len(HEADER).to_bytes(8, "little") + HEADER + bytes(1000),
     "1_Pooling/config.json": b"[]",
     "run.py": b"code",
 }

@@ -41,6 +41,7 @@ class Companion:
             text=True,
             encoding="utf-8",
             env={**os.environ, **SILENT},
+            start_new_session=True,  # signals for the daemon's group are not for it
         )
 
     def ready(self) -> None:

@@ -14,12 +14,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from local_swarm.models.embedding import BEST_ON_DISK, NONE, SMALL, copies_of, is_repository, on_disk
-from local_swarm.paths import extra_command, program_name
+from local_swarm.paths import command, extra_command
 from local_swarm.voting.similarity import gguf, sentences
 from local_swarm.voting.similarity.companion import Companion, Matrix
 
 MOST_LOST = 3  # processes that ended by themselves; then no further one is started
-FETCH = f"{program_name()} download embedding"
+FETCH = command("download", "embedding")
 
 logger = logging.getLogger(__name__)
 
