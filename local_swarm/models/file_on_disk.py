@@ -89,11 +89,11 @@ def is_rest_of(name: str, path: Path) -> bool:
 
 def like_it(path: Path) -> str:
     """A further sentence where a name beside it is nearly the same, or where there is a model; empty where neither is."""
-    models = [name for name in neighbours(path) if name.lower().endswith(".gguf")]
-    near = get_close_matches(path.name, models, n=1, cutoff=0.6)
+    models = {Path(name).stem: name for name in neighbours(path) if name.lower().endswith(".gguf")}
+    near = get_close_matches(path.stem, models, n=1)
     if near:
-        return f" Did you mean {path.with_name(near[0])}?"
-    return f" Its folder has {', '.join(models[:3])}." if models else ""
+        return f" Did you mean {path.with_name(models[near[0]])}?"
+    return f" Its folder has {', '.join(list(models.values())[:3])}." if models else ""
 
 
 def neighbours(path: Path) -> list[str]:

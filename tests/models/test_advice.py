@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from local_swarm.config import load
+from local_swarm.errors import BadModelFile
 from local_swarm.models import starter
 from local_swarm.models.advice import Advisor, advisor
 from tests.models.machines import machine
@@ -62,3 +65,25 @@ def test_a_file_of_the_catalogue_is_listed_once_and_under_its_name_there(tmp_pat
 def test_a_file_that_cannot_read_as_much_as_is_asked_for_is_passed_over(tmp_path: Path) -> None:
     written(tmp_path / "mine.gguf", changed({"llama.context_length": 2048}))
     assert advised(tmp_path, context=16_384).best_here() is None
+
+
+def test_families_come_in_the_order_of_recommendation_and_those_for_old_users_last(tmp_path: Path) -> None:
+    families = advised(tmp_path).families()
+    assert families[0] == "qwen3.8" and "codellama" in families[-6:]
+    assert sorted(families) == sorted({entry.family for entry in advised(tmp_path).catalogue})
+
+
+def test_files_of_a_model_are_compared_in_one_setting_so_that_fewer_bits_need_less(tmp_path: Path) -> None:
+    counsel = advised(tmp_path, gib=24)
+    for entry in counsel.catalogue:
+        if compared := counsel.comparison(entry):
+            sizes = sorted((one.bytes or 0, need.total_bytes) for one, need in compared.needs.items())
+            assert [need for _, need in sizes] == sorted(need for _, need in sizes)
+            assert "workers and a context of" in compared.text
+
+
+def test_the_plan_of_a_folder_that_is_none_says_what_it_holds(tmp_path: Path) -> None:
+    written(tmp_path / "a.gguf", changed())
+    counsel = advised(tmp_path)
+    with pytest.raises(BadModelFile, match=r"holds \.gguf files: a\.gguf"):
+        counsel.plan_for(counsel.find(str(tmp_path)))
