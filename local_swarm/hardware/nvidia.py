@@ -23,6 +23,7 @@ PROGRAMS = (
     r"C:\Program Files\NVIDIA Corporation\NVSMI\nvidia-smi.exe",  # drivers before 2020
 )
 CARDS = Path("/proc/driver/nvidia/gpus")
+BOARD = Path("/proc/device-tree/model")
 # `MIG 1g.10gb+me  Device  0: (UUID: MIG-0a7b)`; `1c.3g.40gb` is one of several that compute in a slice of 40 GB.
 MIG = re.compile(
     r"^[ \t]++MIG ((?:\d++c\.)?+\d++g\.(\d{1,5})gb\S{0,40})\s++Device\s++\d++:(?: \(UUID: ([^\s)]++)\))?+", re.MULTILINE
@@ -40,7 +41,7 @@ OWN_MEMORY = re.compile(
 SIZE = re.compile(r"(\d{1,9}) ?(?:MiB)?|\[.*\]|N/A|ERR!|Unknown Error|Not Supported|", re.IGNORECASE)
 
 
-def probe(run: Run, cards: Path = CARDS, library: str = "pynvml") -> tuple[Accelerator, ...]:
+def probe(run: Run, cards: Path = CARDS, library: str = "pynvml", board: Path = BOARD) -> tuple[Accelerator, ...]:
     if found := by_library(library):
         return found
     for program in PROGRAMS:
@@ -48,7 +49,8 @@ def probe(run: Run, cards: Path = CARDS, library: str = "pynvml") -> tuple[Accel
         told, listed, head = (text or "" for text in together([partial(run, one) for one in asked]))
         if found := parse(told) or parse_list(listed):
             return with_slices(found, listed, parse_cuda(head), parse_cut(head))
-    return parse_kernel({path.parent.name: read(path) for path in sorted(cards.glob("*/information"))})
+    kernel = parse_kernel({path.parent.name: read(path) for path in sorted(cards.glob("*/information"))})
+    return kernel or parse_board(read(board))
 
 
 def by_library(name: str) -> tuple[Accelerator, ...]:
@@ -201,6 +203,12 @@ def parse_kernel(texts: dict[str, str]) -> tuple[Accelerator, ...]:
         for number, (pci, one) in enumerate(names)
         if one
     )
+
+
+def parse_board(text: str) -> tuple[Accelerator, ...]:
+    """What firmware calls a board: Jetsons before JetPack 6 have neither NVML nor `nvidia-smi`."""
+    name = " ".join(text.replace("\0", " ").split())[:LONGEST_LINE]
+    return (Accelerator("nvidia", name, None, None, "unified", index=0),) if re.search(r"Jetson|Tegra", name) else ()
 
 
 def mebibytes(text: str | None) -> int | None:

@@ -346,6 +346,7 @@ READERS: dict[str, Reader] = {
             nvidia.parse_list(f"GPU 0: a (UUID: b)\n{text}"), f"GPU 0: a (UUID: b)\n{text}", None
         )
     ),
+    "hardware: nvidia's board": Reader(nvidia.parse_board),
     "hardware: nvidia's table": Reader(nvidia.parse_cut),
     "hardware: nvidia's name": Reader(
         lambda text: nvidia.on_architecture(Accelerator("nvidia", text, 1, 1, "dedicated"), "arm64"),

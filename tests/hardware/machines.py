@@ -44,7 +44,7 @@ class TextMachine:
         def on_windows(run: Run) -> tuple[Accelerator, ...]:
             return windows.probe(run, int(self.memory * GIB))
 
-        cuda = partial(nvidia.probe, cards=folder / "none", library="no_such_library")
+        cuda = partial(nvidia.probe, cards=folder / "none", library="no_such_library", board=folder / "none")
         by_system: dict[System, Sequence[Probe]] = {
             "linux": (
                 cuda,
