@@ -1,4 +1,4 @@
-"""Pieces of a stretch of text that is one thing in, its text and whether a mark ends it out: a call, a code block, a JSON value. Pure."""
+"""Pieces of a call, a code block or a JSON value in; its text, and whether a mark ends it, out. Pure."""
 
 from __future__ import annotations
 
@@ -79,4 +79,4 @@ class Block(CallBody):
         if self.kind != "fence":
             return whole or mark not in ("}", "]", ")")
         alone = not self.line.now.removesuffix(mark).strip()
-        return alone and not (self.begins_json and self.nesting.open) or (self.begins_json and whole)
+        return (alone and not (self.begins_json and self.nesting.open)) or (self.begins_json and whole)

@@ -70,7 +70,7 @@ def later_system_asked(messages: Sequence[Message]) -> list[Message]:
 
 
 def with_results_paired(messages: Sequence[Message]) -> list[Message]:
-    """Each result with the identifier and the name of its call. Results of no call become text: clients cut conversations short."""
+    """Each result with the identifier and the name of its call. Results of no call become text: clients cut conversations."""
     told, left = [], list[ToolCall]()
     for message in messages:
         if message.role != "tool":

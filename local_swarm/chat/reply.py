@@ -77,8 +77,8 @@ class ReplyParser:
     """Feed it with `push`, end it with `close`; then `words`, `thoughts`, `calls` and `broken`, the calls that nobody could read.
 
     Without tools nothing is a call. `thinking`: the prompt has opened the thoughts already. `called_at`: how many characters of
-    words came before each call. `cut_call`: the limit of tokens ended the reply within a call, which is dropped. `marked_only`: what
-    has no marks is no call, because the answer shall be JSON or show some.
+    words came before each call. `cut_call`: the limit of tokens ended the reply within a call, which is dropped. `marked_only`:
+    what has no marks is no call, because the answer shall be JSON or show some.
     """
 
     def __init__(
@@ -204,8 +204,8 @@ class ReplyParser:
         if not found:
             return False
         start = self._held[found.start() : found.start() + LONGEST_BEGINNING]
-        begins = bool(self._unmarked) and not start.startswith(tuple(self.family.marks["words"]))
-        begins = self._unmarked.may_begin(start) if self._unmarked and begins else False
+        marked = start.startswith(tuple(self.family.marks["words"]))
+        begins = self._unmarked.may_begin(start) if self._unmarked and not marked else False
         if begins is None:
             return False
         self._take(self._before(found.start()), pieces)
@@ -273,7 +273,7 @@ class ReplyParser:
         if following == "opening" and mark in ("\n", "{"):
             return True
         quoted = self._line.now.endswith("`")
-        return quoted and following == "call" or mark in STRAYS and not self.calls
+        return (quoted and following == "call") or (mark in STRAYS and not self.calls)
 
     def _say_mark(self, mark: str, pieces: list[Piece]) -> None:
         if mark == "{" and self._line.now.rstrip().endswith(SENTENCE_ENDS):

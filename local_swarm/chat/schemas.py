@@ -32,12 +32,19 @@ def violation(schema: Any, value: Any) -> str | None:
     try:
         validator = Draft202012Validator(schema, registry=Registry())
         found: ValidationError | None = best_match(validator.iter_errors(value))
-    except UNFIT:
+    except BaseException as problem:
+        if not is_unfit(problem):
+            raise
         return None
     if found is None:
         return None
     place = ".".join(str(part) for part in found.absolute_path)
     return f"{place + ': ' if place else ''}{found.message[:LONGEST_REASON]}"
+
+
+def is_unfit(problem: BaseException) -> bool:
+    """Whether it says that a schema is none. A reference that leads back to itself makes the library's Rust part panic."""
+    return isinstance(problem, UNFIT) or type(problem).__name__ == "PanicException"
 
 
 def fault(schema: Any) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ from local_swarm.chat.reply import Piece, ReplyParser
 from local_swarm.chat.stops import StopFilter, StoppedReply
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.tools import Toolbox, settle_calls
+from local_swarm.chat.unmarked import shows_json
 from local_swarm.confined.process import Confined
 from local_swarm.types import JSON, Candidate, Prompt, ToolCall
 
@@ -157,14 +158,19 @@ class Turn:
         """What others need who part the reply too, to find where its words end; None where it is all of one kind."""
         if self.bound or not self.stops:
             return None
-        return {"family": self.template.family.name, "thinking": self.thinking, "tools": list(self.tools.tools)}
+        return {
+            "family": self.template.family.name,
+            "thinking": self.thinking,
+            "marked_only": shows_json(self.prompt),
+            "tools": list(self.prompt.tools),
+        }
 
     def reader(self) -> Reader:
         if self.force:
             return Obedient(self.force, self.tools)
         if self.bound:
             return Plain(self.stops)
-        parser = ReplyParser(self.template.family, self.tools, self.thinking)
+        parser = ReplyParser(self.template.family, self.tools, self.thinking, shows_json(self.prompt))
         return UnforcedReader(StoppedReply(parser, self.stops), self.prompt.one_call)
 
 

@@ -15,7 +15,6 @@ from local_swarm.chat.almost_json import values_in_row
 from local_swarm.chat.notations import (
     ARGUMENTS,
     CALL_KEYS,
-    FENCED,
     NOISE,
     WrittenCall,
     leading_calls,
@@ -27,6 +26,12 @@ from local_swarm.chat.notations import (
 )
 from local_swarm.chat.python_source import parse
 from local_swarm.chat.tools import Toolbox
+from local_swarm.types import Prompt
+
+EXAMPLE = re.compile(r"\b(?:examples?|samples?|e\.g\.|for instance|looks? like)(?!\w)", re.IGNORECASE)
+SHOWN = re.compile(r"\b(?:examples?|samples?|looks? (?:like|in))\b", re.IGNORECASE)
+JSON_WORD = re.compile(r"(?<![.\w/])json\b", re.IGNORECASE)  # not that of a file's name
+LONGEST_QUESTION = 2_000  # characters that are looked at
 
 Kind = Literal["json", "fence", "python", "tags", "action"]
 
@@ -42,7 +47,12 @@ ACTION = re.compile(r"Action:[ \t`*]*+([\w.-]++)[ \t`*]*+\n\s*+Action Input:\s*+
 STATED = re.compile(rf"{QUOTE}(?:{'|'.join(ARGUMENTS)}){QUOTE}\s*+[:=]")
 TAG = re.compile(r"<([\w.-]++)>")
 TAG_NEXT = re.compile(rf"\s*+{TAG.pattern}")
-EXAMPLE = re.compile(r"\b(?:examples?|samples?|e\.g\.|for instance|looks? like)(?!\w)", re.IGNORECASE)
+
+
+def shows_json(prompt: Prompt) -> bool:
+    """Whether the answer itself shall be JSON, or show some: then what has no marks is no call."""
+    asked = next((one.content for one in reversed(prompt.messages) if one.role == "user"), "")[:LONGEST_QUESTION]
+    return prompt.schema is not None or bool(SHOWN.search(asked) and JSON_WORD.search(asked))
 
 
 class Unmarked:

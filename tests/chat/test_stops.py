@@ -13,7 +13,7 @@ from local_swarm.chat.reply import ReplyParser
 from local_swarm.chat.stops import StoppedReply
 from local_swarm.chat.tools import Toolbox
 from local_swarm.chat.turn import Settled, UnforcedReader
-from tests.chat.samples import HERMES, SAMPLES, TOOLS, Sample
+from tests.chat.samples import HERMES, READ, SAMPLES, Sample, TOOLS
 
 BOX = Toolbox(TOOLS)
 CALL = '<tool_call>\n{"name": "read", "arguments": {"filePath": "a\\n\\nb"}}\n</tool_call>'
@@ -55,7 +55,7 @@ def test_blanks_stop_at_once_where_no_call_may_follow_them() -> None:
 
 
 def test_the_engine_stops_at_the_token_at_which_the_words_end() -> None:
-    told = {"family": "hermes", "thinking": True, "tools": ["read"]}
+    told = {"family": "hermes", "thinking": True, "tools": [READ]}
     order = messages.Generate(1, "", "", [0.0], [1], None, ["!"], {}, parted=told)
     stops, text = stops_for(order), "a! b</think>no! never"
     shown = ""

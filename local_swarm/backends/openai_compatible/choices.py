@@ -19,6 +19,7 @@ from local_swarm.chat.reply import Piece, ReplyParser
 from local_swarm.chat.stops import StoppedReply
 from local_swarm.chat.tools import Toolbox
 from local_swarm.chat.turn import CUT_CALL, Plain, Reader, Settled, UnforcedReader
+from local_swarm.chat.unmarked import shows_json
 from local_swarm.types import Candidate, FinishReason, Prompt, TokenLogprob, ToolCall, Usage
 
 FINISHES: Mapping[str, FinishReason] = {
@@ -188,7 +189,7 @@ class ChoiceSoFar:
 def reader_for(prompt: Prompt, thinking: bool = False) -> Reader:
     if prompt.text is not None:
         return Plain(prompt.sampling.stop)
-    parser = ReplyParser(LEFT_IN, Toolbox(prompt.tools), thinking)
+    parser = ReplyParser(LEFT_IN, Toolbox(prompt.tools), thinking, shows_json(prompt))
     return UnforcedReader(StoppedReply(parser, prompt.sampling.stop), prompt.one_call)
 
 

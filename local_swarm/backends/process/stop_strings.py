@@ -72,6 +72,6 @@ def stops_for(command: messages.Generate) -> Stops:
     parted = command.parted
     if not parted or not command.stop:
         return StopStringFilter(command.stop)
-    tools = Toolbox([{"function": {"name": name}} for name in parted["tools"]])
-    parser = ReplyParser(family_named(parted["family"]), tools, parted["thinking"])
+    family, tools = family_named(parted["family"]), Toolbox(parted["tools"])
+    parser = ReplyParser(family, tools, parted["thinking"], parted.get("marked_only", False))
     return AnswerStops(StoppedReply(parser, command.stop))
