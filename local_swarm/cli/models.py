@@ -54,7 +54,7 @@ def list_models(
     """List the catalogue: which models fit, which are on this disk."""
     if context.invoked_subcommand:
         return
-    from local_swarm.cli.tables import models_table
+    from local_swarm.cli.tables import models_table, own_table
     from local_swarm.models.advice import advisor
 
     counsel = advisor(config.load(file), this_machine(), graphics=engine_for_graphics(checkout()))
@@ -62,6 +62,9 @@ def list_models(
         print_json([counsel.entry_json(entry) for entry in counsel.catalogue])
         return
     out.print(models_table(counsel, list(counsel.catalogue), everything))
+    if own := counsel.own_models():
+        out.print(f"\nin {counsel.storage.folder}:", soft_wrap=True)
+        out.print(own_table(own))
     err.print(f"Run one: {command('--model', 'NAME')}, or NAME:SIZE:QUANT", style="dim")
 
 

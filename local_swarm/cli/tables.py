@@ -13,7 +13,7 @@ from rich.table import Table
 
 from local_swarm.config import Setting
 from local_swarm.hardware.profile import Accelerator, Hardware
-from local_swarm.models.advice import Advisor, size_of
+from local_swarm.models.advice import Advisor, LocalModel, size_of
 from local_swarm.models.budget import MemoryRules, memory_pools
 from local_swarm.models.downloader import DownloadProgress as Told
 from local_swarm.models.downloader import Show
@@ -105,6 +105,14 @@ def models_table(advisor: Advisor, entries: Sequence[Entry], everything: bool) -
         needs = size_of(plan).split(" of ")[0] if plan else ("unknown" if entry.shape is None else "too large")
         named = " ".join(map(str, sorted({one.bits for one in entry.variants if one.bits})))
         rows.add_row(*(entry.name, named, size, needs, ", ".join(here), entry.licence))
+    return rows
+
+
+def own_table(found: Sequence[LocalModel]) -> Table:
+    """Files that the catalogue does not know, with what they need, or why they cannot run."""
+    rows = two_columns()
+    for one in found:
+        rows.add_row(one.name, size_of(one.plan).split(" of ")[0] if one.plan else one.problem or "")
     return rows
 
 

@@ -115,6 +115,11 @@ class Advisor:
         weights = {one.path: one.plan.memory.weights_bytes if one.plan else 0 for one in found}
         return sorted(found, key=lambda one: (not (best and best.path == one.path), -weights[one.path]))
 
+    def own_models(self) -> list[LocalModel]:
+        """The files of our folder that the catalogue does not know."""
+        known = set(self.on_disk.values())
+        return [one for one in self.local_models() if one.path not in known]
+
     def files_of(self, entry: Entry) -> list[tuple[Variant, Path]]:
         """Those of an entry that are on this disk."""
         return [(one, self.on_disk[one]) for one in entry.variants if one in self.on_disk]

@@ -87,3 +87,11 @@ def test_the_plan_of_a_folder_that_is_none_says_what_it_holds(tmp_path: Path) ->
     counsel = advised(tmp_path)
     with pytest.raises(BadModelFile, match=r"holds \.gguf files: a\.gguf"):
         counsel.plan_for(counsel.find(str(tmp_path)))
+
+
+def test_files_of_ones_own_are_told_apart_from_the_catalogues(tmp_path: Path) -> None:
+    written(tmp_path / "mine.gguf", changed())
+    written(tmp_path / "eyes.gguf", changed(architecture="clip"))
+    found = {one.name: one for one in advised(tmp_path).own_models()}
+    assert found["mine"].plan and "projector" in (found["eyes"].problem or "")
+    assert advised(tmp_path).plain_start().model == "mine"
