@@ -101,7 +101,8 @@ def fetch_found(found: ResolvedModel, config: Config, console: Console) -> Fetch
         return None
     if found.repository:
         console.print(f"Fetching {found.name} from the hub ...", soft_wrap=True)
-        return describe_copy(fetch_model(found.repository))
+        with progress(console, found.name) as show:
+            return describe_copy(fetch_model(found.repository, show=show))
     if found.variant is None:
         return None
     folder = config.models_folder

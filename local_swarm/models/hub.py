@@ -234,7 +234,8 @@ class Hub:
     # -- what is asked, and for whom
 
     def subject(self, repo: str, file: str) -> Subject:
-        return Subject(self.endpoint, self.host, repo, file)
+        shown = re.sub(r"(?<=//)[^/]*@", "", self.endpoint)
+        return Subject(shown, self.host, repo, file)
 
     def address(self, repo: str, file: str, revision: str | None = None) -> str:
         """Raises DownloadFailed for what cannot be a name."""
@@ -259,10 +260,15 @@ class Hub:
         return {"Authorization": f"Bearer {token}"}
 
     def check_online(self, what: str) -> None:
+        """Raises DownloadFailed where nothing may be asked, or nobody can be."""
         if self.offline:
             raise DownloadFailed(
                 f"{what} cannot be fetched: LOCAL_SWARM_OFFLINE or HF_HUB_OFFLINE forbids it. Unset it, or put the file into the "
                 "models' folder by hand."
+            )
+        if not re.match(r"https?://[^/]", self.endpoint):
+            raise DownloadFailed(
+                f"HF_ENDPOINT={self.endpoint} is no web address. Write it as https://HOST, or unset it."
             )
 
 

@@ -10,14 +10,17 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from local_swarm.errors import BadModelFile, UsageError
 from local_swarm.models import hub
-from local_swarm.models.downloader import Fetched
+from local_swarm.models.downloader import DownloadProgress, Fetched, Show
 from local_swarm.models.folder import is_whole
 from local_swarm.models.gguf import PART, parts_of
+from local_swarm.models.hub_store import fetch_into_store
+from local_swarm.models.patience import Patience, Pause
 from local_swarm.paths import command, offline
 
 SHOWN = 6  # names of files that a sentence lists
@@ -48,13 +51,18 @@ def cached_copy(model: HubModel) -> Path | None:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     with contextlib.suppress(LocalEntryNotFoundError):
-        here = from_library(model, library, cached_only=True)
-        if here.is_file() or is_whole(here):
+        here = from_library(model, library)
+        if is_whole(here) or all(part.is_file() for part in parts_of(here)):
             return here
     return None
 
 
-def fetch_model(model: HubModel, environment: Mapping[str, str] = os.environ) -> Path:
+def fetch_model(
+    model: HubModel,
+    environment: Mapping[str, str] = os.environ,
+    show: Show = lambda _: None,
+    pause: Pause | None = None,
+) -> Path:
     """The file or folder, from the cache without a word to anybody, else from the network, unless that is forbidden.
 
     Raises UsageError, and DownloadFailed at once where the hub cannot be reached."""
@@ -64,16 +72,31 @@ def fetch_model(model: HubModel, environment: Mapping[str, str] = os.environ) ->
         named = f"To have it fetched, name it: {command('--model', model.text)}"
         remedy = "LOCAL_SWARM_OFFLINE forbids fetching it." if offline() else named
         raise UsageError(f"{model.text} is not in the hub's cache on this disk. {remedy}")
-    from huggingface_hub.errors import HfHubHTTPError
-
     token = environment.get(model.token_env) or ""
-    listing = hub.Hub(environment={**environment, "HF_TOKEN": token}).list_files(model.repository, model.revision)
-    if not model.filename:
-        require_folder(model, listing.names)
-    try:
-        return from_library(model, hub.import_hub(), cached_only=False)
-    except (HfHubHTTPError, OSError, ValueError) as problem:
-        raise UsageError(f"{model.text} cannot be fetched: {str(problem).splitlines()[0]}") from problem
+    source = hub.Hub(environment={**environment, "HF_TOKEN": token})
+    listing = source.list_files(
+        model.repository, model.revision, Patience(pause, lambda note: show(DownloadProgress(0, 0, note=note)))
+    )
+    names = wanted_files(model, listing.names)
+    branch = model.revision or "main"
+    folder = fetch_into_store(store(), model.repository, branch, source, listing, names, show, pause)
+    return folder / model.filename if model.filename else folder
+
+
+def wanted_files(model: HubModel, files: Sequence[str]) -> list[str]:
+    """A file with its further parts, or what a folder of weights consists of. Raises UsageError for one without those."""
+    if model.filename:
+        return [part.as_posix() for part in parts_of(Path(model.filename))]
+    require_folder(model, files)
+    return [name for name in files if any(fnmatch(name, pattern) for pattern in NEEDED)]
+
+
+def store() -> Path:
+    """Where huggingface_hub keeps what it fetches."""
+    hub.import_hub()
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE).expanduser()
 
 
 def require_folder(model: HubModel, files: Sequence[str]) -> None:
@@ -93,12 +116,9 @@ def require_folder(model: HubModel, files: Sequence[str]) -> None:
     raise UsageError(f"{model.text} holds .gguf files: {', '.join(whole[:SHOWN])}{more}. Name one of them: {example}")
 
 
-def from_library(model: HubModel, library: Any, cached_only: bool) -> Path:
-    options = {
-        "revision": model.revision,
-        "token": os.environ.get(model.token_env),
-        "local_files_only": cached_only,
-    }
+def from_library(model: HubModel, library: Any) -> Path:
+    """What lies in the cache. Raises huggingface_hub's LocalEntryNotFoundError."""
+    options = {"revision": model.revision, "local_files_only": True}
     if model.filename:
         return Path(library.hf_hub_download(model.repository, model.filename, **options))
     return Path(library.snapshot_download(model.repository, allow_patterns=NEEDED, **options))

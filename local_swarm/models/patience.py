@@ -59,7 +59,7 @@ class Patience:
         self.failures, self.gained = self.failures + (by_itself and not self.gained), False
         self.waited += seconds
         if seconds:
-            self.say(f"{trouble.what}; trying again in {seconds:.0f} s")
+            self.say(f"{trouble.what}; trying again in {max(1, round(seconds))} s")
         if self.pause(seconds):
             raise DownloadFailed("The download was stopped. What came is kept: run the same command again to go on.")
         return True
