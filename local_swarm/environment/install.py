@@ -24,7 +24,7 @@ from local_swarm.environment.install_plan import (
 )
 from local_swarm.environment.lock import exclusive
 from local_swarm.environment.progress import SetupProgress
-from local_swarm.environment.venv import Environment
+from local_swarm.environment.venv import Environment, full_place
 from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor
 from local_swarm.hardware.profile import System
@@ -163,6 +163,9 @@ class Installer:
                 f"Setting up needs {memory_size(self.what.bytes_needed)} of disk and there are {memory_size(free)} free in "
                 f"{self.environment.root}. Free some space{again}"
             )
+
+        if full := full_place(self.environment.places()):
+            raise SetupFailed(f"The disk of {full} is full. Free some space and run this again.")
 
     def make_environment(self) -> None:
         if self.environment.python.exists() and self.environment.output("-c", "import pip") is not None:

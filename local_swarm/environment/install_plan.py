@@ -73,7 +73,7 @@ def engine_builds(os_name: System, accelerators: Sequence[Accelerator], which: W
         return (METAL, CPU) if "apple" in vendors else (CPU,)
     found: list[EngineBuild] = []
     if "nvidia" in vendors:
-        found.append(cuda(next(one.driver for one in accelerators if one.vendor == "nvidia")))
+        found.append(cuda(next((one.driver for one in accelerators if one.vendor == "nvidia" and one.driver), None)))
     if "amd" in vendors:
         found.append(HIP)
     if vendors & {"nvidia", "amd", "intel"} and os_name != "android":

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from local_swarm.environment.package_index import explain_index
-from local_swarm.environment.pip_errors import Scene, explain
+from local_swarm.environment.pip_errors import NO_SPACE, Scene, explain
 from local_swarm.environment.progress import SetupProgress
 from local_swarm.errors import SetupFailed
 from local_swarm.paths import home, keep
@@ -129,7 +129,7 @@ class Environment:
             lines.append(f"ended by signal {-code}")
         output = "".join(lines)
         self._keep(command, output)
-        if code and check:
+        if code and (check or NO_SPACE.search(output)):  # without room whatever is tried next fails as well
             raise SetupFailed(explain(output, self._scene()))
         return code == 0
 
@@ -153,9 +153,12 @@ class Environment:
         def ask_index() -> str:
             return explain_index(self.output("-m", "pip", "config", "list") or "", self.variables())
 
-        return Scene(
-            self.compiler, str(self.log), full_place([self.root, Path(tempfile.gettempdir()), home()]), ask_index
-        )
+        return Scene(self.compiler, str(self.log), full_place(self.places()), ask_index)
+
+    def places(self) -> list[Path]:
+        """Folders in which setting up writes. Python passes over a folder for temporary files that is full, and pip may not."""
+        named = [Path(os.environ[name]) for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name)]
+        return [self.root, *named, Path(tempfile.gettempdir()), home()]
 
     def _keep(self, command: Sequence[str], output: str) -> None:
         """A disk that is full has no room for it either, and what is told does not depend on it."""
@@ -168,7 +171,8 @@ class Environment:
 def full_place(places: Sequence[Path]) -> str:
     """The first whose disk has too little room to work with; nothing where all have some."""
     for place in places:
+        there = next((folder for folder in (place, *place.parents) if folder.exists()), place)
         with contextlib.suppress(OSError):
-            if shutil.disk_usage(place).free < TOO_LITTLE_BYTES:
+            if shutil.disk_usage(there).free < TOO_LITTLE_BYTES:
                 return str(place)
     return ""

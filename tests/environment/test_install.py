@@ -102,6 +102,12 @@ def test_a_failing_program_becomes_a_remedy_and_its_output_is_kept(checkout: Env
     assert "CMAKE_CXX_COMPILER" in checkout.log.read_text(encoding="utf-8")
 
 
+def test_without_room_on_the_disk_nothing_further_is_tried(checkout: Environment) -> None:
+    script = "print('OSError: [Errno 28] No space left on device'); raise SystemExit(1)"
+    with pytest.raises(SetupFailed, match="full"):
+        checkout.call([sys.executable, "-c", script], check=False)
+
+
 def test_a_program_that_the_system_ends_ran_out_of_memory(checkout: Environment) -> None:
     with pytest.raises(SetupFailed, match="Memory ran out"):
         checkout.call([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
