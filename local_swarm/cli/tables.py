@@ -53,7 +53,10 @@ def hardware_table(hardware: Hardware) -> Table:
 def graphics(one: Accelerator) -> str:
     size = memory_size(one.memory_bytes)
     free = f", {memory_size(one.free_bytes)} free" if one.free_bytes is not None else ""
-    kinds = {"dedicated": f"{size} of its own{free}", "unified": f"shares {size} with the processor"}
+    kinds = {
+        "dedicated": f"{size} of its own{free}",
+        "unified": f"shares {size if one.memory_bytes else 'all memory'} with the processor",
+    }
     facts = [one.name, kinds.get(one.memory_kind, "uses main memory; not used for models")]
     facts += [f"driver {one.driver}"] if one.driver else []
     facts += [f"{one.cores} cores"] if one.cores else []

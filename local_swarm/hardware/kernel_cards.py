@@ -9,6 +9,7 @@ from pathlib import Path
 from local_swarm.hardware.files import read
 
 CARDS = Path("/sys/class/drm")
+NO_COMPUTE = ("radeon",)  # drivers of cards from before 2012, on which nothing of ours runs
 ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
@@ -32,7 +33,7 @@ def card_in(folder: Path, vendor: str) -> KernelCard | None:
     """The numbers are in files of their own, and again in `uevent`: `PCI_ID=1002:744C`, `PCI_SLOT_NAME=0000:03:00.0`."""
     told = dict(line.partition("=")[::2] for line in read(folder / "uevent").splitlines())
     maker, _, device = told.get("PCI_ID", ":").lower().partition(":")
-    if (read(folder / "vendor").lower() or f"0x{maker}") != vendor:
+    if (read(folder / "vendor").lower() or f"0x{maker}") != vendor or told.get("DRIVER") in NO_COMPUTE:
         return None
     number = read(folder / "device").lower() or (f"0x{device}" if device else "")
     return KernelCard(folder, number, address(told.get("PCI_SLOT_NAME", "")) or address(folder.resolve().name))

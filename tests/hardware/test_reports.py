@@ -270,6 +270,8 @@ def test_a_card_is_known_by_its_event_file_alone(tmp_path: Path) -> None:
     (device / "uevent").write_text("DRIVER=amdgpu\nPCI_ID=1002:744C\nPCI_SLOT_NAME=0000:03:00.0\n", encoding="utf-8")
     [one] = cards_of("0x1002", tmp_path)
     assert (one.device, one.pci, cards_of("0x8086", tmp_path)) == ("0x744c", "0000:03:00.0", [])
+    (device / "uevent").write_text("DRIVER=radeon\nPCI_ID=1002:68F9\n", encoding="utf-8")
+    assert cards_of("0x1002", tmp_path) == []
 
 
 # ------------------------------------------------------------------------------------------------- Intel
