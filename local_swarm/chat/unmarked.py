@@ -28,7 +28,8 @@ from local_swarm.chat.python_source import parse
 from local_swarm.chat.tools import Toolbox
 from local_swarm.types import Prompt
 
-EXAMPLE = re.compile(r"\b(?:examples?|samples?|e\.g\.|for instance|looks? like)(?!\w)", re.IGNORECASE)
+# Behind these JSON is shown; and what a log of an agent observes is no call.
+EXAMPLE = re.compile(r"\b(?:examples?|samples?|e\.g\.|for instance|looks? like)(?!\w)|^\s*+Observation:", re.IGNORECASE)
 SHOWN = re.compile(r"\b(?:examples?|samples?|looks? (?:like|in))\b", re.IGNORECASE)
 JSON_WORD = re.compile(r"(?<![.\w/])json\b", re.IGNORECASE)  # not that of a file's name
 LONGEST_QUESTION = 2_000  # characters that are looked at

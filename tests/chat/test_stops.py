@@ -13,7 +13,7 @@ from local_swarm.chat.reply import ReplyParser
 from local_swarm.chat.stops import StoppedReply
 from local_swarm.chat.tools import Toolbox
 from local_swarm.chat.turn import Settled, UnforcedReader
-from tests.chat.samples import HERMES, READ, SAMPLES, Sample, TOOLS
+from tests.chat.samples import HERMES, READ, SAMPLES, TOOLS, Sample
 
 BOX = Toolbox(TOOLS)
 CALL = '<tool_call>\n{"name": "read", "arguments": {"filePath": "a\\n\\nb"}}\n</tool_call>'

@@ -126,7 +126,9 @@ FORMS = {
     "a call in Python, fenced": '```tool_code\nread(filePath="a.txt")\n```',
     "a list of calls in Python": '[read(filePath="a.txt")]',
     "a function as a tag": "<function=read>\n<parameter=filePath>\na.txt\n</parameter>\n</function>",
-    "a function as a tag, between marks": "<tool_call>\n<function=read>\n<parameter=filePath>a.txt</parameter>\n</function>\n</tool_call>",
+    "a function as a tag, between marks": (
+        "<tool_call>\n<function=read>\n<parameter=filePath>a.txt</parameter>\n</function>\n</tool_call>"
+    ),
     "an invocation": '<invoke name="read"><parameter name="filePath">a.txt</parameter></invoke>',
     "the tool's name as a tag": "<read>\n<filePath>a.txt</filePath>\n</read>",
     "the tool's name as a tag around JSON": '<read>{"filePath": "a.txt"}</read>',
@@ -215,19 +217,20 @@ SHOWN = {
     "HTML": "<read>\n<p>Hello</p>\n</read>\nand <b>bold</b>",
     "a shell's block": '```bash\nread -r line\necho "{name}"\n```',
     "a list with boxes": "[x] read it\n[ ] write it\n- [link](http://a.b)\n[read(1)]",
+    "what an agent's log says it got": f"Observation: {CALL}",
     "an action that is no tool": "Action: open the window\nAction Input: {}",
     "an action that is a tool, in prose": "Action: read\nthe whole book.",
     "braces in prose": "{placeholder} stands for a name.\n{another one}",
     "code in braces": "```c\nint main() {\n  { int x = 1; }\n}\n```\nThat is all: {}",
-    "a block that quotes a block": f"````markdown\n# How to\n\n```json\n{{\"a\": 1}}\n```\n````\nDone.",
+    "a block that quotes a block": '````markdown\n# How to\n\n```json\n{"a": 1}\n```\n````\nDone.',
     "YAML": "name: read\narguments:\n  filePath: a.txt",
     "a table": '| name | arguments |\n|---|---|\n| read | {"filePath": "a.txt"} |',
     "a template": '{% if name %}{{ name }}{% endif %}\n{{"a"}}',
     "an empty object": "{}",
     "an empty list": "[]",
     "a number": "42",
-    "a quotation": f"> {{\"name\": \"demo\"}}\n\nHe said: {{\"name\": \"demo\"}}",
-}  # fmt: off
+    "a quotation": '> {"name": "demo"}\n\nHe said: {"name": "demo"}',
+}
 
 
 @pytest.mark.parametrize("text", SHOWN.values(), ids=list(SHOWN))
