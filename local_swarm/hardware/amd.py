@@ -62,7 +62,7 @@ def parse(texts: Mapping[str, str]) -> list[Accelerator]:
     names = ("mem_info_vram_total", "mem_info_vram_used", "mem_info_gtt_total")
     size, used, borrowed = (first_int(texts.get(name, "")) for name in names)
     unique = texts.get("unique_id", "").removeprefix("0x")
-    card = sized(texts.get("product_name") or UNKNOWN, size, used, borrowed, texts.get("device", "").lower())
+    card = card_of(texts.get("product_name") or UNKNOWN, size, used, borrowed, texts.get("device", "").lower())
     return [replace(card, uuid=f"GPU-{unique}" if unique else None)]
 
 
@@ -73,7 +73,7 @@ def name_in(names: str, device: str, revision: str) -> str | None:
     return found[1].strip() if found and all(numbers) else None
 
 
-def sized(name: str, size: int | None, used: int | None, borrowed: int | None, chip: str) -> Accelerator:
+def card_of(name: str, size: int | None, used: int | None, borrowed: int | None, chip: str) -> Accelerator:
     """`chip`: its PCI number or target."""
     kind = kind_of(size, borrowed, chip, name)
     if kind == "unified":
@@ -110,7 +110,7 @@ def parse_amd_smi(text: str) -> tuple[Accelerator, ...]:
 def card_of_amd_smi(told: Any, place: int) -> Accelerator:
     asic, vram, driver, bus = (object_at(told, key) for key in ("asic", "vram", "driver", "bus"))
     chip = chip_of(asic.get("device_id"), asic.get("target_graphics_version"))
-    card = sized(text_of(asic.get("market_name")) or UNKNOWN, bytes_of(vram.get("size")), None, None, chip)
+    card = card_of(text_of(asic.get("market_name")) or UNKNOWN, bytes_of(vram.get("size")), None, None, chip)
     version = text_of(driver.get("version") or driver.get("driver_version"))
     return replace(card, driver=version, index=place, pci=address(str(bus.get("bdf"))))
 
@@ -129,7 +129,7 @@ def parse_rocm_smi(text: str) -> tuple[Accelerator, ...]:
         total, used = (first_int(facts.get(f"vram total {key} (b)", "")) for key in ("memory", "used memory"))
         label = text_of(facts.get("card series")) or text_of(facts.get("device name")) or UNKNOWN
         chip = chip_of(facts.get("card model"), facts.get("device id"), facts.get("gfx version"))
-        made = sized(label, total, used, None, chip)
+        made = card_of(label, total, used, None, chip)
         found.append(replace(made, driver=version, index=len(found), pci=address(facts.get("pci bus", ""))))
     return tuple(found)
 
@@ -148,7 +148,7 @@ def merge_cards(
     kernel: tuple[Accelerator, ...], told: tuple[Accelerator, ...], runtime: str | None
 ) -> tuple[Accelerator, ...]:
     """What the kernel says, with what the tools add. Without ROCm cards compute by Vulkan. The largest come first."""
-    both = [merged(one, of_same_card(one, kernel, told)) for one in kernel] or list(told)
+    both = [merge(one, of_same_card(one, kernel, told)) for one in kernel] or list(told)
     runs = [replace(one, runtime=runtime or "Vulkan") for one in both]
     return tuple(sorted(runs, key=lambda one: -(one.memory_bytes or 0)))
 
@@ -162,7 +162,7 @@ def of_same_card(
     return told[one.index or 0] if len(kernel) == len(told) else None
 
 
-def merged(mine: Accelerator, theirs: Accelerator | None) -> Accelerator:
+def merge(mine: Accelerator, theirs: Accelerator | None) -> Accelerator:
     if theirs is None:
         return mine
     known = mine.memory_bytes is not None

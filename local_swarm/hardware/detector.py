@@ -64,4 +64,4 @@ def find(
 def detect(run: Run = run_program, environment: Mapping[str, str] = os.environ) -> Hardware:
     os_name, arch = system(), architecture(platform.machine())
     cards, hidden = find(PROBES[os_name], arch, run, environment)
-    return Hardware(os_name, arch, processor.probe(os_name, run), memory.probe(), cards, hidden)
+    return Hardware(os_name, arch, processor.probe(os_name, run), memory.probe(), cards, hidden=hidden)

@@ -30,7 +30,7 @@ MIG = re.compile(
 )
 WHOLE = re.compile(r"^GPU \d{1,4}: (.{1,200}?) \(UUID: ?([^\s)]{0,200})\)?", re.MULTILINE)
 UNKNOWN = "NVIDIA graphics"
-LONGEST_LINE, LONGEST_SECTION = 2_000, 20_000  # characters: of one card in the query, of its slices in the list
+LONGEST_CARD, LONGEST_SECTION = 2_000, 20_000  # characters: of one card in the query, of its slices in the list
 SHARING = re.compile(r"GB10\b|\bN1X?\b|Orin|Thor|Xavier|Jetson|Tegra|nvgpu")  # chips that share the machine's memory
 # Names of cards with memory of their own, e.g. `GeForce`, `RTX A6000`, `GRID T4-8Q`, `A100-SXM4-80GB`, `GH200 480GB`.
 OWN_MEMORY = re.compile(
@@ -93,18 +93,18 @@ def cards_of(nvml: Any, handle: Any, number: int) -> list[Accelerator]:
     mode = answer(lambda: nvml.nvmlDeviceGetMigMode(handle)[0])  # most cards cannot be cut
     if mode != 1:
         bus = answer(lambda: nvml.nvmlDeviceGetPciInfo(handle).busId)
-        return [replace(measured(nvml, handle, whole), pci=address(words(bus) or ""))]
+        return [replace(with_memory(nvml, handle, whole), pci=address(words(bus) or ""))]
     made = []
     for place in range(answer(lambda: nvml.nvmlDeviceGetMaxMigDeviceCount(handle)) or 0):
         part = answer(partial(nvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, place))
         if part is not None:
             own = words(answer(partial(nvml.nvmlDeviceGetName, part))) or ""
             named = replace(whole, name=own if "MIG" in own else f"{name} (MIG)", slice=True)
-            made.append(measured(nvml, part, named))
-    return made or [uncut(whole)]
+            made.append(with_memory(nvml, part, named))
+    return made or [without_slice(whole)]
 
 
-def measured(nvml: Any, handle: Any, card: Accelerator) -> Accelerator:
+def with_memory(nvml: Any, handle: Any, card: Accelerator) -> Accelerator:
     """With its memory and its UUID."""
     memory = answer(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
     total, free = answer(lambda: int(memory.total)), answer(lambda: int(memory.free))
@@ -134,7 +134,7 @@ def parse(text: str) -> tuple[Accelerator, ...]:
     sizes is a card, whatever else is missing or follows."""
     found: list[Accelerator] = []
     for line in text.splitlines():
-        name, *rest = (field.strip() for field in re.split(r"[,;\t]", line[:LONGEST_LINE]))
+        name, *rest = (field.strip() for field in re.split(r"[,;\t]", line[:LONGEST_CARD]))
         sizes = [SIZE.fullmatch(field) for field in rest[:2]]
         if len(sizes) == 2 and all(sizes):
             total, free = (mebibytes(one[1]) if one else None for one in sizes)
@@ -181,7 +181,7 @@ def with_slices(
         slices = [
             slice_of(card, name, int(size) << 30, own) for name, size, own in MIG.findall(lines[:LONGEST_SECTION])
         ]
-        made += slices or [uncut(card) if without and same else card]
+        made += slices or [without_slice(card) if without and same else card]
     return tuple(made)
 
 
@@ -190,7 +190,7 @@ def slice_of(card: Accelerator, name: str, size: int, uuid: str) -> Accelerator:
     return replace(card, name=label, memory_bytes=size, free_bytes=None, uuid=uuid or None, slice=True)
 
 
-def uncut(card: Accelerator) -> Accelerator:
+def without_slice(card: Accelerator) -> Accelerator:
     """A card whose slices are still to be made: a process computes on none of it."""
     return replace(card, name=f"{card.name} (MIG, no slice)", memory_bytes=0, free_bytes=0, slice=True)
 
@@ -207,7 +207,7 @@ def parse_kernel(texts: dict[str, str]) -> tuple[Accelerator, ...]:
 
 def parse_board(text: str) -> tuple[Accelerator, ...]:
     """What firmware calls a board: Jetsons before JetPack 6 have neither NVML nor `nvidia-smi`."""
-    name = " ".join(text.replace("\0", " ").split())[:LONGEST_LINE]
+    name = " ".join(text.replace("\0", " ").split())[:LONGEST_CARD]
     return (Accelerator("nvidia", name, None, None, "unified", index=0),) if re.search(r"Jetson|Tegra", name) else ()
 
 

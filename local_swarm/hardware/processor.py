@@ -61,7 +61,7 @@ def probe(
 
 def chip_of(run: Run) -> str | None:
     """A phone's chip by its properties, which newer kernels leave out of their text: `QTI SM8650`."""
-    return named(" ".join((run(command) or "").strip() for command in SYSTEM_ON_CHIP))
+    return plain_name(" ".join((run(command) or "").strip() for command in SYSTEM_ON_CHIP))
 
 
 def physical_cores() -> int | None:
@@ -104,7 +104,7 @@ def parse_cpuinfo(text: str, logical: int | None, board: str = "") -> Processor:
     fields: dict[str, str] = {}
     for line in re.finditer(r"^(\w[\w ]{0,30}?)[ \t]*+:[ \t]*+(\S.*)$", text, re.MULTILINE):
         fields.setdefault(line[1], line[2])
-    names = [one for told in (*(fields.get(field, "") for field in NAMING), board) if (one := named(told))]
+    names = [one for told in (*(fields.get(field, "") for field in NAMING), board) if (one := plain_name(told))]
     name = next((one for one in names if not FAMILY.match(one)), names[0] if names else None)
     flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
     present = set(flags[1].split()) if flags else set()
@@ -118,7 +118,7 @@ def parse_cpuinfo(text: str, logical: int | None, board: str = "") -> Processor:
     return Processor(name, physical, logical, tuple(flag for flag in TELLING if flag in present))
 
 
-def named(text: str) -> str | None:
+def plain_name(text: str) -> str | None:
     """A name without its revision; what firmware writes where nobody gave one is none."""
     name = re.sub(r"\s+Rev(?:ision)? [\w.]+$", "", " ".join(text.replace("\0", " ").split()))
     return None if not name or NAMELESS.fullmatch(name) else name

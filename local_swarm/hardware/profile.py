@@ -105,7 +105,7 @@ def hardware_from(told: Any) -> Hardware:
         ),
         Memory(*(whole(memory, key) for key in ("total_bytes", "available_bytes", "limit_bytes", "swap_bytes"))),
         tuple(accelerator_from(one) for one in told.get("accelerators") or ()),
-        tuple(map(str, told.get("hidden") or ())),
+        hidden=tuple(map(str, told.get("hidden") or ())),
     )
 
 

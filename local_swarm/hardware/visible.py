@@ -17,7 +17,7 @@ Cards = Sequence[Accelerator]
 Concerns = Callable[[Accelerator], bool]
 Picks = Callable[[str, Cards], list[Accelerator]]  # those that a value names, in its order
 
-MOST = 256  # entries of a list
+MOST_ENTRIES = 256  # entries of a list
 LONGEST_VALUE = 4_096  # characters
 LONGEST_SHOWN = 60
 SYCL_BACKENDS = ("level_zero", "opencl", "*")  # of Intel's graphics
@@ -25,7 +25,7 @@ SYCL_BACKENDS = ("level_zero", "opencl", "*")  # of Intel's graphics
 
 def visible(cards: Cards, environment: Mapping[str, str]) -> tuple[tuple[Accelerator, ...], tuple[str, ...]]:
     """Those that count, in the order given, and a sentence for each variable that hides some."""
-    known = numbered(cards)
+    known = with_numbers(cards)
     left, told = sorted(known, key=lambda one: one.index or 0), []
     for variable, concerns, picks in choices(environment):
         value, asked = environment[variable][:LONGEST_VALUE], [one for one in left if concerns(one)]
@@ -38,7 +38,7 @@ def visible(cards: Cards, environment: Mapping[str, str]) -> tuple[tuple[Acceler
     return tuple(one for one in known if one in left), tuple(told)
 
 
-def numbered(cards: Cards) -> list[Accelerator]:
+def with_numbers(cards: Cards) -> list[Accelerator]:
     """Cards without a number of their own count in the order given, those of each maker by themselves."""
     found: list[Accelerator] = []
     for one in cards:
@@ -54,11 +54,11 @@ def choices(environment: Mapping[str, str]) -> Iterator[tuple[str, Concerns, Pic
         (name for name in ("HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES") if name in environment), "GPU_DEVICE_ORDINAL"
     )
     table: tuple[tuple[str, Concerns, Picks], ...] = (
-        ("CUDA_VISIBLE_DEVICES", lambda one: one.vendor == "nvidia", fastest_first if fastest else listed),
-        ("ROCR_VISIBLE_DEVICES", lambda one: one.vendor == "amd", listed),
-        (hip, lambda one: one.vendor == "amd" and (hip == "HIP_VISIBLE_DEVICES" or runs_rocm(one)), listed),
-        ("ZE_AFFINITY_MASK", lambda one: one.vendor == "intel", masked),
-        ("ONEAPI_DEVICE_SELECTOR", lambda one: one.vendor == "intel", selected),
+        ("CUDA_VISIBLE_DEVICES", lambda one: one.vendor == "nvidia", fastest_first if fastest else by_list),
+        ("ROCR_VISIBLE_DEVICES", lambda one: one.vendor == "amd", by_list),
+        (hip, lambda one: one.vendor == "amd" and (hip == "HIP_VISIBLE_DEVICES" or runs_rocm(one)), by_list),
+        ("ZE_AFFINITY_MASK", lambda one: one.vendor == "intel", by_mask),
+        ("ONEAPI_DEVICE_SELECTOR", lambda one: one.vendor == "intel", by_selector),
         ("GGML_VK_VISIBLE_DEVICES", lambda one: one.runtime == "Vulkan", by_vulkan),
     )
     return (row for row in table if row[0] in environment)
@@ -68,14 +68,14 @@ def runs_rocm(one: Accelerator) -> bool:
     return (one.runtime or "").startswith("ROCm")
 
 
-def listed(value: str, cards: Cards) -> list[Accelerator]:
+def by_list(value: str, cards: Cards) -> list[Accelerator]:
     """A list of numbers and UUIDs, or beginnings of them (CUDA C++ Programming Guide, environment variables). It ends at its
     first entry that names no card, such as -1 or NoDevFiles; where a card comes twice nothing is visible. Slices share the
     number of their card."""
     places = [list(group) for _, group in groupby(cards, key=lambda one: one.index)]
     kept: list[Accelerator] = []
-    for entry in value.split(",", MOST)[:MOST]:
-        found = named(entry.strip(), places, kept)
+    for entry in value.split(",", MOST_ENTRIES)[:MOST_ENTRIES]:
+        found = cards_named(entry.strip(), places, kept)
         if not found:
             break
         if found[0] in kept:
@@ -84,7 +84,7 @@ def listed(value: str, cards: Cards) -> list[Accelerator]:
     return kept
 
 
-def named(entry: str, places: Sequence[list[Accelerator]], kept: Cards) -> list[Accelerator]:
+def cards_named(entry: str, places: Sequence[list[Accelerator]], kept: Cards) -> list[Accelerator]:
     if number := re.match(r"\+?(\d{1,6})", entry):
         place = int(number[1])
         return places[place] if place < len(places) else []
@@ -102,19 +102,19 @@ def named(entry: str, places: Sequence[list[Accelerator]], kept: Cards) -> list[
 
 def fastest_first(value: str, cards: Cards) -> list[Accelerator]:
     """CUDA's own order; which card is fastest is taken from its memory."""
-    return listed(value, sorted(cards, key=lambda one: -(one.memory_bytes or 0)))
+    return by_list(value, sorted(cards, key=lambda one: -(one.memory_bytes or 0)))
 
 
-def masked(value: str, cards: Cards) -> list[Accelerator]:
+def by_mask(value: str, cards: Cards) -> list[Accelerator]:
     """`0,2`, or `0.1` for a part of the first (Level Zero specification); an empty mask hides nothing."""
     asked = {int(one[1]) for one in re.finditer(r"(?:^|,)\s*+(\d{1,4})(?!\d)", value)}
     return [one for place, one in enumerate(dedicated_first(cards)) if place in asked or not value.strip()]
 
 
-def selected(value: str, cards: Cards) -> list[Accelerator]:
+def by_selector(value: str, cards: Cards) -> list[Accelerator]:
     """`level_zero:0,1`, `*:gpu`, `opencl:cpu;level_zero:*`, `!level_zero:1` (SYCL's environment variables)."""
     every = range(len(cards))
-    terms = [term.strip().lower() for term in value.split(";", MOST)[:MOST] if term.strip()]
+    terms = [term.strip().lower() for term in value.split(";", MOST_ENTRIES)[:MOST_ENTRIES] if term.strip()]
     wanted = {place for term in terms if term[0] != "!" for place in places_of(term, every)}
     refused = {place for term in terms if term[0] == "!" for place in places_of(term[1:], every)}
     anything = all(term[0] == "!" for term in terms)
@@ -126,7 +126,7 @@ def places_of(term: str, every: range) -> set[int]:
     backend, _, devices = term.partition(":")
     if backend not in SYCL_BACKENDS:
         return set()
-    entries = {entry.strip().partition(".")[0] for entry in devices.split(",", MOST)[:MOST]}
+    entries = {entry.strip().partition(".")[0] for entry in devices.split(",", MOST_ENTRIES)[:MOST_ENTRIES]}
     return {place for place in every if str(place) in entries or entries & {"*", "gpu"}}
 
 

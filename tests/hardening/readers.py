@@ -15,17 +15,19 @@ from typing import Any
 from local_swarm import config, roster
 from local_swarm.api import middleware
 from local_swarm.backends.base import Seat
+from local_swarm.backends.llamacpp import load_log
 from local_swarm.backends.openai_compatible import messages as server_messages
 from local_swarm.backends.openai_compatible.choices import ChoiceSoFar
 from local_swarm.backends.openai_compatible.stream import ServerStream, whole_text
 from local_swarm.backends.process.stop_strings import StopStringFilter
-from local_swarm.chat import families, generic, notations
+from local_swarm.chat import almost_json, families, generic, notations, rendering
 from local_swarm.chat.families import Family
 from local_swarm.chat.marks import Finder, first_mark
 from local_swarm.chat.python_source import parse, parse_expression
 from local_swarm.chat.reply import ReplyParser
 from local_swarm.chat.stops import StoppedReply
 from local_swarm.chat.tools import Toolbox, canonical, settle_calls
+from local_swarm.chat.unmarked import Unmarked
 from local_swarm.cli import vote_file
 from local_swarm.environment import package_index, pip_errors, progress
 from local_swarm.errors import BadModelFile, PairingFailed, UsageError
@@ -44,7 +46,7 @@ from local_swarm.hardware import (
 from local_swarm.hardware.profile import Accelerator
 from local_swarm.hardware.visible import visible
 from local_swarm.integrations import jsonc
-from local_swarm.models import catalogue_file, extend, gguf, resolve
+from local_swarm.models import catalogue_file, extend, file_content, folder, gguf, resolve
 from local_swarm.network import protocol
 from local_swarm.network.discovery import announcement, lan
 from local_swarm.network.trust import pairing
@@ -176,6 +178,17 @@ def tried(text: str) -> object:
     return trial(question(text), [extract_text(PROGRAM), extract_text(text, CODE)])
 
 
+def folder_of(config: str, rest: str) -> object:
+    """A folder of weights whose settings, index and header of weights are foreign texts."""
+    with tempfile.TemporaryDirectory() as made:
+        path, data = Path(made), rest.encode("utf-8", "replace")
+        (path / "config.json").write_bytes(config.encode("utf-8", "replace"))
+        (path / "tokenizer.json").write_bytes(data)
+        (path / "model.safetensors.index.json").write_bytes(data)
+        (path / "model.safetensors").write_bytes(len(data).to_bytes(8, "little") + data)
+        return folder.read_folder(path)
+
+
 def gguf_header(path: Path) -> object:
     path.write_bytes(b"GGUF\x03\0\0\0" + b"\x01" + b"\0" * 7 + b"\x01" + b"\0" * 7 + path.read_bytes())
     return gguf.read_header(path)
@@ -279,6 +292,13 @@ READERS: dict[str, Reader] = {
     "call: Python": Reader(lambda text: notations.read_python(text, TOOLS.types)),
     "call: Python's arguments": Reader(lambda text: notations.read_python(f"[f(a={text})]", TOOLS.types)),
     "call: broken": Reader(lambda text: settle_calls([], [text], TOOLS)),
+    "call: almost JSON": Reader(almost_json.values_in_row),
+    "call: almost JSON in quotes": Reader(lambda text: almost_json.values_in_row(f"{{'a': '{text}")),
+    "call: without marks": Reader(Unmarked(TOOLS).read),
+    "call: without marks, a fence": Reader(lambda text: Unmarked(TOOLS).read(f"```json\n{text}\n```")),
+    "call: without marks, tags": Reader(lambda text: Unmarked(TOOLS).read(f"<f>{text}")),
+    "call: without marks, Python": Reader(lambda text: Unmarked(TOOLS).read(f"f(a={text})")),
+    "call: in a history": Reader(rendering.parse_arguments),
     "call: compared": Reader(lambda text: canonical(*called(text))),
     "marks": Reader(lambda text: first_mark(text, families.XML.preserved_tokens)),
     "marks: given": Reader(lambda text: Finder([text, text[1:], text[::2]]).feed(text), quick=2_000, most=64_000),
@@ -334,6 +354,13 @@ READERS: dict[str, Reader] = {
     "model: source": Reader(resolve.resolve_text),
     "catalogue": Reader(in_a_file(catalogue_file.read_catalogue), (UsageError,), quick=2_000),
     "model file: header": Reader(in_a_file(gguf_header), (BadModelFile,)),
+    "model file: no model": Reader(in_a_file(gguf.read_header), (BadModelFile,)),
+    "model file: content": Reader(
+        lambda text: file_content.recognize(text.encode("utf-8", "replace")), most=file_content.LOOKED_AT
+    ),
+    "model folder: settings": Reader(lambda text: folder_of(text, text), (BadModelFile,)),
+    "model folder: index": Reader(lambda text: folder_of('{"architectures": ["XForCausalLM"]}', text), (BadModelFile,)),
+    "engine: load log": Reader(lambda text: load_log.load_failure(Path("m"), load_log.reason_of([text, text]), "x")),
     "model file: name": Reader(lambda text: extend.entry_of(text, {}, {})),
     # what programs print
     "installer: progress": Reader(lambda text: progress.describe(text, 1.0)),
@@ -350,7 +377,7 @@ READERS: dict[str, Reader] = {
     "hardware: nvidia's table": Reader(nvidia.parse_cut),
     "hardware: nvidia's name": Reader(
         lambda text: nvidia.on_architecture(Accelerator("nvidia", text, 1, 1, "dedicated"), "arm64"),
-        most=nvidia.LONGEST_LINE,
+        most=nvidia.LONGEST_CARD,
         quick=500,
     ),
     "hardware: variables": Reader(hidden_by),
@@ -373,7 +400,7 @@ READERS: dict[str, Reader] = {
             [Accelerator("intel", text, None, None, "dedicated")], intel.parse_table(text)
         )
     ),
-    "hardware: a board's name": Reader(processor.named),
+    "hardware: a board's name": Reader(processor.plain_name),
     "hardware: nvidia's version on Windows": Reader(windows.nvidia_version),
     "hardware: sycl-ls": Reader(intel.parse_sycl_ls),
     "hardware: windows": Reader(windows.parse),
