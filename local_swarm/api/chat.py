@@ -14,7 +14,7 @@ from pydantic import Field
 from local_swarm.api.context import ApiContext
 from local_swarm.api.envelope import Envelope, UsageInfo, by_agreement, usage_of
 from local_swarm.api.error_body import error_body
-from local_swarm.api.messages import MessageWire
+from local_swarm.api.messages import LEFT_OUT, MessageWire
 from local_swarm.api.schemas import Count, Mode, SampledRequest, Wire, Word
 from local_swarm.api.sse import (
     COMMENT,
@@ -39,7 +39,7 @@ THOUGHTLESS = ("none", "minimal")  # efforts at which a model shall not think fi
 
 async def answer_chat(context: ApiContext, request: ChatRequest, http: Request) -> Response:
     """Raises SwarmErrors before the first byte of an answer."""
-    reply = ChatReply(context.envelope(request.model), request)
+    reply = ChatReply(context.envelope(request.model).with_note(request.note), request)
     mode = request.stream_mode
     events = await begin_answer(context.voice, request.prompt(mode == "fastest", session_of(http)))
     if request.stream:
@@ -87,7 +87,7 @@ class ChatRequest(SampledRequest):
         offered, must_call = self._choice(names)
         kept = set(offered)
         prompt = Prompt(
-            messages=tuple(message.message(f"messages[{index}]") for index, message in enumerate(self.messages)),
+            messages=tuple(message.message() for message in self.messages),
             tools=tuple(tool for tool, name in zip(self.tools or (), names, strict=True) if name in kept),
             must_call=must_call,
             one_call=self.parallel_tool_calls is False,
@@ -106,6 +106,12 @@ class ChatRequest(SampledRequest):
             route=self.swarm.route if self.swarm else None,
         )
         return check_prompt(prompt)
+
+    @property
+    def note(self) -> str | None:
+        """What of the request the model cannot read."""
+        kinds = sorted({kind for message in self.messages for kind in message.left_out})
+        return f"{LEFT_OUT}: {', '.join(kinds)}." if kinds else None
 
     def _template_options(self) -> JSON:
         effort = {} if self.reasoning_effort in (None, *THOUGHTLESS) else {"reasoning_effort": self.reasoning_effort}

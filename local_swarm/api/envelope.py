@@ -6,7 +6,7 @@ import secrets
 import string
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import Field
@@ -40,6 +40,10 @@ class Envelope:
     model: str
     node: str
     note: str | None = None
+
+    def with_note(self, note: str | None) -> Envelope:
+        """The same with one more thing that users should know."""
+        return replace(self, note=" ".join(filter(None, (self.note, note)))) if note else self
 
     def swarm(self, election: Election, ballots: bool) -> SwarmInfo:
         """The `swarm` object, with every worker's answer if `ballots`."""

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import json
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from local_swarm.api.schemas import Name, Wire, Word
-from local_swarm.errors import BadRequest
 from local_swarm.limits import MOST_CALLS, MOST_PARTS
 from local_swarm.types import Message, ToolCall
 
-TEXT_PARTS = ("text", "input_text", "output_text", "refusal")
+TEXT_PARTS = ("text", "input_text", "output_text", "summary_text", "refusal", "thinking")
+KINDS = ("image", "audio", "video", "file", "document")  # what others are called, with something before or behind it
+LEFT_OUT = "This model reads text only, so parts of the messages were left out"
 
 
 class FunctionWire(Wire):
     name: Name
-    arguments: str | None = None
+    arguments: str | dict[str, Any] | None = None
+
+    @property
+    def text(self) -> str:
+        """The arguments as a model wrote them. Some clients send back the object that they read of it."""
+        given = self.arguments
+        return json.dumps(given, ensure_ascii=False) if isinstance(given, dict) else given or "{}"
 
 
 class ToolCallWire(Wire):
@@ -25,9 +33,25 @@ class ToolCallWire(Wire):
 
 
 class PartWire(Wire):
-    type: Word
+    """Some part of a message. Of those that are no text only the kind is looked at."""
+
+    type: Word = "text"
     text: str | None = None
     refusal: str | None = None
+    thinking: str | None = None
+
+    @property
+    def kind(self) -> str | None:
+        """What it is, in a word, where it cannot be read; None where it can."""
+        if self.type in TEXT_PARTS or self.text or self.thinking:
+            return None
+        known = next((kind for kind in KINDS if kind in self.type.lower()), None)
+        return known or (self.type if self.type.isidentifier() else "part")
+
+    @property
+    def words(self) -> str:
+        """Its text, or what stands in for it: one image that cannot be read must not end a conversation."""
+        return f"[{self.kind} left out: this model reads text only]" if self.kind else self.text or self.refusal or ""
 
 
 class MessageWire(Wire):
@@ -39,25 +63,26 @@ class MessageWire(Wire):
     reasoning_content: str | None = None
     reasoning: str | None = None
 
-    def message(self, field: str) -> Message:
+    @property
+    def parts(self) -> list[PartWire]:
+        return self.content if isinstance(self.content, list) else []
+
+    @property
+    def left_out(self) -> list[str]:
+        """The kinds of its parts that cannot be read."""
+        return [part.kind for part in self.parts if part.kind]
+
+    def message(self) -> Message:
+        spoken = [part.words for part in self.parts if not part.thinking]
+        thoughts = "\n".join(part.thinking for part in self.parts if part.thinking) or None
         return Message(
             role=self.role,
-            content=text_of(self.content, field),
+            content=self.content if isinstance(self.content, str) else "\n".join(spoken),
             tool_calls=tuple(
-                ToolCall(call.id or f"call_{number}", call.function.name, call.function.arguments or "{}")
+                ToolCall(call.id or f"call_{number}", call.function.name, call.function.text)
                 for number, call in enumerate(self.tool_calls or ())
             ),
             tool_call_id=self.tool_call_id,
             name=self.name,
-            reasoning=self.reasoning_content or self.reasoning,
+            reasoning=self.reasoning_content or self.reasoning or thoughts,
         )
-
-
-def text_of(content: str | list[PartWire] | None, field: str) -> str:
-    """The text of a message's content, parts joined. Raises BadRequest for parts that are no text."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    for number, part in enumerate(content):
-        if part.type not in TEXT_PARTS:
-            raise BadRequest(f"This model reads text only, not {part.type!r}.", param=f"{field}.content[{number}]")
-    return "\n".join(part.text or part.refusal or "" for part in content)

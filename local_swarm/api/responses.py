@@ -15,7 +15,7 @@ from local_swarm.api.chat import ChatRequest
 from local_swarm.api.context import ApiContext
 from local_swarm.api.envelope import Envelope, PromptTokensDetails, usage_of
 from local_swarm.api.response_items import messages_of
-from local_swarm.api.schemas import Count, Mode, Name, SwarmOptions, Wire, mistake
+from local_swarm.api.schemas import Count, Mode, Name, SwarmOptions, Wire, complaint, mistake, parameter_path
 from local_swarm.api.sse import COMMENT, KEEP_ALIVE_S, LONG_SLICE, SLICE, EventStreamResponse, slices
 from local_swarm.api.swarm_info import Body, ModelText, SwarmInfo
 from local_swarm.api.waiting import begin_answer, client_gone, elected_response, session_of, unless_gone
@@ -32,7 +32,7 @@ async def answer_responses(context: ApiContext, request: ResponsesRequest, http:
     chat = request.chat()
     mode = chat.stream_mode
     events = await begin_answer(context.voice, chat.prompt(mode == "fastest", session_of(http)))
-    reply = ResponsesReply(envelope, request)
+    reply = ResponsesReply(envelope.with_note(chat.note), request)
     if request.stream:
         return EventStreamResponse(reply.stream(events, mode), events)
     election = await unless_gone(election_of(events), http)
@@ -86,8 +86,8 @@ class ResponsesRequest(Wire):
             return ChatRequest.model_validate(fields).model_copy(update={"swarm": self.swarm, "stream": self.stream})
         except ValidationError as problem:
             first = mistake(problem.errors())
-            where = ".".join(str(part) for part in first["loc"])
-            raise BadRequest(f"input: {where}: {first['msg']}.", param="input") from problem
+            where = parameter_path(("input", *first["loc"]))
+            raise BadRequest(f"input: as {where}: {complaint(first)}.", param="input") from problem
 
     def messages(self) -> list[dict[str, Any]]:
         system = [{"role": "system", "content": self.instructions}] if self.instructions else []

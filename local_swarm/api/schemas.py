@@ -15,6 +15,8 @@ from local_swarm.errors import BadRequest
 from local_swarm.limits import LONGEST_NAME, LONGEST_STOP, MOST_BIAS, MOST_NUMBER, MOST_STOPS, MOST_VOICES
 from local_swarm.types import FAST, Sampling, Strategy
 
+NO_LIMIT = -1  # how vLLM and its clients write it
+NO_OBJECT = ("model_type", "model_attributes_type", "dict_type")  # pydantic's names for what is none
 LONGEST_WORD = 64  # of a kind or an effort
 Mode = Literal["vote", "draft", "fastest"]
 
@@ -54,7 +56,7 @@ class SampledRequest(Wire):
     n: Annotated[int, Field(ge=1, le=MOST_VOICES)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=0, le=MOST_NUMBER)] | None = None
+    top_k: Annotated[int, Field(ge=-1, le=MOST_NUMBER)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     repetition_penalty: Annotated[float, Field(gt=0, le=100)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
@@ -102,7 +104,7 @@ class SampledRequest(Wire):
         return Sampling(
             temperature=self.temperature,
             top_p=self.top_p,
-            top_k=self.top_k,
+            top_k=None if self.top_k == NO_LIMIT else self.top_k,
             min_p=self.min_p,
             repeat_penalty=self.repetition_penalty,
             frequency_penalty=self.frequency_penalty,
@@ -123,5 +125,22 @@ class SampledRequest(Wire):
 
 def mistake(errors: Sequence[Any]) -> Any:
     """The error of pydantic's that says the most. Where a value may be of several types, the others only say which types it has
-    not."""
-    return next((one for one in errors if not one["type"].endswith("_type")), errors[0])
+    not; the one that has looked the furthest is of the type that was meant."""
+    telling = [one for one in errors if not one["type"].endswith("_type")]
+    return telling[0] if telling else max(errors, key=lambda one: len(one["loc"]))
+
+
+def complaint(error: Any) -> str:
+    """What is wrong with a value, in words that name no class of ours."""
+    return "Input should be an object" if error["type"] in NO_OBJECT else str(error["msg"])
+
+
+def parameter_path(location: Sequence[Any]) -> str:
+    """`("body", "messages", 0, "role")` as `messages[0].role`; the names of alternatives that pydantic adds are left out."""
+    text = ""
+    for part in location[1:]:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part.replace("_", "").isalnum() and not part[0].isupper() and part != "str":
+            text += f".{part}" if text else part
+    return text

@@ -9,7 +9,7 @@ import logging
 import socket
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from local_swarm.api.error_body import error_body
 from local_swarm.api.middleware import AuthMiddleware, BoundsMiddleware, CountingMiddleware
 from local_swarm.api.page import page_router
 from local_swarm.api.routes import answer_router, state_router
-from local_swarm.api.schemas import mistake
+from local_swarm.api.schemas import complaint, mistake, parameter_path
 from local_swarm.api.status import Status
 from local_swarm.errors import BadRequest, SwarmError, Unavailable, UsageError
 
@@ -104,19 +104,9 @@ async def on_invalid(request: Request, problem: Exception) -> SafeJsonResponse:
             error_body(BadRequest("The request body must be sent as JSON, with content-type: application/json.")), 400
         )
     field = parameter_path(error["loc"])
-    message = f"{field}: {error['msg']}." if field else f"The request body: {error['msg']}."
-    return SafeJsonResponse(error_body(BadRequest(message, param=field or None)), 400)
-
-
-def parameter_path(location: Sequence[Any]) -> str:
-    """`("body", "messages", 0, "role")` as `messages[0].role`; the names of alternatives that pydantic adds are left out."""
-    text = ""
-    for part in location[1:]:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif part.replace("_", "").isalnum() and not part[0].isupper() and part != "str":
-            text += f".{part}" if text else part
-    return text
+    return SafeJsonResponse(
+        error_body(BadRequest(f"{field or 'The request body'}: {complaint(error)}.", param=field or None)), 400
+    )
 
 
 async def on_http_error(request: Request, problem: Exception) -> SafeJsonResponse:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from local_swarm.api.schemas import complaint, mistake
 from local_swarm.config import load
 from local_swarm.confined.process import ConfinedPool
 from local_swarm.errors import UsageError
@@ -110,8 +111,9 @@ def vote_line_of(line: str, place: str) -> VoteLine:
     try:
         wire = LineWire.model_validate(json.loads(line, strict=False))
     except ValidationError as problem:
-        first = problem.errors()[0]
-        raise UsageError(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from problem
+        first = mistake(problem.errors())
+        where = ": ".join(filter(None, (place, ".".join(map(str, first["loc"])))))
+        raise UsageError(f"{where}: {complaint(first)}.") from problem
     except (ValueError, RecursionError) as problem:
         raise UsageError(f"{place} is no valid JSON.") from problem
     asked = Question(wire.prompt[:MOST_TEXT], wire.entry_point, tuple(wire.inputs or ()), wire.schema_)

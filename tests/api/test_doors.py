@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from local_swarm.api.middleware import AuthMiddleware, host_of
-from local_swarm.api.server import listen, parameter_path
+from local_swarm.api.schemas import parameter_path
+from local_swarm.api.server import listen
 from local_swarm.errors import UsageError
 
 pytestmark = pytest.mark.anyio

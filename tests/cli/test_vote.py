@@ -106,7 +106,7 @@ def test_nobody_standing_and_nobody_valid_are_said(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"{", "line 1 is no valid JSON"),
-        (b"[1]", "line 1: "),
+        (b"[1]", "line 1: Input should be an object"),
         (b'{"id": 1}', "candidates: Field required"),
         (b'{"candidates": [{"text": 3}]}', "candidates.0.text"),
         (b'\n\n{"candidates": 3}', "line 3: candidates"),
