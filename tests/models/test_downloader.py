@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from tests.models.hub_server import COMMIT, HubServer, serving
 REPO = "maker/model-GGUF"
 DATA = b"GGUF" + b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(3000))[4:]  # 96,000 bytes
 DIGEST = hashlib.sha256(DATA).hexdigest()
+NAME = "model-q4_k_m.gguf"
+PART = f"{NAME}.{DIGEST[:16]}.part"
 PART_2, PART_3 = DATA[:5000], b"GGUF" + DATA[5004:11_000]
 FILES = {
     f"{REPO}/model-q4_k_m.gguf": DATA,
@@ -248,6 +251,29 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path, hub: HubServer) ->
     (tmp_path / "file").write_text("")
     with pytest.raises(DownloadFailed, match="cannot be written"):
         downloader(tmp_path / "file", hub).fetch(wanted())
+
+
+@pytest.mark.parametrize(
+    "name", [".downloads", NAME, f".downloads/{PART}", f".downloads/{NAME}.lock", f".downloads/{NAME}.json"]
+)
+def test_what_lies_in_the_way_is_named_in_a_sentence(tmp_path: Path, hub: HubServer, name: str) -> None:
+    """A file where a folder is needed, and a folder where a file is."""
+    if name == ".downloads":
+        (tmp_path / name).write_text("")
+    else:
+        (tmp_path / name).mkdir(parents=True)
+    with pytest.raises(
+        DownloadFailed, match=r"cannot be written: a f\w+ lies where.*name another folder in models\.cache_dir"
+    ):
+        downloader(tmp_path, hub).fetch(wanted())
+    assert not (tmp_path / NAME / NAME).exists()
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no second disk here")
+def test_a_working_folder_on_another_disk_is_no_hindrance(tmp_path: Path, hub: HubServer) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        (tmp_path / ".downloads").symlink_to(other)
+        assert downloader(tmp_path, hub).fetch(wanted()).path.read_bytes() == DATA
 
 
 def elsewhere(folder: str, url: str, queue: multiprocessing.Queue[str]) -> None:

@@ -11,7 +11,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +22,6 @@ LOGIN = (
     b"<!DOCTYPE html><html><head><title>Sign in to this network</title></head><body>" + b"x" * 800 + b"</body></html>"
 )
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 5027783488\n"
-Script = Callable[[str, int], str]  # the kind of a question and its number, to a behaviour
 
 
 @dataclass
@@ -33,7 +32,6 @@ class UnrulyHub:
     looks: list[str] = field(default_factory=list)
     lists: list[str] = field(default_factory=list)
     gets: list[str] = field(default_factory=list)
-    cut: int = 0  # bytes that `cut` lets through
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     tokens: list[tuple[str, str | None]] = field(default_factory=list)
     sent: int = 0  # bytes of bodies
@@ -232,10 +230,10 @@ class Answer(BaseHTTPRequestHandler):
             return self.reply(200, self.data, headers)
         return self.reply(206, self.data[self.begin :], headers | self.span(self.begin))
 
-    def cut(self, count: str = "") -> None:
+    def cut(self, count: str) -> None:
         rest = self.data[self.begin :]
         headers = self.span(self.begin) if self.begin else {}
-        self.reply(206 if self.begin else 200, rest[: int(count or self.hub.cut)], headers, length=len(rest))
+        self.reply(206 if self.begin else 200, rest[: int(count)], headers, length=len(rest))
         self.close_connection = True
 
     def chunked(self) -> None:
