@@ -202,7 +202,7 @@ class Election:
     agreement: how likely the winner is to be right, 0 to 1; `share` where votes of its kind were never measured.
     strategy: the way of voting that decided.
     seconds: from the request to the outcome.
-    decided_early: not all voices had spoken.
+    decided_early: the voices that had not spoken could not have changed it. False also where they were late or failed.
     share: of the candidates, 0 to 1, that say the same as the winner.
     band: `agreement` in a word.
     note: what the vote would have used and could not.

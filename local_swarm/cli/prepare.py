@@ -9,10 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import typer
 import yaml
 from rich.console import Console
 
 from local_swarm import paths
+from local_swarm.cli.dialog import WasLeft
 from local_swarm.cli.menu import Menu, Picked
 from local_swarm.cli.tables import progress
 from local_swarm.config import Config
@@ -70,11 +72,15 @@ def ask_user(config: Config, counsel: Advisor, console: Console) -> Config:
         picked = Menu(counsel, console, embedding=offered_embedding(config)).run()
     except EOFError:  # nobody answers any more
         picked = Picked({"models.model": starter.NAME})
+    except WasLeft:
+        console.print("Nothing was started.", style="dim")
+        raise typer.Exit from None
     wished = with_settings(config, picked)
     try:
         fetch_found(counsel.find(str(picked.settings["models.model"])), wished, console)
     except DownloadFailed as problem:
-        console.print(f"{problem.message} Until then the starter model runs.", style="yellow", soft_wrap=True)
+        console.print(problem.message, style="yellow", soft_wrap=True)
+        console.print("Until then the starter model runs.", style="yellow")
         return replace(config, models=replace(config.models, model=starter.NAME))
     keep(picked, console)
     if picked.embedding:

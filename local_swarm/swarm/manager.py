@@ -106,7 +106,7 @@ class Swarm:
         if better := await self._second_try(prompt, election, asked[0], seats[0]):
             yield better
             election = await self.jury.elect(vote.question, [*vote.candidates, better], vote.strategy)
-        yield replace(election, seconds=time.monotonic() - began, decided_early=few, asked=len(seats))
+        yield replace(election, seconds=time.monotonic() - began, decided_early=few and vote.settled, asked=len(seats))
 
     async def _wave(
         self, prompt: Prompt, vote: VoteInProgress, asked: Sequence[Worker], seats: Sequence[Seat]

@@ -30,7 +30,7 @@ FILES = {
 
 def test_the_menu_offers_it_where_it_is_not_here_and_asks_on(tmp_path: Path) -> None:
     shown = Console(file=io.StringIO(), width=200)
-    picked = Menu(advisor(tmp_path), shown, io.StringIO("5\n5\n4\n"), embedding=CODE).run()
+    picked = Menu(advisor(tmp_path), shown, io.StringIO("6\n6\n4\n"), embedding=CODE).run()
     assert (picked.settings, picked.embedding) == ({"models.model": starter.NAME}, CODE)
     assert isinstance(shown.file, io.StringIO)
     assert shown.file.getvalue().count("Fetch the embedding model as well") == 1, "and offers it once"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+from local_swarm.cli.dialog import WasLeft
 from local_swarm.cli.menu import Menu, Picked
 from local_swarm.cli.prepare import keep, with_settings
 from local_swarm.config import load, settings
@@ -54,7 +57,9 @@ def test_the_recommended_model_is_one_key_away(tmp_path: Path) -> None:
     picked, shown = answering(tmp_path, "1")
     assert picked.settings == {"models.model": "qwen3.5:9b:q4_k_m"}
     assert "a processor, 4 cores" in shown and "16.0 GiB" in shown
-    assert "Recommended: Qwen3.5-9B q4_k_m, 5.7 GB to fetch, 7.8 GiB of 8.0 GiB allowed (98%)" in shown
+    assert re.search(
+        r"Recommended: Qwen3.5-9B q4_k_m, 5.7 GB to fetch \(.* free\), 7.8 GiB of 8.0 GiB allowed \(98%\)", shown
+    )
     assert "python main.py --model qwen3.5:9b:q4_k_m" in shown
 
 
@@ -62,26 +67,60 @@ def test_the_starter_runs_at_once(tmp_path: Path) -> None:
     assert answering(tmp_path, "4")[0].settings == {"models.model": starter.NAME}
 
 
-def test_browsing_shows_only_what_fits_and_leads_back(tmp_path: Path) -> None:
-    picked, shown = answering(tmp_path, "2", "1")
-    assert picked.settings["models.model"] == "qwen2.5-coder:0.5b:q8_0"
-    assert "qwen3.8:27b" not in shown and "qwen3.5:4b:q8_0" in shown
-    count = shown[: shown.index("back")].count("allowed")
-    assert answering(tmp_path, "2", str(count), "4")[0].settings == {"models.model": starter.NAME}
+def test_browsing_shows_a_line_for_each_model_that_fits_then_its_files_and_leads_back(tmp_path: Path) -> None:
+    picked, shown = answering(tmp_path, "2", "1", "1")
+    assert picked.settings["models.model"].startswith("qwen3.5:9b:"), "what is recommended comes first"
+    assert "qwen3.8:27b" not in shown and shown.count("qwen3.5:4b") == 1 and "workers, " in shown
+    assert answering(tmp_path, "2", "1", "b", "b", "4")[0].settings == {"models.model": starter.NAME}
+
+
+def test_no_question_is_longer_than_its_window(tmp_path: Path) -> None:
+    shown = Console(file=io.StringIO(), width=200, height=30, highlight=False)
+    picked = Menu(advisor(tmp_path), shown, io.StringIO("2\nm\n1\n1\n")).run()
+    assert isinstance(shown.file, io.StringIO)
+    pages = shown.file.getvalue().split("What fits this machine:")[1:]
+    assert len(pages) > 1 and all(len(page.splitlines()) < 30 for page in pages) and picked.settings
+
+
+def test_what_is_on_the_disk_comes_first_and_needs_no_download(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine.gguf").write_bytes(starter.PATH.read_bytes())
+    picked, shown = answering(tmp_path, "")
+    assert picked.settings == {"models.model": "mine"} and "1 Run what is here: mine" in shown
+
+
+def test_any_file_can_be_named_and_what_is_none_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a [bold] file.gguf"
+    path.write_bytes(starter.PATH.read_bytes())
+    picked, shown = answering(tmp_path, "5", "/nowhere/at/all.gguf", f'"{path}"')
+    assert picked.settings == {"models.model": str(path)} and "There is no file or folder" in shown
+    assert shlex.split(picked.command)[-1] == str(path)
+
+
+@pytest.mark.parametrize("word", ["q", "b", "0", "quit"])
+def test_the_first_question_can_be_left(tmp_path: Path, word: str) -> None:
+    with pytest.raises(WasLeft):
+        answering(tmp_path, word)
+
+
+@pytest.mark.parametrize("steps", [["3", "b"], ["3", "1", "b", "b"], ["3", "1", "1", "b", "b", "b"], ["5", "b"]])
+def test_every_question_leads_back_to_the_one_before(tmp_path: Path, steps: list[str]) -> None:
+    assert answering(tmp_path, *steps, "4")[0].settings == {"models.model": starter.NAME}
 
 
 def test_the_wizard_puts_a_swarm_together_with_its_memory(tmp_path: Path) -> None:
-    families = sorted({entry.family for entry in advisor(tmp_path).catalogue})
+    families = list(dict.fromkeys(one.family for one in Menu(advisor(tmp_path), Console()).ranked()))
+    assert families.index("qwen3.8") < families.index("qwen2.5-coder") < families.index("codellama")
     family = str(families.index("qwen2.5-coder") + 1)
     picked, shown = answering(tmp_path, "3", family, "3", "4", "6", "2")
     assert picked.settings == {"models.model": "qwen2.5-coder:3b:q4_k_m", "swarm.instances": 6, "models.context": 8192}
     assert picked.command == "python main.py --model qwen2.5-coder:3b:q4_k_m --instances 6 --context 8192"
-    assert "32768" in shown and "allowed" in shown
+    assert "32768" in shown and "allowed" in shown and re.search(r"Workers \(1-\d+\)", shown)
 
 
 def test_nonsense_is_asked_again(tmp_path: Path) -> None:
-    picked, shown = answering(tmp_path, "seven", "9", "0", "4")
-    assert picked.settings == {"models.model": starter.NAME} and "Between 1 and 4" in shown
+    picked, shown = answering(tmp_path, "seven", "9", "-1", "1" * 40, "4")
+    assert picked.settings == {"models.model": starter.NAME} and shown.count("Between 1 and 5") == 4
 
 
 def test_a_machine_for_which_nothing_is_small_enough_gets_the_starter(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def terminal(home: Path, *words: str, **variables: str) -> Iterator[Terminal]:
 
 def test_the_recommended_model_is_offered_and_without_the_hub_the_starter_runs(tmp_path: Path) -> None:
     with terminal(tmp_path, "--port", "0", HF_ENDPOINT=f"http://127.0.0.1:{free_port()}", HF_HUB_OFFLINE="") as one:
-        offered = one.until("Number (1-4)")
+        offered = one.until("Number (1-5)")
         assert "Recommended: " in offered and "processor" in offered
         one.type("1")
         one.until("cannot be reached")
@@ -83,7 +83,7 @@ def test_the_recommended_model_is_offered_and_without_the_hub_the_starter_runs(t
 
 def test_who_chose_the_starter_is_not_asked_again(tmp_path: Path) -> None:
     with terminal(tmp_path, "--port", "0") as one:
-        one.until("Number (1-4)")
+        one.until("Number (1-5)")
         one.type("4")
         one.until("address")
     assert "local-swarm-starter" in (tmp_path / "config.yaml").read_text(encoding="utf-8")
@@ -95,3 +95,38 @@ def test_who_chose_the_starter_is_not_asked_again(tmp_path: Path) -> None:
 def test_who_wants_no_questions_gets_none(tmp_path: Path, words: tuple[str, ...], variables: dict[str, str]) -> None:
     with terminal(tmp_path, "--port", "0", *words, **variables) as one:
         assert "How shall the swarm run?" not in one.until("address")
+
+
+def test_a_menu_answers_keys_that_are_no_numbers_and_can_be_left(tmp_path: Path) -> None:
+    with terminal(tmp_path, "--port", "0") as one:
+        one.until("Number (1-5)")
+        one.type("\x1b[B\x1b[A")
+        one.until("Arrow keys do nothing here")
+        one.type("q")
+        one.until("Nothing was started.")
+        assert one.process.wait(20) == 0
+    assert not (tmp_path / "config.yaml").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_for_the_whole_group_ends_it_in_quiet(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "local_swarm", "--starter", "--port", "0"]
+    said = tmp_path / "said"
+    with said.open("w") as file:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "LOCAL_SWARM_HOME": str(tmp_path)},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + PATIENCE_S
+        while "address" not in said.read_text() and time.monotonic() < deadline:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
+        os.killpg(process.pid, number)
+        assert process.wait(20) == 0
+    words = said.read_text()
+    assert "Stopping" in words and "ended by signal" not in words and "error" not in words
