@@ -35,7 +35,10 @@ def default_folder() -> Path | None:
 def problems(name: str, folder: Path | None) -> list[Problem]:
     """One of `SETS`. Raises UsageError where the folder or a file is missing."""
     if folder is None or not folder.is_dir():
-        raise UsageError(f"The samples to measure votes on are not at {folder}; say with --data where they are.")
+        raise UsageError(
+            f"The samples to measure votes on are not at {folder}. The program brings none: docs/consensus.md says where they were "
+            "published and how to make the files. Then name their folder: --data FOLDER"
+        )
     if name == "openai4":
         return [sums(line) for line in lines(folder / "gsm8k_openai4_dev.jsonl.gz")]
     official = {line["task_id"]: line["prompt"] for line in lines(folder / "humaneval_localzoo_dev.jsonl.gz")}
@@ -50,7 +53,7 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             yield from map(json.loads, file)
     except (OSError, ValueError) as problem:
-        raise UsageError(f"{path} cannot be read: {problem}.") from problem
+        raise UsageError(f"{path} cannot be read: {problem}. docs/consensus.md says how to make it.") from problem
 
 
 def program(line: dict[str, Any], prompt: str) -> Problem:

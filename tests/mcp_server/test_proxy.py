@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -181,7 +182,19 @@ def test_the_settings_for_assistants_name_a_command_that_runs(tmp_path: Path) ->
         assert Path(entry["command"]).exists() and entry["args"][-3:] == ["mcp", "--port", "8123"]
         assert Path(entry["args"][0]).exists()
     assert json.loads(parts["opencode"].split("\n", 1)[1])["mcp"]["local-swarm"]["type"] == "local"
-    assert "claude mcp add local-swarm -- " in parts["claude"]
+    assert "claude mcp add local-swarm " in parts["claude"]
+
+
+@pytest.mark.parametrize("name", ["it's here", "田中　太郎", 'a "b" c', "x$HOME`y"])
+def test_the_settings_lead_to_the_home_whatever_it_is_called(name: str, tmp_path: Path) -> None:
+    own = tmp_path / name
+    done = program("mcp", "--setup", home=own)
+    parts = dict(part.split("\n", 1) for part in done.stdout.removeprefix("--- ").split("\n--- "))
+    entry = json.loads(parts["cursor"].split("\n", 1)[1])["mcpServers"]["local-swarm"]
+    assert entry["env"] == {"LOCAL_SWARM_HOME": str(own)}
+    entry = json.loads(parts["opencode"].split("\n", 1)[1])["mcp"]["local-swarm"]
+    assert entry["environment"] == {"LOCAL_SWARM_HOME": str(own)}
+    assert f"LOCAL_SWARM_HOME={own}" in shlex.split(parts["claude"].split("\n")[1])
 
 
 def test_wrong_use_of_the_command_is_told_on_stderr_alone(tmp_path: Path) -> None:
