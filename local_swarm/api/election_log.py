@@ -39,13 +39,14 @@ class BallotRecord(BallotFacts):
 
 
 class ElectionRecord(TypedDict):
-    """A vote without its texts: who voted with whom. `at` is in seconds since 1970."""
+    """A vote without its texts: who voted with whom. `at` is in seconds since 1970; `asked`: how many could have answered."""
 
     number: int
     at: int
     strategy: str
     agreement: float
     candidates: int
+    asked: int
     clusters: list[int]
     decided_early: bool
     seconds: float
@@ -137,6 +138,7 @@ def election_record(number: int, election: Election) -> ElectionRecord:
         "strategy": election.strategy,
         "agreement": round(election.agreement, 4),
         "candidates": len(election.candidates),
+        "asked": max(election.asked, len(election.candidates)),
         "clusters": [len(cluster) for cluster in election.clusters],
         "decided_early": election.decided_early,
         "seconds": round(election.seconds, 3),

@@ -105,12 +105,18 @@ def elections_table(elections: Sequence[Mapping[str, Any]]) -> RenderableType:
         return Text(f"No vote yet. Ask something: {command('ask', '...')}", style="dim")
     table = columns(("vote", "agreement", "", "clusters", "tokens", "took"))
     for one in reversed(elections):
-        clusters = "+".join(map(str, one["clusters"])) + (" early" if one["decided_early"] else "")
+        clusters = "+".join(map(str, one["clusters"])) + missing_voices(one)
         share = float(one["agreement"])
         color = "green" if share >= 0.7 else "yellow" if share >= 0.4 else "red"
-        cost = (clusters, str(one["completion_tokens"]), seconds(one["seconds"]))
-        table.add_row(one["strategy"], Text(bar(share), color), f"{share:.2f}", *cost)
+        told = (Text("no vote", "dim"), "") if one["clusters"] == [1] else (Text(bar(share), color), f"{share:.2f}")
+        table.add_row(one["strategy"], *told, clusters, str(one["completion_tokens"]), seconds(one["seconds"]))
     return table
+
+
+def missing_voices(election: Mapping[str, Any]) -> str:
+    """Whether voices were not needed, or how many came too late; a daemon of an earlier version does not say."""
+    late = election.get("asked", 0) - sum(election["clusters"])
+    return " early" if election["decided_early"] else f", {late} too late" if late > 0 else ""
 
 
 def columns(names: Sequence[str]) -> Table:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from local_swarm.cli.status import Speed
-from local_swarm.cli.status_screen import screen
+from local_swarm.cli.status_screen import elections_table, screen
 
 
 def swarm(workers: int = 5, peers: int = 0, elections: int = 0, **more: Any) -> dict[str, Any]:
@@ -129,3 +129,27 @@ def test_speed_is_what_was_written_between_two_looks() -> None:
     assert speed.of(told, 4.0) == 25  # at work, and nothing finished since
     told["workers"][0]["busy"] = 0
     assert speed.of(told, 5.0) == 0
+
+
+def test_a_single_answer_is_no_vote_and_has_no_bar() -> None:
+    alone = {"strategy": "single", "clusters": [1], "agreement": 1.0, "decided_early": False}
+    page = io.StringIO()
+    Console(file=page, width=100).print(elections_table([{**alone, "completion_tokens": 3, "seconds": 1.0}]))
+    told = page.getvalue()
+    assert "no vote" in told and "1.00" not in told and "=" not in told
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"asked": 5, "decided_early": True}, "2+1 early"),
+        ({"asked": 5}, "2+1, 2 too late"),
+        ({"asked": 3}, "2+1 "),
+        ({}, "2+1 "),
+    ],
+)
+def test_voices_that_were_not_needed_are_told_apart_from_those_that_came_too_late(
+    told: dict[str, Any], words: str
+) -> None:
+    vote = {"strategy": "exact", "clusters": [2, 1], "agreement": 0.5, "decided_early": False, **told}
+    assert words in printed(elections_table([{**vote, "completion_tokens": 3, "seconds": 1.0}]))
