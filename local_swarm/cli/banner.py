@@ -39,7 +39,7 @@ def reach_of(node: Node, config: Config) -> Reach:
 
 def banner(node: Node, config: Config, private: bool = True) -> RenderableType:
     """The node in a frame: machine, model, workers and memory with the reasons, what may leave the machine. Below it, as lines to
-    be copied whole, the address and the next things to do. `private`: only this user reads it, so the page's address may carry
+    be copied whole, the next things to do. `private`: only this user reads it, so the page's address may carry
     what opens the words of votes."""
     reasons, commands = without_commands(node.plan.why)
     frame = Panel(
@@ -67,6 +67,8 @@ def facts(node: Node, config: Config, reasons: Sequence[str]) -> Table:
     share = f" of {memory_size(budget)} allowed ({used / budget:.0%})" if used and budget else ""
     rows.add_row("workers", f"{plan.workers} voices over one set of weights, {memory_size(used)} in use{share}")
     rows.add_row("privacy", Text(describe_reach(reach_of(node, config))))
+    if node.address.url:
+        rows.add_row("address", Text(f"{node.address.url}/v1", style="bold green"))
     return rows
 
 
@@ -75,9 +77,8 @@ def next_steps(address: NodeAddress, private: bool) -> dict[str, str]:
     port = urlsplit(address.url or "").port
     first, page = home_setting(), address.page
     return {
-        "address": f"{address.url}/v1",
         **({"page": page if private else without_token(page)} if page else {}),
-        **({"first": f"{first}  (in another terminal)"} if first else {}),
+        **({"first": f"{first}  # in another terminal"} if first else {}),
         "ask": command("ask", EXAMPLE, port=port),
         "watch": command("status", port=port),
         "opencode": command("opencode", "--write", port=port),
@@ -89,4 +90,4 @@ def next_steps(address: NodeAddress, private: bool) -> dict[str, str]:
 def without_token(page: str) -> str:
     """The page's address as a log may have it, which others may get to read."""
     near = page.partition("#")[0]
-    return f"{near}  (with the words of votes: {command('key', '--page', port=urlsplit(near).port)})"
+    return f"{near}  with the words of votes: {command('key', '--page', port=urlsplit(near).port)}"

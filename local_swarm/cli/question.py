@@ -32,7 +32,12 @@ class StandardInput:
     @property
     def is_silent(self) -> bool:
         """Whether nothing came in a while on what may bring something. On Windows nobody can say."""
-        if self.stream is None or sys.platform == "win32" or not stat.S_ISFIFO(os.fstat(self.stream.fileno()).st_mode):
+        if self.stream is None or sys.platform == "win32":
+            return False
+        try:
+            if not stat.S_ISFIFO(os.fstat(self.stream.fileno()).st_mode):
+                return False
+        except OSError:
             return False
         return not select.select([self.stream], [], [], FIRST_BYTE_S)[0]
 
