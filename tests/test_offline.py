@@ -232,7 +232,7 @@ def test_a_wish_that_is_not_here_is_not_fetched_by_the_start_but_by_download_whi
         answers, seconds = ask_all(host)
         assert max(seconds.values()) < MOST_WAIT_S and capture.packets == []
         assert "owner/some-model is not on this disk" in answers["prose"]["swarm"]["note"]
-        [line] = [line for line in Trial(host, capture).log.splitlines() if "│ embedding" in line]
+        [line] = [line for line in Trial(host, capture).log.splitlines() if line.startswith("The embedding model ")]
         assert "owner/some-model is not on this disk" in line and " download embedding" in line
         done, took = run(host, {**settings, "HF_ENDPOINT": "http://10.77.9.9"}, "download", "embedding")
         assert done.returncode == 1 and "10.77.9.9 cannot be reached" in done.stderr and took < 30.0

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 from urllib.parse import quote
 
 from local_swarm.errors import DownloadFailed
@@ -30,6 +30,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 CONTENT_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # git's and LFS's
 TOKEN = re.compile(r"[\x21-\x7e]+")
 LARGEST_LIST = 1 << 25  # bytes of a repository's list of files
+LONGEST_PATH = 1000  # characters of a file's name with its folders
 NO_HEAD = (405, 501)
 FACTS = ("x-repo-commit", "x-linked-etag", "x-linked-size")
 T = TypeVar("T")
@@ -209,18 +210,17 @@ class Hub:
 
     def read_listing(self, repo: str, told: Mapping[str, Any], revision: str | None) -> Listing:
         """What a list says, as far as it can be read."""
-        at = str(told.get("sha") or revision or "main")
+        at = str(told.get("sha") or revision or "main")[:LONGEST_PATH]
         siblings = told.get("siblings")
         found = [one for one in siblings if isinstance(one, dict)] if isinstance(siblings, list) else []
-        names = [str(one["rfilename"]) for one in found if "rfilename" in one]
-        known: dict[str, Remote] = {}
-        for one in found:
-            size, etag = facts_of(one)
-            if size is not None and etag:
-                known[str(one.get("rfilename"))] = self.remote(
-                    self.subject(repo, str(one.get("rfilename"))), size, etag, at
-                )
-        return Listing(at, names, known)
+        files = {name: one for one in found if is_name(name := one.get("rfilename"))}
+        facts = {name: facts_of(one) for name, one in files.items()}
+        known = {
+            name: self.remote(self.subject(repo, name), size, etag, at)
+            for name, (size, etag) in facts.items()
+            if size is not None and etag
+        }
+        return Listing(at, list(files), known)
 
     def check(self, response: Response, asked: Subject) -> None:
         """Raises Passing or DownloadFailed for what is not the answer to the question."""
@@ -320,6 +320,11 @@ def size_of(status: int, headers: Mapping[str, str]) -> str:
     if status == 206:
         return headers.get("content-range", "").rpartition("/")[2]
     return headers.get("content-length", "") if status == 200 else ""
+
+
+def is_name(told: object) -> TypeGuard[str]:
+    """Whether it can be a file's: JSON may hold halves of characters, which no address does."""
+    return isinstance(told, str) and 0 < len(told) <= LONGEST_PATH and told.encode("utf-8", "ignore").decode() == told
 
 
 def facts_of(sibling: Mapping[str, Any]) -> tuple[int | None, str]:

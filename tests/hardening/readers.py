@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_swarm import config, roster
+from local_swarm import config, proxies, roster
 from local_swarm.api import middleware
 from local_swarm.backends.base import Seat
 from local_swarm.backends.llamacpp import load_log
@@ -46,7 +46,8 @@ from local_swarm.hardware import (
 from local_swarm.hardware.profile import Accelerator
 from local_swarm.hardware.visible import visible
 from local_swarm.integrations import jsonc
-from local_swarm.models import catalogue_file, extend, file_content, folder, gguf, resolve
+from local_swarm.models import catalogue_file, extend, file_content, folder, gguf, hub_replies, resolve
+from local_swarm.models.hub import Hub
 from local_swarm.network import protocol
 from local_swarm.network.discovery import announcement, lan
 from local_swarm.network.trust import pairing
@@ -209,6 +210,11 @@ def texts_of(kind: Callable[[Mapping[str, str]], Any]) -> Callable[[str], object
     return lambda text: kind(dict.fromkeys(names, text))
 
 
+def every_header(text: str) -> dict[str, str]:
+    names = ("retry-after", "ratelimit", "ratelimit-reset", "content-range", "content-length", "content-encoding")
+    return dict.fromkeys(names, text)
+
+
 def hidden_by(text: str) -> object:
     """A value in every variable that hides cards, for two cards of each maker."""
     cards = [
@@ -361,6 +367,20 @@ READERS: dict[str, Reader] = {
     "model folder: settings": Reader(lambda text: folder_of(text, text), (BadModelFile,)),
     "model folder: index": Reader(lambda text: folder_of('{"architectures": ["XForCausalLM"]}', text), (BadModelFile,)),
     "engine: load log": Reader(lambda text: load_log.load_failure(Path("m"), load_log.reason_of([text, text]), "x")),
+    "download: wait": Reader(lambda text: hub_replies.wished_wait(every_header(text), 1e9)),
+    "download: place": Reader(lambda text: hub_replies.place_of_body(206, every_header(text), 5, 10), (ValueError,)),
+    "download: type": Reader(lambda text: hub_replies.is_other_type("a.gguf", text)),
+    "download: beginning": Reader(
+        lambda text: hub_replies.something_else("a.gguf", text.encode("utf-8", "replace")), most=hub_replies.ENOUGH
+    ),
+    "download: list of files": Reader(
+        lambda text: Hub(environment={}).read_listing(
+            "owner/name", {"sha": text, "siblings": [{"rfilename": text, "size": 1, "blobId": text}]}, None
+        )
+    ),
+    "download: proxies": Reader(
+        lambda text: proxies.proxy_for("https://host.example", {"HTTPS_PROXY": text, "NO_PROXY": text})
+    ),
     "model file: name": Reader(lambda text: extend.entry_of(text, {}, {})),
     # what programs print
     "installer: progress": Reader(lambda text: progress.describe(text, 1.0)),
