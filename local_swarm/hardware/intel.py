@@ -84,11 +84,11 @@ def parse(texts: Mapping[str, str], pci: str | None = None) -> Accelerator | Non
         return None
     tiles = [size for one in texts.get("tiles", "").split() if (size := hexadecimal(one)) is not None]
     told = first_int(texts.get("lmem_total_bytes", "")) or sum(tiles)
-    if not told and not is_card(number) and (pci is None or pci.startswith("0000:00:")):
+    seen = window(texts.get("resource", ""))
+    if not (told or seen or is_card(number)) and (pci is None or pci.startswith("0000:00:")):
         return Accelerator("intel", "Intel integrated graphics", None, None, "shared")
     name, gib = KNOWN.get(number, ("Intel Arc graphics", None))
-    size = told or (gib << 30 if gib else window(texts.get("resource", "")))
-    return Accelerator("intel", name, size or None, None, "dedicated")
+    return Accelerator("intel", name, told or (gib << 30 if gib else seen) or None, None, "dedicated")
 
 
 def is_card(number: str) -> bool:

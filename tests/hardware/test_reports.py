@@ -309,9 +309,11 @@ def test_a_window_that_is_larger_than_the_memory_is_not_taken_for_it(
     assert intel.probe(nothing, tmp_path / "drm")[0].memory_bytes == gib * GIB
 
 
-def test_a_card_newer_than_this_program_is_known_by_where_it_is(tmp_path: Path) -> None:
-    lay(tmp_path, [arc("0xffff", "0000:00:02.0"), arc("0xfffe", "0000:03:00.0")])
-    assert [one.memory_kind for one in intel.probe(nothing, tmp_path / "drm")] == ["dedicated", "shared"]
+def test_a_card_newer_than_this_program_is_known_by_where_it_is_or_by_its_window(tmp_path: Path) -> None:
+    lay(tmp_path, [arc("0xffff", "0000:00:02.0"), arc("0xfffe", "0000:03:00.0"), arc("0xfffd", "0000:00:05.0", 16)])
+    found = intel.probe(nothing, tmp_path / "drm")
+    assert [one.memory_kind for one in found] == ["dedicated", "dedicated", "shared"]
+    assert found[0].memory_bytes == 16 * GIB
 
 
 # ----------------------------------------------------------------------------------- Windows and the others
