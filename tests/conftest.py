@@ -22,6 +22,7 @@ REAL = (
     "backends/test_lockstep.py",
     "backends/test_managed_server.py",
     "backends/test_memories.py",
+    "backends/test_quantization.py",
     "backends/test_step_engine.py",
     "backends/test_survival.py",
     "backends/test_suspects.py",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, DynamicCache
 
 from local_swarm.backends.lockstep.model import Memory
 from local_swarm.backends.sampling import Scores
-from local_swarm.errors import BadModelFile, DoesNotFit, UsageError
+from local_swarm.errors import BadModelFile, DoesNotFit, ExtraMissing, UsageError
 from local_swarm.paths import extra_command
 
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -129,10 +130,12 @@ def bitsandbytes_config(quantization: str | None, device: torch.device) -> BitsA
     """bitsandbytes' ways to keep weights: int8, int4 (its fp4) and nf4 (Dettmers et al. 2023, QLoRA)."""
     if quantization is None:
         return None
-    if device.type != "cuda":
+    if device.type not in ("cuda", "cpu"):
         raise UsageError(
-            f"quantization: {quantization} is bitsandbytes', which needs an NVIDIA or AMD card. Leave it out here."
+            f"quantization: {quantization} is bitsandbytes', which cannot use {device}. Leave it out, or set device: cpu."
         )
+    if find_spec("bitsandbytes") is None:
+        raise ExtraMissing("transformers", f"quantization: {quantization} takes bitsandbytes, which is not installed")
     if quantization == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
     kind = "nf4" if quantization == "nf4" else "fp4"
