@@ -13,7 +13,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from local_swarm.api.bodies import SafeJsonResponse
-from local_swarm.api.context import ApiContext
+from local_swarm.api.context import ApiContext, Embeds
 from local_swarm.api.schemas import Name, Wire
 from local_swarm.api.waiting import client_gone, unless_gone
 from local_swarm.errors import BadRequest
@@ -24,8 +24,16 @@ MOST_TEXTS = 2048  # as OpenAI's API
 
 async def answer_embeddings(context: ApiContext, request: EmbeddingsRequest, http: Request) -> Response:
     """Raises SwarmErrors."""
-    embedded = await unless_gone(context.embeds(request.texts()), http)
+    embedded = await unless_gone(vectors_for(context.embeds, request), http)
     return SafeJsonResponse(request.vector_list(embedded)) if embedded else client_gone()
+
+
+async def vectors_for(embeds: Embeds, request: EmbeddingsRequest) -> Embedded:
+    """Raises SwarmErrors. Whether the vectors have so many dimensions is known of the first, before the others are worked on."""
+    texts = request.texts()
+    if request.dimensions is not None and len(texts) > 1:
+        check_dimensions(request.dimensions, len((await embeds(texts[:1])).vectors[0]))
+    return await embeds(texts)
 
 
 # Plain dictionaries with types: there may be millions of numbers in them, which a model would look at one by one.
@@ -96,10 +104,14 @@ class EmbeddingsRequest(Wire):
         return [float(number) for number in vector.astype(np.float32)]
 
 
+def check_dimensions(wanted: int, there: int) -> None:
+    if wanted > there:
+        raise BadRequest(f"These vectors have {there} dimensions, not {wanted}.", param="dimensions")
+
+
 def truncate_vectors(vectors: NDArray[np.float64], dimensions: int) -> NDArray[np.float64]:
     """The first dimensions, at length 1 again (Matryoshka embeddings, Kusupati et al. 2022). Raises BadRequest."""
-    if dimensions > vectors.shape[1]:
-        raise BadRequest(f"These vectors have {vectors.shape[1]} dimensions, not {dimensions}.", param="dimensions")
+    check_dimensions(dimensions, vectors.shape[1])
     cut = vectors[:, :dimensions]
     lengths = np.linalg.norm(cut, axis=1, keepdims=True)
     unit: NDArray[np.float64] = cut / np.where(lengths == 0, 1.0, lengths)

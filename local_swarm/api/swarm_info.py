@@ -80,7 +80,10 @@ class SwarmInfo(Body):
             "else `share`."
         ),
     ]
-    band: Annotated[Band, Field(description="`agreement` in a word.")]
+    band: Annotated[
+        Band,
+        Field(description="`agreement` in a word; always `low` where a single answer has nothing to agree with."),
+    ]
     share: Annotated[float, Field(description="Share of the candidates that say what the winner says, 0 to 1.")]
     candidates: Annotated[int, Field(description="How many answers were voted on.")]
     asked: Annotated[int, Field(description="How many workers could have answered.")]

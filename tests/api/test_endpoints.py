@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from local_swarm.api.embeddings import EmbeddingsRequest, vectors_for
+from local_swarm.errors import BadRequest
 from local_swarm.testing.fake_backend import FakeBackend
+from local_swarm.types import Embedded
 from tests.api.test_chat import HELLO
 from tests.api.test_tools import call, saying
 from tests.chat.samples import READ
@@ -204,8 +208,24 @@ async def test_embeddings_come_as_numbers_and_as_base64_of_the_same(door: Any) -
 async def test_embeddings_can_be_shortened(door: Any) -> None:
     _, body = await post(door, "/v1/embeddings", {"input": "hello", "dimensions": 3})
     assert len(body["data"][0]["embedding"]) == 3
-    status, _ = await post(door, "/v1/embeddings", {"input": "hello", "dimensions": 3000})
-    assert status == 400
+    wide = {"input": ["hello", "world"], "dimensions": 3}
+    (_, plain), (_, packed) = [
+        await post(door, "/v1/embeddings", {**wide, "encoding_format": e}) for e in ("float", "base64")
+    ]
+    for one, other in zip(plain["data"], packed["data"], strict=True):
+        assert list(struct.unpack("<3f", base64.b64decode(other["embedding"]))) == one["embedding"]
+
+
+async def test_too_many_dimensions_are_refused_before_all_texts_are_worked_on() -> None:
+    asked: list[int] = []
+
+    async def embeds(texts: Sequence[str]) -> Embedded:
+        asked.append(len(texts))
+        return Embedded([[1.0, 0.0]] * len(texts), "m")
+
+    with pytest.raises(BadRequest, match="These vectors have 2 dimensions, not 3"):
+        await vectors_for(embeds, EmbeddingsRequest(input=["a"] * 1000, dimensions=3))
+    assert asked == [1]
 
 
 @pytest.mark.parametrize("given", [[], "", ["a", ""], [1, 2], [[1]]])

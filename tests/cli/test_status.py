@@ -131,11 +131,15 @@ def test_speed_is_what_was_written_between_two_looks() -> None:
     assert speed.of(told, 5.0) == 0
 
 
+def printed(table: Any) -> str:
+    page = io.StringIO()
+    Console(file=page, width=100).print(table)
+    return page.getvalue()
+
+
 def test_a_single_answer_is_no_vote_and_has_no_bar() -> None:
     alone = {"strategy": "single", "clusters": [1], "agreement": 1.0, "decided_early": False}
-    page = io.StringIO()
-    Console(file=page, width=100).print(elections_table([{**alone, "completion_tokens": 3, "seconds": 1.0}]))
-    told = page.getvalue()
+    told = printed(elections_table([{**alone, "completion_tokens": 3, "seconds": 1.0}]))
     assert "no vote" in told and "1.00" not in told and "=" not in told
 
 

@@ -83,6 +83,7 @@ def test_kinds_do_not_mix_the_majority_kind_is_chosen() -> None:
 def test_one_candidate_is_no_vote() -> None:
     election = elect([candidate(EVEN)])
     assert (election.strategy, election.agreement, election.clusters) == ("single", 1.0, ((0,),))
+    assert election.band == "low"  # it agrees with itself, which says nothing
 
 
 def test_calls_are_compared_by_what_they_do() -> None:
