@@ -38,9 +38,8 @@ EVERY_S = 1.0  # between two looks at workers and engines
 def page_html() -> tuple[bytes, str]:
     """The page and the policy under which a browser runs it: its own script and style, and nothing from elsewhere."""
     html = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
-    html = html.replace("$KEY", escape(command("key"))).replace(
-        "$INVITE", json_text(command("invite")).replace("<", "\\u003c")
-    )
+    html = html.replace("$PROGRAM key", escape(command("key")))
+    html = html.replace("$PROGRAM invite", json_text(command("invite"))[1:-1].replace("<", "\\u003c"))
 
     def digests(tag: str) -> str:
         parts = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
