@@ -75,8 +75,10 @@ def add_model(
 ) -> None:
     """Add a model to your own catalogue, as the hub or its file describes it."""
     from local_swarm.models.extend import add_to_catalogue
+    from local_swarm.models.patience import Patience
 
-    entry = add_to_catalogue(source, config.load(file).models_folder, home(), data_folder())
+    patience = Patience(say=lambda note: err.print(note, style="dim", markup=False, soft_wrap=True))
+    entry = add_to_catalogue(source, config.load(file).models_folder, home(), data_folder(), patience=patience)
     if json_wanted:
         print_json(entry)
     else:

@@ -16,6 +16,7 @@ from local_swarm.models.catalogue_file import raw_entries, read_entry
 from local_swarm.models.gguf import PART, Header, parts_of, read_header
 from local_swarm.models.hub import Hub
 from local_swarm.models.model_kind import require_text_model
+from local_swarm.models.patience import Patience
 from local_swarm.models.planner import QUANTIZATIONS
 from local_swarm.models.registry import OWN
 from local_swarm.models.resolve import is_path
@@ -27,12 +28,14 @@ QUANT = re.compile(r"(?i)(?:^|[-_.])((?:ud-)?(?:i?q\d\w*|mxfp4\w*|bf16|f16|f32))
 LONGEST_NAME = 255  # characters of a file's name
 
 
-def add_to_catalogue(source: str, folder: Path, home: Path, data: Path, hub: Hub | None = None) -> dict[str, Any]:
+def add_to_catalogue(
+    source: str, folder: Path, home: Path, data: Path, hub: Hub | None = None, patience: Patience | None = None
+) -> dict[str, Any]:
     """The entry, once it is in the user's catalogue. Of a model that is known already what is known stays, and the file is put
     before its others. `data`: the folder of the shipped catalogue. Raises UsageError, BadModelFile and DownloadFailed."""
     repository = re.fullmatch(r"([\w.-]+/[\w.-]+)/(.+\.gguf)", source)
     if repository and not Path(source).expanduser().exists():
-        entry = from_hub(repository[1], repository[2], hub or Hub(offline()))
+        entry = from_hub(repository[1], repository[2], hub or Hub(offline()), patience)
     elif is_path(source):
         entry = from_file(Path(source).expanduser(), folder)
     else:
@@ -62,11 +65,11 @@ def known_better(entry: dict[str, Any], known: list[dict[str, Any]]) -> dict[str
     return entry
 
 
-def from_hub(repo: str, file: str, hub: Hub) -> dict[str, Any]:
+def from_hub(repo: str, file: str, hub: Hub, patience: Patience | None = None) -> dict[str, Any]:
     """As the hub describes it now: pinned to its revision and hash. Its shape is known once it is here."""
     name = Path(file).name
     parts = [part.as_posix() for part in parts_of(Path(file))]
-    remotes = [hub.look(repo, part) for part in parts]
+    remotes = hub.look_at_all(repo, parts, patience=patience)
     first = remotes[0]
     told: dict[str, Any] = {
         "quant": quantization(name),

@@ -133,8 +133,8 @@ class PartDownload:
             self.doubted = block[:ENOUGH]
         if wrong and self.remote.bytes <= LARGEST_POINTER and block.startswith(POINTER):
             raise DownloadFailed(
-                f"{self.hub.host} has {wrong} in the place of {self.remote.file}: the file itself is not there. If a mirror is "
-                "set in HF_ENDPOINT, try without it."
+                f"In place of {self.remote.file}, {self.hub.host} has {wrong}. The file itself is not there. If a mirror is set "
+                "in HF_ENDPOINT, try without it."
             )
         if wrong:
             raise Passing(

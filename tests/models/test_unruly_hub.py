@@ -236,7 +236,7 @@ def test_a_mirror_that_holds_the_pointer_alone_is_refused(tmp_path: Path) -> Non
     with unruly({f"{REPO}/{NAME}": POINTER}) as server:
         trial = Trial(server, tmp_path)
         server.looks[:] = [f'link "{"b" * 40}"']
-        with pytest.raises(DownloadFailed, match=r"a Git LFS pointer.*the file itself is not there"):
+        with pytest.raises(DownloadFailed, match=r"a Git LFS pointer.*The file itself is not there"):
             trial.fetch(wanted(None))
         assert trial.pauses == [] and not (tmp_path / NAME).exists()
 
@@ -301,6 +301,15 @@ def test_a_pause_that_is_interrupted_ends_the_download_and_keeps_what_came(tmp_p
         with pytest.raises(DownloadFailed, match=r"was stopped\. What came is kept"):
             Downloader(tmp_path, hub, lambda seconds: seconds > 500).fetch(wanted())
         assert Trial(server, tmp_path).kept == [HALF]
+
+
+@pytest.mark.parametrize(
+    "name", ["my model-q4_k_m.gguf", "模型 #1 100% ?.gguf", "a@b+c&d=e;f.gguf", "Q8/\u0131\u0307 [x].gguf"]
+)
+def test_a_file_of_any_name_is_fetched(tmp_path: Path, name: str) -> None:
+    with unruly({f"{REPO}/{name}": DATA}) as server:
+        done = Trial(server, tmp_path).fetch(Variant("q4_k_m", REPO, name, len(DATA), "exact", DIGEST))
+        assert (done.path, done.path.read_bytes()) == (tmp_path / Path(name).name, DATA)
 
 
 def test_another_repositorys_file_of_the_same_name_is_not_taken_for_it(trial: Trial) -> None:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote, unquote
 
 COMMIT = "a" * 40
 LOGIN = (
@@ -114,6 +115,7 @@ class Answer(BaseHTTPRequestHandler):
     @property
     def key(self) -> str:
         path = re.sub(r"^(?:/other)+", "", self.path).split("?")[0]
+        path = unquote(path)
         if path.startswith("/store/"):
             return path.removeprefix("/store/")
         owner, name, _, _, file = path.lstrip("/").split("/", 4)
@@ -137,7 +139,7 @@ class Answer(BaseHTTPRequestHandler):
     def link(self, etag: str | None = None) -> None:
         if self.key not in self.hub.files:
             return self.reply(404, b"", {"X-Error-Code": "EntryNotFound"})
-        return self.reply(302, b"", {"Location": f"{self.hub.store}/store/{self.key}", **self.facts(etag)})
+        return self.reply(302, b"", {"Location": f"{self.hub.store}/store/{quote(self.key)}", **self.facts(etag)})
 
     def retry_date(self) -> None:
         self.reply(429, b"", {"Retry-After": email.utils.formatdate(time.time() + 30, usegmt=True)})
