@@ -115,6 +115,6 @@ def read_json(path: Path) -> Mapping[str, Any] | None:
         if path.stat().st_size > LARGEST_CONFIG:
             return None
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

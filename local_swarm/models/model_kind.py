@@ -186,5 +186,7 @@ def remarks(header: Header) -> list[str]:
     said = template_remarks(header.chat_template, header.chatml)
     if header.unknown_types:
         numbers = ", ".join(map(str, sorted(header.unknown_types)))
-        said.append(f"this model has weights of the type {numbers}, which is not known here: llama.cpp may be too old for it")
+        said.append(
+            f"this model has weights of the type {numbers}, which is not known here: llama.cpp may be too old for it"
+        )
     return said

@@ -28,6 +28,7 @@ from local_swarm.chat.reply import ReplyParser
 from local_swarm.chat.stops import StoppedReply
 from local_swarm.chat.tools import Toolbox, canonical, settle_calls
 from local_swarm.chat.unmarked import Unmarked
+from local_swarm.cli import question as question_input
 from local_swarm.cli import vote_file
 from local_swarm.environment import package_index, pip_errors, progress
 from local_swarm.errors import BadModelFile, PairingFailed, UsageError
@@ -46,6 +47,7 @@ from local_swarm.hardware import (
 from local_swarm.hardware.profile import Accelerator
 from local_swarm.hardware.visible import visible
 from local_swarm.integrations import jsonc
+from local_swarm.mcp_server import stdio
 from local_swarm.models import catalogue_file, extend, file_content, folder, gguf, hub_replies, resolve
 from local_swarm.models.hub import Hub
 from local_swarm.network import protocol
@@ -271,6 +273,12 @@ READERS: dict[str, Reader] = {
     "vote: structure": Reader(voted("structure"), quick=2_500),
     "vote: calls": Reader(lambda text: call_likeness([called(text), called(text + " x")]), quick=2_500),
     "vote: order": Reader(lambda text: in_order([said(text), said(text)], [ExtractedAnswer("text", text)] * 2)),
+    "ask: standard input": Reader(
+        lambda text: question_input.text_of(text.encode("utf-8", "surrogatepass")), (UsageError,)
+    ),
+    "mcp: the first line on standard input": Reader(
+        lambda text: stdio.is_opening(text.encode("utf-8", "surrogatepass"))
+    ),
     "vote: a line of a file": Reader(lambda text: vote_file.vote_line_of(text, "here"), (UsageError,)),
     # replies as they come
     **{

@@ -16,6 +16,7 @@ ERROR, CONTINUED = 4, 5  # llama.h's levels of log lines
 MOST_KEPT = 20
 UNTOLD = "no reason given"
 LONGEST_REASON = 400  # characters
+MOST_OF_LINE = 2_000  # characters that are looked at
 PREFIX = re.compile(r"^(?:(?:error loading model(?: \w+)?|[\w:~<>]+):\s+)+")  # the functions that passed an error on
 SAYS_NOTHING = re.compile(
     r"^failed to (?:load (?:model|GGUF split)(?: from .*)?|read (?:header|tensor info|key-value pairs|magic).*"
@@ -64,7 +65,7 @@ class LoadLog:
 
 def reason_of(lines: Sequence[str]) -> str:
     """The last line that says more than that something failed, without who wrote it."""
-    told = [PREFIX.sub("", line.strip()).strip() for line in lines]
+    told = [PREFIX.sub("", line.strip()[:MOST_OF_LINE]).strip() for line in lines]
     telling = [line for line in told if line and not SAYS_NOTHING.match(line)]
     memory = [line for line in telling if MEMORY.search(line)]  # what fails next is a consequence
     found = memory or telling or list(filter(None, told)) or [UNTOLD]
