@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SILENCE_S = 10.0  # for an answer to begin, and between two pieces of it
 MOST_REDIRECTS = 10
+TRUSTED_BY = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # the first counts
 PROXY_KINDS = ("http", "https", "socks5", "socks5h")
 
 
@@ -39,9 +40,7 @@ class WebClient:
         try:
             return create_ssl_context()
         except (OSError, ssl.SSLError) as problem:
-            named = " and ".join(
-                f"{name}={os.environ[name]}" for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ
-            )
+            named = next((f"{name}={os.environ[name]}" for name in TRUSTED_BY if os.environ.get(name)), "")
             raise DownloadFailed(
                 f"{named or 'The certificates of this machine'} cannot be read: {problem}."
             ) from problem
