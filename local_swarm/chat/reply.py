@@ -66,6 +66,7 @@ class Flow:
 
 
 LONGEST_MARK = 64  # characters
+MOST_UNMARKED = 64  # calls, after which what has no marks is words: a model repeats itself
 NONBLANK = re.compile(r"\S")
 AFTER_CALL = re.compile(r"[^\s;,\]})]")
 
@@ -204,8 +205,8 @@ class ReplyParser:
         if not found:
             return False
         start = self._held[found.start() : found.start() + LONGEST_BEGINNING]
-        marked = start.startswith(tuple(self.family.marks["words"]))
-        begins = self._unmarked.may_begin(start) if self._unmarked and not marked else False
+        over = len(self.calls) >= MOST_UNMARKED or start.startswith(tuple(self.family.marks["words"]))
+        begins = self._unmarked.may_begin(start) if self._unmarked and not over else False
         if begins is None:
             return False
         self._take(self._before(found.start()), pieces)
