@@ -1,8 +1,8 @@
 """Hostile texts for every reader of the hardening suite, for as long as is wished: python scripts/fuzz.py --minutes 30
 
-With atheris (`pip install 'local-swarm[fuzz]'`, Linux and macOS) what a text makes the readers do guides the next one; without it
-chance does. A text that raises what its reader does not announce, or that takes too long, is written into the corpus in
-tests/hardening/corpus, which the suite replays, together with some of the texts that did something new.
+With atheris (`.venv/bin/python -m pip install -e ".[fuzz]"`, Linux) what a text makes the readers do guides the next one;
+without it chance does. A text that raises what its reader does not announce, or that takes too long, is written into the corpus
+in tests/hardening/corpus, which the suite replays, together with some of the texts that did something new.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from local_swarm.backends.sampling import Scores
+from local_swarm.paths import extra_command
 
 # Between the marks of JSON stands one blank at most: small models that may write blanks without end do so.
 OPTIONS = {"lenient": True, "coerce_one_of": True, "whitespace_pattern": " ?"}
@@ -80,7 +81,7 @@ class Constraints:
     def __call__(self, schema: str) -> Constraint:
         """Raises ValueError for a schema that cannot be enforced."""
         if not self._prepare():
-            raise ValueError("this engine needs llguidance for it: pip install llguidance")
+            raise ValueError(f"this engine needs llguidance for it: {extra_command('llamacpp')}")
         return Constraint(matcher(self._tokenizer, schema), self.endings)
 
 

@@ -58,7 +58,7 @@ OF_PROXY: tuple[Kind, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class NamedValue:
     """`source`: the variable or file that says it."""
 
     value: str
@@ -72,7 +72,7 @@ class Route:
     index: str
     named_by: str = ""
     proxy: Proxy | None = None
-    certificates: Setting | None = None
+    certificates: NamedValue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +81,16 @@ class Obstacle:
     detail: str = ""
 
 
-def read_settings(printed: str) -> Mapping[str, Setting]:
+def read_settings(printed: str) -> Mapping[str, NamedValue]:
     """What `pip config list` prints, by name. Variables count more than what is configured for `install`, and that more than
     what is for all of pip; it prints them in this order."""
-    found: dict[str, Setting] = {}
+    found: dict[str, NamedValue] = {}
     for text in sorted(printed.splitlines()[:MOST_LINES], key=rank):
         name, mark, value = text.partition("=")
         section, _, key = name.strip().rpartition(".")
         if mark and section in (":env:", "install", "global"):
             variable = "PIP_" + key.upper().replace("-", "_")
-            found[key] = Setting(unquoted(value), variable if section == ":env:" else CONFIGURED)
+            found[key] = NamedValue(unquoted(value), variable if section == ":env:" else CONFIGURED)
     return found
 
 
@@ -105,12 +105,12 @@ def unquoted(value: str) -> str:
         return value.strip()
 
 
-def route_of(settings: Mapping[str, Setting], environment: Mapping[str, str]) -> Route:
+def route_of(settings: Mapping[str, NamedValue], environment: Mapping[str, str]) -> Route:
     """Raises ValueError for an index that is no address."""
-    index = settings.get("index-url") or Setting(USUAL, "")
+    index = settings.get("index-url") or NamedValue(USUAL, "")
     own = settings.get("proxy")
     proxy = Proxy(own.source, own.value) if own else proxy_for(index.value, environment)
-    named = [Setting(environment[name], name) for name in CERTIFICATES if environment.get(name)]
+    named = [NamedValue(environment[name], name) for name in CERTIFICATES if environment.get(name)]
     certificates = settings.get("cert") or next(iter(named), None)
     return Route(index.value, index.source, proxy, certificates)
 
@@ -118,7 +118,7 @@ def route_of(settings: Mapping[str, Setting], environment: Mapping[str, str]) ->
 def explain_index(printed: str, environment: Mapping[str, str] = os.environ) -> str:
     """`printed`: pip's settings as `pip config list` shows them. Nothing where the index can be used, or is a folder."""
     settings = read_settings(printed)
-    if told := settings.get("no-index", Setting("", "")).value.lower() in YES and settings["no-index"].source:
+    if told := settings.get("no-index", NamedValue("", "")).value.lower() in YES and settings["no-index"].source:
         return f"Pip is told to ask no package index: {told} says no-index. Take that out and run this again."
     named = settings.get("index-url")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local_swarm.errors import ExtraMissing
-from local_swarm.paths import SET_UP, extra_command, name_of_start, program_name
+from local_swarm.paths import SET_UP, asked_by, extra_command, name_of_start, pip_command, program_name
 
 ROOT = Path(__file__).parent.parent.parent
 MODULE = ("-m", "local_swarm")
@@ -63,6 +64,46 @@ def test_the_name_is_found_by_the_file_that_runs(program: str, in_checkout: bool
 def test_what_plain_set_up_brings_is_had_by_setting_up_and_the_rest_by_the_environments_own_pip() -> None:
     assert {extra_command(extra) for extra in SET_UP} == {f"{program_name()} setup"}
     assert extra_command("mlx").endswith('-m pip install -e ".[mlx]"')
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_the_command_for_an_extra_survives_any_path(windows: bool) -> None:
+    words = [r"C:\a b\python.exe" if windows else "/a b/python", "mlx-lm<0.33,>=0.32"]
+    assert pip_command(words[0], words[1:], windows) == f'"{words[0]}" -m pip install "{words[1]}"'
+
+
+def test_beside_a_checkout_an_extra_is_had_by_what_it_asks_for() -> None:
+    declared = [
+        'a<2,>=1; extra == "one"',
+        'b; sys_platform != "android" and extra == "one"',
+        "local-swarm[two]; extra == 'one'",
+        "c==3; extra == 'two'",
+        "d",
+    ]
+    assert asked_by("one", declared) == ["a<2,>=1", 'b; sys_platform != "android"', "c==3"]
+    assert asked_by("none", declared) == []
+
+
+def test_nobody_is_told_to_install_the_program_by_its_name_which_is_in_no_index() -> None:
+    """Whoever took that name there would be run."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
+    texts = [
+        ROOT / name
+        for name in listed.stdout.split("\0")
+        if name.endswith((".py", ".md", ".yaml", ".toml", ".txt", ".html", ".sh", ".bat"))
+    ]
+    by_name = re.compile(
+        r"(?:pip|pipx|uvx?|uv pip|uv tool)3? (?:install|run|add) [^\n]*?(?<![\w./-])local[-_]swarm\b(?!/)"
+    )
+    told = [
+        path.name
+        for path in texts
+        if path.is_file()
+        and path != Path(__file__)
+        and by_name.search(path.read_text(encoding="utf-8", errors="replace"))
+    ]
+    assert len(texts) > 300 and told == []
+    assert by_name.search("pip install 'local-swarm[mlx]'") and not by_name.search("pip install -e /x/local-swarm")
 
 
 def test_an_error_names_the_extra_that_is_missing_and_what_installs_it() -> None:
