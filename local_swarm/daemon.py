@@ -20,6 +20,7 @@ from local_swarm.paths import command, home, keep
 
 CONTROLS = "/v1/swarm/control/"
 HEALTH = "/health"
+SWARM = "/v1/swarm"
 KNOCK_S = 1.0
 WAIT_S = 5.0
 RUNNING = "running"  # the folder of the home with a file for each port that a swarm of this home serves

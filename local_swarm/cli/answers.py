@@ -15,7 +15,7 @@ from local_swarm.api.chat import ChatReply, ChatRequest
 from local_swarm.api.envelope import new_envelope
 from local_swarm.cli.console import err
 from local_swarm.config import Config
-from local_swarm.daemon import DaemonClient
+from local_swarm.daemon import SWARM, DaemonClient
 from local_swarm.errors import DaemonAbsent, DaemonRefused, SwarmError, UsageError
 from local_swarm.events import election_of
 from local_swarm.node import Node, run_node
@@ -24,7 +24,6 @@ from local_swarm.types import Candidate, Event
 ANSWER_S = 1800.0
 START_S = 900.0  # a large model takes its time to load
 PAUSE_S = 1.0
-SWARM = "/v1/swarm"
 
 Say = Callable[[str], None]
 

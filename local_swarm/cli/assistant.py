@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import mcp_types
 
-from local_swarm.cli.start import cancel_on_signal, serve
+from local_swarm.cli.serving import cancel_on_signal, serve
 from local_swarm.config import Config
 from local_swarm.daemon import DaemonClient
 from local_swarm.events import cancel

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import signal
-import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,14 +26,13 @@ from local_swarm.cli.options import (
     StarterOption,
     YesOption,
 )
+from local_swarm.cli.serving import serve
 from local_swarm.config import load
 from local_swarm.models import starter
 from local_swarm.terminal import log_to_stderr
 
 if TYPE_CHECKING:
-    from local_swarm.launch import Launch
     from local_swarm.mcp_server.stdio import Lines
-    from local_swarm.node import Node
 
 
 def start(
@@ -91,44 +85,3 @@ def look_for_assistant() -> Lines | None:
     from local_swarm.mcp_server.stdio import find_assistant
 
     return find_assistant()
-
-
-async def serve(launch: Launch, ready: Callable[[Node], None] = lambda _: None) -> None:
-    """Run a node until a signal comes, be it still booting or not. `ready` is called once it answers."""
-    from local_swarm.cli.banner import banner
-    from local_swarm.node import run_node
-
-    task = asyncio.current_task()
-    assert task
-    cancel_on_signal(task)
-    status = err.status("Starting the swarm ...")
-    with contextlib.suppress(asyncio.CancelledError), contextlib.ExitStack() as shown:
-        shown.enter_context(status)
-        async with run_node(launch.config, launch) as node:
-            status.stop()
-            err.print(banner(node, launch.config, private=err.is_terminal))
-            ready(node)
-            try:
-                await asyncio.Event().wait()
-            finally:
-                with contextlib.suppress(OSError):  # its terminal may be gone
-                    err.print("Stopping: answers in the works may finish. Ctrl-C again ends at once.")
-
-
-def cancel_on_signal(task: asyncio.Task[Any]) -> None:
-    """The first signal asks the task to end, the second ends the program; the engine's process then ends by itself."""
-    asked = False
-
-    def cancel_or_exit(*_: Any) -> None:
-        nonlocal asked
-        if asked:
-            os._exit(1)
-        asked = True
-        task.get_loop().call_soon_threadsafe(task.cancel)
-
-    hang_up = [signal.SIGHUP] if sys.platform != "win32" else []  # the terminal was closed
-    for number in (signal.SIGINT, signal.SIGTERM, *hang_up):
-        try:
-            task.get_loop().add_signal_handler(number, cancel_or_exit)
-        except NotImplementedError:  # Windows
-            signal.signal(number, cancel_or_exit)

@@ -10,10 +10,9 @@ import typer
 from local_swarm.cli.console import out, print_json
 from local_swarm.cli.options import FileOption, JsonOption, RunningHostOption, RunningPortOption
 from local_swarm.config import load
-from local_swarm.daemon import DaemonClient
+from local_swarm.daemon import SWARM, DaemonClient
 from local_swarm.errors import SwarmError
 
-SWARM = "/v1/swarm"
 REFRESH_S = 1.0
 
 

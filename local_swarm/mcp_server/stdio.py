@@ -23,7 +23,7 @@ from local_swarm.mcp_server.server import Caller, create_mcp_server
 OPENINGS = ("initialize", "server/discover")  # the first message of either era of the protocol
 OPENING_S = 2.0
 LONGEST_OPENING = 256 << 10
-CHUNK = 64 << 10
+AT_ONCE = 64 << 10
 AHEAD = 64  # lines that are read before the server has taken them
 TICK_S = 0.02
 
@@ -50,7 +50,7 @@ def first_bytes(descriptor: int, wait_s: float) -> bytes:
     """What comes until the first line ends, the time is over, or more came than such a line has. Raises OSError."""
     said, end = b"", time.monotonic() + wait_s
     while b"\n" not in said and len(said) <= LONGEST_OPENING and has_input(descriptor, end - time.monotonic()):
-        piece = os.read(descriptor, CHUNK)
+        piece = os.read(descriptor, AT_ONCE)
         if not piece:
             break
         said += piece
@@ -117,7 +117,7 @@ class Lines:
             *whole, rest = rest.split(b"\n")
             yield from map(bytes, whole)
             try:
-                piece = os.read(self.descriptor, CHUNK)
+                piece = os.read(self.descriptor, AT_ONCE)
             except OSError:
                 piece = b""
             if not piece:
