@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from local_swarm.errors import UsageError
-from local_swarm.models.file_on_disk import like_it, unfinished
+from local_swarm.models.file_on_disk import download_hint, like_it
 from local_swarm.models.hub_cache import fetch_model
 from local_swarm.models.resolve import ModelSource, leads_to
 
@@ -24,7 +24,7 @@ def locate_model(source: ModelSource) -> Path | None:
         return None
     path = source.path
     if not leads_to(path, Path.exists):
-        raise UsageError(f"There is no model at {path}.{unfinished(path)}{like_it(path)}")
+        raise UsageError(f"There is no model at {path}.{download_hint(path)}{like_it(path)}")
     if source.form and (source.form == "gguf") != path.is_file():
         raise UsageError(f"{path} is a {'file' if path.is_file() else 'folder'}, and so cannot be {source.form}.")
     return path

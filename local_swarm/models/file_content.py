@@ -94,13 +94,13 @@ def recognize_text(text: str | None) -> FileContent | None:
         return FileContent("a Git LFS pointer, which stands for the real file", LFS)
     if text.startswith("<"):
         page = PAGE.search(text)
-        return FileContent(quoted("a web page" if page else "an XML text", TITLE.search(text)), AGAIN)
+        return FileContent(with_quotation("a web page" if page else "an XML text", TITLE.search(text)), AGAIN)
     if text.startswith(("{", "[")):
-        return FileContent(quoted("a JSON text", ERROR.search(text)), AGAIN)
+        return FileContent(with_quotation("a JSON text", ERROR.search(text)), AGAIN)
     first = " ".join(text.splitlines()[0].split())[:QUOTED]
     return FileContent(f"a text that begins with '{first}'", AGAIN)
 
 
-def quoted(what: str, found: re.Match[str] | None) -> str:
+def with_quotation(what: str, found: re.Match[str] | None) -> str:
     said = " ".join(found[1].split())[:QUOTED] if found else ""
     return f"{what} that says '{said}'" if said else what

@@ -46,7 +46,7 @@ def unreadable(path: Path, problem: OSError | ValueError) -> str:
     if isinstance(problem, FileNotFoundError) and path.is_symlink():
         return f"{path} is a link to {path.readlink()}, where nothing is. Download the file again, or mend the link."
     if isinstance(problem, FileNotFoundError):
-        return f"The model file {path} cannot be read: there is no such file.{unfinished(path)}{like_it(path)}"
+        return f"The model file {path} cannot be read: there is no such file.{download_hint(path)}{like_it(path)}"
     said = problem.strerror if isinstance(problem, OSError) else problem
     return f"The model file {path} cannot be read: {said or problem}."
 
@@ -54,15 +54,15 @@ def unreadable(path: Path, problem: OSError | ValueError) -> str:
 def not_gguf(path: Path, head: bytes, size: int) -> BadModelFile:
     """What a file is that does not begin as GGUF files do."""
     if not size:
-        return BadModelFile(f"{path} is not a GGUF model file: it is empty. Download it again.{unfinished(path)}")
+        return BadModelFile(f"{path} is not a GGUF model file: it is empty. Download it again.{download_hint(path)}")
     if not head.strip(b"\0"):
         why = "it begins with zeros, as downloads do that reserve their room first"
-        return BadModelFile(f"{path} is not a GGUF model file: {why}. Download it again.{unfinished(path)}")
+        return BadModelFile(f"{path} is not a GGUF model file: {why}. Download it again.{download_hint(path)}")
     if found := recognize(head):
-        return BadModelFile(f"{path} is not a GGUF model file: it is {found.what}. {found.cure}{unfinished(path)}")
+        return BadModelFile(f"{path} is not a GGUF model file: it is {found.what}. {found.cure}{download_hint(path)}")
     return BadModelFile(
         f"{path} is not a GGUF model file, and of no format that is known here. "
-        f"Give a .gguf file, or a model's name.{unfinished(path)}"
+        f"Give a .gguf file, or a model's name.{download_hint(path)}"
     )
 
 
@@ -72,7 +72,7 @@ def beginning(path: Path) -> bytes:
         return file.read(LOOKED_AT)
 
 
-def unfinished(path: Path) -> str:
+def download_hint(path: Path) -> str:
     """A further sentence where names say that a file is not whole yet; empty where they do not."""
     if path.name.lower().endswith(UNFINISHED):
         return " By its name, its download is not finished."

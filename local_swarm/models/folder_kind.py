@@ -72,21 +72,21 @@ def list_folder(path: Path) -> FolderFiles:
 def require_settings(files: FolderFiles, config: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """The settings, where the folder has some, and is none of those that other programs make. Raises BadModelFile."""
     if "model_index.json" in files.names:
-        raise refused(
+        raise refusal(
             files, "holds a pipeline of diffusers, which makes pictures", "Give the folder of a language model"
         )
     if "adapter_config.json" in files.names and "config.json" not in files.names:
-        raise refused(
+        raise refusal(
             files,
             "holds a LoRA adapter, which changes another model",
             "Give the model it was made for, and name the adapter under `adapters` in a roster",
         )
     if (inside := files.ending(".gguf")) and not files.ending(".safetensors"):
-        raise refused(
-            files, f"holds .gguf files: {listed(inside)}", f"Give one of them, such as {files.path / inside[0]}"
+        raise refusal(
+            files, f"holds .gguf files: {name_list(inside)}", f"Give one of them, such as {files.path / inside[0]}"
         )
     if "config.json" not in files.names:
-        raise refused(files, "is no model folder: it needs config.json and .safetensors files", "Give another folder")
+        raise refusal(files, "is no model folder: it needs config.json and .safetensors files", "Give another folder")
     if config is None:
         found = recognize(beginning_of(files.path / "config.json"))
         what = (
@@ -96,13 +96,13 @@ def require_settings(files: FolderFiles, config: Mapping[str, Any] | None) -> Ma
         )
         raise BadModelFile(f"{files.path} is no model folder: its config.json is {what}")
     if any(name in files.names for name in ("modules.json", "config_sentence_transformers.json")):
-        raise refused(
+        raise refusal(
             files,
             "holds an embedding model, which makes vectors of texts and writes none",
             "Set models.embedding to it, and give another model to answer",
         )
     if problem := other_use(config):
-        raise refused(files, problem, "Give a model that writes text, whose class ends in ForCausalLM")
+        raise refusal(files, problem, "Give a model that writes text, whose class ends in ForCausalLM")
     return config
 
 
@@ -126,7 +126,7 @@ def require_weights(files: FolderFiles, config: Mapping[str, Any], index: Mappin
     """The files of weights, all there and whole. Raises BadModelFile."""
     method = quantization_method(config)
     if method.startswith("exl"):
-        raise refused(
+        raise refusal(
             files, f"is quantized by {method.upper()}, which only ExLlama runs", "Use a GGUF file of this model"
         )
     weights = files.ending(".safetensors")
@@ -136,24 +136,24 @@ def require_weights(files: FolderFiles, config: Mapping[str, Any], index: Mappin
     wanted = sorted(set(map(str, named.values()))) if isinstance(named, dict) else []
     if missing := [name for name in wanted if not (files.path / name).is_file()]:
         unfinished = " Its download is not finished." if files.ending(*UNFINISHED) else ""
-        raise refused(
+        raise refusal(
             files,
-            f"lacks {len(missing)} of its {len(wanted)} files of weights: {listed(missing)}.{unfinished}",
+            f"lacks {len(missing)} of its {len(wanted)} files of weights: {name_list(missing)}.{unfinished}",
             "Fetch them",
         )
     for name in weights:
         require_whole(files.path / name)
     if "tokenizer.json" not in files.names:
-        raise refused(files, "has no tokenizer.json", "Fetch it from the model's repository, or use another copy")
+        raise refusal(files, "has no tokenizer.json", "Fetch it from the model's repository, or use another copy")
     return [files.path / name for name in weights]
 
 
 def without_safetensors(files: FolderFiles) -> BadModelFile:
     for ends, form in WEIGHTS_ELSE:
         if found := files.ending(*ends):
-            what = f"has its weights in {form} ({listed(found)}), and none as .safetensors"
-            return refused(files, what, "Use a repository with .safetensors, or a GGUF file")
-    return refused(
+            what = f"has its weights in {form} ({name_list(found)}), and none as .safetensors"
+            return refusal(files, what, "Use a repository with .safetensors, or a GGUF file")
+    return refusal(
         files, "is no model folder: it needs config.json and .safetensors files", "Fetch the weights as well"
     )
 
@@ -199,11 +199,11 @@ def require_package(path: Path, config: Mapping[str, Any], has_module: Callable[
         )
 
 
-def refused(files: FolderFiles, what: str, cure: str) -> BadModelFile:
+def refusal(files: FolderFiles, what: str, cure: str) -> BadModelFile:
     return BadModelFile(f"{files.path} {what}{'' if what.endswith('.') else '.'} {cure}.")
 
 
-def listed(names: Sequence[str] | Iterable[str]) -> str:
+def name_list(names: Sequence[str] | Iterable[str]) -> str:
     found = list(names)
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return ", ".join(found[:SHOWN]) + more

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from local_swarm.errors import BadModelFile
-from local_swarm.models.file_on_disk import beginning, not_gguf, require_file, unfinished, unreadable
+from local_swarm.models.file_on_disk import beginning, download_hint, not_gguf, require_file, unreadable
 from local_swarm.models.gguf_values import MAX_LAYERS, GgufReader
 from local_swarm.models.memory_shape import MemoryShape, kv_values
 
@@ -273,11 +273,13 @@ def _read(reader: GgufReader, size: int, path: Path) -> Header:
     lengths = lengths_of(listed, size - begin)
     end = begin + max((one.offset + length for one, length in zip(listed, lengths, strict=True)), default=0)
     if listed and end > size:
-        raise BadModelFile(f"{path} is cut off: {size} bytes of at least {end}. Download it again.{unfinished(path)}")
+        raise BadModelFile(
+            f"{path} is cut off: {size} bytes of at least {end}. Download it again.{download_hint(path)}"
+        )
     if end - begin > EMPTY_END * 16 and is_empty(reader.file, end - EMPTY_END):
         raise BadModelFile(
             f"{path} has its full length, but its end is empty: its download is not finished. "
-            f"Download it again.{unfinished(path)}"
+            f"Download it again.{download_hint(path)}"
         )
     unknown = frozenset(one.kind for one in listed if one.kind not in BLOCKS)
     names = frozenset(one.name for one in listed)

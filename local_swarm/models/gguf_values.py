@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from local_swarm.errors import BadModelFile
-from local_swarm.models.file_on_disk import unfinished
+from local_swarm.models.file_on_disk import download_hint
 
 MAX_TEXT = 1 << 24  # bytes of one string: chat templates are the longest, some ten thousand
 MAX_ITEMS = 1 << 24  # items of one array: vocabularies have up to some hundred thousand
@@ -36,7 +36,7 @@ class GgufReader:
         if count > self.size - self.file.tell():
             raise BadModelFile(
                 f"{self.path} is cut off or damaged: its header points beyond its end. "
-                f"Download it again.{unfinished(self.path)}"
+                f"Download it again.{download_hint(self.path)}"
             )
         return self.file.read(count)
 
