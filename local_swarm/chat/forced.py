@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_swarm.chat.families import Family
+from local_swarm.chat.narrowing import map_schemas, parts
 from local_swarm.chat.notations import WrittenCall, object_of, read_json
 from local_swarm.chat.tools import Toolbox
-
-DEFINITIONS = ("$defs", "definitions")  # that references point to from the root of a schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +36,30 @@ def force(family: Family, names: Sequence[str], tools: Toolbox) -> Force:
     loose: dict[str, Any] = {"type": "object"}
     if len(names) == 1:
         return Force(family.prefix_for(names[0]), tools.schema(names[0]), loose, names[0])
-    defined: dict[str, Any] = {}
-    choices = []
-    for name in names:
-        schema = dict(tools.schema(name))
-        for key in DEFINITIONS:
-            own = schema.pop(key, None)
-            defined.setdefault(key, {}).update(own if isinstance(own, dict) else {})
-        choices.append(call_schema({"const": name}, schema))
-    schema = {"anyOf": choices, **{key: value for key, value in defined.items() if value}}
+    own = {str(place): tools.schema(name) for place, name in enumerate(names)}
+    own = {place: moved(schema, f"#/$defs/{place}") for place, schema in own.items() if refers(schema)}
+    choices = [
+        call_schema({"const": name}, {"$ref": f"#/$defs/{place}"} if str(place) in own else tools.schema(name))
+        for place, name in enumerate(names)
+    ]
+    schema = {"anyOf": choices, **({"$defs": own} if own else {})}
     return Force(family.call_prefix, schema, call_schema({"enum": list(names)}, loose), None)
+
+
+def refers(schema: Any) -> bool:
+    return any("$ref" in part for part in parts(schema))
+
+
+def moved(schema: Any, place: str) -> Any:
+    """A schema whose references lead to the same places when it stands at that one: two tools may give one name to two things."""
+
+    def led(part: Mapping[str, Any]) -> Mapping[str, Any]:
+        ref = part.get("$ref")
+        return (
+            {**part, "$ref": place + ref[1:]} if isinstance(ref, str) and (ref == "#" or ref.startswith("#/")) else part
+        )
+
+    return map_schemas(schema, led)
 
 
 def call_schema(name: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from local_swarm.backends.process.enforcement import enforceable
+from local_swarm.chat.schemas import violation
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.turn import Turn, again
 from local_swarm.chat.turn import turn as turn_in
@@ -61,11 +63,21 @@ def test_one_of_several_tools_is_chosen_within_the_schema() -> None:
     assert reader.close().calls[0].name == "read"
 
 
-def test_definitions_move_to_the_root_where_references_look_for_them() -> None:
-    inner = {"type": "object", "properties": {"x": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"type": "integer"}}}
-    tool = {"type": "function", "function": {"name": "f", "parameters": inner}}
-    made = turn(Prompt((Message("user", "go"),), (tool, TOOLS[0]), must_call=("f", "read")), template(HERMES))
-    assert made.schema and made.schema["$defs"] == {"n": {"type": "integer"}}
+def test_each_tools_references_lead_to_its_own_definitions() -> None:
+    def tool(name: str, kind: str) -> dict[str, Any]:
+        inner = {"type": "object", "properties": {"x": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"type": kind}}}
+        return {"type": "function", "function": {"name": name, "parameters": inner}}
+
+    made = turn(
+        Prompt(
+            (Message("user", "go"),), (tool("f", "integer"), tool("g", "string"), READ), must_call=("f", "g", "read")
+        ),
+        template(HERMES),
+    )
+    for name, right, wrong in (("f", 1, "a"), ("g", "a", 1)):
+        assert violation(made.schema, {"name": name, "arguments": {"x": right}}) is None
+        assert violation(made.schema, {"name": name, "arguments": {"x": wrong}})
+    assert enforceable(json.dumps(made.schema), "{}") == {"schema": json.dumps(made.schema)}
 
 
 def test_thoughts_opened_by_the_prompt_are_known_and_can_be_closed() -> None:
