@@ -321,7 +321,9 @@ class OpenAICompatible:
                     return
                 text = (await read_body(response, ERROR_BYTES)).decode("utf-8", "replace")
                 after = response.headers.get("Retry-After")
-                problem = error_of(response.status, text, after, self.where, answer.estimate, context)
+                problem = error_of(
+                    response.status, text, after, where=self.where, estimate=answer.estimate, context=context
+                )
                 left = without_refused(body, response.status, text)
                 if left is None:
                     raise problem

@@ -121,7 +121,7 @@ class ChoiceSoFar:
         return Candidate(
             text=said.words,
             voter=seat.voter,
-            finish_reason=ending(finish, calls, flaw),
+            finish_reason=reason_of(finish, calls, flaw),
             usage=usage,
             seconds=seconds,
             anchor=seat.anchor,
@@ -193,7 +193,8 @@ def reader_for(prompt: Prompt, thinking: bool = False) -> Reader:
     return UnforcedReader(StoppedReply(parser, prompt.sampling.stop), prompt.one_call)
 
 
-def ending(finish: FinishReason, calls: Sequence[ToolCall], flaw: str | None) -> FinishReason:
+def reason_of(finish: FinishReason, calls: Sequence[ToolCall], flaw: str | None) -> FinishReason:
+    """Why an answer ended, whatever the server says of it."""
     if flaw == CUT_CALL:
         return "length"
     return "tool_calls" if calls else "stop" if finish == "tool_calls" else finish
