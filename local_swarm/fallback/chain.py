@@ -54,7 +54,10 @@ class Step:
 
     def most(self, prompt: Prompt) -> tuple[int, int]:
         """Tokens that a prompt may read and write at most, over all voices."""
-        characters = sum(len(message.content) for message in prompt.messages) + len(str(prompt.tools or ""))
+        written = [
+            text for one in prompt.messages for text in (one.content, *(call.arguments for call in one.tool_calls))
+        ]
+        characters = sum(map(len, written)) + len(prompt.text or "") + len(str(prompt.tools or ""))
         voices = min(prompt.voices or self.voices, self.voices)
         return voices * (characters // CHARACTERS_PER_TOKEN + 64), voices * (
             prompt.sampling.max_tokens or self.longest_answer

@@ -17,7 +17,9 @@ from local_swarm.backends.openai_compatible.backend import OpenAICompatible, Ser
 from local_swarm.backends.openai_compatible.messages import seconds_of
 from local_swarm.backends.openai_compatible.stream import Characters, ServerStream, whole_text
 from local_swarm.errors import Busy, ContextExceeded, EngineLost, SwarmError
+from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.types import Accepted, Candidate, Delta, Event, Message, Prompt, Sampling
+from tests.api.conftest import open_door
 from tests.backends.test_openai_compatible import CARE, Stand, chunk, listening, stream
 from tests.chat.samples import TOOLS
 
@@ -373,3 +375,21 @@ async def test_an_answer_that_had_ended_before_the_line_was_cut_counts() -> None
 def test_how_long_to_wait_may_be_told_as_a_date() -> None:
     assert seconds_of("Wed, 21 Oct 2015 07:28:00 GMT") == 1 and seconds_of("soon") == 5
     assert seconds_of("Fri, 31 Dec 2999 23:59:59 GMT") == 3600 and seconds_of("nan") == 5
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_who_hangs_up_here_is_gone_at_the_far_end_too(streams: bool) -> None:
+    far = FakeBackend(lambda _prompt, _seat: "word " * 500, pace_s=0.01)
+    async with open_door(far) as there:
+        made = OpenAICompatible(ServerTarget(f"{there.url}/v1"), CARE)
+        await made.start()
+        request = Prompt((Message("user", "go"),), sampling=Sampling(logprobs=None if streams else 1))
+        async with aclosing(made.generate(request, [Seat("w1", 0.0, 1)])) as events, asyncio.timeout(5):
+            waiting = asyncio.create_task(anext(events))
+            await far.busy.wait()
+            waiting.cancel()
+            await asyncio.wait([waiting])
+        async with asyncio.timeout(5):
+            await far.idle.wait()
+        assert far.running == 0
+        await made.close()
