@@ -64,7 +64,7 @@ def place_of_body(status: int, headers: Mapping[str, str], begin: int, size: int
     if found[3] not in ("*", str(size)):
         raise ValueError(f"a part of a file of {found[3]} bytes where the file has {size}")
     if first > begin or last < first or last >= size or length not in (None, last - first + 1):
-        raise ValueError("another part of the file than was asked for")
+        raise ValueError("another part of the file")
     return first
 
 
