@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 import typer
@@ -11,6 +11,8 @@ from typer.core import TyperGroup
 from local_swarm import __version__
 from local_swarm.cli.console import out
 from local_swarm.cli.options import HELP
+from local_swarm.errors import UsageError
+from local_swarm.paths import program_name, quote_word
 
 ALIASES = {"--detect": "detect"}
 OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")
@@ -34,6 +36,9 @@ class Program(TyperGroup):
         elif "--download-only" in args:
             args = ["download", *(word for word in args if word != "--download-only")]
         elif not args or (first.startswith("-") and first not in OWN_OPTIONS):
+            if (place := command_among(args, self.commands)) is not None:
+                words = [args[place], *args[:place], *args[place + 1 :]]
+                raise UsageError(f"Put the command first: {program_name()} {' '.join(map(quote_word, words))}")
             args = ["start", *args]
         return super().parse_args(ctx, args)
 
@@ -45,6 +50,15 @@ class Program(TyperGroup):
         known = ((name, self.commands[name]) for name in self.order)
         rows = [f"  {name:10}{command.get_short_help_str(WIDTH - 12)}" for name, command in known]
         formatter.write("\n".join(head + rows) + "\n")
+
+
+def command_among(args: Sequence[str], commands: Mapping[str, Any]) -> int | None:
+    """Where a command stands among the options of a start. What an option takes is none, such as the name of a file."""
+    valued = {name for one in commands["start"].params if not getattr(one, "is_flag", False) for name in one.opts}
+    places = (
+        place for place, word in enumerate(args) if word in commands and (not place or args[place - 1] not in valued)
+    )
+    return next(places, None)
 
 
 def print_version(wanted: bool) -> None:

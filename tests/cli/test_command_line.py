@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
 
+from local_swarm.cli.app import command_among
 from local_swarm.cli.console import accept_every_character
 from local_swarm.cli.main import app
+from local_swarm.config import keys
 from tests.test_main_job import program
 
 ROOT = Path(__file__).parent.parent.parent
@@ -129,3 +133,33 @@ def test_a_console_that_lacks_a_character_shows_another_one() -> None:
     console.write("votes → 水")
     console.flush()
     assert inside.getvalue() == b"votes ? ?"
+
+
+@pytest.mark.parametrize(
+    ("args", "place"),
+    [
+        (["--config", "x", "plan"], 2),
+        (["--starter", "status"], 1),
+        (["--model", "ask"], None),
+        (["--port", "8", "ask", "plan"], 2),
+        (["--config=x", "plan"], 1),
+    ],
+)
+def test_a_command_that_comes_after_options_is_found_but_not_among_their_values(
+    args: list[str], place: int | None
+) -> None:
+    group: Any = typer.main.get_command(app)
+    assert command_among(args, group.commands) == place
+
+
+def test_every_option_is_a_setting_but_for_those_that_the_readme_names() -> None:
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    named = re.search(r"The exceptions are ([^.]*)\.", readme)
+    assert named
+    excepted = set(re.findall(r"`(--[a-z-]+)`", named[1]))
+    others = {"--federation": "enabled", "--peer": "peers"}
+    start = typer.main.get_command(app).commands["start"]  # type: ignore[attr-defined]
+    options = {one.opts[0] for one in start.params if one.opts[0].startswith("--") and one.name != "help"}
+    words = {key.rpartition(".")[2].replace("_", "-") for key in keys()}
+    unset = {one for one in options if others.get(one, one.removeprefix("--")) not in words}
+    assert unset == excepted
