@@ -113,7 +113,7 @@ class DaemonClient:
 
 
 @contextlib.contextmanager
-def noted(host: str, port: int) -> Iterator[None]:
+def note_running(host: str, port: int) -> Iterator[None]:
     """While the context lasts, commands that look for a swarm on another port learn of the one on this."""
     path = home() / RUNNING / f"{port}.txt"
     with contextlib.suppress(OSError):  # it is a hint, and no more than that

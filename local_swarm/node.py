@@ -25,7 +25,7 @@ from local_swarm.api.server import AccessPolicy, create_app, listen, serve_app
 from local_swarm.backends.base import Backend
 from local_swarm.config import Config, ServerConfig
 from local_swarm.confined.process import ConfinedPool
-from local_swarm.daemon import noted
+from local_swarm.daemon import note_running
 from local_swarm.engines.fallback import FallbackServer, make_chain, make_servers
 from local_swarm.engines.members import Crew, make_crew
 from local_swarm.errors import SwarmError, UsageError
@@ -334,7 +334,7 @@ async def serve_api(node: Node, entrance: Entrance) -> AsyncIterator[None]:
         node.local.launch.config.server.mcp,
         entrance.token,
     )
-    with noted(*entrance.socket.getsockname()[:2]):
+    with note_running(*entrance.socket.getsockname()[:2]):
         async with serve_app(app, entrance.socket), mount_mcp(app, mcp):
             yield
 

@@ -77,7 +77,7 @@ def name_of_start(program: Path, root: Path | None, python: str = "python", here
         return f"{python} -m local_swarm"
     if program.stem.removesuffix("-script") == "local-swarm" or root is None:  # what pip makes, on Windows too
         return "local-swarm"
-    return f"{python} main.py" if here in (None, root) else f"{python} {quoted(str(root / 'main.py'))}"
+    return f"{python} main.py" if here in (None, root) else f"{python} {quote_word(str(root / 'main.py'))}"
 
 
 @cache
@@ -102,12 +102,12 @@ def command(*words: str, port: int | None = None) -> str:
     first = words[0] if words else ""
     known = {} if first in PLAIN else options if first not in UNBOUND else {"config": options.get("config")}
     given = [word for name, value in known.items() if value for word in (f"--{name}", value)]
-    return " ".join((program_name(), *map(quoted, (*words, *given))))
+    return " ".join((program_name(), *map(quote_word, (*words, *given))))
 
 
 def command_with(variable: str, value: str) -> str:
     """The command of a start with an environment variable, for a shell of this system; on Windows that is PowerShell."""
-    setting = f"$env:{variable}='{value}'; " if sys.platform == "win32" else f"{variable}={quoted(value)} "
+    setting = f"$env:{variable}='{value}'; " if sys.platform == "win32" else f"{variable}={quote_word(value)} "
     return setting + command()
 
 
@@ -117,7 +117,11 @@ def home_setting() -> str | None:
     if not named:
         return None
     place = str(home().absolute())
-    return f"$env:LOCAL_SWARM_HOME='{place}'" if sys.platform == "win32" else f"export LOCAL_SWARM_HOME={quoted(place)}"
+    return (
+        f"$env:LOCAL_SWARM_HOME='{place}'"
+        if sys.platform == "win32"
+        else f"export LOCAL_SWARM_HOME={quote_word(place)}"
+    )
 
 
 def options_of_start(words: Sequence[str], environment: Mapping[str, str], port: int | None = None) -> dict[str, str]:
@@ -139,7 +143,7 @@ def options_of_start(words: Sequence[str], environment: Mapping[str, str], port:
     return {name: told for name in ("config", "host", "port") if (told := found[name])}
 
 
-def quoted(word: str, windows: bool = sys.platform == "win32") -> str:
+def quote_word(word: str, windows: bool = sys.platform == "win32") -> str:
     """A word as a shell takes it for one. In double quotes where those do for every shell."""
     if word and not re.search(r"[^\w@%+=:,./\\-]" if windows else r"[^\w@%+=:,./-]", word):
         return word
@@ -163,7 +167,7 @@ def extra_command(extra: str) -> str:
 
 
 def pip_command(python: str, wanted: Sequence[str], windows: bool = sys.platform == "win32") -> str:
-    return " ".join(quoted(word, windows) for word in (python, "-m", "pip", "install", *wanted))
+    return " ".join(quote_word(word, windows) for word in (python, "-m", "pip", "install", *wanted))
 
 
 def requirements_of(extra: str) -> list[str]:

@@ -94,13 +94,13 @@ def progress_in_words(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     then = {one["id"]: one["requests"] for one in before["workers"]}
     answered = sum(one["requests"] > then.get(one["id"], 0) for one in now["workers"])
     busy = sum(bool(one["busy"]) for one in now["workers"])
-    written = generated(now) - generated(before)
+    written = tokens_written(now) - tokens_written(before)
     if written <= 0 and not answered:
         return "Reading the question ..."
     return f"{answered} of {max(answered, busy)} have answered, {written:,} tokens written ..."
 
 
-def generated(told: Mapping[str, Any]) -> int:
+def tokens_written(told: Mapping[str, Any]) -> int:
     """Tokens that the engines have written, all workers together."""
     return round(sum((one.get("steps") or 0) * (one.get("batch_size") or 0.0) for one in told["engines"]))
 
@@ -108,12 +108,14 @@ def generated(told: Mapping[str, Any]) -> int:
 async def from_own_swarm(request: ChatRequest, config: Config, say: Say) -> dict[str, Any]:
     say("Starting a swarm for this question ...")
     async with run_node(config, serve=False) as node:
-        election = await election_of(counted(node.voice.answer(request.prompt(fast=False, session=None)), node, say))
+        election = await election_of(
+            count_answers(node.voice.answer(request.prompt(fast=False, session=None)), node, say)
+        )
         envelope = new_envelope(request.model, node.swarm.name, node.status().note)
         return ChatReply(envelope, request).completion(election).json_value()
 
 
-async def counted(events: AsyncGenerator[Event, None], node: Node, say: Say) -> AsyncGenerator[Event, None]:
+async def count_answers(events: AsyncGenerator[Event, None], node: Node, say: Say) -> AsyncGenerator[Event, None]:
     """The events; `say` hears how many have answered."""
     answered = 0
     say("Asking the swarm ...")

@@ -68,7 +68,7 @@ class Dialog:
         while True:
             page = lines[shown : shown + room]
             self.console.print(f"\n{question}", style="bold")
-            self.console.print(numbered(page, shown + 1))
+            self.console.print(number_lines(page, shown + 1))
             shown += len(page)
             rest = shown < len(lines)
             number = self.number("Number", 1, shown, shown - len(page) + 1, more=rest)
@@ -76,7 +76,7 @@ class Dialog:
                 return number - 1
 
 
-def numbered(lines: Sequence[str], first: int) -> Table:
+def number_lines(lines: Sequence[str], first: int) -> Table:
     rows = Table.grid(padding=(0, 1))
     rows.add_column(justify="right", style="bold")
     rows.add_column(no_wrap=True, overflow="ellipsis")

@@ -20,7 +20,7 @@ from local_swarm.models.planner import SMALLEST_CONTEXT, Plan, RunOptions
 from local_swarm.models.registry import Entry, Variant
 from local_swarm.models.selector import Choice, usual_file
 from local_swarm.paths import command
-from local_swarm.units import file_size
+from local_swarm.units import file_size, memory_size
 
 CONTEXTS = (4_096, 8_192, 16_384, 32_768, 65_536, 131_072)
 MOST_HERE = 3  # models on this disk that the first question names
@@ -95,7 +95,7 @@ class Menu:
         embedding = Offer("Fetch the embedding model as well, which compares prose by its meaning", self.want_embedding)
         return [
             *map(self.local_offer, self.runnable_here()),
-            self.recommended(),
+            self.recommended_offer(),
             Offer("Browse what fits", self.browse),
             Offer("Put it together: family, size, quantization, workers, context", self.wizard),
             Offer(
@@ -114,7 +114,7 @@ class Menu:
         line = f"Run what is here: {model.name}, {room(model.plan)}"
         return Offer(line, lambda: Picked({"models.model": model.name}))
 
-    def recommended(self) -> Offer:
+    def recommended_offer(self) -> Offer:
         try:
             best = self.advisor.recommendation()
         except DoesNotFit:
@@ -148,10 +148,10 @@ class Menu:
             typed = self.dialog.ask("Path:").strip("'\"")
             path = Path(typed).expanduser()
             if typed and path.exists():
-                return self.checked(path.absolute())
+                return self.pick_file(path.absolute())
             self.console.print(f"There is no file or folder {typed!r}. {HINT}", style="red")
 
-    def checked(self, path: Path) -> Picked | None:
+    def pick_file(self, path: Path) -> Picked | None:
         try:
             self.advisor.find(str(path))
         except SwarmError as problem:
@@ -161,7 +161,7 @@ class Menu:
 
     # -- models of the catalogue
 
-    def ranked(self) -> list[Entry]:
+    def rank_entries(self) -> list[Entry]:
         """The catalogue, what is recommended first."""
         order = list(self.advisor.catalogue.order(self.advisor.preferred))
         return [*order, *(one for one in self.advisor.catalogue if one not in order)]
@@ -169,7 +169,10 @@ class Menu:
     def browse(self) -> Picked | None:
         """A line for each model, then one for each of its files."""
         found = [
-            (entry, variant, plan) for entry in self.ranked() if (fit := self.usual(entry)) for variant, plan in [fit]
+            (entry, variant, plan)
+            for entry in self.rank_entries()
+            if (fit := self.usual(entry))
+            for variant, plan in [fit]
         ]
         while True:
             lines = [
@@ -190,8 +193,12 @@ class Menu:
 
     def quantization(self, entry: Entry, fitting: bool = False) -> Variant:
         variants = [one for one in entry.finest_first() if not fitting or self.advisor.fits(entry, one)]
-        lines = [f"{one.quantization:12} {self.to_fetch(one)}  {self.need(entry, one)}" for one in variants]
-        return variants[self.dialog.choose("Quantization:", lines)]
+        compared = self.advisor.comparison(entry)
+        needs = {one: memory_size(need.total_bytes) for one, need in compared.needs.items()} if compared else {}
+        lines = [
+            f"{one.quantization:12} {self.to_fetch(one)}  {needs.get(one) or self.need(entry, one)}" for one in variants
+        ]
+        return variants[self.dialog.choose(f"Quantization{f', {compared.text}' if compared else ''}:", lines)]
 
     def wizard(self) -> Picked | None:
         """One question after the other; going back asks the one before."""
@@ -209,7 +216,7 @@ class Menu:
         return Picked({"models.model": f"{entry.name}:{variant.quantization}", **settings})
 
     def family(self, wish: Wish) -> None:
-        families = list(dict.fromkeys(entry.family for entry in self.ranked()))
+        families = list(dict.fromkeys(entry.family for entry in self.rank_entries()))
         wish.family = families[self.dialog.choose("Family, what is recommended first:", families)]
 
     def size(self, wish: Wish) -> None:

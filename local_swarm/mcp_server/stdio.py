@@ -102,7 +102,7 @@ class Lines:
         def read() -> None:
             try:
                 for line in self.lines():
-                    asyncio.run_coroutine_threadsafe(heard.put(mended(line)), loop).result()
+                    asyncio.run_coroutine_threadsafe(heard.put(mend_line(line)), loop).result()
                 asyncio.run_coroutine_threadsafe(heard.put(None), loop).result()
             except (RuntimeError, asyncio.CancelledError):  # nobody listens any more
                 return
@@ -127,7 +127,7 @@ class Lines:
             yield bytes(rest)
 
 
-def mended(line: bytes) -> str:
+def mend_line(line: bytes) -> str:
     return sanitize_json(line).decode("utf-8", "replace") + "\n"
 
 

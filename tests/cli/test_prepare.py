@@ -109,7 +109,7 @@ def test_every_question_leads_back_to_the_one_before(tmp_path: Path, steps: list
 
 
 def test_the_wizard_puts_a_swarm_together_with_its_memory(tmp_path: Path) -> None:
-    families = list(dict.fromkeys(one.family for one in Menu(advisor(tmp_path), Console()).ranked()))
+    families = list(dict.fromkeys(one.family for one in Menu(advisor(tmp_path), Console()).rank_entries()))
     assert families.index("qwen3.8") < families.index("qwen2.5-coder") < families.index("codellama")
     family = str(families.index("qwen2.5-coder") + 1)
     picked, shown = answering(tmp_path, "3", family, "3", "4", "6", "2")

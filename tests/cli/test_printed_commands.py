@@ -16,7 +16,7 @@ import typer.main
 
 from local_swarm.backends.openai_compatible.managed_server import free_port
 from local_swarm.cli.main import app
-from local_swarm.paths import command, options_of_start, quoted
+from local_swarm.paths import command, options_of_start, quote_word
 from tests.test_daemon import serving
 
 ROOT = Path(__file__).parent.parent.parent
@@ -161,12 +161,12 @@ def test_a_command_repeats_what_another_terminal_does_not_know(
     "text", ["plain", "two words", "", "it's", 'a "b"', "$HOME `x`", "a\\b", "!x", "ü→", "a;b|c&d"]
 )
 def test_a_quoted_word_is_one_word_of_a_shell(text: str) -> None:
-    assert shlex.split(quoted(text, windows=False)) == [text]
+    assert shlex.split(quote_word(text, windows=False)) == [text]
 
 
 def test_windows_gets_double_quotes_and_paths_as_they_are() -> None:
-    assert quoted(r"C:\Users\me\a.yaml", windows=True) == r"C:\Users\me\a.yaml"
-    assert quoted(r"C:\My Files\a.yaml", windows=True) == '"C:\\My Files\\a.yaml"'
+    assert quote_word(r"C:\Users\me\a.yaml", windows=True) == r"C:\Users\me\a.yaml"
+    assert quote_word(r"C:\My Files\a.yaml", windows=True) == '"C:\\My Files\\a.yaml"'
 
 
 def test_commands_about_no_swarm_carry_no_port() -> None:
