@@ -23,7 +23,6 @@ from local_swarm.models.storage import Storage, storage
 from local_swarm.paths import command, data_folder, home
 from local_swarm.units import file_size, memory_size
 
-LEGACY = "legacy"  # begins the role of a model that is kept for those who ask for it
 MOST_BYTES = 1 << 62  # more than any file has
 
 
@@ -188,13 +187,6 @@ class Advisor:
             return plan(self.hardware, model, self.options, self.rules) if model else None
         except (DoesNotFit, UsageError):
             return None
-
-    def families(self) -> list[str]:
-        """The families of the catalogue: those that are recommended first, in that order, and those kept for old users last."""
-        order = list(dict.fromkeys(entry.family for entry in (*self.catalogue.order(self.preferred), *self.catalogue)))
-        legacy = {entry.family for entry in self.catalogue if str(entry.facts.get("role", "")).startswith(LEGACY)}
-        preferred = {entry.family for entry in self.catalogue.order(self.preferred)}
-        return sorted(order, key=lambda family: family in legacy - preferred)
 
     def comparison(self, entry: Entry) -> Comparison | None:
         """The files of an entry in the setting of the smallest that fits; None where none does."""

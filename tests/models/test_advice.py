@@ -67,12 +67,6 @@ def test_a_file_that_cannot_read_as_much_as_is_asked_for_is_passed_over(tmp_path
     assert advised(tmp_path, context=16_384).best_here() is None
 
 
-def test_families_come_in_the_order_of_recommendation_and_those_for_old_users_last(tmp_path: Path) -> None:
-    families = advised(tmp_path).families()
-    assert families[0] == "qwen3.8" and "codellama" in families[-6:]
-    assert sorted(families) == sorted({entry.family for entry in advised(tmp_path).catalogue})
-
-
 def test_files_of_a_model_are_compared_in_one_setting_so_that_fewer_bits_need_less(tmp_path: Path) -> None:
     counsel = advised(tmp_path, gib=24)
     for entry in counsel.catalogue:
