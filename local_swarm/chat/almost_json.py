@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 STRICT = json.JSONDecoder(strict=False)  # models write line breaks within strings
-DEEPEST = 100  # levels
+DEEPEST_VALUE = 100  # levels
 MOST_VALUES = 64  # in a row
 BETWEEN = re.compile(r"[\s,;]*+")
 BLANK = re.compile(r"(?:\s++|//[^\n]*+|\#[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/)*+")
@@ -70,7 +70,7 @@ class Reading:
         self.text, self.at, self.closes = text, at, closes
 
     def value(self, depth: int) -> Any:
-        if depth > DEEPEST:
+        if depth > DEEPEST_VALUE:
             raise ValueError("nests too deeply")
         mark = self._peek()
         if mark == "{":
@@ -89,7 +89,7 @@ class Reading:
         return WORDS[word[0]]
 
     def _object(self, depth: int) -> dict[str, Any]:
-        if depth > DEEPEST:
+        if depth > DEEPEST_VALUE:
             raise ValueError("nests too deeply")
         self.at += 1
         if self._peek() == "{":  # doubled, as templates escape them
@@ -164,10 +164,10 @@ class Reading:
 def unescape(text: str) -> str:
     if "\\" not in text:
         return text
-    return ESCAPE.sub(lambda found: unescaped(found[1]), text)
+    return ESCAPE.sub(lambda found: escape_of(found[1]), text)
 
 
-def unescaped(code: str) -> str:
+def escape_of(code: str) -> str:
     """An escape that JSON does not know is the text that it is, as the backslashes of Windows paths are."""
     if len(code) == 5:
         return chr(int(code[1:], 16))

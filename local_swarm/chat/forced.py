@@ -37,7 +37,7 @@ def force(family: Family, names: Sequence[str], tools: Toolbox) -> Force:
     if len(names) == 1:
         return Force(family.prefix_for(names[0]), tools.schema(names[0]), loose, names[0])
     own = {str(place): tools.schema(name) for place, name in enumerate(names)}
-    own = {place: moved(schema, f"#/$defs/{place}") for place, schema in own.items() if refers(schema)}
+    own = {place: move_references(schema, f"#/$defs/{place}") for place, schema in own.items() if refers(schema)}
     choices = [
         call_schema({"const": name}, {"$ref": f"#/$defs/{place}"} if str(place) in own else tools.schema(name))
         for place, name in enumerate(names)
@@ -50,16 +50,16 @@ def refers(schema: Any) -> bool:
     return any("$ref" in part for part in parts(schema))
 
 
-def moved(schema: Any, place: str) -> Any:
+def move_references(schema: Any, place: str) -> Any:
     """A schema whose references lead to the same places when it stands at that one: two tools may give one name to two things."""
 
-    def led(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    def lead(part: Mapping[str, Any]) -> Mapping[str, Any]:
         ref = part.get("$ref")
         return (
             {**part, "$ref": place + ref[1:]} if isinstance(ref, str) and (ref == "#" or ref.startswith("#/")) else part
         )
 
-    return map_schemas(schema, led)
+    return map_schemas(schema, lead)
 
 
 def call_schema(name: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def render(
 
     Templates differ in what they take, so a conversation is told in ever plainer ways until one is taken.
     """
-    asked = prepared(source, [message_of(one) for one in messages])
+    asked = prepare(source, [message_of(one) for one in messages])
     listed = [complete(tool) for tool in tools]
     problem = ""
     for attempt, as_text, offered in attempts(asked, listed):
@@ -161,7 +161,7 @@ def attempts(
     yield asked, False, listed
 
 
-def prepared(source: str, messages: Sequence[Message]) -> list[Message]:
+def prepare(source: str, messages: Sequence[Message]) -> list[Message]:
     """A conversation as every template shall see it, with roles that this one shows."""
     told = with_results_paired(with_one_system(messages))
     if any(one.role == "developer" for one in told) and not shows(source, ("developer", "user")):

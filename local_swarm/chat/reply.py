@@ -125,7 +125,7 @@ class ReplyParser:
         while self._step(pieces):
             pass
         self._held, self._at = self._held[self._at :], 0
-        return joined(pieces)
+        return join_pieces(pieces)
 
     def close(self, cut: bool = False) -> list[Piece]:
         """The reply is over: what was held back has its meaning now. `cut`: the limit of tokens ended it. A call that has
@@ -146,7 +146,7 @@ class ReplyParser:
             self._call_among_thoughts(cut)
         if not self.calls and not self.broken and (blanks := self._words.close()):
             pieces.append(Piece(blanks))
-        return joined(pieces)
+        return join_pieces(pieces)
 
     def _within_call(self) -> bool:
         """Whether a call has begun and not ended. JSON without a mark is one where it names a tool."""
@@ -351,7 +351,7 @@ class ReplyParser:
             self.cut_call = inner.cut_call
 
 
-def joined(pieces: list[Piece]) -> list[Piece]:
+def join_pieces(pieces: list[Piece]) -> list[Piece]:
     """Pieces of one kind in a row as one."""
     runs = groupby(pieces, key=lambda piece: piece.thought)
     return [Piece("".join(piece.text for piece in run), thought) for thought, run in runs]

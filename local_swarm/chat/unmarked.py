@@ -100,7 +100,7 @@ class Unmarked:
     def read(self, text: str) -> list[WrittenCall] | None:
         """The calls that a text without other words stands for."""
         calls = self._read(text.strip())
-        if not calls or not all(self._offered(call) for call in calls):
+        if not calls or not all(self._is_offered(call) for call in calls):
             return None
         stated = STATED.search(text) or ACTION.match(text)
         return calls if stated or all(self.tools.fits(call.name, call.arguments) for call in calls) else None
@@ -143,9 +143,9 @@ class Unmarked:
     def _arguments(self, name: str, inside: str) -> Any:
         if inside.lstrip().startswith("{"):
             return object_of(inside, closes=True)
-        return {key: value_as(strip_frame(value), self.tools.types(name, key)) for key, value in tagged(inside)}
+        return {key: value_as(strip_frame(value), self.tools.types(name, key)) for key, value in tag_values(inside)}
 
-    def _offered(self, call: WrittenCall) -> bool:
+    def _is_offered(self, call: WrittenCall) -> bool:
         """A tool's own description has its name too, and a schema in place of arguments."""
         described = isinstance(call.arguments, dict) and {"type", "properties"} <= call.arguments.keys()
         return isinstance(call.arguments, dict) and self.tools.knows(call.name) and not described
@@ -165,7 +165,7 @@ def closing_tag(text: str) -> str:
     return f"</{found[1]}>" if found else ">"
 
 
-def tagged(text: str) -> Iterator[tuple[str, str]]:
+def tag_values(text: str) -> Iterator[tuple[str, str]]:
     """Keys and values; what is not closed ends the search, since nothing after it is."""
     at = 0
     while (found := TAG.search(text, at)) and (end := text.find(f"</{found[1]}>", found.end())) >= 0:
