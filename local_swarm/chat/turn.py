@@ -100,7 +100,8 @@ class UnforcedReader:
         calls, flaw = settle_calls(written, broken, parser.tools)
         words = self.reply.words
         if broken and not calls:
-            words = "\n".join([*filter(None, [words]), *broken])
+            rest = "\n" * bool(words) + "\n".join(broken)
+            words, last = words + rest, [*last, Piece(rest)]
         flaw = flaw or self._flaw(calls, words)
         return Settled(words, self.reply.thoughts, calls, flaw, tuple(last), self.stopped)
 

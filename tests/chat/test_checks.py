@@ -79,6 +79,11 @@ def test_a_schema_that_is_none_forbids_nothing_and_is_never_fetched(schema: dict
     assert violation(schema, {}) is None
 
 
+def test_a_reference_that_leads_back_to_itself_forbids_nothing() -> None:
+    circle = {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}
+    assert violation({"$ref": "#/$defs/a", "$defs": circle}, {}) is None
+
+
 def test_references_within_a_schema_are_followed() -> None:
     schema = {"$defs": {"n": {"type": "integer"}}, "properties": {"a": {"$ref": "#/$defs/n"}}}
     assert violation(schema, {"a": 1}) is None and violation(schema, {"a": "x"})

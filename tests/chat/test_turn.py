@@ -98,6 +98,13 @@ def test_a_schema_binds_the_reply_but_leaves_tools_to_be_called() -> None:
     assert reader.close().words == '{"b": 1}'
 
 
+def test_a_call_that_nobody_can_read_is_shown_in_a_stream_too() -> None:
+    reader = turn(ASKED, template(HERMES)).reader()
+    shown = reader.push("Look: <tool_call>\n{gibberish\n</tool_call>")
+    said = reader.close()
+    assert "".join(piece.text for piece in (*shown, *said.last)) == said.words == "Look:\n{gibberish"
+
+
 def test_raw_text_is_continued_as_it_stands() -> None:
     made = turn(Prompt((), text="def f("), template(HERMES))
     assert made.text == "def f(" and made.kept == []
