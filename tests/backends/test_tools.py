@@ -54,8 +54,10 @@ async def test_a_call_that_the_model_writes_is_one(engine: ProcessBackend) -> No
 async def test_a_call_can_be_forced_and_then_fits_its_schema(engine: ProcessBackend, must: tuple[str, ...]) -> None:
     asked = Prompt((Message("user", "Say hello."),), TOOLS, must_call=must, sampling=Sampling(max_tokens=200))
     made = await answer(engine, asked)
-    assert made.tool_calls[0].name in must
-    assert made.flaw is None or made.finish_reason == "length"
+    if made.finish_reason == "length":  # a small model writes on and on
+        assert made.flaw and not made.tool_calls
+    else:
+        assert made.tool_calls[0].name in must and made.flaw is None
 
 
 ODD: dict[str, Any] = {
