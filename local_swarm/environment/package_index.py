@@ -27,7 +27,7 @@ from local_swarm.terminal import line
 USUAL = "https://pypi.org/simple"
 PROBED = "pip"  # a package that every index has
 LISTED = re.compile(rb"pip-\d", re.IGNORECASE)  # the beginning of its files' names
-MOST_BYTES = 1 << 20  # of a reply
+MOST_OF_PAGE_BYTES = 1 << 20  # of a reply
 MOST_LINES = 1_000  # of pip's settings
 LONGEST = 120  # characters of a foreign text in a sentence
 PATIENCE_S = 10.0
@@ -90,7 +90,7 @@ def read_settings(printed: str) -> Mapping[str, NamedValue]:
         section, _, key = name.strip().rpartition(".")
         if mark and section in (":env:", "install", "global"):
             variable = "PIP_" + key.upper().replace("-", "_")
-            found[key] = NamedValue(unquoted(value), variable if section == ":env:" else CONFIGURED)
+            found[key] = NamedValue(without_quotes(value), variable if section == ":env:" else CONFIGURED)
     return found
 
 
@@ -98,7 +98,7 @@ def rank(text: str) -> int:
     return 2 if text.startswith(":env:") else 1 if text.startswith("install.") else 0
 
 
-def unquoted(value: str) -> str:
+def without_quotes(value: str) -> str:
     try:
         return str(ast.literal_eval(value.strip()))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -147,7 +147,7 @@ def ask(route: Route) -> Obstacle | None:
     handlers = (urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context))
     try:
         with urllib.request.build_opener(*handlers).open(page_of(route.index), timeout=PATIENCE_S) as reply:
-            return None if LISTED.search(reply.read(MOST_BYTES)) else Obstacle("foreign")
+            return None if LISTED.search(reply.read(MOST_OF_PAGE_BYTES)) else Obstacle("foreign")
     except (OSError, http.client.HTTPException) as problem:
         return obstacle_of(problem)
 
