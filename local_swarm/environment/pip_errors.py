@@ -35,9 +35,9 @@ NETWORK = any_of(
     r"Proxy URL had|SOCKS support|ask_input|HTTP error \d|4\d\d Client Error|5\d\d Server Error|IncompleteRead",
     r"connection (broken|aborted|timed out)|\(from versions: none\)",
 )
-NOT_FOUND = any_of(r"No matching distribution found for (\S+)")
+NOT_FOUND = any_of(r"No matching distribution found for (\S{1,200})")
 NO_SPACE = any_of(r"No space left on device|Errno 28|There is not enough space on the disk|quota exceeded|Errno 122")
-CONFIGURATION = any_of(r"Configuration file (?:could not be loaded|contains)[^'\"]*['\"]?([^'\"\n]*)")
+CONFIGURATION = any_of(r"Configuration file (?:could not be loaded|contains)[^'\"]{0,200}['\"]?([^'\"\n]{0,200})")
 SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         any_of(r"ssl module (in Python )?is not available|No module named '?_?ssl"),
@@ -53,12 +53,12 @@ SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
             r"No CMAKE_C(XX)?_COMPILER could be found|CMAKE_C(XX)?_COMPILER not set",
             r"is not able to compile a simple test program|could not find any instance of Visual Studio",
             r"Microsoft Visual C\+\+ [\d.]+ or greater is required|unable to execute '?(gcc|g\+\+|cc|c\+\+|clang)",
-            r"command '?\S*(gcc|g\+\+|cc|c\+\+|clang)\S* failed: No such file",
+            r"command '?[\w./+-]{0,99}(?:cc|\+\+|clang)[\w.+-]{0,20}'? failed: No such file",
         ),
         "Building the engine needs a C++ compiler. Install one {again}: {compiler}",
     ),
     (
-        any_of(r"can't find Rust compiler|cargo\S* (is )?not (found|installed)|Rust toolchain"),
+        any_of(r"can't find Rust compiler|cargo[\w.:'`]{0,9} (is )?not (found|installed)|Rust toolchain"),
         "A package must be built here, which needs Rust. Install it {again}: https://rustup.rs",
     ),
     (
@@ -84,7 +84,7 @@ SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
         "A package arrived damaged. Run this again; if it stays so, empty pip's cache first: {python} -m pip cache purge",
     ),
     (
-        any_of(r"ResolutionImpossible|conflicting dependencies|Cannot install .* because"),
+        any_of(r"ResolutionImpossible|conflicting dependencies|Cannot install [^\n]{1,300} because"),
         "Packages exclude each other. If PIP_CONSTRAINT or pip's configuration demands versions, take that out {again}. "
         "Details: {log}",
     ),
