@@ -137,6 +137,9 @@ class Cramped:
     def reload(self, options: Load) -> None:
         self.loads.append(options)
 
+    def stand_in(self, engine: str) -> None:
+        raise AssertionError("Memory that ran out calls for no other engine.")
+
     async def load(self) -> ModelFacts:
         if not self.loads or self.loads[-1].context > self.room:
             raise DoesNotFit("Not enough memory.")

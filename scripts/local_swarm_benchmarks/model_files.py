@@ -43,5 +43,5 @@ def quantize(source: Path, target: Path, kind: int) -> None:
     params.ftype = kind
     part = target.with_suffix(".part")
     if lib.llama_model_quantize(str(source).encode(), str(part).encode(), ctypes.byref(params)):
-        raise UsageError(f"llama.cpp cannot make {target.name}: {log.last}.")
+        raise UsageError(f"llama.cpp cannot make {target.name}: {log.reason}.")
     part.rename(target)

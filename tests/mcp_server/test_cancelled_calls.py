@@ -150,7 +150,7 @@ async def test_over_http_a_cancelled_call_gets_no_answer_either(open_a_house: Op
 
 async def test_over_http_of_2026_closing_the_stream_cancels_the_call(open_a_house: Open) -> None:
     async with open_a_house(slow, 0.05) as house, aiohttp.ClientSession() as http, asyncio.timeout(PATIENCE_S):
-        meta = {
+        meta: dict[str, Any] = {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientCapabilities": {},
             "io.modelcontextprotocol/clientInfo": {"name": "x", "version": "1"},
