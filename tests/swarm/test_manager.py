@@ -99,7 +99,7 @@ async def test_survivors_vote_when_the_engine_dies_later() -> None:
     asyncio.get_running_loop().call_later(0.12, backend.crash)
     election = await elected(scripted_swarm(backend), prompt())
     assert {one.voter for one in election.candidates} == {"w1", "w2"}
-    assert election.decided_early
+    assert election.asked == 5 and not election.decided_early  # three that failed could have changed it
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the clock outside is Linux's")
@@ -229,7 +229,7 @@ async def test_when_patience_ends_those_that_answered_decide() -> None:
     )
     await backend.start()
     election = await elected(scripted_swarm(backend, settings=VoteSettings(patience_s=0.3)), prompt())
-    assert len(election.candidates) == 4 and election.decided_early
+    assert len(election.candidates) == 4 and election.asked == 5
 
 
 async def test_with_no_answer_at_all_there_is_an_end_too() -> None:
