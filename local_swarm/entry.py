@@ -58,7 +58,7 @@ def installed_beside(root: Path) -> bool:
 
 def run_in_environment(root: Path, program: Sequence[str]) -> int:
     """`program`: what Python is to run, without the program's own arguments."""
-    if asks_for_words(sys.argv[1:]) and not Environment(root).last_setup():
+    if asks_for_words(sys.argv[1:]) and not Environment(root).was_set_up():
         print(BEFORE)
         return 0
     setting_up = sys.argv[1:2] == ["setup"]

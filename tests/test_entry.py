@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from local_swarm.entry import BEFORE, asks_for_words
+from local_swarm.environment.install import Environment
 from local_swarm.errors import SetupFailed, machine_fault
 from local_swarm.python_version import is_new_enough, too_old
 
@@ -93,6 +94,16 @@ def copy(tmp_path: Path) -> Path:
 def test_before_it_is_set_up_help_comes_at_once_and_installs_nothing(words: str, copy: Path) -> None:
     assert said_by(sys.executable, "-S", *words.split(), folder=copy).startswith("Local Swarm ")
     assert not (copy / ".venv").exists()
+
+
+def test_after_a_set_up_that_was_stopped_help_still_comes_at_once(copy: Path) -> None:
+    environment = Environment(copy)
+    environment.python.parent.mkdir(parents=True)
+    environment.python.touch()
+    environment.write_stamp("incomplete", ["llamacpp"], None)
+    assert said_by(sys.executable, "-S", "main.py", "--help", folder=copy).startswith("Local Swarm ")
+    environment.write_stamp("finished", ["llamacpp"], "cpu")
+    assert environment.was_set_up()
 
 
 @pytest.mark.parametrize("script", ["test", "lint", "format", "build"])

@@ -62,6 +62,10 @@ class Environment:
             return {}
         return found if isinstance(found, dict) and self.python.exists() else {}
 
+    def was_set_up(self) -> bool:
+        """Whether a set-up has come to its end here; one that was stopped leaves a stamp without an engine."""
+        return self.last_setup().get("engine") is not None
+
     def write_stamp(self, fingerprint: str, extras: Sequence[str], engine: str | None) -> None:
         stamp = {"fingerprint": fingerprint, "extras": list(extras), "engine": engine, "folder": str(self.folder)}
         keep(self.stamp, json.dumps({**stamp, "python": self.version()}))
