@@ -27,6 +27,11 @@ class Proxy:
     variable: str
     url: str
 
+    @classmethod
+    def named(cls, variable: str, value: str) -> Proxy:
+        """What is written without a scheme is spoken to in HTTP."""
+        return cls(variable, value if "://" in value else f"http://{value}")
+
     def __str__(self) -> str:
         scheme, mark, rest = self.url.rpartition("://")
         return f"{self.variable}={scheme}{mark}{rest.rpartition('@')[2]}"
@@ -48,7 +53,7 @@ def of_variables(scheme: str, environment: Mapping[str, str]) -> Proxy | None:
     for name in (f"{scheme}_proxy", "all_proxy"):
         variable, value = setting(name, environment)
         if value:
-            return Proxy(variable, value if "://" in value else f"http://{value}")
+            return Proxy.named(variable, value)
     return None
 
 
@@ -100,7 +105,7 @@ def of_system(scheme: str, host: str) -> Proxy | None:
     url = (ask() if ask else {}).get(scheme)
     if not url or (passes_by and passes_by(host)):
         return None
-    return Proxy(SYSTEM, url if "://" in url else f"http://{url}")
+    return Proxy.named(SYSTEM, url)
 
 
 def reader(*names: str) -> Callable[..., Any] | None:

@@ -49,12 +49,8 @@ PHRASES: Mapping[Kind, str] = {
     "foreign": "answers with a page that is no package index, perhaps a login page",
     "unusable": "cannot be used ({})",
 }
-OF_PROXY: tuple[Kind, ...] = (
-    "unknown",
-    "refused",
-    "silent",
-    "tunnel",
-)  # what a proxy is to blame for, where there is one
+# What a proxy is to blame for, where there is one.
+OF_PROXY: tuple[Kind, ...] = ("unknown", "refused", "silent", "tunnel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +105,7 @@ def route_of(settings: Mapping[str, NamedValue], environment: Mapping[str, str])
     """Raises ValueError for an index that is no address."""
     index = settings.get("index-url") or NamedValue(USUAL, "")
     own = settings.get("proxy")
-    proxy = Proxy(own.source, own.value) if own else proxy_for(index.value, environment)
+    proxy = Proxy.named(own.source, own.value) if own else proxy_for(index.value, environment)
     named = [NamedValue(environment[name], name) for name in CERTIFICATES if environment.get(name)]
     certificates = settings.get("cert") or next(iter(named), None)
     return Route(index.value, index.source, proxy, certificates)
@@ -118,8 +114,9 @@ def route_of(settings: Mapping[str, NamedValue], environment: Mapping[str, str])
 def explain_index(printed: str, environment: Mapping[str, str] = os.environ) -> str:
     """`printed`: pip's settings as `pip config list` shows them. Nothing where the index can be used, or is a folder."""
     settings = read_settings(printed)
-    if told := settings.get("no-index", NamedValue("", "")).value.lower() in YES and settings["no-index"].source:
-        return f"Pip is told to ask no package index: {told} says no-index. Take that out and run this again."
+    forbids = settings.get("no-index")
+    if forbids and forbids.value.lower() in YES:
+        return f"Pip is told to ask no package index: {forbids.source} says no-index. Take that out and run this again."
     named = settings.get("index-url")
     try:
         route = route_of(settings, environment)
@@ -153,13 +150,13 @@ def ask(route: Route) -> Obstacle | None:
 
 
 def page_of(index: str) -> urllib.request.Request:
-    """Name and password stand in a header, as urllib does not take them in an address."""
+    """Name and password stand in a header, as urllib does not take them in an address; where it redirects to gets none."""
     parts = urlsplit(index)
     page = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=f"{parts.path.rstrip('/')}/{PROBED}/")
     request = urllib.request.Request(page.geturl())
     if parts.username:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        request.add_header("Authorization", "Basic " + base64.b64encode(pair.encode()).decode())
+        request.add_unredirected_header("Authorization", "Basic " + base64.b64encode(pair.encode()).decode())
     return request
 
 

@@ -35,7 +35,13 @@ def answering(status: int, body: bytes) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+    with running(HTTPServer(("127.0.0.1", 0), Handler)) as address:
+        yield address
+
+
+@contextmanager
+def running(server: HTTPServer) -> Iterator[str]:
+    """Its host and port, while it answers."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -74,6 +80,30 @@ def test_what_an_index_answers_is_told(
     said = explain_index(index(address), {})
     assert words in said and bool(words) == bool(said) and "secret" not in said
     assert not said or f"{address} that PIP_INDEX_URL names" in said
+
+
+def test_the_password_of_an_index_goes_nowhere_else() -> None:
+    told: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told.append(self.headers["Authorization"])
+            self.send_response(302 if len(told) == 1 else 200)
+            self.send_header("Location", f"http://localhost:{self.headers['Host'].rpartition(':')[2]}/elsewhere/")
+            self.send_header("Content-Length", str(len(PAGE) * (len(told) > 1)))
+            self.end_headers()
+            self.wfile.write(PAGE * (len(told) > 1))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with running(HTTPServer(("127.0.0.1", 0), Handler)) as address:
+        assert explain_index(index(address), {}) == ""
+    assert told[0] and told[1:] == [None]
+
+
+def test_a_proxy_of_pips_own_settings_needs_no_scheme(server: Callable[[int, bytes], str]) -> None:
+    assert "403 Forbidden. Correct PIP_PROXY" in explain_index(f":env:.proxy='{server(403, b'')}'", {})
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
