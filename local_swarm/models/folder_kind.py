@@ -178,7 +178,7 @@ def data_end(path: Path, length: int) -> int:
             tensors: dict[str, Any] = json.loads(file.read(length))
         ends = (one["data_offsets"][1] for name, one in tensors.items() if name != "__metadata__")
         return max(map(int, ends), default=0)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as problem:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
         raise BadModelFile(f"{path} is damaged: its header cannot be read. Download it again.") from problem
 
 

@@ -21,6 +21,7 @@ SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "
 STRING, ARRAY = 8, 9
 LENGTH = struct.Struct("<Q")
 BLOCK_BYTES = 1 << 20
+USUAL_TEXT = 64  # bytes for which a text of a vocabulary has room, so that few texts cost no whole block
 CHATML_MARK = b"\x0c\0\0\0\0\0\0\0<|im_start|>"  # as a vocabulary lists it: its length, then its letters
 
 
@@ -55,7 +56,7 @@ class GgufReader:
     def pass_over(self, texts: int) -> None:
         """Go on behind so many texts, by blocks: vocabularies have some hundred thousand."""
         while texts:
-            block = self.file.read(BLOCK_BYTES)
+            block = self.file.read(min(BLOCK_BYTES, texts * USUAL_TEXT))
             at, end = 0, len(block)
             self.chatml = self.chatml or CHATML_MARK in block
             while texts and at + LENGTH.size <= end:

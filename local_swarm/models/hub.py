@@ -193,11 +193,11 @@ class Hub:
     def read_json(self, asked: Subject, url: str) -> dict[str, Any]:
         with self.client.ask("GET", url, {"Accept": "application/json"}, self.secret()) as response:
             self.check(response, asked)
-            body = b""
+            body = bytearray()
             for block in response.iter_bytes():
                 body += block
                 if len(body) > LARGEST_LIST:
-                    break
+                    raise DownloadFailed(f"{self.host} sent a list of files without an end for {asked.repo}.")
         try:
             told = json.loads(body)
         except (ValueError, RecursionError) as problem:

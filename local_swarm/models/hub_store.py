@@ -19,7 +19,8 @@ from local_swarm.models.hub import Hub, Listing, Remote
 from local_swarm.models.patience import Pause
 
 SETTING = "HF_HOME"  # where it lies
-SAFE = re.compile(r"[\w.-]{1,200}")
+SAFE = re.compile(r"\w[\w.-]{0,199}")
+REFUSED, REFUSED_ON_WINDOWS = re.compile(r"[\\\x00-\x1f]"), re.compile(r"[\\:\x00-\x1f]")
 
 
 def fetch_into_store(
@@ -59,9 +60,9 @@ def fetch_into_store(
 
 
 def check_name(repository: str, name: str) -> None:
-    """Raises DownloadFailed for one that would lead out of the folder."""
-    parts = PurePosixPath(name).parts
-    if not parts or ".." in parts or name.startswith("/") or "\\" in name or (os.name == "nt" and ":" in name):
+    """Raises DownloadFailed for one that would lead out of the folder, or that no file can have."""
+    parts, refused = PurePosixPath(name).parts, REFUSED_ON_WINDOWS if os.name == "nt" else REFUSED
+    if not parts or ".." in parts or name.startswith("/") or refused.search(name):
         raise DownloadFailed(f"{repository} has a file with the name {name[:100]!r}, which is not put on this disk.")
 
 

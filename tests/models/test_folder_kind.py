@@ -17,6 +17,7 @@ from local_swarm.models.folder_kind import require_package
 CONFIG = {"model_type": "llama", "architectures": ["LlamaForCausalLM"]}
 HEADER = json.dumps({"a": {"dtype": "F32", "shape": [16], "data_offsets": [0, 64]}}).encode()
 WEIGHTS = struct.pack("<Q", len(HEADER)) + HEADER + bytes(64)
+ENDLESS = b'{"a": {"data_offsets": [0, 1e999]}}'
 WHOLE: Mapping[str, bytes] = {"model.safetensors": WEIGHTS, "tokenizer.json": b"{}"}
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 9\n"
 INDEX = json.dumps({"weight_map": {"a": "model.safetensors", "b": "second.safetensors"}}).encode()
@@ -55,6 +56,7 @@ def made(folder: Path, files: Mapping[str, bytes], config: Mapping[str, Any] | b
         ({"model.safetensors": WEIGHTS}, CONFIG, "no tokenizer.json"),
         ({**WHOLE, "model.safetensors": POINTER}, CONFIG, "Git LFS pointer"),
         ({**WHOLE, "model.safetensors": WEIGHTS[:-9]}, CONFIG, "cut off"),
+        ({**WHOLE, "model.safetensors": struct.pack("<Q", len(ENDLESS)) + ENDLESS}, CONFIG, "damaged"),
         ({**WHOLE, "model.safetensors": WEIGHTS[:20]}, CONFIG, "cut off or damaged"),
         ({**WHOLE, "model.safetensors": bytes(4096)}, CONFIG, "damaged"),
         ({**WHOLE, "model.safetensors": b""}, CONFIG, "cut off or damaged"),

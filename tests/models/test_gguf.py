@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import struct
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from local_swarm.errors import BadModelFile
 from local_swarm.models import starter
 from local_swarm.models.gguf import read_header
+from local_swarm.models.gguf_values import GgufReader
 
 
 def text(value: str) -> bytes:
@@ -211,3 +213,19 @@ def test_what_follows_a_list_of_texts_is_found_whatever_its_texts_are(items: lis
         assert (header.metadata["tokenizer.ggml.tokens"], header.context) == (count, 77)
     finally:
         path.unlink(missing_ok=True)
+
+
+def test_lists_of_one_text_each_are_not_read_by_whole_blocks() -> None:
+    class Counted(io.BytesIO):
+        taken = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            found = super().read(size)
+            self.taken += len(found)
+            return found
+
+    one = struct.pack("<IQQ", 8, 1, 1) + b"x"
+    file = Counted(one * 1000 + bytes(2 << 20))
+    reader = GgufReader(file, len(file.getvalue()), Path("x.gguf"))
+    assert [reader.array() for _ in range(1000)] == [1] * 1000
+    assert file.taken < 100 * 1000

@@ -9,7 +9,9 @@ import pytest
 from huggingface_hub import constants
 
 from local_swarm.errors import DownloadFailed
+from local_swarm.models.hub import Remote
 from local_swarm.models.hub_cache import HubModel, cached_copy, fetch_model
+from local_swarm.models.hub_store import place
 from tests.models.unruly_hub import COMMIT, LOGIN, UnrulyHub, unruly
 
 HEADER = b'{"__metadata__": {}}'
@@ -71,9 +73,19 @@ def test_a_page_in_the_place_of_a_setting_is_never_kept(server: UnrulyHub, tmp_p
     assert cached_copy(HubModel("owner/folder")) is None
 
 
-@pytest.mark.parametrize("name", ["../../../evil.json", "/etc/evil.json", "a\\..\\evil.json"])
-def test_a_name_that_leads_out_of_the_folder_is_refused(server: UnrulyHub, name: str) -> None:
+@pytest.mark.parametrize("name", ["../../../evil.json", "/etc/evil.json", "a\\..\\evil.json", "a\0.json"])
+def test_a_name_that_leads_out_of_the_folder_or_can_be_none_is_refused(server: UnrulyHub, name: str) -> None:
     server.files[f"owner/folder/{name}"] = b"{}"
     with pytest.raises(DownloadFailed, match="not put on this disk"):
         fetch(server, HubModel("owner/folder"))
     assert server.ranges == []
+
+
+@pytest.mark.parametrize("etag", ["..", ".", "a/b", ""])
+def test_a_mark_of_the_hub_that_is_no_name_never_becomes_one(tmp_path: Path, etag: str) -> None:
+    part = tmp_path / "x.part"
+    part.write_bytes(b"x")
+    remote = Remote("owner/folder", "x.json", 1, etag, None, "main", "")
+    place(remote, part, tmp_path / "kept", tmp_path / "kept" / "snapshots" / "main")
+    assert (tmp_path / "kept" / "snapshots" / "main" / "x.json").read_bytes() == b"x"
+    assert len(list((tmp_path / "kept" / "blobs").iterdir())) == 1
