@@ -26,6 +26,7 @@ ORDER = (
     "proxies",
     "intake",
     "terminal",
+    "pipes",
     "units",
     "types",
     "events",
@@ -75,7 +76,7 @@ MOST_OF_THOSE = 20  # calls, of which some are of C functions
 MOST_UNFORMATTED = 20  # places that the formatter is kept from
 # Verbs whose present form ends as a participle does, and nouns.
 VERBS = {"embed", "feed", "need", "seed", "shed", "proceed", "exceed"}
-NOUNS = {"sampling", "wording", "opening", "closing", "nothing", "string", "setting", "meaning"}
+NOUNS = {"sampling", "wording", "opening", "closing", "beginning", "pooling", "nothing", "string", "setting", "meaning"}
 PARTICIPLES = re.compile(
     "begun|bound|brought|built|chosen|done|drawn|found|given|gone|got|held|kept|known|led|left|lent|lost|made|meant|met"
     "|paid|said|seen|sent|shown|sought|spent|spoken|taken|thrown|told|understood|worn|written|[a-z]+ed|[a-z]+ing"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
-import stat
 import sys
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -12,18 +9,20 @@ from typing import BinaryIO
 from local_swarm.cli.console import err
 from local_swarm.errors import UsageError
 from local_swarm.intake import sanitize_text
+from local_swarm.pipes import has_input, is_pipe
 
 STDIN = "-"  # as a question
-MOST_BYTES = 4 << 20
+MOST_QUESTION_BYTES = 4 << 20
 FIRST_BYTE_S = 5.0  # some programs leave an open pipe on standard input that nothing will ever come from
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # PowerShell pipes such text
 
 
 @dataclass(frozen=True, slots=True)
 class StandardInput:
-    """`stream` None: it is closed."""
+    """`stream` None: it is closed. `wait_s`: for its first byte."""
 
     stream: BinaryIO | None
+    wait_s: float = FIRST_BYTE_S
 
     @property
     def is_terminal(self) -> bool:
@@ -31,24 +30,23 @@ class StandardInput:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing came in a while on what may bring something. On Windows nobody can say."""
-        if self.stream is None or sys.platform == "win32":
-            return False
+        """Whether nothing came in a while on what may bring something."""
         try:
-            if not stat.S_ISFIFO(os.fstat(self.stream.fileno()).st_mode):
-                return False
+            descriptor = self.stream.fileno() if self.stream else None
+            return descriptor is not None and is_pipe(descriptor) and not has_input(descriptor, self.wait_s)
         except OSError:
             return False
-        return not select.select([self.stream], [], [], FIRST_BYTE_S)[0]
 
     def text(self) -> str:
         """All of it. Raises UsageError for more than a question may have, and for what is no text."""
         try:
-            data = self.stream.read(MOST_BYTES + 1) if self.stream else b""
+            data = self.stream.read(MOST_QUESTION_BYTES + 1) if self.stream else b""
         except OSError as problem:
             raise UsageError(f"Standard input cannot be read: {problem.strerror or problem}.") from problem
-        if len(data) > MOST_BYTES:
-            raise UsageError(f"Standard input has more than {MOST_BYTES >> 20} MiB, which no question may have.")
+        if len(data) > MOST_QUESTION_BYTES:
+            raise UsageError(
+                f"Standard input has more than {MOST_QUESTION_BYTES >> 20} MiB, which no question may have."
+            )
         return text_of(data)
 
 

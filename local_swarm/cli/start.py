@@ -72,7 +72,7 @@ def start(
         "network.insecure_lan": insecure or None,
     }
     config = load(file, settings)
-    if config.server.mcp and (assistant := look_for_assistant()):
+    if config.server.mcp and not menu and (assistant := look_for_assistant()):  # answers to a menu are not for it
         from local_swarm.cli.assistant import serve_both
 
         asyncio.run(serve_both(config, assistant, lambda: prepare_launch(config, err, menu=False, ask=False)))

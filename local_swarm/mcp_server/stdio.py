@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
-import stat
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -19,13 +16,13 @@ from mcp.server.stdio import stdio_server
 
 from local_swarm.intake import parse_json, sanitize_json, take_json
 from local_swarm.mcp_server.server import Caller, create_mcp_server
+from local_swarm.pipes import has_input, is_pipe
 
 OPENINGS = ("initialize", "server/discover")  # the first message of either era of the protocol
 OPENING_S = 2.0
 LONGEST_OPENING = 256 << 10
 AT_ONCE = 64 << 10
 AHEAD = 64  # lines that are read before the server has taken them
-TICK_S = 0.02
 
 
 def find_assistant(descriptor: int = 0, wait_s: float = OPENING_S) -> Lines | None:
@@ -40,12 +37,6 @@ def find_assistant(descriptor: int = 0, wait_s: float = OPENING_S) -> Lines | No
     return Lines(descriptor, said) if is_opening(said.partition(b"\n")[0]) else None
 
 
-def is_pipe(descriptor: int) -> bool:
-    """Node's programs connect sockets where others make pipes. Raises OSError for one that is closed."""
-    mode = os.fstat(descriptor).st_mode
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
-
-
 def first_bytes(descriptor: int, wait_s: float) -> bytes:
     """What comes until the first line ends, the time is over, or more came than such a line has. Raises OSError."""
     said, end = b"", time.monotonic() + wait_s
@@ -55,27 +46,6 @@ def first_bytes(descriptor: int, wait_s: float) -> bytes:
             break
         said += piece
     return said if b"\n" in said else b""
-
-
-def has_input(descriptor: int, wait_s: float) -> bool:
-    """Whether something can be read, or the end, within that time. Raises OSError."""
-    if sys.platform == "win32":  # it tells that of pipes only to those who ask
-        end = time.monotonic() + wait_s
-        while not (found := bytes_waiting(descriptor)) and time.monotonic() < end:
-            time.sleep(TICK_S)
-        return found
-    return bool(select.select([descriptor], [], [], max(0.0, wait_s))[0])
-
-
-def bytes_waiting(descriptor: int) -> bool:
-    """PeekNamedPipe of Windows. A broken pipe counts: it can be read to its end."""
-    import ctypes
-    import msvcrt
-
-    system, count = cast(Any, ctypes), ctypes.c_ulong()
-    handle = cast(Any, msvcrt).get_osfhandle(descriptor)
-    told = system.windll.kernel32.PeekNamedPipe(system.c_void_p(handle), None, 0, None, system.byref(count), None)
-    return not told or count.value > 0
 
 
 def is_opening(line: bytes) -> bool:

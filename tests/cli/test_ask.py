@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 
 from local_swarm.cli.answers import progress_in_words, wait_for_start
 from local_swarm.cli.ask import vote_in_words
-from local_swarm.cli.question import MOST_BYTES, StandardInput, question_of
+from local_swarm.cli.question import MOST_QUESTION_BYTES, StandardInput, question_of
 from local_swarm.errors import UsageError
 from tests.test_daemon import serving
 
@@ -51,6 +52,15 @@ def test_a_question_is_its_words_after_what_is_piped_in(words: str | None, text:
     assert question_of(words, given(text)) == expected
 
 
+def test_a_pipe_and_a_socket_that_nobody_writes_to_are_not_waited_for() -> None:
+    reading, writing = os.pipe()
+    ours, theirs = socket.socketpair()
+    with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb"), theirs, ours.makefile("rb", buffering=0) as plug:
+        for stream in (pipe, plug):
+            assert question_of("What is this?", StandardInput(cast(BinaryIO, stream), wait_s=0.01)) == "What is this?"
+    ours.close()
+
+
 @pytest.mark.parametrize(
     ("words", "text", "says"),
     [
@@ -60,7 +70,7 @@ def test_a_question_is_its_words_after_what_is_piped_in(words: str | None, text:
         ("", b"", "nothing to ask"),
         ("-", b"\x89PNG\r\n\x1a\n", "no text"),
         ("-", b"a\x00b", "no text"),
-        ("sum up", b"a" * (MOST_BYTES + 1), "more than 4 MiB"),
+        ("sum up", b"a" * (MOST_QUESTION_BYTES + 1), "more than 4 MiB"),
     ],
 )
 def test_what_is_no_question_is_told(words: str | None, text: bytes | None, says: str) -> None:
