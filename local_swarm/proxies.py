@@ -28,7 +28,7 @@ class Proxy:
     url: str
 
     @classmethod
-    def named(cls, variable: str, value: str) -> Proxy:
+    def from_setting(cls, variable: str, value: str) -> Proxy:
         """What is written without a scheme is spoken to in HTTP."""
         return cls(variable, value if "://" in value else f"http://{value}")
 
@@ -53,7 +53,7 @@ def of_variables(scheme: str, environment: Mapping[str, str]) -> Proxy | None:
     for name in (f"{scheme}_proxy", "all_proxy"):
         variable, value = setting(name, environment)
         if value:
-            return Proxy.named(variable, value)
+            return Proxy.from_setting(variable, value)
     return None
 
 
@@ -105,7 +105,7 @@ def of_system(scheme: str, host: str) -> Proxy | None:
     url = (ask() if ask else {}).get(scheme)
     if not url or (passes_by and passes_by(host)):
         return None
-    return Proxy.named(SYSTEM, url)
+    return Proxy.from_setting(SYSTEM, url)
 
 
 def reader(*names: str) -> Callable[..., Any] | None:

@@ -105,7 +105,7 @@ def route_of(settings: Mapping[str, NamedValue], environment: Mapping[str, str])
     """Raises ValueError for an index that is no address."""
     index = settings.get("index-url") or NamedValue(USUAL, "")
     own = settings.get("proxy")
-    proxy = Proxy.named(own.source, own.value) if own else proxy_for(index.value, environment)
+    proxy = Proxy.from_setting(own.source, own.value) if own else proxy_for(index.value, environment)
     named = [NamedValue(environment[name], name) for name in CERTIFICATES if environment.get(name)]
     certificates = settings.get("cert") or next(iter(named), None)
     return Route(index.value, index.source, proxy, certificates)

@@ -61,7 +61,7 @@ class FolderFiles:
     path: Path
     names: tuple[str, ...]
 
-    def ending(self, *ends: str) -> list[str]:
+    def ending_in(self, *ends: str) -> list[str]:
         return [name for name in self.names if name.lower().endswith(ends)]
 
 
@@ -81,7 +81,7 @@ def require_settings(files: FolderFiles, config: Mapping[str, Any] | None) -> Ma
             "holds a LoRA adapter, which changes another model",
             "Give the model it was made for, and name the adapter under `adapters` in a roster",
         )
-    if (inside := files.ending(".gguf")) and not files.ending(".safetensors"):
+    if (inside := files.ending_in(".gguf")) and not files.ending_in(".safetensors"):
         raise refusal(
             files, f"holds .gguf files: {name_list(inside)}", f"Give one of them, such as {files.path / inside[0]}"
         )
@@ -129,13 +129,13 @@ def require_weights(files: FolderFiles, config: Mapping[str, Any], index: Mappin
         raise refusal(
             files, f"is quantized by {method.upper()}, which only ExLlama runs", "Use a GGUF file of this model"
         )
-    weights = files.ending(".safetensors")
+    weights = files.ending_in(".safetensors")
     if not weights:
         raise without_safetensors(files)
     named = (index or {}).get("weight_map")
     wanted = sorted(set(map(str, named.values()))) if isinstance(named, dict) else []
     if missing := [name for name in wanted if not (files.path / name).is_file()]:
-        unfinished = " Its download is not finished." if files.ending(*UNFINISHED) else ""
+        unfinished = " Its download is not finished." if files.ending_in(*UNFINISHED) else ""
         raise refusal(
             files,
             f"lacks {len(missing)} of its {len(wanted)} files of weights: {name_list(missing)}.{unfinished}",
@@ -150,7 +150,7 @@ def require_weights(files: FolderFiles, config: Mapping[str, Any], index: Mappin
 
 def without_safetensors(files: FolderFiles) -> BadModelFile:
     for ends, form in WEIGHTS_ELSE:
-        if found := files.ending(*ends):
+        if found := files.ending_in(*ends):
             what = f"has its weights in {form} ({name_list(found)}), and none as .safetensors"
             return refusal(files, what, "Use a repository with .safetensors, or a GGUF file")
     return refusal(
