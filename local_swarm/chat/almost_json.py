@@ -6,10 +6,18 @@ Linear in the text's length. What is no JSON by any reading raises ValueError.
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
-STRICT = json.JSONDecoder(strict=False)  # models write line breaks within strings
+
+def finite(number: str) -> float | None:
+    """None for what JSON cannot say: an argument of a call must not become a text that clients cannot read."""
+    return found if math.isfinite(found := float(number)) else None
+
+
+# Models write line breaks within strings.
+STRICT = json.JSONDecoder(strict=False, parse_float=finite, parse_constant=finite)
 DEEPEST_VALUE = 100  # levels
 MOST_VALUES = 64  # in a row
 BETWEEN = re.compile(r"[\s,;]*+")
@@ -21,7 +29,8 @@ OPENED = re.compile(r'"""|\'\'\'|["\'`\u201c\u201d\u2018\u2019]')
 CLOSING = {"\u201c": '\u201d\u201c"', "\u201d": '\u201d"', "\u2018": "\u2019'", "\u2019": "\u2019'"}
 BEGINNINGS = ("{", "[", '"', *CLOSING)
 AFTER_STRING = re.compile(r"\s*+(?:[,:}\]]|//|/\*|$)")
-ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+# The two halves of a character that takes two stay together.
+ESCAPE = re.compile(r"\\(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
 ESCAPES = {
     "n": "\n",
     "t": "\t",
@@ -81,7 +90,7 @@ class Reading:
             return self._string()
         if found := NUMBER.match(self.text, self.at):
             self.at = found.end()
-            return json.loads(found[0]) if found[0][0] not in "+." else float(found[0])
+            return STRICT.decode(found[0]) if found[0][0] not in "+." else finite(found[0])
         word = WORD.match(self.text, self.at)
         if not word or word[0] not in WORDS:
             raise ValueError(f"no value at {self.at}")
@@ -169,6 +178,6 @@ def unescape(text: str) -> str:
 
 def escape_of(code: str) -> str:
     """An escape that JSON does not know is the text that it is, as the backslashes of Windows paths are."""
-    if len(code) == 5:
-        return chr(int(code[1:], 16))
+    if len(code) > 1:
+        return str(STRICT.decode(f'"\\{code}"'))
     return ESCAPES.get(code, "\\" + code)

@@ -91,7 +91,7 @@ def python_value(tree: ast.expr | None) -> Any:
     """What a literal stands for, as far as JSON can say it; Ellipsis for all else."""
     try:
         value = Ellipsis if tree is None else ast.literal_eval(tree)
-        json.dumps(value)
+        json.dumps(value, allow_nan=False)
         return value
     except (ValueError, TypeError, RecursionError, MemoryError):
         return Ellipsis

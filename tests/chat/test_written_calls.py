@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from local_swarm.chat.families import GENERIC, HARMONY, HERMES, LLAMA, MISTRAL, XML, Family
 from local_swarm.chat.reply import ReplyParser
-from local_swarm.chat.tools import Toolbox
+from local_swarm.chat.tools import Toolbox, settle_calls
 from local_swarm.chat.unmarked import shows_json
 from local_swarm.types import JSON, Message, Prompt
 
@@ -295,3 +295,19 @@ def test_words_before_a_fence_of_code_are_shown_while_it_is_written() -> None:
 def test_any_mixture_is_the_same_in_one_piece_and_in_many(parts: list[str]) -> None:
     text = "\n".join(parts)
     assert read(text, 1) == read(text, 7) == read(text)
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "+" + "1" * 5000])
+def test_a_number_that_json_cannot_say_never_reaches_a_client(number: str) -> None:
+    parser = ReplyParser(HERMES, BOX)
+    parser.push(f'<tool_call>{{"name": "read", "arguments": {{"filePath": "a", "limit": {number}}}}}</tool_call>')
+    parser.close()
+    [call], _ = settle_calls(parser.calls, parser.broken, BOX)
+    assert json.loads(call.arguments, parse_constant=pytest.fail) == {"filePath": "a", "limit": None}
+
+
+def test_the_halves_of_a_character_are_joined_in_what_is_nearly_json() -> None:
+    parser = ReplyParser(HERMES, BOX)
+    parser.push("<tool_call>{'name': 'read', 'arguments': {'filePath': '\\ud83d\\ude00 \\u00e4'}}</tool_call>")
+    parser.close()
+    assert parser.calls[0].arguments == {"filePath": "\U0001f600 ä"}
