@@ -70,6 +70,7 @@ class Stand:
         app = web.Application()
         app.router.add_get("/v1/models", self.list)
         app.router.add_post("/v1/chat/completions", self.chat)
+        app.router.add_post("/v1/embeddings", self.chat)
         return app
 
     async def list(self, request: web.Request) -> web.Response:

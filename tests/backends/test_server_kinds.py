@@ -18,9 +18,9 @@ from local_swarm.backends.openai_compatible.messages import seconds_of
 from local_swarm.backends.openai_compatible.stream import Characters, ServerStream, whole_text
 from local_swarm.errors import Busy, ContextExceeded, EngineLost, SwarmError
 from local_swarm.testing.fake_backend import FakeBackend
-from local_swarm.types import Accepted, Candidate, Delta, Event, Message, Prompt, Sampling
+from local_swarm.types import JSON, Accepted, Candidate, Delta, Event, Message, Prompt, Sampling
 from tests.api.conftest import open_door
-from tests.backends.test_openai_compatible import CARE, Stand, chunk, listening, stream
+from tests.backends.test_openai_compatible import CARE, Stand, chunk, engine, listening, stream
 from tests.chat.samples import TOOLS
 
 pytestmark = pytest.mark.anyio
@@ -393,3 +393,30 @@ async def test_who_hangs_up_here_is_gone_at_the_far_end_too(streams: bool) -> No
             await far.idle.wait()
         assert far.running == 0
         await made.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"data": [{"embedding": [3, 4]}], "usage": None}, [[0.6, 0.8]]),
+        ({"data": [{"embedding": [3, 4]}]}, [[0.6, 0.8]]),
+        ({"data": []}, "made 0 vectors of 1 texts"),
+        ({"data": [{"embedding": [10**400]}]}, "nobody understands"),
+        ({"data": [{"embedding": None}]}, "nobody understands"),
+    ],
+)
+async def test_vectors_are_those_of_the_texts_or_the_servers_failure(
+    body: JSON, expected: list[list[float]] | str
+) -> None:
+    async with engine(Stand(lambda _body: web.json_response(body))) as made:
+        if isinstance(expected, str):
+            with pytest.raises(EngineLost, match=expected):
+                await made.embed(["a"])
+        else:
+            assert (await made.embed(["a"])).vectors == expected
+
+
+async def test_a_likelihood_that_no_number_holds_is_the_servers_failure() -> None:
+    likely = {"content": [{"token": "a", "logprob": -(10**400)}]}
+    _, problem, _ = await told(sent({"choices": [{"delta": {"content": "a"}, "logprobs": likely}]}))
+    assert isinstance(problem, EngineLost) and "nobody understands" in problem.message

@@ -212,10 +212,13 @@ class OpenAICompatible:
         )
         try:
             vectors = [list(map(float, one["embedding"])) for one in told["data"]]
-        except (KeyError, TypeError, ValueError) as problem:
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
             raise EngineLost(f"{self.where} answered what nobody understands.") from problem
+        if len(vectors) != len(texts):
+            raise EngineLost(f"{self.where} made {len(vectors)} vectors of {len(texts)} texts.")
         units = [[x / max(math.hypot(*vector), 1e-12) for x in vector] for vector in vectors]
-        tokens = told.get("usage", {}).get("prompt_tokens")
+        usage = told.get("usage")
+        tokens = usage.get("prompt_tokens") if isinstance(usage, dict) else None
         return Embedded(units, self._found.model, tokens if isinstance(tokens, int) else None)
 
     def _must_be_up(self) -> None:

@@ -255,7 +255,7 @@ def token_logprob(entry: Mapping[str, Any]) -> TokenLogprob:
     try:
         top = tuple((str(one["token"]), float(one["logprob"])) for one in entry.get("top_logprobs") or ())
         return TokenLogprob(str(entry["token"]), float(entry["logprob"]), top)
-    except (KeyError, TypeError, AttributeError) as problem:
+    except (KeyError, TypeError, AttributeError, OverflowError) as problem:
         raise ValueError("log-probabilities that are none") from problem
 
 
