@@ -12,18 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from local_swarm.api.key import CONTROL, base_url, control_token, key_headers, key_to_send
+from local_swarm.api.key import CONTROL, RUNNING, base_url, control_file, control_token, key_headers, key_to_send
 from local_swarm.api.middleware import MCP_PATH
 from local_swarm.config import ServerConfig
 from local_swarm.errors import DaemonAbsent, DaemonRefused
-from local_swarm.paths import command, home, keep
+from local_swarm.paths import PRIVATE, command, home, keep
 
 CONTROLS = "/v1/swarm/control/"
 HEALTH = "/health"
 SWARM = "/v1/swarm"
 KNOCK_S = 1.0
 WAIT_S = 5.0
-RUNNING = "running"  # the folder of the home with a file for each port that a swarm of this home serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,10 @@ class DaemonClient:
         if path == HEALTH:
             return {}
         controls = path.startswith((CONTROLS, MCP_PATH))
-        return {**key_headers(key_to_send(self.server)), **({CONTROL: control_token() or ""} if controls else {})}
+        return {
+            **key_headers(key_to_send(self.server)),
+            **({CONTROL: control_token(self.server.port) or ""} if controls else {}),
+        }
 
     def runs(self) -> bool:
         """Whether a swarm answers there, or one that is starting. Any other server is none."""
@@ -113,16 +115,19 @@ class DaemonClient:
 
 
 @contextlib.contextmanager
-def note_running(host: str, port: int) -> Iterator[None]:
-    """While the context lasts, commands that look for a swarm on another port learn of the one on this."""
+def note_running(host: str, port: int, token: str) -> Iterator[None]:
+    """While the context lasts, this user's commands find the token for this port, and those that look for a swarm on another
+    port learn of the one on this."""
     path = home() / RUNNING / f"{port}.txt"
+    keep(control_file(port), token, PRIVATE)
     with contextlib.suppress(OSError):  # it is a hint, and no more than that
         keep(path, host)
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):
-            path.unlink()
+        for one in (path, control_file(port)):
+            with contextlib.suppress(OSError):
+                one.unlink()
 
 
 def noted_servers(but: ServerConfig) -> list[ServerConfig]:

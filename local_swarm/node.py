@@ -17,7 +17,7 @@ from fastapi import APIRouter
 
 from local_swarm.api.control import control_router
 from local_swarm.api.election_log import LoggedVoice
-from local_swarm.api.key import CONTROL_FILE, base_url, page_token, required_key
+from local_swarm.api.key import base_url, page_token, required_key
 from local_swarm.api.metrics import Metrics
 from local_swarm.api.middleware import host_of, is_loopback
 from local_swarm.api.providers import providers_router
@@ -41,7 +41,7 @@ from local_swarm.memory_watch import MemoryWatch
 from local_swarm.models.advice import Advisor
 from local_swarm.models.planner import Plan
 from local_swarm.network.service import FederationService, NoFederation, open_federation
-from local_swarm.paths import PRIVATE, home, keep, make_folder, offline, tighten
+from local_swarm.paths import home, make_folder, offline, tighten
 from local_swarm.sandbox.host import Sandbox, sandbox_of
 from local_swarm.status import Lifecycle, NodeStatus
 from local_swarm.survey import Survey
@@ -326,7 +326,6 @@ def access_policy(server: ServerConfig) -> AccessPolicy:
 @asynccontextmanager
 async def serve_api(node: Node, entrance: Entrance) -> AsyncIterator[None]:
     """The API answers, with the tools of assistants, which ask whom the API asks."""
-    keep(home() / CONTROL_FILE, entrance.token, PRIVATE)
     log = LoggedVoice(node.voice, Metrics(node.status))
     app = create_app(log, node.status, node.local.vectors, entrance.policy, node.routers)
     mcp = McpMount(
@@ -334,7 +333,8 @@ async def serve_api(node: Node, entrance: Entrance) -> AsyncIterator[None]:
         node.local.launch.config.server.mcp,
         entrance.token,
     )
-    with note_running(*entrance.socket.getsockname()[:2]):
+    host, port = entrance.socket.getsockname()[:2]
+    with note_running(host, port, entrance.token):
         async with serve_app(app, entrance.socket), mount_mcp(app, mcp):
             yield
 

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from local_swarm import config
-from local_swarm.api.key import CONTROL, CONTROL_FILE
+from local_swarm.api.key import CONTROL, control_file, control_token
 from local_swarm.api.middleware import MCP_PATH
-from local_swarm.daemon import CONTROLS, DaemonClient
+from local_swarm.daemon import CONTROLS, DaemonClient, note_running
 from local_swarm.errors import DaemonAbsent, DaemonRefused
-from local_swarm.paths import program_name
+from local_swarm.paths import keep, program_name
 
 HEALTHY = (200, {"workers": 3})
 Answers = dict[str, tuple[int, Any]]
@@ -75,12 +75,20 @@ def test_what_it_says_is_handed_on() -> None:
 
 def test_only_commands_and_tools_carry_the_token_of_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path))
-    (tmp_path / CONTROL_FILE).write_text("secret", encoding="ascii")
     with serving({"/v1/swarm": HEALTHY, CONTROLS + "peers": (200, [])}) as (daemon, heard):
+        keep(control_file(daemon.server.port), "secret")
         daemon.ask("/v1/swarm")
         daemon.ask(CONTROLS + "peers")
         assert daemon.credentials(MCP_PATH) == {"authorization": "Bearer ls-k", CONTROL: "secret"}
     assert [one["headers"].get(CONTROL) for one in heard] == [None, "secret"]
+
+
+def test_two_swarms_of_one_home_have_a_token_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path))
+    with note_running("127.0.0.1", 18000, "of one"):
+        with note_running("127.0.0.1", 18001, "of another"):
+            assert (control_token(18000), control_token(18001)) == ("of one", "of another")
+        assert (control_token(18000), control_token(18001)) == ("of one", None)
 
 
 def test_refusals_come_in_its_own_words() -> None:

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
 from local_swarm.api.bodies import StrictRoute
-from local_swarm.api.key import CONTROL, CONTROL_FILE
+from local_swarm.api.key import CONTROL, RUNNING
 from local_swarm.errors import BadRequest, Forbidden, UsageError
 
 
@@ -121,7 +121,7 @@ def token_check(token: str) -> Callable[[Request], None]:
         shown = request.headers.get(CONTROL, "")
         if not secrets.compare_digest(shown.encode(), token.encode()):
             raise Forbidden(
-                f"This takes the token in {CONTROL_FILE}, in the daemon's LOCAL_SWARM_HOME. "
+                f"This takes the token in {RUNNING}/PORT.token, in the daemon's LOCAL_SWARM_HOME. "
                 "Use the program's own commands."
             )
 

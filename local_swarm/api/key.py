@@ -16,13 +16,18 @@ from local_swarm.errors import UsageError
 from local_swarm.paths import PRIVATE, command, home, keep
 
 CONTROL = "x-swarm-control"  # the header that carries the token of this user's commands
-CONTROL_FILE = "control.token"
+RUNNING = "running"  # the folder of the home with files for each port that a swarm of this home serves
 
 
-def control_token(folder: Path | None = None) -> str | None:
-    """The token of the daemon of this home or of another one, None where there is none or we may not read it."""
+def control_file(port: int, folder: Path | None = None) -> Path:
+    """Where the daemon on `port` keeps the token; each has its own, since one home may have several."""
+    return (folder or home()) / RUNNING / f"{port}.token"
+
+
+def control_token(port: int, folder: Path | None = None) -> str | None:
+    """The token of the daemon on `port`, of this home or another one; None where there is none or we may not read it."""
     try:
-        return ((folder or home()) / CONTROL_FILE).read_text(encoding="ascii").strip() or None
+        return control_file(port, folder).read_text(encoding="ascii").strip() or None
     except (OSError, UnicodeError):
         return None
 

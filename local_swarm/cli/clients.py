@@ -89,13 +89,15 @@ def key(
 ) -> None:
     """Show the key for callers from other machines; made at first use."""
     from local_swarm.api.key import base_url, control_token, ensure_key, page_token
+    from local_swarm.daemon import DaemonClient
 
     if page:
-        token = control_token()
+        server = load(file, {"server.port": port, "server.host": host}).server
+        token = control_token(server.port)
         if token is None:
-            raise DaemonAbsent(f"No swarm of this user has started here, so there is no page. Start one: {command()}")
-        address = f"{base_url(load(file, {'server.port': port, 'server.host': host}).server)}/#{page_token(token)}"
-        print_value("page", address, json_wanted)
+            way = DaemonClient(server).elsewhere() or f"Start one: {command()}"
+            raise DaemonAbsent(f"No swarm of this user runs on port {server.port}, so there is no page. {way}")
+        print_value("page", f"{base_url(server)}/#{page_token(token)}", json_wanted)
         return
     print_value("key", ensure_key(anew=new), json_wanted)
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from local_swarm.api.control import control_router
 from local_swarm.api.election_log import LoggedVoice
-from local_swarm.api.key import CONTROL_FILE
+from local_swarm.api.key import control_file
 from local_swarm.api.metrics import Metrics
 from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status
@@ -83,11 +83,11 @@ async def serve_scripted(config: Config, swarm: Swarm, service: FederationServic
         return Status(health.status, health.healthy, health.total, "paced", 100_000)
 
     token = os.urandom(16).hex()
-    keep(folder / CONTROL_FILE, token, PRIVATE)
     log = LoggedVoice(service.voice, Metrics(status))
     vectors = Vectors(swarm.embedder, swarm.workers[0].backend)
     app = create_app(log, status, vectors, routers=[control_router(service, token)])
     made = listen(config.server.host, config.server.port)
+    keep(control_file(made.getsockname()[1], folder), token, PRIVATE)
     async with serve_app(app, made):
         yield f"http://127.0.0.1:{made.getsockname()[1]}"
 

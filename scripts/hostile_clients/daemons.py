@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -67,7 +68,10 @@ class Daemon:
 
     def command(self, path: str, wish: Any = None) -> Any:
         """What it answers to a command of its user; the error's body where it refuses."""
-        headers = {"content-type": "application/json", CONTROL: control_token(self.home) or ""}
+        headers = {
+            "content-type": "application/json",
+            CONTROL: control_token(urlsplit(self.url).port or 0, self.home) or "",
+        }
         data = None if wish is None else json.dumps(wish).encode()
         request = urllib.request.Request(f"{self.url}/v1/swarm/control/{path}", data, headers)
         try:

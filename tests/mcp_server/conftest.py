@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from local_swarm.api.election_log import LoggedVoice
-from local_swarm.api.key import CONTROL_FILE
+from local_swarm.api.key import control_file
 from local_swarm.api.metrics import Metrics
 from local_swarm.api.server import create_app, listen, serve_app
 from local_swarm.api.status import Status, WorkerStatus
@@ -20,7 +20,7 @@ from local_swarm.mcp_server.local_caller import local_caller
 from local_swarm.mcp_server.server import create_mcp_server
 from local_swarm.mcp_server.tool_handlers import ToolHandlers
 from local_swarm.models.advice import Advisor, advisor
-from local_swarm.paths import home
+from local_swarm.paths import keep
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.vectors import Vectors
 from local_swarm.testing.fake_backend import FakeBackend, parrot
@@ -68,7 +68,7 @@ async def open_house(
     app = create_app(log, status, Vectors(swarm.embedder, engine))
     handlers = ToolHandlers(log, status, Vectors(swarm.embedder, engine), Jury(Sandbox(()), swarm.embedder), counsel)
     made = listen("127.0.0.1", port)
-    (home() / CONTROL_FILE).write_text(TOKEN, encoding="ascii")
+    keep(control_file(made.getsockname()[1]), TOKEN)
     async with (
         serve_app(app, made),
         mount_mcp(app, McpMount(create_mcp_server(local_caller(handlers, pause_s)), public, TOKEN, idle_s, most)),

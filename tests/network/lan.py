@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from local_swarm.api.key import CONTROL, control_token
 
@@ -162,7 +163,10 @@ class Host:
         """JSON from its API, asked on the host itself; the error's body where it refuses."""
 
         def fetch() -> Any:
-            headers = {"content-type": "application/json", CONTROL: control_token(self.home) or ""}
+            headers = {
+                "content-type": "application/json",
+                CONTROL: control_token(urlsplit(self.url).port or 0, self.home) or "",
+            }
             data = None if body is None else json.dumps(body).encode()
             try:
                 with urllib.request.urlopen(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 
-from local_swarm.api.key import CONTROL, CONTROL_FILE
+from local_swarm.api.key import CONTROL, control_token
 from local_swarm.errors import PairingFailed
 from local_swarm.network.discovery.directory import UnpairedNode
 from local_swarm.testing.scripted_node import node
@@ -25,7 +26,7 @@ async def calls(folder: Path, steps: Callable[[Call], Awaitable[None]], **settin
     async with node("here", folder, QUICK, **options) as one, aiohttp.ClientSession() as http:
 
         async def call(path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
-            headers = {CONTROL: (folder / CONTROL_FILE).read_text(encoding="ascii") if token is None else token}
+            headers = {CONTROL: (control_token(urlsplit(one.url).port or 0, folder) or "") if token is None else token}
             url = f"{one.url}/v1/swarm/control/{path}"
             async with http.request("GET" if body is None else "POST", url, json=body, headers=headers) as answer:
                 return answer.status, await answer.json()
@@ -44,7 +45,7 @@ async def test_only_who_can_read_our_file_may_command(tmp_path: Path) -> None:
             ("doctor", None),
         ):
             status, answer = await call(path, body, token="0" * 64)
-            assert status == 403 and CONTROL_FILE in answer["error"]["message"]
+            assert status == 403 and "running/PORT.token" in answer["error"]["message"]
 
     await calls(tmp_path, steps)
 
