@@ -23,13 +23,8 @@ OURS = ("logs", "network", "wheels", "bench", "embeddings", "models", "running")
 SUFFIXES = (".json", ".log", ".txt", ".yaml", ".pem", ".token")
 NAMES = ("api_key",)
 USUAL_PORT = 8_000
-REACHED_AS_USUAL = (
-    "127.0.0.1",
-    "localhost",
-    "0.0.0.0",
-    "::",
-    "",
-)  # hosts whose swarm this machine reaches without its name
+# Hosts whose swarm this machine reaches without its name.
+REACHED_AS_USUAL = ("127.0.0.1", "localhost", "0.0.0.0", "::", "")
 UNBOUND = ("plan", "models", "download", "vote", "config")  # commands that are about no running swarm
 PLAIN = ("setup", "detect", "bench")  # commands without settings
 # What tells libraries to report nothing of their use, and what tells them to ask nothing of anybody. Each reads it when it is

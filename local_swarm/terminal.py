@@ -23,9 +23,8 @@ ORDERS = re.compile(
     "|[\x00-\x08\x0b-\x1f\x7f-\x9f]"  # single ones, but for tabs and the ends of lines
     "|[\u202a-\u202e\u2066-\u2069]"  # what turns the direction of writing round (CVE-2021-42574)
 )
-HIDDEN = re.compile(
-    "[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)  # JSON lets them stand as they are
+# JSON lets them stand as they are.
+HIDDEN = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:

@@ -21,15 +21,12 @@ from local_swarm.errors import BadRequest, Forbidden, SwarmError, TooLarge, TooS
 from local_swarm.intake import Intake, TooDeep, TooMuch, encode_json
 from local_swarm.paths import command
 
-MOST_BODY_BYTES = (
-    16 << 20
-)  # of a request: a text of this length is parsed in about 30 ms, during which nobody else is served
+# Of a request: a text of this length is parsed in about 30 ms, during which nobody else is served.
+MOST_BODY_BYTES = 16 << 20
 AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?)(?::([0-9]{1,5}))?")
 MCP_PATH = "/mcp"  # for programs alone: a web page may call it only if the user has named it
-OPEN_PATHS = (
-    "/health",
-    "/",
-)  # for those who watch over the daemon, who need no key, and for the page, which asks for it
+# For those who watch over the daemon, who need no key, and for the page, which asks for it.
+OPEN_PATHS = ("/health", "/")
 COUNTED = (  # the metrics call every other path `other`
     "/v1/chat/completions",
     "/v1/completions",

@@ -46,10 +46,7 @@ class Finder:
 
     def __init__(self, marks: Iterable[str]) -> None:
         self._next: dict[int, int] = {}  # by state and letter as one number, which is half of what a pair of them takes
-        self._depth, self._ends = (
-            [0],
-            [0],
-        )  # of each state: characters read, and length of the longest mark that ends there
+        self._depth, self._ends = [0], [0]  # of each state: characters read, and the longest mark that ends there
         for mark in filter(None, marks):
             self._add(mark)
         self._fall = self._falls()

@@ -24,9 +24,8 @@ class WrittenCall:
     arguments: Any
 
 
-Types = Callable[
-    [str, str], frozenset[str]
-]  # the JSON types that a tool's parameter may have; none where it is unknown
+# The JSON types that a tool's parameter may have; none where it is unknown.
+Types = Callable[[str, str], frozenset[str]]
 Reader = Callable[[str, Types], "list[WrittenCall] | None"]
 
 SPECIAL = re.compile(r"""["'\\(){}\[\]]""")

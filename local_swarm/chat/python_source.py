@@ -46,9 +46,8 @@ class SourceScan:
     depth: int = 0
     cost: int = 0
     total: int = 0
-    nested: bool = (
-        False  # an f-string ended within a field: from Python 3.12 on quotes may nest, so what follows may be code
-    )
+    # An f-string ended within a field: from Python 3.12 on quotes may nest, so what follows may be code.
+    nested: bool = False
 
     def spend(self, tokens: int) -> bool:
         """Whether the parser may be given so much more."""

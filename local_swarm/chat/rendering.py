@@ -63,9 +63,9 @@ def as_json(
     value: Any, ensure_ascii: bool = False, indent: int | None = None, separators: Any = None, sort_keys: bool = False
 ) -> str:
     """Unlike Jinja's own filter this escapes nothing for HTML: a model must read `<`, not `\\u003c`."""
-    return json.dumps(
+    return json.dumps(  # `default`: Jinja's filters give generators
         value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys, default=list
-    )  # `default`: Jinja's filters give generators
+    )
 
 
 class Generation(Extension):
@@ -118,9 +118,9 @@ def render(
     for attempt, as_text, offered in attempts(asked, listed):
         try:
             told = [plain(message, short_ids, as_text) for message in attempt]
-            text = compile_template(source).render(
+            text = compile_template(source).render(  # `xml_tools`: SmolLM3's name for them
                 **options, messages=told, tools=offered, xml_tools=offered, add_generation_prompt=True, **names
-            )  # `xml_tools`: SmolLM3's name for them
+            )
         except REFUSALS as refusal:
             problem = problem or str(refusal)[:LONGEST_PROBLEM] or type(refusal).__name__
             continue

@@ -74,9 +74,8 @@ def invite(
     if json_wanted:
         print_json({"code": found["code"], "expires_in_s": found["expires_in_s"]})
         return
-    joining = (
-        f"{program_name()} join {found['code']}"  # the other machine's program is started as this one, most likely
-    )
+    # The other machine's program is started as this one, most likely.
+    joining = f"{program_name()} join {found['code']}"
     minutes = found["expires_in_s"] // 60
     out.print(Text.assemble(f"On the other machine, within {minutes} minutes:\n\n  ", (joining, "bold"), "\n"))
     if found["peer"]:

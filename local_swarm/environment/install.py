@@ -171,9 +171,8 @@ class Installer:
         if self.environment.python.exists() and self.environment.output("-c", "import pip") is not None:
             return
         extra = ["--system-site-packages"] if self.what.system_packages else []
-        python = (
-            getattr(sys, "_base_executable", "") or sys.executable
-        )  # that of the environment itself may be what is broken
+        # That of the environment itself may be what is broken.
+        python = getattr(sys, "_base_executable", "") or sys.executable
         self.environment.call([python, "-m", "venv", "--clear", *extra, str(self.environment.folder)])
 
     def install_rest(self, bindings: bool) -> list[str]:

@@ -12,9 +12,8 @@ from typing import BinaryIO
 
 TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 BETWEEN_TRIES_S = 0.5
-BEYOND = (
-    1 << 30
-)  # the byte that is locked on Windows: where nobody reads, since others cannot read what is locked there
+# The byte that is locked on Windows: where nobody reads, since others cannot read what is locked there.
+BEYOND = 1 << 30
 
 
 @contextlib.contextmanager

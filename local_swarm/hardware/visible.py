@@ -32,9 +32,7 @@ def visible(cards: Cards, environment: Mapping[str, str]) -> tuple[tuple[Acceler
         kept = [one for one in picks(value, left if picks is by_vulkan else asked) if one in asked]
         if hidden := [one for one in asked if one not in kept]:
             told.append(sentence(variable, value, hidden))
-        left = [
-            one for one in left if one not in asked
-        ] + kept  # a later variable counts in the order of an earlier one
+        left = [*(one for one in left if one not in asked), *kept]  # a later one counts in the order of an earlier
     return tuple(one for one in known if one in left), tuple(told)
 
 
@@ -94,9 +92,8 @@ def cards_named(entry: str, places: Sequence[list[Accelerator]], kept: Cards) ->
     found = [one for one in cards if one.uuid and one.uuid.lower().startswith(entry.lower())]
     if found:
         return found if len(found) == 1 else []  # the beginning of several names none
-    nameless = [
-        one for one in cards if one.uuid is None and one not in kept
-    ]  # it is one of these: count on the smallest
+    # It is one of these: count on the smallest.
+    nameless = [one for one in cards if one.uuid is None and one not in kept]
     return sorted(nameless, key=lambda one: one.memory_bytes or 0)[:1]
 
 

@@ -12,9 +12,8 @@ from local_swarm.errors import BadModelFile
 from local_swarm.models.file_content import LOOKED_AT, recognize
 
 UNFINISHED = (".part", ".partial", ".aria2", ".crdownload", ".download", ".incomplete", ".opdownload", ".!ut", ".!qb")
-PIECE = re.compile(
-    r"\.gguf[-.](?:split-[a-z]+|part\d+of\d+|\d{3})$", re.IGNORECASE
-)  # cut by `split`, to be joined by `cat`
+# Cut by `split`, to be joined by `cat`.
+PIECE = re.compile(r"\.gguf[-.](?:split-[a-z]+|part\d+of\d+|\d{3})$", re.IGNORECASE)
 MOST_NEIGHBOURS = 10_000
 KINDS = (
     (stat.S_ISDIR, "a folder"),

@@ -65,11 +65,8 @@ BLOCKS = {
     42: (64, 18),
 }
 
-EVERY_FOURTH = {
-    "qwen3next",
-    "qwen35",
-    "qwen35moe",
-}  # architectures whose layers have attention every fourth time unless told
+# Architectures whose layers have attention every fourth time unless told.
+EVERY_FOURTH = {"qwen3next", "qwen35", "qwen35moe"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,8 @@ from local_swarm.sandbox.canonical import canonical
 from local_swarm.sandbox.messages import DEFINED, LATE, UNKNOWN
 
 CALL_S = 0.25  # processor time of one call, and of the program itself
-TICK_S = (
-    0.025  # of processor time, between two looks at the clock; a program that swallows the interruption meets it again
-)
+# Of processor time, between two looks at the clock; a program that swallows the interruption meets it again.
+TICK_S = 0.025
 MOST_PRINTED = 2_000  # characters kept of what is printed during one call
 LONGEST_NAME = 60  # of an exception or a module
 

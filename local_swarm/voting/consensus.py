@@ -50,12 +50,8 @@ NOTHING_SAID = "The candidates were compared by structure: none of them gave a v
 OUT_OF_TIME = "Not all programs were run on all inputs: they took more time than a vote has."
 NO_VALID_ANSWER = "There is no valid answer among the candidates."
 
-EARLY_STOP_STRATEGIES: tuple[Strategy, ...] = (
-    "auto",
-    "structure",
-    "behaviour",
-    "exact",
-)  # by which answers are the same or not
+# By which answers are the same or not.
+EARLY_STOP_STRATEGIES: tuple[Strategy, ...] = ("auto", "structure", "behaviour", "exact")
 NOTHING_KNOWN = Question()
 
 

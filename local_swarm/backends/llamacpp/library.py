@@ -118,9 +118,8 @@ class Batch:
         self.sequence = np.zeros(size, np.int32)
         self.wanted = np.zeros(size, np.int8)
         self._one = np.ones(size, np.int32)
-        self._rows = self.sequence.ctypes.data + 4 * np.arange(
-            size, dtype=np.uint64
-        )  # of each token, its list of one sequence
+        # Of each token, its list of one sequence.
+        self._rows = self.sequence.ctypes.data + 4 * np.arange(size, dtype=np.uint64)
         numbers = ctypes.POINTER(ctypes.c_int32)
         self.struct = lib.llama_batch(
             n_tokens=0,

@@ -22,13 +22,14 @@ from local_swarm.chat.turn import CUT_CALL, Plain, Reader, Settled, UnforcedRead
 from local_swarm.chat.unmarked import shows_json
 from local_swarm.types import Candidate, FinishReason, Prompt, TokenLogprob, ToolCall, Usage
 
+# All others are a stop.
 FINISHES: Mapping[str, FinishReason] = {
     "length": "length",
     "max_tokens": "length",
     "model_length": "length",
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
-}  # all others are a stop
+}
 THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 THINK = "<think>"
 LONGEST_OPENING = 1024  # characters, blank ones, before such a mark

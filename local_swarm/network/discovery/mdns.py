@@ -47,9 +47,8 @@ class Responder:
 
     async def announce(self, info: AsyncServiceInfo) -> None:
         if self.info is None:
-            self.info = (
-                info  # the name holds a piece of the key's fingerprint: no honest node has it, so we do not probe
-            )
+            self.info = info
+            # The name holds a piece of the key's fingerprint: no honest node has it, so we do not probe.
             await (await self.zeroconf.async_register_service(info, cooperating_responders=True))
         elif (info.properties, info.parsed_addresses()) != (self.info.properties, self.info.parsed_addresses()):
             self.info = info
