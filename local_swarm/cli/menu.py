@@ -181,7 +181,7 @@ class Menu:
             ]
             entry, _, _ = found[self.dialog.choose("What fits this machine:", lines)]
             try:
-                return Picked({"models.model": f"{entry.name}:{self.quantization(entry, fitting=True).quantization}"})
+                return Picked({"models.model": entry.name_with(self.quantization(entry, fitting=True))})
             except WentBack:
                 continue
 
@@ -213,7 +213,7 @@ class Menu:
                 place -= 1
         entry, variant = wish.file
         settings = {"swarm.instances": wish.workers, "models.context": wish.context}
-        return Picked({"models.model": f"{entry.name}:{variant.quantization}", **settings})
+        return Picked({"models.model": entry.name_with(variant), **settings})
 
     def family(self, wish: Wish) -> None:
         families = list(dict.fromkeys(entry.family for entry in self.rank_entries()))

@@ -107,7 +107,7 @@ class Advisor:
     def local_models(self) -> list[LocalModel]:
         """All models on this disk, but for the starter: the catalogue's and the files of our folder. First what a start without a
         choice runs, then what else runs, the largest first, then what does not."""
-        named = {path: name_of_file(entry, one) for entry in self.catalogue for one, path in self.files_of(entry)}
+        named = {path: entry.name_with(one) for entry in self.catalogue for one, path in self.files_of(entry)}
         named |= {path: path.stem for path in self.storage.own_files() if path not in named}
         best = self.best_here()
         found = [self.local_model(name, path) for path, name in named.items()]
@@ -230,12 +230,7 @@ class Advisor:
 
 def name_of(choice: Choice) -> str:
     """As `--model` takes it."""
-    return name_of_file(choice.entry, choice.variant)
-
-
-def name_of_file(entry: Entry, variant: Variant) -> str:
-    """As `--model` takes it."""
-    return f"{entry.name}:{variant.quantization}"
+    return choice.entry.name_with(choice.variant)
 
 
 def size_of(plan: Plan) -> str:

@@ -17,9 +17,11 @@ CONVERT = "llama.cpp runs .gguf files: download one of this model."
 PICKLE = "weights as Python's pickle has them, which may run any code"
 LFS = "Run `git lfs pull` in its folder, or download the file itself."
 
+POINTER = b"version https://git-lfs"
+PACKED = b"\x1f\x8b"  # gzip
+
 MAGICS: tuple[tuple[bytes, str, str], ...] = (
-    (b"version https://git-lfs", "a Git LFS pointer, which stands for the real file", LFS),
-    (b"\x1f\x8b", "a gzip archive", UNPACK),
+    (PACKED, "a gzip archive", UNPACK),
     (b"PK\x05\x06", "an empty zip archive", AGAIN),
     (b"PK", "a zip archive", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
@@ -90,7 +92,7 @@ def decode_text(head: bytes) -> str | None:
 def recognize_text(text: str | None) -> FileContent | None:
     if not text:
         return None
-    if text.startswith("version https://git-lfs"):
+    if text.startswith(POINTER.decode()):
         return FileContent("a Git LFS pointer, which stands for the real file", LFS)
     if text.startswith("<"):
         page = PAGE.search(text)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_swarm.models.folder_kind import list_folder, require_settings, require_weights
+from local_swarm.models.folder_kind import indexed_files, list_folder, require_settings, require_weights
 
 LARGEST_CONFIG = 1 << 24  # bytes of one JSON file
 LONGEST_VOCABULARY = 1 << 26  # characters that are searched
@@ -91,10 +91,8 @@ def is_whole(path: Path) -> bool:
     """Whether settings and all weights are there, as far as their index tells. Links that a broken download left lead nowhere."""
     if not (path / "config.json").is_file():
         return False
-    index = read_json(path / "model.safetensors.index.json") or {}
-    named = index.get("weight_map")
-    if isinstance(named, dict):
-        return all((path / str(name)).is_file() for name in set(map(str, named.values())))
+    if named := indexed_files(read_json(path / "model.safetensors.index.json")):
+        return all((path / name).is_file() for name in named)
     return any(file.is_file() for file in path.glob("*.safetensors"))
 
 

@@ -6,7 +6,7 @@ Names are those of huggingface.co's libraries: transformers, PEFT, sentence-tran
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,8 +132,7 @@ def require_weights(files: FolderFiles, config: Mapping[str, Any], index: Mappin
     weights = files.ending_in(".safetensors")
     if not weights:
         raise without_safetensors(files)
-    named = (index or {}).get("weight_map")
-    wanted = sorted(set(map(str, named.values()))) if isinstance(named, dict) else []
+    wanted = indexed_files(index)
     if missing := [name for name in wanted if not (files.path / name).is_file()]:
         unfinished = " Its download is not finished." if files.ending_in(*UNFINISHED) else ""
         raise refusal(
@@ -146,6 +145,12 @@ def require_weights(files: FolderFiles, config: Mapping[str, Any], index: Mappin
     if "tokenizer.json" not in files.names:
         raise refusal(files, "has no tokenizer.json", "Fetch it from the model's repository, or use another copy")
     return [files.path / name for name in weights]
+
+
+def indexed_files(index: Mapping[str, Any] | None) -> list[str]:
+    """The files of weights that an index tells; none where it tells nothing."""
+    named = (index or {}).get("weight_map")
+    return sorted(set(map(str, named.values()))) if isinstance(named, dict) else []
 
 
 def without_safetensors(files: FolderFiles) -> BadModelFile:
@@ -203,10 +208,9 @@ def refusal(files: FolderFiles, what: str, cure: str) -> BadModelFile:
     return BadModelFile(f"{files.path} {what}{'' if what.endswith('.') else '.'} {cure}.")
 
 
-def name_list(names: Sequence[str] | Iterable[str]) -> str:
-    found = list(names)
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return ", ".join(found[:SHOWN]) + more
+def name_list(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def beginning_of(path: Path) -> bytes:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-from local_swarm.models.file_content import PAGE, decode_text, is_safetensors, recognize
+from local_swarm.models.file_content import PACKED, PAGE, POINTER, decode_text, is_safetensors, recognize
 
 GGUF = b"GGUF"
 ENOUGH = 512  # bytes of a beginning that tell what it is
@@ -16,8 +16,6 @@ FEW = 16  # of them, which are no chance if all are zeros
 WEIGHTS = (".gguf", ".safetensors")
 PORTAL = "Is it the login page of this network or of its proxy? Open a web page in a browser and log in."
 NO_WEIGHTS = re.compile(r"(?:text/html|application/(?:xhtml|xml|json|problem)|text/xml|multipart/)")
-POINTER = b"version https://git-lfs"
-PACKED = b"\x1f\x8b"  # gzip
 LONGEST_HEADER = 1000  # characters of it that are read
 EPOCH_S = 1_000_000_000  # seconds beyond which a limit's reset is a date and no span
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local_swarm.errors import DownloadFailed
+from local_swarm.models.file_content import POINTER
 from local_swarm.models.hub import Changed, Hub, RangeRefused, Remote
-from local_swarm.models.hub_replies import ENOUGH, POINTER, PORTAL, WEIGHTS, is_weights, something_else
+from local_swarm.models.hub_replies import ENOUGH, PORTAL, WEIGHTS, is_weights, something_else
 from local_swarm.models.part_file import PartFile
 from local_swarm.models.patience import Passing, Patience
 

@@ -65,6 +65,10 @@ class Entry:
         """As `--model` takes it."""
         return f"{self.family}:{self.size}"
 
+    def name_with(self, variant: Variant) -> str:
+        """The name of one of its files, as `--model` takes it."""
+        return f"{self.name}:{variant.quantization}"
+
     def model(self, variant: Variant, path: Path) -> ModelFile | None:
         """What the selector needs to know of a file, None where size or shape is unknown."""
         if self.shape is None or variant.bytes is None:

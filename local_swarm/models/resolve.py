@@ -67,7 +67,7 @@ class ResolvedModel:
     def name(self) -> str:
         """As `--model` takes it."""
         if self.entry and self.variant:
-            return f"{self.entry.name}:{self.variant.quantization}"
+            return self.entry.name_with(self.variant)
         return self.repository.text if self.repository else str(self.path)
 
 
