@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ HEALTH = "/health"
 SWARM = "/v1/swarm"
 KNOCK_S = 1.0
 WAIT_S = 5.0
+PORT, LARGEST_PORT = re.compile(r"[1-9][0-9]{0,4}"), 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,9 @@ def note_running(host: str, port: int, token: str) -> Iterator[None]:
 
 def noted_servers(but: ServerConfig) -> list[ServerConfig]:
     """Where swarms of this home have said that they serve, in the order of their ports; not all may have told their end."""
-    found = [path for path in (home() / RUNNING).glob("*.txt") if path.stem.isdecimal() and path.stem != str(but.port)]
-    return [replace(but, host=host, port=int(path.stem)) for path in sorted(found) if (host := host_in(path))]
+    ports = [int(path.stem) for path in (home() / RUNNING).glob("*.txt") if PORT.fullmatch(path.stem)]
+    found = {port: host_in(home() / RUNNING / f"{port}.txt") for port in sorted(ports) if port != but.port}
+    return [replace(but, host=host, port=port) for port, host in found.items() if host and port <= LARGEST_PORT]
 
 
 def host_in(path: Path) -> str:

@@ -17,7 +17,7 @@ import pytest
 from local_swarm import config
 from local_swarm.api.key import CONTROL, control_file, control_token
 from local_swarm.api.middleware import MCP_PATH
-from local_swarm.daemon import CONTROLS, DaemonClient, note_running
+from local_swarm.daemon import CONTROLS, DaemonClient, note_running, noted_servers
 from local_swarm.errors import DaemonAbsent, DaemonRefused
 from local_swarm.paths import keep, program_name
 
@@ -145,3 +145,14 @@ def test_a_proxy_for_the_world_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with serving({"/v1/swarm": HEALTHY}) as (daemon, _):
         assert daemon.ask("/v1/swarm") == HEALTHY[1]
+
+
+def test_swarms_of_this_home_are_told_by_their_ports_whatever_else_lies_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_SWARM_HOME", str(tmp_path))
+    (tmp_path / "running").mkdir()
+    for name in ("10001", "8001", "8000", "99999", "0", "٣", "123456", "notes"):
+        (tmp_path / "running" / f"{name}.txt").write_text("127.0.0.1", encoding="utf-8")
+    (tmp_path / "running" / "8002.txt").write_text("", encoding="utf-8")
+    assert [one.port for one in noted_servers(replace(config.load().server, port=8000))] == [8001, 10001]
