@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_swarm.hardware.makers import worthwhile
 from local_swarm.hardware.profile import Accelerator, System
 
 WHEELS = "https://abetlen.github.io/llama-cpp-python/whl"  # the engine's own index of prebuilt wheels
@@ -68,7 +69,8 @@ def cuda(driver: str | None) -> EngineBuild:
 
 def engine_builds(os_name: System, accelerators: Sequence[Accelerator], which: Which) -> tuple[EngineBuild, ...]:
     """The builds to try, the best first; the last one always is the processor's."""
-    vendors = {one.vendor for one in accelerators if one.memory_kind != "shared"}  # nothing runs on integrated graphics
+    cards = worthwhile(accelerators)
+    vendors = {one.vendor for one in cards if one.memory_kind != "shared"}  # nothing runs on integrated graphics
     if os_name == "darwin":
         return (METAL, CPU) if "apple" in vendors else (CPU,)
     found: list[EngineBuild] = []

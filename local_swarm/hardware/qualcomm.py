@@ -11,6 +11,7 @@ from local_swarm.hardware.run import Run
 
 FILES = (Path("/sys/class/kgsl/kgsl-3d0/gpu_model"), Path("/sys/kernel/gpu/gpu_model"))
 CPUINFO = Path("/proc/cpuinfo")
+LONGEST_MODEL = 1_000  # characters
 PROPERTIES = (("getprop", "ro.soc.manufacturer"), ("getprop", "ro.soc.model"))
 
 
@@ -25,7 +26,7 @@ def probe(run: Run, files: tuple[Path, ...] = FILES, cpuinfo: Path = CPUINFO) ->
 def parse(model: str, cpuinfo: str, maker: str, chip: str) -> tuple[Accelerator, ...]:
     """`Adreno740v2` of the graphics driver, which newer Android hides; else who made the chip, by its properties (`QTI`,
     `SM8550`) or by `Hardware : Qualcomm Technologies, Inc SM8550`."""
-    if found := re.search(r"Adreno\D{0,40}+(\d{3})", model):
+    if found := re.search(r"Adreno\D{0,40}+(\d{3})", model[:LONGEST_MODEL]):
         return (Accelerator("qualcomm", f"Adreno {found[1]}", None, None, "shared"),)
     hardware = re.search(r"^Hardware\s*+:\s*+.*(?:Qualcomm|Snapdragon|qcom)", cpuinfo, re.MULTILINE | re.IGNORECASE)
     if hardware or re.match(r"QTI$|QUALCOMM|QCOM", maker.strip().upper()):

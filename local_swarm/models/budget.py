@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from local_swarm.hardware.makers import worthwhile
 from local_swarm.hardware.nvidia import on_architecture
 from local_swarm.hardware.profile import Accelerator, Hardware
 from local_swarm.limits import USUAL_VOICES
@@ -39,7 +40,7 @@ class MemoryPool:
 
 def compute_device(hardware: Hardware) -> Accelerator | None:
     """The accelerator that models run on: the first with memory of its own, or one that shares all of the machine's."""
-    known = [on_architecture(one, hardware.arch) for one in hardware.accelerators]
+    known = worthwhile([on_architecture(one, hardware.arch) for one in hardware.accelerators])
     kinds = [next((one for one in known if one.memory_kind == kind), None) for kind in ("dedicated", "unified")]
     return next((one for one in kinds if one), None)
 
