@@ -30,8 +30,10 @@ from local_swarm.types import Prompt
 
 # Behind these JSON is shown; and what a log of an agent observes is no call.
 EXAMPLE = re.compile(r"\b(?:examples?|samples?|e\.g\.|for instance|looks? like)(?!\w)|^\s*+Observation:", re.IGNORECASE)
-SHOWN = re.compile(r"\b(?:examples?|samples?|looks? (?:like|in))\b", re.IGNORECASE)
-JSON_WORD = re.compile(r"(?<![.\w/])json\b", re.IGNORECASE)  # not that of a file's name
+SHOWN = re.compile(
+    r"\b(?:examples?|samples?|looks? (?:like|in)|illustrations?|Beispiele?|Muster|sähe|aussehen)\b", re.IGNORECASE
+)
+JSON_WORD = re.compile(r"(?<![.\w/])(?:json|payload|tool call)\b", re.IGNORECASE)  # not that of a file's name
 LONGEST_QUESTION = 2_000  # characters that are looked at
 
 Kind = Literal["json", "fence", "python", "tags", "action"]

@@ -311,3 +311,16 @@ def test_the_halves_of_a_character_are_joined_in_what_is_nearly_json() -> None:
     parser.push("<tool_call>{'name': 'read', 'arguments': {'filePath': '\\ud83d\\ude00 \\u00e4'}}</tool_call>")
     parser.close()
     assert parser.calls[0].arguments == {"filePath": "\U0001f600 ä"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Zeig mir ein Beispiel für das JSON.",
+        "Wie sähe ein Aufruf als JSON aus?",
+        "What would the tool call look like?",
+        "Explain it with an illustration of the payload.",
+    ],
+)
+def test_a_call_that_shall_only_be_shown_is_none_in_other_words_too(asked: str) -> None:
+    assert shows_json(Prompt((Message("user", asked),), TOOLS))
