@@ -15,11 +15,24 @@ HELP = {"help_option_names": ["-h", "--help"]}
 
 FileOption = Annotated[Path | None, typer.Option("--config", help="A YAML file with settings.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def port_number(text: str) -> int:
+    """The number of a port, 0 to 65535. Raises BadParameter with what was typed for anything else."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65_535):
+        raise typer.BadParameter(f"A port is a whole number up to 65535, not {text}.")
+    return int(text)
+
+
 PortOption = Annotated[
-    int | None, typer.Option("--port", help="Port of the API; 0 takes a free one. [default: 8000]", min=0, max=65_535)
+    int | None,
+    typer.Option(
+        "--port", help="Port of the API; 0 takes a free one. [default: 8000]", parser=port_number, metavar="PORT"
+    ),
 ]
 RunningPortOption = Annotated[
-    int | None, typer.Option("--port", help="Port of the running swarm. [default: 8000]", min=1, max=65_535)
+    int | None,
+    typer.Option("--port", help="Port of the running swarm. [default: 8000]", parser=port_number, metavar="PORT"),
 ]
 RunningHostOption = Annotated[
     str | None, typer.Option("--host", help="Address of the running swarm. [default: 127.0.0.1]")

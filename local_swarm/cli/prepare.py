@@ -70,8 +70,8 @@ def ask_user(config: Config, counsel: Advisor, console: Console) -> Config:
     """What the user picks, fetched and kept for the next start. Where it cannot be fetched, the starter runs and that is said."""
     try:
         picked = Menu(counsel, console, embedding=offered_embedding(config)).run()
-    except EOFError:  # nobody answers any more
-        picked = Picked({"models.model": starter.NAME})
+    except EOFError:  # nobody answers any more: the starter runs, and the next start asks again
+        return with_settings(config, Picked({"models.model": starter.NAME}))
     except WasLeft:
         console.print("Nothing was started.", style="dim")
         raise typer.Exit from None

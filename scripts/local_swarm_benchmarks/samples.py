@@ -36,8 +36,8 @@ def problems(name: str, folder: Path | None) -> list[Problem]:
     """One of `SETS`. Raises UsageError where the folder or a file is missing."""
     if folder is None or not folder.is_dir():
         raise UsageError(
-            f"The samples to measure votes on are not at {folder}. The program brings none: docs/consensus.md says where they were "
-            "published and how to make the files. Then name their folder: --data FOLDER"
+            f"The samples to measure votes on are not at {folder}. The program brings none: docs/consensus.md says where "
+            "they were published and how to make the files. Then name their folder: --data FOLDER"
         )
     if name == "openai4":
         return [sums(line) for line in lines(folder / "gsm8k_openai4_dev.jsonl.gz")]

@@ -349,7 +349,7 @@ READERS: dict[str, Reader] = {
     "server: one event": Reader(lambda text: streamed("data: " + text), (ValueError,)),
     "server: words": Reader(server_words, most=1 << 15),
     "server: calls": Reader(server_calls, most=1 << 15),
-    "server: half characters": Reader(whole_text),
+    "server: half characters": Reader(whole_text, most=1 << 18),
     "server: error within a stream": Reader(lambda text: server_messages.error_in({"error": text}, "it", 1, 1)),
     "server: what it refuses": Reader(lambda text: server_messages.without_refused({"seed": 1}, 400, text)),
     "server: when to come back": Reader(server_messages.seconds_of),

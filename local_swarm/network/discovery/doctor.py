@@ -210,7 +210,7 @@ def unpaired_finding(facts: NetworkFacts, node: UnpairedNode) -> Finding:
         check,
         True,
         f"Seen at {address}; it belongs to another swarm.",
-        f"To make it one: {command('invite')} here, {program_name()} join CODE there",
+        f"To make it one, on one of them: {command('invite')}\nand on the other: {program_name()} join CODE",
     )
 
 
