@@ -343,7 +343,7 @@ class ReplyParser:
         marks = [mark for mark, state in self.family.marks.get("words", {}).items() if state == "call"]
         found = first_mark(self.thoughts, marks) if self.tools else None
         if found:
-            inner = ReplyParser(self.family, self.tools)
+            inner = ReplyParser(self.family, self.tools, marked_only=True)
             inner._among_thoughts = False
             inner.push(self.thoughts[found[0] :])
             inner.close(cut)

@@ -255,4 +255,13 @@ SAMPLES = (
         thoughts='I will call. <tool_call>\n{"name": "read", "arguments": {"filePath": "a.txt"}}\n</tool_call>',
         calls=(("read", A),),
     ),
+    Sample(
+        "what is weighed among thoughts, behind a call that is marked",
+        HERMES,
+        '<think>Hm. <tool_call>\n{"name": "read", "arguments": {"filePath": "a.txt"}}\n</tool_call>\n'
+        '{"name": "read", "arguments": {"filePath": "b.txt"}}',
+        thoughts='Hm. <tool_call>\n{"name": "read", "arguments": {"filePath": "a.txt"}}\n</tool_call>\n'
+        '{"name": "read", "arguments": {"filePath": "b.txt"}}',
+        calls=(("read", A),),
+    ),
 )
