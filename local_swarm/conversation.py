@@ -22,6 +22,7 @@ from typing import Any, Self, TypeVar
 
 from local_swarm.api.key import base_url, key_to_send
 from local_swarm.backends.openai_compatible.backend import OpenAICompatible, ServerTarget, normalize_url
+from local_swarm.commands import command
 from local_swarm.config import Config, load
 from local_swarm.confined.process import ConfinedPool
 from local_swarm.errors import BadRequest, DaemonAbsent, EngineLost, UsageError
@@ -29,7 +30,6 @@ from local_swarm.events import election_of
 from local_swarm.launch import Launch, launch_named, name_models
 from local_swarm.limits import check_prompt
 from local_swarm.node import run_node
-from local_swarm.paths import command
 from local_swarm.settings.reader import nearest
 from local_swarm.survey import Survey
 from local_swarm.swarm.manager import Swarm

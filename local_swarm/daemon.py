@@ -15,9 +15,10 @@ from typing import Any
 
 from local_swarm.api.key import CONTROL, RUNNING, base_url, control_file, control_token, key_headers, key_to_send
 from local_swarm.api.middleware import MCP_PATH
+from local_swarm.commands import command
 from local_swarm.config import ServerConfig
 from local_swarm.errors import DaemonAbsent, DaemonRefused
-from local_swarm.paths import PRIVATE, command, home, keep
+from local_swarm.paths import PRIVATE, home, keep
 
 CONTROLS = "/v1/swarm/control/"
 HEALTH = "/health"

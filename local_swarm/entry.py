@@ -14,9 +14,10 @@ from importlib import metadata
 from pathlib import Path
 
 from local_swarm import __version__
+from local_swarm.commands import program_name
 from local_swarm.environment.install import TAKES_FULL_BYTES, Environment, SetupOptions, ensure
 from local_swarm.errors import SwarmError, machine_fault
-from local_swarm.paths import checkout, program_name
+from local_swarm.paths import checkout
 from local_swarm.terminal import printable
 from local_swarm.units import memory_size
 

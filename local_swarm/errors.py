@@ -37,7 +37,8 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-from local_swarm.paths import extra_command, within_home
+from local_swarm.commands import extra_command
+from local_swarm.paths import within_home
 
 ROOM = "Free some space and run this again."
 RIGHTS = "Give yourself the right to it, or name another folder in LOCAL_SWARM_HOME."

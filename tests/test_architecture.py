@@ -23,6 +23,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 ORDER = (
     "python_version",
     "paths",
+    "commands",
     "proxies",
     "intake",
     "terminal",

@@ -17,9 +17,10 @@ import pytest
 from local_swarm import config
 from local_swarm.api.key import CONTROL, control_file, control_token
 from local_swarm.api.middleware import MCP_PATH
+from local_swarm.commands import program_name
 from local_swarm.daemon import CONTROLS, DaemonClient, note_running, noted_servers
 from local_swarm.errors import DaemonAbsent, DaemonRefused
-from local_swarm.paths import keep, program_name
+from local_swarm.paths import keep
 
 HEALTHY = (200, {"workers": 3})
 Answers = dict[str, tuple[int, Any]]

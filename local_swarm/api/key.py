@@ -11,9 +11,10 @@ import secrets
 from pathlib import Path
 
 from local_swarm.api.middleware import is_loopback
+from local_swarm.commands import command
 from local_swarm.config import ServerConfig
 from local_swarm.errors import UsageError
-from local_swarm.paths import PRIVATE, command, home, keep
+from local_swarm.paths import PRIVATE, home, keep
 
 CONTROL = "x-swarm-control"  # the header that carries the token of this user's commands
 RUNNING = "running"  # the folder of the home with files for each port that a swarm of this home serves

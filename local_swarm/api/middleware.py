@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local_swarm.api.error_body import error_body
+from local_swarm.commands import command
 from local_swarm.errors import BadRequest, Forbidden, SwarmError, TooLarge, TooSlow, Unauthorized
 from local_swarm.intake import Intake, TooDeep, TooMuch, encode_json
-from local_swarm.paths import command
 
 # Of a request: a text of this length is parsed in about 30 ms, during which nobody else is served.
 MOST_BODY_BYTES = 16 << 20

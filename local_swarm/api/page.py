@@ -26,8 +26,8 @@ from local_swarm.api.election_log import ElectionTexts, LoggedVoice
 from local_swarm.api.middleware import host_of, is_loopback
 from local_swarm.api.sse import EventStreamResponse, sse_event
 from local_swarm.api.swarm_state import swarm_state
+from local_swarm.commands import command
 from local_swarm.errors import Busy, Forbidden, ModelNotFound
-from local_swarm.paths import command
 from local_swarm.terminal import json_text
 
 TOKEN = "x-swarm-page"  # the header

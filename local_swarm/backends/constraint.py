@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from local_swarm.backends.sampling import Scores
-from local_swarm.paths import extra_command
+from local_swarm.commands import extra_command
 
 # Between the marks of JSON stands one blank at most: small models that may write blanks without end do so.
 OPTIONS = {"lenient": True, "coerce_one_of": True, "whitespace_pattern": " ?"}

@@ -11,8 +11,8 @@ from typer.core import TyperGroup
 from local_swarm import __version__
 from local_swarm.cli.console import out
 from local_swarm.cli.options import HELP
+from local_swarm.commands import program_name, quote_word
 from local_swarm.errors import UsageError
-from local_swarm.paths import program_name, quote_word
 
 ALIASES = {"--detect": "detect"}
 OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")

@@ -12,10 +12,11 @@ from rich.text import Text
 
 from local_swarm import __version__
 from local_swarm.cli.tables import without_commands
+from local_swarm.commands import command, home_setting
 from local_swarm.config import Config
 from local_swarm.models.embedding import BEST_ON_DISK
 from local_swarm.node import Node, NodeAddress
-from local_swarm.paths import command, home_setting, offline
+from local_swarm.paths import offline
 from local_swarm.privacy import Reach, describe_reach
 from local_swarm.units import memory_size
 

@@ -10,9 +10,9 @@ import typer
 
 from local_swarm.cli.console import err, out, print_json
 from local_swarm.cli.options import FileOption, JsonOption, RunningHostOption, RunningPortOption
+from local_swarm.commands import command
 from local_swarm.config import load
 from local_swarm.errors import DaemonAbsent, UsageError
-from local_swarm.paths import command
 
 
 def opencode(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from local_swarm.cli.console import err, out, print_json
 from local_swarm.cli.options import JsonOption
+from local_swarm.commands import command
 from local_swarm.errors import UsageError
 from local_swarm.hardware import detector
 from local_swarm.hardware.profile import Hardware, hardware_from
-from local_swarm.paths import command
 
 
 def detect(json_wanted: JsonOption = False) -> None:

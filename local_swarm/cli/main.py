@@ -20,9 +20,10 @@ from local_swarm.cli.setup import setup
 from local_swarm.cli.start import start
 from local_swarm.cli.status import status
 from local_swarm.cli.vote import vote
+from local_swarm.commands import program_name
 from local_swarm.errors import SwarmError, is_machine_fault, machine_fault
 from local_swarm.intake import sanitize_text
-from local_swarm.paths import home, keep, program_name
+from local_swarm.paths import home, keep
 from local_swarm.terminal import log_to_stderr
 
 COMMANDS: Mapping[str, Callable[..., None]] = {

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from local_swarm.cli.dialog import HINT, Dialog, WasLeft, WentBack
 from local_swarm.cli.tables import hardware_table, plan_table
+from local_swarm.commands import command
 from local_swarm.errors import DoesNotFit, SwarmError
 from local_swarm.limits import MOST_VOICES
 from local_swarm.models import starter
@@ -19,7 +20,6 @@ from local_swarm.models.advice import Advisor, LocalModel, name_of, size_of
 from local_swarm.models.planner import SMALLEST_CONTEXT, Plan, RunOptions
 from local_swarm.models.registry import Entry, Variant
 from local_swarm.models.selector import Choice, usual_file
-from local_swarm.paths import command
 from local_swarm.units import file_size, memory_size
 
 CONTEXTS = (4_096, 8_192, 16_384, 32_768, 65_536, 131_072)

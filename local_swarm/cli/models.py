@@ -11,9 +11,10 @@ from local_swarm import config
 from local_swarm.cli.console import err, out, print_json
 from local_swarm.cli.machine import other_machine, this_machine
 from local_swarm.cli.options import ContextOption, FileOption, InstancesOption, JsonOption, ModelOption
+from local_swarm.commands import command
 from local_swarm.environment.venv import engine_for_graphics
 from local_swarm.models import starter
-from local_swarm.paths import checkout, command, data_folder, home
+from local_swarm.paths import checkout, data_folder, home
 
 
 def plan(

@@ -15,10 +15,10 @@ from rich.text import Text
 
 from local_swarm.cli.console import err, out, print_json, with_label
 from local_swarm.cli.options import FileOption, JsonOption, RunningHostOption, RunningPortOption
+from local_swarm.commands import command, program_name
 from local_swarm.config import ServerConfig, load
 from local_swarm.daemon import CONTROLS, DaemonClient
 from local_swarm.errors import DaemonRefused, SwarmError, UsageError
-from local_swarm.paths import command, program_name
 
 WAIT_S = 60.0
 

@@ -17,6 +17,7 @@ from local_swarm import paths
 from local_swarm.cli.dialog import WasLeft
 from local_swarm.cli.menu import Menu, Picked
 from local_swarm.cli.tables import progress
+from local_swarm.commands import command, extra_command
 from local_swarm.config import Config
 from local_swarm.errors import DownloadFailed, SetupFailed
 from local_swarm.launch import Launch, NamedModels, launch_named, name_models
@@ -26,7 +27,7 @@ from local_swarm.models.downloader import Downloader, Fetched
 from local_swarm.models.hub import Hub
 from local_swarm.models.hub_cache import HubModel, cached_copy, describe_copy, fetch_model
 from local_swarm.models.resolve import ResolvedModel
-from local_swarm.paths import command, extra_command, home, offline
+from local_swarm.paths import home, offline
 from local_swarm.survey import Survey
 
 FREE = ("apache-2.0", "mit", "unknown")  # licences that need no word; of an unknown one there is nothing to say

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from local_swarm.cli.console import err
 from local_swarm.cli.options import MinimalOption, YesOption
+from local_swarm.commands import program_name
 from local_swarm.errors import UsageError
-from local_swarm.paths import checkout, program_name
+from local_swarm.paths import checkout
 
 
 def setup(minimal: MinimalOption = False, _yes: YesOption = False) -> None:

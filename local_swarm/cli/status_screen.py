@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from local_swarm.paths import command
+from local_swarm.commands import command
 from local_swarm.units import memory_size
 
 COLORS = {"ok": "green", "ready": "green", "starting": "yellow", "restarting": "yellow", "degraded": "yellow"}

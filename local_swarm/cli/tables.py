@@ -11,6 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from local_swarm.commands import program_name
 from local_swarm.config import Setting
 from local_swarm.hardware.profile import Accelerator, Hardware
 from local_swarm.models.advice import Advisor, LocalModel, size_of
@@ -20,7 +21,6 @@ from local_swarm.models.downloader import Show
 from local_swarm.models.planner import Plan
 from local_swarm.models.registry import Entry
 from local_swarm.models.selector import usual_file
-from local_swarm.paths import program_name
 from local_swarm.units import file_size, memory_size
 
 PLAIN_EVERY_S = 15.0  # between lines where the output is no terminal

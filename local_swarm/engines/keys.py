@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 
+from local_swarm.commands import extra_command
 from local_swarm.errors import UsageError
-from local_swarm.paths import extra_command
 
 
 def read_key(variable: str | None, keyring: str | None, environment: Mapping[str, str] = os.environ) -> str | None:

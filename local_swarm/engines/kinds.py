@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 from local_swarm.backends.openai_compatible.managed_server import PROGRAM
+from local_swarm.commands import extra_command
 from local_swarm.engines.machine import EngineKind
 from local_swarm.errors import UsageError
 from local_swarm.models.folder import Folder
 from local_swarm.models.folder_kind import require_package
-from local_swarm.paths import extra_command
 from local_swarm.roster import EngineName, Member
 from local_swarm.survey import Readers, Survey
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from local_swarm.commands import program_name
 from local_swarm.environment.engine import computes, install_engine
 from local_swarm.environment.install_plan import (
     FROM_SYSTEM,
@@ -28,7 +29,6 @@ from local_swarm.environment.venv import Environment, full_place
 from local_swarm.errors import SetupFailed
 from local_swarm.hardware import detector, processor
 from local_swarm.hardware.profile import System
-from local_swarm.paths import program_name
 from local_swarm.python_version import DOWNLOADS
 from local_swarm.units import memory_size
 

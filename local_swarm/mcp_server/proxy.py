@@ -22,11 +22,12 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from local_swarm.api.middleware import MCP_PATH
+from local_swarm.commands import command
 from local_swarm.daemon import DaemonClient
 from local_swarm.errors import SwarmError
 from local_swarm.mcp_server.server import Tell, error_result, structured_result
 from local_swarm.mcp_server.tools import StatusResult
-from local_swarm.paths import PRIVATE, checkout, command, home, make_folder
+from local_swarm.paths import PRIVATE, checkout, home, make_folder
 
 SILENCE_S = 60.0  # the daemon reports every few seconds, so a longer silence is a death
 KNOCK_S = 3.0

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from local_swarm.commands import command
 from local_swarm.config import Config
 from local_swarm.errors import DoesNotFit, UnknownModel, UsageError
 from local_swarm.hardware.profile import Hardware
@@ -20,7 +21,7 @@ from local_swarm.models.registry import Catalogue, Entry, Variant, load
 from local_swarm.models.resolve import ModelSource, ReadHeader, ResolvedModel, find, read_model, resolve
 from local_swarm.models.selector import Choice, choose
 from local_swarm.models.storage import Storage, storage
-from local_swarm.paths import command, data_folder, home
+from local_swarm.paths import data_folder, home
 from local_swarm.units import file_size, memory_size
 
 MOST_BYTES = 1 << 62  # more than any file has

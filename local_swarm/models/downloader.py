@@ -20,13 +20,14 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from local_swarm.commands import command
 from local_swarm.errors import DownloadFailed
 from local_swarm.models.gguf import PART, parts_of
 from local_swarm.models.hub import CONTENT_HASH, Changed, Hub, Remote
 from local_swarm.models.part_download import PartDownload
 from local_swarm.models.patience import MOST_WAITED_S, Patience
 from local_swarm.models.registry import Variant
-from local_swarm.paths import command, make_folder
+from local_swarm.paths import make_folder
 from local_swarm.units import file_size
 
 AT_ONCE = 3  # parts of a split file

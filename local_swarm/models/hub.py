@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 from urllib.parse import quote
 
+from local_swarm.commands import extra_command
 from local_swarm.errors import DownloadFailed
 from local_swarm.models.hub_replies import ENOUGH, PORTAL, is_other_type, place_of_body
 from local_swarm.models.patience import Passing, Patience
 from local_swarm.models.refusals import Subject, refusal
 from local_swarm.models.web_client import WebClient, host_of
-from local_swarm.paths import UNCOUNTED, extra_command
+from local_swarm.paths import UNCOUNTED
 
 if TYPE_CHECKING:
     from httpx2 import Response

@@ -14,6 +14,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from local_swarm.commands import command
 from local_swarm.errors import BadModelFile, UsageError
 from local_swarm.models import hub
 from local_swarm.models.downloader import DownloadProgress, Fetched, Show
@@ -21,7 +22,7 @@ from local_swarm.models.folder import is_whole
 from local_swarm.models.gguf import PART, parts_of
 from local_swarm.models.hub_store import fetch_into_store
 from local_swarm.models.patience import Patience, Pause
-from local_swarm.paths import command, offline
+from local_swarm.paths import offline
 
 SHOWN = 6  # names of files that a sentence lists
 NEEDED = ["*.json", "*.safetensors", "*.jinja", "*.txt"]  # never code

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from local_swarm.commands import command
 from local_swarm.errors import DoesNotFit, UsageError
 from local_swarm.hardware.profile import Hardware
 from local_swarm.limits import LONGEST_ANSWER, MOST_VOICES, USUAL_VOICES
 from local_swarm.models import starter
 from local_swarm.models.budget import MemoryPool, MemoryRules, compute_device, main_memory_pool, memory_pools
 from local_swarm.models.memory_shape import ModelFile, is_attention_fused, scratch_bytes
-from local_swarm.paths import command
 from local_swarm.units import memory_size
 
 COMFORTABLE_CONTEXT = 32_768  # what a coding agent works well with

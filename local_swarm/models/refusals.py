@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from local_swarm.commands import command
 from local_swarm.errors import DownloadFailed
 from local_swarm.models.hub_replies import PORTAL, wished_wait
 from local_swarm.models.patience import Passing
-from local_swarm.paths import command
 
 MAY_PASS = (408, 425, 429)  # beside all faults of servers
 LOGIN_WANTED = 511  # RFC 6585: by this network

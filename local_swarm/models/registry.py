@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local_swarm.commands import command
 from local_swarm.errors import UnknownModel, UsageError
 from local_swarm.models.catalogue_file import EntryFacts, FileFacts, ShapeFacts, read_catalogue
 from local_swarm.models.memory_shape import MemoryShape, ModelFile, kv_values
-from local_swarm.paths import command
 
 OWN = "catalogue.yaml"  # in the home: what the user added
 FACTS = ("tools", "reasoning", "fim", "sampling", "role", "mlx")  # data for those who talk to a model

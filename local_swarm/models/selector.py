@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_swarm.commands import command
 from local_swarm.errors import DoesNotFit
 from local_swarm.hardware.profile import Hardware
 from local_swarm.models.budget import MemoryPool, MemoryRules, memory_pools
@@ -31,7 +32,6 @@ from local_swarm.models.planner import (
     why_workers,
 )
 from local_swarm.models.registry import Catalogue, Entry, Variant
-from local_swarm.paths import command
 from local_swarm.units import GB, file_size, memory_size
 
 USUAL_BITS = 4  # finer is only worth it where nothing else is given up for it

@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+from local_swarm.commands import command
 from local_swarm.errors import DownloadFailed
 from local_swarm.models.patience import Passing
-from local_swarm.paths import command
 from local_swarm.proxies import Proxy, proxy_for
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from local_swarm.commands import command
 from local_swarm.errors import PairingFailed, PeerFault, UsageError
 from local_swarm.network.discovery.announcement import ID_CHARACTERS
 from local_swarm.network.discovery.directory import Directory
@@ -16,7 +17,6 @@ from local_swarm.network.federation.client import Client
 from local_swarm.network.trust.introductions import Introductions
 from local_swarm.network.trust.pairing import LIFE_S, Invitations, split
 from local_swarm.network.trust.store import PairedMember, TrustStore
-from local_swarm.paths import command
 
 MOST_ADDRESSES = 3  # of one inviting machine that are tried
 JOIN_S = 20.0  # for the exchange at one address

@@ -19,7 +19,7 @@ from local_swarm.api import page
 from local_swarm.api.page import TOKEN
 from local_swarm.api.server import AccessPolicy
 from local_swarm.backends.base import Seat
-from local_swarm.paths import program_name
+from local_swarm.commands import program_name
 from local_swarm.testing.fake_backend import FakeBackend
 from local_swarm.types import Prompt
 from tests.api.browser import Browser, browser, program

@@ -16,7 +16,7 @@ import typer.main
 
 from local_swarm.backends.openai_compatible.managed_server import free_port
 from local_swarm.cli.main import app
-from local_swarm.paths import command, options_of_start, quote_word
+from local_swarm.commands import command, options_of_start, quote_word
 from tests.test_daemon import serving
 
 ROOT = Path(__file__).parent.parent.parent

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from local_swarm.commands import SET_UP, asked_by, extra_command, name_of_start, pip_command, program_name
 from local_swarm.errors import ExtraMissing
-from local_swarm.paths import SET_UP, asked_by, extra_command, name_of_start, pip_command, program_name
 
 ROOT = Path(__file__).parent.parent.parent
 MODULE = ("-m", "local_swarm")

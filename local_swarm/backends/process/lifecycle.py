@@ -22,9 +22,9 @@ from local_swarm.backends.process.supervisor import Supervisor
 from local_swarm.backends.process.suspects import Suspects
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.turn import Reader
+from local_swarm.commands import program_name
 from local_swarm.confined.process import Confined
 from local_swarm.events import cancel
-from local_swarm.paths import program_name
 from local_swarm.types import TokenLogprob
 
 WATCH_S = 1.0  # between looks at the engine's memory

@@ -18,8 +18,8 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, DynamicCache
 
 from local_swarm.backends.lockstep.model import Memory
 from local_swarm.backends.sampling import Scores
+from local_swarm.commands import extra_command
 from local_swarm.errors import BadModelFile, DoesNotFit, ExtraMissing, UsageError
-from local_swarm.paths import extra_command
 
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from local_swarm.commands import command, command_with, program_name
 from local_swarm.config import NetworkConfig
 from local_swarm.network.discovery.broadcast import Broadcast
 from local_swarm.network.discovery.directory import Directory, Peer, PeerState, UnpairedNode
@@ -17,7 +18,6 @@ from local_swarm.network.discovery.mdns import Discovery
 from local_swarm.network.protocol import VERSION
 from local_swarm.network.server_sockets import ServerSockets
 from local_swarm.network.trust.store import TrustStore
-from local_swarm.paths import command, command_with, program_name
 
 CLOCK_S = 60.0  # a smaller difference of clocks is not mentioned
 

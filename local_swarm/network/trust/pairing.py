@@ -26,12 +26,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from spake2 import SPAKE2_A, SPAKE2_B, SPAKEError
 from spake2.ed25519_basic import NotOnCurve
 
+from local_swarm.commands import program_name
 from local_swarm.errors import PairingFailed
 from local_swarm.network.protocol import decode, encode
 from local_swarm.network.trust.identity import fingerprint
 from local_swarm.network.trust.store import Charter, PairedMember, TrustStore
 from local_swarm.network.trust.words import WORDS
-from local_swarm.paths import program_name
 
 LIFE_S = 600.0  # of an invitation
 GUESSES = 5  # attempts, finished or not, that an invitation allows

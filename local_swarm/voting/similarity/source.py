@@ -13,8 +13,8 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
+from local_swarm.commands import command, extra_command
 from local_swarm.models.embedding import BEST_ON_DISK, NONE, SMALL, copies_of, is_repository, on_disk
-from local_swarm.paths import command, extra_command
 from local_swarm.voting.similarity import gguf, sentences
 from local_swarm.voting.similarity.companion import Companion, Matrix
 
