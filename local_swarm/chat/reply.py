@@ -7,15 +7,17 @@ read: half a call would have to be taken back, and some clients run a call as so
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from local_swarm.chat.block import Block, CallBody, LastLine
-from local_swarm.chat.families import STRAYS, Family, State, harmony_state
+from local_swarm.chat.families import STRAYS, Family, State, family_named, harmony_state
 from local_swarm.chat.marks import STRETCH, any_of, first_mark, held_back
 from local_swarm.chat.notations import NAME, NOISE, WrittenCall, leading_calls, read_json
 from local_swarm.chat.tools import Toolbox
 from local_swarm.chat.unmarked import EXAMPLE, LONGEST_BEGINNING, Unmarked
+from local_swarm.types import JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +351,20 @@ class ReplyParser:
             inner.close(cut)
             self._add_calls(inner.calls)
             self.cut_call = inner.cut_call
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """What a parser is made of, in values that another process can be told. `family`: its name; the rest is a parser's own."""
+
+    family: str
+    thinking: bool = False
+    marked_only: bool = False
+    tools: Sequence[JSON] = ()
+
+    def parser(self) -> ReplyParser:
+        """Raises KeyError for a family that is none."""
+        return ReplyParser(family_named(self.family), Toolbox(self.tools), self.thinking, self.marked_only)
 
 
 def join_pieces(pieces: list[Piece]) -> list[Piece]:

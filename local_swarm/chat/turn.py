@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from local_swarm.chat.forced import Force, force
-from local_swarm.chat.reply import Piece, ReplyParser
+from local_swarm.chat.reply import Parting, Piece, ReplyParser
 from local_swarm.chat.stops import StopFilter, StoppedReply
 from local_swarm.chat.template import ChatTemplate
 from local_swarm.chat.tools import Toolbox, settle_calls
@@ -155,16 +154,11 @@ class Turn:
         return (*self.prompt.sampling.stop, *(self.template.stops if self.prompt.text is None else ()))
 
     @property
-    def parted(self) -> dict[str, Any] | None:
-        """What others need who part the reply too, to find where its words end; None where it is all of one kind."""
+    def parted(self) -> Parting | None:
+        """How others part the reply too, to find where its words end; None where it is all of one kind."""
         if self.bound or not self.stops:
             return None
-        return {
-            "family": self.template.family.name,
-            "thinking": self.thinking,
-            "marked_only": shows_json(self.prompt),
-            "tools": list(self.prompt.tools),
-        }
+        return Parting(self.template.family.name, self.thinking, shows_json(self.prompt), self.prompt.tools)
 
     def reader(self) -> Reader:
         if self.force:

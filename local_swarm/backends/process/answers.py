@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from local_swarm import errors
@@ -50,7 +50,7 @@ def generate_command(number: int, asked: Turn, seats: Sequence[Seat], schema: st
         schema=schema,
         kept=asked.kept,
         scored=prompt.scored,
-        parted=asked.parted,
+        parted=asdict(parting) if (parting := asked.parted) else None,
     )
 
 

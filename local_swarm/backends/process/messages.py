@@ -53,7 +53,7 @@ class Generate:
 
     `bias`: (token, what is added to its logit). `logprobs`: report each token's, and so many of the likeliest in its
     place. `kept`: control tokens that are reported as text. `scored`: report how likely the text's own tokens are
-    (`Scored`). `parted`: how a reply is parted (`Turn.parted`), where `stop` counts in its words alone.
+    (`Scored`). `parted`: how a reply is parted (the fields of `Parting`), where `stop` counts in its words alone.
     """
 
     job: int

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from local_swarm.backends.process import messages
-from local_swarm.chat.families import family_named
-from local_swarm.chat.reply import ReplyParser
+from local_swarm.chat.reply import Parting
 from local_swarm.chat.stops import StopFilter, StoppedReply
-from local_swarm.chat.tools import Toolbox
 
 
 class Stops(Protocol):
@@ -69,9 +67,6 @@ class AnswerStops:
 
 def stops_for(command: messages.Generate) -> Stops:
     """Those of one seat."""
-    parted = command.parted
-    if not parted or not command.stop:
+    if not command.parted or not command.stop:
         return StopStringFilter(command.stop)
-    family, tools = family_named(parted["family"]), Toolbox(parted["tools"])
-    parser = ReplyParser(family, tools, parted["thinking"], parted.get("marked_only", False))
-    return AnswerStops(StoppedReply(parser, command.stop))
+    return AnswerStops(StoppedReply(Parting(**command.parted).parser(), command.stop))
