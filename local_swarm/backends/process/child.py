@@ -45,7 +45,7 @@ def main(load: EngineLoader, libraries: Sequence[str]) -> int:
         send_reports(reports, [messages.Imported()])
         engine, loaded = load(messages.Load(**json.loads(sys.argv[1])))
     except (Exception, SystemExit) as problem:  # the edge of the engine
-        send_reports(reports, [load_failure(problem)])
+        send_reports(reports, [failure_report(problem)])
         os._exit(1)
     send_reports(reports, [loaded])
     prepared: PreparedCommands = queue.SimpleQueue()
@@ -64,7 +64,7 @@ def import_libraries(names: Sequence[str]) -> None:
             raise EngineUnfit(f"{name} is installed, but cannot be imported: {reason(problem)}") from problem
 
 
-def load_failure(problem: BaseException) -> messages.LoadFailed:
+def failure_report(problem: BaseException) -> messages.LoadFailed:
     if isinstance(problem, SwarmError):
         return messages.LoadFailed(type(problem).__name__, problem.message)
     logger.error("The engine could not load its model.", exc_info=problem)
