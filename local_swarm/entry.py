@@ -24,19 +24,6 @@ from local_swarm.units import memory_size
 STOPPED = "\nStopped. The same command goes on from here."
 
 
-BEFORE = f"""\
-Local Swarm {__version__}: a swarm of local language models that vote.
-
-It is not set up here yet. Any command does so first, into the folder .venv:
-some minutes, and {memory_size(TAKES_FULL_BYTES)} of disk.
-
-  {program_name()} setup               set up, and stop
-  {program_name()} setup --minimal     the same without PyTorch
-  {program_name()} --starter           set up, then run the small model that comes with it
-
-After that, {program_name()} --help lists all commands."""
-
-
 def run_main() -> None:
     """`python main.py`: always in the environment of its checkout."""
     root = Path(__file__).resolve().parent.parent
@@ -60,7 +47,7 @@ def installed_beside(root: Path) -> bool:
 def run_in_environment(root: Path, program: Sequence[str]) -> int:
     """`program`: what Python is to run, without the program's own arguments."""
     if asks_for_words(sys.argv[1:]) and not Environment(root).was_set_up():
-        print(BEFORE)
+        print(help_before_set_up())
         return 0
     setting_up = sys.argv[1:2] == ["setup"]
     try:
@@ -77,6 +64,20 @@ def run_in_environment(root: Path, program: Sequence[str]) -> int:
 def asks_for_words(arguments: Sequence[str]) -> bool:
     """Whether nothing but help or the version is wanted, for which nobody should wait."""
     return any(word in ("--help", "-h", "--version") for word in arguments)
+
+
+def help_before_set_up() -> str:
+    return f"""\
+Local Swarm {__version__}: a swarm of local language models that vote.
+
+It is not set up here yet. Any command does so first, into the folder .venv:
+some minutes, and {memory_size(TAKES_FULL_BYTES)} of disk.
+
+  {program_name()} setup               set up, and stop
+  {program_name()} setup --minimal     the same without PyTorch
+  {program_name()} --starter           set up, then run the small model that comes with it
+
+After that, {program_name()} --help lists all commands."""
 
 
 def report_trouble(message: str, code: int) -> int:

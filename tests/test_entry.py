@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local_swarm.entry import BEFORE, asks_for_words
+from local_swarm.entry import asks_for_words, help_before_set_up
 from local_swarm.environment.install import Environment
 from local_swarm.errors import SetupFailed, machine_fault
 from local_swarm.python_version import is_new_enough, too_old
@@ -134,7 +134,7 @@ def test_where_an_environment_is_the_module_hands_over_to_it_with_all_its_words(
 
 def test_help_is_asked_for_by_its_options_alone() -> None:
     assert asks_for_words(["ask", "--help"]) and asks_for_words(["--version"]) and not asks_for_words(["ask", "help"])
-    assert "setup" in BEFORE and len(BEFORE.splitlines()) < 15
+    assert "setup" in help_before_set_up() and len(help_before_set_up().splitlines()) < 15
 
 
 @pytest.mark.parametrize(
