@@ -62,23 +62,15 @@ def ask(
         "temperature": temperature,
         "swarm": {"strategy": strategy, "n": instances},
     }
-    from local_swarm.cli.answers import answer_to
+    from local_swarm.cli.answers import answer_to, quiet
 
-    quiet = contextlib.nullcontext(Silence())
-    with quiet if json_wanted else err.status("Asking the swarm ...") as status:
+    with contextlib.nullcontext() if json_wanted else err.status("Asking the swarm ...") as status:
         # Whoever names a model wants a swarm of his own.
-        completion = answer_to(request, config, own=named is not None, say=status.update)
+        completion = answer_to(request, config, own=named is not None, say=status.update if status else quiet)
     if json_wanted:
         print_json(completion)
     else:
         print_answer(completion)
-
-
-class Silence:
-    """A status that shows nothing."""
-
-    def update(self, status: str) -> None:
-        pass
 
 
 def print_answer(completion: Mapping[str, Any]) -> None:

@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from local_swarm.cli.console import err, out, print_json
-from local_swarm.cli.options import FileOption, JsonOption, RunningHostOption, RunningPortOption
+from local_swarm.cli.options import FileOption, JsonOption, RunningHostOption, RunningPortOption, running_config
 from local_swarm.commands import command
-from local_swarm.config import load
 from local_swarm.errors import DaemonAbsent, UsageError
 
 
@@ -30,7 +29,7 @@ def opencode(
     from local_swarm.integrations import opencode as its
     from local_swarm.integrations.running import find_swarm
 
-    what = find_swarm(load(file, {"server.port": port, "server.host": host}))
+    what = find_swarm(running_config(host, port, file))
     if not what.live:
         if (write or into) and not anyway:
             raise DaemonAbsent(f"Nothing was written; --anyway writes it all the same. {what.absence}")
@@ -63,7 +62,7 @@ def clients(
 
     if name is not None and name not in SNIPPETS:
         raise UsageError(f"There are no settings for {name!r}. There are for: {', '.join(SNIPPETS)}.")
-    what = find_swarm(load(file, {"server.port": port, "server.host": host}))
+    what = find_swarm(running_config(host, port, file))
     if not what.live:
         err.print(f"These are the settings for what would run. {what.absence}", style="yellow")
     if json_wanted:
@@ -92,7 +91,7 @@ def key(
     from local_swarm.daemon import DaemonClient
 
     if page:
-        server = load(file, {"server.port": port, "server.host": host}).server
+        server = running_config(host, port, file).server
         token = control_token(server.port)
         if token is None:
             way = DaemonClient(server).elsewhere() or f"Start one: {command()}"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from local_swarm.cli.options import FileOption, RunningHostOption, RunningPortOption
+from local_swarm.cli.options import FileOption, RunningHostOption, RunningPortOption, running_config
 
 
 def mcp(
@@ -23,7 +23,6 @@ def mcp(
     """Serve an AI assistant over MCP on stdin and stdout."""
     import asyncio
 
-    from local_swarm.config import load
     from local_swarm.daemon import DaemonClient
     from local_swarm.mcp_server.proxy import McpProxy
     from local_swarm.mcp_server.stdio import Lines, serve_assistant
@@ -33,7 +32,7 @@ def mcp(
 
         typer.echo(all_settings(own_command("mcp", *words_of(port, host, file))))
         return
-    config = load(file, {"server.port": port, "server.host": host})
+    config = running_config(host, port, file)
     own = [sys.executable, "-m", "local_swarm", "start", "--yes"]
     command = [*own, *words_of(config.server.port, host, file)] if start else None
     asyncio.run(serve_assistant(McpProxy(DaemonClient(config.server), command).call, Lines()))

@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 
 import typer
 
+from local_swarm.config import Config, load
 from local_swarm.limits import LEAST_CONTEXT
 from local_swarm.types import Strategy
 
@@ -72,3 +73,8 @@ InsecureOption = Annotated[
 # How something is measured
 RepeatsOption = Annotated[int, typer.Option(help="Number of runs; medians are reported.", min=1)]
 PlotOption = Annotated[Path | None, typer.Option("--plot", help="Write a chart to this SVG file as well.")]
+
+
+def running_config(host: str | None, port: int | None, file: Path | None) -> Config:
+    """The settings by which a command finds the running swarm that it is about. Raises UsageError."""
+    return load(file, {"server.port": port, "server.host": host})

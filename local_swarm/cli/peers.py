@@ -14,18 +14,13 @@ import typer
 from rich.text import Text
 
 from local_swarm.cli.console import err, out, print_json, with_label
-from local_swarm.cli.options import FileOption, JsonOption, RunningHostOption, RunningPortOption
+from local_swarm.cli.options import FileOption, JsonOption, RunningHostOption, RunningPortOption, running_config
 from local_swarm.commands import command, program_name
 from local_swarm.config import ServerConfig, load
 from local_swarm.daemon import CONTROLS, DaemonClient
 from local_swarm.errors import DaemonRefused, SwarmError, UsageError
 
 WAIT_S = 60.0
-
-
-def at(host: str | None, port: int | None, file: Path | None) -> ServerConfig:
-    """Where the swarm is that a command is about. Raises UsageError."""
-    return load(file, {"server.port": port, "server.host": host}).server
 
 
 def ask_daemon(name: str, where: ServerConfig, request: dict[str, Any] | None = None) -> Any:
@@ -51,7 +46,7 @@ def peers(
     """Show the other machines of this swarm, and strangers that were seen."""
     from local_swarm.cli.tables import peers_table
 
-    found = ask_daemon("peers", at(host, port, file))
+    found = ask_daemon("peers", running_config(host, port, file).server)
     if json_wanted:
         print_json(found)
     elif found:
@@ -70,7 +65,7 @@ def invite(
     json_wanted: JsonOption = False,
 ) -> None:
     """Show a code with which one other machine can join this swarm."""
-    found = ask_daemon("invite", at(host, port, file), {})
+    found = ask_daemon("invite", running_config(host, port, file).server, {})
     if json_wanted:
         print_json({"code": found["code"], "expires_in_s": found["expires_in_s"]})
         return
@@ -100,7 +95,7 @@ def join(
 ) -> None:
     """Join the swarm of the machine that shows the code."""
     with err.status("Joining ..."):
-        found = ask_daemon("join", at(host, port, file), {"code": code, "peer": peer, "yes": sure})
+        found = ask_daemon("join", running_config(host, port, file).server, {"code": code, "peer": peer, "yes": sure})
     if json_wanted:
         print_json(found)
     else:
@@ -115,7 +110,7 @@ def forget(
     json_wanted: JsonOption = False,
 ) -> None:
     """Remove a machine: all members refuse it from now on."""
-    found = ask_daemon("forget", at(host, port, file), {"name": name})
+    found = ask_daemon("forget", running_config(host, port, file).server, {"name": name})
     if json_wanted:
         print_json(found)
     else:
@@ -131,7 +126,7 @@ def doctor(
     """Say why other machines are not found, and how to fix it."""
     try:
         with err.status("Looking at the network ..."):
-            findings = ask_daemon("doctor", at(host, port, file))
+            findings = ask_daemon("doctor", running_config(host, port, file).server)
     except UsageError:
         raise
     except SwarmError as problem:

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from local_swarm.cli.console import out, print_json
-from local_swarm.cli.options import FileOption, JsonOption, RunningHostOption, RunningPortOption
-from local_swarm.config import load
+from local_swarm.cli.options import FileOption, JsonOption, RunningHostOption, RunningPortOption, running_config
 from local_swarm.daemon import SWARM, DaemonClient
 from local_swarm.errors import SwarmError
 
@@ -28,7 +27,7 @@ def status(
     """Watch the running swarm: workers, votes, peers, memory. Ctrl-C ends it."""
     from local_swarm.cli.status_screen import screen
 
-    daemon = DaemonClient(load(file, {"server.port": port, "server.host": host}).server)
+    daemon = DaemonClient(running_config(host, port, file).server)
     told: dict[str, Any] = daemon.ask(SWARM)
     if json_wanted:
         print_json(told)
