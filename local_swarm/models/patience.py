@@ -45,10 +45,6 @@ class Patience:
         self.met = self.gained = True
         self.failures, self.waited = 0, 0.0
 
-    def another(self) -> Patience:
-        """The same for another file, at which nothing went wrong yet."""
-        return Patience(self.pause, self.say, self.met)
-
     def bear(self, trouble: Passing) -> bool:
         """Wait, and say whether to try again. Raises DownloadFailed where a person stopped it meanwhile."""
         self.met = self.met or trouble.reached

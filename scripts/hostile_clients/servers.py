@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import gzip
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
@@ -16,7 +16,6 @@ from hostile_clients import programs
 from hostile_clients.prompts import LEADS, run
 
 ENDLESS_S = 60.0  # what goes on for ever ends after that, lest it outlives the test
-Way = Callable[[web.StreamResponse], Awaitable[None]]
 
 
 def piece(text: str | None = None, **more: Any) -> bytes:
