@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,15 @@ def test_two_set_ups_at_once_wait_for_each_other(checkout: Environment) -> None:
         assert not told
     with file.open("rb") as other:
         assert take(other)
+
+
+def test_a_set_up_that_does_not_end_is_not_waited_for_for_ever(checkout: Environment) -> None:
+    told: list[str] = []
+    file = checkout.root / "pyproject.toml"
+    first, second = (exclusive(file, partial(told.append, name), longest_s=0.0) for name in ("first", "second"))
+    with first, pytest.raises(SetupFailed, match="does not end"), second:
+        told.append("both at once")
+    assert told == ["second"]
 
 
 def test_an_extra_that_the_program_can_do_without_ends_no_set_up(tmp_path: Path) -> None:
