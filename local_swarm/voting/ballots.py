@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local_swarm.types import Candidate
-from local_swarm.voting.extract import ExtractedAnswer
+from local_swarm.voting.answer import ExtractedAnswer
 
 Matrix = NDArray[np.float64]
 Embed = Callable[[Sequence[str]], Matrix]  # texts to unit vectors (n, dimensions)
@@ -62,14 +62,14 @@ def in_order(candidates: Sequence[Candidate], answers: Sequence[ExtractedAnswer]
 
 
 def majority_kind(ballots: Sequence[Ballot]) -> str:
-    kinds = Counter(ballot.answer.kind for ballot in ballots)
-    return max(kinds, key=lambda kind: (kinds[kind], kind == ballots[0].answer.kind, kind))
+    kinds = Counter(ballot.answer.family for ballot in ballots)
+    return max(kinds, key=lambda kind: (kinds[kind], kind == ballots[0].answer.family, kind))
 
 
 def electable(ballots: Sequence[Ballot]) -> list[Ballot]:
     """The valid ballots of the majority's kind; where there are none, whatever is best of the rest."""
     kind = majority_kind(ballots)
-    same_kind = [ballot for ballot in ballots if ballot.answer.kind == kind]
+    same_kind = [ballot for ballot in ballots if ballot.answer.family == kind]
     return [b for b in same_kind if b.valid] or [b for b in ballots if b.valid] or same_kind
 
 

@@ -17,6 +17,7 @@ from typing import assert_never
 import numpy as np
 
 from local_swarm.types import Candidate, Election, Strategy
+from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.ballots import (
     HEAD_START,
     RELIABLE,
@@ -32,7 +33,7 @@ from local_swarm.voting.ballots import (
 from local_swarm.voting.behaviour.evidence import Evidence
 from local_swarm.voting.behaviour.vote import by_behaviour
 from local_swarm.voting.calibration import band, calibrated_agreement
-from local_swarm.voting.extract import ExtractedAnswer, extract
+from local_swarm.voting.extract import extract
 from local_swarm.voting.question import Question
 from local_swarm.voting.scanner import MOST_TEXT
 from local_swarm.voting.similarity.calls import call_likeness, has_long_text
@@ -72,7 +73,7 @@ def elect(
     answers = [extract(candidate, question) for candidate in candidates] if answers is None else answers
     ballots = in_order(candidates, answers)
     found = outcome_of(ballots, strategy, embed, evidence)
-    unheard = evidence and found.strategy == "structure" and found.winner.answer.kind == "code"
+    unheard = evidence and found.strategy == "structure" and found.winner.answer.family == "code"
     note = (evidence.note or NOTHING_SAID) if evidence and unheard else None
     if evidence and evidence.partial and found.strategy == "behaviour":
         note = OUT_OF_TIME
@@ -139,19 +140,19 @@ def is_decided(
         return False
     found = outcome_of(ballots, strategy, None, evidence)
     elected = found.winner
-    if not elected.valid or (elected.answer.kind == "text" and strategy != "exact"):
+    if not elected.valid or (elected.answer.family == "text" and strategy != "exact"):
         return False
     own = next(len(group) for group in found.groups if elected in group)
     other = max((len(group) for group in found.groups if elected not in group), default=0)
     if found.passed == 1.0 and own > 1:
         return True
-    same_kind = sum(ballot.answer.kind == elected.answer.kind for ballot in ballots)
+    same_kind = sum(ballot.answer.family == elected.answer.family for ballot in ballots)
     lead = min(own - other, same_kind - most_of_another_kind(ballots, elected))
     return lead > missing or (own >= other and would_lead(own, other) >= SURE)
 
 
 def most_of_another_kind(ballots: Sequence[Ballot], elected: Ballot) -> int:
-    kinds = [ballot.answer.kind for ballot in ballots if ballot.answer.kind != elected.answer.kind]
+    kinds = [ballot.answer.family for ballot in ballots if ballot.answer.family != elected.answer.family]
     return max((kinds.count(kind) for kind in kinds), default=0)
 
 
@@ -174,7 +175,7 @@ def by_similarity(
     able = electable(ballots)
     alike = likeness(ballots, embed)
     place = {ballot.index: at for at, ballot in enumerate(ballots)}
-    floor = SAME_MEANING if embed else SAME_CODE if able[0].answer.kind == "code" else SAME_TEXT
+    floor = SAME_MEANING if embed else SAME_CODE if able[0].answer.family == "code" else SAME_TEXT
     others = [place[ballot.index] for ballot in able]
 
     def closeness(ballot: Ballot) -> float:
@@ -197,7 +198,7 @@ def likeness(ballots: Sequence[Ballot], embed: Embed | None) -> Matrix:
         cosines: Matrix = np.clip(vectors @ vectors.T, 0.0, 1.0)
         return cosines
     alike = structural([ballot.answer for ballot in ballots])
-    kinds = np.array([ballot.answer.kind for ballot in ballots])
+    kinds = np.array([ballot.answer.family for ballot in ballots])
     of_one_kind: Matrix = alike * (kinds[:, None] == kinds[None, :])
     return of_one_kind
 
@@ -250,7 +251,7 @@ def election_from(candidates: Sequence[Candidate], found: Outcome, note: str | N
     largest_first = sorted(found.groups, key=lambda group: (-len(group), group is not own))
     share = len(own) / len(candidates)
     answer = found.winner.answer
-    agreement = calibrated_agreement(answer.kind, found.strategy, share, found.support, found.passed)
+    agreement = calibrated_agreement(answer.family, found.strategy, share, found.support, found.passed)
     return Election(
         candidates=tuple(candidates),
         winner=found.winner.index,

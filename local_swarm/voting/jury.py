@@ -16,10 +16,10 @@ from local_swarm.sandbox.host import Sandbox
 from local_swarm.sandbox.job import Job, Outcomes
 from local_swarm.sandbox.messages import UNKNOWN
 from local_swarm.types import Candidate, Election, Strategy
+from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.ballots import Embed
 from local_swarm.voting.behaviour.evidence import Evidence, Trial
 from local_swarm.voting.consensus import EARLY_STOP_STRATEGIES, elect, is_decided
-from local_swarm.voting.extract import ExtractedAnswer
 from local_swarm.voting.question import Question
 from local_swarm.voting.reading import readings
 from local_swarm.voting.reliability import VoterReliability
@@ -109,7 +109,7 @@ class Jury:
         brief = await self.brief(question, candidates, strategy)
         quick = brief.embed is None and strategy != "similarity" and (len(candidates) == 1 or short(candidates))
         election = brief.elect(candidates) if quick else await asyncio.to_thread(brief.elect, candidates)
-        prose = brief.answers[candidates[election.winner]].kind == "text"
+        prose = brief.answers[candidates[election.winner]].family == "text"
         if len(candidates) > 1 and (strategy == "similarity" or (strategy == "auto" and prose)):
             self.embedder.begin()  # the next prose will be compared by meaning
             if (
@@ -170,7 +170,7 @@ class Jury:
         if len(candidates) == 1:  # there is nothing to compare it with
             text = candidates[0].text.strip()
             said = bool(text or candidates[0].tool_calls)
-            return [ExtractedAnswer("text", text, complaint=None if said else "empty")], None
+            return [ExtractedAnswer("prose" if said else "empty", text, complaint=None if said else "empty")], None
         runs = strategy in ("auto", "behaviour")
         read = await readings(question, candidates, runs, self.confined)
         if not runs:

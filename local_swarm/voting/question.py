@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from local_swarm.chat.python_source import parse
 from local_swarm.types import JSON, Prompt
+from local_swarm.voting.asked import NOTHING_ASKED, Asked, asked_of
 from local_swarm.voting.scanner import MOST_TEXT, fences
 
 PYTHON = {"python", "py", "python3"}  # as fences call it
@@ -99,6 +100,7 @@ class Question:
     inputs: tuple[str, ...] = ()
     schema: JSON | None = None
     stub: Stub | None = None
+    asked: Asked = NOTHING_ASKED
 
     @property
     def wants_number(self) -> bool:
@@ -117,7 +119,7 @@ def question(
     text = text[:MOST_TEXT]
     stub = find_stub(text)
     name = entry_point or (stub.name if stub else None) or function_named_in(text)
-    return Question(text, name, tuple(inputs), schema, stub)
+    return Question(text, name, tuple(inputs), schema, stub, asked_of(text, name))
 
 
 def question_of(prompt: Prompt) -> Question:

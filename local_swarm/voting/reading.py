@@ -17,9 +17,10 @@ from local_swarm.confined.child import ChildOutOfTime, clock
 from local_swarm.confined.process import Confined
 from local_swarm.errors import Overrun
 from local_swarm.types import Candidate, ToolCall, Usage
+from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.behaviour.evidence import Trial, trial
 from local_swarm.voting.behaviour.examples import Example
-from local_swarm.voting.extract import ExtractedAnswer, extract
+from local_swarm.voting.extract import extract
 from local_swarm.voting.question import Question, question
 from local_swarm.voting.similarity.structure import tokens
 
@@ -60,7 +61,7 @@ def reading_s(asked: Question, candidates: Sequence[Candidate]) -> float:
 
 
 def unread_answer(text: str) -> ExtractedAnswer:
-    return ExtractedAnswer("text", text.strip()[:LONGEST_UNREAD], complaint="unreadable")
+    return ExtractedAnswer("unreadable", text.strip()[:LONGEST_UNREAD], complaint="unreadable")
 
 
 def question_json(asked: Question) -> dict[str, Any]:
@@ -107,7 +108,7 @@ def read_candidates(asked: Mapping[str, Any], candidates: Sequence[Mapping[str, 
 
 def to_run(key: str, candidates: Sequence[Mapping[str, Any]], answers: Sequence[ExtractedAnswer]) -> Trial | None:
     usable = [
-        ExtractedAnswer("text", "", complaint="cut") if one["cut"] else answer
+        ExtractedAnswer("prose", "", complaint="cut") if one["cut"] else answer
         for one, answer in zip(candidates, answers, strict=True)
     ]
     return trial(question_of_key(key), usable)

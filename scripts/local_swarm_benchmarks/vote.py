@@ -20,10 +20,11 @@ from local_swarm.paths import offline
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.sandbox.job import Outcomes
 from local_swarm.types import Candidate, Election, Strategy
+from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.ballots import Embed
 from local_swarm.voting.behaviour.evidence import Evidence, trial
 from local_swarm.voting.consensus import elect, is_decided
-from local_swarm.voting.extract import ExtractedAnswer, extract
+from local_swarm.voting.extract import extract
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.reliability import ballots_of, estimate_reliabilities
 from local_swarm.voting.similarity.embedding import Embedder

@@ -59,10 +59,11 @@ from local_swarm.settings.tree import YamlNode
 from local_swarm.settings.yaml_text import LONGEST_YAML
 from local_swarm.types import Candidate, Message, Prompt, Sampling, ToolCall, Usage
 from local_swarm.voting import consensus, scanner
+from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.ballots import in_order
 from local_swarm.voting.behaviour import examples, inputs, javascript, values
 from local_swarm.voting.behaviour.evidence import trial
-from local_swarm.voting.extract import ExtractedAnswer, extract, extract_text
+from local_swarm.voting.extract import extract, extract_text
 from local_swarm.voting.question import Question, function, question
 from local_swarm.voting.similarity.calls import call_likeness
 from local_swarm.voting.similarity.structure import structural, tokens
@@ -262,17 +263,17 @@ READERS: dict[str, Reader] = {
     "JavaScript: functions": Reader(javascript.functions),
     "JavaScript: a signature": Reader(lambda text: javascript.javascript_signature(text, "f")),
     "JavaScript: a call": Reader(lambda text: javascript.javascript_call(text, "f")),
-    "structure: words": Reader(lambda text: tokens(ExtractedAnswer("text", text[: scanner.MOST_TEXT]))),
+    "structure: words": Reader(lambda text: tokens(ExtractedAnswer("prose", text[: scanner.MOST_TEXT]))),
     "structure: code": Reader(lambda text: tokens(extract_text(f"```python\n{text}\n```"))),
     "structure: two": Reader(
-        lambda text: structural([ExtractedAnswer("text", text), ExtractedAnswer("text", text + "x")]), quick=2_500
+        lambda text: structural([ExtractedAnswer("prose", text), ExtractedAnswer("prose", text + "x")]), quick=2_500
     ),
     "trial": Reader(tried, quick=2_500),
     "vote: exact": Reader(voted("exact"), quick=2_500),
     "vote: quality": Reader(voted("quality"), quick=2_500),
     "vote: structure": Reader(voted("structure"), quick=2_500),
     "vote: calls": Reader(lambda text: call_likeness([called(text), called(text + " x")]), quick=2_500),
-    "vote: order": Reader(lambda text: in_order([said(text), said(text)], [ExtractedAnswer("text", text)] * 2)),
+    "vote: order": Reader(lambda text: in_order([said(text), said(text)], [ExtractedAnswer("prose", text)] * 2)),
     "ask: standard input": Reader(
         lambda text: question_input.text_of(text.encode("utf-8", "surrogatepass")), (UsageError,)
     ),

@@ -49,7 +49,7 @@ def test_an_unclosed_fence_is_read_to_the_end() -> None:
 
 @pytest.mark.parametrize("reply", ["The sky is blue today.", "import things from the shop today", "x = 3"])
 def test_words_are_words(reply: str) -> None:
-    assert extract_text(reply).kind == "text"
+    assert extract_text(reply).family == "text"
 
 
 def test_nothing_is_invalid() -> None:
@@ -59,4 +59,4 @@ def test_nothing_is_invalid() -> None:
 
 @given(st.text())
 def test_any_text_has_an_answer(reply: str) -> None:
-    assert extract_text(reply).kind in ("code", "value", "text")
+    assert extract_text(reply).family in ("code", "value", "text")

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from local_swarm.sandbox.job import Job, Language, Outcomes
 from local_swarm.sandbox.messages import UNKNOWN
+from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.behaviour.examples import Example, examples
 from local_swarm.voting.behaviour.inputs import Signature, in_words, inputs, signature
 from local_swarm.voting.behaviour.javascript import LANGUAGES, functions, javascript_call, javascript_signature
-from local_swarm.voting.extract import ExtractedAnswer
 from local_swarm.voting.question import PYTHON, Question, function, function_names
 
 RUNS: dict[str, Language] = {**dict.fromkeys(PYTHON, "python"), **LANGUAGES}

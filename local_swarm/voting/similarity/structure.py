@@ -15,7 +15,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from local_swarm.voting.extract import ExtractedAnswer
+from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.similarity.syntax import syntax_words
 
 LONGEST_GRAM = 4

@@ -1,0 +1,1 @@
+"""A reply that changes files in, the files after it out."""
