@@ -206,6 +206,7 @@ class Election:
     share: of the candidates, 0 to 1, that say the same as the winner.
     band: `agreement` in a word.
     note: what the vote would have used and could not.
+    read: what each candidate was read as, in their order; nothing where only one was asked.
     asked: how many voices might have spoken.
     nodes: every machine asked, our own first, where several were.
     provider: who gave the answer, where there is a fallback chain.
@@ -222,6 +223,7 @@ class Election:
     share: float = 1.0
     band: Band = "low"
     note: str | None = None
+    read: tuple[str, ...] = ()
     asked: int = 0
     nodes: tuple[Turnout, ...] = ()
     provider: str | None = None

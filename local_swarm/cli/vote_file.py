@@ -140,6 +140,8 @@ async def time_vote(
     ]
     began = time.perf_counter()
     election = await jury.elect(vote.question, candidates, strategy) if candidates else None
+    if election and len(candidates) == 1:  # which a vote has no need to read
+        election = replace(election, read=tuple(one.kind for one in await jury.answers(vote.question, candidates)))
     return election, time.perf_counter() - began
 
 
@@ -152,6 +154,7 @@ def verdict_of(vote: VoteLine, election: Election | None, seconds: float) -> dic
             "clusters": [],
             "strategy": "none",
             "seconds": seconds,
+            "read": [],
             "note": "There are no candidates.",
         }
     made: dict[str, Any] = {
@@ -163,6 +166,7 @@ def verdict_of(vote: VoteLine, election: Election | None, seconds: float) -> dic
         "clusters": [list(group) for group in election.clusters],
         "strategy": election.strategy,
         "seconds": round(seconds, 6),
+        "read": list(election.read),
     }
     return made | ({"note": election.note} if election.note else {})
 

@@ -71,13 +71,13 @@ def elect(
     for code, `auto`, in the same way. `answers`: what was extracted from the candidates, where that is known already.
     """
     answers = [extract(candidate, question) for candidate in candidates] if answers is None else answers
-    ballots = in_order(candidates, answers)
+    ballots = in_order(candidates, answers, question.asked)
     found = outcome_of(ballots, strategy, embed, evidence)
     unheard = evidence and found.strategy == "structure" and found.winner.answer.family == "code"
     note = (evidence.note or NOTHING_SAID) if evidence and unheard else None
     if evidence and evidence.partial and found.strategy == "behaviour":
         note = OUT_OF_TIME
-    return election_from(candidates, found, note)
+    return election_from(candidates, answers, found, note)
 
 
 def outcome_of(ballots: list[Ballot], strategy: Strategy, embed: Embed | None, evidence: Evidence | None) -> Outcome:
@@ -135,7 +135,7 @@ def is_decided(
     if strategy not in EARLY_STOP_STRATEGIES or not candidates:
         return False
     answers = [extract(candidate, question) for candidate in candidates] if answers is None else answers
-    ballots = in_order(candidates, answers)
+    ballots = in_order(candidates, answers, question.asked)
     if strategy != "exact" and majority_kind(ballots) == "text":
         return False
     found = outcome_of(ballots, strategy, None, evidence)
@@ -220,7 +220,7 @@ def by_text(ballots: list[Ballot]) -> Outcome:
     groups: dict[str, list[Ballot]] = {}
     for ballot in ballots:
         body = "\n".join(line.rstrip(" \t") for line in ballot.answer.body.strip().split("\n"))
-        groups.setdefault(f"{ballot.answer.kind}:{body}", []).append(ballot)
+        groups.setdefault(f"{ballot.answer.family}:{body}", []).append(ballot)
     winning = max(groups.values(), key=lambda group: (any(b.index in able for b in group), len(group)))
     winner = next((ballot for ballot in winning if ballot.index in able), winning[0])
     return Outcome(winner, list(groups.values()), "exact")
@@ -245,7 +245,9 @@ def quality(ballot: Ballot) -> tuple[bool, bool, bool, int]:
     return (ballot.valid, ballot.candidate.finish_reason == "stop", not loose, min(len(body), 2000))
 
 
-def election_from(candidates: Sequence[Candidate], found: Outcome, note: str | None) -> Election:
+def election_from(
+    candidates: Sequence[Candidate], answers: Sequence[ExtractedAnswer], found: Outcome, note: str | None
+) -> Election:
     """The outcome in terms of the candidates as they were given."""
     own = next(group for group in found.groups if found.winner in group)
     largest_first = sorted(found.groups, key=lambda group: (-len(group), group is not own))
@@ -261,4 +263,5 @@ def election_from(candidates: Sequence[Candidate], found: Outcome, note: str | N
         share=share,
         band=band(agreement) if found.winner.valid and found.strategy != "single" else "low",
         note=note if found.winner.valid else NO_VALID_ANSWER,
+        read=tuple(answer.kind for answer in answers),
     )

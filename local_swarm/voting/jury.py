@@ -21,7 +21,7 @@ from local_swarm.voting.ballots import Embed
 from local_swarm.voting.behaviour.evidence import Evidence, Trial
 from local_swarm.voting.consensus import EARLY_STOP_STRATEGIES, elect, is_decided
 from local_swarm.voting.question import Question
-from local_swarm.voting.reading import readings
+from local_swarm.voting.reading import Readings, readings
 from local_swarm.voting.reliability import VoterReliability
 from local_swarm.voting.similarity.embedding import Embedder
 
@@ -133,7 +133,7 @@ class Jury:
 
     async def brief(self, question: Question, candidates: Sequence[Candidate], strategy: Strategy = "auto") -> Brief:
         """All that can be found out of these candidates, for as many votes on some of them as are wanted."""
-        answers, evidence = await self._read(question, candidates, strategy)
+        question, answers, evidence = await self._read(question, candidates, strategy)
         if strategy == "similarity":
             self.embedder.begin()
             embed = await asyncio.to_thread(self.embedder.function, self.embedding_wait_s)
@@ -165,23 +165,26 @@ class Jury:
 
     async def _read(
         self, question: Question, candidates: Sequence[Candidate], strategy: Strategy
-    ) -> tuple[Sequence[ExtractedAnswer], Evidence | None]:
-        """What the candidates answer, and what their programs do, where they are programs and that can be found out."""
+    ) -> tuple[Question, Sequence[ExtractedAnswer], Evidence | None]:
+        """The question with what it asks for, what the candidates answer, and what their programs do, where they are
+        programs and that can be found out."""
         if len(candidates) == 1:  # there is nothing to compare it with
             text = candidates[0].text.strip()
             said = bool(text or candidates[0].tool_calls)
-            return [ExtractedAnswer("prose" if said else "empty", text, complaint=None if said else "empty")], None
+            only = ExtractedAnswer("prose" if said else "empty", text, complaint=None if said else "empty")
+            return question, [only], None
         runs = strategy in ("auto", "behaviour")
         read = await readings(question, candidates, runs, self.confined)
-        if not runs:
-            return read.answers, None
+        return replace(question, asked=read.asked), read.answers, await self._evidence(read) if runs else None
+
+    async def _evidence(self, read: Readings) -> Evidence:
         if read.trial is None or not read.trial.calls:
-            return read.answers, Evidence(note=read.note or f"{NOT_RUN}no function to call was found.")
+            return Evidence(note=read.note or f"{NOT_RUN}no function to call was found.")
         told = await self._run(read.trial)
         if told is None:
-            return read.answers, Evidence(note=f"{NOT_RUN}{self.sandbox.reason}.")
+            return Evidence(note=f"{NOT_RUN}{self.sandbox.reason}.")
         found = read.trial.evidence(told)
-        return read.answers, found if found.note or not read.note else replace(found, note=read.note)
+        return found if found.note or not read.note else replace(found, note=read.note)
 
     async def _run(self, plan: Trial) -> dict[str, Outcomes] | None:
         jobs = plan.jobs

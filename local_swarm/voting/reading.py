@@ -18,6 +18,7 @@ from local_swarm.confined.process import Confined
 from local_swarm.errors import Overrun
 from local_swarm.types import Candidate, ToolCall, Usage
 from local_swarm.voting.answer import ExtractedAnswer
+from local_swarm.voting.asked import NOTHING_ASKED, Asked
 from local_swarm.voting.behaviour.evidence import Trial, trial
 from local_swarm.voting.behaviour.examples import Example
 from local_swarm.voting.extract import extract
@@ -37,11 +38,12 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Readings:
     """`answers` in the order of the candidates; `trial` None where there is nothing to run; `note` tells what was
-    left out."""
+    left out; `asked`: what kind of answer the question wants."""
 
     answers: tuple[ExtractedAnswer, ...]
     trial: Trial | None = None
     note: str | None = None
+    asked: Asked = NOTHING_ASKED
 
 
 async def readings(asked: Question, candidates: Sequence[Candidate], runs: bool, confined: Confined) -> Readings:
@@ -76,11 +78,17 @@ def candidate_json(candidate: Candidate) -> dict[str, Any]:
 def readings_of(said: Mapping[str, Any]) -> Readings:
     answers = tuple(ExtractedAnswer(**{**one, "words": tuple(one["words"])}) for one in said["answers"])
     plan, note = said["trial"], NOT_READ if any(one.complaint == "unreadable" for one in answers) else None
+    asked = asked_from(said["asked"])
     if plan is None:
-        return Readings(answers, None, note)
+        return Readings(answers, None, note, asked)
     shown = tuple(Example(**one) for one in plan["examples"])
     programs = {int(place): program for place, program in plan["programs"].items()}
-    return Readings(answers, Trial(shown, tuple(plan["inputs"]), programs, plan["language"]), note)
+    return Readings(answers, Trial(shown, tuple(plan["inputs"]), programs, plan["language"]), note, asked)
+
+
+def asked_from(told: Mapping[str, Any]) -> Asked:
+    options = tuple((label, words) for label, words in told["options"])
+    return Asked(**{**told, "names": tuple(told["names"]), "options": options})
 
 
 # ------------------------------------------------------------------------------------------------ in the child
@@ -103,7 +111,8 @@ def read_candidates(asked: Mapping[str, Any], candidates: Sequence[Mapping[str, 
     plan = (
         in_time(lambda: to_run(key, candidates, made), max(LEAST_S / 4, until - time.process_time())) if runs else None
     )
-    return {"answers": [answer_json(one) for one in made], "trial": asdict(plan) if plan else None}
+    wanted = asdict(question_of_key(key).asked)
+    return {"answers": [answer_json(one) for one in made], "trial": asdict(plan) if plan else None, "asked": wanted}
 
 
 def to_run(key: str, candidates: Sequence[Mapping[str, Any]], answers: Sequence[ExtractedAnswer]) -> Trial | None:
