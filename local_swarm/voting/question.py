@@ -10,60 +10,11 @@ from dataclasses import dataclass
 
 from local_swarm.chat.python_source import parse
 from local_swarm.types import JSON, Prompt
-from local_swarm.voting.asked import NOTHING_ASKED, Asked, asked_of
+from local_swarm.voting.asked import NO_CODE, NOTHING_ASKED, Asked, PromptCode, asked_of
 from local_swarm.voting.scanner import MOST_TEXT, fences
 
 PYTHON = {"python", "py", "python3"}  # as fences call it
 STATEMENT = re.compile(r"^(def|class|import|from|async def|@)\b", re.MULTILINE)
-NAMED = (
-    re.compile(r"\b(?:function|method)\s++(?:called\s++|named\s++)?[`'\"]?([A-Za-z_]\w*+)[`'\"]?\s*+\("),
-    re.compile(r"\b(?:function|method)\s++(?:called\s++|named\s++)[`'\"]?([A-Za-z_]\w*+)"),
-    re.compile(r"\b(?:function|method)\s++[`'\"]([A-Za-z_]\w*+)[`'\"]"),
-    re.compile(r"`([A-Za-z_]\w*+)\([^`\n]*\)`"),
-)
-MEASURES = {
-    "total",
-    "sum",
-    "number",
-    "average",
-    "difference",
-    "product",
-    "cost",
-    "price",
-    "value",
-    "percent",
-    "percentage",
-    "age",
-    "length",
-    "distance",
-    "amount",
-    "profit",
-    "probability",
-    "area",
-    "volume",
-    "ratio",
-    "result",
-}
-AMOUNTS = {
-    "many",
-    "much",
-    "old",
-    "long",
-    "far",
-    "tall",
-    "fast",
-    "often",
-    "big",
-    "large",
-    "high",
-    "deep",
-    "heavy",
-    "wide",
-}
-ORDERS = {"calculate", "compute", "evaluate"}
-WHATS = {"what is", "what was", "what are", "what will be"}
-WORD_OR_END = re.compile(r"\w++|[.?!]")
-OPTION = re.compile(r"^[^\S\n]*+\(?([A-H])[).:]\s++\S", re.MULTILINE)
 MOST_TRIES = 24  # ways to cut a text until it parses
 MOST_TRIED = 400_000  # characters parsed in all of them
 
@@ -104,13 +55,12 @@ class Question:
 
     @property
     def wants_number(self) -> bool:
-        return not self.entry_point and asks_for_number(self.text)
+        return self.asked.kind == "number"
 
     @property
     def options(self) -> frozenset[str]:
-        """Letters of a multiple choice."""
-        found = OPTION.findall(self.text)
-        return frozenset(found) if len(found) > 1 else frozenset()
+        """Labels of a multiple choice."""
+        return frozenset(label for label, _ in self.asked.options)
 
 
 def question(
@@ -118,33 +68,24 @@ def question(
 ) -> Question:
     text = text[:MOST_TEXT]
     stub = find_stub(text)
-    name = entry_point or (stub.name if stub else None) or function_named_in(text)
-    return Question(text, name, tuple(inputs), schema, stub, asked_of(text, name))
+    asked = asked_of(text, entry_point, code_of(stub), schema is not None)
+    name = asked.name if asked.kind != "class" else ""
+    return Question(text, entry_point or name or None, tuple(inputs), schema, stub, asked)
+
+
+def code_of(stub: Stub | None) -> PromptCode:
+    """What the question's words are read beside."""
+    if stub is None:
+        return NO_CODE
+    defining = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    names = tuple(node.name for node in stub.tree.body if isinstance(node, defining))
+    return PromptCode(names, stub.name or "" if stub.unfinished else "", "python")
 
 
 def question_of(prompt: Prompt) -> Question:
     """Of the last thing that the user said, as it stands: it is studied where it is read, which takes a while."""
     said = [message.content for message in prompt.messages if message.role == "user" and message.content.strip()]
     return Question((said[-1] if said else "")[:MOST_TEXT], schema=prompt.schema)
-
-
-def asks_for_number(text: str) -> bool:
-    """ "How many ...", "calculate ...", and "what is the total ..." in one sentence."""
-    what, end = False, 0
-    run: list[str] = []  # the last words with one blank between them
-    for found in WORD_OR_END.finditer(text):
-        word = found[0].lower()
-        run = [*run[-2:], word] if run and text[end : found.start()] == " " else [word]
-        end = found.end()
-        if word in ORDERS or (what and word in MEASURES) or (run[-2:-1] == ["how"] and word in AMOUNTS):
-            return True
-        what = word not in ".?!" and (what or " ".join(run[-2:]) in WHATS or " ".join(run) in WHATS)
-    return False
-
-
-def function_named_in(text: str) -> str | None:
-    """The function that words ask for: "a function solve(numbers)", "a method named `area`"."""
-    return next((match[1] for pattern in NAMED if (match := pattern.search(text))), None)
 
 
 def find_stub(text: str) -> Stub | None:
