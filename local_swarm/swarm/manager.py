@@ -19,6 +19,7 @@ from local_swarm.errors import Busy, EngineLost, Starting, SwarmError
 from local_swarm.events import accepted_once, merge
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.swarm.pressure import FEW, Level
+from local_swarm.swarm.same_meaning import WorkerMeaningJudge
 from local_swarm.swarm.worker import Worker
 from local_swarm.types import Candidate, Delta, Election, Event, Prompt, Sampling, Strategy
 from local_swarm.voting.jury import Jury
@@ -63,6 +64,7 @@ class Swarm:
         self.workers = tuple(workers)
         self.settings = settings or VoteSettings()
         self.jury = Jury(sandbox or Sandbox(()), embedder, reliability, self.settings.embedding_wait_s, confined)
+        self.jury.judge = WorkerMeaningJudge(self.workers)
         self.pressure: Level = "none"
 
     @property

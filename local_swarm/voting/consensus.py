@@ -10,7 +10,8 @@ small head start.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import comb
 from typing import assert_never
 
@@ -37,14 +38,14 @@ from local_swarm.voting.extract import extract
 from local_swarm.voting.question import Question
 from local_swarm.voting.scanner import MOST_TEXT
 from local_swarm.voting.similarity.calls import call_likeness, has_long_text
+from local_swarm.voting.similarity.meaning import SAME_MEANING, Pair, meaning_likeness
 from local_swarm.voting.similarity.structure import structural
 
 # Structural likeness from which two programs count as the same: one wrong operator is another program.
 SAME_CODE = 0.9999
 SAME_BONUS = 0.25  # on top of likeness 1, since programs that differ in one token are nearly alike and yet disagree
-SAME_TEXT = 0.6  # word n-gram likeness from which two texts do
 SAME_CALL = 0.8  # likeness of their long arguments from which two calls do the same
-SAME_MEANING = 0.85  # cosine from which two embedded texts do
+SAME_EMBEDDED = 0.85  # cosine from which two embedded texts do
 SURE = 0.95  # that the leading answer would still lead with endless voters: enough to stop
 LOOSE = re.compile(r"\b(?:TODO|FIXME|NotImplementedError)\b")
 NOTHING_SAID = "The candidates were compared by structure: none of them gave a value when it was run."
@@ -54,6 +55,7 @@ NO_VALID_ANSWER = "There is no valid answer among the candidates."
 # By which answers are the same or not.
 EARLY_STOP_STRATEGIES: tuple[Strategy, ...] = ("auto", "structure", "behaviour", "exact")
 NOTHING_KNOWN = Question()
+NOBODY_ASKED: Mapping[Pair, float] = {}
 
 
 def elect(
@@ -64,15 +66,17 @@ def elect(
     question: Question = NOTHING_KNOWN,
     evidence: Evidence | None = None,
     answers: Sequence[ExtractedAnswer] | None = None,
+    judged: Mapping[Pair, float] = NOBODY_ASKED,
 ) -> Election:
     """Choose one of at least one candidates.
 
     `embed` serves `similarity` and, for prose, `auto`; without it structure decides. `evidence` serves `behaviour` and,
     for code, `auto`, in the same way. `answers`: what was extracted from the candidates, where that is known already.
+    `judged`: what a model says of pairs of prose.
     """
     answers = [extract(candidate, question) for candidate in candidates] if answers is None else answers
     ballots = in_order(candidates, answers, question.asked)
-    found = outcome_of(ballots, strategy, embed, evidence)
+    found = outcome_of(ballots, strategy, embed, evidence, Prose(question.text, judged))
     unheard = evidence and found.strategy == "structure" and found.winner.answer.family == "code"
     note = (evidence.note or NOTHING_SAID) if evidence and unheard else None
     if evidence and evidence.partial and found.strategy == "behaviour":
@@ -80,30 +84,40 @@ def elect(
     return election_from(candidates, answers, found, note)
 
 
-def outcome_of(ballots: list[Ballot], strategy: Strategy, embed: Embed | None, evidence: Evidence | None) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """What prose is compared by: the `question`, whose words tell nothing in an answer, and what was `judged` of pairs."""
+
+    question: str = ""
+    judged: Mapping[Pair, float] = field(default_factory=dict)
+
+
+def outcome_of(
+    ballots: list[Ballot], strategy: Strategy, embed: Embed | None, evidence: Evidence | None, prose: Prose
+) -> Outcome:
     """The rule of each strategy. mypy refuses a strategy that has none."""
     if len(ballots) == 1:
         return Outcome(ballots[0], [ballots], "single")
     match strategy:
         case "auto":
-            return by_kind(ballots, embed, evidence)
+            return by_kind(ballots, embed, evidence, prose)
         case "behaviour":
-            return by_kind(ballots, None, evidence)
+            return by_kind(ballots, None, evidence, prose)
         case "structure":
-            return by_kind(ballots, None, None)
+            return by_kind(ballots, None, None, prose)
         case "similarity":
-            return by_groups(ballots, embed) if embed else by_kind(ballots, None, None)
+            return by_groups(ballots, embed) if embed else by_kind(ballots, None, None, prose)
         case "exact":
             return by_text(ballots)
         case "quality":
-            return by_similarity(ballots, "quality", embed=None, winner=max(ballots, key=quality))
+            return by_similarity(ballots, "quality", None, prose, winner=max(ballots, key=quality))
         case "fastest":
             first = min(ballots, key=lambda ballot: ballot.candidate.seconds)
-            return by_similarity(ballots, "fastest", embed=None, winner=first)
+            return by_similarity(ballots, "fastest", None, prose, winner=first)
     assert_never(strategy)
 
 
-def by_kind(ballots: list[Ballot], embed: Embed | None, evidence: Evidence | None) -> Outcome:
+def by_kind(ballots: list[Ballot], embed: Embed | None, evidence: Evidence | None, prose: Prose) -> Outcome:
     """Calls and values by what they say, programs by what they do where there is `evidence`, prose by `embed`. Without these,
     programs and prose are compared by structure."""
     kind = majority_kind(ballots)
@@ -114,7 +128,7 @@ def by_kind(ballots: list[Ballot], embed: Embed | None, evidence: Evidence | Non
     if kind == "code" and evidence and (found := by_behaviour(ballots, evidence)):
         return found
     use = embed if kind == "text" else None
-    return by_similarity(ballots, "similarity" if use else "structure", embed=use)
+    return by_similarity(ballots, "similarity" if use else "structure", use, prose)
 
 
 def is_decided(
@@ -138,7 +152,7 @@ def is_decided(
     ballots = in_order(candidates, answers, question.asked)
     if strategy != "exact" and majority_kind(ballots) == "text":
         return False
-    found = outcome_of(ballots, strategy, None, evidence)
+    found = outcome_of(ballots, strategy, None, evidence, Prose(question.text))
     elected = found.winner
     if not elected.valid or (elected.answer.family == "text" and strategy != "exact"):
         return False
@@ -149,6 +163,12 @@ def is_decided(
     same_kind = sum(ballot.answer.family == elected.answer.family for ballot in ballots)
     lead = min(own - other, same_kind - most_of_another_kind(ballots, elected))
     return lead > missing or (own >= other and would_lead(own, other) >= SURE)
+
+
+def prose_to_compare(ballots: Sequence[Ballot]) -> list[str]:
+    """The texts that a vote on prose is about; none where it is about something else."""
+    able = electable(ballots)
+    return [one.answer.body for one in able] if able[0].answer.family == "text" else []
 
 
 def most_of_another_kind(ballots: Sequence[Ballot], elected: Ballot) -> int:
@@ -169,13 +189,13 @@ def would_lead(own: int, other: int) -> float:
 
 
 def by_similarity(
-    ballots: list[Ballot], strategy: str, *, embed: Embed | None, winner: Ballot | None = None
+    ballots: list[Ballot], strategy: str, embed: Embed | None, prose: Prose, winner: Ballot | None = None
 ) -> Outcome:
     """The electable ballot that is most like all the others, or the given winner; groups by likeness."""
     able = electable(ballots)
-    alike = likeness(ballots, embed)
+    alike = likeness(ballots, embed, prose)
     place = {ballot.index: at for at, ballot in enumerate(ballots)}
-    floor = SAME_MEANING if embed else SAME_CODE if able[0].answer.family == "code" else SAME_TEXT
+    floor = SAME_EMBEDDED if embed else SAME_CODE if able[0].answer.family == "code" else SAME_MEANING
     others = [place[ballot.index] for ballot in able]
 
     def closeness(ballot: Ballot) -> float:
@@ -192,12 +212,15 @@ def by_similarity(
     return Outcome(winner, groups, strategy, sum(support) / len(support) if support else 0.0)
 
 
-def likeness(ballots: Sequence[Ballot], embed: Embed | None) -> Matrix:
+def likeness(ballots: Sequence[Ballot], embed: Embed | None, prose: Prose) -> Matrix:
     if embed:
         vectors = embed([ballot.answer.body for ballot in ballots])
         cosines: Matrix = np.clip(vectors @ vectors.T, 0.0, 1.0)
         return cosines
     alike = structural([ballot.answer for ballot in ballots])
+    written = [at for at, ballot in enumerate(ballots) if ballot.answer.family == "text"]
+    texts = [ballots[at].answer.body for at in written]
+    alike[np.ix_(written, written)] = meaning_likeness(texts, prose.question, prose.judged)
     kinds = np.array([ballot.answer.family for ballot in ballots])
     of_one_kind: Matrix = alike * (kinds[:, None] == kinds[None, :])
     return of_one_kind
@@ -205,8 +228,8 @@ def likeness(ballots: Sequence[Ballot], embed: Embed | None) -> Matrix:
 
 def by_groups(ballots: list[Ballot], embed: Embed) -> Outcome:
     """The medoid of the largest group of like answers (cosine above 0.85)."""
-    alike = likeness(ballots, embed)
-    groups = around_leaders(ballots, lambda one, other: bool(alike[one, other] >= SAME_MEANING), 0)
+    alike = likeness(ballots, embed, Prose())
+    groups = around_leaders(ballots, lambda one, other: bool(alike[one, other] >= SAME_EMBEDDED), 0)
     largest = max(groups, key=len)
     at = {ballot.index: n for n, ballot in enumerate(ballots)}
     medoid = max(largest, key=lambda ballot: sum(alike[at[ballot.index], at[other.index]] for other in largest))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from local_swarm.confined.process import Confined, Unconfined
 from local_swarm.sandbox.host import Sandbox
@@ -17,13 +18,14 @@ from local_swarm.sandbox.job import Job, Outcomes
 from local_swarm.sandbox.messages import UNKNOWN
 from local_swarm.types import Candidate, Election, Strategy
 from local_swarm.voting.answer import ExtractedAnswer
-from local_swarm.voting.ballots import Embed
+from local_swarm.voting.ballots import Embed, in_order
 from local_swarm.voting.behaviour.evidence import Evidence, Trial
-from local_swarm.voting.consensus import EARLY_STOP_STRATEGIES, elect, is_decided
+from local_swarm.voting.consensus import EARLY_STOP_STRATEGIES, elect, is_decided, prose_to_compare
 from local_swarm.voting.question import Question
 from local_swarm.voting.reading import Readings, readings
 from local_swarm.voting.reliability import VoterReliability
 from local_swarm.voting.similarity.embedding import Embedder
+from local_swarm.voting.similarity.meaning import Pair, undecided_pairs
 
 SHORT = 1000  # characters of all answers together that are compared in about a millisecond
 REMEMBERED = 512  # programs with their calls
@@ -42,6 +44,7 @@ class Brief:
     answers: Mapping[Candidate, ExtractedAnswer]
     evidence: Evidence | None
     weights: Mapping[str, float | None]
+    judged: Mapping[Pair, float] = field(default_factory=dict)
 
     def elect(self, candidates: Sequence[Candidate]) -> Election:
         try:
@@ -57,6 +60,7 @@ class Brief:
             question=self.question,
             evidence=self._evidence(candidates),
             answers=[self.answers[one] for one in candidates],
+            judged=self.judged,
         )
 
     def is_decided(self, candidates: Sequence[Candidate], missing: int) -> bool:
@@ -82,12 +86,27 @@ class Brief:
         return replace(self.evidence, behaviours=behaviours)
 
 
+class MeaningJudge(Protocol):
+    """Whoever can tell whether two answers to a question say the same."""
+
+    async def same(self, question: str, pairs: Sequence[Pair]) -> Mapping[Pair, float]:
+        """How likely they do, 0 to 1. What cannot be told is left out; it raises nothing."""
+        ...
+
+
+class NoMeaningJudge:
+    """Words alone decide."""
+
+    async def same(self, question: str, pairs: Sequence[Pair]) -> Mapping[Pair, float]:
+        return {}
+
+
 class Jury:
     """Whoever is to decide between candidates asks it: the swarm, the `vote` command, the benchmark, a federation.
 
     `reliability` is what it learns of the voters from one election to the next, None to learn nothing.
     `embedding_wait_s`: how long strategy `similarity` waits for the embedding model. `confined`: who reads foreign
-    text, by default this very process; its owner closes it.
+    text, by default this very process; its owner closes it. `judge`: who tells of prose whether it says the same.
     """
 
     def __init__(
@@ -97,16 +116,19 @@ class Jury:
         reliability: VoterReliability | None = None,
         embedding_wait_s: float = 30.0,
         confined: Confined | None = None,
+        judge: MeaningJudge | None = None,
     ) -> None:
         self.sandbox, self.embedder, self.reliability = sandbox, embedder, reliability
         self.confined = confined or Unconfined()
         self.embedding_wait_s = embedding_wait_s
+        self.judge = judge or NoMeaningJudge()
         self._known: OrderedDict[Job, Outcomes] = OrderedDict()
+        self._judged: OrderedDict[tuple[str, Pair], float] = OrderedDict()
 
     async def elect(self, question: Question, candidates: Sequence[Candidate], strategy: Strategy = "auto") -> Election:
         """The vote, off the event loop unless it takes less time than handing it over: comparing long answers takes
         a while."""
-        brief = await self.brief(question, candidates, strategy)
+        brief = await self.judged_brief(question, candidates, strategy)
         quick = brief.embed is None and strategy != "similarity" and (len(candidates) == 1 or short(candidates))
         election = brief.elect(candidates) if quick else await asyncio.to_thread(brief.elect, candidates)
         prose = brief.answers[candidates[election.winner]].family == "text"
@@ -148,6 +170,28 @@ class Jury:
             evidence=evidence,
             weights=self._weights(candidates),
         )
+
+    async def judged_brief(
+        self, question: Question, candidates: Sequence[Candidate], strategy: Strategy = "auto"
+    ) -> Brief:
+        """For the last vote on these. Where words leave open who says the same in prose, and no embeddings are at hand,
+        the judge is asked."""
+        brief = await self.brief(question, candidates, strategy)
+        if strategy != "auto" or brief.embed is not None or len(candidates) < 2:
+            return brief
+        texts = prose_to_compare(in_order(candidates, [brief.answers[one] for one in candidates], brief.question.asked))
+        pairs = await asyncio.to_thread(undecided_pairs, texts, question.text) if texts else []
+        return replace(brief, judged=await self._judge(question.text, pairs)) if pairs else brief
+
+    async def _judge(self, asked: str, pairs: Sequence[Pair]) -> Mapping[Pair, float]:
+        """What a judge has said once is remembered: votes come back with one candidate more."""
+        new = [pair for pair in pairs if (asked, pair) not in self._judged]
+        if new:
+            self._judged.update(((asked, pair), said) for pair, said in (await self.judge.same(asked, new)).items())
+        told = {pair: self._judged[asked, pair] for pair in pairs if (asked, pair) in self._judged}
+        while len(self._judged) > REMEMBERED:
+            self._judged.popitem(last=False)
+        return told
 
     async def close(self) -> None:
         if self.reliability:

@@ -48,7 +48,8 @@ class PeerElection:
         """The election over the ballots that count, and the one over all ballots, from which reliabilities are learned.
 
         None where no ballot counts."""
-        vote, known = (await self._brief(tally.candidates)).elect, self._reliabilities_in(tally)
+        brief = await self.jury.judged_brief(self.question, tally.candidates, self.strategy)
+        vote, known = brief.elect, self._reliabilities_in(tally)
 
         def hold() -> tuple[Election, Election] | None:
             valid = ballots_that_count(tally.candidates, self.own, tally.asked, known, vote)
