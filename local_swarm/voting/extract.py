@@ -25,10 +25,10 @@ def extract(candidate: Candidate, question: Question = Question()) -> ExtractedA
 
 
 def extract_text(reply: str, question: Question = Question()) -> ExtractedAnswer:  # noqa: B008
-    """In this order: JSON where it is asked for, an edit, fenced code, bare Python, a value, words."""
+    """In this order: a refusal, JSON where it is asked for, an edit, fenced code, bare Python, a value, words."""
     said = document(reply)
     if not said.text.strip():
         return ExtractedAnswer("empty", "", complaint="empty")
-    ways = (json_answer, edit_answer, code_answer, value_of, refusal)
+    ways = (refusal, json_answer, edit_answer, code_answer, value_of)
     found = next((answer for way in ways if (answer := way(said, question))), None)
     return found or ExtractedAnswer("prose", said.text.strip())
