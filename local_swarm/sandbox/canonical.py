@@ -18,6 +18,7 @@ from itertools import islice
 from typing import Any
 
 MOST_PARTS = 20_000  # of one value
+MOST_DRAWN = 200  # items of an iterator: endless ones are told by their beginnings
 DEEPEST_VALUE = 60
 LONGEST = 400  # characters of a text; longer ones are told by their digest
 DIGITS = 9  # of a float: sums in another order are still the same
@@ -29,7 +30,11 @@ class ValueTooLarge(Exception):
 
 def canonical(value: object) -> str:
     """Equal for values that `==` calls equal, as far as built-in types go: 1, 1.0 and True are one. Raises TooLarge."""
-    text = "".join(parts(value, 0, Budget(MOST_PARTS)))
+    return shortened("".join(parts(value, 0, Budget(MOST_PARTS))))
+
+
+def shortened(text: str) -> str:
+    """A long canonical text by its beginning and its digest."""
     if len(text) <= LONGEST:
         return text
     return f"{text[:16]}#{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
@@ -137,9 +142,9 @@ def write_mapping(value: Any, depth: int, budget: Budget) -> Iterator[str]:
 
 
 def write_iterator(value: Any, depth: int, budget: Budget) -> Iterator[str]:
-    """Generators and the like count as the list of what they give."""
+    """Generators and the like count as the list of what they give first."""
     yield "["
-    for item in islice(value, MOST_PARTS + 1):
+    for item in islice(value, MOST_DRAWN):
         yield from parts(item, depth + 1, budget)
         yield ","
     yield "]"

@@ -9,9 +9,20 @@ Tier = Literal["bubblewrap", "namespaces", "landlock", "seatbelt"]
 Language = Literal["python", "javascript", "typescript"]
 
 
+# Parts a program from the text that is taken where it does not run, and that from the whole text as it was written. No source
+# holds it.
+SPARE = "\n\0\n"
+SCRIPT, STDIN = "script: ", "stdin: "  # what calls begin with that are no expressions
+PRINTED, CHANGED = "=print:", "=changed:"  # what outcomes begin with where nothing was returned
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A program and expressions to evaluate after it."""
+    """A program and what to do after it, one by one.
+
+    A call is an expression; or `SCRIPT` and the literal `[class, [arguments], [[method, [arguments]], ...]]`; or `STDIN` and a
+    literal text, with which as standard input the whole text of the program runs.
+    """
 
     program: str
     calls: tuple[str, ...]

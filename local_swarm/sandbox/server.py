@@ -29,7 +29,18 @@ MEMORY_BYTES = 768 << 20  # of all children together; then the largest ends
 TRIES = 3  # children that may fail before they have met their program
 LONGEST_ORDER = 32 << 20  # from the daemon: forty calls of 20,000 letters, twelve bytes each
 STARTED_S = 60.0  # for the template, which the daemon does not wait for so long
-MODULES = ("messages", "system", "macos", "canonical", "scientific", "calls", "template")
+MODULES = (
+    "messages",
+    "job",
+    "system",
+    "macos",
+    "canonical",
+    "scientific",
+    "loops",
+    "results",
+    "calls",
+    "template",
+)
 BOOT = """
 import json, os, sys, types
 def read(size):

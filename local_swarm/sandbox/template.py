@@ -33,6 +33,7 @@ FAMILIAR = (
     "abc",
     "array",
     "ast",
+    "asyncio",
     "base64",
     "binascii",
     "bisect",

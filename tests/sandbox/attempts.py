@@ -275,7 +275,7 @@ ATTEMPTS: tuple[Attempt, ...] = (
         "endless value",
         "def f():\n    while True:\n        yield 1\na = []\na.append(a)\nd = {}\nd['d'] = d",
         ("f()", "a", "d", "iter(int, 1)", "'x' * 10**8", "[[]] * 10**7"),
-        (REFUSED, LATE, "=<", "='"),
+        (REFUSED, LATE, "=<", "='", "=[0,", "=[1,"),
         slow=True,
     ),
     Attempt(
