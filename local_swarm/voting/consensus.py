@@ -38,6 +38,7 @@ from local_swarm.voting.extract import extract
 from local_swarm.voting.question import Question
 from local_swarm.voting.scanner import MOST_TEXT
 from local_swarm.voting.similarity.calls import call_likeness, has_long_text
+from local_swarm.voting.similarity.deciding_words import kept_apart
 from local_swarm.voting.similarity.meaning import SAME_MEANING, Pair, meaning_likeness
 from local_swarm.voting.similarity.structure import structural
 
@@ -215,12 +216,12 @@ def by_similarity(
 def likeness(ballots: Sequence[Ballot], embed: Embed | None, prose: Prose) -> Matrix:
     if embed:
         vectors = embed([ballot.answer.body for ballot in ballots])
-        cosines: Matrix = np.clip(vectors @ vectors.T, 0.0, 1.0)
-        return cosines
+        return kept_apart(np.clip(vectors @ vectors.T, 0.0, 1.0), [ballot.answer.body for ballot in ballots])
     alike = structural([ballot.answer for ballot in ballots])
     written = [at for at, ballot in enumerate(ballots) if ballot.answer.family == "text"]
     texts = [ballots[at].answer.body for at in written]
-    alike[np.ix_(written, written)] = meaning_likeness(texts, prose.question, prose.judged)
+    meant = meaning_likeness(texts, prose.question, prose.judged)
+    alike[np.ix_(written, written)] = kept_apart(meant, texts)
     kinds = np.array([ballot.answer.family for ballot in ballots])
     of_one_kind: Matrix = alike * (kinds[:, None] == kinds[None, :])
     return of_one_kind
