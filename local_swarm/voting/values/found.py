@@ -1,79 +1,105 @@
-"""A reply and its question in, the value that it names out: a number, a choice, a short answer. Pure."""
+"""A reply and its question in, the value that it names out: a number, a choice, a short answer. Pure and linear."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
 from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.markup import ReplyDocument
 from local_swarm.voting.question import Question
+from local_swarm.voting.values.choices import choice_of
+from local_swarm.voting.values.context import Context, context_of
+from local_swarm.voting.values.facts import short_fact, yes_or_no
+from local_swarm.voting.values.forms import quantity_at, value_form
+from local_swarm.voting.values.marks import beginnings, marked_texts
+from local_swarm.voting.values.notation import plain_notation
+from local_swarm.voting.values.prose_numbers import number_of_prose
 
 SHORT_WORDS = 3  # up to which a whole reply is a value: "Yes.", "Paris"
-NUMBER = re.compile(r"[-−+]?(?:\d[\d,]*+\.?\d*+|\.\d++)(?:\s*+/\s*+\d++)?(?:[eE][-+]?\d+)?")
-MARKS = (
-    re.compile(r"\\boxed\{((?:[^{}]++|\{[^{}]*+\})*+)\}"),
-    re.compile(r"^####\s*+(.+)$", re.MULTILINE),
-    re.compile(r"^[^\w\n]*+A(?:nswer)?\W*:\s*+(.+)$", re.MULTILINE),
-    re.compile(r"\b(?:final |correct |right )?answer\b\W*(?:is|:|=|would be)\W*(.+)", re.IGNORECASE),
-)
+MARKED_WORDS = 12  # up to which a marked text is one
+LONGEST_PROSE = 40_000  # characters at the end of a reply, where answers stand
 
 
 def value_of(said: ReplyDocument, question: Question) -> ExtractedAnswer | None:
-    """The marked answer, the letter of a choice, the number that a question about a quantity asks for, or a very
-    short reply."""
-    reply = said.text
-    marked = next((found[-1].strip() for mark in MARKS if (found := mark.findall(reply))), None)
-    options = question.options
-    if options and (letter := choice(marked if marked is not None else reply, options, marked is not None)):
-        return ExtractedAnswer("choice", letter)
-    if marked is not None and (number := first_number(marked)):
+    """The option chosen, yes or no, the marked value, the number that a question about a quantity asks for, the short
+    fact, or a very short reply: by what the question asks for."""
+    prose, context = words_of(said)[-LONGEST_PROSE:], context_of(question)
+    marked = list(marked_texts(prose))
+    if question.asked.kind == "choice" and (label := chosen_option(prose, marked, question)):
+        return ExtractedAnswer("choice", label)
+    if question.asked.kind == "yes_no" and (word := verdict(prose, marked, context)):
+        return ExtractedAnswer("choice", word)
+    return value_in(prose, marked, context)
+
+
+def words_of(said: ReplyDocument) -> str:
+    """Prose; or the one line of a reply that is nothing but a block."""
+    if said.prose.strip() or not said.blocks:
+        return said.prose
+    last = said.blocks[-1]
+    return last.body if len(last.body.strip().split("\n")) == 1 else ""
+
+
+def chosen_option(prose: str, marked: Sequence[str], question: Question) -> str | None:
+    options = question.asked.options
+    ways = [(text, True) for text in marked] + [(prose, False)]
+    return next((label for text, is_marked in ways if (label := choice_of(text, options, is_marked))), None)
+
+
+def verdict(prose: str, marked: Sequence[str], context: Context) -> str | None:
+    return next((word for text in (*marked, prose) if (word := yes_or_no(text, context))), None)
+
+
+def value_in(prose: str, marked: Sequence[str], context: Context) -> ExtractedAnswer | None:
+    for text in marked:
+        if answer := marked_value(text, context):
+            return answer
+    whole = prose.strip()
+    brief = len(whole.split(None, SHORT_WORDS)) <= SHORT_WORDS and "\n" not in whole
+    if (brief or context.kind in ("number", "short")) and (form := value_form(whole, context)):
+        return ExtractedAnswer("number", form)
+    if context.number and (number := number_of_prose(whole, context)):
         return ExtractedAnswer("number", number)
-    if marked is not None and 0 < len(marked.split(None, SHORT_WORDS)) <= SHORT_WORDS:
-        return ExtractedAnswer("short", plain(marked))
-    if question.wants_number and (number := last_number(reply)):
-        return ExtractedAnswer("number", number)
-    if len(reply.split(None, SHORT_WORDS)) <= SHORT_WORDS and "\n" not in reply.strip() and "=" not in reply:
-        return short_value(reply)
-    return None
+    if context.kind == "short" and (fact := fact_of(whole, context)):
+        return fact
+    return ExtractedAnswer("short", words) if brief and "=" not in whole and (words := as_words(whole)) else None
 
 
-def short_value(reply: str) -> ExtractedAnswer | None:
-    if re.fullmatch(r"\W*+\d[\d.,]*+\W*+", reply.strip()) and (number := first_number(reply)):
-        return ExtractedAnswer("number", number)
-    words = plain(reply)
-    return ExtractedAnswer("short", words) if words else None
+def marked_value(text: str, context: Context) -> ExtractedAnswer | None:
+    """The whole marked text as a value, else without what explains it; else, if it is short, as text."""
+    parts = list(beginnings(text))
+    if form := first_of(parts, lambda part: value_form(part, context)):
+        return ExtractedAnswer("number", form)
+    if context.number and (form := leading_number(parts[-1], context) or number_of_prose(parts[-1], context)):
+        return ExtractedAnswer("number", form)
+    if context.kind == "short" and (fact := fact_of(parts[1] if len(parts) > 1 else text, context)):
+        return fact
+    short = next((part for part in parts[1:] or parts if len(part.split(None, MARKED_WORDS)) <= MARKED_WORDS), None)
+    return ExtractedAnswer("short", words) if short and (words := as_words(short)) else None
 
 
-def last_number(text: str) -> str | None:
-    found = NUMBER.findall(text)
-    return normal(found[-1]) if found else None
+def leading_number(text: str, context: Context) -> str | None:
+    """ "42 apples, 6 in each of the 7 bags": the number that begins, where words follow."""
+    plain = plain_notation(text)
+    found = quantity_at(plain, context)
+    return found[0] if found and re.match(r"\s?,?\s[^\W\d_]{2,}|\s*$", plain[found[1] :]) else None
 
 
-def choice(text: str, options: frozenset[str], marked: bool) -> str | None:
-    """The one letter that a reply names as its own."""
-    found = re.match(r"\W*\(?([A-H])\b", text.strip())
-    if found and found[1] in options and (marked or re.match(r"\W*\(?[A-H][).:*]|\W*[A-H]\W*$", text.strip())):
-        return found[1]
-    named = {
-        letter for letter in re.findall(r"\(([A-H])\)|\b([A-H])\)|\*\*([A-H])\b", text) for letter in letter if letter
-    }
-    own = named & options
-    return own.pop() if len(own) == 1 else None
-
-
-def first_number(text: str) -> str | None:
-    found = NUMBER.search(text)
-    return normal(found[0]) if found else None
-
-
-def normal(number: str) -> str | None:
-    """`1,200.50`, `+1200.5` and `2401/2` are one number."""
-    whole, _, below = number.replace(",", "").replace("−", "-").replace(" ", "").partition("/")
-    try:
-        return f"{float(whole) / float(below or 1):.10g}"
-    except (ValueError, ZeroDivisionError, OverflowError):
+def fact_of(text: str, context: Context) -> ExtractedAnswer | None:
+    fact = short_fact(text, context)
+    if not fact:
         return None
+    form = value_form(fact, context)
+    return ExtractedAnswer("number", form) if form else ExtractedAnswer("short", fact)
 
 
-def plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.casefold()))
+def first_of(parts: Sequence[str], form: Callable[[str], str | None]) -> str | None:
+    return next((found for part in parts if (found := form(part))), None)
+
+
+def as_words(text: str) -> str:
+    """In small letters, without marks around it and an article before it; signs within it tell texts apart."""
+    plain = plain_notation(text).casefold().strip(" .,;:!?\"'“”„«»$")
+    plain = re.sub(r"^(?:the|a|an|der|die|das|le|la|el|il)\s(?=\S)", "", plain)
+    return plain if re.search(r"\w", plain) else ""
