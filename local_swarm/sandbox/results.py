@@ -66,9 +66,9 @@ def rows(function: Any) -> list[tuple[Any, ...]]:
     if needed == 0 and not variadic:
         return [()] * 3
     if needed is None or variadic:
-        return [(), (3,), (10, 2), ("abc",), ([3, 1, 2],), (counting(),)]
+        return [(), (3,), (10, 2), ("abc",), ([3, 1, 2],), (counting(),), (failing(),)]
     if needed == 1:
-        return [(3,), (10,), ("abc",), ([3, 1, 2],), (counting(),)]
+        return [(3,), (10,), ("abc",), ([3, 1, 2],), (counting(),), (failing(),)]
     return [NUMBERS[:needed], NUMBERS[::-1][:needed], WORDS[:needed], ([3, 1, 2],) * needed]
 
 
@@ -91,6 +91,19 @@ def counting() -> Callable[..., int]:
     def sample(*_given: Any, **_named: Any) -> int:
         nonlocal calls
         calls += 1
+        return calls
+
+    return sample
+
+
+def failing() -> Callable[..., int]:
+    """A function that fails at its first two calls."""
+    count = counting()
+
+    def sample(*_given: Any, **_named: Any) -> int:
+        calls = count()
+        if calls <= 2:
+            raise ValueError(calls)
         return calls
 
     return sample

@@ -17,6 +17,7 @@ from typing import Any
 
 from local_swarm.chat.python_source import parse_expression, unparse
 from local_swarm.voting.behaviour.examples import LONGEST_NAME
+from local_swarm.voting.behaviour.ranges import Bounds, Ranges, fits, ranges
 from local_swarm.voting.behaviour.values import KINDS, USUAL, guess_kind, kinds_in
 from local_swarm.voting.scanner import calls
 
@@ -25,17 +26,28 @@ MOST_CHANGED = 14
 LONGEST_CALL = 2_000  # characters
 MOST_KNOWN = 64  # example calls that are looked at
 MOST_ARGUMENTS = 16  # of a function whose inputs are made up
+MOST_OPTIONAL = 2  # arguments that are given though none must be
+MANY = "?int"  # what functions of any number of arguments mostly take
 PARAMETERS = re.compile(r"\s*+([A-Za-z_]\w*+(?:\s*+,\s*+[A-Za-z_]\w*+)*+)\s*+\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """`kinds`: for each argument that must be given, a name of `KINDS`, after `?` where it is guessed from the
-    argument's name."""
+    """`kinds`: for each argument that is given, a name of `KINDS`, after `?` where it is guessed from the argument's
+    name; the last of them are those of `keywords`, which are given by name. `bare`: whether it can be called without
+    any."""
 
     name: str
     parameters: tuple[str, ...]
     kinds: tuple[str, ...]
+    keywords: tuple[str, ...] = ()
+    bare: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the arguments that are given, as many as `kinds`."""
+        plain = len(self.kinds) - len(self.keywords)
+        return (*self.parameters[:plain], *[""] * (plain - len(self.parameters)), *self.keywords)
 
 
 def in_words(text: str, name: str) -> Signature | None:
@@ -52,14 +64,22 @@ def few(parameters: Sequence[object]) -> bool:
 
 
 def signature(node: ast.AST | None, name: str) -> Signature | None:
-    """Of a function's definition; None for what is no plain function."""
+    """Of a function's or method's definition, without the object that a method belongs to; None for what is neither."""
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return None
     given = [*node.args.posonlyargs, *node.args.args]
-    if node.args.kwonlyargs or not few(given) or (given and given[0].arg in ("self", "cls")):
+    defaults = len(node.args.defaults)
+    if given and given[0].arg in ("self", "cls"):
+        given = given[1:]
+    named = [one for one, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if default is None]
+    if not few([*given, *named]):
         return None
-    needed = given[: len(given) - len(node.args.defaults)]
-    return Signature(name, tuple(one.arg for one in given), tuple(kind_of(one) for one in needed))
+    needed = given[: max(0, len(given) - defaults)]
+    bare = not (needed or named)
+    kinds = [kind_of(one) for one in [*(given[:MOST_OPTIONAL] if bare else needed), *named]]
+    if bare and not kinds and node.args.vararg:
+        kinds = [MANY] * MOST_OPTIONAL
+    return Signature(name, tuple(one.arg for one in given), tuple(kinds), tuple(one.arg for one in named), bare)
 
 
 def kind_of(argument: ast.arg) -> str:
@@ -82,6 +102,8 @@ def kind_of_hint(hint: str) -> str | None:
         return listed if listed in KINDS else "list[int]"
     if outer in ("dict", "mapping", "defaultdict", "counter"):
         return "dict"
+    if outer in ("callable", "function"):
+        return "function"
     return outer if outer in KINDS else {"number": "int", "decimal": "float", "object": "any"}.get(outer)
 
 
@@ -91,14 +113,34 @@ def inputs(found: Signature | None, name: str, example_calls: Sequence[str], tex
     if len(name) > LONGEST_NAME:
         return []
     known = [arguments for call in example_calls[:MOST_KNOWN] if (arguments := literals(call, name)) is not None]
-    calls = [call_text(name, arguments) for arguments in islice(variations_of(known), MOST_CHANGED)]
+    limits, parameters = ranges(text), found.parameters if found else ()
+    calls = [f"{name}()"] if found and found.bare else []
+    varied = islice(variations_of(known), MOST_CHANGED)
+    calls += [call_text(name, arguments) for arguments in varied if fits(arguments, parameters, limits)]
     if found and found.kinds:
-        shown = [[one[at] for one in known if len(one) == len(found.kinds)] for at in range(len(found.kinds))]
-        rows = [combinations_of([KINDS[kind] for kind in shape], name) for shape in shapes(found.kinds, shown, text)]
-        calls += [call_text(name, arguments) for arguments in in_turn(rows)]
+        calls += [call_text(name, row, found.keywords) for row in made_up(found, known, text, limits)]
     given = set(example_calls)
     fresh = [call for call in dict.fromkeys(calls) if call not in given and 0 < len(call) <= LONGEST_CALL]
     return fresh[:MOST_INPUTS]
+
+
+def made_up(found: Signature, known: Sequence[Sequence[Any]], text: str, limits: Ranges) -> Iterator[Sequence[Any]]:
+    """Values by kind, and for numbers between two ends some from there."""
+    shown = [[one[at] for one in known if len(one) == len(found.kinds)] for at in range(len(found.kinds))]
+    names = found.names
+    inside = [limits.get(one, limits.get("", Bounds())).values() for one in names]
+    whole = [kind == "?int" for kind in found.kinds]
+    rows = [
+        combinations_of([*map(pool, shape, inside, whole)], found.name) for shape in shapes(found.kinds, shown, text)
+    ]
+    return (row for row in in_turn(rows) if fits(row, names, limits))
+
+
+def pool(kind: str, inside: Sequence[int], whole: bool) -> Sequence[Any]:
+    """`inside`: numbers where they are to lie; `whole`: whether an argument's name speaks of whole ones."""
+    if inside and kind == "int":
+        return inside
+    return [value for value in KINDS[kind] if not (whole and isinstance(value, float))]
 
 
 def shapes(kinds: Sequence[str], shown: Sequence[Sequence[Any]], text: str) -> list[tuple[str, ...]]:
@@ -150,12 +192,15 @@ def literals(call: str, name: str) -> list[Any] | None:
         return None
 
 
-def call_text(name: str, arguments: Iterable[Any]) -> str:
-    """Nothing for integers that have more digits than Python writes."""
+def call_text(name: str, arguments: Sequence[Any], keywords: Sequence[str] = ()) -> str:
+    """`keywords`: names of the last arguments. Nothing for integers that have more digits than Python writes."""
     try:
-        return f"{name}({', '.join(map(repr, arguments))})"
+        told = [repr(value) for value in arguments]
     except ValueError:
         return ""
+    plain = len(told) - len(keywords)
+    named = [f"{keyword}={value}" for keyword, value in zip(keywords, told[plain:], strict=True)]
+    return f"{name}({', '.join([*told[:plain], *named])})"
 
 
 def kind_of_value(value: Any) -> str:
@@ -205,8 +250,14 @@ def near(value: Any) -> list[Any]:
         other = " ".join(reversed(words)) if len(words) > 1 else value[::-1]
         return [one for one in (other, value + value[:1], value[1:], value.swapcase()) if one != value]
     if isinstance(value, list):
-        longer = [*value, value[0]] if value else []
+        longer = [*value, another(value)] if value else []
         return [one for one in (value[::-1], longer, value[1:], value[: len(value) // 2 + 1]) if one != value]
     if isinstance(value, tuple):
         return [tuple(one) for one in near(list(value))]
     return []
+
+
+def another(value: Sequence[Any]) -> Any:
+    """One more item: where numbers all differ in the example, they may have to."""
+    plain = all(type(item) is int for item in value) and len(set(value)) == len(value) > 1
+    return max(value) + 2 if plain else value[0]

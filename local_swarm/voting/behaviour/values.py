@@ -89,6 +89,29 @@ MAPS: tuple[Any, ...] = (
     {"k": 0, "z": 5},
     {"A": "b", "c": "D"},
 )
+
+
+class Written:
+    """A value that is made where it is used: `repr` is its text."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+# The first tells how often it has been called.
+FUNCTIONS: tuple[Any, ...] = (
+    Written("(lambda seen: lambda *given, **named: (seen.append(given), len(seen))[1])([])"),
+    Written("(lambda x: x + 1)"),
+    Written("(lambda *given: ' '.join(map(str, given)))"),
+    Written("(lambda x: x % 2 == 0)"),
+    Written("(lambda a, b: a + b)"),
+    Written("(lambda: 'done')"),
+)
 ANYTHING: tuple[Any, ...] = (
     5,
     "abc",
@@ -119,6 +142,7 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "list[str]": TEXT_LISTS,
     "list[list]": TABLES,
     "dict": MAPS,
+    "function": FUNCTIONS,
     "any": ANYTHING,
 }
 USUAL = ("any", "str", "list[int]", "int")
@@ -127,6 +151,7 @@ LONGEST_NAME = 80  # characters of an argument's name that can tell anything
 
 # What arguments are usually called, as patterns.
 NAMES = (
+    ("function", "f fn func function callback predicate operation handler mapper reducer transform(er)? wrapped g h"),
     ("list[list]", "matrix grid board table rows points intervals pairs edges graph"),
     ("list[str]", "words strings strs names tokens lines sentences"),
     (

@@ -21,7 +21,11 @@ CONSTANT = 0.1  # taken from programs that always say the same
 # Taken from programs that raise an error wherever another gives a value; in proportion, where they do at times.
 RAISING = 0.05
 LIKENESS = 0.1  # weight of the likeness of syntax
-SILENT = "=None"
+SILENT, EMPTY = "=None", "=[]"
+ACCIDENTS = frozenset(  # errors that nobody raises on purpose
+    f"!{kind.__name__}"
+    for kind in (IndexError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError, UnboundLocalError)
+)
 NOTHING, ERROR, NOT_KNOWN = -1, -2, -3  # in place of a value's number
 AGREED = 0.5  # of the inputs: programs that give the same on more of them agree
 
@@ -54,6 +58,9 @@ def by_behaviour(ballots: Sequence[Ballot], evidence: Evidence) -> Outcome | Non
         for at, one in enumerate(did)
     ]
     winner = max((at for at, one in enumerate(did) if one.passed == best), key=score.__getitem__)
+    if not did[winner].runs:  # of those that do the same, one that also runs as it was written
+        whole = (at for at, one in enumerate(did) if one.runs and same(one, did[winner]))
+        winner = max(whole, key=score.__getitem__, default=winner)
     groups = around_leaders(able, lambda one, other: same(did[one], did[other]), winner)
     rest = [[ballot] for ballot in ballots if ballot not in able]
     passed = did[winner].passed / evidence.examples if evidence.examples else None
@@ -76,13 +83,20 @@ def value(outcome: str) -> bool:
 
 
 def same(one: Behaviour, other: Behaviour) -> bool:
-    """The same on every input on which both are known, errors included, and a value on some."""
+    """The same on every input on which both are known, and a value on some."""
     known = [
         pair
         for pair in zip(one.outcomes, other.outcomes, strict=True)
         if not any(out.startswith(UNKNOWN) for out in pair)
     ]
-    return all(mine == theirs for mine, theirs in known) and any(value(mine) for mine, _ in known)
+    return all(mine == theirs or says_nothing(mine, theirs) for mine, theirs in known) and any(
+        value(mine) for mine, _ in known
+    )
+
+
+def says_nothing(*pair: str) -> bool:
+    """Whether the difference is one that inputs make which make no sense: nobody said what happens then."""
+    return set(pair) <= {SILENT, EMPTY} or all(outcome == SILENT or outcome in ACCIDENTS for outcome in pair)
 
 
 def values(did: Sequence[Behaviour]) -> Numbers:
