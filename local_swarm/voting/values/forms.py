@@ -47,6 +47,7 @@ ENTRY = re.compile(
 JOINED = re.compile(r"\s(?:and|or|und|oder|et|ou|y)\s", re.IGNORECASE)
 RATIO = re.compile(r"(\d{1,9}(?:\.\d+)?)\s?(?::|to|zu|à|\s)\s?(\d{1,9}(?:\.\d+)?)")
 DIMENSIONS = re.compile(r"(\d{1,9})((?:\s?[x×X]\s?|\s?by\s)\d{1,9})++(?!\s?\^)")
+ADDRESS = re.compile(r"\d{1,6}(?:\.\d{1,6}){2,5}(?:/\d{1,2})?(?![\w])")
 DOTTED = re.compile(r"[vV]?\d{1,6}(?:\.\d{1,6}){1,5}(?:[-+/]?[\w.]{1,12})?")
 LETTERS = re.compile(r"[A-Za-z](?:\d)?")
 WORDY = re.compile(r"[^\W\d_]+(?:[-' ][^\W\d_]+){0,4}")
@@ -153,7 +154,7 @@ def quantity_at(plain: str, context: Context, at: int = 0) -> tuple[str, int] | 
     money = MONEY.match(plain, at)
     found = number_at(plain, money.end() if money else at, context)
     if not found:
-        return None
+        return dotted_at(plain, at)
     value, end = found.value, found.end
     value *= -1 if money and (money[1] or money[3]) else 1
     if scale := SCALE.match(plain, end):
@@ -174,6 +175,11 @@ def quantity_at(plain: str, context: Context, at: int = 0) -> tuple[str, int] | 
     if unit and (per := PER.match(plain, end)):
         end = per.end()
     return in_unit(value, unit, context), end
+
+
+def dotted_at(plain: str, at: int) -> tuple[str, int] | None:
+    found = ADDRESS.match(plain, at)
+    return (f"version {found[0]}", found.end()) if found else None
 
 
 def joint(plain: str, end: int) -> int:
@@ -243,7 +249,7 @@ def row_form(plain: str, context: Context, depth: int) -> str | None:
     entries = parts_of(plain[1:-1] if enclosed else plain)
     if len(entries) < 2 and not (enclosed and opened in "[⟨"):
         return None
-    forms = [entry_form(entry, context, depth) for entry in entries if entry.strip()]
+    forms = [entry_form(entry, context, depth, not enclosed) for entry in entries if entry.strip()]
     if not all(forms) or (not enclosed and len(forms) > 1 and not all(is_value(form) for form in forms if form)):
         return None
     kept = [form for form in forms if form]
@@ -263,11 +269,11 @@ def is_value(form: str) -> bool:
     return bool(re.search(r"[\d∞]", form)) or len(form) < 3
 
 
-def entry_form(entry: str, context: Context, depth: int) -> str | None:
+def entry_form(entry: str, context: Context, depth: int, bare: bool) -> str | None:
     name, sign, rest = entry.partition("=")
     same = bool(sign) and context.unordered
     form = value_form(rest if sign else entry, context, depth + 1)
-    if form is None and re.fullmatch(r"[\"'\w -]{1,60}", entry):
+    if form is None and (not bare or LETTERS.fullmatch(entry)) and re.fullmatch(r"[\"'\w -]{1,60}", entry):
         form = entry.strip("\"' ").casefold()
     return form if not sign or same or form is None else f"{name.strip()}={form}"
 

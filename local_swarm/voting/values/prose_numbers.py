@@ -22,7 +22,7 @@ SAYS = re.compile(
     r" of|total|equal to|just|at|to|etwa|environ|einfach|insgesamt|in total|the number|also|then|over|made up of|worth|going to be)\s+){0,3}",
     re.IGNORECASE,
 )
-START = re.compile(r"(?<![\w.,])(?=[-+]?[$€£¥]?[-+]?\.?\d)|(?<![\w.])\((?=-?\d)")
+START = re.compile(r"(?<![\w.,^])(?=[-+]?[$€£¥]?[-+]?\.?\d)|(?<![\w.])\((?=-?\d)")
 WORDS = re.compile(r"[^\W\d_]+")
 LINES = 4  # at the end, where answers stand
 

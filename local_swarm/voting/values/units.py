@@ -36,7 +36,7 @@ PER = re.compile(
 PER_UNITS = {"kh": "km/h", "mh": "mph", "ks": "km/s", "ms": "m/s"}
 SQUARE = re.compile(r"\b(?:sq\.?|square|cubic)\s++(\w+)", re.IGNORECASE)
 UNIT = re.compile(
-    r"[°€$£¥₹₽₩¢元]\s?[CFcf]?(?![a-zA-Z])|US\$|[^\W\d_]++(?:\^?\{?[23]\}?(?![\d.]))?(?:/[^\W\d_]++)?(?:\^?\{?[23]\}?(?![\d.]))?"
+    r"[°€$£¥₹₽₩¢元]\s?[CFcf]?(?![a-zA-Z])|US\$|[^\W\d_]++(?:\^?\{?[23]\}?(?!\d|\.\d))?(?:/[^\W\d_]++)?(?:\^?\{?[23]\}?(?!\d|\.\d))?"
 )
 
 
