@@ -60,7 +60,8 @@ ASSERTED = re.compile(
     r"(?:\bassert(?:Equal|True|False|equal)?\b|>>> ?|\bexpect\b|\bprint)[^\n]{0,12}?\b([A-Za-z_]\w*+)\("
 )
 SOLVES = re.compile(
-    r"^\s*+(?:input|sample input|### ?input|\*\*input\*\*|input format)\s*+:?\s*+$", re.IGNORECASE | re.MULTILINE
+    r"^[^\S\n]*+(?:#+ |\*\*)?(?:(?:sample |standard )?input|input format)\b[^\S\n]*+(?:\d|#\d)?:?(?:\*\*)?:?[^\S\n]*+$",
+    re.IGNORECASE | re.MULTILINE,
 )
 DEFINED_ELSEWHERE = re.compile(
     r"\bfunction\s++([A-Za-z_$][\w$]*+)\s*+\(|\b(?:const|let|var)\s++([A-Za-z_$][\w$]*+)\s*+="
@@ -91,10 +92,11 @@ NOTHING_ASKED = Asked()
 @dataclass(frozen=True, slots=True)
 class PromptCode:
     """What the prompt's own code tells. `defines`: functions and classes in order; `unfinished`: the function that
-    stands there without a body; `language` as fences call it."""
+    stands there without a body; `unfinished_class`: of which a method does; `language` as fences call it."""
 
     defines: tuple[str, ...] = ()
     unfinished: str = ""
+    unfinished_class: str = ""
     language: str = ""
 
 
@@ -111,7 +113,10 @@ def asked_of(text: str, name: str | None = None, code: PromptCode = NO_CODE, sch
     found = found if found.kind in CODE_KINDS or found.kind is None else replace(found, name="")
     elsewhere = [one for pair in DEFINED_ELSEWHERE.findall(fenced) for one in pair if one]
     named = named_by(said, found, name, code, elsewhere)
-    proposed = [*named, *(proposals(text, said) if found.kind in CODE_KINDS or found.kind is None else ())]
+    proposed = [
+        *named,
+        *(proposals(f"{prose}\n{fenced}", said) if found.kind in CODE_KINDS or found.kind is None else ()),
+    ]
     return replace(
         found,
         name=named[0] if named else "",
@@ -142,6 +147,8 @@ def of_words(prose: str, said: Sequence[Sentence], code: PromptCode, has_code: b
     if WHOLE_FILE.search(prose) and path_in(said):
         return Asked("file", sure=True)
     wish = code_wish(said)
+    if code.unfinished_class and not (wish and wish.name):
+        return Asked("class", sure=True, name=code.unfinished_class)
     if wish and wish.kind in CODE_KINDS:
         return code_asked(wish, prose)
     options = options_of(prose)

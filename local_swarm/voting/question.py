@@ -78,8 +78,10 @@ def code_of(stub: Stub | None) -> PromptCode:
     if stub is None:
         return NO_CODE
     defining = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    last = stub.tree.body[-1]
     names = tuple(node.name for node in stub.tree.body if isinstance(node, defining))
-    return PromptCode(names, stub.name or "" if stub.unfinished else "", "python")
+    begun = last.name if isinstance(last, ast.ClassDef) and any(does_nothing(node) for node in last.body) else ""
+    return PromptCode(names, stub.name or "" if stub.unfinished else "", begun, "python")
 
 
 def question_of(prompt: Prompt) -> Question:
@@ -105,7 +107,8 @@ def ways_to_cut(text: str) -> Iterator[str | None]:
 def stub_of(code: str) -> Stub | None:
     tree = parse(code)
     if tree is None:
-        tree = parse(f"{code.rstrip()}\n    pass\n")
+        ending = code.rstrip().rpartition("\n")[2]
+        tree = parse(f"{code.rstrip()}\n{ending[: len(ending) - len(ending.lstrip())]}    pass\n")
     if tree is None or not tree.body:
         return None
     functions = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]

@@ -18,7 +18,7 @@ MENDS = words_of(
     " extend simplify translate clean speed shorten adapt patch vectorize document annotate complete finish implement"
 )
 # A sentence with one of these tells what is to be mended.
-MENDED = MENDS | MAKES | words_of("wrong bug bugs broken corrected fixed improved fails crashes should incorrect error")
+MENDED = MENDS | words_of("write wrong bug bugs broken corrected fixed improved fails crashes should incorrect error")
 # After these a sentence no longer names what is wished for, but tells of it.
 ENDS_OF_WISH = words_of(
     "that which who whose to for with without using instead like as by from via than about given where when if so because"
@@ -63,6 +63,7 @@ NOUNS: dict[str, str] = {
     **dict.fromkeys(PROSE_NOUNS, "prose"),
 }
 SHELLS = words_of("shell bash zsh terminal sh")
+ASKS_WHICH, ASKS_BEING = ("which", "what", "what's"), (("is",), ("are",))
 LONGEST_WISH = 14  # words from the verb to what is wished for
 NAMERS = words_of("called named name")
 STANDARD_INPUT = (
@@ -99,8 +100,8 @@ def starts_of_wish(low: Sequence[str], first: bool) -> Iterator[int]:
     """Places after a verb of making; of the first sentence its beginning too: "A regex for dates?"."""
     if not low or low[0] in HOW:
         return
-    if low[0] in ("which", "what"):
-        yield from [1] if low[1:2] not in (["is"], ["are"], ("is",), ("are",)) else []
+    if low[0] in ASKS_WHICH:
+        yield 3 if low[1:2] in ASKS_BEING else 1
         return
     found = next((at + 1 for at, word in enumerate(low) if word in MAKES), None)
     if found is not None:
@@ -121,8 +122,12 @@ def wish_at(sentence: Sentence, start: int) -> CodeWish | None:
     kind = kinds[-1]
     if kind == "code" and SHELLS & set(low):
         kind = "shell"
-    sure = start > 0 and sentence.low[0] not in ("which", "what")
-    return CodeWish(kind, name if kind in ("function", "class", "code") else "", sure)
+    asks = sentence.low[0] in ASKS_WHICH
+    if asks and (
+        kind not in ("regex", "sql", "shell") or (start == 3 and len(words) + start >= len(sentence.words) - 1)
+    ):
+        return None  # "What is a regular expression?"
+    return CodeWish(kind, name if kind in ("function", "class", "code") else "", start > 0 and not asks)
 
 
 def wished(words: Sequence[Word], start: int) -> Iterator[Word]:

@@ -30,6 +30,7 @@ CHOOSES = any_of(
 BLANK = re.compile(r"_{2,}|\.{3}|…")
 LONGEST_OPTION, MOST_OPTIONS = 400, 26
 LONGEST_NAMED = 4  # words of an option that a sentence lists
+ANSWERED_SO = ("yes", "no", "true", "false", "ja", "nein", "oui", "non", "sí", "si")
 ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
 WAYS: tuple[Callable[[int], str], ...] = (
     lambda at: chr(ord("A") + at),
@@ -125,4 +126,4 @@ def bulleted(lines: Sequence[str]) -> Options:
 
 
 def yes_or_no(names: Sequence[str]) -> bool:
-    return {name.lower() for name in names} <= {"yes", "no", "true", "false", "ja", "nein", "oui", "non", "sí", "si"}
+    return any(name.lower().split()[0] in ANSWERED_SO for name in names)

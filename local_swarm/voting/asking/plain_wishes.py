@@ -48,7 +48,7 @@ WHAT_IS_SUM = re.compile(
 )
 OPERATION = re.compile(r"[-+*/×÷^%=−]|\b(?:plus|minus|times|divided|mod|percent|squared|cubed|of|power)\b")
 YES_NO = any_of(
-    r"\b(?:yes\s*(?:or|/)\s*no|yes\s*,?\s*no\s*or|true\s*(?:or|/)\s*false|t/f|y/n)\b",
+    r"\b(?:yes\s*(?:or|/)\s*no|true\s*(?:or|/)\s*false|t/f|y/n)\b",
     r"\b(?:ja oder nein|wahr oder falsch|oui ou non|vrai ou faux|s[ií] o no|verdadero o falso|vero o falso|sim ou não)\b",
     "是否|对还是错|是还是不是|はいかいいえ",
 )
@@ -101,6 +101,9 @@ HOW_TO = any_of(
     r"^¿?(?:wie (?:kann|mache|macht|geht|soll|funktioniert|backe)|warum|wieso|comment|pourquoi|c[oó]mo|por qué|perché|come )",
     "^(?:为什么|怎么|如何|请解释)",
 )
+WHAT_COMES_OUT = any_of(
+    r"^what (?:does|do|will|would|is) [^?]{0,80}\b(?:prints?|printed|outputs?|returns?|displayed|evaluate to)\b"
+)
 EXPLAINS_ITSELF = any_of(
     r"\byour (?:reasoning|answer|work|steps|thinking|choice)\b",
     r"\b(?:step[- ]by[- ]step|briefly why|show (?:all )?(?:your )?work|explain why)\b",
@@ -138,7 +141,7 @@ def kind_of(sentence: Sentence) -> str | None:
         return "prose"
     if is_quantity(sentence):
         return "number"
-    if FACT.search(sentence.text) and len(low) < 60:
+    if (FACT.search(sentence.text) or WHAT_COMES_OUT.match(sentence.text)) and len(low) < 60:
         return "short"
     return None
 
@@ -147,7 +150,7 @@ def is_how_to(sentence: Sentence) -> bool:
     words = sentence.text.lower()
     if DIFFERENCE.search(words):
         return not NUMERIC_PAIR.search(words)
-    return bool(HOW_TO.match(words)) and not HOW_MANY.search(words)
+    return bool(HOW_TO.match(words)) and not HOW_MANY.search(words) and not WHAT_COMES_OUT.match(words)
 
 
 def tells(sentence: Sentence) -> bool:

@@ -9,7 +9,8 @@ from functools import cached_property
 
 from local_swarm.voting.scanner import FENCE
 
-MOST_PROSE = 40_000  # characters that are studied: the first half and the last half of them, where wishes stand
+MOST_SENTENCES = 600  # that are studied: the first half and the last half of them, where wishes stand
+MOST_STUDIED = 40_000  # characters of prose, and of code, in the same way
 
 SENTENCE = re.compile(r"(?:[^.?!\n。？！]++|[.?!](?![\s\"')*]|$))++(?:[.?!。？！]++[\"')*]*+)?+")
 # A span in backticks, a word with what it calls, a number, a sign.
@@ -67,7 +68,7 @@ def word_of(token: str) -> Word:
 
 
 def prose_of(text: str) -> tuple[str, str]:
-    """(what stands outside of fences, what stands within). Line by line; a fence that is not closed goes to the end."""
+    """(what stands outside of fences, what within), as far as that is studied. A fence that is not closed goes to the end."""
     outside: list[str] = []
     inside: list[str] = []
     fence = ""
@@ -81,15 +82,19 @@ def prose_of(text: str) -> tuple[str, str]:
             outside.append("")
         else:
             outside.append(line)
-    return "\n".join(outside), "\n".join(inside)
+    return ends_of("\n".join(outside)), ends_of("\n".join(inside))
+
+
+def ends_of(text: str) -> str:
+    half = MOST_STUDIED // 2
+    return text if len(text) <= MOST_STUDIED else f"{text[:half]}\n{text[-half:]}"
 
 
 def sentences(prose: str) -> Sequence[Sentence]:
-    if len(prose) > MOST_PROSE:
-        prose = f"{prose[: MOST_PROSE // 2]}\n{prose[-MOST_PROSE // 2 :]}"
     found = []
     for line in prose.split("\n"):
         if not DASHES.match(line):
             said = (one[0].strip(" \t*#>_") for one in SENTENCE.finditer(BULLET.sub("", line, count=1)))
             found += [Sentence(one) for one in said if one]
-    return found
+    half = MOST_SENTENCES // 2
+    return found if len(found) <= MOST_SENTENCES else [*found[:half], *found[-half:]]
