@@ -10,8 +10,6 @@ from typing import Any
 from local_swarm.chat.notations import NAME, WrittenCall
 from local_swarm.types import JSON, ToolCall
 
-MOST_ARGUMENTS = 200_000  # characters of a call's arguments; longer ones are compared as they are written
-
 
 class Toolbox:
     """Tools as OpenAI's API describes them."""
@@ -97,14 +95,3 @@ def settle_calls(
             _, _, arguments = body.partition('"arguments"')
             calls.append(ToolCall(f"call_{len(calls)}", tools.proper(found[1]), arguments.lstrip(" :\n") or body))
     return tuple(calls), flaw
-
-
-def canonical(call: ToolCall) -> str:
-    """A text that is equal for calls that do the same: order and spacing of arguments do not count."""
-    arguments = call.arguments.strip()
-    try:
-        if len(arguments) <= MOST_ARGUMENTS:
-            arguments = json.dumps(json.loads(arguments), sort_keys=True, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        pass
-    return f"{call.name}({arguments})"

@@ -5,7 +5,6 @@ What is extracted decides how answers are compared; an answer with a `complaint`
 
 from __future__ import annotations
 
-from local_swarm.chat.tools import canonical
 from local_swarm.types import Candidate
 from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.code import code_answer
@@ -13,6 +12,7 @@ from local_swarm.voting.edits.answer import edit_answer
 from local_swarm.voting.markup import document
 from local_swarm.voting.question import Question
 from local_swarm.voting.refusals import refusal
+from local_swarm.voting.similarity.calls import calls_text
 from local_swarm.voting.values.found import value_of
 from local_swarm.voting.values.structured import json_answer
 
@@ -20,7 +20,7 @@ from local_swarm.voting.values.structured import json_answer
 def extract(candidate: Candidate, question: Question = Question()) -> ExtractedAnswer:  # noqa: B008  frozen
     """Tool calls before all else, in a form that is equal for equal calls; then what the text holds."""
     if candidate.tool_calls:
-        return ExtractedAnswer("calls", "\n".join(canonical(call) for call in candidate.tool_calls))
+        return ExtractedAnswer("calls", calls_text(candidate.tool_calls))
     return extract_text(candidate.text, question)
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -8,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_swarm.chat.notations import WrittenCall
-from local_swarm.chat.tools import Toolbox, canonical, settle_calls
-from local_swarm.types import ToolCall
+from local_swarm.chat.tools import Toolbox, settle_calls
 from tests.chat.samples import TOOLS
 
 BOX = Toolbox(TOOLS)
@@ -47,10 +45,3 @@ def test_a_broken_call_of_a_known_tool_is_handed_on_as_it_is() -> None:
 def test_any_arguments_can_be_judged(arguments: Any) -> None:
     calls, _ = settle_calls([WrittenCall("read", arguments)], [], BOX)
     assert isinstance(calls[0].arguments, str)
-
-
-def test_equal_calls_are_equal_in_canonical_form() -> None:
-    one, other = ToolCall("1", "f", '{"b": 1, "a": [2]}'), ToolCall("2", "f", '{"a":[2],"b":1}')
-    assert canonical(one) == canonical(other) != canonical(ToolCall("3", "f", '{"a": [2], "b": 2}'))
-    assert canonical(ToolCall("4", "f", "{broken")) == "f({broken)"
-    assert json.loads(one.arguments)

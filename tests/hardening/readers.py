@@ -26,7 +26,7 @@ from local_swarm.chat.marks import Finder, first_mark
 from local_swarm.chat.python_source import parse, parse_expression
 from local_swarm.chat.reply import ReplyParser
 from local_swarm.chat.stops import StoppedReply
-from local_swarm.chat.tools import Toolbox, canonical, settle_calls
+from local_swarm.chat.tools import Toolbox, settle_calls
 from local_swarm.chat.unmarked import Unmarked
 from local_swarm.cli import question as question_input
 from local_swarm.cli import vote_file
@@ -60,20 +60,24 @@ from local_swarm.settings.yaml_text import LONGEST_YAML
 from local_swarm.types import Candidate, Message, Prompt, Sampling, ToolCall, Usage
 from local_swarm.voting import consensus, scanner
 from local_swarm.voting.answer import ExtractedAnswer
+from local_swarm.voting.asked import asked_of
 from local_swarm.voting.ballots import in_order
 from local_swarm.voting.behaviour import examples, inputs, javascript, values
 from local_swarm.voting.behaviour.evidence import trial
 from local_swarm.voting.extract import extract, extract_text
-from local_swarm.voting.question import Question, function, question
-from local_swarm.voting.similarity.calls import call_likeness
+from local_swarm.voting.markup import document
+from local_swarm.voting.question import function, question
+from local_swarm.voting.refusals import refusal
+from local_swarm.voting.similarity.calls import call_likeness, calls_text
+from local_swarm.voting.similarity.deciding_words import contradictions
 from local_swarm.voting.similarity.structure import structural, tokens
 
 MEGABYTE = 1 << 20
 TOOL = {"function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}}}
 TOOLS = Toolbox([TOOL])
 STUB = question("Finish this.\n\ndef f(x):\n    '''Doubles.'''\n")
-CHOICE = Question("Which one?\nA) this\nB) that\nC) none")
-NUMBER = Question("How many are there?")
+CHOICE = question("Which one?\nA) this\nB) that\nC) none")
+NUMBER = question("How many are there?")
 CODE = question("Write a function f(x) that doubles a number, like f(2) -> 4.")
 PROGRAM = "def f(x):\n    return x\n"
 
@@ -233,8 +237,8 @@ def hidden_by(text: str) -> object:
 READERS: dict[str, Reader] = {
     # what users ask
     "question": Reader(question),
-    "question: a number": Reader(lambda text: question(text).wants_number),
-    "question: options": Reader(lambda text: question(text).options),
+    "question: what is asked": Reader(asked_of),
+    "question: what is asked beside code": Reader(lambda text: asked_of(f"Fix `f`.\n```js\n{text}")),
     "examples": Reader(lambda text: examples.examples(text, "f", ("x", "y"))),
     "examples: of a long name": Reader(lambda text: examples.examples(text, text[: len(text) // 2])),
     "examples: a literal": Reader(examples.leading_literal),
@@ -253,6 +257,7 @@ READERS: dict[str, Reader] = {
     "answer: code": Reader(lambda text: extract_text(text, CODE)),
     "answer: rest of code": Reader(lambda text: extract_text(text, STUB)),
     "answer: a block": Reader(lambda text: extract_text(f"```python\n{text}\n```", CODE)),
+    "answer: a refusal": Reader(lambda text: refusal(document(f"I'm sorry, but {text}"), NUMBER)),
     "answer: a letter": Reader(lambda text: extract_text(text, CHOICE)),
     "answer: a number": Reader(lambda text: extract_text(text, NUMBER)),
     "answer: JSON": Reader(lambda text: extract_text(f"```json\n{text}\n```")),
@@ -272,6 +277,7 @@ READERS: dict[str, Reader] = {
     "vote: exact": Reader(voted("exact"), quick=2_500),
     "vote: quality": Reader(voted("quality"), quick=2_500),
     "vote: structure": Reader(voted("structure"), quick=2_500),
+    "vote: words that decide": Reader(lambda text: contradictions([text, f"{text} not 5"])),
     "vote: calls": Reader(lambda text: call_likeness([called(text), called(text + " x")]), quick=2_500),
     "vote: order": Reader(lambda text: in_order([said(text), said(text)], [ExtractedAnswer("prose", text)] * 2)),
     "ask: standard input": Reader(
@@ -314,7 +320,7 @@ READERS: dict[str, Reader] = {
     "call: without marks, tags": Reader(lambda text: Unmarked(TOOLS).read(f"<f>{text}")),
     "call: without marks, Python": Reader(lambda text: Unmarked(TOOLS).read(f"f(a={text})")),
     "call: in a history": Reader(rendering.parse_arguments),
-    "call: compared": Reader(lambda text: canonical(*called(text))),
+    "call: compared": Reader(lambda text: calls_text(called(text))),
     "marks": Reader(lambda text: first_mark(text, families.XML.preserved_tokens)),
     "marks: given": Reader(lambda text: Finder([text, text[1:], text[::2]]).feed(text), quick=2_000, most=64_000),
     "marks: stops": Reader(stopped, quick=2_000, most=64_000),

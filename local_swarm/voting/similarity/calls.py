@@ -1,14 +1,15 @@
-"""Tool calls of two candidates in, how alike they are out (0 to 1). Pure.
+"""Tool calls in, a form that is equal for equal deeds, and how alike those of two candidates are out (0 to 1). Pure.
 
-Names and short arguments must be equal: another path or another number is another deed. Long texts, such as a file's
-new content, are never quite equal and count by how many runs of words they share.
+Names and short arguments must be equal: another path or another number is another deed. How a number is written, the
+order of keys, a `null` for what may be absent and the order of calls that don't touch the same file are no deed. Long
+texts, such as a file's new content, are never quite equal and count by how many runs of words they share.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise
 from typing import Any
@@ -23,11 +24,16 @@ LONG = 80  # characters from which a text argument is prose or code rather than 
 MOST_WORDS, MOST_IN_ALL = 20_000, 160_000  # of one text that are compared, and of one text of each candidate
 DEEPEST_ARGUMENT = 60  # arguments that nest deeper are compared as they are written
 WORD = re.compile(r"\w+|[^\w\s]")
+PATH_KEY = re.compile(
+    r"(?:^|[_-])(?:path|file|filename|filepath|dir|directory|folder|cwd)s?$|(?:Path|File|Dir)s?$", re.IGNORECASE
+)
+
+Deed = tuple[str, Any]  # a tool's name, and its arguments as they are compared
 
 
 def call_likeness(candidates: Sequence[Sequence[ToolCall]]) -> NDArray[np.float64]:
     """A symmetric matrix (n, n) with ones on its diagonal."""
-    read = [[(call.name, arguments_of(call)) for call in calls] for calls in candidates]
+    read = [deeds(calls) for calls in candidates]
     texts = CallTexts(min(MOST_WORDS, MOST_IN_ALL // max(1, len(read))))
     alike = np.eye(len(read))
     for row in range(len(read)):
@@ -36,14 +42,54 @@ def call_likeness(candidates: Sequence[Sequence[ToolCall]]) -> NDArray[np.float6
     return alike
 
 
+def calls_text(calls: Sequence[ToolCall]) -> str:
+    """One line a call."""
+    return "\n".join(written(deed) for deed in deeds(calls))
+
+
+def deeds(calls: Sequence[ToolCall]) -> list[Deed]:
+    """In an order of their own, where no two touch the same file."""
+    found = [(call.name, arguments_of(call)) for call in calls]
+    touched = [set(paths_in(arguments)) for _, arguments in found]
+    apart = sum(map(len, touched)) == len(set().union(*touched))
+    return sorted(found, key=written) if apart else found
+
+
+def written(deed: Deed) -> str:
+    name, arguments = deed
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, sort_keys=True, ensure_ascii=False)
+    return f"{name}({text})"
+
+
 def arguments_of(call: ToolCall) -> Any:
+    """As they are compared; what is no JSON, or too much of it, as it is written."""
     if len(call.arguments) > MOST_TEXT:
         return call.arguments
     try:
         value = json.loads(call.arguments)
     except (ValueError, RecursionError):
         return call.arguments.strip()
-    return value if shallow(value) else call.arguments.strip()
+    return settled(value) if shallow(value) else call.arguments.strip()
+
+
+def settled(value: Any, key: str = "") -> Any:
+    """10.0 is 10, `null` is absent, and `./a` as a path is `a`."""
+    if isinstance(value, dict):
+        return {name: settled(one, name) for name, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [settled(one, key) for one in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return plain_path(value) if isinstance(value, str) and PATH_KEY.search(key[-LONG:]) else value
+
+
+def plain_path(path: str) -> str:
+    return path.removeprefix("./").rstrip("/") or path
+
+
+def paths_in(arguments: Any) -> Iterator[str]:
+    named = arguments.items() if isinstance(arguments, dict) else ()
+    yield from (value for key, value in named if isinstance(value, str) and PATH_KEY.search(key[-LONG:]))
 
 
 def shallow(value: Any) -> bool:
