@@ -136,6 +136,8 @@ def wished(words: Sequence[Word], start: int) -> Iterator[Word]:
         if word.low in ENDS_OF_WISH or word.low in (".", ";", ":", "(", ","):
             return
         yield word
+        if word.called and not word.quoted:  # what follows are its arguments
+            return
 
 
 def pair_in(low: Sequence[str], one: str, other: str) -> bool:

@@ -85,7 +85,7 @@ def path_in(said: Iterable[Sentence]) -> str:
 
 def paths_of(text: str) -> Sequence[str]:
     """Words that look like files, in order; ends of sentences and brackets left out."""
-    words = (word.strip(STRIPPED).rstrip(".") for word in text.split())
+    words = (word.lstrip(STRIPPED).rstrip(STRIPPED + ".") for word in text.split())
     return [word for word in words if is_path(word)]
 
 

@@ -268,9 +268,9 @@ def slots_of(tokens: Sequence[Token]) -> Iterator[Slot]:
     for at, token in enumerate(tokens):
         if token.kind == "number":
             yield from number_slots(tokens, at)
-        elif token.stem in sides and not is_shunned(tokens, at):
+        elif token.kind == "word" and (side := stem(token.text)) in sides and not is_shunned(tokens, at):
             near = words_near(tokens, at)
-            yield from (Slot(pair, token.stem, near) for pair in sides[token.stem])
+            yield from (Slot(pair, side, near) for pair in sides[side])
 
 
 def number_slots(tokens: Sequence[Token], at: int) -> Iterator[Slot]:
