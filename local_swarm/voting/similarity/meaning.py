@@ -62,6 +62,7 @@ class Gist:
 
 def gist(text: str, question_stems: frozenset[str]) -> Gist:
     told = frozenset(stems(text))
+    told = frozenset(one for one in told if not one[0].isdigit()) or told
     first = SENTENCE.split(text.strip()[:LONGEST_ASKED], maxsplit=1)[0]
     return Gist((told - question_stems) or told, bool(NEGATION.search(first)))
 
