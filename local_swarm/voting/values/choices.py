@@ -24,11 +24,11 @@ BEFORE = (
 CHOSE = (
     r"(?:choose|pick|select|go with|going with|chose|picked|selected|opt for|wähle|choisis|elijo|scelgo|vote for|say)"
 )
-SO = r"(?:so it (?:is|must be)|it is|it's|therefore|hence|thus|so|that leaves|leaving|leaves only|also|donc|daher|por lo tanto|quindi|所以选|故选|选择|选|應選)"
-OPTION = r"(?:the\s+)?(?:option|choice|answer|letter|number|opción|antwort|réponse|选项)?\s*"
+SO = r"(?:so it (?:is|must be)|(?:it|this) (?:is|must be|has to be|would be)|i think|i believe|i would say|it is|it's|therefore|hence|thus|so|that leaves|leaving|leaves only|also|donc|daher|por lo tanto|quindi|所以选|故选|选择|选|應選)"
+OPTION = r"(?:(?:the|la|die|der|le|el|il)\s+)?(?:option|choice|answer|letter|number|opción|antwort|réponse|选项)?\s*"
 AFTER = r"\s*(?:is|are|seems|must be|has to be|ist|est|es)\s+(?:the\s+)?(?:most\s+)?(?:right|correct|true|best|answer|only|richtig|correcte?|correcta|giusta|proper|appropriate|likely)"
 NEGATED = re.compile(r"(?:not|never|n't|nicht|neither|isn't|wrong)\s*(?:be\s+)?$", re.IGNORECASE)
-ALSO = r"(?:\s*(?:,|&|and|und|et|y|,\s*and)\s*\(?(?:{0})\)?(?![\w'’]))*"
+ALSO = r"(?:\s*(?:,|&|and|und|et|y|,\s*and)\s*\(?(?:{0})\)?(?![A-Za-z0-9_'’]))*"
 
 
 def choice_of(text: str, options: Options, marked: bool) -> str | None:
@@ -51,10 +51,10 @@ def in_order(found: str, labels: Sequence[str]) -> str | None:
 def patterns(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     """Of a beginning, of conclusions in two orders, of a label in brackets."""
     upper = "|".join(sorted(map(re.escape, labels), key=len, reverse=True))
-    single = rf"[(\[]?(?:{upper})(?![\w'’])[)\]]?"
+    single = rf"[(\[]?(?:{upper})(?![A-Za-z0-9_'’])[)\]]?"
     several = single + ALSO.format(upper)
     return (
-        re.compile(rf"\W*(?:{OPTION})({several})(?P<end>\s*[).:\],\-–—]|\s*$|\s)", re.IGNORECASE),
+        re.compile(rf"\W*(?:{OPTION})({several})(?P<end>\s*[).:\],\-–—]|\s*$|\s|(?=[^\x00-\x7f]))", re.IGNORECASE),
         re.compile(
             rf"\b(?:{BEFORE}|{CHOSE}|{SO}),?\s*:?\s*{OPTION}({several})|(?:选择|选|答案是|정답은)\s*({several})",
             re.IGNORECASE,
@@ -68,7 +68,7 @@ def chosen(plain: str, labels: tuple[str, ...], marked: bool) -> str | None:
     begins, concludes, affirms, enclosed = patterns(labels)
     head = begins.match(plain)
     if marked and head and is_label(head, plain, labels):
-        return head[1]
+        return str(head[1])
     last = [
         (found.start(), found[1] or found[2]) for found in concludes.finditer(plain) if counts(found, plain, labels)
     ]
@@ -78,13 +78,16 @@ def chosen(plain: str, labels: tuple[str, ...], marked: bool) -> str | None:
         if not NEGATED.search(plain[: found.start()][-12:])
     ]
     if last:
-        return max(last)[1]
+        return str(max(last)[1])
+    walked, kept = walk(plain, labels)
+    if len(walked) > 1:
+        return kept
     if head and is_label(head, plain, labels) and not REJECTED.match(plain, head.end(1)):
-        return head[1]
+        return str(head[1])
     named = {label for found in enclosed.findall(plain) for label in found if label}
     if len(named) == 1:
-        return named.pop()
-    return accepted(plain, labels)
+        return str(named.pop())
+    return kept or together(plain, labels)
 
 
 def counts(found: re.Match[str], plain: str, labels: Sequence[str]) -> bool:
@@ -105,18 +108,31 @@ def counts(found: re.Match[str], plain: str, labels: Sequence[str]) -> bool:
 def is_label(head: re.Match[str], plain: str, labels: Sequence[str]) -> bool:
     """ "A) oxygen", "B", "b. whale" and not "A gas that ..." """
     rest = plain[head.end(1) :]
-    return head[1][:1] in "([" or not rest.strip(" .*!") or rest.lstrip()[:1] in ").:],–—-" or (" and " in head[1])
+    return (
+        head[1][:1] in "(["
+        or not rest.strip(" .*!")
+        or rest.lstrip()[:1] in ").:],–—-"
+        or not rest[:1].isascii()
+        or " and " in head[1]
+    )
 
 
-def accepted(plain: str, labels: Sequence[str]) -> str | None:
-    """Of a walk through the options the one label whose sentence does not reject it."""
+def walk(plain: str, labels: Sequence[str]) -> tuple[set[str], str | None]:
+    """The labels that head sentences of a walk through the options, and the only one that its sentence does not reject."""
     exact = "|".join(map(re.escape, labels))
-    kept = []
-    for sentence in re.split(r"(?<=[.!;\n])\s", plain):
-        head = re.match(rf"\W*(?:option\s+)?\(?({exact})\)?[.:)]?\s", sentence)
-        if head and not REJECTED.search(sentence, head.end()):
-            kept.append(head[1])
-    return kept[0] if len({*kept}) == 1 else None
+    head = re.compile(
+        rf"\W*(?:option\s+)?\(?({exact})(?:\)?[.:)]\s|\)?\s(?=(?:is|was|are|ist|est|es)\b))", re.IGNORECASE
+    )
+    heads = [(found, part) for part in re.split(r"(?<=[.!;])\s", plain) if (found := head.match(part))]
+    kept = {found[1] for found, part in heads if not REJECTED.search(part, found.end() - 1)}
+    return {found[1] for found, _ in heads}, kept.pop() if len(kept) == 1 else None
+
+
+def together(plain: str, labels: Sequence[str]) -> str | None:
+    """ "AC", of labels that are letters."""
+    word = plain.strip(" .")
+    several = 1 < len(word) <= len(labels) and len({*word}) == len(word) and {*word} <= {*labels}
+    return ", ".join(word) if several else None
 
 
 def by_words(plain: str, options: Options, marked: bool) -> str | None:
@@ -126,6 +142,9 @@ def by_words(plain: str, options: Options, marked: bool) -> str | None:
     whole = [label for label, words in named if words == low]
     if whole:
         return whole[0]
+    each = [label for part in re.split(r",\s|\s(?:and|und|et|y)\s", low) for label, words in named if words == part]
+    if len(each) > 1 and len(each) == len(re.split(r",\s|\s(?:and|und|et|y)\s", low)):
+        return ", ".join(sorted({*each}, key=[label for label, _ in named].index))
     first = re.split(r"(?<=[.!?])\s", low, maxsplit=1)[0]
     for part in (first, low) if marked or len(low) < 600 else (first,):
         held = [

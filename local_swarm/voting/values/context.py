@@ -15,6 +15,8 @@ COMMA_WORDS = re.compile(
     r"|quant[oaei]s?|il|sono|hoeveel|het|een|сколько|ile|kolik|são|custa|cuesta|coûte)\b",
     re.IGNORECASE,
 )
+DECIMAL_COMMA = re.compile(r"(?<![\d,.])\d+,\d{1,2}(?![\d,])")
+ENGLISH = re.compile(r"\b(?:the|what|how|is|of|and|find)\b", re.IGNORECASE)
 CHANCE = re.compile(
     r"\b(?:probabilit|chance|likelihood|odds|fraction|wahrscheinlich|probabilid|probabilité|proportion)", re.IGNORECASE
 )
@@ -38,7 +40,7 @@ YEAR = re.compile(r"\b(?:year|jahr|année|año|anno|ano)\b|哪一?年|何年", r
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class ValueContext:
     """`units`: by dimension, the one that an answer without a unit is in."""
 
     text: str = ""
@@ -59,18 +61,18 @@ class Context:
         return self.kind == "number"
 
 
-def context_of(question: Question) -> Context:
+def context_of(question: Question) -> ValueContext:
     return context_of_text(question.text[-4000:], question.asked.kind or "", question.asked.sure)
 
 
 @lru_cache(maxsize=16)
-def context_of_text(text: str, kind: str, sure: bool) -> Context:
+def context_of_text(text: str, kind: str, sure: bool) -> ValueContext:
     percent = bool(PERCENT.search(text))
-    return Context(
+    return ValueContext(
         text=text,
         kind=kind,
         sure=sure,
-        commas=len({found.lower() for found in COMMA_WORDS.findall(text)}) > 1,
+        commas=writes_commas(text),
         chance=bool(CHANCE.search(text)) and not percent,
         percent=percent,
         unordered=bool(UNORDERED.search(text)) and not ORDERED.search(text),
@@ -80,6 +82,11 @@ def context_of_text(text: str, kind: str, sure: bool) -> Context:
         year=bool(YEAR.search(text)) and kind != "number",
         units=wanted_units(text),
     )
+
+
+def writes_commas(text: str) -> bool:
+    words = len({found.lower() for found in COMMA_WORDS.findall(text)})
+    return words > 1 or (bool(DECIMAL_COMMA.search(text)) and not ENGLISH.search(text))
 
 
 def wanted_units(text: str) -> tuple[tuple[str, Unit], ...]:

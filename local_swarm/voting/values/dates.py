@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from local_swarm.voting.values.context import Context
+from local_swarm.voting.values.context import ValueContext
 
 MONTHS = (
     "january jan januar janvier enero gennaio janeiro januari|february feb februar février febrero febbraio fevereiro februari"
@@ -15,7 +15,7 @@ MONTHS = (
 )
 MONTH = {word: at + 1 for at, words in enumerate(MONTHS.split("|")) for word in words.split()}
 TIME = re.compile(
-    r"(\d{1,2})(?:[:h.](\d{2})(?::(\d{2}))?)?\s?(a\.?\s?m\.?|p\.?\s?m\.?|uhr|o'clock|h)?(?: (?:in the )?(morning|afternoon|evening))?",
+    r"(\d{1,2})(?:[:h.](\d{2})(?::(\d{2}))?)?\s?(a\.?\s?m\.?|p\.?\s?m\.?|uhr|o'clock)?(?: (?:in the )?(morning|afternoon|evening))?",
     re.IGNORECASE,
 )
 WORD_TIMES = {"noon": "12:00", "midnight": "0:00", "midday": "12:00"}
@@ -30,7 +30,7 @@ MONTH_FIRST = re.compile(rf"{WEEKDAY}([^\W\d]{{3,10}})\.? (?:the )?{DAY}(?:,? (\
 HAN = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日")
 
 
-def time_form(plain: str, context: Context) -> str | None:
+def time_form(plain: str, context: ValueContext) -> str | None:
     """Of the day: with minutes, or with what says that it is one."""
     if plain.lower() in WORD_TIMES:
         return WORD_TIMES[plain.lower()]
@@ -47,7 +47,7 @@ def time_form(plain: str, context: Context) -> str | None:
     return f"{hour}:{minute}" + (f":{found[3]}" if found[3] and found[3] != "00" else "")
 
 
-def date_form(plain: str, context: Context) -> str | None:
+def date_form(plain: str, context: ValueContext) -> str | None:
     del context
     if found := ISO.fullmatch(plain) or HAN.fullmatch(plain):
         return written(found[1], int(found[2]), found[3])

@@ -43,7 +43,9 @@ SIGNS = str.maketrans(
 ROOT = re.compile(r"√\s?(?:\(([^()]*)\)|(\d+|\w))|√\s?(\[[^\]]*\])?(?=\{)")
 FUNCTION = re.compile(rf"(?<![\\A-Za-z])({FUNCTIONS.replace(' ', '|')})(?![A-Za-z])")
 POWER = re.compile(r"\^\s?\(([^()]*)\)|\^(-?\d+)")
-LOOKS = re.compile(r"[-+*/^√π×·÷!]|\d\s?[A-Za-z(]|\)\s?\(|\\[a-z]|\w\(")
+LOOKS = re.compile(r"[-+*/^√π×·÷!]|\d\s?[A-Za-z(]|\)\s?\(|\\[a-z]|\w\(|\b(?:sin|cos|tan|log|ln|exp|sqrt)\b")
+OVER = re.compile(r"\(([^()]*)\)/\(([^()]*)\)")
+DEEPEST_FRACTION = 8
 LETTERS = re.compile(r"[A-Za-z]{2,4}")
 PLACES = (Fraction(7, 10), Fraction(-13, 11))
 
@@ -65,7 +67,9 @@ def is_mathematics(plain: str) -> bool:
     words = {word.lower() for word in LONG_WORD.findall(plain.replace("\\", " "))}
     products = {word for word in words - WORDS if not (len(word) < 4 and re.search(rf"\d{word}|{word}\^", plain))}
     return (
-        not products and not re.search(r"[\"'?!:;@#&]\s|[^\x00-\x7f⟨⟩π×·÷∞√°≠±∈]", plain) and not plain.startswith("O(")
+        not products
+        and not re.search(r"[\"'?!:;@#]\s|[^\x00-\x7f⟨⟩π×·÷∞√°≠±∈]", plain)
+        and plain[:2] not in ("O(", "o(", "Θ(", "Ω(")
     )
 
 
@@ -75,6 +79,10 @@ def as_text(plain: str) -> str:
 
 def latex_of(plain: str) -> str:
     text = plain.replace("**", "^")
+    for _ in range(DEEPEST_FRACTION):
+        text, count = OVER.subn(r"\\frac{\1}{\2}", text)
+        if not count:
+            break
     text = POWER.sub(lambda found: f"^{{{found[1] or found[2]}}}", text)
     text = FUNCTION.sub(lambda found: "√" if found[1] == "sqrt" else f"\\{found[1]} ", text)
     text = ROOT.sub(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from local_swarm.voting.values.context import Context
+from local_swarm.voting.values.context import ValueContext
 from local_swarm.voting.values.notation import plain_notation
 
 YES = frozenset(
@@ -100,7 +100,7 @@ NEGATION = re.compile(
     r"\b(?:not|cannot|never|kein\w*|nicht|ne\b.{1,20}\bpas|no es|non è|não)\b|n['’]t\b", re.IGNORECASE
 )
 SENTENCES = re.compile(r"(?<=[^\W\d])[.!?]+(?=\s|$)|(?<=\d)[.!?](?=\s+[A-Z]|\s*$)|[。！？]|\n+")
-WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
+WORD = re.compile(r"[^\W\d_]\([^()\n]{1,40}\)|[^\W_]+(?:['’.-][^\W_]+)*")
 IDLE = frozenset(
     [
         "the",
@@ -234,13 +234,14 @@ PLACE_WORDS = frozenset(
     ["city", "country", "river", "man", "woman", "person", "author", "company", "state", "planet", "town", "located"]
 )
 JOINERS = frozenset(["of", "de", "von", "van", "der", "la", "da", "di", "del", "du", "the", "and", "&", "y", "e"])
+ASIDE = re.compile(r"\s\([^()]*+\)|\b(?:as of|since)(?: early| late| about)? \d{4},?", re.IGNORECASE)
 BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 YEAR = re.compile(r"(?<![\w.,-])(?:1\d{3}|20\d{2}|\d{3,4}(?= (?:BC|AD|BCE|CE)))(?![\w%]|[.,]\d)")
 LONGEST_FACT = 40  # words of a sentence that is reduced to one
 MOST_SENTENCES = 4
 
 
-def yes_or_no(text: str, context: Context) -> str | None:
+def yes_or_no(text: str, context: ValueContext) -> str | None:
     """ "no" of "No, because ...", "That is false." and of the question's own words denied."""
     plain = plain_notation(text)
     first = FIRST.match(plain)
@@ -257,7 +258,7 @@ def yes_or_no(text: str, context: Context) -> str | None:
     return restated(parts, context) if parts else None
 
 
-def restated(parts: Sequence[str], context: Context) -> str | None:
+def restated(parts: Sequence[str], context: ValueContext) -> str | None:
     """ "91 is not prime." denies "Is 91 a prime number?", "91 is prime." affirms it."""
     asked = asked_words(context.text)
     for part in (parts[0], parts[-1]):
@@ -280,22 +281,24 @@ def is_asked(word: str, asked: frozenset[str]) -> bool:
     )
 
 
-def short_fact(text: str, context: Context) -> str | None:
+def short_fact(text: str, context: ValueContext) -> str | None:
     """What a sentence says beside the question's own words: "Canberra" of "The capital of Australia is Canberra."."""
     parts = [part for part in SENTENCES.split(text.strip()) if part.strip(" *`\"'")]
     if not parts or len(parts) > MOST_SENTENCES or len(parts[0].split()) > LONGEST_FACT:
         return None
     if context.year and (years := {*YEAR.findall(plain_notation(parts[0]))}) and len(years) == 1:
-        return years.pop()
+        return str(years.pop())
     bold = BOLD.findall(parts[0])
     said = plain_notation(bold[0] if len(bold) == 1 and len(parts[0]) > len(bold[0]) + 4 else parts[0])
     return reduced(said, context)
 
 
-def reduced(said: str, context: Context) -> str | None:
+def reduced(said: str, context: ValueContext) -> str | None:
     asked = asked_words(context.text)
-    tokens = [(found[0], found.start()) for found in WORD.finditer(said)]
-    own = [(word, at) for word, at in tokens if word.lower() not in IDLE and not is_asked(word.lower(), asked)]
+    tokens = [(found[0], found.start()) for found in WORD.finditer(ASIDE.sub("", said).strip() or said)]
+    own = [
+        (word, at) for word, at in tokens if word.lower() not in IDLE | JOINERS and not is_asked(word.lower(), asked)
+    ]
     if not own:
         return None
     names = [(word, at) for word, at in own if (word[0].isupper() or word[0].isdigit())]

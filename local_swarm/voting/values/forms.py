@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from local_swarm.voting.values.context import Context
+from local_swarm.voting.values.context import ValueContext
 from local_swarm.voting.values.dates import date_form, time_form
 from local_swarm.voting.values.expressions import expression_form
 from local_swarm.voting.values.notation import plain_notation
@@ -45,7 +45,7 @@ ENTRY = re.compile(
     r"\s*(?:,|;)\s*(?:and|or|und|oder|et|ou|y|o|e)\s+|\s*;\s*|,\s+|\s+(?:and|or|und|oder|et|ou|y)\s+|,(?!\d{3}(?!\d))|、"
 )
 JOINED = re.compile(r"\s(?:and|or|und|oder|et|ou|y)\s", re.IGNORECASE)
-RATIO = re.compile(r"(\d{1,9}(?:\.\d+)?)\s?(?::|to|zu|à|\s)\s?(\d{1,9}(?:\.\d+)?)")
+RATIO = re.compile(r"(\d{1,9}(?:\.\d+)?)\s?(?::|to|in|out of|zu|à)\s?(\d{1,9}(?:\.\d+)?)")
 DIMENSIONS = re.compile(r"(\d{1,9})((?:\s?[x×X]\s?|\s?by\s)\d{1,9})++(?!\s?\^)")
 ADDRESS = re.compile(r"\d{1,6}(?:\.\d{1,6}){2,5}(?:/\d{1,2})?(?![\w])")
 DOTTED = re.compile(r"[vV]?\d{1,6}(?:\.\d{1,6}){1,5}(?:[-+/]?[\w.]{1,12})?")
@@ -53,12 +53,12 @@ LETTERS = re.compile(r"[A-Za-z](?:\d)?")
 WORDY = re.compile(r"[^\W\d_]+(?:[-' ][^\W\d_]+){0,4}")
 
 
-def value_form(text: str, context: Context, depth: int = 0) -> str | None:
+def value_form(text: str, context: ValueContext, depth: int = 0) -> str | None:
     """The form of a value, None where it is none, or more than one."""
     plain = trimmed(text if depth else plain_notation(text[:LONGEST_VALUE])) if len(text) <= LONGEST_VALUE else ""
     if not plain or depth > DEEPEST:
         return None
-    ways: Sequence[Callable[[str, Context], str | None]] = (
+    ways: Sequence[Callable[[str, ValueContext], str | None]] = (
         none_form, time_form, date_form, dotted_form, tolerance_form, ratio_form, quantity_form, dimensions_form,
     )  # fmt: skip
     found = next((form for way in ways if (form := way(plain, context))), None)
@@ -83,7 +83,7 @@ def unwrapped(plain: str) -> str:
     return plain[1:-1] if found and plain[found.end :] == ")" else plain
 
 
-def none_form(plain: str, context: Context) -> str | None:
+def none_form(plain: str, context: ValueContext) -> str | None:
     if NONE.fullmatch(plain):
         return "0" if context.counts and context.number else "none"
     if found := INFINITE.fullmatch(plain):
@@ -91,7 +91,7 @@ def none_form(plain: str, context: Context) -> str | None:
     return None
 
 
-def dotted_form(plain: str, context: Context) -> str | None:
+def dotted_form(plain: str, context: ValueContext) -> str | None:
     """Versions and addresses: 3.10 is not 3.1 where a version is asked for."""
     version = re.sub(r"^(?:version|python|v)\s?(?=\d)", "", plain, flags=re.IGNORECASE)
     if not DOTTED.fullmatch(version):
@@ -101,7 +101,7 @@ def dotted_form(plain: str, context: Context) -> str | None:
     return f"version {version.lstrip('vV')}" if marked or several else None
 
 
-def tolerance_form(plain: str, context: Context) -> str | None:
+def tolerance_form(plain: str, context: ValueContext) -> str | None:
     before, sign, behind = plain.partition("±")
     if not sign:
         return None
@@ -112,7 +112,7 @@ def tolerance_form(plain: str, context: Context) -> str | None:
     return f"{middle} ± {spread}" if middle else None if before.strip() else as_set([spread, f"-{spread}"])
 
 
-def ratio_form(plain: str, context: Context) -> str | None:
+def ratio_form(plain: str, context: ValueContext) -> str | None:
     found = RATIO.fullmatch(plain)
     if not found or (":" not in plain and not re.search("[a-zà]", plain)):
         return None
@@ -124,12 +124,12 @@ def ratio_form(plain: str, context: Context) -> str | None:
     )
 
 
-def dimensions_form(plain: str, _context: Context) -> str | None:
+def dimensions_form(plain: str, _context: ValueContext) -> str | None:
     found = DIMENSIONS.fullmatch(plain)
     return "x".join(re.findall(r"\d+", plain)) if found and len(re.findall(r"\d+", plain)) < 6 else None
 
 
-def quantity_form(plain: str, context: Context) -> str | None:
+def quantity_form(plain: str, context: ValueContext) -> str | None:
     """A number with what may stand around it: currency, percent, unit, the word for what was counted."""
     found = quantity_at(plain, context)
     if not found:
@@ -139,7 +139,7 @@ def quantity_form(plain: str, context: Context) -> str | None:
     return form if not rest or is_counted(rest, context) else None
 
 
-def is_counted(rest: str, context: Context) -> bool:
+def is_counted(rest: str, context: ValueContext) -> bool:
     """Whether words behind a number only say of what: "apples", "red apples in total"."""
     if not WORDY.fullmatch(rest) or LETTERS.fullmatch(rest):
         return False
@@ -149,7 +149,7 @@ def is_counted(rest: str, context: Context) -> bool:
     )
 
 
-def quantity_at(plain: str, context: Context, at: int = 0) -> tuple[str, int] | None:
+def quantity_at(plain: str, context: ValueContext, at: int = 0) -> tuple[str, int] | None:
     """(form, end) of the quantity that begins there. Words for numbers count as digits do."""
     money = MONEY.match(plain, at)
     found = number_at(plain, money.end() if money else at, context)
@@ -187,14 +187,14 @@ def joint(plain: str, end: int) -> int:
     return found.end() if found else len(plain)
 
 
-def seconds_at(plain: str, at: int, context: Context) -> tuple[Fraction, int] | None:
+def seconds_at(plain: str, at: int, context: ValueContext) -> tuple[Fraction, int] | None:
     """What goes on after hours: "and 15 minutes", in seconds."""
     found = number_at(plain, at, context)
     unit = unit_at(plain, found.end + (plain[found.end : found.end + 1] == " ")) if found else None
     return (found.value * unit[0].factor, unit[1]) if found and unit and unit[0].dimension == "time" else None
 
 
-def number_at(plain: str, at: int, context: Context) -> Numeral | None:
+def number_at(plain: str, at: int, context: ValueContext) -> Numeral | None:
     if found := numeral(plain, at, context.commas):
         digit = plain[found.end : found.end + 1]
         goes_on = digit and (digit.isdigit() or (digit in ".,:/^" and plain[found.end + 1 : found.end + 2].isdigit()))
@@ -204,10 +204,10 @@ def number_at(plain: str, at: int, context: Context) -> Numeral | None:
     if minus and (digits := numeral(plain, begin, context.commas)):
         return Numeral(-digits.value, digits.end)
     words = number_of_words(plain[begin : begin + 200], bare=context.number and at == 0)
-    return Numeral(Fraction(-words[0] if minus else words[0]), begin + words[1]) if words else None
+    return Numeral(-words[0] if minus else words[0], begin + words[1]) if words else None
 
 
-def in_unit(value: Fraction, unit: Unit | None, context: Context) -> str:
+def in_unit(value: Fraction, unit: Unit | None, context: ValueContext) -> str:
     """In the unit that the question names no unit is written; dollars and degrees go without saying."""
     if unit is None or unit.name in ("usd", "°"):
         return number_text(value)
@@ -221,7 +221,7 @@ def number_text(value: Fraction) -> str:
     return str(value.numerator) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
 
 
-def side_form(plain: str, context: Context, depth: int) -> str | None:
+def side_form(plain: str, context: ValueContext, depth: int) -> str | None:
     """ "x = 5", "7 * 6 = 42", "f(x) = 2x": what stands behind the last sign, if only a name or a sum is before it."""
     for sign in ("=", "∈", "≈"):
         before, found, behind = plain.rpartition(sign)
@@ -239,7 +239,7 @@ def is_sum(before: str) -> bool:
     return bool(re.search(r"\d", before)) and bool(re.fullmatch(r"[\d\s.,$€£%()+\-*/×·÷=^√xX]++", before))
 
 
-def row_form(plain: str, context: Context, depth: int) -> str | None:
+def row_form(plain: str, context: ValueContext, depth: int) -> str | None:
     """Intervals, tuples, sets and lists; a bare list is a set where its order can't matter."""
     opened, closed = plain[:1], plain[-1:]
     enclosed = opened in BRACKETS and closed in ")]⟩}" and matching(plain, 0) == len(plain)
@@ -269,8 +269,10 @@ def is_value(form: str) -> bool:
     return bool(re.search(r"[\d∞]", form)) or len(form) < 3
 
 
-def entry_form(entry: str, context: Context, depth: int, bare: bool) -> str | None:
+def entry_form(entry: str, context: ValueContext, depth: int, bare: bool) -> str | None:
     name, sign, rest = entry.partition("=")
+    if sign and not SIDE.fullmatch(name.strip()):
+        return None
     same = bool(sign) and context.unordered
     form = value_form(rest if sign else entry, context, depth + 1)
     if form is None and (not bare or LETTERS.fullmatch(entry)) and re.fullmatch(r"[\"'\w -]{1,60}", entry):

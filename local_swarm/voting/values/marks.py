@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from local_swarm.voting.values.notation import closing_brace
 
-TAGGED = re.compile(r"<(answer|final_answer|final|result)>([^<]{1,2000})(?:</\1>|$)", re.IGNORECASE)
+TAGS = ("answer", "final_answer", "final", "result")
+LONGEST_TAGGED = 2_000  # characters
 BOXED = re.compile(r"\\(?:boxed|fbox)\s*+(?=\{)")
 HASHED = re.compile(r"#### ?([^#\s].*+)")
 STARS = re.compile(r"\*\*|__")
@@ -18,7 +19,7 @@ ENGLISH = (
 )
 ABROAD = (
     r"\b(?:antwort|ergebnis|lösung|réponse|résultat|respuesta|resultado|risposta|risultato|resposta|antwoord|ответ|результат)"
-    rf"(?: (?:correcte?|correct[ao]|giusta|corretta|final|finale|certa))?\s*+{IS}(?![A-Za-z])"
+    rf"(?: (?:corre[ct]{1, 2}[aeo]?|giusta|finale?|certa))?\s*+{IS}(?![A-Za-z])"
 )
 ASIA = r"(?:最终|最終|正确|正解の|उत्तर|जवाब|答案|答え|正解|정답|답)[^\S\n]*+(?:是|为|為|は|은|는|:|：|है|=)"
 MARK = re.compile(rf"(?:{ENGLISH}|{ABROAD}|{ASIA})[^\S\n]*+:?", re.IGNORECASE)
@@ -35,7 +36,7 @@ BUT_NOT = re.compile(r"(.{1,200}?)(?:,| and| und) (?:not|nicht|et non|no)\s.{1,8
 SENTENCE_END = re.compile(r"(?<=[^\d\s.])\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z(]|\s*$)|[!?](?=\s|$)|。")
 REASON = re.compile(
     r",? (?:because|since|as|which|so that|where|weil|da|parce que|car|porque|ya que|i\.e\.|that is|for|after|given|when|if)\b"
-    r"|\s?[;(]|\s[–—-]{1,2}\s(?=[A-Za-z])|, (?:so|and so|but)\b",
+    r"|\s?;|\s\(|\s[–—-]{1,2}\s(?=[A-Za-z])|, (?:so|and so|but)\b",
     re.IGNORECASE,
 )
 LAST_WORDS = 400  # characters of a line that a marked answer may take
@@ -45,8 +46,8 @@ def marked_texts(prose: str) -> Iterator[str]:
     """What is marked, the strongest first; of each kind of mark the last."""
     if boxed := last_boxed(prose):
         yield boxed
-    if tagged := TAGGED.findall(prose):
-        yield tagged[-1][1].strip()
+    if tagged := last_tagged(prose):
+        yield tagged
     if hashed := last_line(prose):
         yield hashed
     if said := last_said(STARS.sub("", prose)):
@@ -60,6 +61,18 @@ def last_boxed(prose: str) -> str | None:
     if not found:
         return None
     return prose[found.end() + 1 : closing_brace(prose, found.end()) - 1].strip()
+
+
+def last_tagged(prose: str) -> str | None:
+    """What stands between the last tags of these names, or behind one that is never closed."""
+    low = prose.lower()
+    places = [(low.rfind(f"<{tag}>"), tag) for tag in TAGS] if "<" in prose else []
+    at, tag = max(places, default=(-1, ""))
+    if at < 0:
+        return None
+    begin = at + len(tag) + 2
+    end = low.find(f"</{tag}>", begin)
+    return prose[begin : end if end >= 0 else len(prose)][:LONGEST_TAGGED].strip() or None
 
 
 def last_line(prose: str) -> str | None:

@@ -7,7 +7,7 @@ import unicodedata
 
 FONT = r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|operatorname|mbox|bm|boldsymbol|boxed|fbox)\s*+"
 FONTS = re.compile(FONT + r"\{([^{}]*+)\}|" + FONT + r"(?=\{)|\\(?:rm|bf)\b")
-SIZES = re.compile(r"\\(?:left|right|big|Big|bigg|Bigg|displaystyle|limits|quad|qquad)(?![A-Za-z])|\\[,;:!> ]|~")
+SIZES = re.compile(r"\\(?:left|right|big|Big|bigg|Bigg|displaystyle|limits|quad|qquad)(?![A-Za-z])|(?<!\\)\\[,;:!> ]|~")
 DOLLARS = re.compile(r"\\\(|\\\)|\\\[|\\\]|\$\$")
 PAIRED = re.compile(r"(?<![\\\w$])\$(?!\s)([^$\n]++)(?<!\s)\$(?!\d)")
 FRACTION = re.compile(r"\\[dtc]?frac(?![a-zA-Z])")
@@ -19,6 +19,9 @@ SIGNS = {
     "\\approx": "≈", "\\euro": "€", "\\pounds": "£",
 }  # fmt: skip
 COMMANDS = re.compile("|".join(re.escape(sign) + ("(?![A-Za-z])" if sign[-1].isalpha() else "") for sign in SIGNS))
+NAMES = re.compile(
+    r"\\(log|ln|lg|exp|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|min|max|gcd|mod)(?![A-Za-z])\s?"
+)
 DASHES = str.maketrans("−–—‐‑‒﹣－", "-" * 8)
 POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 POWER = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]++")
@@ -35,6 +38,7 @@ def plain_notation(text: str) -> str:
     stood in escaped braces within ⟨ and ⟩, since other braces only group."""
     text = PAIRED.sub(r"\1", DOLLARS.sub("", text))
     text = SIZES.sub(" ", EMPHASIS.sub("", text))
+    text = NAMES.sub(r"\1 ", text)
     text = COMMANDS.sub(lambda found: SIGNS[found[0]], FONTS.sub(lambda found: found[1] or "", text))
     text = fractions(POWER.sub(lambda found: "^" + found[0].translate(POWERS), text))
     text = VULGAR.sub(lambda found: f"{found[1]} {unicodedata.normalize('NFKC', found[2])}", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
@@ -52,11 +53,24 @@ ARTICLES = {
     "cent",
     "due",
 }
-WORD = re.compile(r"[^\W\d_]++")
+PART_VALUES = {
+    "half": 2,
+    "third": 3,
+    "quarter": 4,
+    "fourth": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "seventh": 7,
+    "eighth": 8,
+    "ninth": 9,
+    "tenth": 10,
+}
+PARTS = re.compile(rf"[ -](({'|'.join(PART_VALUES)})s?|halves)\b", re.IGNORECASE)
+WORD = re.compile(r"[dD]ix-(?:sept|huit|neuf)|[^\W\d_]++")
 GERMAN = re.compile(rf"({'|'.join(word for word in UNITS if 0 < UNITS[word] < 10)})und(\w+)")
 
 
-def number_of_words(text: str, bare: bool = True) -> tuple[int, int] | None:
+def number_of_words(text: str, bare: bool = True) -> tuple[Fraction, int] | None:
     """(value, how many characters it takes) of the words for a number at the beginning of a text. `bare`: whether words
     count that are articles as well."""
     total = part = 0
@@ -82,7 +96,14 @@ def number_of_words(text: str, bare: bool = True) -> tuple[int, int] | None:
         else:
             break
         end = found.end()
-    return (total + part, end) if end >= 0 else han(text)
+    if end < 0:
+        return han(text)
+    below = PARTS.match(text, end)
+    if below:
+        return Fraction(
+            total + part, PART_VALUES[below[1].lower().removesuffix("s").replace("halve", "half")]
+        ), below.end()
+    return Fraction(total + part), end
 
 
 def fits(last: int, value: int) -> bool:
@@ -96,14 +117,14 @@ def value_of_word(word: str) -> int | None:
     return UNITS[found[1]] + UNITS[found[2]] if found and found[2] in UNITS else None
 
 
-def han(text: str) -> tuple[int, int] | None:
+def han(text: str) -> tuple[Fraction, int] | None:
     """Chinese and Japanese numbers below a hundred."""
     signs = re.match(r"[〇零一二三四五六七八九十两]{1,3}", text)
     if not signs:
         return None
     before, ten, after = signs[0].partition("十")
     if not ten:
-        return (HAN[before], 1) if len(before) == 1 else None
+        return (Fraction(HAN[before]), 1) if len(before) == 1 else None
     if len(before) > 1 or len(after) > 1:
         return None
-    return HAN.get(before, 1) * 10 + HAN.get(after, 0), len(signs[0])
+    return Fraction(HAN.get(before, 1) * 10 + HAN.get(after, 0)), len(signs[0])

@@ -22,6 +22,7 @@ POWER = re.compile(r"\s?(?:[×·*x]|\\times)\s?10\s?(?:\^|\*\*)\s?(?:\{\s?([-+]?
 EXPONENT = re.compile(r"[eE]([-+]?\d{1,4})(?!\w)")
 TEN = re.compile(r"10\s?(?:\^|\*\*)\s?(?:\{\s?([-+]?\d++)\s?\}|\(([-+]?\d++)\)|([-+]?\d++))")
 BASED = re.compile(r"0(?:[xX][0-9a-fA-F]++|[bB][01]++|[oO][0-7]++)(?!\w)")
+EURO = re.compile(r"\s?(?:€|EUR\b|Euros?\b|%)")
 MOST_POWER = 400
 
 
@@ -55,7 +56,8 @@ def unsigned(text: str, at: int, commas: bool) -> Numeral | None:
     found = digits_at(text, at)
     if found is None or len(found) > LONGEST:
         return None
-    value, end = decimal(found, commas), at + len(found)
+    end = at + len(found)
+    value = decimal(found, commas or bool(EURO.match(text, end)))
     return further(text, value, end) if value is not None else None
 
 
@@ -126,7 +128,9 @@ def decimal(digits: str, commas: bool) -> Fraction | None:
     many = points + comma > 1
     if (many or usual) and is_grouped(digits, mark):
         return Fraction(digits.replace(mark, ""))
-    return None if many else Fraction(digits.replace(mark, ".") if digits[0].isdigit() else "0." + digits[1:])
+    if many or (comma and not commas and digits[0] != "0"):
+        return None
+    return Fraction(digits.replace(mark, ".") if digits[0].isdigit() else "0." + digits[1:])
 
 
 def thousands(digits: str) -> bool:

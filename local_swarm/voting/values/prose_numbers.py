@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from local_swarm.voting.values.context import Context
+from local_swarm.voting.values.context import ValueContext
 from local_swarm.voting.values.forms import NONE, number_at, quantity_at, value_form
 from local_swarm.voting.values.notation import plain_notation
 from local_swarm.voting.values.number_words import number_of_words
@@ -18,16 +18,16 @@ ASIDE = re.compile(
 SAYS = re.compile(
     r"(?:\b(?:is|are|was|were|equals?|costs?|gives?|makes?|totals?|gets?|has|have|had|leaves?|left with|yields?|needs?|takes?"
     r"|pays?|earns?|becomes|remains?|sold|sells|will be|would be|ist|sind|kostet|hat|est|sont|a|coûte|es|son|hay|cuesta|tiene|è|sono|ha)"
-    r"|=|≈|→|:|：|是|有|为|共)\s*(?:(?:about|approximately|roughly|around|exactly|nearly|almost|only|now|still|therefore|thus|a total"
+    r"|=|≈|→|:|：|是|有|为|共|で|は)\s*(?:(?:about|approximately|roughly|around|exactly|nearly|almost|only|now|still|therefore|thus|a total"
     r" of|total|equal to|just|at|to|etwa|environ|einfach|insgesamt|in total|the number|also|then|over|made up of|worth|going to be)\s+){0,3}",
     re.IGNORECASE,
 )
-START = re.compile(r"(?<![\w.,^])(?=[-+]?[$€£¥]?[-+]?\.?\d)|(?<![\w.])\((?=-?\d)")
+START = re.compile(r"(?<![A-Za-z0-9_.,^])(?=[-+]?[$€£¥]?[-+]?\.?\d)|(?<![\w.])\((?=-?\d)")
 WORDS = re.compile(r"[^\W\d_]+")
 LINES = 4  # at the end, where answers stand
 
 
-def number_of_prose(text: str, context: Context) -> str | None:
+def number_of_prose(text: str, context: ValueContext) -> str | None:
     """The last number in bold; that which begins a single sentence; the last behind is, are or =; the last at all."""
     for bold in reversed(BOLD.findall(text)):
         if form := value_form(bold, context) or leading(bold, context):
@@ -38,7 +38,7 @@ def number_of_prose(text: str, context: Context) -> str | None:
     if NONE.match(lines[-1]) and context.counts:
         return "0"
     if len(lines) == 1 and (form := leading(lines[0], context)):
-        return form
+        return said_later(lines[0], context) or form
     for line in reversed(lines[-LINES:]):
         if form := said_number(line, context):
             return form
@@ -49,14 +49,20 @@ def number_of_prose(text: str, context: Context) -> str | None:
     return words_number(lines[-1], context)
 
 
-def leading(plain: str, context: Context) -> str | None:
+def leading(plain: str, context: ValueContext) -> str | None:
     """ "42 apples, 6 in each bag": a number that begins, with words behind it and no sign of a calculation."""
     found = quantity_at(plain_notation(plain), context)
     rest = plain[found[1] :] if found else ""
     return found[0] if found and "=" not in rest and re.match(r"\s?[,.]?\s[^\W\d_]{2,}|\W*$", rest) else None
 
 
-def said_number(line: str, context: Context) -> str | None:
+def said_later(line: str, context: ValueContext) -> str | None:
+    """ "160 km in 2 hours is 80 km/h": what begins is not said to be the answer where a verb follows at once."""
+    clause = re.split(r"[,.;:](?!\d)", line, maxsplit=1)[0]
+    return said_number(clause, context)
+
+
+def said_number(line: str, context: ValueContext) -> str | None:
     """The number behind the last verb of a line that has one; what goes on with a sign is on its way to another."""
     kept = None
     for found in SAYS.finditer(line):
@@ -75,11 +81,11 @@ def clause_goes_on(line: str, at: int) -> bool:
     return sentence >= comma or bool(re.match(r", (?:so|and|then|therefore|thus|hence|which)\b", before[comma:]))
 
 
-def numbers_in(line: str, context: Context) -> Sequence[str]:
+def numbers_in(line: str, context: ValueContext) -> Sequence[str]:
     return [form for form, _ in quantities(line, context)]
 
 
-def quantities(line: str, context: Context) -> Iterator[tuple[str, int]]:
+def quantities(line: str, context: ValueContext) -> Iterator[tuple[str, int]]:
     at = 0
     while found := START.search(line, at):
         number = (
@@ -100,7 +106,7 @@ def skip_money(line: str, at: int) -> int:
     return at if not found or not re.search("[$€£¥]", found[0]) else found.end()
 
 
-def words_number(line: str, context: Context) -> str | None:
+def words_number(line: str, context: ValueContext) -> str | None:
     """ "There are eighteen legs." """
     found = [number for word in WORDS.finditer(line) if (number := number_of_words(line[word.start() :], bare=False))]
     if found:

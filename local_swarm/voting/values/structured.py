@@ -33,6 +33,8 @@ def json_answer(said: ReplyDocument, question: Question) -> ExtractedAnswer | No
             else None
         )
     data = found[0]
+    if not asked and isinstance(data, list) and all(isinstance(one, (int, float)) for one in data):
+        return None  # a row of numbers is a value
     try:
         form = json.dumps(even(data), sort_keys=True, ensure_ascii=False)
     except (ValueError, RecursionError):

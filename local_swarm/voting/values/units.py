@@ -31,9 +31,9 @@ CURRENCIES = {
     "rub": "₽ rub ruble", "krw": "₩ krw won", "chf": "chf franken", "cny": "cny rmb yuan 元", "cent": "¢ cent",
 }  # fmt: skip
 PER = re.compile(
-    r"\b(kilomet(?:er|re)|mile|met(?:er|re))s?\s++(?:per|an?|pro)\s++(hour|second|stunde)s?\b", re.IGNORECASE
+    r"\b(k)?(?:ilomet(?:er|re)|(mi)(?:les?)?|m(?:et(?:er|re))?)s?\s++(?:per|an?|pro)\s++(h|s)(?:ours?|r|ec(?:onds?)?|tunde)?\b",
+    re.IGNORECASE,
 )
-PER_UNITS = {"kh": "km/h", "mh": "mph", "ks": "km/s", "ms": "m/s"}
 SQUARE = re.compile(r"\b(?:sq\.?|square|cubic)\s++(\w+)", re.IGNORECASE)
 UNIT = re.compile(
     r"[°€$£¥₹₽₩¢元]\s?[CFcf]?(?![a-zA-Z])|US\$|[^\W\d_]++(?:\^?\{?[23]\}?(?!\d|\.\d))?(?:/[^\W\d_]++)?(?:\^?\{?[23]\}?(?!\d|\.\d))?"
@@ -51,10 +51,10 @@ def known_units() -> dict[str, Unit]:
     made: dict[str, Unit] = {}
     for dimension, table in UNITS_OF.items():
         for row in table.split(";"):
-            factor, first, *names = row.split()
+            factor, first, *others = row.split()
             above, _, below = factor.partition("/")
             unit = Unit(first, dimension, Fraction(above) / Fraction(below or 1))
-            made |= dict.fromkeys([first, *names], unit)
+            made |= dict.fromkeys([first, *others], unit)
     for name, names in CURRENCIES.items():
         made |= dict.fromkeys(names.split(), Unit(name, f"money {name}", Fraction(1)))
     return made
@@ -66,8 +66,7 @@ KNOWN = known_units()
 def unit_at(text: str, at: int = 0) -> tuple[Unit, int] | None:
     """The unit that stands there, plurals as well, and where it ends."""
     if found := PER.match(text, at):
-        key = (found[1][0] if found[1][:2] != "me" else "x") + found[2][0]
-        unit = KNOWN.get({"kh": "km/h", "Kh": "km/h", "mh": "mph", "xs": "m/s", "ks": "km/s"}.get(key.lower(), ""))
+        unit = KNOWN.get("km/h" if found[1] else "mph" if found[2] else f"m/{found[3].lower()}")
         return (unit, found.end()) if unit else None
     if found := SQUARE.match(text, at):
         length = named(found[1])
@@ -75,6 +74,8 @@ def unit_at(text: str, at: int = 0) -> tuple[Unit, int] | None:
         unit = KNOWN.get(f"{length.name}^{power}") if length else None
         return (unit, found.end()) if unit else None
     found = UNIT.match(text, at)
+    if found and found[0].lower() == "in" and re.match(r"\s++[^\W\d_]", text[found.end() : found.end() + 9]):
+        return None
     unit = named(found[0].replace("{", "").replace("}", "").replace(" ", "")) if found else None
     return (unit, found.end()) if found and unit else None
 
