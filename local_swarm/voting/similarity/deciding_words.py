@@ -98,10 +98,12 @@ source/target stack/heap tcp/udp shallow/deep ascend/descend rise/fall raise/low
 larger/smaller bigger/smaller faster/slower longer/shorter older/younger best/worst strong/weak expand/contract gain/loss
 pass/fail success/failure eager/lazy required/optional mandatory/optional clockwise/counterclockwise inclusive/exclusive
 staged/unstaged tracked/untracked inhale/exhale attach/detach connect/disconnect left-hand/right-hand sunrise/sunset
-top/bottom forward/backward inside/outside stable/unstable healthy/unhealthy cheap/expensive always/never
+morning/evening day/night top/bottom forward/backward inside/outside stable/unstable
+healthy/unhealthy cheap/expensive always/never
 """
 DEGREE = stem("degrees")
 PAIRS = [(stem(one), stem(other)) for one, other in (pair.split("/") for pair in OPPOSITES.split())]
+SIDES = {side: [f"{one}/{other}" for one, other in PAIRS if side in (one, other)] for pair in PAIRS for side in pair}
 OPENINGS = {
     **dict.fromkeys(("yes", "true", "correct", "right", "ja", "oui", "sí", "sì", "да"), "yes"),
     **dict.fromkeys(("no", "false", "incorrect", "wrong", "nein", "non", "não", "нет"), "no"),
@@ -261,16 +263,12 @@ def tokens_of(text: str) -> Iterator[Token]:
 
 
 def slots_of(tokens: Sequence[Token]) -> Iterator[Slot]:
-    sides: dict[str, list[str]] = {}
-    for one, other in PAIRS:
-        sides.setdefault(one, []).append(f"{one}/{other}")
-        sides.setdefault(other, []).append(f"{one}/{other}")
     for at, token in enumerate(tokens):
         if token.kind == "number":
             yield from number_slots(tokens, at)
-        elif token.kind == "word" and (side := stem(token.text)) in sides and not is_shunned(tokens, at):
+        elif token.kind == "word" and (side := stem(token.text)) in SIDES and not is_shunned(tokens, at):
             near = words_near(tokens, at)
-            yield from (Slot(pair, side, near) for pair in sides[side])
+            yield from (Slot(pair, side, near) for pair in SIDES[side])
 
 
 def number_slots(tokens: Sequence[Token], at: int) -> Iterator[Slot]:
@@ -290,7 +288,7 @@ def number_slots(tokens: Sequence[Token], at: int) -> Iterator[Slot]:
 
 
 def words_near(tokens: Sequence[Token], at: int) -> frozenset[str]:
-    """Stems around a place, up to the ends of its clause."""
+    """Stems around a place, up to the ends of its clause; of opposites the pair, since both are said of the same."""
     found = []
     for steps in (range(at - 1, max(-1, at - 3 * NEAR), -1), range(at + 1, min(len(tokens), at + 3 * NEAR))):
         stems: list[str] = []
@@ -299,7 +297,7 @@ def words_near(tokens: Sequence[Token], at: int) -> frozenset[str]:
                 break
             stems += [tokens[place].stem] if tokens[place].stem else []
         found += stems
-    return frozenset(found)
+    return frozenset(SIDES[one][0] if one in SIDES else one for one in found)
 
 
 def is_shunned(tokens: Sequence[Token], at: int) -> bool:

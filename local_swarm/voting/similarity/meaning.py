@@ -24,6 +24,7 @@ CERTAIN = 1e-4  # nearest to 0 or 1 that a model's word is taken for
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+(?:[.,]\d+)*")
 UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+HEADING = re.compile(r"^#{1,6} .*+$", re.MULTILINE)
 SENTENCE = re.compile(r"[.!?。！？]\s|\n")
 NEGATION = re.compile(
     r"\b(?:no|not|never|cannot|nor|nein|nicht|kein\w*|non|ne|pas|jamais|nunca|não|niet|geen|не|нет)\b|n['’]t\b|[不没沒]",
@@ -61,7 +62,7 @@ class Gist:
 
 
 def gist(text: str, question_stems: frozenset[str]) -> Gist:
-    told = frozenset(stems(text))
+    told = frozenset(stems(HEADING.sub("", text)) or stems(text))
     told = frozenset(one for one in told if not one[0].isdigit()) or told
     first = SENTENCE.split(text.strip()[:LONGEST_ASKED], maxsplit=1)[0]
     return Gist((told - question_stems) or told, bool(NEGATION.search(first)))
