@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from local_swarm.cli.console import err, out, print_figures, print_json
-from local_swarm.cli.options import JsonOption, PlotOption, RepeatsOption
+from local_swarm.cli.options import JsonOption, ModelOption, PlotOption, RepeatsOption
 from local_swarm.errors import ExtraMissing, SwarmError, UsageError
 from local_swarm.paths import checkout
 
@@ -160,6 +160,40 @@ def bench_federation(
     from local_swarm_benchmarks.federation import FederationBenchOptions, measure
 
     found = show_measuring(lambda say: measure(FederationBenchOptions(nodes, workers, repeats=repeats), say))
+    print_json(found) if json_wanted else print_figures(found)
+
+
+def bench_live(
+    name: Annotated[
+        str, typer.Option("--set", help="humaneval, mbpp, gsm8k, bfcl, yes-no or choice; the last two need no file.")
+    ],
+    data: Annotated[Path | None, typer.Option(help="The file with the problems, JSON lines.")] = None,
+    url: Annotated[str | None, typer.Option(help="Of a running swarm, e.g. http://127.0.0.1:8000.")] = None,
+    model: ModelOption = None,
+    n: Annotated[int, typer.Option("--n", help="How many voices.", min=1)] = 8,
+    effort: Annotated[str, typer.Option(help="Only medium so far: the voices, and nothing after them.")] = "medium",
+    strip: Annotated[bool, typer.Option("--strip", help="Take the examples out of the prompts.")] = False,
+    limit: Annotated[int | None, typer.Option(help="At most so many problems.", min=1)] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="Wait for every voice, to hold votes again later.")] = False,
+    kept: Annotated[
+        Path | None, typer.Option("--file", help="Finished problems, to go on with. [default: one in the home folder]")
+    ] = None,
+    plot: PlotOption = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write the line to this CSV file as well.")] = None,
+    json_wanted: JsonOption = False,
+) -> None:
+    """A set of problems through a real swarm. Seconds of greedy are of one worker alone, asked separately."""
+    if effort != "medium":
+        raise UsageError(f"This version knows no effort {effort!r}: it asks every voice once, which is medium.")
+    find_benchmarks()
+    from local_swarm_benchmarks.live import LiveBenchOptions, chart_of, csv_of, measure
+
+    options = LiveBenchOptions(name, data, url, model, n, strip, limit, whole, kept)
+    found = show_measuring(lambda say: measure(options, say))
+    if plot:
+        plot.write_text(chart_of(found), encoding="utf-8")
+    if csv:
+        csv.write_text(csv_of(found), encoding="utf-8")
     print_json(found) if json_wanted else print_figures(found)
 
 

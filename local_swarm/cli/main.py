@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "bench federation": bench.bench_federation,
     "bench engine": bench.bench_engine,
     "bench vote": bench.bench_vote,
+    "bench live": bench.bench_live,
     "bench api": bench.bench_api,
 }
 GROUPS = {
