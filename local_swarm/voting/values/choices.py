@@ -18,21 +18,30 @@ REJECTED = re.compile(
 )
 BEFORE = (
     r"(?:(?:correct|right|best|final|true|only|appropriate|suitable|proper|likely|my|the)\s+){0,3}"
-    r"(?:option|choice|answer|letter|statement|alternative|one|pick|selection|response|opción|option|choix|wahl|scelta|opção)s?"
-    r"(?:\s+(?:correct[ao]?|correcte|richtige|giusta))?\s*(?:is|are|:|=|would be|must be|should be|ist|lautet|est|es|è|é|—|-)"
+    r"(?:option|choice|answer|letter|statement|alternative|one|pick|selection|response|opción|option|choix|wahl"
+    r"|scelta|opção)s?"
+    r"(?:\s+(?:correct[ao]?|correcte|richtige|giusta))?\s*(?:is|are|:|=|would be|must be|should be|ist|lautet|est"
+    r"|es|è|é|—|-)"
 )
 CHOSE = (
     r"(?:choose|pick|select|go with|going with|chose|picked|selected|opt for|wähle|choisis|elijo|scelgo|vote for|say)"
 )
-SO = r"(?:so it (?:is|must be)|(?:it|this) (?:is|must be|has to be|would be)|i think|i believe|i would say|it is|it's|therefore|hence|thus|so|that leaves|leaving|leaves only|also|donc|daher|por lo tanto|quindi|所以选|故选|选择|选|應選)"
+SO = (
+    r"(?:so it (?:is|must be)|(?:it|this) (?:is|must be|has to be|would be)|i think|i believe|i would say|it is"
+    r"|it's|therefore|hence|thus|so|that leaves|leaving|leaves only|also|donc|daher|por lo tanto|quindi|所以选|故选|选择"
+    r"|选|應選)"
+)
 OPTION = r"(?:(?:the|la|die|der|le|el|il)\s+)?(?:option|choice|answer|letter|number|opción|antwort|réponse|选项)?\s*"
-AFTER = r"\s*(?:is|are|seems|must be|has to be|ist|est|es)\s+(?:the\s+)?(?:most\s+)?(?:right|correct|true|best|answer|only|richtig|correcte?|correcta|giusta|proper|appropriate|likely)"
+AFTER = (
+    r"\s*(?:is|are|seems|must be|has to be|ist|est|es)\s+(?:the\s+)?(?:most\s+)?(?:right|correct|true|best|answer"
+    r"|only|richtig|correcte?|correcta|giusta|proper|appropriate|likely)"
+)
 NEGATED = re.compile(r"(?:not|never|n't|nicht|neither|isn't|wrong)\s*(?:be\s+)?$", re.IGNORECASE)
 ALSO = r"(?:\s*(?:,|&|and|und|et|y|,\s*and)\s*\(?(?:{0})\)?(?![A-Za-z0-9_'’]))*"
 
 
 def choice_of(text: str, options: Options, marked: bool) -> str | None:
-    """The labels that a reply chooses, in the order of the question; of a marked text the labels or words that begin it."""
+    """The labels that a reply chooses, in the order of the question; of a marked text those that begin it."""
     plain = plain_notation(text[-LONGEST_REPLY:])
     labels = tuple(label for label, words in options if label != words)
     if labels and (found := chosen(plain, labels, marked)):
@@ -118,7 +127,7 @@ def is_label(head: re.Match[str], plain: str, labels: Sequence[str]) -> bool:
 
 
 def walk(plain: str, labels: Sequence[str]) -> tuple[set[str], str | None]:
-    """The labels that head sentences of a walk through the options, and the only one that its sentence does not reject."""
+    """The labels that head sentences of a walk through the options, and the only one that is not rejected there."""
     exact = "|".join(map(re.escape, labels))
     head = re.compile(
         rf"\W*(?:option\s+)?\(?({exact})(?:\)?[.:)]\s|\)?\s(?=(?:is|was|are|ist|est|es)\b))", re.IGNORECASE

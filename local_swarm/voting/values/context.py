@@ -11,7 +11,8 @@ from local_swarm.voting.values.units import Unit, unit_at, units_in
 
 # Words of languages that write 12,5 and 12.500.
 COMMA_WORDS = re.compile(
-    r"\b(?:der|die|das|ein|eine|wie|viele?|und|ist|kostet|le|la|les|une?|combien|quel(?:le)?|est|cu[aá]nt[oa]s?|el|los|las|una"
+    r"\b(?:der|die|das|ein|eine|wie|viele?|und|ist|kostet|le|la|les|une?|combien|quel(?:le)?|est|cu[aá]nt[oa]s?"
+    r"|el|los|las|una"
     r"|quant[oaei]s?|il|sono|hoeveel|het|een|сколько|ile|kolik|são|custa|cuesta|coûte)\b",
     re.IGNORECASE,
 )
@@ -22,12 +23,14 @@ CHANCE = re.compile(
 )
 PERCENT = re.compile(r"%|\bper ?cent|\bprozent|\bpourcent|\bporcent|\bpercent|\bpct\b", re.IGNORECASE)
 UNORDERED = re.compile(
-    r"\b(?:solutions?|roots?|zeros?|all|both|factors?|divisors?|primes?|values? of|lösung(?:en)?|solve|eigenvalues?|nullstellen"
+    r"\b(?:solutions?|roots?|zeros?|all|both|factors?|divisors?|primes?|values? of|lösung(?:en)?|solve"
+    r"|eigenvalues?|nullstellen"
     r"|racines|solución|soluciones|which numbers)\b",
     re.IGNORECASE,
 )
 ORDERED = re.compile(
-    r"\b(?:sort|order|ordered|sorted|sequence|next|first|coordinates?|point|vector|ascending|descending|interval|pair|rank)\b",
+    r"\b(?:sort|order|ordered|sorted|sequence|next|first|coordinates?|point|vector|ascending|descending|interval"
+    r"|pair|rank)\b",
     re.IGNORECASE,
 )
 VERSION = re.compile(r"\b(?:versions?|release|python|node|java|section|chapter)\b", re.IGNORECASE)

@@ -7,15 +7,20 @@ import re
 from local_swarm.voting.values.context import ValueContext
 
 MONTHS = (
-    "january jan januar janvier enero gennaio janeiro januari|february feb februar février febrero febbraio fevereiro februari"
-    "|march mar märz mars marzo março maart|april apr avril abril aprile|may mai mayo maggio maio mei|june jun juni juin junio"
-    " giugno junho|july jul juli juillet julio luglio julho|august aug août agosto augustus|september sep sept septembre"
-    " septiembre settembre setembro|october oct oktober octobre octubre ottobre outubro okt|november nov novembre noviembre"
+    "january jan januar janvier enero gennaio janeiro januari|february feb februar février febrero febbraio"
+    " fevereiro februari"
+    "|march mar märz mars marzo março maart|april apr avril abril aprile|may mai mayo maggio maio mei|june jun"
+    " juni juin junio"
+    " giugno junho|july jul juli juillet julio luglio julho|august aug août agosto augustus|september sep sept"
+    " septembre"
+    " septiembre settembre setembro|october oct oktober octobre octubre ottobre outubro okt|november nov"
+    " novembre noviembre"
     " novembro|december dec dezember décembre diciembre dicembre dezembro dez"
 )
 MONTH = {word: at + 1 for at, words in enumerate(MONTHS.split("|")) for word in words.split()}
 TIME = re.compile(
-    r"(\d{1,2})(?:[:h.](\d{2})(?::(\d{2}))?)?\s?(a\.?\s?m\.?|p\.?\s?m\.?|uhr|o'clock)?(?: (?:in the )?(morning|afternoon|evening))?",
+    r"(\d{1,2})(?:[:h.](\d{2})(?::(\d{2}))?)?\s?(a\.?\s?m\.?|p\.?\s?m\.?|uhr|o'clock)?(?: (?:in the )?(morning"
+    r"|afternoon|evening))?",
     re.IGNORECASE,
 )
 WORD_TIMES = {"noon": "12:00", "midnight": "0:00", "midday": "12:00"}

@@ -90,7 +90,8 @@ FIRST = re.compile(r"\W*([^\W\d_]+)(?=\W|$)")
 CJK_FIRST = re.compile(r"\W*(不是|不对|不|否|是的|是|正确|对|错误|错|はい|いいえ|아니요|아니오|예|네)")
 VERDICT = re.compile(
     r"\b(?P<not>not|n't|nicht|isn't)?\s*(?:entirely |completely |in fact |actually |quite )?"
-    r"(?P<word>true|false|correct|incorrect|wrong|right|yes|no|wahr|falsch|vrai|faux|verdadero|falso|vero)\b(?!\s(?:answer|that|one|matter|prime|other|longer|\w+ed\b))",
+    r"(?P<word>true|false|correct|incorrect|wrong|right|yes|no|wahr|falsch|vrai|faux|verdadero|falso"
+    r"|vero)\b(?!\s(?:answer|that|one|matter|prime|other|longer|\w+ed\b))",
     re.IGNORECASE,
 )
 IS_SO = re.compile(

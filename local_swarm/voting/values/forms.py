@@ -20,20 +20,23 @@ from local_swarm.voting.values.units import KNOWN, Unit, named, unit_at
 LONGEST_VALUE = 1_000  # characters
 DEEPEST = 6  # values within values
 ABOUT = re.compile(
-    r"(?:(?:about|approximately|approx\.?|roughly|around|exactly|nearly|almost|only|just|circa|ca\.|etwa|environ|alrededor de"
+    r"(?:(?:about|approximately|approx\.?|roughly|around|exactly|nearly|almost|only|just|circa|ca\.|etwa|environ"
+    r"|alrededor de"
     r"|a total of|the|i\.e\.|at|in|on|=|≈|:)\s+|[=≈~:]\s?)++",
     re.IGNORECASE,
 )
 MONEY = re.compile(r"(-?)\s?(US\$|[$€£¥₹₽₩]|(?:USD|EUR|GBP|JPY|INR|CHF|CNY|Rs\.?)(?=[\s\d]))\s?(-?)(?=[\s\d.])")
 SCALE = re.compile(
-    r"\s?(thousand|million|billion|trillion|tausend|millionen|milliarden|mio\.?|mrd\.?|bn)\b|(?<=\d)([kK])\b|(?<=\d)([MB])(?![\w])"
+    r"\s?(thousand|million|billion|trillion|tausend|millionen|milliarden|mio\.?|mrd\.?|bn)\b|(?<=\d)([kK])\b"
+    r"|(?<=\d)([MB])(?![\w])"
 )
 SCALES = {"t": 3, "k": 3, "m": 6, "b": 9, "tr": 12, "millia": 9, "mrd": 9}
 PER = re.compile(r"\s?(?:per|each|pro|/)\s?[^\W\d_]++\b")
 NONE = re.compile(
     r"(?:there (?:are|is) |it has |has )?(?:no|keine?|aucune?|ningun[oa]?|nessuna?) (?:\w+ )?(?:real |such )?"
     r"(?:solutions?|roots?|answer|lösung(?:en)?|solución|soluzione|number|values?)\b[^.]{0,40}"
-    r"|none(?: of them)?|no solution|∅|⟨\s*⟩|empty set|the empty set|does not exist|dne|undefined|not defined|nothing|keine[rs]?|aucune?",
+    r"|none(?: of them)?|no solution|∅|⟨\s*⟩|empty set|the empty set|does not exist|dne|undefined|not defined"
+    r"|nothing|keine[rs]?|aucune?",
     re.IGNORECASE,
 )
 INFINITE = re.compile(
@@ -59,8 +62,15 @@ def value_form(text: str, context: ValueContext, depth: int = 0) -> str | None:
     if not plain or depth > DEEPEST:
         return None
     ways: Sequence[Callable[[str, ValueContext], str | None]] = (
-        none_form, time_form, date_form, dotted_form, tolerance_form, ratio_form, quantity_form, dimensions_form,
-    )  # fmt: skip
+        none_form,
+        time_form,
+        date_form,
+        dotted_form,
+        tolerance_form,
+        ratio_form,
+        quantity_form,
+        dimensions_form,
+    )
     found = next((form for way in ways if (form := way(plain, context))), None)
     return found or side_form(plain, context, depth) or row_form(plain, context, depth) or expression_form(plain)
 

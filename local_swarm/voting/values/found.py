@@ -58,6 +58,8 @@ def value_in(prose: str, marked: Sequence[str], context: ValueContext) -> Extrac
             return answer
     whole = prose.strip()
     brief = len(whole.split(None, SHORT_WORDS)) <= SHORT_WORDS and "\n" not in whole
+    if brief and "=" in whole and not context.kind:
+        return None  # may as well be code
     if (brief or context.kind in ("number", "short")) and (form := value_form(whole, context)):
         return ExtractedAnswer("number", form)
     if form := told_at_end(whole, context):

@@ -18,14 +18,16 @@ ENGLISH = (
     rf"(?:,? (?:therefore|thus|then|hence),?)?\s*+(?:(?:would|will|must|should|may|can|to|has to) )?{IS}(?![A-Za-z])"
 )
 ABROAD = (
-    r"\b(?:antwort|ergebnis|lösung|réponse|résultat|respuesta|resultado|risposta|risultato|resposta|antwoord|ответ|результат)"
+    r"\b(?:antwort|ergebnis|lösung|réponse|résultat|respuesta|resultado|risposta|risultato|resposta|antwoord"
+    r"|ответ|результат)"
     rf"(?: (?:corre[ct]{1, 2}[aeo]?|giusta|finale?|certa))?\s*+{IS}(?![A-Za-z])"
 )
 ASIA = r"(?:最终|最終|正确|正解の|उत्तर|जवाब|答案|答え|正解|정답|답)[^\S\n]*+(?:是|为|為|は|은|는|:|：|है|=)"
 MARK = re.compile(rf"(?:{ENGLISH}|{ABROAD}|{ASIA})[^\S\n]*+:?", re.IGNORECASE)
 SHORT_MARK = re.compile(r"^(?:A|Ans|R)\s?[:.][^\S\n]*+(\S.*+)", re.MULTILINE)
 NOT_MARKED = re.compile(
-    r"\s*(?:that\b|to\b|because\b|since\b|as follows|based on|given by|in the\b|a bit\b|it depends|found\b|obtained\b|also\b"
+    r"\s*(?:that\b|to\b|because\b|since\b|as follows|based on|given by|in the\b|a bit\b|it depends|found\b"
+    r"|obtained\b|also\b"
     r"|not (?!\S+ but)|the same as|calculated\b|below\b|given\b|shown\b|provided\b|yet\b|unknown yet)",
     re.IGNORECASE,
 )
@@ -35,7 +37,8 @@ NOT_BUT = re.compile(
 BUT_NOT = re.compile(r"(.{1,200}?)(?:,| and| und) (?:not|nicht|et non|no)\s.{1,80}", re.IGNORECASE)
 SENTENCE_END = re.compile(r"(?<=[^\d\s.])\.(?=\s|$)|(?<=\d)\.(?=\s+[A-Z(]|\s*$)|[!?](?=\s|$)|。")
 REASON = re.compile(
-    r",? (?:because|since|as|which|so that|where|weil|da|parce que|car|porque|ya que|i\.e\.|that is|for|after|given|when|if)\b"
+    r",? (?:because|since|as|which|so that|where|weil|da|parce que|car|porque|ya que|i\.e\.|that is|for|after"
+    r"|given|when|if)\b"
     r"|\s?;|\s\(|\s[–—-]{1,2}\s(?=[A-Za-z])|, (?:so|and so|but)\b",
     re.IGNORECASE,
 )

@@ -12,12 +12,41 @@ DOLLARS = re.compile(r"\\\(|\\\)|\\\[|\\\]|\$\$")
 PAIRED = re.compile(r"(?<![\\\w$])\$(?!\s)([^$\n]++)(?<!\s)\$(?!\d)")
 FRACTION = re.compile(r"\\[dtc]?frac(?![a-zA-Z])")
 SIGNS = {
-    r"\%": "%", r"\$": "$", r"\{": "⟨", r"\}": "⟩", r"\lbrace": "⟨", r"\rbrace": "⟩", r"\#": "#", r"\&": "&", r"\_": "_",
-    "{,}": ",", "^{\\circ}": "°", "^\\circ": "°", "\\degree": "°", "\\pm": "±", "+/-": "±", "\\infty": "∞",
-    "\\times": "×", "\\cdot": "·", "\\emptyset": "∅", "\\varnothing": "∅", "\\leq": "<=", "\\geq": ">=", "\\neq": "≠",
-    "\\le": "<=", "\\ge": ">=", "\\div": "÷", "\\cup": "∪", "\\in": "∈", "\\pi": "π", "\\sqrt": "√", "\\to": "→",
-    "\\approx": "≈", "\\euro": "€", "\\pounds": "£",
-}  # fmt: skip
+    r"\%": "%",
+    r"\$": "$",
+    r"\{": "⟨",
+    r"\}": "⟩",
+    r"\lbrace": "⟨",
+    r"\rbrace": "⟩",
+    r"\#": "#",
+    r"\&": "&",
+    r"\_": "_",
+    "{,}": ",",
+    "^{\\circ}": "°",
+    "^\\circ": "°",
+    "\\degree": "°",
+    "\\pm": "±",
+    "+/-": "±",
+    "\\infty": "∞",
+    "\\times": "×",
+    "\\cdot": "·",
+    "\\emptyset": "∅",
+    "\\varnothing": "∅",
+    "\\leq": "<=",
+    "\\geq": ">=",
+    "\\neq": "≠",
+    "\\le": "<=",
+    "\\ge": ">=",
+    "\\div": "÷",
+    "\\cup": "∪",
+    "\\in": "∈",
+    "\\pi": "π",
+    "\\sqrt": "√",
+    "\\to": "→",
+    "\\approx": "≈",
+    "\\euro": "€",
+    "\\pounds": "£",
+}
 COMMANDS = re.compile("|".join(re.escape(sign) + ("(?![A-Za-z])" if sign[-1].isalpha() else "") for sign in SIGNS))
 NAMES = re.compile(
     r"\\(log|ln|lg|exp|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|min|max|gcd|mod)(?![A-Za-z])\s?"

@@ -10,25 +10,38 @@ SMALL = (
     " eighteen nineteen"
 )
 OTHERS = (
-    "null|zéro|cero eins|ein|eine|un|une|uno|una|um|uma|een zwei|deux|dos|due|dois|duas|twee drei|trois|tres|tre|três|drie"
-    " vier|quatre|cuatro|quattro|quatro fünf|cinq|cinco|cinque|vijf sechs|six|seis|sei|zes sieben|sept|siete|sette|sete|zeven"
+    "null|zéro|cero eins|ein|eine|un|une|uno|una|um|uma|een zwei|deux|dos|due|dois|duas|twee drei|trois|tres|tre"
+    "|três|drie"
+    " vier|quatre|cuatro|quattro|quatro fünf|cinq|cinco|cinque|vijf sechs|six|seis|sei|zes sieben|sept|siete"
+    "|sette|sete|zeven"
     " acht|huit|ocho|otto|oito neun|neuf|nueve|nove|negen zehn|dix|diez|dieci|dez|tien elf|onze|once|undici"
-    " zwölf|douze|doce|dodici|doze|twaalf dreizehn|treize|trece|tredici|treze|dertien vierzehn|quatorze|catorce|quattordici"
+    " zwölf|douze|doce|dodici|doze|twaalf dreizehn|treize|trece|tredici|treze|dertien vierzehn|quatorze|catorce"
+    "|quattordici"
     " fünfzehn|quinze|quince|quindici|vijftien sechzehn|seize|dieciséis|sedici|dezesseis|zestien"
     " siebzehn|dix-sept|diecisiete|diciassette|dezessete achtzehn|dix-huit|dieciocho|diciotto|dezoito|achttien"
     " neunzehn|dix-neuf|diecinueve|diciannove|dezenove"
 )
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 OTHER_TENS = (
-    "zwanzig|vingt|veinte|venti|vinte|twintig dreißig|trente|treinta|trenta|trinta|dertig vierzig|quarante|cuarenta|quaranta"
+    "zwanzig|vingt|veinte|venti|vinte|twintig dreißig|trente|treinta|trenta|trinta|dertig vierzig|quarante"
+    "|cuarenta|quaranta"
     " fünfzig|cinquante|cincuenta|cinquanta sechzig|soixante|sesenta|sessanta siebzig|setenta|settanta"
     " achtzig|ochenta|ottanta neunzig|noventa|novanta"
 )
 HAN = {sign: value for value, sign in enumerate("〇一二三四五六七八九十")} | {"零": 0, "两": 2}
 SCALES = {
-    "hundred": 100, "hundert": 100, "cent": 100, "cien": 100, "thousand": 1000, "tausend": 1000, "mille": 1000, "mil": 1000,
-    "million": 10**6, "billion": 10**9, "trillion": 10**12,
-}  # fmt: skip
+    "hundred": 100,
+    "hundert": 100,
+    "cent": 100,
+    "cien": 100,
+    "thousand": 1000,
+    "tausend": 1000,
+    "mille": 1000,
+    "mil": 1000,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
 UNITS = {word: value for value, word in enumerate(SMALL.split())} | {
     word: value for value, words in enumerate(OTHERS.split()) for word in words.split("|")
 }

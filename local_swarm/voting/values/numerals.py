@@ -98,8 +98,7 @@ def digits_at(text: str, at: int) -> str | None:
     found = DIGITS.match(text, at)
     if not found:
         return None
-    head = re.split(rf"[ {BLANK}]", found[0], maxsplit=1)[0] if not grouped_by_blank(found[0]) else found[0]
-    return head
+    return found[0] if grouped_by_blank(found[0]) else re.split(rf"[ {BLANK}]", found[0], maxsplit=1)[0]
 
 
 def grouped_by_blank(digits: str) -> bool:

@@ -16,14 +16,19 @@ ASIDE = re.compile(
     re.IGNORECASE,
 )
 SAYS = re.compile(
-    r"(?:\b(?:is|are|was|were|equals?|costs?|gives?|makes?|totals?|gets?|has|have|had|leaves?|left with|yields?|needs?|takes?"
-    r"|pays?|earns?|becomes|remains?|sold|sells|will be|would be|ist|sind|kostet|hat|est|sont|a|coûte|es|son|hay|cuesta|tiene|è|sono|ha)"
-    r"|=|≈|→|:|：|是|有|为|共|で|は)\s*(?:(?:about|approximately|roughly|around|exactly|nearly|almost|only|now|still|therefore|thus|a total"
-    r" of|total|equal to|just|at|to|etwa|environ|einfach|insgesamt|in total|the number|also|then|over|made up of|worth|going to be)\s+){0,3}",
+    r"(?:\b(?:is|are|was|were|equals?|costs?|gives?|makes?|totals?|gets?|has|have|had|leaves?|left with|yields?"
+    r"|needs?|takes?"
+    r"|pays?|earns?|becomes|remains?|sold|sells|will be|would be|ist|sind|kostet|hat|est|sont|a|coûte|es|son|hay"
+    r"|cuesta|tiene|è|sono|ha)"
+    r"|=|≈|→|:|：|是|有|为|共|で|は)\s*(?:(?:about|approximately|roughly|around|exactly|nearly|almost|only|now|still"
+    r"|therefore|thus|a total"
+    r" of|total|equal to|just|at|to|etwa|environ|einfach|insgesamt|in total|the number|also|then|over|made up of"
+    r"|worth|going to be)\s+){0,3}",
     re.IGNORECASE,
 )
 START = re.compile(r"(?<![A-Za-z0-9_.,^])(?=[-+]?[$€£¥]?[-+]?\.?\d)|(?<![\w.])\((?=-?\d)")
 WORDS = re.compile(r"[^\W\d_]+")
+LONGEST_LINE = 4_000  # characters, at its end
 LINES = 4  # at the end, where answers stand
 
 
@@ -32,7 +37,11 @@ def number_of_prose(text: str, context: ValueContext) -> str | None:
     for bold in reversed(BOLD.findall(text)):
         if form := value_form(bold, context) or leading(bold, context):
             return form
-    lines = [plain for line in text.strip().split("\n") if (plain := ASIDE.sub(" ", plain_notation(line)).strip())]
+    lines = [
+        plain
+        for line in text.strip().split("\n")
+        if (plain := ASIDE.sub(" ", plain_notation(line[-LONGEST_LINE:])).strip())
+    ]
     if not lines:
         return None
     if NONE.match(lines[-1]) and context.counts:
@@ -67,13 +76,12 @@ def said_number(line: str, context: ValueContext) -> str | None:
     kept = None
     for found in SAYS.finditer(line):
         number = quantity_at(line, context, found.end())
-        if number and not re.match(r"\s*[-+*/×÷·=^]\s*[\d($]", line[number[1] :]):
-            if kept is None or found[0].strip()[:1] in "=≈" or clause_goes_on(line, found.start()):
-                kept = number[0]
+        if number and not re.match(r"\s*[-+*/×÷·=^]\s*[\d($]", line[number[1] : number[1] + 20]):
+            kept = number[0] if kept is None or found[0].strip()[:1] in "=≈" or goes_on(line, found.start()) else kept
     return kept
 
 
-def clause_goes_on(line: str, at: int) -> bool:
+def goes_on(line: str, at: int) -> bool:
     """Whether a later verb starts a sentence or a conclusion of its own, rather than an explanation after a comma."""
     before = line[:at]
     sentence = max(before.rfind(". "), before.rfind("; "), before.rfind("! "))

@@ -27,16 +27,26 @@ UNITS_OF = {
     "angle rad": "1 rad radian",
 }
 CURRENCIES = {
-    "usd": "$ usd us$ dollar", "eur": "€ eur euro", "gbp": "£ gbp pound pfund", "jpy": "¥ jpy yen", "inr": "₹ inr rupee",
-    "rub": "₽ rub ruble", "krw": "₩ krw won", "chf": "chf franken", "cny": "cny rmb yuan 元", "cent": "¢ cent",
-}  # fmt: skip
+    "usd": "$ usd us$ dollar",
+    "eur": "€ eur euro",
+    "gbp": "£ gbp pound pfund",
+    "jpy": "¥ jpy yen",
+    "inr": "₹ inr rupee",
+    "rub": "₽ rub ruble",
+    "krw": "₩ krw won",
+    "chf": "chf franken",
+    "cny": "cny rmb yuan 元",
+    "cent": "¢ cent",
+}
 PER = re.compile(
-    r"\b(k)?(?:ilomet(?:er|re)|(mi)(?:les?)?|m(?:et(?:er|re))?)s?\s++(?:per|an?|pro)\s++(h|s)(?:ours?|r|ec(?:onds?)?|tunde)?\b",
+    r"\b(k)?(?:ilomet(?:er|re)|(mi)(?:les?)?|m(?:et(?:er|re))?)s?\s++(?:per|an?|pro)\s++(h|s)(?:ours?|r"
+    r"|ec(?:onds?)?|tunde)?\b",
     re.IGNORECASE,
 )
 SQUARE = re.compile(r"\b(?:sq\.?|square|cubic)\s++(\w+)", re.IGNORECASE)
 UNIT = re.compile(
-    r"[°€$£¥₹₽₩¢元]\s?[CFcf]?(?![a-zA-Z])|US\$|[^\W\d_]++(?:\^?\{?[23]\}?(?!\d|\.\d))?(?:/[^\W\d_]++)?(?:\^?\{?[23]\}?(?!\d|\.\d))?"
+    r"[°€$£¥₹₽₩¢元]\s?[CFcf]?(?![a-zA-Z])|US\$|[^\W\d_]++(?:\^?\{?[23]\}?(?!\d"
+    r"|\.\d))?(?:/[^\W\d_]++)?(?:\^?\{?[23]\}?(?!\d|\.\d))?"
 )
 
 
@@ -98,8 +108,7 @@ def units_in(text: str) -> Iterator[Unit]:
         unit = unit_at(text, at)
         at = unit[1] if unit else found.end()
         before = text[max(0, found.start() - 4) : found.start()].rstrip()
-        if unit and (
+        if (unit and found[0].lower() != "in") and (
             len(found[0]) > 2 or not found[0].isalpha() or before[-1:].isdigit() or before.lower().endswith("in")
         ):
-            if not (found[0].lower() == "in"):
-                yield unit[0]
+            yield unit[0]
