@@ -45,7 +45,7 @@ def runnable(tree: ast.Module, whole: str, question: Question) -> str | None:
     text. `whole`: the answer as it stands, empty where it is no program by itself. None where the tree is too deep to be
     written out."""
     given = definitions(question.stub.tree) if question.stub else []
-    kept, bare = module_body(tree, question), foreign_imports_only(definitions(tree), tree)
+    kept, bare = module_body(tree, question), needed(foreign_imports_only(definitions(tree), tree))
     texts = [unparse(ast.Module(in_order([*given, *body]), [])) for body in (kept, bare)]
     if texts[0] is None or texts[1] is None:
         return None
@@ -68,7 +68,7 @@ def whole_text(program: str) -> str:
 
 def in_order(nodes: Sequence[ast.stmt]) -> list[ast.stmt]:
     """What only stands at the top goes there."""
-    return sorted(nodes, key=lambda node: not (isinstance(node, ast.ImportFrom) and node.module == "__future__"))
+    return sorted(nodes, key=lambda node: not is_future(node))
 
 
 def after_future(head: str, text: str) -> str:
@@ -178,6 +178,16 @@ def foreign_imports_only(body: Sequence[ast.stmt], tree: ast.Module) -> list[ast
         or (node.module or "").partition(".")[0] in sys.stdlib_module_names
         or not own.issuperset(alias.name for alias in node.names)
     ]
+
+
+def needed(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Without imports that nothing reads: a module that is not here may have been wanted for tests alone."""
+    read = loaded(ast.Module([*body], []))
+    return [node for node in body if not isinstance(node, Import) or bound(node) & (read | {"*"}) or is_future(node)]
+
+
+def is_future(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
 # ------------------------------------------------------------------------------------------------------- names
