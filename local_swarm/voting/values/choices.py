@@ -12,7 +12,7 @@ Options = tuple[tuple[str, str], ...]
 
 LONGEST_REPLY = 6_000  # characters at its end that are looked at
 REJECTED = re.compile(
-    r"\W*(?:is|was|are|seems|cannot|can't|does|do|would be|has been|[-–:,])?\s*(?:\w+ ){0,2}?"
+    r"\W*+(?:is|was|are|seems|cannot|can't|does|do|would be|has been)?\s*(?:\w+ ){0,2}?"
     r"(?:not|n't|wrong|incorrect|false|no\b|never|ruled out|eliminated|falsch|faux|incorrecta?|out\b|unlikely)",
     re.IGNORECASE,
 )
