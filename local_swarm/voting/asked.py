@@ -44,17 +44,23 @@ CODE_KINDS: frozenset[AskedKind] = frozenset(
 MOST_NAMES = 8
 
 EDIT = any_of(
-    r"search/replace|search[- ]and[- ]replace block|<<<<<<< SEARCH|\bunified diff\b|\bdiff format\b|\bpatch file\b",
-    r"\b(?:as|in|a|the|only|git) (?:a |the )?(?:diff|patch)\b|\b(?:edit|diff) blocks?\b",
+    [
+        r"search/replace|search[- ]and[- ]replace block|<<<<<<< SEARCH|\bunified diff\b|\bdiff format\b|\bpatch file\b",
+        r"\b(?:as|in|a|the|only|git) (?:a |the )?(?:diff|patch)\b|\b(?:edit|diff) blocks?\b",
+    ]
 )
 WHOLE_FILE = any_of(
-    r"\b(?:whole|complete|entire|full|updated|new|resulting|corrected|fixed|modified)(?: \w+){0,2} (?:file|contents? of)\b",
-    r"\bcontents? of the (?:\w+ )?file\b|\brewrite the file\b",
+    [
+        r"\b(?:whole|complete|entire|full|updated|new|resulting|corrected|fixed|modified)(?: \w+){0,2} (?:file|contents? of)\b",
+        r"\bcontents? of the (?:\w+ )?file\b|\brewrite the file\b",
+    ]
 )
 JSON_WISH = any_of(
-    r"\b(?:answer|respond|reply|return|output|give(?: me)?|produce|as|in|write|print|generate|provide|format)\b"
-    r"[^.?!\n]{0,40}?\bjson\b",
-    r"^json\b",
+    [
+        r"\b(?:answer|respond|reply|return|output|give(?: me)?|produce|as|in|write|print|generate|provide|format)\b"
+        r"[^.?!\n]{0,40}?\bjson\b",
+        r"^json\b",
+    ]
 )
 ASSERTED = re.compile(
     r"(?:\bassert(?:Equal|True|False|equal)?\b|>>> ?|\bexpect\b|\bprint)[^\n]{0,12}?\b([A-Za-z_]\w*+)\("
@@ -156,7 +162,7 @@ def of_words(prose: str, said: Sequence[Sentence], code: PromptCode, has_code: b
         return Asked("choice", sure=True, options=options)
     if JSON_WISH.search(prose):
         return Asked("json", sure=True)
-    if has_code and (mended := mending(said, code)):
+    if has_code and (mended := wish_to_mend(said, code)):
         return mended
     if reads_standard_input(prose) or len(SOLVES.findall(prose)) > 0:
         return Asked("program", sure=reads_standard_input(prose))
@@ -173,7 +179,7 @@ def code_asked(wish: CodeWish, prose: str) -> Asked:
     return Asked(kind, sure=wish.sure, name=wish.name)
 
 
-def mending(said: Sequence[Sentence], code: PromptCode) -> Asked | None:
+def wish_to_mend(said: Sequence[Sentence], code: PromptCode) -> Asked | None:
     """The prompt's code is to be changed: what it defines, or a file."""
     if not any(MENDED & {*one.low} for one in said):
         return None

@@ -53,15 +53,6 @@ class Question:
     stub: Stub | None = None
     asked: Asked = NOTHING_ASKED
 
-    @property
-    def wants_number(self) -> bool:
-        return self.asked.kind == "number"
-
-    @property
-    def options(self) -> frozenset[str]:
-        """Labels of a multiple choice."""
-        return frozenset(label for label, _ in self.asked.options)
-
 
 def question(
     text: str, entry_point: str | None = None, inputs: Sequence[str] = (), schema: JSON | None = None
@@ -70,7 +61,7 @@ def question(
     stub = find_stub(text)
     asked = asked_of(text, entry_point, code_of(stub), schema is not None)
     name = asked.name if asked.kind != "class" else ""
-    return Question(text, entry_point or name or None, tuple(inputs), schema, stub, asked)
+    return Question(text, entry_point or name or None, tuple(inputs), schema=schema, stub=stub, asked=asked)
 
 
 def code_of(stub: Stub | None) -> PromptCode:

@@ -111,7 +111,7 @@ def starts_of_wish(low: Sequence[str], first: bool) -> Iterator[int]:
 
 
 def wish_at(sentence: Sentence, start: int) -> CodeWish | None:
-    words = list(wished(sentence.words, start))
+    words = list(words_of_wish(sentence.words, start))
     kinds = [NOUNS[word.low] for word in words if word.low in NOUNS and not word.quoted]
     low = [word.low for word in words]
     if pair_in(low, "regular", "expression") or pair_in(low, "regular", "expressions"):
@@ -130,7 +130,7 @@ def wish_at(sentence: Sentence, start: int) -> CodeWish | None:
     return CodeWish(kind, name if kind in ("function", "class", "code") else "", start > 0 and not asks)
 
 
-def wished(words: Sequence[Word], start: int) -> Iterator[Word]:
+def words_of_wish(words: Sequence[Word], start: int) -> Iterator[Word]:
     """The words that name what is wished for: up to where the sentence begins to tell of it."""
     for word in words[start : start + LONGEST_WISH]:
         if word.low in ENDS_OF_WISH or word.low in (".", ";", ":", "(", ","):

@@ -23,9 +23,11 @@ ONE_OF = re.compile(
 )
 BETWEEN = re.compile(r"\s*(?:,\s*(?:or|and|oder|ou|o)\s|,|;|/|\||\s(?:or|and|oder|ou)\s)\s*", re.IGNORECASE)
 CHOOSES = any_of(
-    r"\b(?:which|choose|pick|select|best|correct|options?|one of|letter|multiple.choice)\b",
-    r"\b(?:welche[rsmn]?|quelle?s?|cuál|qual)\b",
-    "[哪选選]|下列|以下",
+    [
+        r"\b(?:which|choose|pick|select|best|correct|options?|one of|letter|multiple.choice)\b",
+        r"\b(?:welche[rsmn]?|quelle?s?|cuál|qual)\b",
+        "[哪选選]|下列|以下",
+    ]
 )
 BLANK = re.compile(r"_{2,}|\.{3}|…")
 LONGEST_OPTION, MOST_OPTIONS = 400, 26
@@ -44,22 +46,22 @@ WAYS: tuple[Callable[[int], str], ...] = (
 def options_of(prose: str) -> Options:
     """(label, words) of what a question offers, labels as they stand there; where there are none the words themselves."""
     lines = prose.split("\n")
-    return labeled(lines) or inline(lines) or listed(prose, lines)
+    return labeled_options(lines) or inline_options(lines) or listed_options(prose, lines)
 
 
-def labeled(lines: Sequence[str]) -> Options:
+def labeled_options(lines: Sequence[str]) -> Options:
     """Lines that count: A, B, C or 1, 2, 3, or i, ii, iii. The last such list is the one to choose from."""
     found = [
         (at, head[1], head[2].strip(" *")) for at, line in enumerate(lines) if (head := LABELED.match(line[:2000]))
     ]
     for begin in reversed([place for place, (_, label, _) in enumerate(found) if label in ("A", "a", "1", "i", "I")]):
-        run = counted(found[begin:])
+        run = run_of_labels(found[begin:])
         if run and is_choice(run, "\n".join(lines[: found[begin][0]]), "\n".join(lines[found[begin][0] + len(run) :])):
             return run
     return ()
 
 
-def counted(found: Sequence[tuple[int, str, str]]) -> Options:
+def run_of_labels(found: Sequence[tuple[int, str, str]]) -> Options:
     """The longest beginning of these that counts in one of the ways."""
     runs = []
     for way in WAYS:
@@ -86,7 +88,7 @@ def is_choice(run: Options, before: str, after: str) -> bool:
     return chooses
 
 
-def inline(lines: Sequence[str]) -> Options:
+def inline_options(lines: Sequence[str]) -> Options:
     """ "A) red B) green C) blue" in one line that asks or follows a question."""
     for at, line in enumerate(lines):
         marks = list(INLINE.finditer(line[:4000]))
@@ -97,14 +99,14 @@ def inline(lines: Sequence[str]) -> Options:
         ends = [*(mark.start() for mark in marks[1:]), len(line)]
         found = [(at, mark[1], line[mark.end() : end].strip(" ,;")) for mark, end in zip(marks, ends, strict=True)]
         before = "\n".join([*lines[:at], line[: marks[0].start()]])
-        run = counted(found)
+        run = run_of_labels(found)
         asks = "?" in before or bool(CHOOSES.search(before)) or bool(BLANK.search(before))
         if run and asks and is_choice(run, before, "\n".join(lines[at + 1 :])):
             return run
     return ()
 
 
-def listed(prose: str, lines: Sequence[str]) -> Options:
+def listed_options(prose: str, lines: Sequence[str]) -> Options:
     """ "Answer with one of: positive, negative", or bullets under a question that asks to choose."""
     for found in ONE_OF.finditer(prose):
         names = [name.strip(" \"'`*“”") for name in BETWEEN.split(found[1].strip())]
@@ -112,10 +114,10 @@ def listed(prose: str, lines: Sequence[str]) -> Options:
         short = all(len(name.split()) <= LONGEST_NAMED for name in names)
         if 1 < len(names) <= MOST_OPTIONS and short and not yes_or_no(names):
             return tuple((name, name) for name in names)
-    return bulleted(lines)
+    return bulleted_options(lines)
 
 
-def bulleted(lines: Sequence[str]) -> Options:
+def bulleted_options(lines: Sequence[str]) -> Options:
     found = [(at, head[1].strip(" *")) for at, line in enumerate(lines) if (head := BULLETED.match(line[:2000]))]
     if not 1 < len(found) <= MOST_OPTIONS or any(len(words) > LONGEST_OPTION / 4 for _, words in found):
         return ()

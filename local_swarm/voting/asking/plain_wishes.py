@@ -32,14 +32,18 @@ ORDERS = words_of("calculate compute berechne berechnen calcule calculez calcule
 SUMS = re.compile(r"[\d(√∫∑\\$]|\b(?:integral|limit|sum|expression|determinant|product|derivative)\b")
 HASHES = words_of("sha hash checksum md5 digest closure hashes crc path")
 HOW_MANY = any_of(
-    r"\bhow (?:many|much)\b",
-    r"\b(?:wie ?viele?|combien|cu[aá]nt[oa]s?|quant[ieoa]s?)\b",
-    r"多少|[几幾](?:个|個|只|天|人|次|种|年|本|条|张|块|岁)|いくつ|何[個人本枚回]|كم ",
+    [
+        r"\bhow (?:many|much)\b",
+        r"\b(?:wie ?viele?|combien|cu[aá]nt[oa]s?|quant[ieoa]s?)\b",
+        r"多少|[几幾](?:个|個|只|天|人|次|种|年|本|条|张|块|岁)|いくつ|何[個人本枚回]|كم ",
+    ]
 )
 ONLY_NUMBER = any_of(
-    r"\b(?:answer|respond|reply|output|return|give|state|write|provide|end|finish)\b[^.?!\n]{0,40}?"
-    r"\b(?:number|integer|numeric|digits?|numerical)\b",
-    r"\b(?:antworte|gib|réponds|répondez|donne|responde|da)\b[^.?!\n]{0,40}?\b(?:zahl|nombre|chiffre|número)\b",
+    [
+        r"\b(?:answer|respond|reply|output|return|give|state|write|provide|end|finish)\b[^.?!\n]{0,40}?"
+        r"\b(?:number|integer|numeric|digits?|numerical)\b",
+        r"\b(?:antworte|gib|réponds|répondez|donne|responde|da)\b[^.?!\n]{0,40}?\b(?:zahl|nombre|chiffre|número)\b",
+    ]
 )
 DIFFERENCE = re.compile(r"\bdifference\s+between\b")
 NUMERIC_PAIR = re.compile(r"\bdifference\s+between\s+(?:the )?[-−+$€£]?\d[\d.,]*+\S*+\s+and\s+[-−+$€£]?\d")
@@ -48,9 +52,11 @@ WHAT_IS_SUM = re.compile(
 )
 OPERATION = re.compile(r"[-+*/×÷^%=−]|\b(?:plus|minus|times|divided|mod|percent|squared|cubed|of|power)\b")
 YES_NO = any_of(
-    r"\b(?:yes\s*(?:or|/)\s*no|true\s*(?:or|/)\s*false|t/f|y/n)\b",
-    r"\b(?:ja oder nein|wahr oder falsch|oui ou non|vrai ou faux|s[ií] o no|verdadero o falso|vero o falso|sim ou não)\b",
-    "是否|对还是错|是还是不是|はいかいいえ",
+    [
+        r"\b(?:yes\s*(?:or|/)\s*no|true\s*(?:or|/)\s*false|t/f|y/n)\b",
+        r"\b(?:ja oder nein|wahr oder falsch|oui ou non|vrai ou faux|s[ií] o no|verdadero o falso|vero o falso|sim ou não)\b",
+        "是否|对还是错|是还是不是|はいかいいえ",
+    ]
 )
 WHETHER = words_of(
     "is are was were am does do did has have had can could will would should may might must isn't aren't doesn't don't"
@@ -60,32 +66,38 @@ PRAISES = words_of(
     "good bad better worse best worth ok okay fine recommended safe wise advisable any way possible there"
 )
 SHORT_WORD = any_of(
-    r"\bin (?:exactly )?(?:a|one|a single|two|three|1|2|3) words?\b",
-    r"\b(?:single word|one[- ]word|only the name|just the name)\b",
-    r"\b(?:answer|reply|respond) (?:briefly|shortly|concisely)\b",
-    r"\b(?:nur (?:ein|mit einem) wort|en un mot|en una palabra)\b",
+    [
+        r"\bin (?:exactly )?(?:a|one|a single|two|three|1|2|3) words?\b",
+        r"\b(?:single word|one[- ]word|only the name|just the name)\b",
+        r"\b(?:answer|reply|respond) (?:briefly|shortly|concisely)\b",
+        r"\b(?:nur (?:ein|mit einem) wort|en un mot|en una palabra)\b",
+    ]
 )
 COURTESY = r"^(?:and |so |then |tell me |please |can you tell me |¿)*+"
 FACT = any_of(
-    COURTESY + r"(?:who (?!should|would|can|could|do |does )\w|whose |whom )",
-    COURTESY + r"when (?:is|was|did|were|does)(?! (?:it|i|you|we|one|should|to)\b)",
-    COURTESY + r"(?:in|on|at|during|to|from|by) (?:which|what) \w",
-    COURTESY + r"where (?:is|was|did|are|were) (?!i |my |the best)",
-    COURTESY
-    + r"(?:which|what) (?:year|date|day|city|country|planet|element|colou?r|language|continent|river|ocean|animal"
-    r"|person|author|month|word|letter|state|president|company|team|metal|gas|organ|currency|protocol|port|time|name)\b",
-    COURTESY + r"(?:what|which)(?: is|'s| was| are) (?:the )?(?:full |official |first |last |current |common |chemical "
-    r"|atomic |default |time )?(?:name|capital|author|symbol|formula|currency|largest|smallest|highest|longest|tallest"
-    r"|deepest|oldest|biggest|fastest|language|inventor|birthplace|opposite|plural|past tense|synonym|antonym"
-    r"|abbreviation|colou?r|port|date|day|address|complexity|answer|output|nationality|title|dimensions)\b",
-    COURTESY + r"(?:name (?:the|a|an|one)|find (?:all|the|x|both)) ",
-    COURTESY + r"(?:expand|simplify|factor|factori[sz]e|differentiate|integrate|solve)\b[^?]*[\d=^]",
-    COURTESY + r"(?:was|welche[sr]?|wie) (?:ist|heißt|war) (?:die|der|das)?\s?(?:hauptstadt|name|symbol|\w*stadt)",
-    COURTESY
-    + r"(?:wer (?:hat|ist|war|schrieb|malte)|wann (?:war|ist|wurde|begann|fiel|endete)|in welche[mr] |wo (?:liegt|ist))",
-    COURTESY + r"(?:quelle est la (?:capitale|date)|quel est le (?:nom|symbole)|qui (?:a|est|était)|en quelle année)",
-    COURTESY + r"(?:quién |en qué |cuál es |cuándo (?:fue|nació|terminó))",
-    "首都|是谁|哪一年|哪年|誰",
+    [
+        COURTESY + r"(?:who (?!should|would|can|could|do |does )\w|whose |whom )",
+        COURTESY + r"when (?:is|was|did|were|does)(?! (?:it|i|you|we|one|should|to)\b)",
+        COURTESY + r"(?:in|on|at|during|to|from|by) (?:which|what) \w",
+        COURTESY + r"where (?:is|was|did|are|were) (?!i |my |the best)",
+        COURTESY
+        + r"(?:which|what) (?:year|date|day|city|country|planet|element|colou?r|language|continent|river|ocean|animal"
+        r"|person|author|month|word|letter|state|president|company|team|metal|gas|organ|currency|protocol|port|time|name)\b",
+        COURTESY
+        + r"(?:what|which)(?: is|'s| was| are) (?:the )?(?:full |official |first |last |current |common |chemical "
+        r"|atomic |default |time )?(?:name|capital|author|symbol|formula|currency|largest|smallest|highest|longest|tallest"
+        r"|deepest|oldest|biggest|fastest|language|inventor|birthplace|opposite|plural|past tense|synonym|antonym"
+        r"|abbreviation|colou?r|port|date|day|address|complexity|answer|output|nationality|title|dimensions)\b",
+        COURTESY + r"(?:name (?:the|a|an|one)|find (?:all|the|x|both)) ",
+        COURTESY + r"(?:expand|simplify|factor|factori[sz]e|differentiate|integrate|solve)\b[^?]*[\d=^]",
+        COURTESY + r"(?:was|welche[sr]?|wie) (?:ist|heißt|war) (?:die|der|das)?\s?(?:hauptstadt|name|symbol|\w*stadt)",
+        COURTESY
+        + r"(?:wer (?:hat|ist|war|schrieb|malte)|wann (?:war|ist|wurde|begann|fiel|endete)|in welche[mr] |wo (?:liegt|ist))",
+        COURTESY
+        + r"(?:quelle est la (?:capitale|date)|quel est le (?:nom|symbole)|qui (?:a|est|était)|en quelle année)",
+        COURTESY + r"(?:quién |en qué |cuál es |cuándo (?:fue|nació|terminó))",
+        "首都|是谁|哪一年|哪年|誰",
+    ]
 )
 TELLS = words_of(
     "explain describe compare discuss summarize summarise outline elaborate evaluate review critique analyze analyse argue"
@@ -94,19 +106,23 @@ TELLS = words_of(
     " 解释 描述 比较"
 )
 HOW_TO = any_of(
-    r"^(?:please |and |so )?how (?:do|does|did|can|could|should|would|to|is|are|come|often|might|will)\b",
-    r"^(?:how's|why)\b|^what (?:should|do|does|can|could|would|happens|causes|if)\b|^when (?:do|should|to|would|can|could)\b",
-    r"^what (?:is|are) (?:the )?(?:\w+ ){0,2}(?:differences?|purpose|meaning|advantages?|disadvantages?|benefits?|pros|best"
-    r"|point|reasons?|role|use|idea|steps|main|key|ways?|effects?)\b",
-    r"^¿?(?:wie (?:kann|mache|macht|geht|soll|funktioniert|backe)|warum|wieso|comment|pourquoi|c[oó]mo|por qué|perché|come )",
-    "^(?:为什么|怎么|如何|请解释)",
+    [
+        r"^(?:please |and |so )?how (?:do|does|did|can|could|should|would|to|is|are|come|often|might|will)\b",
+        r"^(?:how's|why)\b|^what (?:should|do|does|can|could|would|happens|causes|if)\b|^when (?:do|should|to|would|can|could)\b",
+        r"^what (?:is|are) (?:the )?(?:\w+ ){0,2}(?:differences?|purpose|meaning|advantages?|disadvantages?|benefits?|pros|best"
+        r"|point|reasons?|role|use|idea|steps|main|key|ways?|effects?)\b",
+        r"^¿?(?:wie (?:kann|mache|macht|geht|soll|funktioniert|backe)|warum|wieso|comment|pourquoi|c[oó]mo|por qué|perché|come )",
+        "^(?:为什么|怎么|如何|请解释)",
+    ]
 )
 WHAT_COMES_OUT = any_of(
-    r"^what (?:does|do|will|would|is) [^?]{0,80}\b(?:prints?|printed|outputs?|returns?|displayed|evaluate to)\b"
+    [r"^what (?:does|do|will|would|is) [^?]{0,80}\b(?:prints?|printed|outputs?|returns?|displayed|evaluate to)\b"]
 )
 EXPLAINS_ITSELF = any_of(
-    r"\byour (?:reasoning|answer|work|steps|thinking|choice)\b",
-    r"\b(?:step[- ]by[- ]step|briefly why|show (?:all )?(?:your )?work|explain why)\b",
+    [
+        r"\byour (?:reasoning|answer|work|steps|thinking|choice)\b",
+        r"\b(?:step[- ]by[- ]step|briefly why|show (?:all )?(?:your )?work|explain why)\b",
+    ]
 )
 
 

@@ -25,7 +25,7 @@ def words_of(table: str) -> frozenset[str]:
     return frozenset(table.split())
 
 
-def any_of(*phrases: str) -> re.Pattern[str]:
+def any_of(phrases: Sequence[str]) -> re.Pattern[str]:
     """A pattern that finds one of these, in capitals or not."""
     return re.compile("|".join(phrases), re.IGNORECASE)
 

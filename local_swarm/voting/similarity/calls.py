@@ -44,7 +44,7 @@ def call_likeness(candidates: Sequence[Sequence[ToolCall]]) -> NDArray[np.float6
 
 def calls_text(calls: Sequence[ToolCall]) -> str:
     """One line a call."""
-    return "\n".join(written(deed) for deed in deeds(calls))
+    return "\n".join(line_of(deed) for deed in deeds(calls))
 
 
 def deeds(calls: Sequence[ToolCall]) -> list[Deed]:
@@ -52,10 +52,10 @@ def deeds(calls: Sequence[ToolCall]) -> list[Deed]:
     found = [(call.name, arguments_of(call)) for call in calls]
     touched = [set(paths_in(arguments)) for _, arguments in found]
     apart = sum(map(len, touched)) == len(set().union(*touched))
-    return sorted(found, key=written) if apart else found
+    return sorted(found, key=line_of) if apart else found
 
 
-def written(deed: Deed) -> str:
+def line_of(deed: Deed) -> str:
     name, arguments = deed
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, sort_keys=True, ensure_ascii=False)
     return f"{name}({text})"
@@ -69,15 +69,15 @@ def arguments_of(call: ToolCall) -> Any:
         value = json.loads(call.arguments)
     except (ValueError, RecursionError):
         return call.arguments.strip()
-    return settled(value) if shallow(value) else call.arguments.strip()
+    return settled_value(value) if shallow(value) else call.arguments.strip()
 
 
-def settled(value: Any, key: str = "") -> Any:
+def settled_value(value: Any, key: str = "") -> Any:
     """10.0 is 10, `null` is absent, and `./a` as a path is `a`."""
     if isinstance(value, dict):
-        return {name: settled(one, name) for name, one in value.items() if one is not None}
+        return {name: settled_value(one, name) for name, one in value.items() if one is not None}
     if isinstance(value, list):
-        return [settled(one, key) for one in value]
+        return [settled_value(one, key) for one in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return plain_path(value) if isinstance(value, str) and PATH_KEY.search(key[-LONG:]) else value

@@ -159,7 +159,7 @@ def kept_apart(alike: Matrix, texts: Sequence[str]) -> Matrix:
 
 def contradictions(texts: Sequence[str]) -> NDArray[np.bool_]:
     """(n, n): which of them can't both be right."""
-    read = [deciding(text) for text in texts]
+    read = [deciding_words_of(text) for text in texts]
     against = np.zeros((len(read), len(read)), dtype=np.bool_)
     for row in range(len(read)):
         for column in range(row):
@@ -194,10 +194,10 @@ def near_alike(one: frozenset[str], other: frozenset[str]) -> bool:
 
 def denies_what_other_says(mine: Sequence[Clause], theirs: Sequence[Clause]) -> bool:
     """Whether two clauses speak of the same, one of them in the negative, and no clause of the other side agrees."""
-    return any(denied(one, theirs) for one in mine) and any(denied(one, mine) for one in theirs)
+    return any(is_denied(one, theirs) for one in mine) and any(is_denied(one, mine) for one in theirs)
 
 
-def denied(one: Clause, clauses: Sequence[Clause]) -> bool:
+def is_denied(one: Clause, clauses: Sequence[Clause]) -> bool:
     same = [other for other in clauses if len(one.words & other.words) >= SAME_CLAUSE * len(one.words | other.words)]
     return bool(same) and all(other.denies != one.denies for other in same)
 
@@ -231,7 +231,7 @@ def commands_differ(one: Deciding, other: Deciding) -> bool:
 # ------------------------------------------------------------------------------------------------ reading
 
 
-def deciding(text: str) -> Deciding:
+def deciding_words_of(text: str) -> Deciding:
     text = LIST_MARK.sub("", text[:MOST_TEXT_COMPARED])
     spans = frozenset(words for span in SPAN.findall(text) if (words := tuple(span.replace("(", " ").split())))
     tokens = list(islice(tokens_of(text.replace("`", " ")), MOST_WORDS))
@@ -239,13 +239,13 @@ def deciding(text: str) -> Deciding:
     for slot in islice(slots_of(tokens), MOST_SLOTS):
         slots.setdefault(slot.of, []).append(slot)
     return Deciding(
-        slots,
-        tuple(islice(clauses_of(tokens), MOST_CLAUSES)),
-        frozenset(flags_of(tokens)),
-        frozenset(path for word in text.replace("`", " ").split() if (path := path_of(word))),
-        spans,
-        OPENINGS.get(tokens[0].text, "") if tokens else "",
-        sum(token.kind in ("word", "number", "flag") for token in tokens),
+        slots=slots,
+        clauses=tuple(islice(clauses_of(tokens), MOST_CLAUSES)),
+        flags=frozenset(flags_of(tokens)),
+        paths=frozenset(path for word in text.replace("`", " ").split() if (path := path_of(word))),
+        spans=spans,
+        opening=OPENINGS.get(tokens[0].text, "") if tokens else "",
+        size=sum(token.kind in ("word", "number", "flag") for token in tokens),
     )
 
 
