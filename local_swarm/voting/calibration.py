@@ -1,16 +1,19 @@
 """How far a vote's voters agree in, how likely its winner is to be right out. Pure.
 
-Logistic regressions and one table, fitted to votes of 3, 5 and 8 on published samples of real models with verdicts; how
-well they hold is measured by `bench vote` and stands in docs/consensus.md. Where nothing has been measured the share
-itself is told.
+Logistic regressions and tables, fitted to votes of 3, 5 and 8 on samples of real models with verdicts; how well they hold
+is measured by `bench vote` and `local_swarm_benchmarks.live_again` and stands in docs/consensus.md. Where nothing has been
+measured the share itself is told.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from math import exp
 
-from local_swarm.types import Band
+from local_swarm.types import Band, Candidate
+from local_swarm.voting.asked import Asked
+from local_swarm.voting.measured import FEW_OPTIONS
 
 MEDIUM, HIGH = 0.4, 0.75
 
@@ -18,7 +21,7 @@ MEDIUM, HIGH = 0.4, 0.75
 BEHAVIOUR = (-2.82, 2.01, 2.41)
 WITH_EXAMPLES = (-5.76, 2.27, 0.22, 4.08, 2.04)
 STRUCTURE = (-3.18, 2.05, 3.00)
-# Of numbers and choices: share -> right, straight between. 4 voters on GSM8K; 8 voters as published measurements have it.
+# Of values of any kind: share -> right, straight between. 4 voters on GSM8K; 8 voters as published measurements have it.
 VALUES = ((0.0, 0.0), (0.1, 0.12), (0.25, 0.33), (0.4, 0.5), (0.5, 0.6), (0.75, 0.87), (1.0, 0.965))
 
 
@@ -26,10 +29,13 @@ def band(agreement: float) -> Band:
     return "high" if agreement >= HIGH else "medium" if agreement >= MEDIUM else "low"
 
 
-def calibrated_agreement(kind: str, strategy: str, share: float, support: float | None, passed: float | None) -> float:
-    """The share of right winners among votes like this one. `support` and `passed` as in `Outcome`."""
+def calibrated_agreement(
+    kind: str, strategy: str, share: float, support: float | None, passed: float | None, *, options: int = 0
+) -> float:
+    """The share of right winners among votes like this one. `support` and `passed` as in `Outcome`; `options`: how many
+    answers there were to choose from, two for yes or no, 0 where anything could be said."""
     if kind == "value" and strategy == "exact":
-        return interpolate(VALUES, share)
+        return interpolate(values_among(options), share)
     if kind != "code" or support is None:
         return share
     if strategy == "behaviour" and passed is not None:
@@ -37,6 +43,26 @@ def calibrated_agreement(kind: str, strategy: str, share: float, support: float 
     if strategy in ("behaviour", "structure"):
         return logistic(BEHAVIOUR if strategy == "behaviour" else STRUCTURE, (1.0, share, support))
     return share
+
+
+def values_among(options: int) -> tuple[tuple[float, float], ...]:
+    """The table for so many possible answers: few of them agree by chance. What was not measured takes the next fewer."""
+    measured = [known for known in FEW_OPTIONS if known <= options]
+    return FEW_OPTIONS[max(measured)] if measured else VALUES
+
+
+def choices_of(asked: Asked) -> int:
+    """How many answers a question leaves to choose from; 0 where it leaves that open."""
+    return len(asked.options) or (2 if asked.kind == "yes_no" else 0)
+
+
+def opinions(candidates: Iterable[Candidate]) -> int:
+    """How many of them count as voices of their own: a model says one thing at temperature 0, however often it is asked."""
+    said: set[object] = set()
+    for place, one in enumerate(candidates):
+        calls = tuple((call.name, call.arguments) for call in one.tool_calls)
+        said.add((one.text, calls) if one.anchor else place)
+    return len(said)
 
 
 def logistic(weights: tuple[float, ...], facts: tuple[float, ...]) -> float:

@@ -33,7 +33,7 @@ from local_swarm.voting.ballots import (
 )
 from local_swarm.voting.behaviour.evidence import Evidence
 from local_swarm.voting.behaviour.vote import by_behaviour
-from local_swarm.voting.calibration import band, calibrated_agreement
+from local_swarm.voting.calibration import band, calibrated_agreement, choices_of, opinions
 from local_swarm.voting.extract import extract
 from local_swarm.voting.question import Question
 from local_swarm.voting.scanner import MOST_TEXT
@@ -82,7 +82,7 @@ def elect(
     note = (evidence.note or NOTHING_SAID) if evidence and unheard else None
     if evidence and evidence.partial and found.strategy == "behaviour":
         note = OUT_OF_TIME
-    return election_from(candidates, answers, found, note)
+    return election_from(candidates, answers, found, note, choices_of(question.asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,14 +270,21 @@ def quality(ballot: Ballot) -> tuple[bool, bool, bool, int]:
 
 
 def election_from(
-    candidates: Sequence[Candidate], answers: Sequence[ExtractedAnswer], found: Outcome, note: str | None
+    candidates: Sequence[Candidate],
+    answers: Sequence[ExtractedAnswer],
+    found: Outcome,
+    note: str | None,
+    choices: int,
 ) -> Election:
-    """The outcome in terms of the candidates as they were given."""
+    """The outcome in terms of the candidates as they were given. `choices` as in `choices_of`."""
     own = next(group for group in found.groups if found.winner in group)
     largest_first = sorted(found.groups, key=lambda group: (-len(group), group is not own))
     share = len(own) / len(candidates)
     answer = found.winner.answer
-    agreement = calibrated_agreement(answer.family, found.strategy, share, found.support, found.passed)
+    voices, alike = opinions(candidates), opinions(ballot.candidate for ballot in own)
+    agreement = calibrated_agreement(
+        answer.family, found.strategy, alike / voices, found.support, found.passed, options=choices
+    )
     return Election(
         candidates=tuple(candidates),
         winner=found.winner.index,
@@ -285,7 +292,7 @@ def election_from(
         agreement=agreement,
         strategy=found.strategy,
         share=share,
-        band=band(agreement) if found.winner.valid and found.strategy != "single" else "low",
+        band=band(agreement) if found.winner.valid and voices > 1 else "low",
         note=note if found.winner.valid else NO_VALID_ANSWER,
         read=tuple(answer.kind for answer in answers),
     )

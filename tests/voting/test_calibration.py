@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_swarm.voting.calibration import VALUES, band, calibrated_agreement, interpolate
+from local_swarm.types import Candidate, Usage
+from local_swarm.voting.calibration import HIGH, VALUES, band, calibrated_agreement, interpolate, opinions
+from local_swarm.voting.consensus import elect
+from local_swarm.voting.measured import FEW_OPTIONS
+from local_swarm.voting.question import question
+
+FIGURES = json.loads((Path(__file__).parents[2] / "docs/data/calibration.json").read_text(encoding="utf-8"))
 
 shares = st.floats(0, 1)
 
@@ -45,3 +54,37 @@ def test_values_follow_the_table(share: float, right: float) -> None:
 
 def test_bands_are_words_for_it() -> None:
     assert [band(at) for at in (0.0, 0.39, 0.4, 0.74, 0.75, 1.0)] == ["low", "low", "medium", "medium", "high", "high"]
+
+
+def said(text: str, *, anchor: bool = False) -> Candidate:
+    return Candidate(text, "voice", "stop", Usage(0, 1), 0.1, anchor=anchor)
+
+
+@pytest.mark.parametrize("voices", [2, 3, 5, 8])
+def test_voices_that_all_say_yes_are_no_sure_sign(voices: int) -> None:
+    asked = question("Is 87 a prime number? Answer yes or no.")
+    election = elect([said("Yes.", anchor=at == 0) for at in range(voices)], question=asked)
+    assert election.share == 1 and election.band != "high" and election.agreement < HIGH
+
+
+def test_many_possible_answers_agree_by_chance_less_than_few() -> None:
+    few, more, any_at_all = (calibrated_agreement("value", "exact", 1.0, None, None, options=n) for n in (2, 4, 0))
+    assert max(few, more) < any_at_all
+
+
+def test_copies_of_a_greedy_answer_are_one_opinion() -> None:
+    copies = [said("42", anchor=True)] * 3
+    assert opinions(copies) == 1 and opinions([*copies, said("42")]) == 2
+    assert elect(copies).band == "low"
+
+
+def test_copies_of_a_greedy_answer_do_not_raise_agreement() -> None:
+    once = elect([said("42", anchor=True), said("41"), said("41")])
+    thrice = elect([*[said("42", anchor=True)] * 3, said("41"), said("41")])
+    assert thrice.share == 0.6
+    assert thrice.agreement < once.agreement
+
+
+def test_the_table_is_the_one_that_was_measured() -> None:
+    measured = {int(options): tuple(map(tuple, points)) for options, points in FIGURES["few_options"].items()}
+    assert measured == FEW_OPTIONS
