@@ -22,7 +22,7 @@ from local_swarm.voting.ballots import Embed, in_order
 from local_swarm.voting.behaviour.evidence import Evidence, Trial
 from local_swarm.voting.consensus import EARLY_STOP_STRATEGIES, elect, is_decided, prose_to_compare
 from local_swarm.voting.question import Question
-from local_swarm.voting.reading import Readings, readings
+from local_swarm.voting.reading import Readings, note_on, readings
 from local_swarm.voting.reliability import VoterReliability
 from local_swarm.voting.similarity.embedding import Embedder
 from local_swarm.voting.similarity.meaning import Pair, undecided_pairs
@@ -131,6 +131,7 @@ class Jury:
         brief = await self.judged_brief(question, candidates, strategy)
         quick = brief.embed is None and strategy != "similarity" and (len(candidates) == 1 or short(candidates))
         election = brief.elect(candidates) if quick else await asyncio.to_thread(brief.elect, candidates)
+        election = replace(election, note=election.note or note_on(list(brief.answers.values())))
         prose = brief.answers[candidates[election.winner]].family == "text"
         if len(candidates) > 1 and (strategy == "similarity" or (strategy == "auto" and prose)):
             self.embedder.begin()  # the next prose will be compared by meaning

@@ -24,6 +24,7 @@ from local_swarm.voting.behaviour.examples import Example
 from local_swarm.voting.extract import extract
 from local_swarm.voting.question import Question, question
 from local_swarm.voting.similarity.structure import tokens
+from local_swarm.voting.values.expressions import AS_WRITTEN
 
 READ = "local_swarm.voting.reading:read_candidates"
 QUESTIONS, ANSWERS = 8, 128  # that a child remembers: votes come back with one candidate more
@@ -31,6 +32,7 @@ LEAST_S, MOST_S, PER_S = 1.0, 4.0, 150_000  # of processor time; characters a se
 LONGEST_UNREAD = 8_000  # characters of a text that nobody could read, to be compared by
 
 NOT_READ = "Some candidates could not be read in bearable time."
+AS_TEXT = "Expressions were compared as text: latex2sympy2-extended is not installed."
 
 T = TypeVar("T")
 
@@ -77,13 +79,20 @@ def candidate_json(candidate: Candidate) -> dict[str, Any]:
 
 def readings_of(said: Mapping[str, Any]) -> Readings:
     answers = tuple(ExtractedAnswer(**{**one, "words": tuple(one["words"])}) for one in said["answers"])
-    plan, note = said["trial"], NOT_READ if any(one.complaint == "unreadable" for one in answers) else None
+    plan, note = said["trial"], note_on(answers)
     asked = asked_from(said["asked"])
     if plan is None:
         return Readings(answers, None, note, asked)
     shown = tuple(Example(**one) for one in plan["examples"])
     programs = {int(place): program for place, program in plan["programs"].items()}
     return Readings(answers, Trial(shown, tuple(plan["inputs"]), programs, plan["language"]), note, asked)
+
+
+def note_on(answers: Sequence[ExtractedAnswer]) -> str | None:
+    """What was left out in reading."""
+    if any(one.complaint == "unreadable" for one in answers):
+        return NOT_READ
+    return AS_TEXT if any(one.body.startswith(AS_WRITTEN) for one in answers if one.family == "value") else None
 
 
 def asked_from(told: Mapping[str, Any]) -> Asked:

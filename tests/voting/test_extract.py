@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_swarm.voting.extract import extract_text
@@ -57,6 +57,7 @@ def test_nothing_is_invalid() -> None:
     assert not extract_text("```python\n```").valid
 
 
+@settings(deadline=None)  # mathematics is loaded once
 @given(st.text())
 def test_any_text_has_an_answer(reply: str) -> None:
     assert extract_text(reply).family in ("code", "value", "text")

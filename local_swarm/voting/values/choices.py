@@ -110,8 +110,9 @@ def counts(found: re.Match[str], plain: str, labels: Sequence[str]) -> bool:
         or plain[found.end(group) - 1] in ")]"
         or not plain[found.end(group) :].strip(" .,*!")
     )
+    behind = re.match(r"\W*(?:not|nicht|pas|no)\s+\(?(?:\w)\b", plain[found.end() : found.end() + 20])  # "B, not C"
     here = plain[found.end() - 1] in ")]." or name != "I" or not re.match(r"\s[a-z']", plain[found.end() :])
-    return looks and here and not REJECTED.match(plain, found.end())
+    return looks and here and (bool(behind) or not REJECTED.match(plain, found.end()))
 
 
 def is_label(head: re.Match[str], plain: str, labels: Sequence[str]) -> bool:

@@ -44,6 +44,9 @@ ROOT = re.compile(r"√\s?(?:\(([^()]*)\)|(\d+|\w))|√\s?(\[[^\]]*\])?(?=\{)")
 FUNCTION = re.compile(rf"(?<![\\A-Za-z])({FUNCTIONS.replace(' ', '|')})(?![A-Za-z])")
 POWER = re.compile(r"\^\s?\(([^()]*)\)|\^(-?\d+)")
 LOOKS = re.compile(r"[-+*/^√π×·÷!]|\d\s?[A-Za-z(]|\)\s?\(|\\[a-z]|\w\(|\b(?:sin|cos|tan|log|ln|exp|sqrt)\b")
+AS_WRITTEN = "as written: "  # before the text of what could be compared by value, had the library been there
+SIGNS_IN_ROW = re.compile(r"(?:[-+*/^=]\s?){4}")
+MOST_POWERS = 8
 OVER = re.compile(r"\(([^()]*)\)/\(([^()]*)\)")
 DEEPEST_FRACTION = 8
 LETTERS = re.compile(r"[A-Za-z]{2,4}")
@@ -59,8 +62,14 @@ def expression_form(plain: str) -> str | None:
     """None for what is no expression."""
     if len(plain) > LONGEST_EXPRESSION or not LOOKS.search(plain) or not is_mathematics(plain):
         return None
-    found = by_library(latex_of(plain)) if available() else None
-    return found or as_text(plain)
+    if not available():
+        return AS_WRITTEN + as_text(plain)
+    return (by_library(latex_of(plain)) if is_bearable(plain) else None) or as_text(plain)
+
+
+def is_bearable(plain: str) -> bool:
+    """Whether the library reads it soon: towers of powers and rows of signs take it seconds."""
+    return plain.count("^") <= MOST_POWERS and plain.count("√") <= MOST_POWERS and not SIGNS_IN_ROW.search(plain)
 
 
 def is_mathematics(plain: str) -> bool:

@@ -238,13 +238,14 @@ JOINERS = frozenset(["of", "de", "von", "van", "der", "la", "da", "di", "del", "
 ASIDE = re.compile(r"\s\([^()]*+\)|\b(?:as of|since)(?: early| late| about)? \d{4},?", re.IGNORECASE)
 BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 YEAR = re.compile(r"(?<![\w.,-])(?:1\d{3}|20\d{2}|\d{3,4}(?= (?:BC|AD|BCE|CE)))(?![\w%]|[.,]\d)")
+LONGEST_REPLY, ENDS = 4_000, 2_000  # characters: of longer ones both ends are looked at
 LONGEST_FACT = 40  # words of a sentence that is reduced to one
 MOST_SENTENCES = 4
 
 
 def yes_or_no(text: str, context: ValueContext) -> str | None:
     """ "no" of "No, because ...", "That is false." and of the question's own words denied."""
-    plain = plain_notation(text)
+    plain = plain_notation(text if len(text) < LONGEST_REPLY else f"{text[:ENDS]}\n{text[-ENDS:]}")
     first = FIRST.match(plain)
     word = first[1].lower() if first else ""
     if word not in YES | NO and (cjk := CJK_FIRST.match(plain)):

@@ -20,7 +20,7 @@ ENGLISH = (
 ABROAD = (
     r"\b(?:antwort|ergebnis|lösung|réponse|résultat|respuesta|resultado|risposta|risultato|resposta|antwoord"
     r"|ответ|результат)"
-    rf"(?: (?:corre[ct]{1, 2}[aeo]?|giusta|finale?|certa))?\s*+{IS}(?![A-Za-z])"
+    rf"(?: (?:corre(?:ct|tt|t)[aeo]?|giusta|finale?|certa))?\s*+{IS}(?![A-Za-z])"
 )
 ASIA = r"(?:最终|最終|正确|正解の|उत्तर|जवाब|答案|答え|正解|정답|답)[^\S\n]*+(?:是|为|為|は|은|는|:|：|है|=)"
 MARK = re.compile(rf"(?:{ENGLISH}|{ABROAD}|{ASIA})[^\S\n]*+:?", re.IGNORECASE)
