@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.extract import extract_text
 from local_swarm.voting.question import question
+from local_swarm.voting.reading import AS_TEXT, note_on
+from local_swarm.voting.values.expressions import AS_WRITTEN
 
 GASES = question("Which gas makes balloons float?\nA) Argon\nB) Helium\nC) Neon\nD) Xenon")
 SEVERAL = question("Which of these are even? Select all that apply.\nA) 2\nB) 3\nC) 4\nD) 9")
@@ -179,3 +182,8 @@ def test_the_question_tells_what_a_value_means(asks: str, one: str, other: str) 
 def test_versions_are_no_numbers_where_a_version_is_asked_for() -> None:
     asked = question("What is the latest version of Python?")
     assert extract_text("3.10", asked).body != extract_text("3.1", asked).body
+
+
+def test_a_vote_tells_where_expressions_were_compared_as_text() -> None:
+    assert note_on([ExtractedAnswer("number", f"{AS_WRITTEN}4x+3")]) == AS_TEXT
+    assert note_on([ExtractedAnswer("number", "42")]) is None
