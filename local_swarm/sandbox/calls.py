@@ -18,7 +18,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from local_swarm.sandbox import loops
-from local_swarm.sandbox.canonical import ValueTooLarge, canonical, shortened
+from local_swarm.sandbox.canonical import ValueTooLarge, canonical, shorten_text
 from local_swarm.sandbox.job import CHANGED, PRINTED, SCRIPT, SPARE, STDIN
 from local_swarm.sandbox.messages import DEFINED, LATE, UNKNOWN
 from local_swarm.sandbox.results import plain
@@ -137,7 +137,7 @@ def answer(receive: Callable[[], str | None], tell: Callable[[str], None], watch
     if program is None:
         return
     texts = program.split(SPARE)
-    space, found = defined(texts[:2], watch)
+    space, found = definition_space(texts[:2], watch)
     tell(found)
     while (call := receive()) is not None:
         tell(one(call, texts[-1], space, paper, watch))
@@ -147,7 +147,7 @@ def fresh_space(name: str) -> dict[str, Any]:
     return {"__name__": name, "__builtins__": builtins}
 
 
-def defined(texts: Sequence[str], watch: Watch) -> tuple[dict[str, Any], str]:
+def definition_space(texts: Sequence[str], watch: Watch) -> tuple[dict[str, Any], str]:
     """Everything that the first of the texts that runs defines, and `=`, or what went wrong with the last."""
     space, found = fresh_space("candidate"), DEFINED
     for text, seconds in zip(texts, (CALL_S, SPARE_S), strict=False):
@@ -173,11 +173,10 @@ def one(call: str, whole: str, space: dict[str, Any], paper: Paper, watch: Watch
         if call.startswith(SCRIPT):
             name, given, steps = ast.literal_eval(call.removeprefix(SCRIPT))
             return watch.within(lambda: follow(space[name](*given), steps, paper))
-        tree = ast.parse(call, mode="eval")
-        code, arguments = compile(tree, "call", "eval"), arguments_of(tree.body)
-        if arguments is None:
-            return watch.within(lambda: told(eval(code, space), paper))
-        return watch.within(lambda: called(arguments, space, paper))
+        code = compile(call, "call", "eval")
+        found = watch.within(lambda: outcome_of(eval(code, space), paper))
+        arguments = arguments_of(ast.parse(call, mode="eval").body) if found == NOTHING else None
+        return watch.within(lambda: changes(arguments, space)) if arguments else found
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         return "!SyntaxError"
 
@@ -194,22 +193,20 @@ def arguments_of(call: ast.expr) -> CodeType | None:
     return compile(ast.fix_missing_locations(ast.Expression(parts)), "call", "eval")
 
 
-def called(arguments: CodeType, space: dict[str, Any], paper: Paper) -> str:
-    """What the call gives. What it changed is seen beside the same arguments made anew."""
+def changes(arguments: CodeType, space: dict[str, Any]) -> str:
+    """What the call does to its arguments, seen beside the same ones made anew."""
     function, given, named = eval(arguments, space)
-    found = told(function(*given, **named), paper)
-    if found != NOTHING or not (given or named):
-        return found
+    function(*given, **named)
     _, before, before_named = eval(arguments, space)
     try:
         pairs = zip([*given, *named.values()], [*before, *before_named.values()], strict=True)
         changed = [now for now, then in pairs if not callable(now) and canonical(now) != canonical(then)]
-        return CHANGED + canonical(changed[0] if len(changed) == 1 else changed) if changed else found
+        return CHANGED + canonical(changed[0] if len(changed) == 1 else changed) if changed else NOTHING
     except ValueTooLarge:
-        return found
+        return NOTHING
 
 
-def told(value: Any, paper: Paper) -> str:
+def outcome_of(value: Any, paper: Paper) -> str:
     found = DEFINED + canonical(plain(value))
     return PRINTED + canonical(paper.text) if found == NOTHING and paper.text else found
 
@@ -225,7 +222,7 @@ def follow(thing: Any, steps: Sequence[tuple[str, Sequence[Any]]], paper: Paper)
             made.append(canonical(paper.text if value is None and paper.text else value))
         except Exception as problem:
             made.append(canonical(exception_name(problem)))
-    return DEFINED + shortened(f"[{''.join(f'{one},' for one in made)}]")
+    return DEFINED + shorten_text(f"[{''.join(f'{one},' for one in made)}]")
 
 
 def run_whole(program: str, given: str, paper: Paper) -> str:

@@ -30,10 +30,10 @@ class ValueTooLarge(Exception):
 
 def canonical(value: object) -> str:
     """Equal for values that `==` calls equal, as far as built-in types go: 1, 1.0 and True are one. Raises TooLarge."""
-    return shortened("".join(parts(value, 0, Budget(MOST_PARTS))))
+    return shorten_text("".join(parts(value, 0, Budget(MOST_PARTS))))
 
 
-def shortened(text: str) -> str:
+def shorten_text(text: str) -> str:
     """A long canonical text by its beginning and its digest."""
     if len(text) <= LONGEST:
         return text

@@ -28,15 +28,15 @@ def plain(value: Any, depth: int = 0) -> Any:
     if kind is types.CoroutineType:
         return plain(loops.result_of(value), depth + 1)
     if hasattr(kind, "__anext__"):
-        return loops.result_of(drawn(value))
+        return loops.result_of(drawn_items(value))
     if hasattr(kind, "__next__"):
         return list(islice(value, MOST_DRAWN))
     if callable(value) and not issubclass(kind, type):
-        return tried(value, depth)
+        return trial_calls(value, depth)
     return value
 
 
-async def drawn(source: Any) -> list[Any]:
+async def drawn_items(source: Any) -> list[Any]:
     found: list[Any] = []
     async for item in source:
         found.append(item)
@@ -45,7 +45,7 @@ async def drawn(source: Any) -> list[Any]:
     return found
 
 
-def tried(function: Callable[..., Any], depth: int) -> Any:
+def trial_calls(function: Callable[..., Any], depth: int) -> Any:
     """What it gives for inputs that are the same for every function; raises TypeError where it takes none of them."""
     told = [attempt(function, row, depth) for row in rows(function)]
     if all(how == "raised" for how, _ in told):

@@ -16,7 +16,7 @@ from local_swarm.voting.behaviour.program import runnable, whole_text
 from local_swarm.voting.behaviour.ranges import Bounds, ranges
 from local_swarm.voting.behaviour.scripts import scripts
 from local_swarm.voting.behaviour.standard_input import samples, similar_inputs
-from local_swarm.voting.behaviour.targets import Target, shaped
+from local_swarm.voting.behaviour.targets import Target, shaped_call
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.question import Question, question
 from local_swarm.voting.similarity.no_embedder import NoEmbedder
@@ -160,8 +160,8 @@ def test_what_is_read_is_varied_line_by_line() -> None:
 def test_lists_become_nodes_and_methods_get_their_object() -> None:
     described = Signature("f", ("head", "k"), ("any", "int"))
     target = Target("method", "f", described, "Solution", (("head", "_linked", "ListNode"),), gives_nodes=True)
-    assert shaped("f([1, 2], 3)", target) == "_by_lists(Solution().f, [], _linked([1, 2], ListNode), 3)"
-    assert shaped("f([1], k=3)", Target("function", "f", described)) == "f([1], k=3)"
+    assert shaped_call("f([1, 2], 3)", target) == "_by_lists(Solution().f, [], _linked([1, 2], ListNode), 3)"
+    assert shaped_call("f([1], k=3)", Target("function", "f", described)) == "f([1], k=3)"
 
 
 # ------------------------------------------------------------------------------------------------- whole votes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import sys
 import typing
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +33,7 @@ NODES = {
         "        self.val, self.left, self.right = val, left, right\n"
     ),
 }
+KNOWN = TYPES | MODULES | frozenset(NODES) | {name for names in FAMILIAR.values() for name in names.split()}
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 Named = (*Function, ast.ClassDef)
 Import = (ast.Import, ast.ImportFrom)
@@ -45,8 +45,9 @@ def runnable(tree: ast.Module, whole: str, question: Question) -> str | None:
     text. `whole`: the answer as it stands, empty where it is no program by itself. None where the tree is too deep to be
     written out."""
     given = definitions(question.stub.tree) if question.stub else []
-    kept, bare = module_body(tree, question), needed(foreign_imports_only(definitions(tree), tree))
-    texts = [unparse(ast.Module(in_order([*given, *body]), [])) for body in (kept, bare)]
+    kept, bare = module_body(tree, question), needed_nodes(foreign_imports_only(definitions(tree), tree))
+    texts = [unparse(ast.Module(in_order([*given, *kept]), []))]
+    texts.append(texts[0] if bare == kept else unparse(ast.Module(in_order([*given, *bare]), [])))
     if texts[0] is None or texts[1] is None:
         return None
     missing = missing_names([*given, *tree.body])
@@ -97,6 +98,8 @@ def definitions_within(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.Async
 
 def module_body(tree: ast.Module, question: Question) -> list[ast.stmt]:
     """The statements at the top without those that only use what they define."""
+    if all(isinstance(node, (*Named, *Import)) for node in tree.body):
+        return foreign_imports_only(tree.body, tree)
     names = [node.name for node in tree.body if isinstance(node, Named)]
     entry = question.entry_point or (names[-1] if names else "")
     noisy = noisy_names(tree, entry)
@@ -111,16 +114,16 @@ def kept_of(body: Sequence[ast.stmt], uses: Callable[[ast.stmt], bool], gone: se
         if isinstance(node, (*Named, *Import)):
             kept.append(node)
         elif not is_main_guard(node) and defines(node):
-            kept.append(filtered(node, uses, gone))
-        elif is_main_guard(node) or uses(node) or (loaded(node) & gone):
-            gone |= stored(node)
+            kept.append(without_uses(node, uses, gone))
+        elif is_main_guard(node) or uses(node) or (names_read(node) & gone):
+            gone |= names_set(node)
         else:
-            gone -= stored(node)
+            gone -= names_set(node)
             kept.append(node)
     return kept
 
 
-def filtered(node: ast.stmt, uses: Callable[[ast.stmt], bool], gone: set[str]) -> ast.stmt:
+def without_uses(node: ast.stmt, uses: Callable[[ast.stmt], bool], gone: set[str]) -> ast.stmt:
     """A statement around definitions, with what it does besides taken away."""
     made = type(node)(**{name: getattr(node, name) for name in node._fields})
     for name in ("body", "orelse", "finalbody"):
@@ -138,7 +141,7 @@ def only_uses(node: ast.stmt, noisy: frozenset[str], read: frozenset[str]) -> bo
     """Whether it says something or calls what is asked for, and nothing that a function reads comes of it."""
     if isinstance(node, ast.Assert):
         return True
-    return any(speaks(one, noisy) for one in outside(node)) and not touched(node) & read
+    return any(speaks(one, noisy) for one in outside(node)) and not names_changed(node) & read
 
 
 def speaks(node: ast.AST, noisy: frozenset[str]) -> bool:
@@ -180,10 +183,12 @@ def foreign_imports_only(body: Sequence[ast.stmt], tree: ast.Module) -> list[ast
     ]
 
 
-def needed(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+def needed_nodes(body: Sequence[ast.stmt]) -> list[ast.stmt]:
     """Without imports that nothing reads: a module that is not here may have been wanted for tests alone."""
-    read = loaded(ast.Module([*body], []))
-    return [node for node in body if not isinstance(node, Import) or bound(node) & (read | {"*"}) or is_future(node)]
+    read = names_read(ast.Module([*body], []))
+    return [
+        node for node in body if not isinstance(node, Import) or names_bound(node) & (read | {"*"}) or is_future(node)
+    ]
 
 
 def is_future(node: ast.stmt) -> bool:
@@ -203,17 +208,17 @@ def outside(node: ast.AST) -> Iterator[ast.AST]:
             waiting += ast.iter_child_nodes(one)
 
 
-def loaded(node: ast.AST) -> set[str]:
+def names_read(node: ast.AST) -> set[str]:
     return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)}
 
 
-def stored(node: ast.AST) -> set[str]:
+def names_set(node: ast.AST) -> set[str]:
     return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
 
 
-def touched(node: ast.AST) -> set[str]:
+def names_changed(node: ast.AST) -> set[str]:
     """Names that it sets, and names whose values it may change: by an item, an attribute or a method."""
-    found = stored(node)
+    found = names_set(node)
     for one in outside(node):
         if isinstance(one, (ast.Subscript, ast.Attribute)) and not isinstance(one.ctx, ast.Load):
             found |= root(one)
@@ -228,9 +233,9 @@ def root(node: ast.expr) -> set[str]:
     return {node.id} if isinstance(node, ast.Name) else set()
 
 
-def bound(node: ast.AST) -> set[str]:
+def names_bound(node: ast.AST) -> set[str]:
     """All names that stand for something anywhere within it."""
-    found = stored(node)
+    found = names_set(node)
     for one in ast.walk(node):
         if isinstance(one, Named):
             found.add(one.name)
@@ -246,16 +251,17 @@ def bound(node: ast.AST) -> set[str]:
 def free_names(node: ast.AST) -> set[str]:
     """Names that a definition reads from around it."""
     told = {name for one in ast.walk(node) if isinstance(one, (ast.Global, ast.Nonlocal)) for name in one.names}
-    return (loaded(node) - bound(node)) | told
+    return (names_read(node) - names_bound(node)) | told
 
 
 # ---------------------------------------------------------------------------------------------- what is missing
 
 
 def missing_names(body: Sequence[ast.stmt]) -> set[str]:
-    """What is read and nowhere set."""
+    """Of what prompts take as known, what is read and nowhere set."""
     module = ast.Module([*body], [])
-    return loaded(module) - bound(module) - set(dir(builtins))
+    read = names_read(module) & KNOWN
+    return read - names_bound(module) if read else read
 
 
 def header(missing: set[str], question: Question, solution: bool) -> str:

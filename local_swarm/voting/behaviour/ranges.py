@@ -57,10 +57,10 @@ def ranges(text: str) -> dict[str, Bounds]:
         found[name] = found.get(name, Bounds()).within(bounds)
 
     for one in BETWEEN.finditer(text):
-        note(named(one[0], one[3]), Bounds(number(one[1]) + is_open(one[2]), number(one[5]) - is_open(one[4])))
+        note(bounded_name(one[0], one[3]), Bounds(number(one[1]) + is_open(one[2]), number(one[5]) - is_open(one[4])))
     for pattern in (BELOW, ABOVE, FROM):
         for one in pattern.finditer(text):
-            note(*single(pattern, one))
+            note(*one_end(pattern, one))
     for one in (*WORDED.finditer(text), *SPAN.finditer(text)):
         low, high = number(one[1]), number(one[one.re.groups])
         if low < high:
@@ -70,16 +70,16 @@ def ranges(text: str) -> dict[str, Bounds]:
     return {name: bounds for name, bounds in found.items() if bounds.low <= bounds.high}
 
 
-def single(pattern: re.Pattern[str], one: re.Match[str]) -> tuple[str, Bounds]:
+def one_end(pattern: re.Pattern[str], one: re.Match[str]) -> tuple[str, Bounds]:
     if pattern is FROM:
-        return named(one[0], one[3]), Bounds(low=number(one[1]) + is_open(one[2]))
+        return bounded_name(one[0], one[3]), Bounds(low=number(one[1]) + is_open(one[2]))
     limit = number(one[3])
     if pattern is BELOW:
-        return named(one[0], one[1]), Bounds(high=limit - is_open(one[2]))
-    return named(one[0], one[1]), Bounds(low=limit + is_open(one[2]))
+        return bounded_name(one[0], one[1]), Bounds(high=limit - is_open(one[2]))
+    return bounded_name(one[0], one[1]), Bounds(low=limit + is_open(one[2]))
 
 
-def named(words: str, name: str) -> str:
+def bounded_name(words: str, name: str) -> str:
     return f"{name}.length" if "len(" in words and not name.endswith((".length", ".size")) else name
 
 

@@ -30,11 +30,11 @@ FEW: dict[str, tuple[Any, ...]] = {
 def scripts(name: str, constructor: Signature | None, methods: Sequence[Signature]) -> list[str]:
     draw = random.Random(name)
     kinds = constructor.kinds if constructor else ()
-    made = (written(name, constructed(kinds, draw), steps(methods, draw)) for _ in range(MOST_SCRIPTS))
+    made = (script_text(name, constructor_values(kinds, draw), steps(methods, draw)) for _ in range(MOST_SCRIPTS))
     return [one for one in dict.fromkeys(made) if len(one) <= LONGEST_SCRIPT]
 
 
-def written(name: str, given: Sequence[Any], calls: Sequence[tuple[str, Sequence[Any]]]) -> str:
+def script_text(name: str, given: Sequence[Any], calls: Sequence[tuple[str, Sequence[Any]]]) -> str:
     return SCRIPT + repr([name, list(given), [[method, list(values)] for method, values in calls]])
 
 
@@ -44,7 +44,7 @@ def steps(methods: Sequence[Signature], draw: random.Random) -> list[tuple[str, 
     return [(one.name, arguments(one.kinds, draw)) for one in chosen]
 
 
-def constructed(kinds: Sequence[str], draw: random.Random) -> list[Any]:
+def constructor_values(kinds: Sequence[str], draw: random.Random) -> list[Any]:
     """Numbers are sizes mostly: small ones are soon reached."""
     return [draw.choice((2, 3, 2, 4)) if kind in ("int", "?int") else arguments([kind], draw)[0] for kind in kinds]
 

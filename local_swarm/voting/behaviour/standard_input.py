@@ -58,13 +58,13 @@ def sections(text: str) -> Iterator[tuple[str, str]]:
         if head or ends or (not fenced and OTHER.match(line)):
             if what and any(map(str.strip, lines)):
                 yield what, body_of(lines)
-            what = {"i": "input", "o": "output"}[shortened(head["what"])] if head else ""
+            what = {"i": "input", "o": "output"}[section_letter(head["what"])] if head else ""
             lines = [(head["rest"] or "").strip().strip("`")] if head else []
         elif what:
             lines.append(line)
 
 
-def shortened(word: str) -> str:
+def section_letter(word: str) -> str:
     return "i" if word.lower() in ("input", "stdin") else "o"
 
 

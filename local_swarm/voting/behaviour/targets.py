@@ -255,7 +255,7 @@ def attributes(node: ast.ClassDef) -> set[str]:
 # ------------------------------------------------------------------------------------------------------ calls
 
 
-def shaped(call: str, target: Target) -> str:
+def shaped_call(call: str, target: Target) -> str:
     """A call of the bare name, as the program wants it."""
     if target.form not in ("function", "method") or not (target.owner or target.nodes):
         return call
@@ -280,12 +280,12 @@ class Shaping(ast.NodeTransformer):
         if not self.nodes:
             return ast.Call(function, node.args, node.keywords)
         names = [*self.parameters, *[""] * len(node.args)]
-        given = [self.made(name, value) for name, value in zip(names, node.args, strict=False)]
-        named = [ast.keyword(one.arg, self.made(one.arg or "", one.value)) for one in node.keywords]
+        given = [self.node_maker(name, value) for name, value in zip(names, node.args, strict=False)]
+        named = [ast.keyword(one.arg, self.node_maker(one.arg or "", one.value)) for one in node.keywords]
         least = ast.List([], ast.Load()) if self.target.gives_nodes else ast.Constant(None)
         return ast.Call(ast.Name("_by_lists", ast.Load()), [function, least, *given], named)
 
-    def made(self, name: str, value: ast.expr) -> ast.expr:
+    def node_maker(self, name: str, value: ast.expr) -> ast.expr:
         if name not in self.nodes:
             return value
         made, kind = self.nodes[name]
