@@ -155,7 +155,7 @@ def of_words(prose: str, said: Sequence[Sentence], code: PromptCode, has_code: b
     wish = code_wish(said)
     if code.unfinished_class and not (wish and wish.name):
         return Asked("class", sure=True, name=code.unfinished_class)
-    if wish and wish.kind in CODE_KINDS:
+    if wish and wish.kind in CODE_KINDS and (wish.sure or not asks_for_number(said)):
         return code_asked(wish, prose)
     options = options_of(prose)
     if options:
@@ -170,6 +170,11 @@ def of_words(prose: str, said: Sequence[Sentence], code: PromptCode, has_code: b
     if wish and wish.sure and (plain is None or plain.kind not in ("number", "yes_no")):
         return Asked(cast(AskedKind, wish.kind), sure=True)
     return Asked(cast(AskedKind, plain.kind), sure=plain.sure) if plain else NOTHING_ASKED
+
+
+def asks_for_number(said: Sequence[Sentence]) -> bool:
+    plain = plain_wish(said)
+    return bool(plain and plain.kind == "number")
 
 
 def code_asked(wish: CodeWish, prose: str) -> Asked:

@@ -64,6 +64,8 @@ NOUNS: dict[str, str] = {
 }
 SHELLS = words_of("shell bash zsh terminal sh")
 ASKS_WHICH, ASKS_BEING = ("which", "what", "what's"), (("is",), ("are",))
+WISHES = words_of("you need want like is have us me job task")  # before "to write"
+ASKS_TO = (("can",), ("could",), ("would",), ("will",), ("please",), ("may",))  # questions that are orders
 LONGEST_WISH = 14  # words from the verb to what is wished for
 NAMERS = words_of("called named name")
 STANDARD_INPUT = (
@@ -90,20 +92,26 @@ class CodeWish:
 def code_wish(said: Sequence[Sentence]) -> CodeWish | None:
     """The first order for something to be written, code or words."""
     for place, sentence in enumerate(said):
-        for start in starts_of_wish(sentence.low, place == 0):
+        asks = sentence.asks and sentence.low[:1] not in ASKS_TO
+        for start in starts_of_wish(sentence.low, place == 0, asks):
             if wish := wish_at(sentence, start):
                 return wish
     return None
 
 
-def starts_of_wish(low: Sequence[str], first: bool) -> Iterator[int]:
+def starts_of_wish(low: Sequence[str], first: bool, asks: bool) -> Iterator[int]:
     """Places after a verb of making; of the first sentence its beginning too: "A regex for dates?"."""
     if not low or low[0] in HOW:
         return
     if low[0] in ASKS_WHICH:
         yield 3 if low[1:2] in ASKS_BEING else 1
         return
-    found = next((at + 1 for at, word in enumerate(low) if word in MAKES), None)
+    orders = (
+        at + 1
+        for at, word in enumerate(low)
+        if word in MAKES and (at < 2 or low[at - 1] != "to" or low[at - 2] in WISHES)
+    )
+    found = None if asks else next(orders, None)
     if found is not None:
         yield found
     elif first and low[0] not in STARTS_NO_WISH:

@@ -17,7 +17,7 @@ BULLETED = re.compile(r"[^\S\n]*+[-*+•]\s++(\S.*+)")
 INLINE = re.compile(r"(?<![\w(])\(?([A-Ja-j1-9])[).]\s?(?=\S)")
 ONE_OF = re.compile(
     r"\b(?:(?:exactly )?one of(?: the following)?|(?:choose|pick) (?:from|between|among)|classify (?:it |this )?as"
-    r"|(?:answer|respond) (?:only |just )?(?:with|either)|either|options?|labels?|categories|classes)\b"
+    r"|(?:answer|respond) (?:only |just )?(?:with|either)|options?|labels?|categories|classes)\b"
     r"(?: (?:the )?(?:following|these|words|labels|options|categories|choices|one of|either)){0,3}:?\s*+([^\n.?]{3,300})",
     re.IGNORECASE,
 )

@@ -33,7 +33,7 @@ SUMS = re.compile(r"[\d(√∫∑\\$]|\b(?:integral|limit|sum|expression|determi
 HASHES = words_of("sha hash checksum md5 digest closure hashes crc path")
 HOW_MANY = any_of(
     [
-        r"\bhow (?:many|much)\b",
+        r"\bhow (?:many|much)\b|\bwhat (?:percentage|percent|fraction|proportion) of\b",
         r"\b(?:wie ?viele?|combien|cu[aá]nt[oa]s?|quant[ieoa]s?)\b",
         r"多少|[几幾](?:个|個|只|天|人|次|种|年|本|条|张|块|岁)|いくつ|何[個人本枚回]|كم ",
     ]
@@ -47,6 +47,13 @@ ONLY_NUMBER = any_of(
 )
 DIFFERENCE = re.compile(r"\bdifference\s+between\b")
 NUMERIC_PAIR = re.compile(r"\bdifference\s+between\s+(?:the )?[-−+$€£]?\d[\d.,]*+\S*+\s+and\s+[-−+$€£]?\d")
+MEASURED = any_of(
+    [
+        r"\b(?:cost|price|age|height|weight|speed|temperature|score|distance|salary|profit|time)s? difference\b",
+        r"\bdifference between (?:the (?:two|largest|smallest|sum|number|total|oldest|highest)|their|his|her)\b",
+        r"\bdifference between the (?:\w+ ){0,2}(?:ages|prices|costs|heights|weights|totals|numbers|amounts|averages|scores)\b",
+    ]
+)
 WHAT_IS_SUM = re.compile(
     r"\b(?:what is|what's|what does|how much is|was ist|cuánto es|combien font)\s+[-−+(√]?\s*+[$€£]?\\?[\d(][^?]{0,200}"
 )
@@ -165,7 +172,7 @@ def kind_of(sentence: Sentence) -> str | None:
 def is_how_to(sentence: Sentence) -> bool:
     words = sentence.text.lower()
     if DIFFERENCE.search(words):
-        return not NUMERIC_PAIR.search(words)
+        return not NUMERIC_PAIR.search(words) and not MEASURED.search(words)
     return bool(HOW_TO.match(words)) and not HOW_MANY.search(words) and not WHAT_COMES_OUT.match(words)
 
 
@@ -187,7 +194,7 @@ def is_quantity(sentence: Sentence) -> bool:
     if NUMERIC_PAIR.search(words) or ((found := WHAT_IS_SUM.search(words)) and OPERATION.search(found[0])):
         return True
     start = [word for word in low[:3] if word not in ("please", "then", "now", "and")]
-    if start[:1] and start[0] in ORDERS:
+    if (start[:1] and start[0] in ORDERS) or any(pair[0] == "," and pair[1] in ORDERS for pair in pairwise(low)):
         return not HASHES & {*low}
     if start[:1] == ["evaluate"]:
         return bool(SUMS.search(sentence.text))
@@ -208,7 +215,7 @@ def asks_for_measure(words: str) -> bool:
         for word in re.findall(r"\w+|\S", words[at + len(phrase) : at + len(phrase) + 80])[:6]:
             if word in BETWEEN_WHAT:
                 break
-            if word in MEASURES:
+            if word in MEASURES or word.removesuffix("s") in MEASURES:
                 return True
     return False
 
