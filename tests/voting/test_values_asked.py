@@ -187,3 +187,8 @@ def test_versions_are_no_numbers_where_a_version_is_asked_for() -> None:
 def test_a_vote_tells_where_expressions_were_compared_as_text() -> None:
     assert note_on([ExtractedAnswer("number", f"{AS_WRITTEN}4x+3")]) == AS_TEXT
     assert note_on([ExtractedAnswer("number", "42")]) is None
+
+
+def test_a_poem_that_speaks_of_an_answer_is_a_poem() -> None:
+    reply = "Rain on the window,\nseven drops race to the sill;\nthe answer is mud"
+    assert extract_text(reply, question("Write a haiku about rain.")).family == "text"

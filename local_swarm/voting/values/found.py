@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Sequence
 
 from local_swarm.voting.answer import ExtractedAnswer
+from local_swarm.voting.asked import CODE_KINDS
 from local_swarm.voting.markup import ReplyDocument
 from local_swarm.voting.question import Question
 from local_swarm.voting.values.choices import choice_of
 from local_swarm.voting.values.context import ValueContext, context_of
 from local_swarm.voting.values.facts import short_fact, yes_or_no
 from local_swarm.voting.values.forms import quantity_at, value_form
-from local_swarm.voting.values.marks import SENTENCE_END, beginnings, marked_texts
+from local_swarm.voting.values.marks import SENTENCE_END, beginnings, last_boxed, marked_texts
 from local_swarm.voting.values.notation import plain_notation
 from local_swarm.voting.values.prose_numbers import number_of_prose
 
@@ -26,7 +27,8 @@ def value_of(said: ReplyDocument, question: Question) -> ExtractedAnswer | None:
     """The option chosen, yes or no, the marked value, the number that a question about a quantity asks for, the short
     fact, or a very short reply: by what the question asks for."""
     prose, context = words_of(said)[-LONGEST_PROSE:], context_of(question)
-    marked = list(marked_texts(prose))
+    told_in_words = question.asked.kind == "prose" and question.asked.sure
+    marked = [boxed] if (boxed := last_boxed(prose)) else [] if told_in_words else list(marked_texts(prose))
     if question.asked.kind == "choice" and (label := chosen_option(prose, marked, question)):
         return ExtractedAnswer("choice", label)
     if question.asked.kind == "yes_no" and (word := verdict(prose, marked, context)):
@@ -58,7 +60,7 @@ def value_in(prose: str, marked: Sequence[str], context: ValueContext) -> Extrac
             return answer
     whole = prose.strip()
     brief = len(whole.split(None, SHORT_WORDS)) <= SHORT_WORDS and "\n" not in whole
-    if brief and "=" in whole and not context.kind:
+    if brief and "=" in whole and (context.kind in CODE_KINDS or not context.text):
         return None  # may as well be code
     if (brief or context.kind in ("number", "short")) and (form := value_form(whole, context)):
         return ExtractedAnswer("number", form)
