@@ -38,6 +38,7 @@ from local_swarm.mcp_server.local_caller import local_caller
 from local_swarm.mcp_server.server import create_mcp_server
 from local_swarm.mcp_server.tool_handlers import ToolHandlers
 from local_swarm.memory_watch import MemoryWatch
+from local_swarm.models import starter
 from local_swarm.models.advice import Advisor
 from local_swarm.models.planner import Plan
 from local_swarm.network.service import FederationService, NoFederation, open_federation
@@ -176,6 +177,8 @@ def assemble(launch: Launch) -> LocalSwarm:
     config, voting = launch.config, voting_parts(launch.config)
     crew = make_crew(launch.members, config, launch.survey, voting.confined)
     swarm = voting.own_swarm(config.network.name or platform.node() or "this machine", crew.workers)
+    if all(one.plan.starter for one in crew.plans.values()):
+        swarm.jury.practised = starter.PRACTISED
     servers = make_servers(launch.roster.fallback, voting.server_swarm)
     vectors = Vectors(voting.embedder.with_exact_vectors(), crew.backends[0])
     return LocalSwarm(launch=launch, crew=crew, swarm=swarm, servers=servers, voting=voting, vectors=vectors)

@@ -24,8 +24,6 @@ from local_swarm.config import load
 from local_swarm.models import starter
 from local_swarm.terminal import json_text
 
-ROUNDING = 0.005
-
 
 def ask(
     prompt: Annotated[
@@ -91,11 +89,9 @@ def vote_in_words(vote: Mapping[str, Any]) -> str:
     groups = "+".join(map(str, vote["clusters"]))
     alike = "no vote" if count == 1 else "all alike" if len(vote["clusters"]) == 1 else f"alike were {groups}"
     who = f"All {count} answered" if count >= asked else f"{count} of {asked} had answered"
-    share = vote.get("share", vote["agreement"])
-    measured = abs(vote["agreement"] - share) > ROUNDING
-    hundred = f"{vote['agreement'] * 100:.0f}"
-    means = f"votes like this were right {hundred} times in 100" if measured else f"agreement {hundred} %"
-    return " · ".join([f"{who}, {alike}; {means}", *missing_in_words(vote, asked - count), end])
+    return " · ".join(
+        [f"{who}, {alike}; agreement {vote['agreement'] * 100:.0f} %", *missing_in_words(vote, asked - count), end]
+    )
 
 
 def missing_in_words(vote: Mapping[str, Any], missing: int) -> list[str]:

@@ -8,14 +8,17 @@ measured the share itself is told.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from math import exp
 
-from local_swarm.types import Band, Candidate
+from local_swarm.types import Band, Candidate, Election
 from local_swarm.voting.asked import Asked
 from local_swarm.voting.measured import FEW_OPTIONS
 
 MEDIUM, HIGH = 0.4, 0.75
+UNPROVEN = 0.3  # told at most of voters who answer what they were not made for
+OUTSIDE = "This model was not made for such questions: that its voices agree says little."
 
 # Weights of: one; the share that says the same; the mean backing by the others; then passing every example; the share passed.
 BEHAVIOUR = (-2.82, 2.01, 2.41)
@@ -49,6 +52,11 @@ def values_among(options: int) -> tuple[tuple[float, float], ...]:
     """The table for so many possible answers: few of them agree by chance. What was not measured takes the next fewer."""
     measured = [known for known in FEW_OPTIONS if known <= options]
     return FEW_OPTIONS[max(measured)] if measured else VALUES
+
+
+def unproven(election: Election) -> Election:
+    """Of voters that were not made for such questions: that they agree says nothing."""
+    return replace(election, agreement=min(election.agreement, UNPROVEN), band="low", note=election.note or OUTSIDE)
 
 
 def choices_of(asked: Asked) -> int:

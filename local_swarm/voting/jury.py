@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -17,9 +17,10 @@ from local_swarm.sandbox.host import Sandbox
 from local_swarm.sandbox.job import Job, Outcomes
 from local_swarm.sandbox.messages import UNKNOWN
 from local_swarm.types import Candidate, Election, Strategy
-from local_swarm.voting.answer import ExtractedAnswer
+from local_swarm.voting.answer import ExtractedAnswer, Family
 from local_swarm.voting.ballots import Embed, in_order
 from local_swarm.voting.behaviour.evidence import Evidence, Trial
+from local_swarm.voting.calibration import unproven
 from local_swarm.voting.consensus import EARLY_STOP_STRATEGIES, elect, is_decided, prose_to_compare
 from local_swarm.voting.question import Question
 from local_swarm.voting.reading import Readings, note_on, readings
@@ -122,6 +123,7 @@ class Jury:
         self.confined = confined or Unconfined()
         self.embedding_wait_s = embedding_wait_s
         self.judge = judge or NoMeaningJudge()
+        self.practised: Collection[Family] | None = None  # what the voters were made to answer; None: anything
         self._known: OrderedDict[Job, Outcomes] = OrderedDict()
         self._judged: OrderedDict[tuple[str, Pair], float] = OrderedDict()
 
@@ -132,7 +134,10 @@ class Jury:
         quick = brief.embed is None and strategy != "similarity" and (len(candidates) == 1 or short(candidates))
         election = brief.elect(candidates) if quick else await asyncio.to_thread(brief.elect, candidates)
         election = replace(election, note=election.note or note_on(list(brief.answers.values())))
-        prose = brief.answers[candidates[election.winner]].family == "text"
+        family = brief.answers[candidates[election.winner]].family
+        if self.practised is not None and family not in self.practised:
+            election = unproven(election)
+        prose = family == "text"
         if len(candidates) > 1 and (strategy == "similarity" or (strategy == "auto" and prose)):
             self.embedder.begin()  # the next prose will be compared by meaning
             if (

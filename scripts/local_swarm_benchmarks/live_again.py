@@ -18,7 +18,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from typing import Any
 from local_swarm.paths import offline
 from local_swarm.sandbox.host import Sandbox
 from local_swarm.types import Candidate, ToolCall, Usage
-from local_swarm.voting.calibration import HIGH, MEDIUM, choices_of
+from local_swarm.voting.calibration import HIGH, MEDIUM, band, choices_of, interpolate
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.question import Question, question
 from local_swarm.voting.similarity.embedding import Embedder
@@ -156,6 +156,14 @@ def height(votes: Sequence[HeldVote], chance: float) -> float:
     return (right + PRIOR * chance) / (len(by_problem) + PRIOR)
 
 
+def told_anew(vote: HeldVote, fits: Mapping[int, Points]) -> HeldVote:
+    """With the agreement that the new table gives it, where the old one was told from shares."""
+    if vote.options not in fits:
+        return vote
+    agreement = interpolate(fits[vote.options], vote.share)
+    return replace(vote, agreement=agreement, band=band(agreement))
+
+
 def reliability(votes: Sequence[HeldVote]) -> list[dict[str, Any]]:
     """What was promised and what came of it, by model, set and band, on the half that nothing was fitted on."""
     groups: dict[tuple[str, str, str], list[HeldVote]] = defaultdict(list)
@@ -166,13 +174,13 @@ def reliability(votes: Sequence[HeldVote]) -> list[dict[str, Any]]:
         {
             "model": model,
             "set": name,
-            "band": band,
+            "band": word,
             "agreement": round(statistics.fmean(one.agreement for one in each), 3),
             "right": round(statistics.fmean(one.right for one in each), 3),
             "votes": len(each),
             "problems": len({one.problem for one in each}),
         }
-        for (model, name, band), each in sorted(groups.items())
+        for (model, name, word), each in sorted(groups.items())
     ]
 
 
@@ -204,7 +212,7 @@ def main() -> None:
         "bands": {"medium": MEDIUM, "high": HIGH},
         "runs": [{**one.run, "problems": len(one.done)} for one in runs],
         "few_options": fits,
-        "checked": reliability(votes),
+        "checked": reliability([told_anew(one, fits) for one in votes]),
     }
     print(json.dumps(found, indent=1))
     if given.write:

@@ -23,7 +23,7 @@ JSONObject = Mapping[str, Any]
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?")
 BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 WORD = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
-LABEL = re.compile(r"\(?\b([A-D])\b\)?")
+LABEL = re.compile(r"\b([A-D])\b(?! [a-z])")  # and not the article
 DOCTEST = re.compile(r"^[ \t]*>>> .*(?:\n(?![ \t]*(?:\"\"\"|'''|>>> ))[ \t]*\S.*)*\n?", re.MULTILINE)
 EXAMPLE_TITLE = re.compile(r"^[ \t]*(?:for )?examples?:?[ \t]*\n", re.MULTILINE | re.IGNORECASE)
 

@@ -21,7 +21,10 @@ from local_swarm_benchmarks.live_sets import last_number, live_problems, number,
 from local_swarm_benchmarks.live_verdicts import program_in, verdicts  # noqa: E402
 from local_swarm_benchmarks.own_questions import choice_questions, yes_no_questions  # noqa: E402
 
-STUB = 'def twice(x):\n    """Double a number.\n    Example:\n    >>> twice(2)\n    4\n    >>> twice(0)\n    0\n    Never fails.\n    """\n'
+STUB = (
+    'def twice(x):\n    """Double a number.\n    Example:\n    >>> twice(2)\n    4\n    >>> twice(0)\n    0\n\n'
+    '    Never fails.\n    """\n'
+)
 FUNCTIONS = [
     {
         "name": "maths.root",
@@ -104,7 +107,7 @@ def test_a_run_needs_a_swarm_or_a_model() -> None:
 
 
 def test_stripped_stubs_keep_their_words_and_lose_their_examples() -> None:
-    assert without_examples(STUB) == 'def twice(x):\n    """Double a number.\n    Never fails.\n    """\n'
+    assert without_examples(STUB) == 'def twice(x):\n    """Double a number.\n\n    Never fails.\n    """\n'
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -7,11 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local_swarm.sandbox.host import Sandbox
 from local_swarm.types import Candidate, Usage
-from local_swarm.voting.calibration import HIGH, VALUES, band, calibrated_agreement, interpolate, opinions
+from local_swarm.voting.calibration import (
+    HIGH,
+    OUTSIDE,
+    UNPROVEN,
+    VALUES,
+    band,
+    calibrated_agreement,
+    interpolate,
+    opinions,
+)
 from local_swarm.voting.consensus import elect
+from local_swarm.voting.jury import Jury
 from local_swarm.voting.measured import FEW_OPTIONS
-from local_swarm.voting.question import question
+from local_swarm.voting.question import Question, question
+from local_swarm.voting.similarity.embedding import Embedder
 
 FIGURES = json.loads((Path(__file__).parents[2] / "docs/data/calibration.json").read_text(encoding="utf-8"))
 
@@ -88,3 +101,25 @@ def test_copies_of_a_greedy_answer_do_not_raise_agreement() -> None:
 def test_the_table_is_the_one_that_was_measured() -> None:
     measured = {int(options): tuple(map(tuple, points)) for options, points in FIGURES["few_options"].items()}
     assert measured == FEW_OPTIONS
+
+
+def test_voters_that_answer_what_they_were_not_made_for_claim_little() -> None:
+    jury = Jury(Sandbox(()), Embedder("", True))
+    jury.practised = frozenset({"code"})
+    election = asyncio.run(jury.elect(Question("What is 17 * 23?"), [said("1722"), said("1722"), said("1722")]))
+    assert election.band == "low" and election.agreement <= UNPROVEN and election.note == OUTSIDE
+
+
+def test_the_docs_tell_the_figures_that_were_measured() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    told = (docs / "consensus.md").read_text(encoding="utf-8")
+    for row in FIGURES["checked"]:
+        assert row_of(row) in told
+    page = (docs / "quality.md").read_text(encoding="utf-8")
+    for row in json.loads((docs / "data/quality.json").read_text(encoding="utf-8"))["rows"]:
+        assert f"| {row['problems']} | {row['greedy']} | {row['any']} | {row['voted']} | {row['best']} |" in page
+
+
+def row_of(row: dict[str, object]) -> str:
+    keys = ("model", "set", "band", "agreement", "right", "votes", "problems")
+    return f"| {' | '.join(str(row[key]) for key in keys)} |"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 NAME = "local-swarm-starter"
 PATH = Path(__file__).parent / f"{NAME}.gguf"
@@ -10,3 +11,4 @@ NOTE = (
     "starter model: a demonstration model that writes short Python functions; it leaves out system texts of more than 240 "
     "characters and the descriptions of tools"
 )
+PRACTISED: frozenset[Literal["calls", "code"]] = frozenset({"calls", "code"})  # families of answers that it was trained to give
