@@ -160,12 +160,12 @@ async def ask_one(
         alone, together = await ask(greedy), await ask(voted)
     else:
         together, alone = await ask(voted), await ask(greedy)
-    return finished(problem, together, alone) | {
+    return line_of(problem, together, alone) | {
         "right": await verdicts(problem, together["swarm"]["ballots"], sandbox),
     }
 
 
-def finished(problem: LiveProblem, together: Mapping[str, Any], alone: Mapping[str, Any]) -> dict[str, Any]:
+def line_of(problem: LiveProblem, together: Mapping[str, Any], alone: Mapping[str, Any]) -> dict[str, Any]:
     """What of two answers is kept."""
     swarm = together["swarm"]
     ballots = sorted(swarm["ballots"], key=lambda one: not one["anchor"])

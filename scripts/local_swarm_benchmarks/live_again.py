@@ -110,7 +110,7 @@ async def hold_some(
     asked = Question(problem.text)
     options = choices_of(question(problem.text).asked)
     made = []
-    for chosen in drawn(problem.id, voices):
+    for chosen in random_votes(problem.id, voices):
         election = await jury.elect(asked, [voices[at] for at in chosen])
         won = bool(right[chosen[election.winner]])
         facts = (options, election.share, election.agreement, election.band, won)
@@ -118,7 +118,7 @@ async def hold_some(
     return made
 
 
-def drawn(name: str, voices: Sequence[Candidate]) -> Iterable[list[int]]:
+def random_votes(name: str, voices: Sequence[Candidate]) -> Iterable[list[int]]:
     draw = random.Random(name)
     first = [at for at, one in enumerate(voices) if one.anchor][:1]
     others = [at for at in range(len(voices)) if at not in first]
@@ -131,19 +131,19 @@ def fit(votes: Sequence[HeldVote], options: int) -> Points:
     """Share -> right, rising, pulled towards chance where problems are few; never high where the other half does not
     bear that out."""
     chance = 1 / options
-    heights = [height(fitted_near(votes, knot), chance) for knot in KNOTS]
+    heights = [height(votes_near(votes, knot), chance) for knot in KNOTS]
     rising = [max(heights[: at + 1]) for at in range(len(heights))]
-    checked = [one.right for one in votes if not one.fitted_on and interpolated_high(rising, one.share)]
+    checked = [one.right for one in votes if not one.fitted_on and promises_high(rising, one.share)]
     if not checked or statistics.fmean(checked) < TRUSTED:
         rising = [min(one, HIGH - 0.01) for one in rising]
     return ((0.0, 0.0), *((knot, round(one, 3)) for knot, one in zip(KNOTS, rising, strict=True)))
 
 
-def fitted_near(votes: Sequence[HeldVote], knot: float) -> list[HeldVote]:
+def votes_near(votes: Sequence[HeldVote], knot: float) -> list[HeldVote]:
     return [one for one in votes if one.fitted_on and min(KNOTS, key=lambda at: abs(at - one.share)) == knot]
 
 
-def interpolated_high(heights: Sequence[float], share: float) -> bool:
+def promises_high(heights: Sequence[float], share: float) -> bool:
     return heights[min(range(len(KNOTS)), key=lambda at: abs(KNOTS[at] - share))] >= HIGH
 
 
@@ -156,7 +156,7 @@ def height(votes: Sequence[HeldVote], chance: float) -> float:
     return (right + PRIOR * chance) / (len(by_problem) + PRIOR)
 
 
-def told_anew(vote: HeldVote, fits: Mapping[int, Points]) -> HeldVote:
+def with_new_agreement(vote: HeldVote, fits: Mapping[int, Points]) -> HeldVote:
     """With the agreement that the new table gives it, where the old one was told from shares."""
     if vote.options not in fits:
         return vote
@@ -212,7 +212,7 @@ def main() -> None:
         "bands": {"medium": MEDIUM, "high": HIGH},
         "runs": [{**one.run, "problems": len(one.done)} for one in runs],
         "few_options": fits,
-        "checked": reliability([told_anew(one, fits) for one in votes]),
+        "checked": reliability([with_new_agreement(one, fits) for one in votes]),
     }
     print(json.dumps(found, indent=1))
     if given.write:

@@ -47,7 +47,7 @@ class LiveProblem:
         return str(self.wish["messages"][-1]["content"])
 
 
-def asked(text: str) -> dict[str, Any]:
+def chat_wish(text: str) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": text}]}
 
 
@@ -55,7 +55,7 @@ def humaneval(line: JSONObject, strip: bool) -> LiveProblem:
     prompt = without_examples(line["prompt"]) if strip else line["prompt"]
     return LiveProblem(
         id=line["id"],
-        wish=asked(f"Complete this function. Write all of it.\n\n```python\n{prompt.rstrip()}\n```"),
+        wish=chat_wish(f"Complete this function. Write all of it.\n\n```python\n{prompt.rstrip()}\n```"),
         name=line["entry_point"],
         prelude=line["prompt"],
         tests=f"{line['test']}\ncheck({line['entry_point']})",
@@ -74,7 +74,7 @@ def mbpp(line: JSONObject, strip: bool) -> LiveProblem:
     told = f"Call it `{called}`." if strip and called else f"It must pass this test:\n\n{line['tests'][0]}"
     return LiveProblem(
         id=line["id"],
-        wish=asked(f"{line['prompt']} {told} Answer in Python."),
+        wish=chat_wish(f"{line['prompt']} {told} Answer in Python."),
         name=called,
         tests="\n".join([*line["imports"], *line["tests"]]),
     )
@@ -84,7 +84,7 @@ def gsm8k(line: JSONObject, _strip: bool) -> LiveProblem:
     truth = str(line["answer"])
     return LiveProblem(
         id=line["id"],
-        wish=asked(f"{line['question']}\n\nReason step by step. End with the answer in \\boxed{{}}."),
+        wish=chat_wish(f"{line['question']}\n\nReason step by step. End with the answer in \\boxed{{}}."),
         truth=truth,
         judge=lambda text, _: last_number(text) == number(truth),
     )
@@ -127,7 +127,7 @@ def short_question(line: JSONObject, pattern: re.Pattern[str]) -> LiveProblem:
         found = pattern.search(text)
         return bool(found) and found[1].lower() == line["answer"].lower() if found else False
 
-    return LiveProblem(id=line["id"], wish=asked(line["question"]), truth=line["answer"], judge=judge)
+    return LiveProblem(id=line["id"], wish=chat_wish(line["question"]), truth=line["answer"], judge=judge)
 
 
 READERS: Mapping[str, Callable[[JSONObject, bool], LiveProblem]] = {

@@ -87,7 +87,7 @@ def choice_questions() -> list[Question]:
     """48 of them, each with four options, the right one under each letter as often."""
     made = list(four_options())
     random.Random(21).shuffle(made)
-    return [lettered(at, text, options) for at, (text, options) in enumerate(made)]
+    return [question_with_letters(at, text, options) for at, (text, options) in enumerate(made)]
 
 
 def four_options() -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -105,7 +105,7 @@ def four_options() -> Iterator[tuple[str, tuple[str, ...]]]:
         yield f"What is {one} * {other}?", tuple(map(str, (right, right + 10, right - 10, right + 2)))
 
 
-def lettered(at: int, text: str, options: tuple[str, ...]) -> Question:
+def question_with_letters(at: int, text: str, options: tuple[str, ...]) -> Question:
     others = list(options[1:])
     random.Random(text).shuffle(others)
     others.insert(at % 4, options[0])
