@@ -9,7 +9,7 @@ from typing import Literal
 # What a reply can be, as votes tell it.
 Kind = Literal["calls", "number", "choice", "json", "short", "code", "edit", "prose", "refusal", "empty", "unreadable"]
 # Kinds that are compared with each other, and in the same way.
-Family = Literal["calls", "value", "code", "edit", "text", "refusal"]
+Family = Literal["calls", "value", "code", "text", "refusal"]
 FAMILIES: dict[Kind, Family] = {
     "calls": "calls",
     "number": "value",
@@ -17,7 +17,7 @@ FAMILIES: dict[Kind, Family] = {
     "json": "value",
     "short": "value",
     "code": "code",
-    "edit": "edit",
+    "edit": "code",
     "prose": "text",
     "refusal": "refusal",
     "empty": "text",

@@ -21,7 +21,7 @@ UNKNOWN_WEIGHT = 0.5  # how often a voter is right of whom nothing is known
 HEAD_START = 0.05  # of the anchor's score, where likeness decides
 RELIABLE = 0.02  # weight of what is known of the voter: it breaks ties and no more
 
-PROGRAMS: tuple[Family, ...] = ("code", "edit")
+PROGRAMS: tuple[Family, ...] = ("code",)
 # Families of answers to questions of these kinds, where a question leaves no doubt.
 FITTING: dict[AskedKind, tuple[Family, ...]] = {
     **dict.fromkeys(("function", "class", "program", "code", "file", "edit"), PROGRAMS),

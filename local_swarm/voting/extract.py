@@ -8,7 +8,7 @@ from __future__ import annotations
 from local_swarm.types import Candidate
 from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.code import code_answer
-from local_swarm.voting.edits.answer import edit_answer
+from local_swarm.voting.edits.answer import call_edit, edit_answer
 from local_swarm.voting.markup import document
 from local_swarm.voting.question import Question
 from local_swarm.voting.refusals import refusal
@@ -18,17 +18,20 @@ from local_swarm.voting.values.structured import json_answer
 
 
 def extract(candidate: Candidate, question: Question = Question()) -> ExtractedAnswer:  # noqa: B008  frozen
-    """Tool calls before all else, in a form that is equal for equal calls; then what the text holds."""
+    """Tool calls before all else, edits as what becomes of the file, others in a form that is equal for equal calls; then
+    what the text holds."""
     if candidate.tool_calls:
+        if edit := call_edit(candidate.tool_calls, question):
+            return edit
         return ExtractedAnswer("calls", calls_text(candidate.tool_calls))
     return extract_text(candidate.text, question)
 
 
 def extract_text(reply: str, question: Question = Question()) -> ExtractedAnswer:  # noqa: B008
-    """In this order: a refusal, JSON where it is asked for, an edit, fenced code, bare Python, a value, words."""
+    """In this order: a refusal, an edit, JSON where it is asked for, fenced code, bare Python, a value, words."""
     said = document(reply)
     if not said.text.strip():
         return ExtractedAnswer("empty", "", complaint="empty")
-    ways = (refusal, json_answer, edit_answer, code_answer, value_of)
+    ways = (refusal, edit_answer, json_answer, code_answer, value_of)
     found = next((answer for way in ways if (answer := way(said, question))), None)
     return found or ExtractedAnswer("prose", said.text.strip())

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from local_swarm.chat.python_source import parse
 from local_swarm.types import JSON, Prompt
 from local_swarm.voting.asked import NO_CODE, NOTHING_ASKED, Asked, PromptCode, asked_of
+from local_swarm.voting.edits.conversation import files_said
 from local_swarm.voting.scanner import MOST_TEXT, fences
 
 PYTHON = {"python", "py", "python3"}  # as fences call it
@@ -44,7 +45,8 @@ class Stub:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`text`: what the user asks. `inputs`: calls to compare behaviour on, beside those that are found."""
+    """`text`: what the user asks. `inputs`: calls to compare behaviour on, beside those that are found. `files`: (path,
+    text) of the files that were read before."""
 
     text: str = ""
     entry_point: str | None = None
@@ -52,16 +54,22 @@ class Question:
     schema: JSON | None = None
     stub: Stub | None = None
     asked: Asked = NOTHING_ASKED
+    files: tuple[tuple[str, str], ...] = ()
 
 
 def question(
-    text: str, entry_point: str | None = None, inputs: Sequence[str] = (), schema: JSON | None = None
+    text: str,
+    entry_point: str | None = None,
+    inputs: Sequence[str] = (),
+    schema: JSON | None = None,
+    files: Sequence[Sequence[str]] = (),
 ) -> Question:
     text = text[:MOST_TEXT]
     stub = find_stub(text)
     asked = asked_of(text, entry_point, code_of(stub), schema is not None)
     name = asked.name if asked.kind != "class" else ""
-    return Question(text, entry_point or name or None, tuple(inputs), schema=schema, stub=stub, asked=asked)
+    read = tuple((path, content) for path, content in files)
+    return Question(text, entry_point or name or None, tuple(inputs), schema, stub, asked, read)
 
 
 def code_of(stub: Stub | None) -> PromptCode:
@@ -78,7 +86,7 @@ def code_of(stub: Stub | None) -> PromptCode:
 def question_of(prompt: Prompt) -> Question:
     """Of the last thing that the user said, as it stands: it is studied where it is read, which takes a while."""
     said = [message.content for message in prompt.messages if message.role == "user" and message.content.strip()]
-    return Question((said[-1] if said else "")[:MOST_TEXT], schema=prompt.schema)
+    return Question((said[-1] if said else "")[:MOST_TEXT], schema=prompt.schema, files=files_said(prompt.messages))
 
 
 def find_stub(text: str) -> Stub | None:

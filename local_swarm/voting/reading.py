@@ -69,7 +69,8 @@ def unread_answer(text: str) -> ExtractedAnswer:
 
 
 def question_json(asked: Question) -> dict[str, Any]:
-    return {"text": asked.text, "entry_point": asked.entry_point, "inputs": asked.inputs, "schema": asked.schema}
+    names = ("text", "entry_point", "inputs", "schema", "files")
+    return {name: getattr(asked, name) for name in names}
 
 
 def candidate_json(candidate: Candidate) -> dict[str, Any]:
@@ -146,7 +147,7 @@ def in_time(work: Callable[[], T | None], within_s: float) -> T | None:
 @lru_cache(maxsize=QUESTIONS)
 def question_of_key(key: str) -> Question:
     asked = json.loads(key)
-    return question(asked["text"], asked["entry_point"], asked["inputs"], asked["schema"])
+    return question(**asked)
 
 
 @lru_cache(maxsize=ANSWERS)
