@@ -19,8 +19,8 @@ from local_swarm.errors import Overrun
 from local_swarm.types import Candidate, ToolCall, Usage
 from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.asked import NOTHING_ASKED, Asked
+from local_swarm.voting.behaviour.calls import Example
 from local_swarm.voting.behaviour.evidence import Trial, trial
-from local_swarm.voting.behaviour.examples import Example
 from local_swarm.voting.extract import extract
 from local_swarm.voting.question import Question, question
 from local_swarm.voting.similarity.structure import tokens

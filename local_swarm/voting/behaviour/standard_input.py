@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from local_swarm.sandbox.canonical import canonical
 from local_swarm.sandbox.job import STDIN
-from local_swarm.voting.behaviour.examples import Example
+from local_swarm.voting.behaviour.calls import Example
 from local_swarm.voting.scanner import LONGEST_LITERAL, MOST_TEXT
 
 MOST_SAMPLES = 6
