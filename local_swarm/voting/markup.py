@@ -1,12 +1,36 @@
-"""A reply as a model wrote it in, its blocks of code and its prose out. Pure."""
+"""A reply as a model wrote it in, its blocks of code and its prose out: CommonMark, and what models write instead. Pure.
+
+Blocks are found by markdown-it-py, in which only rules for blocks are on, as inline marks tell nothing here.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from textwrap import dedent
+from typing import TYPE_CHECKING
 
-from local_swarm.voting.scanner import MOST_TEXT, fences
+from local_swarm.voting.fences import with_plain_fences
+from local_swarm.voting.scanner import MOST_TEXT
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 MOST_BLOCKS = 12
+DEEPEST = 12  # containers within each other that are looked into
+OUTER = frozenset({"markdown", "md", "mdx"})
+WORDS_AROUND = 12  # that may stand around a reply that is a block of Markdown
+THOUGHTS = ("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "scratchpad", "analysis")
+OPENS = re.compile(
+    rf"<(?:{'|'.join(THOUGHTS)})>|\[THINK\]|<\|START_THINKING\|>|<\|channel\|>analysis<\|message\|>", re.IGNORECASE
+)
+CLOSES = re.compile(
+    rf"</(?:{'|'.join(THOUGHTS)})>|\[/THINK\]|<\|END_THINKING\|>|<\|channel\|>final<\|message\|>", re.IGNORECASE
+)
+DEEP_MARKS = re.compile(rf"^(?:[ \t]*+(?:>|[-*+][ \t]|\d{{1,9}}[.)][ \t])){{{DEEPEST},}}+", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +56,75 @@ class ReplyDocument:
 
 
 def document(reply: str) -> ReplyDocument:
-    text = reply[:MOST_TEXT].replace("\r\n", "\n")
-    blocks = tuple(CodeBlock(body, tag.lower(), tag) for tag, body in fences(text)[:MOST_BLOCKS])
-    return ReplyDocument(text, blocks, "" if blocks else text)
+    text = without_thoughts(reply[:MOST_TEXT].replace("\r\n", "\n").replace("\r", "\n"))
+    found = parsed(text)
+    if (
+        len(found.blocks) == 1
+        and found.blocks[0].tag in OUTER
+        and len(found.prose.split(None, WORDS_AROUND)) < WORDS_AROUND
+    ):
+        return parsed(found.blocks[0].body)
+    return found
+
+
+def without_thoughts(text: str) -> str:
+    """What follows the last end of thoughts, opened or not; nothing where thoughts never end."""
+    ends = [found.end() for found in CLOSES.finditer(text)]
+    if ends:
+        text = text[ends[-1] :]
+    begun = OPENS.search(text)
+    return text if begun is None or text[: begun.start()].strip() else ""
+
+
+def parsed(text: str) -> ReplyDocument:
+    plain = with_plain_fences(DEEP_MARKS.sub("", text))
+    lines = plain.split("\n")
+    blocks = [one for one in parser().parse(plain) if one.type == "fence" or is_own_block(one, lines)]
+    prose: list[str] = []
+    at = 0
+    for begin, end in map(extent, blocks):
+        prose += [*lines[at:begin], *[""] * (end - begin)]
+        at = end
+    prose += lines[at:]
+    return ReplyDocument(text, tuple(code_block(one, prose, lines) for one in blocks[:MOST_BLOCKS]), "\n".join(prose))
+
+
+def extent(token: Token) -> tuple[int, int]:
+    """Its first line and the one after its last."""
+    begin, end = token.map or (0, 0)
+    return begin, end
+
+
+def is_own_block(token: Token, lines: Sequence[str]) -> bool:
+    """Code by its indentation stands after words; a reply that is indented as a whole is read as it is."""
+    begin, _ = extent(token)
+    return (
+        token.type == "code_block"
+        and any(line.strip() for line in lines[:begin])
+        and len(token.content.strip().split("\n")) > 1
+    )
+
+
+def code_block(token: Token, prose: Sequence[str], lines: Sequence[str]) -> CodeBlock:
+    begin, end = extent(token)
+    lead = next((line.strip() for line in reversed(prose[max(0, begin - 4) : begin]) if line.strip()), "")
+    info = token.info.strip()
+    closed = token.type != "fence" or (end <= len(lines) and lines[end - 1].strip(" \t>") == token.markup)
+    return CodeBlock(dedent(token.content), tag_of(info), info, lead, closed and end - begin > 1)
+
+
+def tag_of(info: str) -> str:
+    first = info.split(None, 1)[0] if info.split() else ""
+    first = re.split(r"[{:,=(]", first.lstrip("{.").lower(), maxsplit=1)[0].rstrip("}")
+    if "/" in first or re.fullmatch(r"[\w-]+\.[a-z]{1,4}", first):
+        first = first.rpartition(".")[2]
+    return re.sub(r"(?<=[a-z])[\d.]+$", "", first) if first not in ("md5", "h5") else first
+
+
+@cache
+def parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    made = MarkdownIt("zero", {"maxNesting": DEEPEST}).enable(["fence", "code", "blockquote", "list", "heading"])
+    made.core.ruler.disable("inline")
+    return made

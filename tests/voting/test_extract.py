@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_swarm.voting.extract import extract_text
+from local_swarm.voting.question import question
 
 PROGRAM = "def f(x):\n    return x + 1"
 
@@ -25,8 +26,41 @@ def test_finds_the_program_in_a_reply(reply: str) -> None:
 
 
 def test_joins_blocks_that_belong_together() -> None:
-    answer = extract_text(f"```python\n{PROGRAM}\n```\nand then\n```python\nprint(f(1))\n```")
-    assert "print(f(1))" in answer.body and "def f" in answer.body
+    answer = extract_text(f"```python\n{PROGRAM}\n```\nand then\n```python\ndef g(x):\n    return f(f(x))\n```")
+    assert "def g" in answer.body and "def f" in answer.body
+
+
+def test_use_and_output_are_no_part_of_the_answer() -> None:
+    use = "```python\nfrom my_module import f\nprint(f(1))\n```\nIt prints:\n```\n2\n```"
+    assert extract_text(f"```python\n{PROGRAM}\n```\nUsage:\n{use}").body.strip() == PROGRAM
+
+
+@pytest.mark.parametrize("tag", ["text", "code", "java", "plaintext", "tool_code", "src/f.py", ""])
+def test_the_language_is_what_parses_whatever_a_fence_calls_it(tag: str) -> None:
+    assert extract_text(f"```bash\npip install x\n```\n```{tag}\n{PROGRAM}\n```").language == "python"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f"```python\n{PROGRAM}\n```\nA common mistake is:\n```python\ndef f(x):\n    return x\n```",
+        f"Your code was wrong:\n```python\ndef f(x):\n    return x\n```\nUse this:\n```python\n{PROGRAM}\n```",
+        f"```python\ndef f(x):\n    return x\n```\nWait, that forgets one. Here it is corrected:\n```python\n{PROGRAM}\n```",
+    ],
+)
+def test_counter_examples_and_earlier_versions_are_not_the_answer(reply: str) -> None:
+    assert extract_text(reply).body.strip() == PROGRAM
+
+
+def test_what_is_typed_in_a_session_is_code() -> None:
+    answer = extract_text("```python\n>>> def f(x):\n...     return x + 1\n...\n>>> f(1)\n2\n```")
+    assert (answer.kind, answer.valid) == ("code", True)
+
+
+@pytest.mark.parametrize("reply", ["```sh\n$ ls -lS\n```", "```console\nls -lS\n```", "`ls -lS`", "Run `ls -lS`."])
+def test_a_command_is_one_however_it_is_marked(reply: str) -> None:
+    answer = extract_text(reply, question("One shell command that lists all files, largest first."))
+    assert (answer.kind, answer.language, answer.body.strip()) == ("code", "bash", "ls -lS")
 
 
 def test_takes_the_block_that_parses_where_one_does_not() -> None:

@@ -37,11 +37,12 @@ def value_of(said: ReplyDocument, question: Question) -> ExtractedAnswer | None:
 
 
 def words_of(said: ReplyDocument) -> str:
-    """Prose; or the one line of a reply that is nothing but a block."""
-    if said.prose.strip() or not said.blocks:
+    """Prose. Where that only announces a block of one line, or is missing, the line belongs to it."""
+    prose = said.prose.strip()
+    line = said.blocks[-1].body.strip() if said.blocks else ""
+    if not line or "\n" in line or (prose and not said.blocks[-1].lead.endswith(":")):
         return said.prose
-    last = said.blocks[-1]
-    return last.body if len(last.body.strip().split("\n")) == 1 else ""
+    return f"{said.blocks[-1].lead} {line}" if prose else line
 
 
 def chosen_option(prose: str, marked: Sequence[str], question: Question) -> str | None:

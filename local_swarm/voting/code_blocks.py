@@ -1,0 +1,161 @@
+"""The blocks of code of a reply in, those that answer out: not its use, its output or a counter-example. Pure.
+
+The language is what parses, whatever a fence calls it. Blocks that define different things belong together; of two that define
+the same the later one corrects the earlier.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from local_swarm.chat.python_source import parse
+from local_swarm.voting.behaviour.program import definition
+from local_swarm.voting.javascript.answer import is_javascript
+from local_swarm.voting.javascript.module import TAGS, javascript_module
+from local_swarm.voting.markup import CodeBlock
+from local_swarm.voting.question import PYTHON, Question, definitions
+from local_swarm.voting.scanner import doctests
+
+VAGUE = frozenset(
+    {
+        "",
+        "text",
+        "txt",
+        "plaintext",
+        "plain",
+        "code",
+        "tool_code",
+        "output",
+        "none",
+        "answer",
+        "solution",
+        "example",
+        "snippet",
+    }
+)
+CONTEXT = frozenset({"output", "text", "txt", "plaintext", "console-output", "stdout", "result", "log", "pycon"})
+SHELL = frozenset(
+    {"bash", "sh", "shell", "zsh", "console", "terminal", "shell-session", "shellscript", "cmd", "powershell", "ps"}
+)
+DATA = frozenset(
+    {"json", "yaml", "yml", "toml", "xml", "csv", "ini", "diff", "patch", "html", "css", "http", "markdown", "md"}
+)
+COUNTER = re.compile(
+    r"\b(?:mistake|wrong|incorrect(?:ly)?|bug(?:gy)?|broken|avoid|don'?t|do not|never|instead of|anti-?pattern|bad|pitfall|naive"
+    r"|original|before|your (?:code|version|function)|fails?|slow(?:er)?|inefficient|falsch|fehler)\b",
+    re.IGNORECASE,
+)
+MENDS = re.compile(
+    r"\b(?:correct(?:ed)?|fix(?:ed)?|right|better|instead|after|improved|final|updated)\b", re.IGNORECASE
+)
+USES = re.compile(
+    r"\b(?:usage|example|test(?:s|ed|ing)?|call|try|use it|run it|check|verify|demo|prints?|output)\b", re.IGNORECASE
+)
+PROMPT = re.compile(r"^[ \t]*+(?:\$|%|>|❯|[\w.-]+@[\w.-]+:[^\n$#]{0,80}[$#])[ \t]++", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBlock:
+    """`language` as we call it; `defines`: names at its top."""
+
+    body: str
+    language: str
+    defines: tuple[str, ...]
+    lead: str
+
+    @property
+    def shunned(self) -> bool:
+        """Whether it shows what not to do."""
+        return bool(COUNTER.search(self.lead)) and not MENDS.search(self.lead)
+
+
+def read_block(block: CodeBlock, language_asked: str) -> ReadBlock:
+    """Of a language that is asked for a block without a tag is thought to be one."""
+    body = session_source(block.body)
+    tree = parse(body)
+    names = tuple(names_at_top(body)) if tree else ()
+    if block.tag in PYTHON or (names and block.tag not in SHELL | DATA):
+        return ReadBlock(body, "python", names, block.lead)
+    if block.tag in TAGS or (block.tag not in SHELL | {"json"} and is_javascript(body, block.tag)):
+        module = javascript_module(body, block.tag)
+        return ReadBlock(body, module.language, (*module.functions, *module.classes), block.lead)
+    if block.tag in SHELL:
+        return ReadBlock(PROMPT.sub("", body), "bash", (), block.lead)
+    if block.tag in VAGUE:
+        return ReadBlock(body, language_asked if block.tag not in CONTEXT else "", (), block.lead)
+    return ReadBlock(body, block.tag, (), block.lead)
+
+
+def names_at_top(code: str) -> Iterator[str]:
+    """What a Python program defines: functions and classes, and functions without a name that are given one."""
+    tree = parse(code)
+    for node in definitions(tree) if tree else ():
+        name = getattr(node, "name", None)
+        if isinstance(name, str):
+            yield name
+    if tree is not None:
+        yield from (one for one in lambda_names(code) if definition(tree, one) is None)
+
+
+def lambda_names(code: str) -> list[str]:
+    return re.findall(r"^([A-Za-z_]\w*+)\s*+(?::[^=\n]++)?=\s*+(?:lambda\b|functools\.|partial\()", code, re.MULTILINE)
+
+
+def session_source(body: str) -> str:
+    """What was typed in an interactive session that defines something; other text as it is."""
+    if not body.lstrip().startswith(">>> "):
+        return body
+    typed = "\n".join(source for source, _ in doctests(body))
+    return typed if any(names_at_top(typed)) else body
+
+
+def answering_blocks(blocks: Sequence[CodeBlock], question: Question) -> list[ReadBlock]:
+    """In order, all of one language; what is asked for is in the last of them that defines it."""
+    asked = question.asked
+    default = {"shell": "bash", "sql": "sql", "regex": "regex"}.get(asked.kind or "", "")
+    read = [read_block(block, default) for block in blocks]
+    wanted = [name for name in (question.entry_point, asked.name, *asked.names) if name]
+    own = chosen_language(read, wanted, asked.language or default)
+    own = without_earlier_versions([one for one in own if not one.shunned] or own)
+    if any(one.defines for one in own):
+        own = [one for one in own if one.defines or not uses(one, own)]
+    return own
+
+
+def chosen_language(read: Sequence[ReadBlock], wanted: Collection[str], language: str) -> list[ReadBlock]:
+    """The blocks of the language of the block that defines what is wanted, that defines something, that is asked for, or that
+    is no mere output or order to a shell; of equals the one with most to read."""
+
+    def rank(one: ReadBlock) -> tuple[bool, bool, bool, bool, bool, int]:
+        plain = one.language not in ("", "bash") and one.language not in DATA
+        asked = bool(language) and one.language == language
+        return (
+            bool(set(one.defines) & set(wanted)),
+            asked,
+            bool(one.defines),
+            plain,
+            one.language != "",
+            len(one.body),
+        )
+
+    if not read:
+        return []
+    best = max(read, key=rank)
+    return [one for one in read if one.language == best.language]
+
+
+def without_earlier_versions(blocks: Sequence[ReadBlock]) -> list[ReadBlock]:
+    kept: list[ReadBlock] = []
+    for block in reversed(blocks):
+        later = {name for one in kept for name in one.defines}
+        if not block.defines or not set(block.defines) <= later:
+            kept.insert(0, block)
+    return kept
+
+
+def uses(block: ReadBlock, others: Sequence[ReadBlock]) -> bool:
+    """Whether it uses what others define, or is said to."""
+    names = {name for one in others for name in one.defines}
+    return bool(USES.search(block.lead)) or any(re.search(rf"\b{re.escape(name)}\b", block.body) for name in names)
