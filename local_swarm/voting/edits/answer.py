@@ -107,10 +107,12 @@ def files_of(question: Question) -> tuple[SourceFile, ...]:
 
 
 def blocks_as_changes(said: ReplyDocument, question: Question) -> tuple[Change, ...]:
-    """Code that stands for a file, where one is to be changed."""
-    if question.asked.kind not in ("edit", "file"):
-        return ()
+    """Code that stands for a file, where one is to be changed: by the words of the question, or since it has a name."""
     files = files_of(question)
+    if question.asked.kind in ("function", "class", "program"):
+        return ()
+    if question.asked.kind not in ("edit", "file"):
+        files = tuple(one for one in files if one.path)
     found = [change for block in said.blocks if (change := block_as_change(block, files, question))]
     return tuple({change.path: change for change in found}.values())
 
@@ -152,7 +154,8 @@ def with_piece(file: SourceFile, body: str, tag: str) -> str | None:
         piece = parse(body)
         if piece is not None:
             made = merged(before, piece)
-            return unparse(made) if made else None
+            whole = made is not None and ast.dump(made) == ast.dump(piece)
+            return body if whole else unparse(made) if made else None
     return body if coverage(body, file.text) > MOST_OF_FILE else None
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from local_swarm.chat.python_source import unparse
+from local_swarm.chat.python_source import parse, unparse
 from local_swarm.voting.similarity.structure import has_docstring
 
+WORD = re.compile(r"\w++|[^\w\s]")
 Definition = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -60,6 +62,31 @@ def bare(node: ast.stmt) -> ast.stmt:
         if isinstance(inner, Definition) and has_docstring(inner.body):
             inner.body = inner.body[1:] or [ast.Pass()]
     return node
+
+
+def compared_words(text: str) -> list[str]:
+    """A statement's words, variables of a function numbered as they appear. Attributes and keywords keep their names."""
+    tree = parse(text)
+    if tree is None or not tree.body:
+        return WORD.findall(text)
+    if isinstance(tree.body[0], (ast.FunctionDef, ast.AsyncFunctionDef)):
+        number_variables(tree.body[0])
+    return WORD.findall(unparse(tree) or text)
+
+
+def number_variables(function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    nodes = list(ast.walk(function))
+    shared = {name for node in nodes if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names}
+    numbers: dict[str, str] = {}
+    for node in nodes:
+        if isinstance(node, ast.arg) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)):
+            name = node.arg if isinstance(node, ast.arg) else node.id
+            numbers.setdefault(name, name if name in shared else f"v{len(numbers)}")
+    for node in nodes:
+        if isinstance(node, ast.arg):
+            node.arg = numbers[node.arg]
+        elif isinstance(node, ast.Name):
+            node.id = numbers.get(node.id, node.id)
 
 
 def same_head(one: ast.ClassDef, other: ast.ClassDef) -> bool:

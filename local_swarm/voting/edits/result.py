@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from local_swarm.chat.python_source import parse, unparse
 from local_swarm.voting.edits.changes import Change
-from local_swarm.voting.edits.python_result import Difference, differences
-from local_swarm.voting.similarity.structure import tree_tokens
+from local_swarm.voting.edits.python_result import WORD, Difference, compared_words, differences
 from local_swarm.voting.similarity.syntax import GRAMMARS, syntax_words
 
 MOST_WORDS = 4_000
-WORD = re.compile(r"\w++|[^\w\s]")
 PYTHON_ENDINGS = ("py", "pyi")
 
 
@@ -45,9 +42,7 @@ def result_of(path: str, before: str, after: str) -> EditResult:
 
 def python_result(path: str, found: Sequence[Difference], after: ast.Module) -> EditResult:
     came = tuple(one.node for one in found if one.node is not None)
-    words = [f"{'+' if one.node else '-'}{one.name}" for one in found]
-    words += tree_tokens(ast.Module(list(came), []))
-    words += [word for one in found if one.node is None for word in WORD.findall(one.text)]
+    words = [word for one in found for word in (f"{'+' if one.node else '-'}{one.name}", *compared_words(one.text))]
     form = "\n".join(f"{path} {one.name}{'' if one.node else ' removed'}\n{one.text}" for one in found)
     return EditResult(tuple(words[:MOST_WORDS]), form, came, program_after(found, after))
 
