@@ -10,6 +10,7 @@ small head start.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import comb
@@ -126,10 +127,18 @@ def by_kind(ballots: list[Ballot], embed: Embed | None, evidence: Evidence | Non
         return by_calls(ballots)
     if kind in ("calls", "value"):
         return by_text(ballots)
-    if kind == "code" and evidence and (found := by_behaviour(ballots, evidence)):
+    told = evidence and (evidence.examples or not most_edit_alike(ballots))
+    if kind == "code" and evidence and told and (found := by_behaviour(ballots, evidence)):
         return found
     use = embed if kind == "text" else None
     return by_similarity(ballots, "similarity" if use else "structure", use, prose)
+
+
+def most_edit_alike(ballots: Sequence[Ballot]) -> bool:
+    """Whether most edits leave the same file: that says more than calls that were made up."""
+    able = electable(ballots)
+    results = Counter(one.answer.words for one in able if one.answer.kind == "edit")
+    return 2 * max(results.values(), default=0) > len(able)
 
 
 def is_decided(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -16,14 +17,14 @@ from local_swarm.voting.edits.changes import MOST_CHANGES, Change, all_applied
 from local_swarm.voting.edits.files import SourceFile, file_named, files_in
 from local_swarm.voting.edits.names import COMMENT, is_only_path, named_by_info, named_in
 from local_swarm.voting.edits.patches import DIFF_TAGS, is_patch, patch_changes
-from local_swarm.voting.edits.python_result import merged
+from local_swarm.voting.edits.python_result import WORD, merged
 from local_swarm.voting.edits.result import EditResult, result_of, unseen_result
 from local_swarm.voting.edits.tool_edits import changes_in_json, changes_of_calls
 from local_swarm.voting.markup import CodeBlock, ReplyDocument
 from local_swarm.voting.question import PYTHON, Question, function_names
 
 REMEMBERED = 8  # prompts whose files are kept
-MOST_OF_FILE = 0.5  # of its lines: a block that has more of them is the whole file
+MOST_OF_FILE = 0.6  # of its words: a block that has more of them may be the whole file
 TAKES_AWAY = re.compile(r"\b(?:remove|delete|drop|get rid of|unused|dead code)\b", re.IGNORECASE)
 WRITTEN = re.compile(r"<path>([^<\n]++)</path>\s*+<content>\n?")
 NOT_APPLIED = "does not apply"
@@ -141,10 +142,9 @@ def likeliest(body: str, files: Sequence[SourceFile]) -> SourceFile | None:
 
 
 def coverage(body: str, file: str) -> float:
-    """The share of the file's lines that a block has too."""
-    lines = {line.strip() for line in body.split("\n") if line.strip()}
-    own = [line.strip() for line in file.split("\n") if line.strip()]
-    return sum(line in lines for line in own) / len(own) if own else 0.0
+    """The share of the file's words that a block has too."""
+    own = Counter(WORD.findall(file))
+    return (own & Counter(WORD.findall(body))).total() / max(1, own.total())
 
 
 def with_piece(file: SourceFile, body: str, tag: str) -> str | None:
@@ -153,10 +153,17 @@ def with_piece(file: SourceFile, body: str, tag: str) -> str | None:
     if before is not None and (tag in PYTHON or not tag or file.path.endswith(".py")):
         piece = parse(body)
         if piece is not None:
-            made = merged(before, piece)
-            whole = made is not None and ast.dump(made) == ast.dump(piece)
-            return body if whole else unparse(made) if made else None
+            return with_definitions(file.text, body, before, piece)
     return body if coverage(body, file.text) > MOST_OF_FILE else None
+
+
+def with_definitions(text: str, body: str, before: ast.Module, piece: ast.Module) -> str | None:
+    """A text that is there already is kept as it is written."""
+    made = merged(before, piece)
+    if made is None:
+        return None
+    form = ast.dump(made)
+    return body if form == ast.dump(piece) else text if form == ast.dump(before) else unparse(made)
 
 
 # ---------------------------------------------------------------------------------------------------------- what comes of it

@@ -11,7 +11,7 @@ from local_swarm.voting.scanner import FENCE
 
 MOST_FILES = 32
 WRAPPED = re.compile(r"<(file|file_content|document|source|content)\b([^>\n]{0,300})>")
-NUMBERED = re.compile(r"\s*+\d++(?:[|\t→]|:) ?")
+NUMBERED = re.compile(r"\s*+\d++(?: ?\| ?|[\t→]|: ?)")
 # What stands in a prompt under these is no file to be changed.
 NO_FILES = {"diff", "patch", "bash", "sh", "shell", "console", "text", "txt", "output", "traceback", "log"}
 
