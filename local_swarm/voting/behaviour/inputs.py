@@ -11,7 +11,7 @@ import ast
 import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import Any
 
@@ -19,6 +19,7 @@ from local_swarm.chat.python_source import parse_expression, unparse
 from local_swarm.voting.behaviour.examples import LONGEST_NAME
 from local_swarm.voting.behaviour.ranges import Bounds, Ranges, fits, ranges
 from local_swarm.voting.behaviour.values import KINDS, USUAL, guess_kind, kinds_in
+from local_swarm.voting.behaviour.worded_inputs import command_lines, command_lists, counted_names, related_rows
 from local_swarm.voting.scanner import calls
 
 MOST_INPUTS = 24
@@ -27,6 +28,7 @@ LONGEST_CALL = 2_000  # characters
 MOST_KNOWN = 64  # example calls that are looked at
 MOST_ARGUMENTS = 16  # of a function whose inputs are made up
 MOST_OPTIONAL = 2  # arguments that are given though none must be
+READABLE = ("any", "str", "list[str]", "list[int]")  # kinds of an argument that may hold a program
 MANY = "?int"  # what functions of any number of arguments mostly take
 PARAMETERS = re.compile(r"\s*+([A-Za-z_]\w*+(?:\s*+,\s*+[A-Za-z_]\w*+)*+)\s*+\)")
 
@@ -114,6 +116,12 @@ def inputs(found: Signature | None, name: str, example_calls: Sequence[str], tex
         return []
     known = [arguments for call in example_calls[:MOST_KNOWN] if (arguments := literals(call, name)) is not None]
     limits, parameters = ranges(text), found.parameters if found else ()
+    if found and (counted := counted_names(text, parameters)):
+        limits = {**{one: Bounds(low=0) for one in counted}, **limits}
+        found = replace(
+            found,
+            kinds=tuple("int" if one in counted else kind for one, kind in zip(found.names, found.kinds, strict=True)),
+        )
     calls = [f"{name}()"] if found and found.bare else []
     varied = islice(variations_of(known), MOST_CHANGED)
     calls += [call_text(name, arguments) for arguments in varied if fits(arguments, parameters, limits)]
@@ -130,10 +138,21 @@ def made_up(found: Signature, known: Sequence[Sequence[Any]], text: str, limits:
     names = found.names
     inside = [limits.get(one, limits.get("", Bounds())).values() for one in names]
     whole = [kind == "?int" for kind in found.kinds]
+    lines = command_lines(text) if not known else []
     rows = [
-        combinations_of([*map(pool, shape, inside, whole)], found.name) for shape in shapes(found.kinds, shown, text)
+        list(related_rows(combinations_of([*map(pool, shape, inside, whole)], found.name)))
+        for shape in shapes(found.kinds, shown, text)
     ]
+    if lines and len(found.kinds) == 1 and found.kinds[0].lstrip("?") in READABLE:
+        rows.insert(0, [(one,) for one in programs_of(lines, text)])
     return (row for row in in_turn(rows) if fits(row, names, limits))
+
+
+def programs_of(lines: Sequence[str], text: str) -> list[Any]:
+    """Lists of lines, or texts of them, as the request has it."""
+    lists = command_lists(lines)
+    listed = any(kind.startswith("list") for kind in kinds_in(text)[:1])
+    return lists if listed else ["\n".join(one) for one in lists]
 
 
 def pool(kind: str, inside: Sequence[int], whole: bool) -> Sequence[Any]:
@@ -152,9 +171,13 @@ def shapes(kinds: Sequence[str], shown: Sequence[Sequence[Any]], text: str) -> l
     told = iter(kinds_in(text))
     worded = [kind or next(told, None) for kind in sure]
     last = next((kind for kind in reversed(worded) if kind), None)
+    neighbour = next((guess.lstrip("?") for guess in kinds if guess != "?any"), "any")
     ways = [
         [kind or last or guess.lstrip("?") for kind, guess in zip(worded, kinds, strict=True)],
-        [kind or guess.lstrip("?") for kind, guess in zip(sure, kinds, strict=True)],
+        [
+            kind or (neighbour if guess == "?any" else guess.lstrip("?"))
+            for kind, guess in zip(sure, kinds, strict=True)
+        ],
         *([kind or usual for kind in sure] for usual in USUAL),
     ]
     return list(dict.fromkeys(map(tuple, ways)))

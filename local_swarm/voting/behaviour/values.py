@@ -183,7 +183,7 @@ WORDED = re.compile(
     r"|(?P<str>\b(?:strings?|words?|texts?|sentences?|messages?|characters)\b)"
     r"|(?P<float>\b(?:floats?|floating[- ]point|real number|decimal number)\b)"
     r"|(?P<bool>\bboolean\b)"
-    r"|(?P<int>\b(?:integers?|numbers?|int)\b)",
+    r"|(?P<int>\b(?:integers?|numbers?|int|gcd|lcm|greatest common|least common|divis\w+|factorials?|fibonacci|primes?)\b)",
     re.IGNORECASE,
 )
 
