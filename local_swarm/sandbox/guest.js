@@ -1,12 +1,13 @@
 // A program and then one call at a time in (lines of JSON), one outcome each out. Runs sealed off, one process per program, which is
 // never sent a call before it has answered the one before.
 // Outcomes and canonical values are those of calls.py and canonical.py. A program is one script or several, parted by NUL: one that
-// fails takes none of the others with it. A call is an expression, or JSON: {call, given} with what changed of the arguments where
-// nothing is returned, or {input}: the whole program anew, with that to read.
+// fails takes none of the others with it. A call is an expression, or JSON: {call, given}, a function and its arguments;
+// {call, given, steps}, a class, the arguments of its constructor, and methods with theirs; {input, whole}, what to read and the text
+// to run anew.
 'use strict';
 const vm = require('vm'), fs = require('fs'), crypto = require('crypto');
 const CALL_MS = 250, MOST_PARTS = 20000, DEEPEST = 60, LONGEST = 400, DIGITS = 9;
-const MOST_PRINTED = 2000, MOST_DRAWN = 64, MOST_TIMERS = 1000, MOST_LATE = 2, DEEPEST_FUNCTION = 1;
+const MOST_PRINTED = 2000, MOST_DRAWN = 200, MOST_TIMERS = 1000, MOST_LATE = 2, DEEPEST_FUNCTION = 1;
 const PROBES = ['[]', '[1]', '[2, 3]', '["ab"]', '[[3, 1, 2]]'];
 const REAL = /^(assert(\/strict)?|buffer|crypto|events|os|path(\/posix)?|perf_hooks|punycode|querystring|stream|string_decoder|url|util)$/;
 const write = fs.writeSync;
@@ -303,22 +304,35 @@ const run = (work, given) => drawnAwaited(awaited(inTime(() => (isClass(work) ? 
 // A function that was returned is told by what it gives.
 function said(value, depth) {
   if (!isFunction(value) || isClass(value) || depth > DEEPEST_FUNCTION) return inTime(() => canonical(value));
-  return '<function ' + PROBES.map((probe) => attempt(() => said(run(value, evaluate(probe)), depth + 1))).join(' ') + '>';
+  return 'called:[' + PROBES.map((probe) => attempt(() => said(run(value, evaluate(probe)), depth + 1)) + ',').join('') + ']';
 }
 
-function outcome(value) {
-  const nothing = value === undefined || value === null;
-  return nothing && printed ? '=print:' + canonical(printed) : '=' + said(value, 0);
-}
+const isNothing = (value) => value === undefined || value === null;
+const outcome = (value) => (isNothing(value) && printed ? '=print:' + canonical(printed) : '=' + said(value, 0));
 
 // What changed of the arguments counts where nothing is returned.
 function called(call, given) {
   const seen = () => list.map((one) => inTime(() => canonical(one)));
   const list = evaluate('[' + given + ']'), before = seen();
   const work = evaluate('(' + call + ')'), value = run(isClass(work) ? work : evaluate('(...given) => ' + call + '(...given)'), list);
-  if ((value !== undefined && value !== null) || printed) return outcome(value);
   const after = seen(), changed = list.filter((_, at) => after[at] !== before[at]);
-  return outcome(changed.length > 1 ? changed : changed[0]);
+  if (!isNothing(value) || printed || !changed.length) return outcome(value);
+  return '=changed:' + inTime(() => canonical(changed.length > 1 ? changed : changed[0]));
+}
+
+// What each method of an object gives in turn; an error is a text in its place.
+function scripted(name, given, steps) {
+  const made = run(evaluate('(...given) => new ' + name + '(...given)'), evaluate('[' + given + ']')), told = [];
+  for (const [method, more] of steps) {
+    printed = '';
+    told.push(attempt(() => {
+      const found = made[method];
+      if (!isFunction(found)) return found === undefined ? '!TypeError' : inTime(() => canonical(found));
+      const value = run((...all) => found.apply(made, all), evaluate('[' + more + ']'));
+      return isNothing(value) && printed ? 'print:' + canonical(printed) : said(value, 0);
+    }));
+  }
+  return '=[' + told.map((one) => (/^[!~?]/.test(one) ? quoted(one) : one) + ',').join('') + ']';
 }
 
 function wholeProgram(program, input) {
@@ -330,14 +344,15 @@ function wholeProgram(program, input) {
   } catch (problem) {
     if (!problem || !problem.ended) throw problem;
   }
-  return '=print:' + canonical(printed);
+  return '=print:' + canonical(printed.split('\n').map((line) => line.trimEnd()).join('\n').trimEnd());
 }
 
 function one(program, text) {
   [printed, lacking, timers, number] = ['', null, [], 0];
   if (text[0] !== '{') return outcome(drawnAwaited(awaited(evaluate(text))));
-  const { call, given, input } = JSON.parse(text);
-  return input === undefined ? called(call, given) : wholeProgram(program, input);
+  const { call, given, steps, input, whole } = JSON.parse(text);
+  if (input !== undefined) return wholeProgram(whole || program, input);
+  return steps ? scripted(call, given, steps) : called(call, given);
 }
 
 function attempt(work) {

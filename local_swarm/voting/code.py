@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 
-from local_swarm.chat.python_source import parse, unparse
+from local_swarm.chat.python_source import parse
 from local_swarm.voting.answer import ExtractedAnswer
+from local_swarm.voting.behaviour.program import definition, runnable
+from local_swarm.voting.code_blocks import ReadBlock, answering_blocks
+from local_swarm.voting.javascript.answer import javascript_answer, javascript_span
+from local_swarm.voting.javascript.module import TAGS
 from local_swarm.voting.markup import ReplyDocument
 from local_swarm.voting.question import (
-    PYTHON,
     STATEMENT,
     Question,
     code_span,
@@ -18,33 +22,65 @@ from local_swarm.voting.question import (
     function,
 )
 
+VALUES = ("number", "choice", "yes_no", "short", "json")
+LONE = re.compile(r"[^\s=(){};]++(?: [^\s=(){};]++){0,2}")
+INLINE = re.compile(r"(?<!`)`([^`\n]++)`(?!`)")
+MOST_WORDS = 30
+BLANK_FIRST = re.compile(r"\n*+ (?=(?:async )?(?:def|class|import|from|function|const|let)\b)")
+
 
 def code_answer(said: ReplyDocument, question: Question) -> ExtractedAnswer | None:
+    """None where a value or words are asked for, and where a block holds no more than a value."""
+    if question.asked.kind in VALUES and not question.entry_point:
+        return None
     if said.blocks:
-        return from_blocks([(block.tag, block.body) for block in said.blocks], question)
-    return bare_code(said.text, question)
+        blocks = answering_blocks(said.blocks, question)
+        return from_blocks(blocks, question) if blocks and not lone_value(said, blocks) else None
+    return inline_code(said.text, question) or bare_code(said.text, question)
 
 
-def from_blocks(blocks: list[tuple[str, str]], question: Question) -> ExtractedAnswer:
-    """The first block's language decides. Python: its blocks together if they parse so, else the one that has what
-    is asked."""
-    language = blocks[0][0] or ("python" if parse(blocks[0][1]) else "")
-    bodies = [body for tag, body in blocks if tag in (language, "")]
-    if language not in PYTHON and not (question.stub and not language):
+def lone_value(said: ReplyDocument, blocks: Sequence[ReadBlock]) -> bool:
+    """A word or a number in a fence of its own."""
+    only = blocks[0]
+    return len(said.blocks) == 1 and not only.language and bool(LONE.fullmatch(only.body.strip()))
+
+
+def from_blocks(blocks: Sequence[ReadBlock], question: Question) -> ExtractedAnswer:
+    """Together if they parse so, else the one that has what is asked."""
+    language, bodies = blocks[0].language, [block.body for block in blocks]
+    tries = dict.fromkeys(("\n".join(bodies), *sorted(bodies, key=len, reverse=True)))
+    if language == "python" or (question.stub and not language):
+        read = [python_answer(code, question) for code in tries]
+    elif language in TAGS:
+        read = [javascript_answer(code, language, question) for code in tries]
+    else:
         body = "\n".join(bodies)
-        return ExtractedAnswer("code", body, language, program=body, complaint=None if body.strip() else "empty")
-    whole = "\n".join(bodies)
-    tries = [python_answer(code, question) for code in dict.fromkeys((whole, *sorted(bodies, key=len, reverse=True)))]
-    return next((answer for answer in tries if answer.valid), tries[0])
+        return ExtractedAnswer("code", body, language, complaint=None if body.strip() else "empty")
+    return next((answer for answer in read if answer.valid), read[0])
+
+
+def inline_code(reply: str, question: Question) -> ExtractedAnswer | None:
+    """A command, pattern or query within a line of words, where such is asked for."""
+    language = {"shell": "bash", "sql": "sql", "regex": "regex"}.get(question.asked.kind or "")
+    if language is None:
+        return None
+    spans = [found[1].strip() for found in INLINE.finditer(reply)]
+    lines = reply.strip().split("\n")
+    body = spans[-1] if spans else lines[0] if len(lines) == 1 and len(lines[0].split()) < MOST_WORDS else ""
+    return ExtractedAnswer("code", body, language) if body else None
 
 
 def bare_code(reply: str, question: Question) -> ExtractedAnswer | None:
     """A reply that is code without a fence, words around it or not, or goes on where the prompt's code ends."""
+    if BLANK_FIRST.match(reply):  # as some tokenizers begin
+        reply = BLANK_FIRST.sub("", reply, count=1)
     stub = question.stub
     if stub and stub.unfinished and (reply[0].isspace() or not STATEMENT.search(reply)) and looks_like_body(reply):
         return python_answer(reply, question)
     if STATEMENT.search(reply) and (code := code_span(reply)) and parse_has_code(code):
         return python_answer(code, question)
+    if span := javascript_span(reply):
+        return javascript_answer(span, "", question)
     return python_answer(reply, question) if stub and STATEMENT.match(reply) else None
 
 
@@ -61,17 +97,17 @@ def looks_like_body(reply: str) -> bool:
 
 def python_answer(code: str, question: Question) -> ExtractedAnswer:
     tree, entry = parse(code), question.entry_point
-    stub = question.stub
+    stub, whole = question.stub, code if tree else ""
     if stub and stub.unfinished and stub.name and (tree is None or not function(tree, stub.name)):
         tree = complete_stub(stub.text, code) or tree
         last = function(tree, stub.name) if tree else None
-        tree = ast.Module([last] if last else [], []) if tree else None
+        tree, whole = ast.Module([last] if last else [], []) if tree else None, ""
     if tree is None:
         return ExtractedAnswer("code", code, "python", complaint="does not parse")
     own = definitions(tree)
     if not tree.body:
         return ExtractedAnswer("code", code, "python", complaint="empty")
-    wanted = function(tree, entry) if entry else None
+    wanted = definition(tree, entry) if entry else None
     complaint = "does nothing" if wanted and does_nothing(wanted) else None
     if entry and not wanted and not assigns(own, entry):
         complaint = f"does not define {entry}"
@@ -81,7 +117,7 @@ def python_answer(code: str, question: Question) -> ExtractedAnswer:
         body=code,
         language="python",
         tree=ast.Module(compared, []),
-        program=program_of(own, question),
+        program=runnable(tree, whole, question),
         complaint=complaint,
     )
 
@@ -104,11 +140,3 @@ def complete_stub(stub: str, text: str) -> ast.Module | None:
     ]
     body = "\n".join(lines[: leaves[0]] if leaves else lines)
     return parse(f"{stub.rstrip()}\n{body}\n") or parse(f"{stub.rstrip()}\n" + "\n".join(lines) + "\n")
-
-
-def program_of(own: list[ast.stmt], question: Question) -> str | None:
-    """None where the syntax tree is too deep to be written out."""
-    nodes = [*(definitions(question.stub.tree) if question.stub else ()), *own]
-    first = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
-    rest = [node for node in nodes if not (isinstance(node, ast.ImportFrom) and node.module == "__future__")]
-    return unparse(ast.Module([*first, *rest], []))

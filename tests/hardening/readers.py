@@ -62,15 +62,23 @@ from local_swarm.voting import consensus, scanner
 from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.asked import asked_of
 from local_swarm.voting.ballots import in_order
-from local_swarm.voting.behaviour import examples, inputs, javascript, values
+from local_swarm.voting.behaviour import calls, examples, inputs, javascript, literals, values
 from local_swarm.voting.behaviour.evidence import trial
+from local_swarm.voting.edits.files import files_in
+from local_swarm.voting.edits.tool_edits import changes_of_arguments, changes_of_calls
 from local_swarm.voting.extract import extract, extract_text
+from local_swarm.voting.javascript.answer import javascript_answer, javascript_span
+from local_swarm.voting.javascript.module import javascript_module, module_by_patterns
+from local_swarm.voting.javascript.typescript import without_types
 from local_swarm.voting.markup import document
-from local_swarm.voting.question import function, question
+from local_swarm.voting.question import function, question, question_of
 from local_swarm.voting.refusals import refusal
 from local_swarm.voting.similarity.calls import call_likeness, calls_text
 from local_swarm.voting.similarity.deciding_words import contradictions
 from local_swarm.voting.similarity.structure import structural, tokens
+from local_swarm.voting.values.context import ValueContext
+from local_swarm.voting.values.forms import value_form
+from local_swarm.voting.values.notation import plain_notation
 
 MEGABYTE = 1 << 20
 TOOL = {"function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}}}
@@ -78,6 +86,11 @@ TOOLS = Toolbox([TOOL])
 STUB = question("Finish this.\n\ndef f(x):\n    '''Doubles.'''\n")
 CHOICE = question("Which one?\nA) this\nB) that\nC) none")
 NUMBER = question("How many are there?")
+EDITED = question("Fix a.py:\n\na.py\n```python\ndef f(x):\n    return x\n```")
+BLOCK = "a.py\n<<<<<<< SEARCH\n    return x\n=======\n    return y\n>>>>>>> REPLACE\n"
+YES_NO = question("Is it so? Answer yes or no.")
+FACT = question("What is the capital of Australia?")
+JSON_ASKED = question("Return JSON with a name.")
 CODE = question("Write a function f(x) that doubles a number, like f(2) -> 4.")
 PROGRAM = "def f(x):\n    return x\n"
 
@@ -182,6 +195,13 @@ def described(text: str) -> object:
     return inputs.signature(function(tree, "f"), "f") if tree else None
 
 
+def read_before(text: str) -> Prompt:
+    """A conversation in which a file was read, changed and spoken of."""
+    read, edit = ToolCall("1", "read", '{"path": "a.py"}'), ToolCall("2", "edit", text)
+    said = (Message("user", f"```\n{text}\n```"), Message("assistant", tool_calls=(read, edit)))
+    return Prompt((*said, Message("tool", text, tool_call_id="1"), Message("tool", text, tool_call_id="2")))
+
+
 def tried(text: str) -> object:
     return trial(question(text), [extract_text(PROGRAM), extract_text(text, CODE)])
 
@@ -241,8 +261,8 @@ READERS: dict[str, Reader] = {
     "question: what is asked beside code": Reader(lambda text: asked_of(f"Fix `f`.\n```js\n{text}")),
     "examples": Reader(lambda text: examples.examples(text, "f", ("x", "y"))),
     "examples: of a long name": Reader(lambda text: examples.examples(text, text[: len(text) // 2])),
-    "examples: a literal": Reader(examples.leading_literal),
-    "examples: a call": Reader(lambda text: examples.call_of(text, "f", ("x",))),
+    "examples: a literal": Reader(literals.leading_literal),
+    "examples: a call": Reader(lambda text: calls.call_of(text, "f", ("x",))),
     "scanner: fences": Reader(scanner.fences, most=scanner.MOST_TEXT),
     "scanner: doctests": Reader(lambda text: list(scanner.doctests(text)), most=scanner.MOST_TEXT),
     "scanner: labelled": Reader(lambda text: list(scanner.labeled_pairs(text)), most=scanner.MOST_TEXT),
@@ -260,14 +280,39 @@ READERS: dict[str, Reader] = {
     "answer: a refusal": Reader(lambda text: refusal(document(f"I'm sorry, but {text}"), NUMBER)),
     "answer: a letter": Reader(lambda text: extract_text(text, CHOICE)),
     "answer: a number": Reader(lambda text: extract_text(text, NUMBER)),
+    "answer: a marked number": Reader(lambda text: extract_text(f"The answer is {text}", NUMBER)),
+    "answer: a box": Reader(lambda text: extract_text(f"\\boxed{{{text}")),
+    "answer: yes or no": Reader(lambda text: extract_text(text, YES_NO)),
+    "answer: a fact": Reader(lambda text: extract_text(text, FACT)),
+    "answer: JSON that is asked for": Reader(lambda text: extract_text(text, JSON_ASKED)),
+    "value: a form": Reader(lambda text: value_form(text, ValueContext())),
+    "value: a plain notation": Reader(plain_notation, most=10_000),
     "answer: JSON": Reader(lambda text: extract_text(f"```json\n{text}\n```")),
+    "answer: an edit": Reader(lambda text: extract_text(text, EDITED)),
+    "answer: a block to search": Reader(
+        lambda text: extract_text(f"a.py\n<<<<<<< SEARCH\n{text}\n=======\n{text}x\n>>>>>>> REPLACE\n", EDITED)
+    ),
+    "answer: a diff": Reader(lambda text: extract_text(f"```diff\n@@ -1 +1 @@\n{text}\n```", EDITED)),
+    "answer: a whole file": Reader(lambda text: extract_text(f"a.py\n```python\n{text}\n```", EDITED)),
+    "edits: files in a prompt": Reader(files_in),
+    "edits: a file to be changed": Reader(
+        lambda text: extract_text(BLOCK, question(f"Fix a.py:\n\na.py\n```\n{text}\n```"))
+    ),
+    "edits: a call": Reader(lambda text: changes_of_calls([ToolCall("", "edit", text)])),
+    "edits: a call's patch": Reader(lambda text: changes_of_arguments("patch", {"path": "a.py", "patch": text})),
+    "edits: a conversation": Reader(lambda text: question_of(read_before(text))),
     "answer: a call": Reader(lambda text: extract(said("", called(text)))),
     "Python": Reader(parse),
     "Python: an expression": Reader(parse_expression),
     "Python: a signature": Reader(described),
-    "JavaScript: functions": Reader(javascript.functions),
-    "JavaScript: a signature": Reader(lambda text: javascript.javascript_signature(text, "f")),
+    "JavaScript: functions": Reader(module_by_patterns),
     "JavaScript: a call": Reader(lambda text: javascript.javascript_call(text, "f")),
+    "JavaScript: in words": Reader(javascript_span, quick=2_500),
+    "JavaScript: an answer": Reader(lambda text: javascript_answer(text, "js", CODE), quick=2_500),
+    "JavaScript: a signature": Reader(
+        lambda text: javascript.signature_in_javascript(javascript_module(f"function f({text}) {{}}"), "f"), quick=2_500
+    ),
+    "TypeScript: types": Reader(without_types, quick=2_500),
     "structure: words": Reader(lambda text: tokens(ExtractedAnswer("prose", text[: scanner.MOST_TEXT]))),
     "structure: code": Reader(lambda text: tokens(extract_text(f"```python\n{text}\n```"))),
     "structure: two": Reader(

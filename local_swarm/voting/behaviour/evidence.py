@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
-from local_swarm.sandbox.job import Job, Language, Outcomes
-from local_swarm.sandbox.messages import UNKNOWN
+from local_swarm.chat.python_source import parse
+from local_swarm.sandbox.job import SPARE, STDIN, Job, Language, Outcomes
+from local_swarm.sandbox.messages import DEFINED, UNKNOWN
 from local_swarm.voting.answer import ExtractedAnswer
-from local_swarm.voting.behaviour.examples import Example, examples
-from local_swarm.voting.behaviour.inputs import Signature, in_words, inputs, signature
-from local_swarm.voting.behaviour.javascript import LANGUAGES, functions, javascript_call, javascript_signature
-from local_swarm.voting.question import PYTHON, Question, function, function_names
+from local_swarm.voting.behaviour.calls import Example
+from local_swarm.voting.behaviour.examples import examples
+from local_swarm.voting.behaviour.inputs import Signature, in_words, inputs
+from local_swarm.voting.behaviour.javascript import (
+    javascript_call,
+    javascript_name,
+    module_of,
+    signature_in_javascript,
+)
+from local_swarm.voting.behaviour.program import whole_text
+from local_swarm.voting.behaviour.scripts import scripts
+from local_swarm.voting.behaviour.standard_input import samples, similar_inputs
+from local_swarm.voting.behaviour.targets import beside, common, python_target, shaped_call, usual
+from local_swarm.voting.javascript.module import TAGS
+from local_swarm.voting.question import PYTHON, Question
 
-RUNS: dict[str, Language] = {**dict.fromkeys(PYTHON, "python"), **LANGUAGES}
+RUNS: dict[str, Language] = {**dict.fromkeys(PYTHON, "python"), **TAGS}
 MOST_NAMED = 3  # of such modules
 MOST_GIVEN = 12  # of the inputs that come with a question
+WHOLE = f"{STDIN}''"  # the whole text of a program, with nothing to read
+BORNE = f"!{EOFError.__name__}"  # what may come of that: a program that asks for its input
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What one program did: how many of the prompt's examples it passes, and its outcomes on all inputs."""
+    """What one program did: how many of the prompt's examples it passes, and its outcomes on all inputs; `runs`: whether
+    its text runs to its end as it was written, its own use of what it defines included."""
 
     passed: int
     outcomes: Outcomes
+    runs: bool = True
 
     @property
     def unknown(self) -> bool:
@@ -67,19 +83,30 @@ class Trial:
 
     @property
     def jobs(self) -> dict[str, Job]:
-        """One for each program that differs."""
-        return {program: Job(program, self.calls, self.language) for program in self.programs.values()}
+        """One for each program that differs. Where more was written than is needed for the calls, that runs last."""
+        return {program: Job(program, self.calls_of(program), self.language) for program in self.programs.values()}
+
+    def calls_of(self, program: str) -> tuple[str, ...]:
+        return (*self.calls, WHOLE) if self.runs_whole(program) else self.calls
+
+    def runs_whole(self, program: str) -> bool:
+        return self.language == "python" and bool(program.split(SPARE)[0]) and bool(whole_text(program))
 
     def evidence(self, outcomes_of: Mapping[str, Outcomes]) -> Evidence:
         """From the outcomes of each program. Inputs that are examples count for behaviour too."""
         made = {}
         for index, program in self.programs.items():
-            outcomes = outcomes_of[program]
-            passed = sum(
-                outcome == f"={example.wanted}" for outcome, example in zip(outcomes, self.examples, strict=False)
-            )
-            made[index] = Behaviour(passed, outcomes)
+            outcomes, whole = outcomes_of[program], DEFINED
+            if self.runs_whole(program):
+                *most, whole = outcomes
+                outcomes = tuple(most)
+            passed = sum(passes(*pair) for pair in zip(outcomes, self.examples, strict=False))
+            made[index] = Behaviour(passed, outcomes, runs=whole == BORNE or whole[0] not in "!~" + UNKNOWN)
         return Evidence(len(self.examples), made, missing_modules(made.values()))
+
+
+def passes(outcome: str, example: Example) -> bool:
+    return outcome == f"={example.wanted}"
 
 
 def missing_modules(did: Iterable[Behaviour]) -> str | None:
@@ -102,60 +129,56 @@ def trial(question: Question, answers: Sequence[ExtractedAnswer]) -> Trial | Non
     runnable = {index: answer for index, answer in runnable.items() if RUNS.get(answer.language) == language}
     if not language or not runnable:
         return None
-    found = python_target(question, runnable) if language == "python" else javascript_target(question, runnable)
+    if language == "python":
+        return python_trial(question, runnable)
+    found = javascript_target(question, runnable)
     if found is None:
         return None
     name, described = found
+    shown, fresh = calls_for(question, name, described)
+    shown = [replace(one, call=call) for one in shown if (call := javascript_call(one.call, name))]
+    fresh = [call for one in fresh if (call := javascript_call(one, name))]
+    return Trial(tuple(shown), tuple(fresh), programs_of(runnable), language)
+
+
+def calls_for(question: Question, name: str, described: Signature | None) -> tuple[list[Example], list[str]]:
+    """Examples of the question, and inputs beside them."""
     shown = examples(question.text, name, described.parameters if described else ())
     calls = [example.call for example in shown]
     tried = [*question.inputs[:MOST_GIVEN], *inputs(described, name, [*calls, *question.inputs], question.text)]
-    fresh = [call for call in dict.fromkeys(tried) if call not in calls]
-    programs = {index: answer.program for index, answer in runnable.items() if answer.program}
-    if language != "python":
-        shown = [replace(one, call=call) for one in shown if (call := javascript_call(one.call, name))]
-        fresh = [call for one in fresh if (call := javascript_call(one, name))]
-    return Trial(tuple(shown), tuple(fresh), programs, language)
+    return shown, [call for call in dict.fromkeys(tried) if call not in calls]
 
 
-Target = tuple[str, Signature | None]  # the function to call, and what is known of its arguments
+def programs_of(runnable: Mapping[int, ExtractedAnswer]) -> dict[int, str]:
+    return {index: answer.program for index, answer in runnable.items() if answer.program}
 
 
-def python_target(question: Question, runnable: Mapping[int, ExtractedAnswer]) -> Target | None:
-    trees = [answer.tree for answer in runnable.values() if answer.tree]
-    name = question.entry_point or common([names[-1] for tree in trees if (names := list(function_names(tree)))])
-    if not name:
+def python_trial(question: Question, runnable: Mapping[int, ExtractedAnswer]) -> Trial | None:
+    programs = programs_of(runnable)
+    trees = [answer.tree or parse(answer.body) for answer in runnable.values()]
+    target = python_target(question, [tree for tree in trees if tree], list(programs.values()))
+    if target is None:
         return None
-    if question.stub and (definition := function(question.stub.tree, name)):
-        return name, signature(definition, name)
-    defined = [one for tree in trees if (one := signature(function(tree, name), name))]
-    return name, in_words(question.text, name) or usual(defined)
-
-
-def javascript_target(question: Question, runnable: Mapping[int, ExtractedAnswer]) -> Target | None:
-    programs = [answer.program for answer in runnable.values() if answer.program]
-    defined = [names[-1] for program in programs if (names := list(functions(program)))]
-    name = (
-        question.entry_point
-        if question.entry_point in {one for p in programs for one in functions(p)}
-        else common(defined)
+    if target.form == "program":
+        shown = samples(question.text)
+        texts = [ast.literal_eval(example.call.removeprefix(STDIN)) for example in shown]
+        whole = {index: f"{SPARE}{SPARE}{whole_text(one) or one}" for index, one in programs.items()}
+        return Trial(tuple(shown), tuple(similar_inputs(texts)), whole)
+    if target.form == "class":
+        return Trial((), tuple(scripts(target.name, target.described, target.methods)), programs)
+    shown, fresh = calls_for(question, target.name, target.described)
+    return Trial(
+        tuple(replace(one, call=shaped_call(one.call, target)) for one in shown),
+        tuple(shaped_call(call, target) for call in fresh),
+        {index: beside(program, target) for index, program in programs.items()},
     )
+
+
+def javascript_target(
+    question: Question, runnable: Mapping[int, ExtractedAnswer]
+) -> tuple[str, Signature | None] | None:
+    name = javascript_name(question.entry_point, runnable)
     if not name:
         return None
-    described = [one for program in programs if (one := javascript_signature(program, name))]
+    described = [one for answer in runnable.values() if (one := signature_in_javascript(module_of(answer), name))]
     return name, in_words(question.text, name) or usual(described)
-
-
-def usual(described: Sequence[Signature]) -> Signature | None:
-    """One with the kinds of arguments that most programs expect; of equals the first by its words, so that order
-    decides nothing."""
-    counts = Counter(one.kinds for one in described)
-    return min(described, key=lambda one: (-counts[one.kinds], one.kinds, one.parameters)) if described else None
-
-
-Word = TypeVar("Word", bound=str)
-
-
-def common(words: Sequence[Word]) -> Word | None:
-    """The most frequent one, of equals the first by the alphabet."""
-    counts = Counter(words)
-    return min(counts, key=lambda word: (-counts[word], word)) if counts else None
