@@ -120,7 +120,7 @@ def clock(cpu_s: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def unhurried() -> Iterator[None]:
+def without_clock() -> Iterator[None]:
     """Within a clock, time that is not counted: for what is ours to load, and would be left half loaded otherwise."""
     if sys.platform == "win32" or signal.getsignal(signal.SIGPROF) is not interrupt:
         yield

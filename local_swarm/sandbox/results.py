@@ -66,9 +66,9 @@ def rows(function: Any) -> list[tuple[Any, ...]]:
     if needed == 0 and not variadic:
         return [()] * 3
     if needed is None or variadic:
-        return [(), (3,), (10, 2), ("abc",), ([3, 1, 2],), (counting(),), (failing(),)]
+        return [(), (3,), (10, 2), ("abc",), ([3, 1, 2],), (call_counter(),), (twice_failing_function(),)]
     if needed == 1:
-        return [(3,), (10,), ("abc",), ([3, 1, 2],), (counting(),), (failing(),)]
+        return [(3,), (10,), ("abc",), ([3, 1, 2],), (call_counter(),), (twice_failing_function(),)]
     return [NUMBERS[:needed], NUMBERS[::-1][:needed], WORDS[:needed], ([3, 1, 2],) * needed]
 
 
@@ -84,7 +84,7 @@ def arity(function: Any) -> tuple[int | None, bool]:
     return (needed if needed <= MOST_NEEDED else None), bool(code.co_flags & VARIADIC)
 
 
-def counting() -> Callable[..., int]:
+def call_counter() -> Callable[..., int]:
     """A function that tells how often it has been called."""
     calls = 0
 
@@ -96,9 +96,9 @@ def counting() -> Callable[..., int]:
     return sample
 
 
-def failing() -> Callable[..., int]:
+def twice_failing_function() -> Callable[..., int]:
     """A function that fails at its first two calls."""
-    count = counting()
+    count = call_counter()
 
     def sample(*_given: Any, **_named: Any) -> int:
         calls = count()

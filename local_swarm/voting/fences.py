@@ -51,14 +51,14 @@ def rewritten_lines(lines: Sequence[str], plain: str) -> Iterator[str]:
             elif inner := on_one_line(found):
                 yield from (plain + inner[0], inner[1], plain)
             else:
-                fence = opened(found)
+                fence = fence_of(found)
                 yield (found["lead"] if ">" in found["lead"] else "") + plain + info_of(found)
         else:
             said, fence = within(line, fence, plain, at < last_quote)
             yield from said
 
 
-def opened(found: re.Match[str]) -> OpenFence:
+def fence_of(found: re.Match[str]) -> OpenFence:
     lead = found["lead"]
     return OpenFence(found["run"], 0 if ">" in lead else len(lead), info_of(found).lower() in NESTING)
 

@@ -57,13 +57,13 @@ class ReplyDocument:
 
 def document(reply: str) -> ReplyDocument:
     text = without_thoughts(reply[:MOST_TEXT].replace("\r\n", "\n").replace("\r", "\n"))
-    found = parsed(text)
+    found = document_of(text)
     if (
         len(found.blocks) == 1
         and found.blocks[0].tag in OUTER
         and len(found.prose.split(None, WORDS_AROUND)) < WORDS_AROUND
     ):
-        return parsed(found.blocks[0].body)
+        return document_of(found.blocks[0].body)
     return found
 
 
@@ -76,7 +76,7 @@ def without_thoughts(text: str) -> str:
     return text if begun is None or text[: begun.start()].strip() else ""
 
 
-def parsed(text: str) -> ReplyDocument:
+def document_of(text: str) -> ReplyDocument:
     plain = with_plain_fences(DEEP_MARKS.sub("", text))
     lines = plain.split("\n")
     blocks = [one for one in parser().parse(plain) if one.type == "fence" or is_own_block(one, lines)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MOST_WORDS = 8_000  # characters looked at
+LONGEST_REQUEST = 8_000  # characters looked at
 N = r"(-?\d[\d,_]{0,15}+(?:\s?(?:\^|\*\*|e)\s?\d{1,2})?)"
 NAME = r"(?:len\()?([A-Za-z_]\w{0,30}+(?:\.length|\.size)?)\)?"
 LESS = r"\s?(<=|<|≤|&lt;=?|\\leq?)\s?"
@@ -49,7 +49,7 @@ Ranges = Mapping[
 
 
 def ranges(text: str) -> dict[str, Bounds]:
-    text = text[:MOST_WORDS]
+    text = text[:LONGEST_REQUEST]
     found: dict[str, Bounds] = {}
 
     def note(name: str, bounds: Bounds) -> None:

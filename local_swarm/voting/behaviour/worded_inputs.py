@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-MOST_WORDS = 8_000  # characters looked at
+from local_swarm.voting.behaviour.ranges import LONGEST_REQUEST
+
 FEWEST_COMMANDS, MOST_COMMANDS = 3, 8
 NAME = r"[`'\"*]{0,2}([A-Za-z_]\w{0,30}+)[`'\"*]{0,2}"
 COUNTED = (
@@ -33,7 +34,7 @@ PARTS = (
 
 def counted_names(text: str, parameters: Sequence[str]) -> frozenset[str]:
     """Arguments that are called a length, an index, an amount of things: whole numbers from 0 on."""
-    text = text[:MOST_WORDS]
+    text = text[:LONGEST_REQUEST]
     found = {one[1] for pattern in COUNTED for one in pattern.finditer(text)}
     return frozenset(found & set(parameters))
 
@@ -69,7 +70,7 @@ def piece_for(whole: Any, beside: Any, turn: int) -> Any:
 def command_lines(text: str) -> list[str]:
     """Lines of a small language whose words stand in capitals in the request, with an argument and without; none where
     there are few such words."""
-    words = list(dict.fromkeys(COMMAND.findall(text[:MOST_WORDS])))
+    words = list(dict.fromkeys(COMMAND.findall(text[:LONGEST_REQUEST])))
     if len(words) < FEWEST_COMMANDS:
         return []
     forms = ("{}", "{} 5", "{} -1", "{} 200 # a note", "  {} 7  ", "{} # 3")

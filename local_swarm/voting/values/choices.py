@@ -44,7 +44,7 @@ def choice_of(text: str, options: Options, marked: bool) -> str | None:
     """The labels that a reply chooses, in the order of the question; of a marked text those that begin it."""
     plain = plain_notation(text[-LONGEST_REPLY:])
     labels = tuple(label for label, words in options if label != words)
-    if labels and (found := chosen(plain, labels, marked)):
+    if labels and (found := chosen_label(plain, labels, marked)):
         return in_order(found, labels)
     return by_words(plain, options, marked)
 
@@ -73,7 +73,7 @@ def patterns(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     )
 
 
-def chosen(plain: str, labels: tuple[str, ...], marked: bool) -> str | None:
+def chosen_label(plain: str, labels: tuple[str, ...], marked: bool) -> str | None:
     begins, concludes, affirms, enclosed = patterns(labels)
     head = begins.match(plain)
     if marked and head and is_label(head, plain, labels):

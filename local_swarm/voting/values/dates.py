@@ -55,20 +55,20 @@ def time_form(plain: str, context: ValueContext) -> str | None:
 def date_form(plain: str, context: ValueContext) -> str | None:
     del context
     if found := ISO.fullmatch(plain) or HAN.fullmatch(plain):
-        return written(found[1], int(found[2]), found[3])
+        return calendar_date(found[1], int(found[2]), found[3])
     if found := YEAR_LAST.fullmatch(plain):
         first, second = int(found[1]), int(found[3])
         if found[2] == "." or first > 12:
-            return written(found[4], second, found[1])
-        return written(found[4], first, found[3]) if second > 12 else None
+            return calendar_date(found[4], second, found[1])
+        return calendar_date(found[4], first, found[3]) if second > 12 else None
     if (found := DAY_FIRST.fullmatch(plain)) and found[2].lower() in MONTH:
-        return written(found[3], MONTH[found[2].lower()], found[1])
+        return calendar_date(found[3], MONTH[found[2].lower()], found[1])
     if (found := MONTH_FIRST.fullmatch(plain)) and found[1].lower() in MONTH:
-        return written(found[3], MONTH[found[1].lower()], found[2])
+        return calendar_date(found[3], MONTH[found[1].lower()], found[2])
     return None
 
 
-def written(year: str | None, month: int, day: str) -> str | None:
+def calendar_date(year: str | None, month: int, day: str) -> str | None:
     if not 1 <= month <= 12 or not 1 <= int(day) <= 31:
         return None
     return f"{year or ''}-{month:02}-{int(day):02}"

@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 
-from local_swarm.confined.child import unhurried
+from local_swarm.confined.child import without_clock
 
 LONGEST_EXPRESSION = 200  # characters
 MOST_NODES = 80
@@ -106,7 +106,7 @@ def latex_of(plain: str) -> str:
 
 
 def by_library(latex: str) -> str | None:
-    with unhurried():
+    with without_clock():
         from latex2sympy2_extended import latex2sympy
     try:
         found = latex2sympy(latex, normalization_config=None)
@@ -126,7 +126,7 @@ def form_of(found: Any) -> str | None:
         return None
     if not hasattr(found, "evalf") or not hasattr(found, "free_symbols") or not found.is_commutative:
         return None
-    return evaluated(found)
+    return values_of_expression(found)
 
 
 def is_small(found: Any) -> bool:
@@ -153,7 +153,7 @@ def small_number(exponent: Any) -> bool:
     )
 
 
-def evaluated(found: Any) -> str | None:
+def values_of_expression(found: Any) -> str | None:
     """Its values at two places; of a constant the constant."""
     from sympy import I, Rational
 

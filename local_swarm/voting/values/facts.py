@@ -257,10 +257,10 @@ def yes_or_no(text: str, context: ValueContext) -> str | None:
         found = VERDICT.search(part)
         if found and (IS_SO.search(part) or len(part.split()) < 8):
             return "yes" if (found["word"].lower() in YES) != bool(found["not"]) else "no"
-    return restated(parts, context) if parts else None
+    return restated_verdict(parts, context) if parts else None
 
 
-def restated(parts: Sequence[str], context: ValueContext) -> str | None:
+def restated_verdict(parts: Sequence[str], context: ValueContext) -> str | None:
     """ "91 is not prime." denies "Is 91 a prime number?", "91 is prime." affirms it."""
     asked = asked_words(context.text)
     for part in (parts[0], parts[-1]):
@@ -292,10 +292,10 @@ def short_fact(text: str, context: ValueContext) -> str | None:
         return str(years.pop())
     bold = BOLD.findall(parts[0])
     said = plain_notation(bold[0] if len(bold) == 1 and len(parts[0]) > len(bold[0]) + 4 else parts[0])
-    return reduced(said, context)
+    return reduced_words(said, context)
 
 
-def reduced(said: str, context: ValueContext) -> str | None:
+def reduced_words(said: str, context: ValueContext) -> str | None:
     asked = asked_words(context.text)
     tokens = [(found[0], found.start()) for found in WORD.finditer(ASIDE.sub("", said).strip() or said)]
     own = [

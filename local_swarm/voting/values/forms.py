@@ -15,7 +15,7 @@ from local_swarm.voting.values.expressions import expression_form
 from local_swarm.voting.values.notation import plain_notation
 from local_swarm.voting.values.number_words import number_of_words
 from local_swarm.voting.values.numerals import Numeral, numeral
-from local_swarm.voting.values.units import KNOWN, Unit, named, unit_at
+from local_swarm.voting.values.units import KNOWN, Unit, unit_named, unit_at
 
 LONGEST_VALUE = 1_000  # characters
 DEEPEST = 6  # values within values
@@ -58,7 +58,9 @@ WORDY = re.compile(r"[^\W\d_]+(?:[-' ][^\W\d_]+){0,4}")
 
 def value_form(text: str, context: ValueContext, depth: int = 0) -> str | None:
     """The form of a value, None where it is none, or more than one."""
-    plain = trimmed(text if depth else plain_notation(text[:LONGEST_VALUE])) if len(text) <= LONGEST_VALUE else ""
+    plain = (
+        without_margins(text if depth else plain_notation(text[:LONGEST_VALUE])) if len(text) <= LONGEST_VALUE else ""
+    )
     if not plain or depth > DEEPEST:
         return None
     ways: Sequence[Callable[[str, ValueContext], str | None]] = (
@@ -75,19 +77,19 @@ def value_form(text: str, context: ValueContext, depth: int = 0) -> str | None:
     return found or side_form(plain, context, depth) or row_form(plain, context, depth) or expression_form(plain)
 
 
-def trimmed(plain: str) -> str:
+def without_margins(plain: str) -> str:
     plain = plain.strip().strip("\"“”„'’‘«»").strip()
     if plain.endswith("$") and not plain.startswith("$"):
         plain = plain[:-1]
     plain = re.sub(r"(?<![.…])[.,;:!。！]++$", "", plain).strip()
     about = ABOUT.match(plain)
     plain = plain[about.end() :] if about else plain
-    return unwrapped(plain)
+    return without_brackets(plain)
 
 
-def unwrapped(plain: str) -> str:
+def without_brackets(plain: str) -> str:
     """Without braces, and round brackets about a single number, that merely group."""
-    if len(plain) > 2 and plain[0] == "{" and matching(plain, 0) == len(plain) and not re.search("[,;]", plain):
+    if len(plain) > 2 and plain[0] == "{" and closing_place(plain, 0) == len(plain) and not re.search("[,;]", plain):
         return plain[1:-1].strip()
     found = numeral(plain, 1) if plain[:1] == "(" else None
     return plain[1:-1] if found and plain[found.end :] == ")" else plain
@@ -176,7 +178,7 @@ def quantity_at(plain: str, context: ValueContext, at: int = 0) -> tuple[str, in
     unit = None
     behind = unit_at(plain, end + (plain[end : end + 1] in (" ", "-")))
     if money:
-        unit = named(money[2]) or KNOWN["inr"]
+        unit = unit_named(money[2]) or KNOWN["inr"]
     if behind and not plain[behind[1] : behind[1] + 1].isalnum() and not (unit and unit.dimension[:5] != "money"):
         unit, end = unit or behind[0], behind[1]
         compound = quantity_at(plain, context, joint(plain, end)) if unit.dimension == "time" else None
@@ -252,7 +254,7 @@ def is_sum(before: str) -> bool:
 def row_form(plain: str, context: ValueContext, depth: int) -> str | None:
     """Intervals, tuples, sets and lists; a bare list is a set where its order can't matter."""
     opened, closed = plain[:1], plain[-1:]
-    enclosed = opened in BRACKETS and closed in ")]⟩}" and matching(plain, 0) == len(plain)
+    enclosed = opened in BRACKETS and closed in ")]⟩}" and closing_place(plain, 0) == len(plain)
     if "∪" in plain:
         parts = [value_form(part, context, depth + 1) for part in plain.split("∪")]
         return " ∪ ".join(sorted(part for part in parts if part)) if all(parts) else None
@@ -298,7 +300,7 @@ def as_set(forms: Sequence[str]) -> str:
     return kept[0] if len(kept) == 1 else f"{{{'; '.join(kept)}}}"
 
 
-def matching(text: str, at: int) -> int:
+def closing_place(text: str, at: int) -> int:
     """The place after the bracket that closes the one there; any closing bracket does, as intervals have them."""
     depth = 0
     for place in range(at, len(text)):

@@ -94,7 +94,7 @@ def last_said(prose: str) -> str | None:
             kept = rest
     if kept is None and (short := SHORT_MARK.findall(prose)):
         kept = short[-1]
-    return affirmed(kept) if kept else None
+    return affirmed_part(kept) if kept else None
 
 
 def rest_of_line(prose: str, at: int) -> str:
@@ -107,7 +107,7 @@ def rest_of_line(prose: str, at: int) -> str:
     return after.partition("\n")[0].strip()[:LAST_WORDS] if after.strip("$[]\\ \n") else ""
 
 
-def affirmed(text: str) -> str:
+def affirmed_part(text: str) -> str:
     """ "not 5 but 6" and "6, not 5" are 6."""
     if found := NOT_BUT.match(text):
         return found[2]

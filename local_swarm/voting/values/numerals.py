@@ -38,15 +38,15 @@ def numeral(text: str, at: int = 0, commas: bool = False) -> Numeral | None:
     sign = SIGN.match(text, at)
     begin = sign.end() if sign else at
     minus = -1 if sign and sign[0][0] == "-" else 1
-    found = unsigned(text, begin, commas)
+    found = unsigned_numeral(text, begin, commas)
     return Numeral(minus * found.value, found.end) if found else None
 
 
-def unsigned(text: str, at: int, commas: bool) -> Numeral | None:
+def unsigned_numeral(text: str, at: int, commas: bool) -> Numeral | None:
     if based := BASED.match(text, at):
         return Numeral(Fraction(int(based[0], 0)), based.end()) if len(based[0]) < LONGEST else None
     if ten := TEN.match(text, at):
-        return powered(Fraction(1), ten)
+        return power_numeral(Fraction(1), ten)
     if braced := BRACED.match(text, at):
         return (
             Numeral(Fraction(int(braced[1]), int(braced[2])), braced.end())
@@ -64,9 +64,9 @@ def unsigned(text: str, at: int, commas: bool) -> Numeral | None:
 def further(text: str, value: Fraction, end: int) -> Numeral | None:
     """What goes on behind digits: a power of ten, a fraction."""
     if power := POWER.match(text, end):
-        return powered(value, power)
+        return power_numeral(value, power)
     if exponent := EXPONENT.match(text, end):
-        return powered(value, exponent)
+        return power_numeral(value, exponent)
     if value.denominator != 1:
         return Numeral(value, end)
     mixed = MIXED.match(text, end)
@@ -79,7 +79,7 @@ def further(text: str, value: Fraction, end: int) -> Numeral | None:
     return Numeral(value, end)
 
 
-def powered(value: Fraction, found: re.Match[str]) -> Numeral | None:
+def power_numeral(value: Fraction, found: re.Match[str]) -> Numeral | None:
     power = next(group for group in found.groups() if group)
     if len(power) > 5 or abs(int(power)) > MOST_POWER:
         return None

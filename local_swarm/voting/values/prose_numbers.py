@@ -35,7 +35,7 @@ LINES = 4  # at the end, where answers stand
 def number_of_prose(text: str, context: ValueContext) -> str | None:
     """The last number in bold; that which begins a single sentence; the last behind is, are or =; the last at all."""
     for bold in reversed(BOLD.findall(text)):
-        if form := value_form(bold, context) or leading(bold, context):
+        if form := value_form(bold, context) or number_in_front(bold, context):
             return form
     lines = [
         plain
@@ -46,7 +46,7 @@ def number_of_prose(text: str, context: ValueContext) -> str | None:
         return None
     if NONE.match(lines[-1]) and context.counts:
         return "0"
-    if len(lines) == 1 and (form := leading(lines[0], context)):
+    if len(lines) == 1 and (form := number_in_front(lines[0], context)):
         return said_later(lines[0], context) or form
     for line in reversed(lines[-LINES:]):
         if form := said_number(line, context):
@@ -58,7 +58,7 @@ def number_of_prose(text: str, context: ValueContext) -> str | None:
     return words_number(lines[-1], context)
 
 
-def leading(plain: str, context: ValueContext) -> str | None:
+def number_in_front(plain: str, context: ValueContext) -> str | None:
     """ "42 apples, 6 in each bag": a number that begins, with words behind it and no sign of a calculation."""
     found = quantity_at(plain_notation(plain), context)
     rest = plain[found[1] :] if found else ""

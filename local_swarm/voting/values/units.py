@@ -79,18 +79,18 @@ def unit_at(text: str, at: int = 0) -> tuple[Unit, int] | None:
         unit = KNOWN.get("km/h" if found[1] else "mph" if found[2] else f"m/{found[3].lower()}")
         return (unit, found.end()) if unit else None
     if found := SQUARE.match(text, at):
-        length = named(found[1])
+        length = unit_named(found[1])
         power = "3" if text[at : at + 5].lower() == "cubic" else "2"
         unit = KNOWN.get(f"{length.name}^{power}") if length else None
         return (unit, found.end()) if unit else None
     found = UNIT.match(text, at)
     if found and found[0].lower() == "in" and re.match(r"\s++[^\W\d_]", text[found.end() : found.end() + 9]):
         return None
-    unit = named(found[0].replace("{", "").replace("}", "").replace(" ", "")) if found else None
+    unit = unit_named(found[0].replace("{", "").replace("}", "").replace(" ", "")) if found else None
     return (unit, found.end()) if found and unit else None
 
 
-def named(word: str) -> Unit | None:
+def unit_named(word: str) -> Unit | None:
     low = word.lower()
     if word in ("M", "H", "S", "T", "L", "G", "B") and word != "L":
         return None
