@@ -15,7 +15,7 @@ from local_swarm.voting.values.expressions import expression_form
 from local_swarm.voting.values.notation import plain_notation
 from local_swarm.voting.values.number_words import number_of_words
 from local_swarm.voting.values.numerals import Numeral, numeral
-from local_swarm.voting.values.units import KNOWN, Unit, unit_named, unit_at
+from local_swarm.voting.values.units import KNOWN, Unit, unit_at, unit_named
 
 LONGEST_VALUE = 1_000  # characters
 DEEPEST = 6  # values within values
