@@ -1,13 +1,12 @@
 // A program and then one call at a time in (lines of JSON), one outcome each out. Runs sealed off, one process per program, which is
 // never sent a call before it has answered the one before.
-// Outcomes and canonical values are those of calls.py and canonical.py. A program is one script or several, parted by NUL: one that
-// fails takes none of the others with it. A call is an expression, or JSON: {call, given}, a function and its arguments;
-// {call, given, steps}, a class, the arguments of its constructor, and methods with theirs; {input, whole}, what to read and the text
-// to run anew.
+// Outcomes and canonical values are those of calls.py and canonical.py. A program is one script or several, parted by \u0001: one
+// that fails takes none of the others with it. A call is an expression, or JSON: {call, given}, a function and its arguments;
+// {call, given, steps}, a class, the arguments of its constructor, and methods with theirs; {input}, what the whole text reads.
 'use strict';
 const vm = require('vm'), fs = require('fs'), crypto = require('crypto');
 const CALL_MS = 250, MOST_PARTS = 20000, DEEPEST = 60, LONGEST = 400, DIGITS = 9;
-const MOST_PRINTED = 2000, MOST_DRAWN = 200, MOST_TIMERS = 1000, MOST_LATE = 2, DEEPEST_FUNCTION = 1;
+const APART = '\u0001', MOST_PRINTED = 2000, MOST_DRAWN = 200, MOST_TIMERS = 1000, MOST_LATE = 2, DEEPEST_FUNCTION = 1;
 const PROBES = ['[]', '[1]', '[2, 3]', '["ab"]', '[[3, 1, 2]]'];
 const REAL = /^(assert(\/strict)?|buffer|crypto|events|os|path(\/posix)?|perf_hooks|punycode|querystring|stream|string_decoder|url|util)$/;
 const write = fs.writeSync;
@@ -26,7 +25,7 @@ function quoted(text) {
   return quote + (quote === "'" ? plain.replace(/'/g, "\\'") : plain).replace(UNPRINTABLE, escaped) + quote;
 }
 
-function whole(value) {
+function integer(value) {
   const digits = (value < 0n ? -value : value).toString();
   return digits.length <= 18 ? value.toString() : (value < 0n ? '-0x' : '0x') + (value < 0n ? -value : value).toString(16);
 }
@@ -34,8 +33,8 @@ function whole(value) {
 function real(value) {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
-  if (Number.isSafeInteger(value)) return whole(BigInt(value));
-  if (Number.isInteger(value)) return whole(BigInt(Number(value.toPrecision(DIGITS))));
+  if (Number.isSafeInteger(value)) return integer(BigInt(value));
+  if (Number.isInteger(value)) return integer(BigInt(Number(value.toPrecision(DIGITS))));
   const [digits, power] = value.toExponential(DIGITS - 1).split('e');
   if (power >= -4 && power < DIGITS) return String(Number(value.toPrecision(DIGITS)));
   return String(Number(digits)) + 'e' + power[0] + power.slice(1).padStart(2, '0');
@@ -79,7 +78,7 @@ function written(value, depth, budget) {
   if (value === undefined || value === null) return 'None';
   switch (typeof value) {
     case 'boolean': return value ? '1' : '0';
-    case 'bigint': return whole(value);
+    case 'bigint': return integer(value);
     case 'number': return real(value);
     case 'string': return quoted(value);
     case 'symbol': return '<' + quoted(String(value)) + '>';
@@ -335,11 +334,11 @@ function scripted(name, given, steps) {
   return '=[' + told.map((one) => (/^[!~?]/.test(one) ? quoted(one) : one) + ',').join('') + ']';
 }
 
-function wholeProgram(program, input) {
+function wholeProgram(input) {
   furnished(true);
   unsaid = input;
   try {
-    program.split('\0').forEach(evaluate);
+    evaluate(whole);
     while (inTime(tick)) { /* somebody waits */ }
   } catch (problem) {
     if (!problem || !problem.ended) throw problem;
@@ -347,11 +346,11 @@ function wholeProgram(program, input) {
   return '=print:' + canonical(printed.split('\n').map((line) => line.trimEnd()).join('\n').trimEnd());
 }
 
-function one(program, text) {
+function one(text) {
   [printed, lacking, timers, number] = ['', null, [], 0];
   if (text[0] !== '{') return outcome(drawnAwaited(awaited(evaluate(text))));
-  const { call, given, steps, input, whole } = JSON.parse(text);
-  if (input !== undefined) return wholeProgram(whole || program, input);
+  const { call, given, steps, input } = JSON.parse(text);
+  if (input !== undefined) return wholeProgram(input);
   return steps ? scripted(call, given, steps) : called(call, given);
 }
 
@@ -372,7 +371,7 @@ function timed(work) {
   return attempt(work);
 }
 
-const compiled = (program) => timed(() => (new vm.Script(program.replace(/\0/g, '\n')), '='));
+const compiled = (program) => timed(() => (new vm.Script(program.replace(/\u0001/g, '\n')), '='));
 
 // A script that fails, a demonstration for example, takes none of the others with it; nor does one that never ends.
 function define(program) {
@@ -380,7 +379,7 @@ function define(program) {
   if (fault !== '=') return fault;
   furnished(false);
   let late = 0;
-  for (const script of program.split('\0')) {
+  for (const script of program.split(APART)) {
     const told = late < MOST_LATE ? timed(() => (evaluate(script), '=')) : '~';
     late += told === '~';
     if (told[0] === '?') missed = told.slice(1);
@@ -403,11 +402,11 @@ function received() {
 
 const say = (outcome) => write(1, outcome.replace(/\n/g, ' ') + '\n');
 say('');
-const { program: source, language } = received();
-const untyped = language === 'typescript' ? require('module').stripTypeScriptTypes(source) : source;
-const program = compiled(untyped) === '=' ? untyped : untyped.replace(/^export\s+(default\s+)?/gm, '');  // where nobody could do better
-say(define(program));
+const told = received(), whole = told.whole || told.program;
+const untyped = (text) => (told.language === 'typescript' ? require('module').stripTypeScriptTypes(text) : text);
+const plain = (text) => text.replace(/^export\s+(default\s+)?/gm, '');  // where there was no grammar to do it
+say(timed(() => define(compiled(told.program) === '=' ? told.program : plain(untyped(told.program)))));
 for (;;) {
   const call = received();
-  say(timed(() => one(program, call)));
+  say(timed(() => one(call)));
 }

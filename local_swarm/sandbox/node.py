@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_swarm.sandbox.job import Job, Outcomes, Tier
+from local_swarm.sandbox.job import SPARE, Job, Outcomes, Tier
 from local_swarm.sandbox.messages import CHUNK, DEFINED, DIED, LATE, LONGEST_OUTCOME, MOST_LATE, TOO_MUCH
 
 START_S = 5.0  # for Node itself, which is no program's doing
@@ -197,7 +197,8 @@ class Guest:
 
     async def _ask_all(self) -> str:
         """What the calls that are left without an outcome have come to."""
-        defined = await self._ask({"program": self.job.program, "language": self.job.language})
+        program, _, whole = [*self.job.program.split(SPARE), "", ""][:3]
+        defined = await self._ask({"program": program, "whole": whole, "language": self.job.language})
         if defined != DEFINED:
             return defined
         for call in self.job.calls:

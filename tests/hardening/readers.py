@@ -64,6 +64,12 @@ from local_swarm.voting.asked import asked_of
 from local_swarm.voting.ballots import in_order
 from local_swarm.voting.behaviour import calls, examples, inputs, javascript, literals, values
 from local_swarm.voting.behaviour.evidence import trial
+from local_swarm.voting.behaviour.javascript_targets import signature_in
+from local_swarm.voting.behaviour.notations.comments import comments
+from local_swarm.voting.behaviour.notations.sessions import sessions
+from local_swarm.voting.behaviour.notations.statements import statements
+from local_swarm.voting.behaviour.notations.tables import tables
+from local_swarm.voting.behaviour.notations.unit_tests import unit_tests
 from local_swarm.voting.edits.files import files_in
 from local_swarm.voting.edits.tool_edits import changes_of_arguments, changes_of_calls
 from local_swarm.voting.extract import extract, extract_text
@@ -263,6 +269,11 @@ READERS: dict[str, Reader] = {
     "examples: of a long name": Reader(lambda text: examples.examples(text, text[: len(text) // 2])),
     "examples: a literal": Reader(literals.leading_literal),
     "examples: a call": Reader(lambda text: calls.call_of(text, "f", ("x",))),
+    "examples: unit tests": Reader(lambda text: [*unit_tests(text, "f")], most=scanner.MOST_TEXT),
+    "examples: sessions": Reader(lambda text: [*sessions(text, "f")], most=scanner.MOST_TEXT),
+    "examples: comments": Reader(lambda text: [*comments(text, "f")], most=scanner.MOST_TEXT),
+    "examples: statements": Reader(lambda text: [*statements(text, "f", ("x",))], most=scanner.MOST_TEXT),
+    "examples: tables": Reader(lambda text: [*tables(text, "f", ("x",))], most=scanner.MOST_TEXT),
     "scanner: fences": Reader(scanner.fences, most=scanner.MOST_TEXT),
     "scanner: doctests": Reader(lambda text: list(scanner.doctests(text)), most=scanner.MOST_TEXT),
     "scanner: labelled": Reader(lambda text: list(scanner.labeled_pairs(text)), most=scanner.MOST_TEXT),
@@ -310,7 +321,7 @@ READERS: dict[str, Reader] = {
     "JavaScript: in words": Reader(javascript_span, quick=2_500),
     "JavaScript: an answer": Reader(lambda text: javascript_answer(text, "js", CODE), quick=2_500),
     "JavaScript: a signature": Reader(
-        lambda text: javascript.signature_in_javascript(javascript_module(f"function f({text}) {{}}"), "f"), quick=2_500
+        lambda text: signature_in(javascript_module(f"function f({text}) {{}}"), "f"), quick=2_500
     ),
     "TypeScript: types": Reader(without_types, quick=2_500),
     "structure: words": Reader(lambda text: tokens(ExtractedAnswer("prose", text[: scanner.MOST_TEXT]))),

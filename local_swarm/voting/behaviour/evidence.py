@@ -13,24 +13,22 @@ from local_swarm.sandbox.messages import DEFINED, UNKNOWN
 from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.behaviour.calls import Example
 from local_swarm.voting.behaviour.examples import examples
-from local_swarm.voting.behaviour.inputs import Signature, in_words, inputs
-from local_swarm.voting.behaviour.javascript import (
-    javascript_call,
-    javascript_name,
-    module_of,
-    signature_in_javascript,
-)
+from local_swarm.voting.behaviour.inputs import Signature, inputs
+from local_swarm.voting.behaviour.javascript import in_javascript, javascript_call, reading_call
+from local_swarm.voting.behaviour.javascript_targets import javascript_target, programs_for
 from local_swarm.voting.behaviour.program import whole_text
 from local_swarm.voting.behaviour.scripts import scripts
 from local_swarm.voting.behaviour.standard_input import samples, similar_inputs
-from local_swarm.voting.behaviour.targets import beside, common, python_target, shaped_call, usual
-from local_swarm.voting.javascript.module import TAGS
+from local_swarm.voting.behaviour.targets import beside, common, python_target, shaped_call
+from local_swarm.voting.javascript.module import TAGS, has_grammar
 from local_swarm.voting.question import PYTHON, Question
 
 RUNS: dict[str, Language] = {**dict.fromkeys(PYTHON, "python"), **TAGS}
 MOST_NAMED = 3  # of such modules
 MOST_GIVEN = 12  # of the inputs that come with a question
-WHOLE = f"{STDIN}''"  # the whole text of a program, with nothing to read
+ERROR = "!"  # begins the name of one, as an outcome
+# The whole text of a program, with nothing to read.
+WHOLE: dict[Language, str] = {"python": f"{STDIN}''", **dict.fromkeys(TAGS.values(), reading_call(""))}
 BORNE = f"!{EOFError.__name__}"  # what may come of that: a program that asks for its input
 
 
@@ -87,17 +85,14 @@ class Trial:
         return {program: Job(program, self.calls_of(program), self.language) for program in self.programs.values()}
 
     def calls_of(self, program: str) -> tuple[str, ...]:
-        return (*self.calls, WHOLE) if self.runs_whole(program) else self.calls
-
-    def runs_whole(self, program: str) -> bool:
-        return self.language == "python" and bool(program.split(SPARE)[0]) and bool(whole_text(program))
+        return (*self.calls, WHOLE[self.language]) if runs_whole(program) else self.calls
 
     def evidence(self, outcomes_of: Mapping[str, Outcomes]) -> Evidence:
         """From the outcomes of each program. Inputs that are examples count for behaviour too."""
         made = {}
         for index, program in self.programs.items():
             outcomes, whole = outcomes_of[program], DEFINED
-            if self.runs_whole(program):
+            if runs_whole(program):
                 *most, whole = outcomes
                 outcomes = tuple(most)
             passed = sum(passes(*pair) for pair in zip(outcomes, self.examples, strict=False))
@@ -105,8 +100,16 @@ class Trial:
         return Evidence(len(self.examples), made, missing_modules(made.values()))
 
 
+def runs_whole(program: str) -> bool:
+    """Whether more was written than is needed for the calls."""
+    return bool(program.split(SPARE)[0]) and bool(whole_text(program))
+
+
 def passes(outcome: str, example: Example) -> bool:
-    return outcome == f"={example.wanted}"
+    """What is wanted is a value, given or put into an argument, or an error: that one, or any."""
+    if example.wanted.startswith(ERROR):
+        return outcome.startswith(ERROR) and example.wanted in (ERROR, outcome)
+    return outcome in (f"={example.wanted}", f"=changed:{example.wanted}")
 
 
 def missing_modules(did: Iterable[Behaviour]) -> str | None:
@@ -125,20 +128,45 @@ def missing_modules(did: Iterable[Behaviour]) -> str | None:
 def trial(question: Question, answers: Sequence[ExtractedAnswer]) -> Trial | None:
     """What to run for these answers, None where there is no function to call or nothing that runs."""
     runnable = {index: answer for index, answer in enumerate(answers) if answer.valid and answer.program}
-    language = common([RUNS[answer.language] for answer in runnable.values() if answer.language in RUNS])
-    runnable = {index: answer for index, answer in runnable.items() if RUNS.get(answer.language) == language}
+    languages = {index: made for index, answer in runnable.items() if (made := run_language(answer.language))}
+    language = common(languages.values())
+    runnable = {index: runnable[index] for index, made in languages.items() if made == language}
     if not language or not runnable:
         return None
     if language == "python":
         return python_trial(question, runnable)
-    found = javascript_target(question, runnable)
-    if found is None:
+    return javascript_trial(question, runnable, language)
+
+
+def run_language(tag: str) -> Language | None:
+    """Types are taken out of TypeScript where its grammar is here."""
+    found = RUNS.get(tag)
+    return "javascript" if found == "typescript" and has_grammar() else found
+
+
+def javascript_trial(question: Question, runnable: Mapping[int, ExtractedAnswer], language: Language) -> Trial | None:
+    target = javascript_target(question, list(runnable.values()))
+    if target is None:
         return None
-    name, described = found
-    shown, fresh = calls_for(question, name, described)
-    shown = [replace(one, call=call) for one in shown if (call := javascript_call(one.call, name))]
-    fresh = [call for one in fresh if (call := javascript_call(one, name))]
-    return Trial(tuple(shown), tuple(fresh), programs_of(runnable), language)
+    shown, fresh = list[Example](), list[str]()
+    if target.form == "program":
+        shown, fresh = program_calls(question)
+    elif target.form == "class":
+        fresh = scripts(target.name, target.described, target.methods)
+    else:
+        shown, fresh = calls_for(question, target.name, target.described)
+    return Trial(
+        tuple(made for one in shown if (made := in_javascript(one, target.name))),
+        tuple(call for one in fresh if (call := javascript_call(one, target.name))),
+        programs_for(target, runnable),
+        language,
+    )
+
+
+def program_calls(question: Question) -> tuple[list[Example], list[str]]:
+    """Samples, and inputs like them."""
+    shown = samples(question.text)
+    return shown, similar_inputs([ast.literal_eval(example.call.removeprefix(STDIN)) for example in shown])
 
 
 def calls_for(question: Question, name: str, described: Signature | None) -> tuple[list[Example], list[str]]:
@@ -160,10 +188,9 @@ def python_trial(question: Question, runnable: Mapping[int, ExtractedAnswer]) ->
     if target is None:
         return None
     if target.form == "program":
-        shown = samples(question.text)
-        texts = [ast.literal_eval(example.call.removeprefix(STDIN)) for example in shown]
+        shown, fresh = program_calls(question)
         whole = {index: f"{SPARE}{SPARE}{whole_text(one) or one}" for index, one in programs.items()}
-        return Trial(tuple(shown), tuple(similar_inputs(texts)), whole)
+        return Trial(tuple(shown), tuple(fresh), whole)
     if target.form == "class":
         return Trial((), tuple(scripts(target.name, target.described, target.methods)), programs)
     shown, fresh = calls_for(question, target.name, target.described)
@@ -172,13 +199,3 @@ def python_trial(question: Question, runnable: Mapping[int, ExtractedAnswer]) ->
         tuple(shaped_call(call, target) for call in fresh),
         {index: beside(program, target) for index, program in programs.items()},
     )
-
-
-def javascript_target(
-    question: Question, runnable: Mapping[int, ExtractedAnswer]
-) -> tuple[str, Signature | None] | None:
-    name = javascript_name(question.entry_point, runnable)
-    if not name:
-        return None
-    described = [one for answer in runnable.values() if (one := signature_in_javascript(module_of(answer), name))]
-    return name, in_words(question.text, name) or usual(described)

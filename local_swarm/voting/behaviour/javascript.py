@@ -1,5 +1,4 @@
-"""Answers in JavaScript and calls written as in Python in, the function to call, its signature and the calls as in JavaScript
-out. Pure."""
+"""Calls and values written as in Python in, the same as in JavaScript out. Pure."""
 
 from __future__ import annotations
 
@@ -7,31 +6,11 @@ import ast
 import json
 import math
 import re
-from collections import Counter
-from collections.abc import Mapping
 
 from local_swarm.chat.python_source import parse_expression
 from local_swarm.sandbox.job import SCRIPT, STDIN
-from local_swarm.voting.answer import ExtractedAnswer
-from local_swarm.voting.behaviour.inputs import Signature
-from local_swarm.voting.behaviour.values import guess_kind
-from local_swarm.voting.javascript.module import JavaScriptModule, javascript_module
+from local_swarm.voting.behaviour.calls import Example
 
-HINTS = {
-    "number": "int",
-    "bigint": "int",
-    "string": "str",
-    "boolean": "bool",
-    "number[]": "list[int]",
-    "string[]": "list[str]",
-    "array<number>": "list[int]",
-    "array<string>": "list[str]",
-    "readonlyarray<number>": "list[int]",
-    "number[][]": "list[list]",
-    "string[][]": "list[list]",
-    "object": "dict",
-    "any": "any",
-}
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+",
     ast.Sub: "-",
@@ -53,6 +32,8 @@ OPERATORS: dict[type[ast.AST], str] = {
 }
 CONSTANTS = {True: "true", False: "false", None: "null"}
 KEY = re.compile(r"'((?:0|-?[1-9]\d{0,14}))'(?=:)")
+TEXT = re.compile(r"""('(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+")""", re.DOTALL)
+BRACKETS = str.maketrans("()", "[]")
 AROUND = ("bool", "list", "tuple")  # what examples put around a call that says the same without
 DEEPEST_CALL = 40  # of a call's own nesting
 
@@ -61,37 +42,17 @@ class NotInJavaScript(Exception):
     """An expression that has no like there, or that calls something else."""
 
 
-def module_of(answer: ExtractedAnswer) -> JavaScriptModule:
-    return javascript_module(answer.body, answer.language)
+def in_javascript(example: Example, name: str) -> Example | None:
+    """Its call as the sandbox takes it, and what it must give: lists where Python has tuples, numbers as keys."""
+    call = javascript_call(example.call, name)
+    return Example(call, wanted_text(example.wanted)) if call else None
 
 
-def signature_in_javascript(module: JavaScriptModule, name: str) -> Signature | None:
-    """None where its parameters are not to be seen, or not told one by one."""
-    given = module.functions.get(name)
-    if given is None or any("{" in one or "..." in one for one in given):
-        return None
-    needed = [one for one in given if "=" not in one and "?" not in one]
-    return Signature(name, tuple(map(bare, given)), tuple(map(kind_of_parameter, needed)))
-
-
-def bare(parameter: str) -> str:
-    return re.split(r"[:=?\s]", parameter, maxsplit=1)[0]
-
-
-def kind_of_parameter(parameter: str) -> str:
-    _, _, hint = parameter.partition(":")
-    if kind := HINTS.get(hint.replace(" ", "").lower()):
-        return kind
-    return guess_kind(bare(parameter))
-
-
-def javascript_name(question_name: str | None, answers: Mapping[int, ExtractedAnswer]) -> str | None:
-    """Of the function to call: the one asked for, where it is defined, else the last function of most."""
-    modules = [module_of(answer) for answer in answers.values()]
-    if question_name and any(module.defines(question_name) for module in modules):
-        return question_name
-    counts = Counter(module.names[-1] for module in modules if module.names)
-    return min(counts, key=lambda word: (-counts[word], word)) if counts else None
+def wanted_text(canonical: str) -> str:
+    """Texts within it are left alone."""
+    parts = TEXT.split(canonical)
+    plain = (part.translate(BRACKETS) if at % 2 == 0 else part for at, part in enumerate(parts))
+    return KEY.sub(r"\1", "".join(plain))
 
 
 def javascript_call(call: str, name: str) -> str | None:
@@ -101,7 +62,7 @@ def javascript_call(call: str, name: str) -> str | None:
         return script_call(call.removeprefix(SCRIPT))
     if call.startswith(STDIN):
         told = literal(call.removeprefix(STDIN))
-        return json.dumps({"input": told}) if isinstance(told, str) else None
+        return reading_call(told) if isinstance(told, str) else None
     tree = parse_expression(call)
     if (
         isinstance(tree, ast.Call)
@@ -116,6 +77,11 @@ def javascript_call(call: str, name: str) -> str | None:
         return json.dumps({"call": called, "given": ", ".join(javascript_text(one, 0) for one in tree.args)})
     except (NotInJavaScript, RecursionError):
         return None
+
+
+def reading_call(text: str) -> str:
+    """The whole program, with that as its standard input."""
+    return json.dumps({"input": text})
 
 
 def callee(node: ast.expr, name: str) -> str | None:

@@ -150,6 +150,11 @@ def javascript_module(code: str, tag: str = "") -> JavaScriptModule:
     return JavaScriptModule(language, False, reads_input=reads)
 
 
+def has_grammar() -> bool:
+    """Whether JavaScript and TypeScript are read by their grammars, so that types can be taken out."""
+    return parser("javascript") is not None and parser("typescript") is not None
+
+
 def syntax(code: str, language: str) -> Any | None:
     """The root of its tree; None without a grammar, and for more code than is parsed."""
     grammar = parser(language)

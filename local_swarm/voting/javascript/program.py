@@ -1,7 +1,7 @@
 """JavaScript or TypeScript in, the program to run out: its statements as scripts of their own, without what merely uses it.
 Pure.
 
-Scripts are parted by NUL, and one that fails takes none of the others with it. Imports and exports are written as a
+Scripts are parted by `APART`, and one that fails takes none of the others with it. Imports and exports are written as a
 script may have them.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 from local_swarm.voting.javascript.module import FUNCTIONS, JavaScriptModule, syntax, text
 from local_swarm.voting.javascript.typescript import without_types
 
-APART = "\0"
+APART = "\x01"
 DECLARED = FUNCTIONS | {"class_declaration", "lexical_declaration", "variable_declaration"}
 MODULES_OWN = {"import_statement", "export_statement"}
 SHOWS = ("console.", "alert(", "document.", "process.stdout.", "assert", "test(", "describe(", "it(")
@@ -22,21 +22,21 @@ SHOWS = ("console.", "alert(", "document.", "process.stdout.", "assert", "test("
 def program_of(code: str, module: JavaScriptModule, name: str | None) -> str:
     """What defines `name`, which is called by that name. As it is where there is no grammar."""
     plain = without_types(code) if module.language == "typescript" else code
-    root = syntax(plain.replace(APART, ""), "javascript")
+    root = syntax(clean(plain), "javascript")
     if root is None:
         return plain
     used = name or next(reversed(module.names), None)  # the last is usually what the others are for
     kept = [one for one in root.named_children if one.type != "comment" and not merely_uses(one, used)]
     functions = [one for one in map(script_of, kept) if one and one.startswith(("function", "async function"))]
     others = [one for one in map(script_of, kept) if one and one not in functions]
-    words = reaching(module, name) if name else ""
+    words = alias(module, name) if name else ""
     return APART.join(filter(None, ["\n".join(functions), *others, words]))
 
 
 def whole_program(code: str, module: JavaScriptModule) -> str:
     """Everything, as it would run by itself."""
     plain = without_types(code) if module.language == "typescript" else code
-    root = syntax(plain.replace(APART, ""), "javascript")
+    root = syntax(clean(plain), "javascript")
     if root is None:
         return plain
     scripts = [script_of(one) for one in root.named_children if one.type != "comment"]
@@ -45,7 +45,12 @@ def whole_program(code: str, module: JavaScriptModule) -> str:
     return "\n".join(scripts)
 
 
-def reaching(module: JavaScriptModule, name: str) -> str:
+def clean(code: str) -> str:
+    """Without what parts scripts, and texts of a job."""
+    return code.replace(APART, "").replace("\0", "")
+
+
+def alias(module: JavaScriptModule, name: str) -> str:
     """Gives the name to what is called by other words."""
     top = name in module.functions or name in module.classes
     words = module.reached.get(name, "" if top else module.reached.get("default", ""))
