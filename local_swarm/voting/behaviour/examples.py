@@ -14,6 +14,7 @@ from itertools import chain
 from local_swarm.voting import scanner
 from local_swarm.voting.behaviour.calls import Example, call_of, equation, expression, expression_arguments, truth
 from local_swarm.voting.behaviour.literals import leading_literal, literal
+from local_swarm.voting.behaviour.notations.every import NOTATIONS
 from local_swarm.voting.scanner import LONGEST_LITERAL, MOST_TEXT, Attention, closing
 
 MOST_EXAMPLES = 12
@@ -41,6 +42,7 @@ def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Examp
         arrows(text, name),
         lines(text, name, parameters),
         tables(text, name, parameters),
+        *(read(text, name, parameters) for read in NOTATIONS),
     )
     found: dict[str, Example] = {}
     for example in chain.from_iterable(ways):
