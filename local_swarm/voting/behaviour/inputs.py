@@ -166,6 +166,8 @@ def shapes(kinds: Sequence[str], shown: Sequence[Sequence[Any]], text: str) -> l
     """What the arguments may be, the likeliest first. What examples show counts more than hints, and hints more than
     guesses; a guessed argument may be as the request words it, as its name suggests, or as is usual."""
     sure = [certain_kind(kind, values) for kind, values in zip(kinds, shown, strict=True)]
+    told = iter(kinds_in(text))
+    sure = [kind or agreed_kind(guess, next(told, "")) for kind, guess in zip(sure, kinds, strict=True)]
     if all(sure):
         return [tuple(kind for kind in sure if kind)]
     told = iter(kinds_in(text))
@@ -191,6 +193,12 @@ def certain_kind(kind: str, seen: Sequence[Any]) -> str | None:
         return None if kind[0] == "?" else plain
     fits = plain in shown or (kind[0] != "?" and any(one.startswith(plain.split("[")[0]) for one in shown))
     return plain if fits else min(shown)
+
+
+def agreed_kind(guess: str, told: str) -> str | None:
+    """Where an argument's name suggests what the request says, there is no doubt either."""
+    plain = guess.lstrip("?")
+    return plain if told and told.split("[")[0] == plain.split("[")[0] != "any" else None
 
 
 def in_turn(rows: Sequence[Sequence[tuple[Any, ...]]]) -> Iterator[tuple[Any, ...]]:
