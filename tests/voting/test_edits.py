@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from local_swarm.types import Candidate, Message, Prompt, ToolCall, Usage
 from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.consensus import elect
-from local_swarm.voting.edits.changes import Change, all_applied, replacement
+from local_swarm.voting.edits.changes import Change, apply_all, replacement
 from local_swarm.voting.edits.files import files_in
 from local_swarm.voting.extract import extract, extract_text
 from local_swarm.voting.question import Question, question, question_of
@@ -172,13 +172,13 @@ def test_a_text_that_stands_twice_is_replaced_where_all_are_meant() -> None:
 def test_a_hunk_that_fits_twice_goes_where_its_number_says() -> None:
     text = "a\nx\nb\nx\nc\nx\n"
     change = Change("", (("-", "x"), ("+", "y")), line=4)
-    assert all_applied(text, [change]) == "a\nx\nb\ny\nc\nx\n"
+    assert apply_all(text, [change]) == "a\nx\nb\ny\nc\nx\n"
 
 
 def test_new_lines_are_indented_as_those_that_they_replace() -> None:
     change = replacement("", "if a:\n    b()\n", "if a:\n    c()\n    b()\n")
     assert (
-        all_applied("def f():\n    if a:\n        b()\n", [change]) == "def f():\n    if a:\n        c()\n        b()\n"
+        apply_all("def f():\n    if a:\n        b()\n", [change]) == "def f():\n    if a:\n        c()\n        b()\n"
     )
 
 
@@ -186,7 +186,7 @@ def test_new_lines_are_indented_as_those_that_they_replace() -> None:
 def test_a_line_that_stands_once_is_always_found(lines: list[str], data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(lines)))
     text = "\n".join([*lines[:at], "    here", *lines[at:]])
-    assert all_applied(text, [replacement("", "here\n", "there\n")]) == text.replace("here", "there")
+    assert apply_all(text, [replacement("", "here\n", "there\n")]) == text.replace("here", "there")
 
 
 def test_edits_of_a_file_that_is_not_known_are_compared_by_what_goes_and_comes() -> None:

@@ -13,11 +13,11 @@ from local_swarm.chat.python_source import parse, unparse
 from local_swarm.types import ToolCall
 from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.edits.blocks import has_block, search_blocks
-from local_swarm.voting.edits.changes import MOST_CHANGES, Change, all_applied
+from local_swarm.voting.edits.changes import MOST_CHANGES, Change, apply_all
 from local_swarm.voting.edits.files import SourceFile, file_named, files_in
 from local_swarm.voting.edits.names import COMMENT, is_only_path, named_by_info, named_in
 from local_swarm.voting.edits.patches import DIFF_TAGS, is_patch, patch_changes
-from local_swarm.voting.edits.python_result import WORD, merged
+from local_swarm.voting.edits.python_result import WORD, merge
 from local_swarm.voting.edits.result import EditResult, result_of, unseen_result
 from local_swarm.voting.edits.tool_edits import changes_in_json, changes_of_calls
 from local_swarm.voting.markup import CodeBlock, ReplyDocument
@@ -159,7 +159,7 @@ def with_piece(file: SourceFile, body: str, tag: str) -> str | None:
 
 def with_definitions(text: str, body: str, before: ast.Module, piece: ast.Module) -> str | None:
     """A text that is there already is kept as it is written."""
-    made = merged(before, piece)
+    made = merge(before, piece)
     if made is None:
         return None
     form = ast.dump(made)
@@ -197,8 +197,8 @@ def result_in(changes: Sequence[Change], files: Sequence[SourceFile]) -> EditRes
     named = file_named(path, files)
     tried = [named] if named else [one for one in files if not path or not one.path]
     for file in tried:
-        if (after := all_applied(file.text, changes)) is not None:
+        if (after := apply_all(file.text, changes)) is not None:
             return result_of(file.path or path, file.text, after)
-    if changes[0].creates and (after := all_applied("", changes)) is not None:
+    if changes[0].creates and (after := apply_all("", changes)) is not None:
         return replace(result_of(path, "\n", after), complaint=None)
     return EditResult((), "", complaint=NOT_APPLIED) if files else unseen_result(changes)

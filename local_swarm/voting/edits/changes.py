@@ -56,21 +56,21 @@ def lines_of(text: str, exact: bool) -> Sequence[str]:
     return text.split("\n") if text else []
 
 
-def all_applied(text: str, changes: Iterable[Change]) -> str | None:
+def apply_all(text: str, changes: Iterable[Change]) -> str | None:
     """None where one of them does not apply."""
     for change in changes:
-        after = applied(text, change)
+        after = apply_change(text, change)
         if after is None:
             return None
         text = after
     return text
 
 
-def applied(text: str, change: Change) -> str | None:
+def apply_change(text: str, change: Change) -> str | None:
     if change.whole is not None:
         return change.whole
     if change.creates:
-        return inserted(text, change)
+        return insert_lines(text, change)
     old, new = "\n".join(change.old), "\n".join(change.new)
     found = text.count(old)
     if change.exact and found:
@@ -79,11 +79,11 @@ def applied(text: str, change: Change) -> str | None:
     keys: tuple[Callable[[str], str], ...] = (str, str.rstrip, str.strip)
     for key in keys:
         if at := places(lines, change.old, key):
-            return put_at(lines, chosen(lines, at, change), change)
+            return put_at(lines, places_meant(lines, at, change), change)
     return text.replace(old, new) if found == 1 else None
 
 
-def inserted(text: str, change: Change) -> str | None:
+def insert_lines(text: str, change: Change) -> str | None:
     """Lines that replace nothing: after the place that is named, else at the end."""
     lines = text.rstrip("\n").split("\n") if text.strip() else []
     at = len(lines)
@@ -113,7 +113,7 @@ def line_numbers(text: str, wanted: str) -> Iterator[int]:
         at = text.find(wanted, at + 1)
 
 
-def chosen(lines: Sequence[str], found: Sequence[int], change: Change) -> Sequence[int]:
+def places_meant(lines: Sequence[str], found: Sequence[int], change: Change) -> Sequence[int]:
     """The places that are meant: none where that is open."""
     if len(found) == 1:
         return found
@@ -142,7 +142,7 @@ def put_at(lines: Sequence[str], starts: Sequence[int], change: Change) -> str |
         shift = shift_of(lines, start, change)
         for sign, line in change.lines:
             if sign == "+":
-                made.append(shifted(line, *shift))
+                made.append(shift_line(line, *shift))
                 continue
             made += [lines[here]] if sign == " " else []
             here += 1
@@ -162,7 +162,7 @@ def indentation(line: str) -> str:
     return line[: len(line) - len(line.lstrip())]
 
 
-def shifted(line: str, before: str, after: str) -> str:
+def shift_line(line: str, before: str, after: str) -> str:
     if before == after or not line.strip():
         return line
     if after.endswith(before):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local_swarm.types import Message, ToolCall
-from local_swarm.voting.edits.changes import all_applied
+from local_swarm.voting.edits.changes import apply_all
 from local_swarm.voting.edits.files import file_text, files_in
 from local_swarm.voting.edits.names import plain_path
 from local_swarm.voting.edits.tool_edits import PATHS, changes_of_call, first_text
@@ -48,7 +48,7 @@ def take_result(known: dict[str, str], call: ToolCall, content: str) -> None:
     """What a call has shown or done."""
     if changes := changes_of_call(call):
         for change in changes:
-            after = all_applied(known.pop(change.path, ""), [change])
+            after = apply_all(known.pop(change.path, ""), [change])
             if after is not None:
                 known[change.path] = after
         return

@@ -35,7 +35,7 @@ class PatchSoFar:
 
     def close(self) -> Iterator[Change]:
         """The hunk that has ended, if it changes anything."""
-        lines = trimmed(self.hunk)
+        lines = trim(self.hunk)
         self.hunk = []
         if self.creates:
             yield Change(self.path, whole="\n".join(line for sign, line in lines if sign != "-") + "\n")
@@ -79,15 +79,15 @@ def patch_changes(text: str) -> tuple[Change, ...]:
             found += [Change(so_far.path, whole="")] if told[1] == "Delete" else []
         elif line.startswith(("@@", "diff --git ")):
             found += so_far.close() if not so_far.creates else ()
-            headed(so_far, line)
+            take_head(so_far, line)
         elif not NOISE.match(line):
-            so_far.hunk.append(signed(line))
+            so_far.hunk.append(hunk_line(line))
         at += 1
     found += so_far.close()
     return tuple(found)
 
 
-def headed(so_far: PatchSoFar, line: str) -> None:
+def take_head(so_far: PatchSoFar, line: str) -> None:
     if git := GIT.match(line):
         so_far.begin(plain_path(git[1]))
     elif told := RANGE.match(line):
@@ -109,12 +109,12 @@ def removal(after: str, path: str) -> list[Change]:
     return [Change(path, whole="")] if after[4:].strip() == NOWHERE else []
 
 
-def signed(line: str) -> tuple[str, str]:
+def hunk_line(line: str) -> tuple[str, str]:
     """Lines that models leave without a sign are context."""
     return (line[0], line[1:]) if line[:1] in ("+", "-", " ") else (" ", line)
 
 
-def trimmed(hunk: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def trim(hunk: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Without empty context at its ends, which is where a text ends rather than the file's own."""
     start, end = 0, len(hunk)
     while start < end and hunk[start][0] == " " and not hunk[start][1].strip():

@@ -27,7 +27,7 @@ class Difference:
 
 def differences(before: Sequence[ast.stmt], after: Sequence[ast.stmt], within: str = "") -> list[Difference]:
     """What came, in the order of the file, then what went. Methods count one by one."""
-    old, new = written(before), written(after)
+    old, new = sources(before), sources(after)
     had, has = Counter(text for text, _ in old), Counter(text for text, _ in new)
     classes = {node.name: node for _, node in old if isinstance(node, ast.ClassDef)}
     found: list[Difference] = []
@@ -47,12 +47,12 @@ def differences(before: Sequence[ast.stmt], after: Sequence[ast.stmt], within: s
     return found
 
 
-def written(statements: Sequence[ast.stmt]) -> list[tuple[str, ast.stmt]]:
+def sources(statements: Sequence[ast.stmt]) -> list[tuple[str, ast.stmt]]:
     """(its source without comments, docstrings and the writer's layout, itself)."""
-    return [(unparse(bare(node)) or "", node) for node in statements if not docstring(node)]
+    return [(unparse(bare(node)) or "", node) for node in statements if not is_docstring(node)]
 
 
-def docstring(node: ast.stmt) -> bool:
+def is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
@@ -100,7 +100,7 @@ def name_of(node: ast.stmt) -> str:
     return node.name if isinstance(node, Definition) else type(node).__name__
 
 
-def merged(file: ast.Module, piece: ast.Module) -> ast.Module | None:
+def merge(file: ast.Module, piece: ast.Module) -> ast.Module | None:
     """A file with the definitions of a piece in place of its own; new ones at the end. A function that only a class
     has stands for its method. None where the piece defines nothing."""
     body = list(file.body)

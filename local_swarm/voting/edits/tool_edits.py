@@ -55,11 +55,11 @@ def changes_in_json(text: str) -> tuple[Change, ...]:
     except (ValueError, RecursionError):
         return ()
     many = given if isinstance(given, list) else [given]
-    found = [changes_of_arguments(*unwrapped(one)) for one in many[:MOST_CHANGES]]
+    found = [changes_of_arguments(*name_and_arguments(one)) for one in many[:MOST_CHANGES]]
     return tuple(change for changes in found for change in changes) if all(found) else ()
 
 
-def unwrapped(given: Any) -> tuple[str, Any]:
+def name_and_arguments(given: Any) -> tuple[str, Any]:
     """(name, arguments) of a call as JSON, or of bare arguments, which are an edit's only where they replace."""
     if not isinstance(given, dict):
         return "", given
@@ -74,20 +74,20 @@ def changes_of_arguments(name: str, given: Any) -> tuple[Change, ...]:
     path = plain_path(first_text(told, PATHS) or "")
     many = told.get("edits", told.get("changes", told.get("replacements")))
     if isinstance(many, list) and many:
-        each = [replaced(path, one) for one in many[:MOST_CHANGES]]
+        each = [replacement_of(path, one) for one in many[:MOST_CHANGES]]
         return tuple(one for one in each if one) if all(each) else ()
-    if one := replaced(path, given):
+    if one := replacement_of(path, given):
         return (one,)
     if patched := tuple(in_patch(told, path)):
         return patched
     line, text = told.get("insertline"), first_text(told, ("inserttext", "newstr"))
     if path and isinstance(line, int) and text is not None:
-        return (inserted_after(path, line, text),)
+        return (insertion(path, line, text),)
     whole = first_text(told, WHOLE)
     return (Change(path, whole=whole),) if path and whole is not None and WRITES.search(name) else ()
 
 
-def replaced(path: str, given: Any) -> Change | None:
+def replacement_of(path: str, given: Any) -> Change | None:
     if not isinstance(given, Mapping):
         return None
     told = {str(key).replace("_", "").lower(): value for key, value in given.items()}
@@ -98,7 +98,7 @@ def replaced(path: str, given: Any) -> Change | None:
     return replacement(own, old, new, any(told.get(key) is True for key in EVERY), exact=True)
 
 
-def inserted_after(path: str, line: int, text: str) -> Change:
+def insertion(path: str, line: int, text: str) -> Change:
     come = tuple(("+", one) for one in text.removesuffix("\n").split("\n"))
     return Change(path, come, line=line or -1)
 
