@@ -21,10 +21,15 @@ ASSIGNED = re.compile(r"(?:^|,|\band\b|;)\s*+([A-Za-z_]\w*+)\s*+=(?!=)")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`call` must give the value whose canonical form is `wanted`."""
+    """`call` must give the value whose canonical form is `wanted`, or raise it where it is `!` and an error's name.
+
+    `how` they are compared: a "value" by the digits that are shown, "exact" by all; in "any order"; or as "shown" by a
+    print, where texts stand without quotes.
+    """
 
     call: str
     wanted: str
+    how: str = "value"
 
 
 def equation(tested: ast.expr, name: str) -> Example | None:

@@ -16,6 +16,7 @@ from local_swarm.voting.behaviour.examples import examples
 from local_swarm.voting.behaviour.inputs import Signature, inputs
 from local_swarm.voting.behaviour.javascript import in_javascript, javascript_call, reading_call
 from local_swarm.voting.behaviour.javascript_targets import javascript_target, programs_for
+from local_swarm.voting.behaviour.matching import matches
 from local_swarm.voting.behaviour.program import whole_text
 from local_swarm.voting.behaviour.scripts import scripts
 from local_swarm.voting.behaviour.standard_input import samples, similar_inputs
@@ -26,7 +27,6 @@ from local_swarm.voting.question import PYTHON, Question
 RUNS: dict[str, Language] = {**dict.fromkeys(PYTHON, "python"), **TAGS}
 MOST_NAMED = 3  # of such modules
 MOST_GIVEN = 12  # of the inputs that come with a question
-ERROR = "!"  # begins the name of one, as an outcome
 # The whole text of a program, with nothing to read.
 WHOLE: dict[Language, str] = {"python": f"{STDIN}''", **dict.fromkeys(TAGS.values(), reading_call(""))}
 BORNE = f"!{EOFError.__name__}"  # what may come of that: a program that asks for its input
@@ -95,7 +95,7 @@ class Trial:
             if runs_whole(program):
                 *most, whole = outcomes
                 outcomes = tuple(most)
-            passed = sum(passes(*pair) for pair in zip(outcomes, self.examples, strict=False))
+            passed = sum(matches(*pair) for pair in zip(outcomes, self.examples, strict=False))
             made[index] = Behaviour(passed, outcomes, runs=whole == BORNE or whole[0] not in "!~" + UNKNOWN)
         return Evidence(len(self.examples), made, missing_modules(made.values()))
 
@@ -103,13 +103,6 @@ class Trial:
 def runs_whole(program: str) -> bool:
     """Whether more was written than is needed for the calls."""
     return bool(program.split(SPARE)[0]) and bool(whole_text(program))
-
-
-def passes(outcome: str, example: Example) -> bool:
-    """What is wanted is a value, given or put into an argument, or an error: that one, or any."""
-    if example.wanted.startswith(ERROR):
-        return outcome.startswith(ERROR) and example.wanted in (ERROR, outcome)
-    return outcome in (f"={example.wanted}", f"=changed:{example.wanted}")
 
 
 def missing_modules(did: Iterable[Behaviour]) -> str | None:
