@@ -255,6 +255,10 @@ function furnish(host) {
     return name === 'util' ? { ...found, promisify: promised } : found || absent(name);
   };
   world.require.main = host.main ? world.module : undefined;
+
+  // Whoever hears of a promise must be of its realm, or hears nothing.
+  host.settle = (promise, slot) => void promise.then((told) => { slot.done = true; slot.told = told; },
+    (told) => { slot.done = slot.failed = true; slot.told = told; });
 }
 
 // ---------------------------------------------------------------------------------------- programs and calls
@@ -282,9 +286,8 @@ function inTime(work) {
 
 function awaited(value) {
   if (!(isObject(value) || isFunction(value)) || !inTime(() => isFunction(value.then))) return value;
-  const slot = { done: false };
-  const settle = (failed) => (told) => Object.assign(slot, { done: true, failed, told });
-  inTime(() => void value.then(settle(false), settle(true)));
+  const slot = { done: false, failed: false, told: undefined };
+  inTime(() => host.settle(value, slot));
   while (!slot.done) if (!inTime(tick)) throw new Error('NeverSettled');
   if (slot.failed) throw slot.told;
   return slot.told;

@@ -23,7 +23,7 @@ from local_swarm.sandbox.messages import CHUNK, DEFINED, DIED, LATE, LONGEST_OUT
 
 START_S = 5.0  # for Node itself, which is no program's doing
 WALL_S = 1.0  # of one program with all its calls
-VOTE_S = 1.9  # of all programs of one vote, times the width, Node's starts included
+VOTE_S = 1.2  # of all programs of one vote, times the width, Node's starts included
 LEAST_S = 0.1  # of one program, however many there are
 MOST_OUTPUT = 100_000  # bytes from one program
 END_S = 1.0  # for what is left in the pipes of a process that was ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -66,6 +67,74 @@ async def test_programs_of_all_styles_can_be_called(node: JavaScriptRunner) -> N
         "export default function f(x) { console.log(x); return x + 1 }",
     ):
         assert await outcomes(node, program, "f(1)") == ("=2",)
+
+
+def call(name: str, given: str = "") -> str:
+    return json.dumps({"call": name, "given": given})
+
+
+@pytest.mark.parametrize(
+    ("program", "given", "outcome"),
+    [
+        ("async function f(x) { await null; return x + 1 }", "1", "=2"),
+        ("const f = (x) => new Promise((done) => setTimeout(() => done(x), 60000))", "7", "=7"),
+        ("async function f() { throw new TypeError('no') }", "", "!TypeError"),
+        ("const f = () => new Promise(() => {})", "", "!Error"),
+        ("function* f(n) { for (let i = 0; i < n; i++) yield i }", "3", "=[0,1,2,]"),
+        ("async function* f(n) { for (let i = 0; i < n; i++) yield i }", "3", "=[0,1,2,]"),
+        ("const f = (a) => (b) => a + b", "1", "=called:[nan,2,3,'1ab','13,1,2',]"),
+        ("const f = (xs) => { xs.sort() }", "[3, 1, 2]", "=changed:[1,2,3,]"),
+        ("const f = (xs) => { console.log(xs.length, 'left') }", "[3]", "=print:'1 left\\n'"),
+        ("class f { constructor(x) { this.x = x } }", "5", "={'x':5}"),
+        ("const f = () => new Map([['a', 1], [2, undefined]])", "", "={'a':1,2:None}"),
+        ("const f = () => ({ 2: 'b', a: new Uint8Array([1, 2]) })", "", "={'a':[1,2,],2:'b'}"),
+        ("const f = () => [new Date(0), /a/g, -0, new Number(3)]", "", "=[<1970-01-01T00:00:00.000Z>,</a/g>,0,3,]"),
+        ("const f = () => require('util').format('%s!', require('path').join('a', 'b'))", "", "='a/b!'"),
+    ],
+)
+async def test_what_a_call_comes_to(node: JavaScriptRunner, program: str, given: str, outcome: str) -> None:
+    assert await outcomes(node, program, call("f", given)) == (outcome,)
+
+
+@pytest.mark.parametrize("value", [1e-07, 1234567.12, 12345678901.5, 10**15 + 1, 10.0**20, "a\u200bb\x07é"])
+async def test_numbers_and_texts_are_written_digit_by_digit_as_in_python(node: JavaScriptRunner, value: object) -> None:
+    assert await outcomes(node, "", json.dumps(value)) == (f"={canonical(value)}",)
+
+
+async def test_a_demonstration_that_crashes_or_never_ends_harms_nothing(node: JavaScriptRunner) -> None:
+    scripts = ["const f = (x) => g(x)", "document.title = f(1)", "while (true) {}", "const g = (x) => 2 * x"]
+    assert await outcomes(node, "\x01".join(scripts), call("f", "4")) == ("=8",)
+
+
+async def test_a_module_that_is_not_here_is_named_where_it_is_used(node: JavaScriptRunner) -> None:
+    program = "const { sum } = require('nonesuch')\x01const f = (x) => x\x01const g = (x) => sum(x)"
+    assert await outcomes(node, program, call("f", "1"), call("g", "[1]")) == ("=1", "?nonesuch")
+
+
+async def test_an_object_is_driven_by_a_script_that_goes_on_after_an_error(node: JavaScriptRunner) -> None:
+    program = (
+        "class S { constructor(n) { this.n = n } take(m) { if (m > this.n) throw new RangeError(); this.n -= m } }"
+    )
+    script = {"call": "S", "given": "5", "steps": [["take", "2"], ["take", "9"], ["n", ""], ["give", ""]]}
+    assert await outcomes(node, program, json.dumps(script)) == ("=[None,'!RangeError',3,'!TypeError',]",)
+
+
+READERS = {
+    "read at once": "const t = require('fs').readFileSync(0, 'utf8').trim().split('\\n'); console.log(t[1] + t[0]);",
+    "as a stream": "let s = ''; process.stdin.on('data', (c) => s += c); "
+    "process.stdin.on('end', () => { const t = s.split('\\n'); console.log(t[1] + t[0]) });",
+    "line by line": "const rl = require('readline').createInterface({ input: process.stdin }); const t = []; "
+    "rl.on('line', (l) => t.push(l)).on('close', () => console.log(t[1] + t[0]));",
+    "by questions": "const rl = require('readline').createInterface({ input: process.stdin }); "
+    "rl.question('', (a) => rl.question('', (b) => { console.log(b + a); rl.close() }));",
+    "in a loop": "(async () => { const t = []; for await (const l of require('readline').createInterface({})) t.push(l); "
+    "console.log(t[1] + t[0]) })();",
+}
+
+
+@pytest.mark.parametrize("program", READERS.values(), ids=list(READERS))
+async def test_programs_read_their_standard_input(node: JavaScriptRunner, program: str) -> None:
+    assert await outcomes(node, program, json.dumps({"input": "3\n4\n"})) == ("=print:'43'",)
 
 
 async def test_what_goes_wrong_has_a_name(node: JavaScriptRunner) -> None:
