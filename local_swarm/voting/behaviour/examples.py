@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from local_swarm.voting import scanner
 from local_swarm.voting.behaviour.calls import Example, call_of, equation, expression, expression_arguments, truth
-from local_swarm.voting.behaviour.literals import leading_literal, literal
+from local_swarm.voting.behaviour.literals import leading_literal, leading_literals, literal
+from local_swarm.voting.behaviour.matching import same
 from local_swarm.voting.behaviour.notations.every import NOTATIONS
+from local_swarm.voting.behaviour.notations.unit_tests import unit_tests
+from local_swarm.voting.behaviour.reports import required, without_observed
 from local_swarm.voting.scanner import LONGEST_LITERAL, MOST_TEXT, Attention, closing
 
 MOST_EXAMPLES = 12
+MOST_TOLD = 4  # values of one call
 MOST_PARAMETERS = 64
 LONGEST_NAME = 200  # characters of a function's name
 
@@ -26,17 +31,39 @@ ARROW = re.compile(
     r"(?:(?:should|must|will|would)\s++)?"
     r"(?:returns?|be|gives?|yields?|outputs?|prints?|produces?|equals?|evaluates?\s++to|is|results?\s++in)\b)\s*+[:`*]*+\s*+"
 )
+ANY_ORDER = re.compile(
+    r"\b(?:return(?:ed|s)?|output|answers?|results?|print(?:ed)?|accepted|valid)\b(?![^.\n]{0,80}\bsorted\b)[^.\n]{0,80}\b(?:any|arbitrary|no particular)\s++order\b"
+    r"|\border\b[^.\n]{0,60}(?:not|n't)\s++(?:matter|important|relevant|checked)|\b(?:any|arbitrary) order (?:is|are) (?:fine|accepted|ok)",
+    re.IGNORECASE,
+)
+DIGITS = re.compile(
+    r"\b(?:\d|one|two|three|four|five|six)\s++(?:decimals?|decimal\s++(?:places|digits|points)|digits\s++after|fractional\s++digits|places|significant)\b",
+    re.IGNORECASE,
+)
+LISTED = re.compile(r"[`*\s]*+(?:,|;|and\b|&)[`*\s]*+(?:and\b)?[`*\s]*+")
 ASSERT = re.compile(r"^[ \t>]*+assert\s++(.+)$", re.MULTILINE)
 
 
 def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Example]:
     """Examples of calling `name`, each call once, in the order in which they stand. `parameters`: its names of
-    arguments."""
+    arguments. A call of which two values are told has the one that is expected, asserted or must be, else none."""
     if len(name) > LONGEST_NAME:
         return []
     text = text[:MOST_TEXT].translate(str.maketrans("“”‘’", "\"\"''"))
-    parameters = parameters[:MOST_PARAMETERS]
-    ways = (
+    plain = without_observed(text, name)
+    certain = by_call(chain(required(text, name), arrows(plain, name, least=2)))
+    told = by_call(ways(plain, name, parameters[:MOST_PARAMETERS]))
+    for call, values in told.items():
+        if len(values) > 1 and call not in certain:
+            certain |= by_call(
+                one for one in (*assertions_on(plain, name), *unit_tests(plain, name)) if one.call == call
+            )
+    found = [values[0] for call in (told | certain) if len(values := certain.get(call) or told[call]) == 1]
+    return [replace(one, how=how_compared(text)) if one.how == "value" else one for one in found[:MOST_EXAMPLES]]
+
+
+def ways(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
+    return chain(
         doctests(text, name),
         assertions_on(text, name),
         arrows(text, name),
@@ -44,12 +71,24 @@ def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Examp
         tables(text, name, parameters),
         *(read(text, name, parameters) for read in NOTATIONS),
     )
-    found: dict[str, Example] = {}
-    for example in chain.from_iterable(ways):
-        found.setdefault(example.call, example)
-        if len(found) == MOST_EXAMPLES:
-            break
-    return list(found.values())
+
+
+def by_call(given: Iterable[Example]) -> dict[str, list[Example]]:
+    """Examples that want something else of a call, by the call."""
+    found: dict[str, list[Example]] = {}
+    for one in given:
+        values = found.get(one.call)
+        if values is None and len(found) < 2 * MOST_EXAMPLES:
+            found[one.call] = [one]
+        elif values and len(values) < MOST_TOLD and not any(same(one.wanted, other.wanted) for other in values):
+            values.append(one)
+    return found
+
+
+def how_compared(text: str) -> str:
+    if ANY_ORDER.search(text):
+        return "any order"
+    return "exact" if DIGITS.search(text) else "value"
 
 
 def doctests(text: str, name: str) -> Iterator[Example]:
@@ -84,26 +123,46 @@ def assertions_on(text: str, name: str) -> Iterator[Example]:
             yield example
 
 
-def arrows(text: str, name: str) -> Iterator[Example]:
-    """`f(2) -> 4`, `f(2) == 4`, "f(2) should return 4"; of `f(2) = 1 + 3 = 4` the last."""
+def arrows(text: str, name: str, least: int = 1) -> Iterator[Example]:
+    """`f(2) -> 4`, `f(2) == 4`, "f(2) should return 4", "f(2), f(3) => 4, 9"; of `f(2) = 1 + 3 = 4` the last.
+    `least`: how many calls must stand together."""
     attention = Attention()
+    waiting, before = list[str](), 0
     for start in scanner.calls(text, name):
         opening = start + len(name)
         end = closing(text, opening)
         if not attention.spend((end or opening + LONGEST_LITERAL) - start):
             return
         call = expression(text[start:end], name) if end else None
-        arrow = ARROW.match(text, end) if end and call else None
-        if not call or not arrow:
+        if not end or not call:
+            waiting = []
+            continue
+        waiting = (
+            [*waiting[-MOST_EXAMPLES:], ast.unparse(call)]
+            if LISTED.fullmatch(text, before, start)
+            else [ast.unparse(call)]
+        )
+        before = end
+        arrow = ARROW.match(text, end)
+        if not arrow:
             continue
         told = text[arrow.end() : arrow.end() + LONGEST_LITERAL]
         attention.spend(len(told))
-        value = leading_literal(told)
-        if value is None:
-            line = told.split("\n", 1)[0]
-            value = leading_literal(line.rsplit("=", 1)[1]) if "=" in line else None
-        if value is not None:
-            yield Example(ast.unparse(call), value)
+        if len(waiting) >= least:
+            yield from map(Example, waiting, values_of(told, len(waiting)))
+        waiting = []
+
+
+def values_of(told: str, count: int) -> list[str]:
+    """Values of so many calls, which stand one after another; none where there are as many of them not."""
+    if count > 1:
+        values = leading_literals(told)
+        return values if len(values) == count else []
+    value = leading_literal(told)
+    if value is None:
+        line = told.split("\n", 1)[0]
+        value = leading_literal(line.rsplit("=", 1)[1]) if "=" in line else None
+    return [] if value is None else [value]
 
 
 def lines(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:

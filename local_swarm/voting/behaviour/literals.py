@@ -18,7 +18,7 @@ WORDS = {"true": "True", "false": "False", "null": "None", "nil": "None", "none"
 QUOTED = r""""(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'"""
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})++(?![\d,])(?:\.\d++)?")
 SCALAR = re.compile(
-    rf"[rbu]?(?:{QUOTED})|[-+]?(?:\d[\d_]*+(?:\.\d++)?(?:[eE][-+]?\d++)?|\.\d++)|[-+]?inf\b|[A-Za-z]++\b"
+    rf"[rbu]?(?:{QUOTED})|[-+]?0[xXbBoO][\da-fA-F_]++|[-+]?(?:\d[\d_]*+(?:\.\d++)?(?:[eE][-+]?\d++)?|\.\d++)|[-+]?inf\b|[A-Za-z]++\b"
 )
 AND = re.compile(r"[`\"*]*+(?:,\s++(?:and\s++)?|\s++and\s++)`?(?=[-+.\d\"'\[({TFN])")
 EQUATES = re.compile(

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from local_swarm.chat.python_source import parse_expression
 from local_swarm.sandbox.canonical import canonical
 from local_swarm.voting.behaviour.calls import call_of, expression
-from local_swarm.voting.behaviour.literals import literal
+from local_swarm.voting.behaviour.literals import leading_literal, literal
 from local_swarm.voting.scanner import LONGEST_LITERAL, closing
 
 LONGEST_WORDS = 60  # characters of a text without quotes
@@ -83,7 +83,7 @@ def value_at(text: str) -> str | None:
     end = end or (scalar.end() if scalar else None)
     if not end or not BOUNDARY.match(text, end):
         return None
-    return literal_in(text[:end])
+    return leading_literal(text) if text[0] not in "[({" else literal_in(text[:end])
 
 
 def literal_in(text: str) -> str | None:
