@@ -147,7 +147,7 @@ def javascript_trial(question: Question, runnable: Mapping[int, ExtractedAnswer]
     elif target.form == "class":
         fresh = scripts(target.name, target.described, target.methods)
     else:
-        shown, fresh = calls_for(question, target.name, target.described)
+        shown, fresh = calls_for(question, target.name, target.described, forgiving=True)
     return Trial(
         tuple(made for one in shown if (made := in_javascript(one, target.name))),
         tuple(call for one in fresh if (call := javascript_call(one, target.name))),
@@ -162,11 +162,14 @@ def program_calls(question: Question) -> tuple[list[Example], list[str]]:
     return shown, similar_inputs([ast.literal_eval(example.call.removeprefix(STDIN)) for example in shown])
 
 
-def calls_for(question: Question, name: str, described: Signature | None) -> tuple[list[Example], list[str]]:
-    """Examples of the question, and inputs beside them."""
+def calls_for(
+    question: Question, name: str, described: Signature | None, forgiving: bool = False
+) -> tuple[list[Example], list[str]]:
+    """Examples of the question, and inputs beside them; `forgiving` as `inputs` takes it."""
     shown = examples(question.text, name, described.parameters if described else ())
     calls = [example.call for example in shown]
-    tried = [*question.inputs[:MOST_GIVEN], *inputs(described, name, [*calls, *question.inputs], question.text)]
+    more = inputs(described, name, [*calls, *question.inputs], question.text, forgiving)
+    tried = [*question.inputs[:MOST_GIVEN], *more]
     return shown, [call for call in dict.fromkeys(tried) if call not in calls]
 
 

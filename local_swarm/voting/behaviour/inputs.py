@@ -109,9 +109,12 @@ def kind_of_hint(hint: str) -> str | None:
     return outer if outer in KINDS else {"number": "int", "decimal": "float", "object": "any"}.get(outer)
 
 
-def inputs(found: Signature | None, name: str, example_calls: Sequence[str], text: str = "") -> list[str]:
+def inputs(
+    found: Signature | None, name: str, example_calls: Sequence[str], text: str = "", forgiving: bool = False
+) -> list[str]:
     """At most `MOST_INPUTS` calls: the examples changed a little, then values by kind. `text`: the words of the
-    request."""
+    request; `forgiving`: whether the language makes something of values of any kind, so that only likely ones tell
+    anything."""
     if len(name) > LONGEST_NAME:
         return []
     known = [arguments for call in example_calls[:MOST_KNOWN] if (arguments := literals(call, name)) is not None]
@@ -126,13 +129,15 @@ def inputs(found: Signature | None, name: str, example_calls: Sequence[str], tex
     varied = islice(variations_of(known), MOST_CHANGED)
     calls += [call_text(name, arguments) for arguments in varied if fits(arguments, parameters, limits)]
     if found and found.kinds:
-        calls += [call_text(name, row, found.keywords) for row in made_up(found, known, text, limits)]
+        calls += [call_text(name, row, found.keywords) for row in made_up(found, known, text, limits, forgiving)]
     given = set(example_calls)
     fresh = [call for call in dict.fromkeys(calls) if call not in given and 0 < len(call) <= LONGEST_CALL]
     return fresh[:MOST_INPUTS]
 
 
-def made_up(found: Signature, known: Sequence[Sequence[Any]], text: str, limits: Ranges) -> Iterator[Sequence[Any]]:
+def made_up(
+    found: Signature, known: Sequence[Sequence[Any]], text: str, limits: Ranges, forgiving: bool
+) -> Iterator[Sequence[Any]]:
     """Values by kind, and for numbers between two ends some from there."""
     shown = [[one[at] for one in known if len(one) == len(found.kinds)] for at in range(len(found.kinds))]
     names = found.names
@@ -141,7 +146,7 @@ def made_up(found: Signature, known: Sequence[Sequence[Any]], text: str, limits:
     lines = command_lines(text) if not known else []
     rows = [
         list(related_rows(combinations_of([*map(pool, shape, inside, whole)], found.name)))
-        for shape in shapes(found.kinds, shown, text)
+        for shape in shapes(found.kinds, shown, text, forgiving)
     ]
     if lines and len(found.kinds) == 1 and found.kinds[0].lstrip("?") in READABLE:
         rows.insert(0, [(one,) for one in programs_of(lines, text)])
@@ -162,7 +167,9 @@ def pool(kind: str, inside: Sequence[int], whole: bool) -> Sequence[Any]:
     return [value for value in KINDS[kind] if not (whole and isinstance(value, float))]
 
 
-def shapes(kinds: Sequence[str], shown: Sequence[Sequence[Any]], text: str) -> list[tuple[str, ...]]:
+def shapes(
+    kinds: Sequence[str], shown: Sequence[Sequence[Any]], text: str, forgiving: bool = False
+) -> list[tuple[str, ...]]:
     """What the arguments may be, the likeliest first. What examples show counts more than hints, and hints more than
     guesses; a guessed argument may be as the request words it, as its name suggests, or as is usual."""
     sure = [certain_kind(kind, values) for kind, values in zip(kinds, shown, strict=True)]
@@ -180,9 +187,11 @@ def shapes(kinds: Sequence[str], shown: Sequence[Sequence[Any]], text: str) -> l
             kind or (neighbour if guess == "?any" else guess.lstrip("?"))
             for kind, guess in zip(sure, kinds, strict=True)
         ],
-        *([kind or usual for kind in sure] for usual in USUAL),
     ]
-    return list(dict.fromkeys(map(tuple, ways)))
+    likely = [way for way in ways if "any" not in way]
+    if not (forgiving and likely):
+        likely = [*ways, *([kind or usual for kind in sure] for usual in USUAL)]
+    return list(dict.fromkeys(map(tuple, likely)))
 
 
 def certain_kind(kind: str, seen: Sequence[Any]) -> str | None:
