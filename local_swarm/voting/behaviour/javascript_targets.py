@@ -148,7 +148,7 @@ def kind_of_parameter(parameter: str) -> str:
     if parameter[0] in "{[":
         return "dict" if parameter[0] == "{" else "list[int]"
     found = TYPED.fullmatch(parameter)
-    hint = "".join((found["hint"] or "").split()).lower().split("|")[0] if found else ""
+    hint = "".join((found["hint"] or "").removeprefix(" readonly").split()).lower().split("|")[0] if found else ""
     if "=>" in hint:
         return "function"
     return HINTS.get(hint) or guess_kind(bare(parameter))
