@@ -56,8 +56,7 @@ def statements(text: str, name: str, parameters: Sequence[str]) -> Iterator[Exam
 def labelled(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
     """Input and output, in one line, in several or under headings."""
     attention = Attention()
-    labels = [*LABEL.finditer(text)]
-    for head, tail in pairwise(labels):
+    for head, tail in pairwise(labels_in(text)):
         if not is_input(head["what"]) or is_input(tail["what"]):
             continue
         given = text[head.end() : tail.start()]
@@ -70,6 +69,16 @@ def labelled(text: str, name: str, parameters: Sequence[str]) -> Iterator[Exampl
         wanted = wanted_in(told) if call else None
         if call and wanted is not None:
             yield Example(call, wanted)
+
+
+def labels_in(text: str) -> Iterator[re.Match[str]]:
+    """Line by line, since one search over many empty lines would hold the interpreter."""
+    start = 0
+    while start < len(text):
+        end = end_of_line(text, start)
+        if end > start and not text[start:end].isspace():
+            yield from LABEL.finditer(text, start, end)
+        start = end + 1
 
 
 def is_input(what: str) -> bool:

@@ -21,7 +21,8 @@ STATEMENT = re.compile(r"\bassert\s++(?!\()")
 EXPECT = re.compile(r"\bexpect\s*+\(")
 MATCHER = re.compile(r"\s*+\.\s*+((?:(?:resolves|rejects|to|be|deep|and|not)\s*+\.\s*+)*+\w++)\s*+(\()?")
 RAISING = re.compile(
-    r"\bwith\s++(?:self\.assertRaises|pytest\.raises|assertRaises|raises)(?:Regex)?\s*+\(\s*+([\w.]++)[^\n]{0,200}+\n[ \t]*+([^\n]{1,400}+)"
+    r"\bwith\s++(?:self\.assertRaises|pytest\.raises|assertRaises|raises)(?:Regex)?\s*+\(\s*+([\w.]++)"
+    r"[^\n]{0,200}+\n[ \t]*+([^\n]{1,400}+)"
 )
 EQUAL = {
     *("assertequal", "assertequals", "assertlistequal", "assertdictequal", "asserttupleequal", "assertsetequal"),
