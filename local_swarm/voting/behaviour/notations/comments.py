@@ -31,7 +31,7 @@ FENCE = re.compile(r"\s*+(?:```|~~~)")
 
 
 def comments(text: str, name: str, _parameters: Sequence[str] = ()) -> Iterator[Example]:
-    return chain(beside(text, name), raised(text, name), printed_beneath(text, name))
+    return chain(beside(text, name), sentences_of_errors(text, name), outputs_beneath(text, name))
 
 
 def beside(text: str, name: str) -> Iterator[Example]:
@@ -48,7 +48,7 @@ def beside(text: str, name: str) -> Iterator[Example]:
         told = line[mark.end() :] if mark else labelled_comment(lines[at + 1] if at + 1 < len(lines) else "")
         if mark and mark[1] == "//" and not (slashes or code.rstrip().endswith(";")):
             continue
-        if told and (example := commented(code, told, name)):
+        if told and (example := comment_example(code, told, name)):
             yield example
 
 
@@ -58,7 +58,7 @@ def labelled_comment(line: str) -> str:
     return line[found.end() :] if found and LABEL.match(line, found.end()) else ""
 
 
-def commented(code: str, told: str, name: str) -> Example | None:
+def comment_example(code: str, told: str, name: str) -> Example | None:
     wrapped = WRAPPED.match(code)
     call = call_in(wrapped[2] if wrapped else BARE.sub(r"\1", code).rstrip("; `"), name)
     if call is None:
@@ -74,7 +74,7 @@ def commented(code: str, told: str, name: str) -> Example | None:
     return Example(ast.unparse(call), value) if value is not None else None
 
 
-def raised(text: str, name: str) -> Iterator[Example]:
+def sentences_of_errors(text: str, name: str) -> Iterator[Example]:
     """`f(-1)` raises ValueError."""
     attention = Attention()
     for start in scanner.calls(text, name):
@@ -89,7 +89,7 @@ def raised(text: str, name: str) -> Iterator[Example]:
             yield Example(ast.unparse(call), error)
 
 
-def printed_beneath(text: str, name: str) -> Iterator[Example]:
+def outputs_beneath(text: str, name: str) -> Iterator[Example]:
     """Lines that print, then as many lines beneath a heading "Output"."""
     attention = Attention()
     waiting: list[str] = []
@@ -103,7 +103,7 @@ def printed_beneath(text: str, name: str) -> Iterator[Example]:
             if not attention.spend(sum(map(len, waiting))):
                 return
             if len(shown) == len(waiting):
-                yield from printed(waiting, shown, name)
+                yield from output_pairs(waiting, shown, name)
             waiting = []
         elif line.strip() and not FENCE.match(line):
             waiting = []
@@ -121,7 +121,7 @@ def until_gap(lines: Sequence[str], start: int, most: int) -> Iterator[str]:
         yield line
 
 
-def printed(sources: Sequence[str], shown: Sequence[str], name: str) -> Iterator[Example]:
+def output_pairs(sources: Sequence[str], shown: Sequence[str], name: str) -> Iterator[Example]:
     for source, line in zip(sources, shown, strict=True):
         call = call_in(source, name)
         value = literal_in(line)

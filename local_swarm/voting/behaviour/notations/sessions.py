@@ -50,7 +50,7 @@ class Session:
         if told in self.changed:
             wanted = literal_in(shown)
             return Example(self.changed[told], wanted) if wanted is not None else None
-        call = self.filled(told)
+        call = self.call_of_source(told)
         if call is None:
             return None
         if not shown.strip():
@@ -80,7 +80,7 @@ class Session:
         filled: ast.expr = Filling({name: value for name, (value, _) in self.variables.items()}).visit(tree)
         return filled
 
-    def filled(self, source: str) -> ast.expr | None:
+    def call_of_source(self, source: str) -> ast.expr | None:
         tree = parse(source)
         if not tree or not isinstance(tree.body[0], ast.Expr):
             return None

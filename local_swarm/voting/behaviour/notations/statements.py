@@ -50,10 +50,10 @@ IS = re.compile(r"\b(\w++)\s++(?:is|equals|of)\s++(?=[-\d\"'\[({TFN])")
 
 def statements(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
     plain = without_tags(text)
-    return chain(labelled(plain, name, parameters), sentences(plain, name, parameters))
+    return chain(labelled_pairs(plain, name, parameters), sentences(plain, name, parameters))
 
 
-def labelled(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
+def labelled_pairs(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
     """Input and output, in one line, in several or under headings."""
     attention = Attention()
     for head, tail in pairwise(labels_in(text)):
@@ -96,13 +96,13 @@ def call_of_lines(given: str, name: str, parameters: Sequence[str]) -> str | Non
     if call := call_with(" ".join(lines), name, parameters):
         return call
     apart = lines[0].split() if len(lines) == 1 else lines
-    if len(apart) == len(parameters) > 1 and (call := call_with(", ".join(map(quoted, apart)), name, parameters)):
+    if len(apart) == len(parameters) > 1 and (call := call_with(", ".join(map(quoted_words, apart)), name, parameters)):
         return call
     words = words_in(lines[0]) if len(lines) == len(parameters) == 1 else None
     return f"{name}({words!r})" if words and words not in parameters else None
 
 
-def quoted(text: str) -> str:
+def quoted_words(text: str) -> str:
     return repr(text) if words_in(text) and literal(text) is None else text
 
 

@@ -78,7 +78,7 @@ ARROWED = re.compile(
 
 
 def unit_tests(text: str, name: str, _parameters: Sequence[str] = ()) -> Iterator[Example]:
-    return chain(checks(text, name), statements(text, name), expectations(text, name), raising(text, name))
+    return chain(checks(text, name), statements(text, name), expectations(text, name), error_blocks(text, name))
 
 
 def checks(text: str, name: str) -> Iterator[Example]:
@@ -88,23 +88,23 @@ def checks(text: str, name: str) -> Iterator[Example]:
         end = closing(text, match.end() - 1)
         if not attention.spend(4 * ((end or match.end() + LONGEST_LITERAL) - match.end())):
             return
-        example = checked(match[1].lower(), parts_of(text[match.end() : end - 1]), name) if end else None
+        example = check_example(match[1].lower(), parts_of(text[match.end() : end - 1]), name) if end else None
         if example:
             yield example
 
 
-def checked(check: str, parts: list[str], name: str) -> Example | None:
+def check_example(check: str, parts: list[str], name: str) -> Example | None:
     """What a check of so many parts says."""
     if not parts:
         return None
     if check in ERRORS:
-        return failing(parts, name)
+        return failure(parts, name)
     if len(parts) > 1 and (check in EQUAL or check in NEAR) and call_in(parts[0], name) is None:
         parts = [parts[1], parts[0], *parts[2:]]
-    return settled(check, parts[0], parts[1:], name)
+    return example_of_check(check, parts[0], parts[1:], name)
 
 
-def settled(check: str, source: str, others: Sequence[str], name: str) -> Example | None:
+def example_of_check(check: str, source: str, others: Sequence[str], name: str) -> Example | None:
     tested = call_in(source, name)
     if tested is None:
         return None
@@ -119,12 +119,12 @@ def settled(check: str, source: str, others: Sequence[str], name: str) -> Exampl
         return sorted_equal(tested, wanted, name)
     if check in NEAR:
         digits = others[1].rpartition("=")[2].strip() if len(others) > 1 else str(NEAR[check])
-        return near(tested, wanted, int(digits)) if digits.isdecimal() and len(digits) < 3 else None
+        return nearness(tested, wanted, int(digits)) if digits.isdecimal() and len(digits) < 3 else None
     value = literal_in(wanted) if check in EQUAL else None
     return Example(ast.unparse(tested), value) if value is not None else None
 
 
-def near(tested: ast.expr, wanted: str, digits: int) -> Example | None:
+def nearness(tested: ast.expr, wanted: str, digits: int) -> Example | None:
     if literal_in(wanted) is None:
         return None
     return Example(f"bool(abs({ast.unparse(tested)} - {wanted.strip()}) <= {0.5 * 10**-digits!r})", canonical(True))
@@ -138,7 +138,7 @@ def sorted_equal(tested: ast.expr, wanted: str, name: str) -> Example | None:
     return Example(f"sorted({ast.unparse(tested)})", value)
 
 
-def failing(parts: Sequence[str], name: str) -> Example | None:
+def failure(parts: Sequence[str], name: str) -> Example | None:
     """`assertRaises(ValueError, f, 3)`, `assert.throws(() => f(3), RangeError)`."""
     first = ARROWED.match(parts[0])
     call = call_in(first[1], name) if first else None
@@ -174,7 +174,7 @@ def equal_sides(line: str, name: str) -> Example | None:
     about = re.fullmatch(r"(.*?) == (?:pytest\.)?approx\(([-\d.e]++)(?:, .*+)?\)", source)
     if about:
         call = call_in(about[1], name)
-        return near(call, about[2], 6) if call is not None else None
+        return nearness(call, about[2], 6) if call is not None else None
     found = call_in(source, name)
     return (equation(found, name) or truth(found)) if found is not None else None
 
@@ -193,20 +193,20 @@ def expectations(text: str, name: str) -> Iterator[Example]:
         if not attention.spend((after or found.end()) - found.end()):
             return
         other = text[found.end() : after - 1] if after else ""
-        if example := expected(text[match.end() : end - 1], found[1], other, name):
+        if example := expectation_example(text[match.end() : end - 1], found[1], other, name):
             yield example
 
 
-def expected(source: str, matcher: str, other: str, name: str) -> Example | None:
+def expectation_example(source: str, matcher: str, other: str, name: str) -> Example | None:
     check = matcher.rpartition(".")[2].strip().lower()
     if check not in ERRORS:
-        return settled(check, re.sub(r"^\s*+await\b", "", source), parts_of(other), name)
+        return example_of_check(check, re.sub(r"^\s*+await\b", "", source), parts_of(other), name)
     inner = ARROWED.match(source)
     call = call_in(inner[1] if inner else source, name)
     return Example(ast.unparse(call), error_in(other.strip()) or ANY_ERROR) if call is not None else None
 
 
-def raising(text: str, name: str) -> Iterator[Example]:
+def error_blocks(text: str, name: str) -> Iterator[Example]:
     """`with pytest.raises(ValueError):` and the call beneath."""
     attention = Attention()
     for match in RAISING.finditer(text):
