@@ -13,6 +13,7 @@ from local_swarm.voting.behaviour.calls import Example
 from local_swarm.voting.behaviour.notations.told import call_in, error_in, literal_in, value_at, words_in
 from local_swarm.voting.scanner import LONGEST_LITERAL, Attention, closing
 
+BEGINNING = 20_000  # characters in which a text says what language it speaks of
 MOST_AROUND = 4  # lines of fences and empty ones
 WRAPPED = re.compile(
     r"^[\s>`*+-]*+(?:\d++[.)]\s++)?(?:(?:const|let|var)\s++)?(?:[A-Za-z_]\w*+\s*+=(?!=)\s*+)?(print|console\.log|puts|println)\((.*)\)[;`\s]*+$"
@@ -36,7 +37,7 @@ def comments(text: str, name: str, _parameters: Sequence[str] = ()) -> Iterator[
 
 def beside(text: str, name: str) -> Iterator[Example]:
     """What a comment behind a call, or on the next line, says that it gives."""
-    attention, slashes = Attention(), bool(JAVASCRIPT.search(text))
+    attention, slashes = Attention(), bool(JAVASCRIPT.search(text, 0, BEGINNING))
     lines = text.split("\n")
     for at, line in enumerate(lines):
         if (f"{name}(" not in line and "candidate(" not in line) or len(line) > LONGEST_LITERAL:
