@@ -6,9 +6,10 @@ import re
 from typing import Any
 
 from local_swarm.voting.answer import ExtractedAnswer
-from local_swarm.voting.javascript.module import javascript_module, syntax, text
+from local_swarm.voting.javascript.module import javascript_module, text
 from local_swarm.voting.javascript.program import program_of, whole_program
 from local_swarm.voting.question import Question
+from local_swarm.voting.similarity.syntax import syntax_root
 
 START = re.compile(
     r"^(?:export\b|async\s++function\b|function\b|(?:const|let|var)\s++[\w${\[]|class\s++\w|import\s++[\w{*'\"]"
@@ -41,7 +42,9 @@ def javascript_answer(code: str, tag: str, question: Question) -> ExtractedAnswe
     elif name and not module.defines(name):
         complaint = f"does not define {name}"
     reads = module.reads_input and (not name or not module.defines(name))
-    program = whole_program(code, module) if reads else program_of(code, module, name)
+    program = None
+    if module.parses:
+        program = whole_program(code, module) if reads else program_of(code, module, name)
     return ExtractedAnswer("code", code, module.language, program=program, complaint=complaint)
 
 
@@ -57,7 +60,7 @@ def code_from(reply: str) -> str | None:
     """The statements at the beginning of a text up to where words follow; None where they define nothing."""
     if is_javascript(reply):
         return reply
-    root = syntax(reply, "javascript")
+    root = syntax_root(reply, "javascript")
     if root is None:
         return span_by_patterns(reply)
     end = 0

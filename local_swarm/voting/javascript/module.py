@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from local_swarm.sandbox.job import Language
-from local_swarm.voting.similarity.syntax import MOST_CODE, parser
+from local_swarm.voting.similarity.syntax import MOST_CODE, parser, syntax_root
 
 TAGS: dict[str, Language] = {
     **dict.fromkeys(("js", "javascript", "mjs", "cjs", "jsx", "node", "nodejs", "ecmascript", "es6"), "javascript"),
@@ -137,11 +137,11 @@ class Definitions:
 def javascript_module(code: str, tag: str = "") -> JavaScriptModule:
     """`tag`: what the fence calls it; what is no JavaScript may be TypeScript all the same."""
     language = TAGS.get(tag, "javascript")
-    reads = bool(READS.search(code))
+    reads = bool(READS.search(code[:MOST_CODE]))
     if parser(language) is None:
         return module_by_patterns(code, language, reads)
     for tried in dict.fromkeys((language, "javascript", "typescript")):
-        root = syntax(code, tried)
+        root = syntax_root(code, tried)
         if root is not None and not root.has_error:
             found = definitions(root)
             functions = {**{name: given for name, given in found.inner.items() if name != "default"}, **found.functions}
@@ -155,15 +155,10 @@ def has_grammar() -> bool:
     return parser("javascript") is not None and parser("typescript") is not None
 
 
-def syntax(code: str, language: str) -> Any | None:
-    """The root of its tree; None without a grammar, and for more code than is parsed."""
-    grammar = parser(language)
-    return grammar.parse(code.encode("utf-8", "replace")).root_node if grammar and len(code) <= MOST_CODE else None
-
-
 def module_by_patterns(code: str, language: Language, reads: bool) -> JavaScriptModule:
     functions: dict[str, Parameters | None] = {}
-    for match in DEFINED.finditer(code[:MOST_CODE]):
+    code = code[:MOST_CODE]
+    for match in DEFINED.finditer(code):
         given = match["given"] or match["listed"] or match["single"] or ""
         functions[match["name"] or match["bound"]] = tuple(one.strip() for one in given.split(",") if one.strip())
     balanced = all(code.count(one) == code.count(other) for one, other in ("()", "[]", "{}"))

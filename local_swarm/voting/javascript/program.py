@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from local_swarm.voting.javascript.module import FUNCTIONS, JavaScriptModule, syntax, text
+from local_swarm.voting.javascript.module import FUNCTIONS, JavaScriptModule, text
 from local_swarm.voting.javascript.typescript import without_types
+from local_swarm.voting.similarity.syntax import syntax_root
 
 APART = "\x01"
 DECLARED = FUNCTIONS | {"class_declaration", "lexical_declaration", "variable_declaration"}
@@ -22,7 +23,7 @@ SHOWS = ("console.", "alert(", "document.", "process.stdout.", "assert", "test("
 def program_of(code: str, module: JavaScriptModule, name: str | None) -> str:
     """What defines `name`, which is called by that name. As it is where there is no grammar."""
     plain = without_types(code) if module.language == "typescript" else code
-    root = syntax(clean(plain), "javascript")
+    root = syntax_root(clean(plain), "javascript")
     if root is None:
         return plain
     used = name or next(reversed(module.names), None)  # the last is usually what the others are for
@@ -36,7 +37,7 @@ def program_of(code: str, module: JavaScriptModule, name: str | None) -> str:
 def whole_program(code: str, module: JavaScriptModule) -> str:
     """Everything, as it would run by itself."""
     plain = without_types(code) if module.language == "typescript" else code
-    root = syntax(clean(plain), "javascript")
+    root = syntax_root(clean(plain), "javascript")
     if root is None:
         return plain
     scripts = [script_of(one) for one in root.named_children if one.type != "comment"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from local_swarm.voting.javascript.module import syntax, text
+from local_swarm.voting.javascript.module import text
+from local_swarm.voting.similarity.syntax import syntax_root
 
 TYPES = frozenset(
     {"type_annotation", "type_parameters", "type_arguments", "asserts_annotation", "type_predicate_annotation"}
@@ -20,7 +21,7 @@ Edit = tuple[int, int, str]  # from and to, in bytes, and what stands there inst
 
 def without_types(code: str) -> str:
     """As it is where there is no grammar for it."""
-    root = syntax(code, "typescript")
+    root = syntax_root(code, "typescript")
     if root is None:
         return code
     source, made, at = code.encode("utf-8", "replace"), list[bytes](), 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import time
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -32,6 +33,9 @@ BINDS = re.compile(
     r"param|declarat|definition|pattern|assignment|^let|binding|function_item|^method$|foreach|range|for_|catch|closure|lambda|arrow|block_var"
 )
 MOST_CODE = 40_000  # characters parsed: nonsense may take seconds all the same, so a child does it: see `reading`
+MOST_OPEN = 8  # comments that no end follows
+LEAST_PARSE_S, PARSE_S = 0.01, 4e-6  # of processor time, at least and for each byte: code takes a twentieth of it
+CHUNK = 4096  # bytes that the parser is given at a time
 NAMES = ("identifier", "name", "variable_name")
 BOUND_FIELDS = (None, "name", "pattern", "left", "declarator", "parameter", "key")
 
@@ -50,12 +54,33 @@ def parser(language: str) -> Any | None:
         return None
 
 
+def syntax_root(code: str, language: str) -> Any | None:
+    """None where the language cannot be parsed here, for more code than is parsed, and for what takes far more time than code of
+    its length does: looking for the sense in nonsense, the parser is not linear."""
+    found = parser(language)
+    open_comments = code.count("/*", code.rfind("*/") + 1)  # each of which it follows to the end, not to be stopped
+    if found is None or len(code) > MOST_CODE or open_comments > MOST_OPEN:
+        return None
+    source = code.encode("utf-8", "replace")
+    until = time.process_time() + LEAST_PARSE_S + len(source) * PARSE_S
+    try:
+        found.parse(
+            lambda at, _place: source[at : at + CHUNK],
+            progress_callback=lambda _at, _error: time.process_time() > until,
+        )
+    except ValueError:  # stopped
+        found.reset()
+        return None
+    return found.parse(
+        source
+    ).root_node  # again, since only so its nodes know their text without asking for each character
+
+
 def syntax_words(code: str, language: str, most: int) -> list[str] | None:
     """At most so many words; None where the language cannot be parsed here."""
-    found = parser(language)
-    if found is None:
+    root = syntax_root(code[:MOST_CODE], language)
+    if root is None:
         return None
-    root = found.parse(code[:MOST_CODE].encode("utf-8", "replace")).root_node
     leaves = list(leaves_of(root, most))
     names: dict[str, str] = {}
     for kind, text, bound in leaves:
