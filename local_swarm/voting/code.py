@@ -26,7 +26,7 @@ VALUES = ("number", "choice", "yes_no", "short", "json")
 LONE = re.compile(r"[^\s=(){};]++(?: [^\s=(){};]++){0,2}")
 INLINE = re.compile(r"(?<!`)`([^`\n]++)`(?!`)")
 MOST_WORDS = 30
-BLANK_FIRST = re.compile(r"\n*+ (?=(?:async )?(?:def|class|import|from|function|const|let)\b)")
+BLANK_FIRST = re.compile(r"\n*+ {1,3}+(?=(?:async )?(?:def|class|import|from|function|const|let)\b)")
 
 
 def code_answer(said: ReplyDocument, question: Question) -> ExtractedAnswer | None:

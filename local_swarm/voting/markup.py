@@ -31,6 +31,10 @@ CLOSES = re.compile(
     rf"</(?:{'|'.join(THOUGHTS)})>|\[/THINK\]|<\|END_THINKING\|>|<\|channel\|>final<\|message\|>", re.IGNORECASE
 )
 DEEP_MARKS = re.compile(rf"^(?:[ \t]*+(?:>|[-*+][ \t]|\d{{1,9}}[.)][ \t])){{{DEEPEST},}}+", re.MULTILINE)
+CODE_LINE = re.compile(
+    r"[{}(\[;,]\s*+$|^(?:async |export )?(?:def|class|function|const|let|var|if|for|while|with|try|else|elif|except|switch)\b"
+    r"[^\n]*+(?<=[:{])\s*+$|^(?:@|#!|//|import |from )"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +100,14 @@ def extent(token: Token) -> tuple[int, int]:
 
 
 def is_own_block(token: Token, lines: Sequence[str]) -> bool:
-    """Code by its indentation stands after words; a reply that is indented as a whole is read as it is."""
+    """Code by its indentation stands after words: after code it is the inside of that, and a reply that is indented as a
+    whole is read as it is."""
     begin, _ = extent(token)
+    before = next((line for line in reversed(lines[:begin]) if line.strip()), " ")
     return (
         token.type == "code_block"
-        and any(line.strip() for line in lines[:begin])
+        and not before[0].isspace()
+        and not CODE_LINE.search(before)
         and len(token.content.strip().split("\n")) > 1
     )
 

@@ -104,3 +104,10 @@ def test_reading_takes_time_in_proportion_to_the_text(piece: str) -> None:
     began = time.process_time()
     document(piece * (100_000 // len(piece)))
     assert time.process_time() - began < 2.0
+
+
+def test_the_inside_of_code_without_a_fence_is_no_block_of_its_own() -> None:
+    python = "def f(x):\n    # first\n\n    y = x + 1\n    return y"
+    javascript = "function f(x) {\n    if (x) {\n        x += 1;\n    }\n\n    const y = x;\n    return y;\n}"
+    assert (document(python).blocks, document(javascript).blocks) == ((), ())
+    assert len(document("Use this:\n\n    x = 1\n    y = 2\n").blocks) == 1
