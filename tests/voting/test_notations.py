@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from local_swarm.voting.behaviour.calls import Example
 from local_swarm.voting.behaviour.notations.comments import comments
+from local_swarm.voting.behaviour.notations.parametrized import parametrized
 from local_swarm.voting.behaviour.notations.sessions import sessions
 from local_swarm.voting.behaviour.notations.statements import statements
 from local_swarm.voting.behaviour.notations.tables import tables
 from local_swarm.voting.behaviour.notations.unit_tests import unit_tests
 
 Way = Callable[..., Iterable[Example]]
-READERS: tuple[Way, ...] = (unit_tests, sessions, comments, statements, tables)
+READERS: tuple[Way, ...] = (unit_tests, parametrized, sessions, comments, statements, tables)
 ONE = [("f(3)", "9")]
 TESTS = [
     ("self.assertEqual(f(3), 9)", ONE),
@@ -77,6 +78,7 @@ COMMENTS = [
     ("print(f('abc'))  # cba", [("f('abc')", "'cba'")]),
     ("print(f(3))\n# Output: 9", ONE),
     ("console.log(f(3));\n// => 9", ONE),
+    ("f(3) -> ValueError", [("f(3)", "!ValueError")]),
     ("f(3)  # raises ValueError", [("f(3)", "!ValueError")]),
     ("`f(3)` should raise a `ValueError`.", [("f(3)", "!ValueError")]),
     ("```python\nprint(f(3))\nprint(f(4))\n```\nOutput:\n```\n9\n16\n```", [("f(3)", "9"), ("f(4)", "16")]),
@@ -106,9 +108,26 @@ STATEMENTS = [
     ("Example: for 3 the function returns 9, for 4 it returns 16.", [("f(3)", "9"), ("f(4)", "16")]),
     ("E.g. when x is 3 the result should be 9.", ONE),
     ("'abc' → 'cba'", [("f('abc')", "'cba'")]),
+    ("It returns 9 for 3 and 16 for 4.", [("f(3)", "9"), ("f(4)", "16")]),
+    ("It should give 9 when called with 3.", ONE),
+    ("It turns 'abc' into 'cba'.", [("f('abc')", "'cba'")]),
+    ("'abc' -> 'cba', 'xy' -> 'yx'", [("f('abc')", "'cba'"), ("f('xy')", "'yx'")]),
     ("f(3) becomes 9, f(4) ⟶ 16", [("f(3)", "9"), ("f(4)", "16")]),
 ]
+OVER_ROWS = [
+    (
+        "@pytest.mark.parametrize('x, y', [(3, 9), (4, 16)])\ndef test_f(x, y):\n    assert f(x) == y",
+        [("f(3)", "9"), ("f(4)", "16")],
+    ),
+    (
+        "@pytest.mark.parametrize(('x', 'y'), [pytest.param(3, 9, id='odd')])\ndef test_f(x, y):\n    assert f(x) == y",
+        ONE,
+    ),
+    ("test.each([[3, 9]])('%i', (x, y) => {\n  expect(f(x)).toBe(y);\n});", ONE),
+    ("it.each([3, 5])('%i', (x) => {\n  expect(f(x)).toBe(true);\n});", [("f(3)", "1"), ("f(5)", "1")]),
+]
 TABLES = [
+    ("| x | expected |\n|---|---|\n| 3 | ValueError |", [("f(3)", "!ValueError")]),
     ("| x | f(x) |\n|---|---|\n| 3 | 9 |", ONE),
     ("| x | expected | note |\n|---|---|---|\n| 3 | 9 | odd |", ONE),
     ("| # | input | output |\n|---|---|---|\n| 1 | 3 | 9 |", ONE),
@@ -122,7 +141,7 @@ TABLES = [
 ]
 WAYS = [
     (read, *row)
-    for read, rows in zip(READERS, (TESTS, SESSIONS, COMMENTS, STATEMENTS, TABLES), strict=True)
+    for read, rows in zip(READERS, (TESTS, OVER_ROWS, SESSIONS, COMMENTS, STATEMENTS, TABLES), strict=True)
     for row in rows
 ]
 
@@ -173,6 +192,9 @@ NONE = [
     "Given a number n, return 0 if it is odd.",
     "Given a list, return 1 for each.",
     "f(3) // 2",
+    "It currently returns 6 for 3 but should return something else.",
+    "Return 0 for empty lists.",
+    "It converts 3 to words.",
     "It takes 2 arguments and returns 1 value.",
     "If the list is empty, return 0.",
     "Time limit: 3 s. The answer is 9 digits.",

@@ -82,8 +82,10 @@ def sentences_of_errors(text: str, name: str) -> Iterator[Example]:
         end = closing(text, start + len(name))
         if not attention.spend((end or start + LONGEST_LITERAL) - start):
             return
-        between = re.compile(r"[`*\s:,-]*+(?:[>→]\s*+)?").match(text, end) if end else None
+        between = re.compile(r"[`*\s:,-]*+(?:[=>→⇒]++\s*+)?").match(text, end) if end else None
         found = RAISES.match(text, between.end()) if between else None
+        if between and not found and between[0][-1:].isspace() and between[0].rstrip()[-1:] in (">", "→", "⇒"):
+            found = between
         error = error_in(text[found.end() : found.end() + LONGEST_LITERAL]) if found else None
         call = call_in(text[start:end], name) if error else None
         if error and call is not None:

@@ -10,9 +10,19 @@ from itertools import chain, pairwise
 from local_swarm.voting import scanner
 from local_swarm.voting.behaviour.calls import Example
 from local_swarm.voting.behaviour.literals import literal
-from local_swarm.voting.behaviour.notations.told import call_in, call_with, value_at, wanted_in, without_tags, words_in
+from local_swarm.voting.behaviour.notations.told import (
+    call_in,
+    call_with,
+    literal_end,
+    literal_in,
+    value_at,
+    wanted_in,
+    without_tags,
+    words_in,
+)
 from local_swarm.voting.scanner import LONGEST_LITERAL, Attention, end_of_line
 
+LONGEST_LINE = 10_000  # characters of a line in which labels are looked for
 LONGEST_GIVEN = 300  # characters before a verb that may be what is given
 LABEL = re.compile(
     r"(?:^[ \t#>*_|-]*+|(?<=[\s*_(,;.>]))(?:(?:sample|example|test|standard|expected)[ \t]++){0,2}+"
@@ -45,12 +55,22 @@ MAPPING = re.compile(
     r"\b(?:map|mapping|edges?|graph|nodes?|linked|links?|roman|keys?|code for|table of|steps?|path)\b", re.IGNORECASE
 )
 ARROW = re.compile(r"\s*+(?:[-=]++>|[→⟶⇒])")
+GIVEN_THEN = re.compile(
+    r" (?:for|given|when (?:given|called with|passed|called on))(?: input)?:? (?=[`*\w\[({'\"-])", re.IGNORECASE
+)
+OBSERVED = re.compile(
+    r"\b(?:currently|actually|instead|but|wrong(?:ly)?|bug|now|got|fails?|incorrect(?:ly)?)\b", re.IGNORECASE
+)
+AND = re.compile(r"\band ")
+TURNS = re.compile(r"\b(?:turns?|converts?|transforms?|changes?|maps?) `?(?=[\d\"'\[({-])", re.IGNORECASE)
+INTO = re.compile(r"`? (?:in)?to `?")
 IS = re.compile(r"\b(\w++)\s++(?:is|equals|of)\s++(?=[-\d\"'\[({TFN])")
 
 
 def statements(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
     plain = without_tags(text)
-    return chain(labelled_pairs(plain, name, parameters), sentences(plain, name, parameters))
+    readers = (labelled_pairs, sentences, values_first, changes)
+    return chain.from_iterable(read(plain, name, parameters) for read in readers)
 
 
 def labelled_pairs(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
@@ -77,7 +97,7 @@ def labels_in(text: str) -> Iterator[re.Match[str]]:
     while start < len(text):
         end = end_of_line(text, start)
         if end > start and not text[start:end].isspace():
-            yield from LABEL.finditer(text, start, end)
+            yield from LABEL.finditer(text, start, min(end, start + LONGEST_LINE))
         start = end + 1
 
 
@@ -139,4 +159,45 @@ def call_before(before: str, verb: str, name: str, parameters: Sequence[str]) ->
         given = IS.sub(lambda found: f"{found[1]} = " if found[1] in parameters else found[0], given.strip(" `*,:"))
         if given and (call := call_with(given, name, parameters, len(parameters))):
             return None if MAPPING.search(before) and ARROW.match(verb) else call
+    earlier, _, last = before.rpartition(", ")
+    if ARROW.match(verb) and ARROW.search(earlier) and not MAPPING.search(before):  # `3 -> 9, 4 -> 16`
+        return call_with(last, name, parameters) if len(parameters) == 1 else None
     return None
+
+
+def values_first(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
+    """ "returns 9 for 3 and 16 for 4", "should give 9 when called with 3"."""
+    attention = Attention()
+    for link in GIVEN_THEN.finditer(text):
+        start = max(text.rfind("\n", 0, link.start()) + 1, link.start() - LONGEST_GIVEN)
+        if not attention.spend(4 * (link.end() - start)):
+            return
+        before, after = text[start : link.start()], text[link.end() : link.end() + LONGEST_GIVEN]
+        if OBSERVED.search(before) or OBSERVED.search(after[: after.find("\n")]):
+            continue
+        verbs = [*chain(GIVES.finditer(before), AND.finditer(before) if GIVES.search(before) else ())]
+        value = literal_in(before[max(verb.end() for verb in verbs) :]) if verbs else None
+        if value is not None and (call := call_at(after, name, parameters)):
+            yield Example(call, value)
+
+
+def changes(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
+    """ "turns 'abc' into 'cba'"."""
+    attention = Attention()
+    for verb in TURNS.finditer(text):
+        told = text[verb.end() : verb.end() + LONGEST_GIVEN]
+        if not attention.spend(2 * len(told)):
+            return
+        into = INTO.match(told, end) if (end := literal_end(told)) else None
+        call = call_with(told[:end], name, parameters, len(parameters)) if into else None
+        value = value_at(told[into.end() :]) if call and into else None
+        if call and value is not None:
+            yield Example(call, value)
+
+
+def call_at(text: str, name: str, parameters: Sequence[str]) -> str | None:
+    """The call of a literal that a text begins with."""
+    noun = NOUN.match(text)
+    text = text[noun.end() :].lstrip("`* ") if noun else text
+    end = literal_end(text) if value_at(text) is not None else None
+    return call_with(text[:end], name, parameters, len(parameters)) if end else None

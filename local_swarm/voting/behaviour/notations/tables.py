@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from local_swarm.sandbox.canonical import canonical
 from local_swarm.voting.behaviour.calls import Example
-from local_swarm.voting.behaviour.notations.told import call_with, literal_in, without_tags, words_in
+from local_swarm.voting.behaviour.notations.told import call_with, literal_in, wanted_in, without_tags, words_in
 from local_swarm.voting.scanner import LONGEST_LITERAL, Attention
 
 MOST_COLUMNS = 16
@@ -80,8 +79,5 @@ def example_of(cells: Sequence[str], head: TableHead, name: str, parameters: Seq
     call = call_with(", ".join(given), name, parameters)
     if not call and len(given) == 1 and len(parameters) == 1 and (words := words_in(given[0])):
         call = f"{name}({words!r})"
-    wanted = cells[head.wanted]
-    value = literal_in(wanted)
-    if value is None and (words := words_in(wanted)):
-        value = canonical(words)
+    value = literal_in(cells[head.wanted]) or wanted_in(cells[head.wanted])
     return Example(call, value) if call and value is not None else None

@@ -68,8 +68,9 @@ def call_with(given: str, name: str, parameters: Sequence[str], least: int = 1) 
     if not isinstance(tree, ast.Call):
         return None
     only = tree.args[0] if len(tree.args) == 1 and not tree.keywords else None
-    if isinstance(only, ast.Tuple) and len(parameters) == len(only.elts) > 1:
-        tree.args = list(only.elts)
+    several = only.elts if isinstance(only, ast.Tuple) else only.values if isinstance(only, ast.BoolOp) else []
+    if len(parameters) == len(several) > 1:  # `(2, 3)` and "2 and 3"
+        tree.args = list(several)
     count = len(tree.args) + len(tree.keywords)
     fits = not parameters or least <= count <= len(parameters)
     return ast.unparse(tree) if fits and not any(isinstance(one, (ast.Name, ast.BoolOp)) for one in tree.args) else None
@@ -78,12 +79,18 @@ def call_with(given: str, name: str, parameters: Sequence[str], least: int = 1) 
 def value_at(text: str) -> str | None:
     """The canonical form of the value that a text begins with."""
     text = text.lstrip(" \t*`:")[: 2 * LONGEST_LITERAL]
-    end = closing(text, 0) if text[:1] in ("[", "(", "{") else None
-    scalar = SCALAR.match(text)
-    end = end or (scalar.end() if scalar else None)
+    end = literal_end(text)
     if not end or not BOUNDARY.match(text, end):
         return None
     return leading_literal(text) if text[0] not in "[({" else literal_in(text[:end])
+
+
+def literal_end(text: str) -> int | None:
+    """Where what may be a literal ends, at the beginning of a text."""
+    if text[:1] in ("[", "(", "{"):
+        return closing(text, 0)
+    scalar = SCALAR.match(text)
+    return scalar.end() if scalar else None
 
 
 def literal_in(text: str) -> str | None:
@@ -98,7 +105,7 @@ def literal_in(text: str) -> str | None:
 def words_in(line: str) -> str | None:
     """The text that a line without quotes is: a word or a few that do not speak of a value."""
     line = line.strip().strip("`*").strip()
-    if len(line) > LONGEST_WORDS or len(line) < 2 or not WORDS.fullmatch(line) or ABOUT.search(line):
+    if len(line) > LONGEST_WORDS or len(line) < 2 or error_in(line) or not WORDS.fullmatch(line) or ABOUT.search(line):
         return None
     return line
 
