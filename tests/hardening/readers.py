@@ -66,7 +66,7 @@ from local_swarm.voting.behaviour import calls, examples, inputs, javascript, li
 from local_swarm.voting.behaviour.evidence import trial
 from local_swarm.voting.behaviour.javascript_targets import signature_in
 from local_swarm.voting.behaviour.notations.comments import comments
-from local_swarm.voting.behaviour.notations.parametrized import parametrized
+from local_swarm.voting.behaviour.notations.parametrized import row_tests
 from local_swarm.voting.behaviour.notations.sessions import sessions
 from local_swarm.voting.behaviour.notations.statements import statements
 from local_swarm.voting.behaviour.notations.tables import tables
@@ -271,7 +271,7 @@ READERS: dict[str, Reader] = {
     "examples: a literal": Reader(literals.leading_literal),
     "examples: a call": Reader(lambda text: calls.call_of(text, "f", ("x",))),
     "examples: unit tests": Reader(lambda text: [*unit_tests(text, "f")], most=scanner.MOST_TEXT),
-    "examples: tests over rows": Reader(lambda text: [*parametrized(text, "f")], most=scanner.MOST_TEXT),
+    "examples: tests over rows": Reader(lambda text: [*row_tests(text, "f")], most=scanner.MOST_TEXT),
     "examples: sessions": Reader(lambda text: [*sessions(text, "f")], most=scanner.MOST_TEXT),
     "examples: comments": Reader(lambda text: [*comments(text, "f")], most=scanner.MOST_TEXT),
     "examples: statements": Reader(lambda text: [*statements(text, "f", ("x",))], most=scanner.MOST_TEXT),

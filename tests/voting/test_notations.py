@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from local_swarm.voting.behaviour.calls import Example
 from local_swarm.voting.behaviour.notations.comments import comments
-from local_swarm.voting.behaviour.notations.parametrized import parametrized
+from local_swarm.voting.behaviour.notations.parametrized import row_tests
 from local_swarm.voting.behaviour.notations.sessions import sessions
 from local_swarm.voting.behaviour.notations.statements import statements
 from local_swarm.voting.behaviour.notations.tables import tables
 from local_swarm.voting.behaviour.notations.unit_tests import unit_tests
 
 Way = Callable[..., Iterable[Example]]
-READERS: tuple[Way, ...] = (unit_tests, parametrized, sessions, comments, statements, tables)
+READERS: tuple[Way, ...] = (unit_tests, row_tests, sessions, comments, statements, tables)
 ONE = [("f(3)", "9")]
 TESTS = [
     ("self.assertEqual(f(3), 9)", ONE),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from local_swarm.voting.behaviour.calls import Example
 from local_swarm.voting.behaviour.notations.comments import comments
-from local_swarm.voting.behaviour.notations.parametrized import parametrized
+from local_swarm.voting.behaviour.notations.parametrized import row_tests
 from local_swarm.voting.behaviour.notations.sessions import sessions
 from local_swarm.voting.behaviour.notations.statements import statements
 from local_swarm.voting.behaviour.notations.tables import tables
@@ -12,7 +12,7 @@ from local_swarm.voting.behaviour.notations.unit_tests import unit_tests
 
 NOTATIONS: tuple[Callable[[str, str, Sequence[str]], Iterable[Example]], ...] = (
     unit_tests,
-    parametrized,
+    row_tests,
     sessions,
     comments,
     statements,

@@ -21,7 +21,7 @@ NEXT = re.compile(r"\n[ \t]*+(?:@|(?:test|it)\b)|\n[ \t]*+\n[ \t]*+def\b")
 NAMES = re.compile(r"\(\s*+[\[{]?([\w$, ]{1,100}+)[\]}]?\s*+\)\s*+=>")
 
 
-def parametrized(text: str, name: str, parameters: Sequence[str] = ()) -> Iterator[Example]:
+def row_tests(text: str, name: str, parameters: Sequence[str] = ()) -> Iterator[Example]:
     attention = Attention()
     for match in OVER.finditer(text):
         end = closing(text, match.end() - 1)
