@@ -18,12 +18,13 @@ from local_swarm.voting.behaviour.literals import leading_literal, leading_liter
 from local_swarm.voting.behaviour.matching import same
 from local_swarm.voting.behaviour.notations.every import NOTATIONS
 from local_swarm.voting.behaviour.notations.unit_tests import unit_tests
-from local_swarm.voting.behaviour.reports import required, without_observed
+from local_swarm.voting.behaviour.reports import edges, required, without_observed
 from local_swarm.voting.scanner import LONGEST_LITERAL, MOST_TEXT, Attention, closing
 
 MOST_EXAMPLES = 12
 MOST_TOLD = 4  # values of one call
 MOST_PARAMETERS = 64
+NEAR = 8  # characters before a call
 LONGEST_NAME = 200  # characters of a function's name
 
 ARROW = re.compile(
@@ -31,15 +32,19 @@ ARROW = re.compile(
     r"(?:(?:should|must|will|would)\s++)?"
     r"(?:returns?|be|gives?|yields?|outputs?|prints?|produces?|equals?|evaluates?\s++to|is|results?\s++in)\b)\s*+[:`*]*+\s*+"
 )
+GIVEN_BACK = r"\b(?:return(?:ed|s)?|output|answers?|results?|print(?:ed)?|accepted|valid)\b"
 ANY_ORDER = re.compile(
-    r"\b(?:return(?:ed|s)?|output|answers?|results?|print(?:ed)?|accepted|valid)\b(?![^.\n]{0,80}\bsorted\b)[^.\n]{0,80}\b(?:any|arbitrary|no particular)\s++order\b"
-    r"|\border\b[^.\n]{0,60}(?:not|n't)\s++(?:matter|important|relevant|checked)|\b(?:any|arbitrary) order (?:is|are) (?:fine|accepted|ok)",
+    rf"{GIVEN_BACK}(?![^.\n]{{0,80}}\bsorted\b)[^.\n]{{0,80}}\b(?:any|arbitrary|no\s++particular)\s++order\b"
+    r"|\border\b[^.\n]{0,60}(?:not|n't)\s++(?:matter|important|relevant|checked)"
+    r"|\b(?:any|arbitrary)\s++order\s++(?:is|are)\s++(?:fine|accepted|ok)",
     re.IGNORECASE,
 )
-DIGITS = re.compile(
-    r"\b(?:\d|one|two|three|four|five|six)\s++(?:decimals?|decimal\s++(?:places|digits|points)|digits\s++after|fractional\s++digits|places|significant)\b",
+DIGITS = re.compile(  # to which a result is to be rounded
+    r"\b(?:\d|one|two|three|four|five|six)\s++(?:decimals?|decimal\s++(?:places|digits|points)|digits\s++after|"
+    r"fractional\s++digits|places|significant)\b",
     re.IGNORECASE,
 )
+TERM = re.compile(r"[\d)\]]\s*+[-+*/%]\s*+$")  # before a call that is a part of a sum
 LISTED = re.compile(r"[`*\s]*+(?:,|;|and\b|&)[`*\s]*+(?:and\b)?[`*\s]*+")
 ASSERT = re.compile(r"^[ \t>]*+assert\s++(.+)$", re.MULTILINE)
 
@@ -53,13 +58,11 @@ def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Examp
     plain = without_observed(text, name)
     certain = by_call(chain(required(text, name), arrows(plain, name, least=2)))
     told = by_call(ways(plain, name, parameters[:MOST_PARAMETERS]))
-    for call, values in told.items():
-        if len(values) > 1 and call not in certain:
-            certain |= by_call(
-                one for one in (*assertions_on(plain, name), *unit_tests(plain, name)) if one.call == call
-            )
-    found = [values[0] for call in (told | certain) if len(values := certain.get(call) or told[call]) == 1]
-    return [replace(one, how=how_compared(text)) if one.how == "value" else one for one in found[:MOST_EXAMPLES]]
+    if any(len(values) > 1 for values in told.values()):
+        certain = by_call(chain(assertions_on(plain, name), unit_tests(plain, name))) | certain
+    found = [values[0] for call in told | certain if len(values := certain.get(call) or told[call]) == 1]
+    how = how_compared(text)
+    return [replace(one, how=how) if one.how == "value" else one for one in found[:MOST_EXAMPLES]]
 
 
 def ways(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
@@ -86,9 +89,10 @@ def by_call(given: Iterable[Example]) -> dict[str, list[Example]]:
 
 
 def how_compared(text: str) -> str:
-    if ANY_ORDER.search(text):
+    told = edges(text)
+    if ANY_ORDER.search(told):
         return "any order"
-    return "exact" if DIGITS.search(text) else "value"
+    return "exact" if DIGITS.search(told) else "value"
 
 
 def doctests(text: str, name: str) -> Iterator[Example]:
@@ -134,7 +138,7 @@ def arrows(text: str, name: str, least: int = 1) -> Iterator[Example]:
         if not attention.spend((end or opening + LONGEST_LITERAL) - start):
             return
         call = expression(text[start:end], name) if end else None
-        if not end or not call:
+        if not end or not call or TERM.search(text[max(0, start - NEAR) : start]):
             waiting = []
             continue
         waiting = (

@@ -17,7 +17,7 @@ from local_swarm.sandbox.messages import DEFINED, DIED, TOO_MUCH
 from local_swarm.voting.behaviour.calls import Example
 from local_swarm.voting.behaviour.literals import literal
 
-TOKEN = re.compile(r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|[\[\](){},:]|[^\s'"\[\](){},:]++""")
+TOKEN = re.compile(r"""'(?:[^'\\]|\\.)*+'?|"(?:[^"\\]|\\.)*+"?|[\[\](){},:]|[^\s'"\[\](){},:]++""")
 NUMBER = re.compile(r"-?\d++(?:\.(?P<digits>\d++))?(?:e(?P<power>[-+]?\d{1,3}+))?")
 BRACKETS = str.maketrans("()", "[]")
 UNMEANT = frozenset({"NameError", "SyntaxError", "ReferenceError", "UnboundLocalError"})  # nobody's way of refusing

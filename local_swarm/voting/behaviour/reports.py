@@ -17,11 +17,15 @@ from local_swarm.voting.scanner import LONGEST_LITERAL, Attention, closing
 
 FARTHEST = 300  # characters between a call and what is said to be expected of it
 LONGEST_TITLE = 80
+EDGE = 10_000  # characters at either end of a text
 GIVE = (
     r"(?:(?:have\s++)?(?:returned|been|given|printed|got|gotten)|returns?|be|is|gives?|get|gets|see|print|prints|output|outputs|yield|produce|"
     r"equal|evaluate\s++to|result\s++in|devolver|dar|ser|renvoyer|retourner|donner|être|restituire|essere|zurückgeben|返回|是|为)"
 )
-NOUN = r"(?:results?|outputs?|values?|answers?|numbers?|behaviou?r|returns?|wert|ergebnis(?:se)?|ausgabe|one|it|resultado|résultat|valor|valeur)"
+NOUN = (
+    r"(?:results?|outputs?|values?|answers?|numbers?|behaviou?r|returns?|wert|ergebnis(?:se)?|ausgabe|one|it|"
+    r"resultado|résultat|valor|valeur)"
+)
 MUST = re.compile(
     r"(?<!\w)(?:"
     r"(?:should|must|ought\s++to|shall|(?:supposed|meant|needs?|has|have|had|want(?:s|ed)?(?:\s++it)?|expect(?:s|ed)?(?:\s++it)?)\s++to)\b"
@@ -130,19 +134,24 @@ def value_required(behind: str, report: bool) -> str | None:
 def is_report(text: str, name: str) -> bool:
     """Whether the prompt shows code of its own and complains of something."""
     defined = re.search(rf"\b(?:def|function|class|const|let|var)\s++{re.escape(name)}\b", text)
-    return bool(defined and REPORTED.search(text))
+    return bool(defined and REPORTED.search(edges(text)))
+
+
+def edges(text: str) -> str:
+    """The beginning and the end of a text, where it says what is wished for."""
+    return text if len(text) <= 2 * EDGE else f"{text[:EDGE]}\n{text[-EDGE:]}"
 
 
 def without_observed(text: str, name: str) -> str:
     """The prompt without sentences, sections and sessions that only tell what a program does today."""
-    report, lines = is_report(text, name), text.split("\n")
+    report, seen, lines = is_report(text, name), bool(SEEN.search(edges(text))), text.split("\n")
     hidden, spared = unmet_outputs(lines), set[int]()
-    if report or SEEN.search(text):
+    if report or seen:
         hidden |= beneath(lines, OBSERVED_HEAD)
     if report:
         spared = beneath(lines, EXPECTED_HEAD) - hidden
         hidden |= observed_sessions(lines, name) - spared
-    if not report and not hidden and not SEEN.search(text):
+    if not (report or seen or hidden):
         return text
     return "\n".join(
         "" if at in hidden else line if at in spared else kept(line, name, report) for at, line in enumerate(lines)
@@ -151,7 +160,7 @@ def without_observed(text: str, name: str) -> str:
 
 def kept(line: str, name: str, report: bool) -> str:
     """A line without the sentences that tell what was observed."""
-    if line.lstrip().startswith(STATEMENTS) or not (report or SEEN.search(line)):
+    if len(line) > LONGEST_LITERAL or line.lstrip().startswith(STATEMENTS) or not (report or SEEN.search(line)):
         return line
     return " ".join(one for one in SENTENCE.split(line) if not observed(one, name, report))
 
@@ -169,16 +178,11 @@ def beneath(lines: Sequence[str], title: re.Pattern[str]) -> set[int]:
     inside, begun, marked = False, False, False
     found = set[int]()
     for at, line in enumerate(lines):
-        head = title.match(line[:LONGEST_TITLE])
-        if head and (head["end"] or line.lstrip().startswith(TITLES)):
-            inside, begun, marked = (
-                True,
-                head["end"] == ":" and len(line) > head.end() + 3,
-                line.lstrip().startswith("#"),
-            )
-        elif (line.lstrip().startswith(TITLES) if marked else HEAD.match(line)) or (
-            begun and not marked and not line.strip()
-        ):
+        start = line[:LONGEST_TITLE]
+        head, heading = title.match(start), start.lstrip().startswith(TITLES)
+        if head and (head["end"] or heading):
+            inside, begun, marked = True, bool(line[head.end() :].strip(" *_")), start.lstrip().startswith("#")
+        elif heading if marked else HEAD.match(start) or (begun and not line.strip()):
             inside = False
         else:
             begun = begun or bool(line.strip())
@@ -189,8 +193,10 @@ def beneath(lines: Sequence[str], title: re.Pattern[str]) -> set[int]:
 
 def unmet_outputs(lines: Sequence[str]) -> set[int]:
     """Lines of an output that stands beside another one that is expected."""
-    marks = [(at, what) for at, line in enumerate(lines) if (what := label_of(line))]
     hidden = set[int]()
+    if not any(EXPECTED.match(line[:LONGEST_TITLE]) for line in lines):
+        return hidden
+    marks = [(at, what) for at, line in enumerate(lines) if (what := label_of(line[:LONGEST_TITLE]))]
     for place, (at, what) in enumerate(marks):
         beside = {marks[one][1] for one in (place - 1, place + 1) if 0 <= one < len(marks)}
         if what == "output" and "expected" in beside:
@@ -200,8 +206,6 @@ def unmet_outputs(lines: Sequence[str]) -> set[int]:
 
 
 def label_of(line: str) -> str | None:
-    if len(line) > LONGEST_LITERAL:
-        return None
     labels = (("output", OUTPUT), ("expected", EXPECTED), ("input", INPUT))
     return next((what for what, label in labels if label.match(line)), None)
 
