@@ -1,7 +1,7 @@
 """The words of a prompt in, the examples that stand in it out: calls and what they must give. Pure.
 
-People write examples in many ways; read are doctests, asserts, `f(2) -> 4` with any arrow or with words, input and
-output lines, "for x = 2 the output should be 4" and tables.
+People write examples in many ways, which `notations` reads; here are `f(2) -> 4`, with any arrow or with words, and what
+becomes of a call of which several values are told.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import replace
 from itertools import chain
 
 from local_swarm.voting import scanner
-from local_swarm.voting.behaviour.calls import Example, call_of, equation, expression, expression_arguments, truth
-from local_swarm.voting.behaviour.literals import leading_literal, leading_literals, literal
+from local_swarm.voting.behaviour.calls import Example, expression
+from local_swarm.voting.behaviour.literals import leading_literal, leading_literals
 from local_swarm.voting.behaviour.matching import same
 from local_swarm.voting.behaviour.notations.every import NOTATIONS
 from local_swarm.voting.behaviour.notations.unit_tests import unit_tests
@@ -46,7 +46,6 @@ DIGITS = re.compile(  # to which a result is to be rounded
 )
 TERM = re.compile(r"[\d)\]]\s*+[-+*/%]\s*+$")  # before a call that is a part of a sum
 LISTED = re.compile(r"[`*\s]*+(?:,|;|and\b|&)[`*\s]*+(?:and\b)?[`*\s]*+")
-ASSERT = re.compile(r"^[ \t>]*+assert\s++(.+)$", re.MULTILINE)
 
 
 def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Example]:
@@ -59,21 +58,14 @@ def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Examp
     certain = by_call(chain(required(text, name), arrows(plain, name, least=2)))
     told = by_call(ways(plain, name, parameters[:MOST_PARAMETERS]))
     if any(len(values) > 1 for values in told.values()):
-        certain = by_call(chain(assertions_on(plain, name), unit_tests(plain, name))) | certain
+        certain = by_call(unit_tests(plain, name)) | certain
     found = [values[0] for call in told | certain if len(values := certain.get(call) or told[call]) == 1]
     how = how_compared(text)
     return [replace(one, how=how) if one.how == "value" else one for one in found[:MOST_EXAMPLES]]
 
 
 def ways(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
-    return chain(
-        doctests(text, name),
-        assertions_on(text, name),
-        arrows(text, name),
-        lines(text, name, parameters),
-        tables(text, name, parameters),
-        *(read(text, name, parameters) for read in NOTATIONS),
-    )
+    return chain(arrows(text, name), *(read(text, name, parameters) for read in NOTATIONS))
 
 
 def by_call(given: Iterable[Example]) -> dict[str, list[Example]]:
@@ -93,38 +85,6 @@ def how_compared(text: str) -> str:
     if ANY_ORDER.search(told):
         return "any order"
     return "exact" if DIGITS.search(told) else "value"
-
-
-def doctests(text: str, name: str) -> Iterator[Example]:
-    attention = Attention()
-    for source, wanted in scanner.doctests(text):
-        if name not in source:
-            continue
-        if not attention.spend(len(source)):
-            return
-        call = expression(source, name)
-        if not call:
-            continue
-        compared = equation(call, name)
-        if compared:
-            yield compared
-        elif (value := literal("\n".join(line.strip() for line in wanted.strip().split("\n")))) is not None:
-            yield Example(ast.unparse(call), value)
-
-
-def assertions_on(text: str, name: str) -> Iterator[Example]:
-    attention = Attention()
-    for match in ASSERT.finditer(text):
-        line = match[1]
-        if name not in line or len(line) > 4 * LONGEST_LITERAL:
-            continue
-        if not attention.spend(len(line)):
-            return
-        tested = expression(line, name) or expression(line.rsplit(",", 1)[0], name)
-        if isinstance(tested, ast.Tuple):  # `assert f(2) == 4, "why"`
-            tested = tested.elts[0]
-        if tested and (example := equation(tested, name) or truth(tested)):
-            yield example
 
 
 def arrows(text: str, name: str, least: int = 1) -> Iterator[Example]:
@@ -167,28 +127,3 @@ def values_of(told: str, count: int) -> list[str]:
         line = told.split("\n", 1)[0]
         value = leading_literal(line.rsplit("=", 1)[1]) if "=" in line else None
     return [] if value is None else [value]
-
-
-def lines(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
-    attention = Attention()
-    for given, wanted in chain(scanner.labeled_pairs(text), scanner.should_be_pairs(text)):
-        if not attention.spend(min(len(given), LONGEST_LITERAL)):
-            return
-        call, value = call_of(given, name, parameters), leading_literal(wanted)
-        if call and value is not None:
-            yield Example(call, value)
-
-
-def tables(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:
-    wanted, attention = None, Attention()
-    for row in scanner.rows(text):
-        cells = [cell.strip().strip("`") for cell in row.split("|")]
-        if len(cells) > 1 and re.search(r"output|expected|result|return", cells[-1].lower()):
-            wanted = len(cells)
-        elif wanted == len(cells):
-            if not attention.spend(min(len(row), LONGEST_LITERAL)):
-                return
-            if (value := literal(cells[-1])) is not None:
-                given = expression_arguments(cells[0], name) or ", ".join(cells[:-1])
-                if call := call_of(given, name, parameters):
-                    yield Example(call, value)
