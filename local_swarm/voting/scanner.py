@@ -1,4 +1,4 @@
-"""A text in, its fenced blocks, doctests, labeled lines, table rows and brackets out. Pure.
+"""A text in, its fenced blocks, doctests, calls and brackets out. Pure.
 
 Whoever writes a text must not decide how long it takes to read: each function here looks at every character a bounded
 number of times. So no pattern has two repeats side by side that could share characters, and none scans from each place
@@ -21,22 +21,6 @@ REST_OF_STRING = {
     '"': re.compile(r'(?:[^"\\]++|\\.)*+"', re.DOTALL),
     "'": re.compile(r"(?:[^'\\]++|\\.)*+'", re.DOTALL),
 }
-
-INPUT = re.compile(r"\binput\b\s*+\d*+\*{0,2}+\s*+[:=]\*{0,2}+\s*+", re.IGNORECASE)
-BETWEEN = re.compile(r"[,;]|->|=>|→")
-OUTPUT = re.compile(
-    r"\s*+(?:[-*]\s*+)?\*{0,2}+\b(?:expected\s++)?(?:output|result|returns?|answer)\b\s*+\d*+\*{0,2}+\s*+[:=]\*{0,2}+\s*+",
-    re.IGNORECASE,
-)
-NEXT_LINE = re.compile(r"\s*+(?:[,;]|->|=>|→)?")
-FOR = re.compile(r"\bfor\s++(?P<given>[A-Za-z_]\w*+\s*+=\s*+)", re.IGNORECASE)
-SUBJECT = re.compile(r"(?<=\s)(?:the|expected|output|result|answer|function|it|return)(?=\s)", re.IGNORECASE)
-SHOULD_BE = re.compile(
-    r"(?:the\s++)?(?:expected\s++)?(?:output|result|answer|function|it|return value)\s++"
-    r"(?:should|must|will|would)?\s*+(?:be|is|returns?|give|equals?)\s*+:?\s*+",
-    re.IGNORECASE,
-)
-COMMA = re.compile(r"\s*+(?:,\s++)?")
 
 
 class Attention:
@@ -93,56 +77,6 @@ def is_output(line: str) -> bool:
     """Whether a line after a doctest belongs to what it prints."""
     words = line.lstrip()
     return bool(words) and not words.startswith(('"""', "'''"))
-
-
-def rows(text: str) -> Iterator[str]:
-    """What stands between the outer bars of a table's rows."""
-    for line in text.split("\n"):
-        row = line.strip()
-        if len(row) > 2 and row[0] == "|" == row[-1]:
-            yield row[1:-1]
-
-
-def labeled_pairs(text: str) -> Iterator[tuple[str, str]]:
-    """(given, wanted) of "Input: 2, Output: 4" in one line or two."""
-    at = hopeless = 0
-    while head := INPUT.search(text, at):
-        start = at = head.end()
-        if start < hopeless:  # nothing answers an earlier label of this line, so nothing answers this one
-            continue
-        end = hopeless = end_of_line(text, start)
-        ways = ((one.start(), one.end()) for one in BETWEEN.finditer(text, start + 1, end))
-        found = next(((stop, tail) for stop, after in ways if (tail := OUTPUT.match(text, after))), None)
-        if not found and start < end and (below := NEXT_LINE.match(text, end)):
-            tail = OUTPUT.match(text, below.end())
-            found = (end, tail) if tail else None
-        if found:
-            stop, tail = found
-            at = end_of_line(text, tail.end())
-            yield text[start:stop], text[tail.end() : at]
-
-
-def should_be_pairs(text: str) -> Iterator[tuple[str, str]]:
-    """(given, wanted) of "for x = 2 the output should be 4", where what is given is not too long to be a call."""
-    at = seen = 0  # up to where nothing says what should be
-    lonely = -1  # the end of a line after which nothing does
-    while head := FOR.search(text, at):
-        start, at = head.start("given"), head.end()
-        end = end_of_line(text, at)
-        limit = min(end, at + 2 * LONGEST_LITERAL)
-        found = None
-        for one in SUBJECT.finditer(text, max(at + 2, seen), limit + 1):
-            if tail := SHOULD_BE.match(text, one.start()):
-                found = one.start(), tail
-                break
-        seen = max(seen, limit)
-        if not found and at < end == limit != lonely and (below := COMMA.match(text, end)):
-            tail = SHOULD_BE.match(text, below.end())
-            found, lonely = ((end, tail), lonely) if tail else (None, end)
-        if found:
-            stop, tail = found
-            at = end_of_line(text, tail.end())
-            yield text[start:stop], text[tail.end() : at]
 
 
 def end_of_line(text: str, at: int) -> int:

@@ -283,8 +283,6 @@ READERS: dict[str, Reader] = {
     ),
     "scanner: fences": Reader(scanner.fences, most=scanner.MOST_TEXT),
     "scanner: doctests": Reader(lambda text: list(scanner.doctests(text)), most=scanner.MOST_TEXT),
-    "scanner: labelled": Reader(lambda text: list(scanner.labeled_pairs(text)), most=scanner.MOST_TEXT),
-    "scanner: supposed": Reader(lambda text: list(scanner.should_be_pairs(text)), most=scanner.MOST_TEXT),
     "inputs: in words": Reader(lambda text: inputs.in_words(text, "f")),
     "inputs: of a request": Reader(lambda text: inputs.inputs(inputs.Signature("f", ("x",), ("?any",)), "f", [], text)),
     "inputs: given": Reader(lambda text: inputs.inputs(None, "f", [text, f"f({text})"])),

@@ -50,11 +50,6 @@ def truth(tested: ast.expr) -> Example | None:
     return Example(f"bool({ast.unparse(tested)})", canonical(True))
 
 
-def expression_arguments(text: str, name: str) -> str | None:
-    call = expression(text, name)
-    return ", ".join(map(ast.unparse, call.args)) if isinstance(call, ast.Call) else None
-
-
 def call_of(given: str, name: str, parameters: Sequence[str]) -> str | None:
     """The call that `x = 2, y = 3`, `2, 3` or `[1, 2]` stands for."""
     given = given.strip().strip("`").rstrip(".,; ")
