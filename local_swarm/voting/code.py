@@ -10,7 +10,7 @@ from local_swarm.chat.python_source import parse
 from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.behaviour.program import definition, runnable
 from local_swarm.voting.code_blocks import ReadBlock, answering_blocks
-from local_swarm.voting.javascript.answer import javascript_answer, javascript_span
+from local_swarm.voting.javascript.answer import START, javascript_answer, javascript_span
 from local_swarm.voting.javascript.module import TAGS
 from local_swarm.voting.markup import ReplyDocument
 from local_swarm.voting.question import (
@@ -26,17 +26,32 @@ VALUES = ("number", "choice", "yes_no", "short", "json")
 LONE = re.compile(r"[^\s=(){};]++(?: [^\s=(){};]++){0,2}")
 INLINE = re.compile(r"(?<!`)`([^`\n]++)`(?!`)")
 MOST_WORDS = 30
+INDENTED = re.compile(
+    r"^[ \t]++(?=(?:(?:export |async )?(?:def|class|function|import|from|const|let|var|export)\b|@))", re.MULTILINE
+)
 BLANK_FIRST = re.compile(r"\n*+ {1,3}+(?=(?:async )?(?:def|class|import|from|function|const|let)\b)")
 
 
 def code_answer(said: ReplyDocument, question: Question) -> ExtractedAnswer | None:
-    """None where a value or words are asked for, and where a block holds no more than a value."""
+    """None where a value or words are asked for, and where a block holds no more than a value. Code without a fence counts
+    where blocks define nothing, as where only its use is fenced."""
     if question.asked.kind in VALUES and not question.entry_point:
         return None
-    if said.blocks:
-        blocks = answering_blocks(said.blocks, question)
-        return from_blocks(blocks, question) if blocks and not lone_value(said, blocks) else None
-    return inline_code(said.text, question) or bare_code(said.text, question)
+    if not said.blocks:
+        return inline_code(said.text, question) or bare_code(said.text, question)
+    blocks = answering_blocks(said.blocks, question)
+    if not any(block.defines for block in blocks) and (bare := code_in_prose(said.prose, question)):
+        return bare
+    return from_blocks(blocks, question) if blocks and not lone_value(said, blocks) else None
+
+
+def code_in_prose(prose: str, question: Question) -> ExtractedAnswer | None:
+    found = bare_code(prose, question) if prose.strip() else None
+    return found if found and found.valid and (found.tree is None or any_named(found.tree)) else None
+
+
+def any_named(tree: ast.Module) -> bool:
+    return any(isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) for node in tree.body)
 
 
 def lone_value(said: ReplyDocument, blocks: Sequence[ReadBlock]) -> bool:
@@ -77,11 +92,21 @@ def bare_code(reply: str, question: Question) -> ExtractedAnswer | None:
     stub = question.stub
     if stub and stub.unfinished and (reply[0].isspace() or not STATEMENT.search(reply)) and looks_like_body(reply):
         return python_answer(reply, question)
+    reply = unindented(reply)
     if STATEMENT.search(reply) and (code := code_span(reply)) and parse_has_code(code):
         return python_answer(code, question)
     if span := javascript_span(reply):
         return javascript_answer(span, "", question)
     return python_answer(reply, question) if stub and STATEMENT.match(reply) else None
+
+
+def unindented(reply: str) -> str:
+    """Without the indentation of its first line of code, where all code has some."""
+    begun = None if STATEMENT.search(reply) or START.search(reply) else INDENTED.search(reply)
+    if begun is None:
+        return reply
+    own = re.compile(f"^[ \t]{{1,{len(begun[0])}}}+", re.MULTILINE)
+    return reply[: begun.start()] + own.sub("", reply[begun.start() :])
 
 
 def parse_has_code(code: str) -> bool:

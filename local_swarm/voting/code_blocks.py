@@ -16,7 +16,7 @@ from local_swarm.voting.javascript.answer import is_javascript
 from local_swarm.voting.javascript.module import TAGS, javascript_module
 from local_swarm.voting.markup import CodeBlock
 from local_swarm.voting.question import PYTHON, Question, definitions
-from local_swarm.voting.scanner import doctests
+from local_swarm.voting.sound_code import javascript_in, python_in
 
 VAGUE = frozenset(
     {
@@ -53,6 +53,12 @@ MENDS = re.compile(
 USES = re.compile(
     r"\b(?:usage|example|test(?:s|ed|ing)?|call|try|use it|run it|check|verify|demo|prints?|output)\b", re.IGNORECASE
 )
+COMMENT = re.compile(r"\s*+(?:#|//)([^\n]++)\n")
+BLAMED = re.compile(
+    r"(?:\W*+)(?:but\s++|however,?\s++)?(?:this|that|it|the above)\b[^.\n]{0,60}?"
+    r"\b(?:wrong|incorrect|a mistake|a bug|broken|does(?:n't| not) work|won't work|will not work|fails)\b",
+    re.IGNORECASE,
+)
 PROMPT = re.compile(r"^[ \t]*+(?:\$|%|>|❯|[\w.-]+@[\w.-]+:[^\n$#]{0,80}[$#])[ \t]++", re.MULTILINE)
 
 
@@ -64,28 +70,34 @@ class ReadBlock:
     language: str
     defines: tuple[str, ...]
     lead: str
+    trail: str
 
     @property
     def shunned(self) -> bool:
-        """Whether it shows what not to do."""
-        return bool(COUNTER.search(self.lead)) and not MENDS.search(self.lead)
+        """Whether it shows what not to do, as is said before it, behind it, or in a comment at its top."""
+        comment = COMMENT.match(self.body)
+        said = f"{self.lead} {comment[1] if comment else ''}"
+        return (bool(COUNTER.search(said)) and not MENDS.search(said)) or bool(BLAMED.match(self.trail))
 
 
 def read_block(block: CodeBlock, language_asked: str) -> ReadBlock:
     """Of a language that is asked for a block without a tag is thought to be one."""
-    body = session_source(block.body)
-    tree = parse(body)
-    names = tuple(names_at_top(body)) if tree else ()
-    if block.tag in PYTHON or (names and block.tag not in SHELL | DATA):
-        return ReadBlock(body, "python", names, block.lead)
-    if block.tag in TAGS or (block.tag not in SHELL | {"json"} and is_javascript(body, block.tag)):
-        module = javascript_module(body, block.tag)
-        return ReadBlock(body, module.language, (*module.functions, *module.classes), block.lead)
+    body = python_in(block.body) if block.tag not in DATA else block.body
+    names = tuple(names_at_top(body))
+    if block.tag in PYTHON or names:
+        return ReadBlock(body, "python", names, block.lead, block.trail)
+    if block.tag not in SHELL | {"json"}:
+        body = javascript_in(block.body, block.tag)
+        if block.tag in TAGS or is_javascript(body, block.tag):
+            module = javascript_module(body, block.tag)
+            defined = (*module.functions, *module.classes)
+            return ReadBlock(body, module.language, defined, block.lead, block.trail)
+    language, body = block.tag, block.body
     if block.tag in SHELL:
-        return ReadBlock(PROMPT.sub("", body), "bash", (), block.lead)
-    if block.tag in VAGUE:
-        return ReadBlock(body, language_asked if block.tag not in CONTEXT else "", (), block.lead)
-    return ReadBlock(body, block.tag, (), block.lead)
+        language, body = "bash", PROMPT.sub("", body)
+    elif block.tag in VAGUE:
+        language = language_asked if block.tag not in CONTEXT else ""
+    return ReadBlock(body, language, (), block.lead, block.trail)
 
 
 def names_at_top(code: str) -> Iterator[str]:
@@ -101,14 +113,6 @@ def names_at_top(code: str) -> Iterator[str]:
 
 def lambda_names(code: str) -> list[str]:
     return re.findall(r"^([A-Za-z_]\w*+)\s*+(?::[^=\n]++)?=\s*+(?:lambda\b|functools\.|partial\()", code, re.MULTILINE)
-
-
-def session_source(body: str) -> str:
-    """What was typed in an interactive session that defines something; other text as it is."""
-    if not body.lstrip().startswith(">>> "):
-        return body
-    typed = "\n".join(source for source, _ in doctests(body))
-    return typed if any(names_at_top(typed)) else body
 
 
 def answering_blocks(blocks: Sequence[CodeBlock], question: Question) -> list[ReadBlock]:

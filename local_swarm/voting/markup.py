@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from local_swarm.voting.fences import with_plain_fences
 from local_swarm.voting.scanner import MOST_TEXT
+from local_swarm.voting.thoughts import own_turn, without_thoughts
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -23,12 +24,8 @@ MOST_BLOCKS = 12
 DEEPEST = 12  # containers within each other that are looked into
 OUTER = frozenset({"markdown", "md", "mdx"})
 WORDS_AROUND = 12  # that may stand around a reply that is a block of Markdown
-THOUGHTS = ("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "scratchpad", "analysis")
-OPENS = re.compile(
-    rf"<(?:{'|'.join(THOUGHTS)})>|\[THINK\]|<\|START_THINKING\|>|<\|channel\|>analysis<\|message\|>", re.IGNORECASE
-)
-CLOSES = re.compile(
-    rf"</(?:{'|'.join(THOUGHTS)})>|\[/THINK\]|<\|END_THINKING\|>|<\|channel\|>final<\|message\|>", re.IGNORECASE
+PAGE_CODE = re.compile(
+    r"<pre\b[^<>\n]{0,200}>\s*+(?:<code\b(?P<names>[^<>\n]{0,200})>)?+|(?P<end>(?:</code>\s*+)?+</pre>)", re.IGNORECASE
 )
 DEEP_MARKS = re.compile(rf"^(?:[ \t]*+(?:>|[-*+][ \t]|\d{{1,9}}[.)][ \t])){{{DEEPEST},}}+", re.MULTILINE)
 CODE_LINE = re.compile(
@@ -40,13 +37,13 @@ CODE_LINE = re.compile(
 @dataclass(frozen=True, slots=True)
 class CodeBlock:
     """A block of code. `tag`: the first word of what stands behind the fence, in small letters, which is all of `info`;
-    `lead`: the last line of prose before it; `closed`: whether its fence is."""
+    `lead` and `trail`: the lines of prose before and behind it."""
 
     body: str
     tag: str = ""
     info: str = ""
     lead: str = ""
-    closed: bool = True
+    trail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,8 @@ class ReplyDocument:
 
 
 def document(reply: str) -> ReplyDocument:
-    text = without_thoughts(reply[:MOST_TEXT].replace("\r\n", "\n").replace("\r", "\n"))
+    plain = reply[:MOST_TEXT].replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff\u200b")
+    text = own_turn(without_thoughts(plain))
     found = document_of(text)
     if (
         len(found.blocks) == 1
@@ -71,17 +69,9 @@ def document(reply: str) -> ReplyDocument:
     return found
 
 
-def without_thoughts(text: str) -> str:
-    """What follows the last end of thoughts, opened or not; nothing where thoughts never end."""
-    ends = [found.end() for found in CLOSES.finditer(text)]
-    if ends:
-        text = text[ends[-1] :]
-    begun = OPENS.search(text)
-    return text if begun is None or text[: begun.start()].strip() else ""
-
-
 def document_of(text: str) -> ReplyDocument:
-    plain = with_plain_fences(DEEP_MARKS.sub("", text))
+    plain = DEEP_MARKS.sub("", text)
+    plain = with_plain_fences(plain if "```" in plain else PAGE_CODE.sub(as_fence, plain))
     lines = plain.split("\n")
     blocks = [one for one in parser().parse(plain) if one.type == "fence" or is_own_block(one, lines)]
     prose: list[str] = []
@@ -91,6 +81,14 @@ def document_of(text: str) -> ReplyDocument:
         at = end
     prose += lines[at:]
     return ReplyDocument(text, tuple(code_block(one, prose, lines) for one in blocks[:MOST_BLOCKS]), "\n".join(prose))
+
+
+def as_fence(found: re.Match[str]) -> str:
+    """Code as web pages have it."""
+    if found["end"]:
+        return "\n```\n"
+    name = re.search(r"language-([\w+#-]++)", found["names"] or "")
+    return f"\n```{name[1] if name else ''}\n"
 
 
 def extent(token: Token) -> tuple[int, int]:
@@ -116,8 +114,9 @@ def code_block(token: Token, prose: Sequence[str], lines: Sequence[str]) -> Code
     begin, end = extent(token)
     lead = next((line.strip() for line in reversed(prose[max(0, begin - 4) : begin]) if line.strip()), "")
     info = token.info.strip()
-    closed = token.type != "fence" or (end <= len(lines) and lines[end - 1].strip(" \t>") == token.markup)
-    return CodeBlock(dedent(token.content), tag_of(info), info, lead, closed and end - begin > 1)
+    behind = next((line.strip() for line in lines[end : end + 3] if line.strip()), "")
+    trail = "" if behind.startswith("```") else behind
+    return CodeBlock(dedent(token.content), tag_of(info), info, lead, trail)
 
 
 def tag_of(info: str) -> str:

@@ -17,6 +17,7 @@ START = re.compile(
     re.MULTILINE,
 )
 MOST_STARTS = 3
+MOST_ENDS = 6
 
 
 def is_javascript(code: str, tag: str = "") -> bool:
@@ -69,7 +70,7 @@ def code_from(reply: str) -> str | None:
             break
         end = statement.end_byte
     span = reply.encode("utf-8", "replace")[:end].decode("utf-8", "replace")
-    return span if end and is_javascript(span) else None
+    return span if end and is_javascript(span) else span_by_patterns(reply)
 
 
 def is_words(statement: Any) -> bool:
@@ -78,8 +79,8 @@ def is_words(statement: Any) -> bool:
 
 
 def span_by_patterns(reply: str) -> str | None:
-    """Up to the last line that ends a block or a statement."""
+    """Up to one of the last lines at the left edge that end a block or a statement."""
     lines = reply.split("\n")
-    ends = [at for at, line in enumerate(lines) if line.rstrip().endswith(("}", ";", "})", ")"))]
-    span = "\n".join(lines[: ends[-1] + 1]) if ends else ""
-    return span if span and is_javascript(span) else None
+    ends = [at for at, line in enumerate(lines) if line.rstrip().endswith(("}", ";", ")")) and not line[0].isspace()]
+    spans = ("\n".join(lines[: at + 1]) for at in ends[: -MOST_ENDS - 1 : -1])
+    return next((span for span in spans if is_javascript(span)), None)

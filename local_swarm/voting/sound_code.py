@@ -1,0 +1,72 @@
+"""The body of a block as a model wrote it in, the Python or JavaScript that it holds out. Pure.
+
+A block that was never closed holds words, marks and the beginning of another turn behind its code; others hold the name of
+their language on a line, or what a web page makes of signs and blanks.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import re
+from collections.abc import Collection
+
+from local_swarm.chat.python_source import parse
+from local_swarm.voting.javascript.answer import code_from, is_javascript
+from local_swarm.voting.javascript.module import TAGS
+from local_swarm.voting.question import PYTHON, code_span, definitions
+from local_swarm.voting.scanner import doctests
+
+MARK = re.compile(r"^[ \t]*+(?:`{3,}+|~{3,}+)|`{3,}+(?=\s++[A-Za-z])", re.MULTILINE)
+TURN = re.compile(r"</s>|<\|[\w-]{1,40}\|>|<(?:end|start)_of_turn>|<step>|\[/?INST\]")
+MARKED_UP = re.compile(r"&(?:lt|gt|amp|quot|#39|#x27);")
+LANGUAGE_LINE = re.compile(r"\s*+(\w++)[ \t]*+:?+\n")
+NUMBER = re.compile(r"[ \t]*+\d++(?:[:.|)]|[ \t]|$)[:.|)]?+[ \t]?+")
+
+
+def python_in(body: str) -> str:
+    """The first form of it that is Python and defines something, words behind it left out; itself where none does."""
+    body = without_language(session_source(body), PYTHON)
+    if parse(body):
+        return body
+    code = cleaned(body)
+    span = code if parse(code) else code_span(code)
+    return span if span and defines(span) else body
+
+
+def javascript_in(body: str, tag: str) -> str:
+    """The same of JavaScript."""
+    body = without_language(body, TAGS)
+    return body if is_javascript(body, tag) else code_from(cleaned(body)) or body
+
+
+def defines(code: str) -> bool:
+    tree = parse(code)
+    return tree is not None and any(not isinstance(node, (ast.Import, ast.ImportFrom)) for node in definitions(tree))
+
+
+def without_language(body: str, names: Collection[str]) -> str:
+    head = LANGUAGE_LINE.match(body)
+    return body[head.end() :] if head and head[1].lower() in names else body
+
+
+def cleaned(body: str) -> str:
+    """Up to where it ends, signs as they are typed, lines without their numbers."""
+    ends = [
+        found.start() for pattern in (MARK, TURN) if (found := pattern.search(body)) and body[: found.start()].strip()
+    ]
+    body = body[: min(ends)] if ends else body
+    body = (html.unescape(body) if MARKED_UP.search(body) else body).replace("\u00a0", " ")
+    lines = body.split("\n")
+    numbers = [NUMBER.match(line) for line in lines]
+    numbered = all(found or not line.strip() for found, line in zip(numbers, lines, strict=True))
+    kept = [line[found.end() :] if found else line for found, line in zip(numbers, lines, strict=True)]
+    return "\n".join(kept) if numbered else body
+
+
+def session_source(body: str) -> str:
+    """What was typed in an interactive session that defines something; other text as it is."""
+    if not body.lstrip().startswith(">>> "):
+        return body
+    typed = "\n".join(source for source, _ in doctests(body))
+    return typed if defines(typed) else body
