@@ -23,8 +23,8 @@ ASSIGNED = re.compile(r"(?:^|,|\band\b|;)\s*+([A-Za-z_]\w*+)\s*+=(?!=)")
 class Example:
     """`call` must give the value whose canonical form is `wanted`, or raise it where it is `!` and an error's name.
 
-    `how` they are compared: a "value" by the digits that are shown, "exact" by all; in "any order"; or as "shown" by a
-    print, where texts stand without quotes.
+    `how` they are compared: a "value" by the digits that are shown, "exact" by all; in "any order"; or as "shown" where
+    texts may stand without quotes, as a print and a table show them.
     """
 
     call: str

@@ -61,7 +61,7 @@ def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Examp
         certain = by_call(unit_tests(plain, name)) | certain
     found = [values[0] for call in told | certain if len(values := certain.get(call) or told[call]) == 1]
     how = how_compared(text)
-    return [replace(one, how=how) if one.how == "value" else one for one in found[:MOST_EXAMPLES]]
+    return [one if one.how == "shown" and how != "any order" else replace(one, how=how) for one in found[:MOST_EXAMPLES]]
 
 
 def ways(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:

@@ -36,7 +36,7 @@ def matches(outcome: str, example: Example) -> bool:
     return (
         same(value, wanted, example.how)
         or (value == "None" and wanted == first_argument(example.call))
-        or (example.how == "shown" and text_in(value) == (wanted if text_in(wanted) is None else text_in(wanted)))
+        or (example.how == "shown" and text_in(value) is not None and printed_alike(value, wanted))
     )
 
 

@@ -72,7 +72,8 @@ def comment_example(code: str, told: str, name: str) -> Example | None:
         words = words_in(rest)
         texts = any(isinstance(node, ast.Constant) and isinstance(node.value, str) for node in ast.walk(call))
         value = canonical(words) if words and (label or (texts and " " not in words)) else None
-    return Example(ast.unparse(call), value) if value is not None else None
+    how = "shown" if wrapped else "value"
+    return Example(ast.unparse(call), value, how) if value is not None else None
 
 
 def sentences_of_errors(text: str, name: str) -> Iterator[Example]:
@@ -129,4 +130,4 @@ def output_pairs(sources: Sequence[str], shown: Sequence[str], name: str) -> Ite
         call = call_in(source, name)
         value = literal_in(line)
         if call is not None:
-            yield Example(ast.unparse(call), value if value is not None else canonical(line))
+            yield Example(ast.unparse(call), value if value is not None else canonical(line), "shown")

@@ -57,7 +57,8 @@ class Session:
             self.note_change(statement.value, call)
             return None
         wanted = wanted_of(shown, bool(printed))
-        return Example(ast.unparse(call), wanted) if wanted is not None else None
+        how = "shown" if printed else "value"
+        return Example(ast.unparse(call), wanted, how) if wanted is not None else None
 
     def assign(self, statement: ast.Assign) -> None:
         target = statement.targets[0]

@@ -88,7 +88,7 @@ def labelled_pairs(text: str, name: str, parameters: Sequence[str]) -> Iterator[
         call = call_of_lines(given, name, parameters)
         wanted = wanted_in(told) if call else None
         if call and wanted is not None:
-            yield Example(call, wanted)
+            yield Example(call, wanted, "shown")
 
 
 def labels_in(text: str) -> Iterator[re.Match[str]]:

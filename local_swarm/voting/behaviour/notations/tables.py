@@ -80,4 +80,4 @@ def example_of(cells: Sequence[str], head: TableHead, name: str, parameters: Seq
     if not call and len(given) == 1 and len(parameters) == 1 and (words := words_in(given[0])):
         call = f"{name}({words!r})"
     value = literal_in(cells[head.wanted]) or wanted_in(cells[head.wanted])
-    return Example(call, value) if call and value is not None else None
+    return Example(call, value, "shown") if call and value is not None else None
