@@ -29,8 +29,8 @@ LONGEST_NAME = 200  # characters of a function's name
 
 ARROW = re.compile(
     r"\s*+[`'\";*]*+\s*+(?:(?:#|//)\s*+)?(?:=++>|-++>|[➞→⇒➜]|==|=|:|(?:(?:#|//)\s*+)?(?:=++>|-++>)?\s*+,?\s*+"
-    r"(?:(?:should|must|will|would)\s++)?"
-    r"(?:returns?|be|gives?|yields?|outputs?|prints?|produces?|equals?|evaluates?\s++to|is|results?\s++in)\b)\s*+[:`*]*+\s*+"
+    r"(?:(?:should|must|will|would|ought\s++to|needs\s++to|has\s++to|to)\s++)?"
+    r"(?:returns?|be|gives?|yields?|outputs?|prints?|produces?|equals?|evaluates?\s++to|is|becomes?|results?\s++in)\b)\s*+[:`*]*+\s*+"
 )
 GIVEN_BACK = r"\b(?:return(?:ed|s)?|output|answers?|results?|print(?:ed)?|accepted|valid)\b"
 ANY_ORDER = re.compile(
@@ -61,7 +61,9 @@ def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Examp
         certain = by_call(unit_tests(plain, name)) | certain
     found = [values[0] for call in told | certain if len(values := certain.get(call) or told[call]) == 1]
     how = how_compared(text)
-    return [one if one.how == "shown" and how != "any order" else replace(one, how=how) for one in found[:MOST_EXAMPLES]]
+    return [
+        one if one.how == "shown" and how != "any order" else replace(one, how=how) for one in found[:MOST_EXAMPLES]
+    ]
 
 
 def ways(text: str, name: str, parameters: Sequence[str]) -> Iterator[Example]:

@@ -37,6 +37,7 @@ KNOWN = TYPES | MODULES | frozenset(NODES) | {name for names in FAMILIAR.values(
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 Named = (*Function, ast.ClassDef)
 Import = (ast.Import, ast.ImportFrom)
+TESTING = ("pytest", "unittest")
 Compound = (ast.If, ast.Try, ast.With, ast.For, ast.While)
 
 
@@ -44,7 +45,8 @@ def runnable(tree: ast.Module, whole: str, question: Question) -> str | None:
     """What defines everything; where that is not the whole text, then `SPARE`, its bare definitions, `SPARE` and the whole
     text. `whole`: the answer as it stands, empty where it is no program by itself. None where the tree is too deep to be
     written out."""
-    given = definitions(question.stub.tree) if question.stub else []
+    shown = definitions(question.stub.tree) if question.stub else []
+    given = foreign_imports_only([node for node in shown if not is_test(node)], tree)
     kept, bare = module_body(tree, question), needed_nodes(foreign_imports_only(definitions(tree), tree))
     texts = [unparse(ast.Module(in_order([*given, *kept]), []))]
     texts.append(texts[0] if bare == kept else unparse(ast.Module(in_order([*given, *bare]), [])))
@@ -60,6 +62,15 @@ def runnable(tree: ast.Module, whole: str, question: Question) -> str | None:
     before = after_future(head, unparse(ast.Module(given, [])) or "")
     text = f"{before}\n{whole}" if before.strip() and "from __future__" not in whole else whole
     return SPARE.join([main, "" if spare == main else spare, text])
+
+
+def is_test(node: ast.stmt) -> bool:
+    """Tests in a prompt are examples, and need what need not be here."""
+    if isinstance(node, ast.ClassDef):
+        return any(ast.unparse(base).endswith("TestCase") for base in node.bases) or node.name.startswith("Test")
+    if isinstance(node, ast.Import):
+        return any(alias.name in TESTING for alias in node.names)
+    return isinstance(node, Function) and node.name.startswith("test_")
 
 
 def whole_text(program: str) -> str:

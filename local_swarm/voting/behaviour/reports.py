@@ -38,7 +38,7 @@ MUST = re.compile(
     rf"(?:\s++(?:aber|eigentlich|jedoch|stattdessen|es))*+(?:\s++{GIVE}(?!\w))?"
     r"|(?:instead\s++of|rather\s++than|in\s++place\s++of|statt|anstatt|anstelle\s++von|au\s++lieu\s++de|en\s++(?:lugar|vez)\s++de|invece\s++di)"
     rf"(?:\s++(?:the\s++)?(?:expected|correct|right|returning|giving)(?:\s++{NOUN})*+)?"
-    r")(?!\w)[`*_]*+\s*+[:=]*+[\s`*_]*+",
+    r")(?!\w)[`*_]*+\s*+[:=]*+[\s`*_]*+(?:(?:that\s++)?(?:it|this)\s++(?:returns|yields|gives|prints|is)\s++)?",
     re.IGNORECASE,
 )
 CHINESE = re.compile(
