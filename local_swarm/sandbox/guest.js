@@ -51,14 +51,10 @@ function drawn(value) {
   return found;
 }
 
-function key(name) {
-  return /^(0|-?[1-9]\d{0,14})$/.test(name) ? name : quoted(name);
-}
-
 function object(value, inner) {
   const kind = tag(value), sorted = (parts) => '{' + parts.sort().join(',') + '}';
   const list = (items) => '[' + Array.from(items, (one) => inner(one) + ',').join('') + ']';
-  const pair = ([name, one]) => (typeof name === 'string' ? key(name) : inner(name)) + ':' + inner(one);
+  const pair = ([name, one]) => inner(typeof name === 'number' ? String(name) : name) + ':' + inner(one);
   if (Array.isArray(value) || (ArrayBuffer.isView(value) && kind !== 'DataView') || kind === 'Arguments') return list(value);
   if (draws(value)) return list(drawn(value));
   switch (kind) {

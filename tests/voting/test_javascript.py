@@ -7,7 +7,8 @@ import json
 import pytest
 
 from local_swarm.sandbox.canonical import canonical
-from local_swarm.voting.behaviour.javascript import javascript_call, wanted_text
+from local_swarm.voting.behaviour.calls import Example
+from local_swarm.voting.behaviour.javascript import in_javascript, javascript_call
 from local_swarm.voting.behaviour.javascript_targets import javascript_target, signature_in
 from local_swarm.voting.javascript.answer import is_javascript, javascript_answer, javascript_span
 from local_swarm.voting.javascript.module import has_grammar, javascript_module, module_by_patterns
@@ -192,8 +193,9 @@ def test_scripts_and_standard_input_are_written_as_the_sandbox_takes_them() -> N
     assert json.loads(javascript_call("stdin: '3\\n4\\n'", "") or "") == {"input": "3\n4\n"}
 
 
-def test_pairs_are_lists_and_keys_that_are_numbers_are_numbers() -> None:
-    assert wanted_text(canonical([(1, "(a)"), {"2": "x"}])) == "[[1,'(a)',],{2:'x'},]"
+def test_numbers_that_are_keys_are_texts() -> None:
+    made = in_javascript(Example("f(3)", canonical({2: "x,1:y", 3: {1: 0}})), "f")
+    assert made and made.wanted == canonical({"2": "x,1:y", "3": {"1": 0}})
 
 
 @parsed

@@ -6,6 +6,7 @@ import ast
 import json
 import math
 import re
+from dataclasses import replace
 
 from local_swarm.chat.python_source import parse_expression
 from local_swarm.sandbox.job import SCRIPT, STDIN
@@ -31,9 +32,7 @@ OPERATORS: dict[type[ast.AST], str] = {
     ast.UAdd: "+",
 }
 CONSTANTS = {True: "true", False: "false", None: "null"}
-KEY = re.compile(r"'((?:0|-?[1-9]\d{0,14}))'(?=:)")
-TEXT = re.compile(r"""('(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+")""", re.DOTALL)
-BRACKETS = str.maketrans("()", "[]")
+TEXT_OR_KEY = re.compile(r"""'(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+"|(?<=[{,])(?P<key>-?\d++)(?=:)""", re.DOTALL)
 AROUND = ("bool", "list", "tuple")  # what examples put around a call that says the same without
 DEEPEST_CALL = 40  # of a call's own nesting
 
@@ -43,16 +42,10 @@ class NotInJavaScript(Exception):
 
 
 def in_javascript(example: Example, name: str) -> Example | None:
-    """Its call as the sandbox takes it, and what it must give: lists where Python has tuples, numbers as keys."""
+    """Its call as the sandbox takes it, and what it must give, where numbers that are keys are texts."""
     call = javascript_call(example.call, name)
-    return Example(call, wanted_text(example.wanted)) if call else None
-
-
-def wanted_text(canonical: str) -> str:
-    """Texts within it are left alone."""
-    parts = TEXT.split(canonical)
-    plain = (part.translate(BRACKETS) if at % 2 == 0 else part for at, part in enumerate(parts))
-    return KEY.sub(r"\1", "".join(plain))
+    wanted = TEXT_OR_KEY.sub(lambda found: f"'{found['key']}'" if found["key"] else found[0], example.wanted)
+    return replace(example, call=call, wanted=wanted) if call else None
 
 
 def javascript_call(call: str, name: str) -> str | None:
