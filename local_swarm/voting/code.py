@@ -13,6 +13,7 @@ from local_swarm.voting.code_blocks import ReadBlock, answering_blocks
 from local_swarm.voting.javascript.answer import START, javascript_answer, javascript_span
 from local_swarm.voting.javascript.module import TAGS
 from local_swarm.voting.markup import ReplyDocument
+from local_swarm.voting.other_languages import canonical_words
 from local_swarm.voting.question import (
     STATEMENT,
     Question,
@@ -47,10 +48,10 @@ def code_answer(said: ReplyDocument, question: Question) -> ExtractedAnswer | No
 
 def code_in_prose(prose: str, question: Question) -> ExtractedAnswer | None:
     found = bare_code(prose, question) if prose.strip() else None
-    return found if found and found.valid and (found.tree is None or any_named(found.tree)) else None
+    return found if found and found.valid and (found.tree is None or has_names(found.tree)) else None
 
 
-def any_named(tree: ast.Module) -> bool:
+def has_names(tree: ast.Module) -> bool:
     return any(isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) for node in tree.body)
 
 
@@ -70,7 +71,8 @@ def from_blocks(blocks: Sequence[ReadBlock], question: Question) -> ExtractedAns
         read = [javascript_answer(code, language, question) for code in tries]
     else:
         body = "\n".join(bodies)
-        return ExtractedAnswer("code", body, language, complaint=None if body.strip() else "empty")
+        complaint = None if body.strip() else "empty"
+        return ExtractedAnswer("code", body, language, complaint=complaint, words=canonical_words(body, language))
     return next((answer for answer in read if answer.valid), read[0])
 
 
@@ -82,7 +84,7 @@ def inline_code(reply: str, question: Question) -> ExtractedAnswer | None:
     spans = [found[1].strip() for found in INLINE.finditer(reply)]
     lines = reply.strip().split("\n")
     body = spans[-1] if spans else lines[0] if len(lines) == 1 and len(lines[0].split()) < MOST_WORDS else ""
-    return ExtractedAnswer("code", body, language) if body else None
+    return ExtractedAnswer("code", body, language, words=canonical_words(body, language)) if body else None
 
 
 def bare_code(reply: str, question: Question) -> ExtractedAnswer | None:
@@ -92,7 +94,7 @@ def bare_code(reply: str, question: Question) -> ExtractedAnswer | None:
     stub = question.stub
     if stub and stub.unfinished and (reply[0].isspace() or not STATEMENT.search(reply)) and looks_like_body(reply):
         return python_answer(reply, question)
-    reply = unindented(reply)
+    reply = without_indent(reply)
     if STATEMENT.search(reply) and (code := code_span(reply)) and parse_has_code(code):
         return python_answer(code, question)
     if span := javascript_span(reply):
@@ -100,7 +102,7 @@ def bare_code(reply: str, question: Question) -> ExtractedAnswer | None:
     return python_answer(reply, question) if stub and STATEMENT.match(reply) else None
 
 
-def unindented(reply: str) -> str:
+def without_indent(reply: str) -> str:
     """Without the indentation of its first line of code, where all code has some."""
     begun = None if STATEMENT.search(reply) or START.search(reply) else INDENTED.search(reply)
     if begun is None:

@@ -15,6 +15,7 @@ from local_swarm.voting.behaviour.program import definition
 from local_swarm.voting.javascript.answer import is_javascript
 from local_swarm.voting.javascript.module import TAGS, javascript_module
 from local_swarm.voting.markup import CodeBlock
+from local_swarm.voting.other_languages import NAMES
 from local_swarm.voting.question import PYTHON, Question, definitions
 from local_swarm.voting.sound_code import javascript_in, python_in
 
@@ -39,12 +40,14 @@ CONTEXT = frozenset({"output", "text", "txt", "plaintext", "console-output", "st
 SHELL = frozenset(
     {"bash", "sh", "shell", "zsh", "console", "terminal", "shell-session", "shellscript", "cmd", "powershell", "ps"}
 )
+CHECKED = frozenset({"python", "javascript", "typescript"})  # in which a text is or is not
 DATA = frozenset(
     {"json", "yaml", "yml", "toml", "xml", "csv", "ini", "diff", "patch", "html", "css", "http", "markdown", "md"}
 )
 COUNTER = re.compile(
     r"\b(?:mistake|wrong|incorrect(?:ly)?|bug(?:gy)?|broken|avoid|don'?t|do not|never|instead of|anti-?pattern|bad|pitfall|naive"
-    r"|original|before|your (?:code|version|function)|fails?|slow(?:er)?|inefficient|falsch|fehler)\b",
+    r"|original|before|misses|forgets|ignores|does(?:n'?t| not) (?:handle|work|support|account|consider|cover|count)|only works"
+    r"|your (?:code|version|function)|fails?|slow(?:er)?|inefficient|falsch|fehler)\b",
     re.IGNORECASE,
 )
 MENDS = re.compile(
@@ -53,12 +56,19 @@ MENDS = re.compile(
 USES = re.compile(
     r"\b(?:usage|example|test(?:s|ed|ing)?|call|try|use it|run it|check|verify|demo|prints?|output)\b", re.IGNORECASE
 )
+ALTERNATIVE = re.compile(
+    r"^\W*+or\b|\balternat|\banother (?:way|option|approach|version|solution)\b|\boption (?:2|b|two)\b|\bequivalent"
+    r"|\b(?:shorter|recursive|iterative|functional|one-?line(?:r)?)\b|\byou (?:can|could|may) also\b|\bvariant\b",
+    re.IGNORECASE,
+)
+TESTS = re.compile(r"tests?(?:_|[A-Z]|$)|Tests?(?:[A-Z]|$)|\w*Tests?$")
 COMMENT = re.compile(r"\s*+(?:#|//)([^\n]++)\n")
 BLAMED = re.compile(
     r"(?:\W*+)(?:but\s++|however,?\s++)?(?:this|that|it|the above)\b[^.\n]{0,60}?"
     r"\b(?:wrong|incorrect|a mistake|a bug|broken|does(?:n't| not) work|won't work|will not work|fails)\b",
     re.IGNORECASE,
 )
+TYPED = re.compile(r"\s*+(?:\$|[\w.-]+@[\w.-]+:[^\n$#]{0,80}[$#])[ \t]++\S")
 PROMPT = re.compile(r"^[ \t]*+(?:\$|%|>|❯|[\w.-]+@[\w.-]+:[^\n$#]{0,80}[$#])[ \t]++", re.MULTILINE)
 
 
@@ -79,6 +89,14 @@ class ReadBlock:
         said = f"{self.lead} {comment[1] if comment else ''}"
         return (bool(COUNTER.search(said)) and not MENDS.search(said)) or bool(BLAMED.match(self.trail))
 
+    @property
+    def is_alternative(self) -> bool:
+        return bool(ALTERNATIVE.search(self.lead)) and not MENDS.search(self.lead)
+
+    def is_test(self, wanted: Collection[str]) -> bool:
+        """Whether it defines tests alone."""
+        return bool(self.defines) and all(TESTS.match(name) and name not in wanted for name in self.defines)
+
 
 def read_block(block: CodeBlock, language_asked: str) -> ReadBlock:
     """Of a language that is asked for a block without a tag is thought to be one."""
@@ -92,12 +110,24 @@ def read_block(block: CodeBlock, language_asked: str) -> ReadBlock:
             module = javascript_module(body, block.tag)
             defined = (*module.functions, *module.classes)
             return ReadBlock(body, module.language, defined, block.lead, block.trail)
-    language, body = block.tag, block.body
-    if block.tag in SHELL:
-        language, body = "bash", PROMPT.sub("", body)
-    elif block.tag in VAGUE:
-        language = language_asked if block.tag not in CONTEXT else ""
-    return ReadBlock(body, language, (), block.lead, block.trail)
+    if block.tag in SHELL or (block.tag in VAGUE and TYPED.match(block.body)):
+        return ReadBlock(commands_in(block.body), "bash", (), block.lead, block.trail)
+    language = NAMES.get(block.tag, block.tag)
+    if block.tag in VAGUE:
+        language = "" if block.tag in CONTEXT or language_asked in CHECKED else language_asked
+    return ReadBlock(block.body, language, (), block.lead, block.trail)
+
+
+def commands_in(body: str) -> str:
+    """What was typed, without the signs that ask for it; not what came of it where some lines have such a sign."""
+    if not PROMPT.search(body):
+        return body
+    kept, goes_on = list[str](), False
+    for line in body.split("\n"):
+        if goes_on or PROMPT.match(line):
+            kept.append(line if goes_on else PROMPT.sub("", line))
+            goes_on = line.endswith("\\")
+    return "\n".join(kept)
 
 
 def names_at_top(code: str) -> Iterator[str]:
@@ -118,11 +148,13 @@ def lambda_names(code: str) -> list[str]:
 def answering_blocks(blocks: Sequence[CodeBlock], question: Question) -> list[ReadBlock]:
     """In order, all of one language; what is asked for is in the last of them that defines it."""
     asked = question.asked
-    default = {"shell": "bash", "sql": "sql", "regex": "regex"}.get(asked.kind or "", "")
+    default = {"shell": "bash", "sql": "sql", "regex": "regex"}.get(asked.kind or "", asked.language)
     read = [read_block(block, default) for block in blocks]
     wanted = [name for name in (question.entry_point, asked.name, *asked.names) if name]
     own = chosen_language(read, wanted, asked.language or default)
-    own = without_earlier_versions([one for one in own if not one.shunned] or own)
+    own = [one for one in own if not one.shunned] or own
+    own = [one for one in own if not one.is_test(wanted)] or own
+    own = without_other_versions(own)
     if any(one.defines for one in own):
         own = [one for one in own if one.defines or not uses(one, own)]
     return own
@@ -150,11 +182,13 @@ def chosen_language(read: Sequence[ReadBlock], wanted: Collection[str], language
     return [one for one in read if one.language == best.language]
 
 
-def without_earlier_versions(blocks: Sequence[ReadBlock]) -> list[ReadBlock]:
+def without_other_versions(blocks: Sequence[ReadBlock]) -> list[ReadBlock]:
+    """Of those that define the same the last one, which corrects the others, but for what is told to be another way."""
+    first = {name for one in blocks if not one.is_alternative for name in one.defines}
     kept: list[ReadBlock] = []
     for block in reversed(blocks):
-        later = {name for one in kept for name in one.defines}
-        if not block.defines or not set(block.defines) <= later:
+        others = first if block.is_alternative else {name for one in kept for name in one.defines}
+        if not block.defines or not set(block.defines) <= others:
             kept.insert(0, block)
     return kept
 

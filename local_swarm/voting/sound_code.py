@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import html
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from local_swarm.chat.python_source import parse
 from local_swarm.voting.javascript.answer import code_from, is_javascript
@@ -20,6 +20,7 @@ from local_swarm.voting.scanner import doctests
 MARK = re.compile(r"^[ \t]*+(?:`{3,}+|~{3,}+)|`{3,}+(?=\s++[A-Za-z])", re.MULTILINE)
 TURN = re.compile(r"</s>|<\|[\w-]{1,40}\|>|<(?:end|start)_of_turn>|<step>|\[/?INST\]")
 MARKED_UP = re.compile(r"&(?:lt|gt|amp|quot|#39|#x27);")
+SCRIPT = re.compile(r"<script\b[^<>]{0,200}>")
 LANGUAGE_LINE = re.compile(r"\s*+(\w++)[ \t]*+:?+\n")
 NUMBER = re.compile(r"[ \t]*+\d++(?:[:.|)]|[ \t]|$)[:.|)]?+[ \t]?+")
 
@@ -29,15 +30,24 @@ def python_in(body: str) -> str:
     body = without_language(session_source(body), PYTHON)
     if parse(body):
         return body
-    code = cleaned(body)
+    code = code_as_typed(body)
     span = code if parse(code) else code_span(code)
     return span if span and defines(span) else body
 
 
 def javascript_in(body: str, tag: str) -> str:
-    """The same of JavaScript."""
-    body = without_language(body, TAGS)
-    return body if is_javascript(body, tag) else code_from(cleaned(body)) or body
+    """The same of JavaScript, also within a web page."""
+    body = "\n".join(scripts_in(body)) or without_language(body, TAGS)
+    return body if is_javascript(body, tag) else code_from(code_as_typed(body)) or body
+
+
+def scripts_in(page: str) -> Iterator[str]:
+    at = 0
+    while begun := SCRIPT.search(page, at):
+        at = page.find("</script>", begun.end())
+        if at < 0:
+            return
+        yield page[begun.end() : at].strip("\n")
 
 
 def defines(code: str) -> bool:
@@ -50,7 +60,7 @@ def without_language(body: str, names: Collection[str]) -> str:
     return body[head.end() :] if head and head[1].lower() in names else body
 
 
-def cleaned(body: str) -> str:
+def code_as_typed(body: str) -> str:
     """Up to where it ends, signs as they are typed, lines without their numbers."""
     ends = [
         found.start() for pattern in (MARK, TURN) if (found := pattern.search(body)) and body[: found.start()].strip()

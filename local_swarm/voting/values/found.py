@@ -37,10 +37,10 @@ def value_of(said: ReplyDocument, question: Question) -> ExtractedAnswer | None:
 
 
 def words_of(said: ReplyDocument) -> str:
-    """Prose. Where that only announces a block of one line, or is missing, the line belongs to it."""
+    """Prose. Where that ends in announcing a block of one line, or is missing, the line belongs to it."""
     prose = said.prose.strip()
     line = said.blocks[-1].body.strip() if said.blocks else ""
-    if not line or "\n" in line or (prose and not said.blocks[-1].lead.endswith(":")):
+    if not line or "\n" in line or (prose and (not prose.endswith(":") or said.blocks[-1].trail)):
         return said.prose
     return f"{said.blocks[-1].lead} {line}" if prose else line
 
