@@ -234,10 +234,7 @@ def test_an_answer_can_be_bound_to_a_schema_and_its_tokens_told(daemon: Daemon) 
 def test_ask_asks_the_daemon_and_prints_what_the_vote_was(daemon: Daemon) -> None:
     done = program("ask", QUESTION, "--port", str(daemon.port), home=daemon.home)
     assert done.returncode == 0 and solve(done.stdout)([2]) == 4
-    assert (
-        re.search(r"(?:All 5|\d of 5 had) answered, all alike", done.stderr)
-        and "; agreement " in done.stderr
-    )
+    assert re.search(r"(?:All 5|\d of 5 had) answered, all alike", done.stderr) and "; agreement " in done.stderr
     done = program("ask", QUESTION, "--json", "--port", str(daemon.port), home=daemon.home)
     assert json.loads(done.stdout)["object"] == "chat.completion"
 

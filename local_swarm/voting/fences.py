@@ -43,7 +43,7 @@ class OpenFence:
     def empty(self) -> bool:
         return not any(line.strip(" \t>") for line in self.body)
 
-    def written(self) -> list[str]:
+    def rewritten_block(self) -> list[str]:
         """Its lines without the indentation of the fence, where each of them has it."""
         own = min((len(line) - len(line.lstrip(" \t")) for line in self.body if line.strip()), default=0)
         return [line[self.indent :] for line in self.body] if own >= self.indent else self.body
@@ -75,7 +75,7 @@ def rewritten_lines(lines: Sequence[str], plain: str) -> Iterator[str]:
             lead = found.groupdict().get("lead") or ""
             yield (lead if ">" in lead else "") + plain + info_of(found)
     if fence is not None:
-        yield from fence.written()
+        yield from fence.rewritten_block()
 
 
 def after_words(line: str) -> re.Match[str] | None:
@@ -124,7 +124,7 @@ def within(line: str, fence: OpenFence, plain: str, quote_ahead: bool) -> tuple[
     closing = CLOSED_AT_END.search(line)
     if closing and closing[1].startswith(fence.run) and ends_block(line[: closing.start()], fence):
         fence.body.append(line[: closing.start()])
-        return [*fence.written(), lead_of(line, fence) + plain], None
+        return [*fence.rewritten_block(), lead_of(line, fence) + plain], None
     fence.quoted ^= len(TRIPLE.findall(line)) % 2 == 1
     fence.body.append(line)
     return [], fence
@@ -143,12 +143,14 @@ def after_marks(rest: str, line: str, fence: OpenFence, plain: str) -> tuple[lis
         if fence.depth >= 0:
             fence.body.append(line)
             return [], fence
-        return [*fence.written(), mark], None
+        return [*fence.rewritten_block(), mark], None
     if not rest:
-        return [*fence.written(), mark], None
+        return [*fence.rewritten_block(), mark], None
     if WORD_INFO.fullmatch(rest) and rest.lower() in SPOKEN and not fence.empty:  # the one before was never closed
-        return [*fence.written(), mark, mark + rest], OpenFence(fence.run, fence.indent, rest.lower() in NESTING)
-    return [*fence.written(), mark, rest], None
+        return [*fence.rewritten_block(), mark, mark + rest], OpenFence(
+            fence.run, fence.indent, rest.lower() in NESTING
+        )
+    return [*fence.rewritten_block(), mark, rest], None
 
 
 def lead_of(line: str, fence: OpenFence) -> str:

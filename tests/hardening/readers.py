@@ -277,7 +277,7 @@ READERS: dict[str, Reader] = {
     "examples: statements": Reader(lambda text: [*statements(text, "f", ("x",))], most=scanner.MOST_TEXT),
     "examples: tables": Reader(lambda text: [*tables(text, "f", ("x",))], most=scanner.MOST_TEXT),
     "examples: what is complained of": Reader(lambda text: reports.without_observed(f"def f(x): fix\n{text}", "f")),
-    "examples: what must be": Reader(lambda text: [*reports.required(f"def f(x): fix\nf(2){text}", "f")]),
+    "examples: what must be": Reader(lambda text: [*reports.required_examples(f"def f(x): fix\nf(2){text}", "f")]),
     "examples: what came of one": Reader(
         lambda text: matching.matches(f"={text}", calls.Example("f(2)", text[1:], "any order")), most=4_000
     ),

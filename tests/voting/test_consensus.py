@@ -117,7 +117,10 @@ def test_without_an_embedding_similarity_is_structure_and_says_so() -> None:
 
 
 def test_prose_is_compared_by_meaning_where_that_can_be() -> None:
-    candidates = [candidate("the wind warms the sea in spring", "w1"), candidate("in spring the sea warms the wind", "w2")]
+    candidates = [
+        candidate("the wind warms the sea in spring", "w1"),
+        candidate("in spring the sea warms the wind", "w2"),
+    ]
     assert elect(candidates, "auto", letters).strategy == "similarity"
     assert elect([candidate(EVEN, "w1"), candidate(ODD, "w2")], "auto", letters).strategy == "structure"
 

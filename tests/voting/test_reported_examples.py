@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from local_swarm.voting.behaviour.examples import examples
 from local_swarm.voting.behaviour.literals import leading_literal
-from local_swarm.voting.behaviour.reports import required, without_observed
+from local_swarm.voting.behaviour.reports import required_examples, without_observed
+from local_swarm.voting.extract import extract_text
+from local_swarm.voting.question import question
 
 BROKEN = "Here is my function:\n```python\ndef double(x):\n    return x + 2\n```\n"
 REPORTS: list[tuple[str, dict[str, str]]] = [
@@ -96,6 +98,21 @@ def test_of_a_request_examples_end_at_a_boundary_and_do_not_contradict(words: st
     assert shown(words) == wanted
 
 
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "import pytest\nfrom solution import double\n\ndef test_double():\n    assert double(5) == 10",
+        "import unittest\n\nclass Doubling(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(double(5), 10)",
+        "@pytest.mark.parametrize('x, want', [(5, 10)])\ndef test_double(x, want):\n    assert double(x) == want",
+    ],
+)
+def test_tests_in_a_request_are_examples_and_no_part_of_the_programs(tests: str) -> None:
+    text = f"Write a Python function double(x) that passes:\n\n```python\n{tests}\n```"
+    assert shown(text) == {"double(5)": "10"}
+    answer = extract_text("```python\ndef double(x):\n    return 2 * x\n```", question(text))
+    assert answer.program == "def double(x):\n    return 2 * x"
+
+
 LITERALS = [
     ("1,000,000.", "1000000"),
     ("12,500 in all", "12500"),
@@ -139,5 +156,5 @@ def test_a_literal_ends_where_nothing_goes_on(text: str, value: str | None) -> N
 def test_no_report_is_a_danger(text: str) -> None:
     plain = without_observed(f"def f(x): wrong\n{text}", "f")
     assert len(plain.split("\n")) == len(text.split("\n")) + 1
-    for one in required(f"def f(x): wrong\n{text}", "f"):
+    for one in required_examples(f"def f(x): wrong\n{text}", "f"):
         compile(one.call, "call", "eval")

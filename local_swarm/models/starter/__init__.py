@@ -11,4 +11,6 @@ NOTE = (
     "starter model: a demonstration model that writes short Python functions; it leaves out system texts of more than 240 "
     "characters and the descriptions of tools"
 )
-PRACTISED: frozenset[Literal["calls", "code"]] = frozenset({"calls", "code"})  # families of answers that it was trained to give
+PRACTISED: frozenset[Literal["calls", "code"]] = frozenset(
+    {"calls", "code"}
+)  # families of answers that it was trained to give

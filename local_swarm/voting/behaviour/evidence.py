@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from local_swarm.chat.python_source import parse
 from local_swarm.sandbox.job import SPARE, STDIN, Job, Language, Outcomes
-from local_swarm.sandbox.messages import DEFINED, UNKNOWN
+from local_swarm.sandbox.messages import DEFINED, LATE, UNKNOWN
 from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.behaviour.calls import Example
 from local_swarm.voting.behaviour.examples import examples
@@ -45,6 +45,15 @@ class Behaviour:
     def unknown(self) -> bool:
         """Whether nothing can be said of it: a module that it needs is not here."""
         return bool(self.outcomes) and all(outcome.startswith(UNKNOWN) for outcome in self.outcomes)
+
+    @property
+    def heard(self) -> Outcomes:
+        """What counts in a vote: of a program that mostly answers it is unknown what it would have given where it was out
+        of time, as slow is not wrong."""
+        answers = sum(outcome.startswith(DEFINED) for outcome in self.outcomes)
+        if 2 * answers < len(self.outcomes):
+            return self.outcomes
+        return tuple(UNKNOWN if outcome == LATE else outcome for outcome in self.outcomes)
 
     @property
     def constant(self) -> bool:

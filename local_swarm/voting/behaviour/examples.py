@@ -18,7 +18,7 @@ from local_swarm.voting.behaviour.literals import leading_literal, leading_liter
 from local_swarm.voting.behaviour.matching import same
 from local_swarm.voting.behaviour.notations.every import NOTATIONS
 from local_swarm.voting.behaviour.notations.unit_tests import unit_tests
-from local_swarm.voting.behaviour.reports import edges, required, without_observed
+from local_swarm.voting.behaviour.reports import edges, required_examples, without_observed
 from local_swarm.voting.scanner import LONGEST_LITERAL, MOST_TEXT, Attention, closing
 
 MOST_EXAMPLES = 12
@@ -55,7 +55,7 @@ def examples(text: str, name: str, parameters: Sequence[str] = ()) -> list[Examp
         return []
     text = text[:MOST_TEXT].translate(str.maketrans("“”‘’", "\"\"''"))
     plain = without_observed(text, name)
-    certain = by_call(chain(required(text, name), arrows(plain, name, least=2)))
+    certain = by_call(chain(required_examples(text, name), arrows(plain, name, least=2)))
     told = by_call(ways(plain, name, parameters[:MOST_PARAMETERS]))
     if any(len(values) > 1 for values in told.values()):
         certain = by_call(unit_tests(plain, name)) | certain

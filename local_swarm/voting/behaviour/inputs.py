@@ -128,11 +128,16 @@ def inputs(
     calls = [f"{name}()"] if found and found.bare else []
     varied = islice(variations_of(known), MOST_CHANGED)
     calls += [call_text(name, arguments) for arguments in varied if fits(arguments, parameters, limits)]
-    if found and found.kinds:
+    if found and found.kinds and not (forgiving and shows_records(known)):
         calls += [call_text(name, row, found.keywords) for row in made_up(found, known, text, limits, forgiving)]
     given = set(example_calls)
     fresh = [call for call in dict.fromkeys(calls) if call not in given and 0 < len(call) <= LONGEST_CALL]
     return fresh[:MOST_INPUTS]
+
+
+def shows_records(known: Sequence[Sequence[Any]]) -> bool:
+    """Whether an argument is a record, of which other fields make no sense."""
+    return any(isinstance(one, dict) and len(one) > 1 for arguments in known for one in arguments)
 
 
 def made_up(
@@ -188,8 +193,11 @@ def shapes(
             for kind, guess in zip(sure, kinds, strict=True)
         ],
     ]
-    likely = [way for way in ways if "any" not in way]
-    if not (forgiving and likely):
+    numbered = [
+        kind or ("int" if guess == "?any" else guess.lstrip("?")) for kind, guess in zip(sure, kinds, strict=True)
+    ]
+    likely = [way for way in [*ways, numbered] if "any" not in way]
+    if not (forgiving and any(guess != "?any" or kind for kind, guess in zip(worded, kinds, strict=True))):
         likely = [*ways, *([kind or usual for kind in sure] for usual in USUAL)]
     return list(dict.fromkeys(map(tuple, likely)))
 
@@ -294,6 +302,8 @@ def near(value: Any) -> list[Any]:
         return [one for one in (value[::-1], longer, value[1:], value[: len(value) // 2 + 1]) if one != value]
     if isinstance(value, tuple):
         return [tuple(one) for one in near(list(value))]
+    if isinstance(value, dict):
+        return [{**value, key: other} for key, one in value.items() for other in near(one)[:1]]
     return []
 
 

@@ -33,6 +33,7 @@ HINTS = {
 TYPED = re.compile(
     r"(?P<name>[^:?=]++)(?P<optional>\?)?(?::(?P<hint>(?:[^=]|=>)++))?(?P<default>=(?!>).*+)?", re.DOTALL
 )
+MODIFIERS = re.compile(r"^(?:(?:public|private|protected|readonly|override)\s++)++")
 SHOWN = re.compile(r"\bconsole\.(?:log|info)\b|\bprocess\.stdout\b")
 
 
@@ -96,12 +97,19 @@ def class_target(name: str, classes: Sequence[Mapping[str, Parameters]]) -> Targ
     for made in classes:
         for method, given in made.items():
             told.setdefault(method, []).append(signature_of(method, given))
-    constructor = usual(told.pop("constructor", []))
+    told.pop("constructor", None)
+    constructor = usual([constructor_of(made) for made in classes])
     used = sorted(
         method for method, all_of_it in told.items() if 2 * len(all_of_it) > len(classes) and method[0] not in "_#"
     )
     methods = tuple(one for method in used[:MOST_METHODS] if (one := usual(told[method])))
     return Target("class", name, constructor, methods=methods) if methods else None
+
+
+def constructor_of(made: Mapping[str, Parameters]) -> Signature:
+    """With the arguments that it must be given and no more; a class may have none."""
+    given = made.get("constructor", ())
+    return signature_of("constructor", [one for one in given if not is_optional(one) and not one.startswith("...")])
 
 
 def programs_for(target: Target, answers: Mapping[int, ExtractedAnswer]) -> dict[int, str]:
@@ -126,10 +134,11 @@ def signature_in(module: JavaScriptModule, name: str) -> Signature | None:
 
 def signature_of(name: str, given: Iterable[str]) -> Signature:
     """Of parameters as they are written, types and defaults included."""
+    given = [MODIFIERS.sub("", one) for one in given]
     plain = [one for one in given if not one.startswith("...")]
     needed = [one for one in plain if not is_optional(one)]
     kinds = [kind_of_parameter(one) for one in needed or plain[:MOST_OPTIONAL]]
-    if not kinds and len(plain) < len(list(given)):
+    if not kinds and len(plain) < len(given):
         kinds = [MANY] * MOST_OPTIONAL
     return Signature(name, tuple(map(bare, plain)), tuple(kinds), bare=not needed)
 
@@ -141,7 +150,7 @@ def is_optional(parameter: str) -> bool:
 
 def bare(parameter: str) -> str:
     """Its name; empty for a pattern."""
-    return "" if parameter[0] in "{[" else re.split(r"[:=?\s]", parameter.removeprefix("public "), maxsplit=1)[0]
+    return "" if parameter[0] in "{[" else re.split(r"[:=?\s]", parameter, maxsplit=1)[0]
 
 
 def kind_of_parameter(parameter: str) -> str:

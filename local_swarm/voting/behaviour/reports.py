@@ -102,7 +102,7 @@ SESSION = (">>> ", "> ", "In [")
 SENTENCE = re.compile(r"(?<=[.!?;])\s++")
 
 
-def required(text: str, name: str) -> Iterator[Example]:
+def required_examples(text: str, name: str) -> Iterator[Example]:
     """Calls of `name` and what is said behind them that they should give, whatever they are said to give."""
     attention, report = Attention(), is_report(text, name)
     for start, after in pairwise([*scanner.calls(text, name), len(text)]):
@@ -154,18 +154,19 @@ def without_observed(text: str, name: str) -> str:
     if not (report or seen or hidden):
         return text
     return "\n".join(
-        "" if at in hidden else line if at in spared else kept(line, name, report) for at, line in enumerate(lines)
+        "" if at in hidden else line if at in spared else rest_of_line(line, name, report)
+        for at, line in enumerate(lines)
     )
 
 
-def kept(line: str, name: str, report: bool) -> str:
+def rest_of_line(line: str, name: str, report: bool) -> str:
     """A line without the sentences that tell what was observed."""
     if len(line) > LONGEST_LITERAL or line.lstrip().startswith(STATEMENTS) or not (report or SEEN.search(line)):
         return line
-    return " ".join(one for one in SENTENCE.split(line) if not observed(one, name, report))
+    return " ".join(one for one in SENTENCE.split(line) if not is_observation(one, name, report))
 
 
-def observed(sentence: str, name: str, report: bool) -> bool:
+def is_observation(sentence: str, name: str, report: bool) -> bool:
     if MUST.search(sentence) or HOLDS.search(sentence):
         return False
     if SEEN.search(sentence) or (report and WRONG.search(sentence)):

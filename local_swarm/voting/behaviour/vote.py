@@ -20,8 +20,10 @@ from local_swarm.voting.similarity.structure import structural
 CONSTANT = 0.1  # taken from programs that always say the same
 # Taken from programs that raise an error wherever another gives a value; in proportion, where they do at times.
 RAISING = 0.05
+SAME = 0.1  # given for programs that never differ: to be between two others is not to be right
 LIKENESS = 0.1  # weight of the likeness of syntax
 SILENT, EMPTY = "=None", "=[]"
+NO_NUMBERS = frozenset({"=nan", "=inf", "=-inf"})
 ACCIDENTS = frozenset(  # errors that nobody raises on purpose
     f"!{kind.__name__}"
     for kind in (IndexError, KeyError, TypeError, AttributeError, ZeroDivisionError, RecursionError, UnboundLocalError)
@@ -50,6 +52,7 @@ def by_behaviour(ballots: Sequence[Ballot], evidence: Evidence) -> Outcome | Non
     alike = structural([ballot.answer for ballot in able])
     score = [
         mean_likeness(at, equal)
+        + SAME * sum(same(one, other) for other in did if other is not one) / max(1, len(did) - 1)
         + LIKENESS * mean_likeness(at, alike)
         - CONSTANT * one.constant
         - RAISING * raised[at]
@@ -85,9 +88,7 @@ def value(outcome: str) -> bool:
 def same(one: Behaviour, other: Behaviour) -> bool:
     """The same on every input on which both are known, and a value on some."""
     known = [
-        pair
-        for pair in zip(one.outcomes, other.outcomes, strict=True)
-        if not any(out.startswith(UNKNOWN) for out in pair)
+        pair for pair in zip(one.heard, other.heard, strict=True) if not any(out.startswith(UNKNOWN) for out in pair)
     ]
     return all(mine == theirs or says_nothing(mine, theirs) for mine, theirs in known) and any(
         value(mine) for mine, _ in known
@@ -96,7 +97,9 @@ def same(one: Behaviour, other: Behaviour) -> bool:
 
 def says_nothing(*pair: str) -> bool:
     """Whether the difference is one that inputs make which make no sense: nobody said what happens then."""
-    return set(pair) <= {SILENT, EMPTY} or all(outcome == SILENT or outcome in ACCIDENTS for outcome in pair)
+    return set(pair) <= {SILENT, EMPTY} or all(
+        outcome == SILENT or outcome in ACCIDENTS | NO_NUMBERS for outcome in pair
+    )
 
 
 def values(did: Sequence[Behaviour]) -> Numbers:
@@ -104,7 +107,7 @@ def values(did: Sequence[Behaviour]) -> Numbers:
     nobody a value are left out: they are our mistake; where there are only such, one remains on which nobody has
     any."""
     numbers: dict[str, int] = {SILENT: NOTHING}
-    table = np.array([[number(outcome, numbers) for outcome in behaviour.outcomes] for behaviour in did], np.int64)
+    table = np.array([[number(outcome, numbers) for outcome in behaviour.heard] for behaviour in did], np.int64)
     kept = table[:, (table > NOTHING).any(axis=0)]
     return kept if kept.size else np.full((len(did), 1), NOTHING)
 

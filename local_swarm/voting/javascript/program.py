@@ -41,7 +41,7 @@ def whole_program(code: str, module: JavaScriptModule) -> str:
     if root is None:
         return plain
     scripts = [script_of(one) for one in root.named_children if one.type != "comment"]
-    if any(is_awaited(one) for one in root.named_children):
+    if any(waits(one) for one in root.named_children):
         return "(async () => {\n" + "\n".join(scripts) + "\n})();"
     return "\n".join(scripts)
 
@@ -60,18 +60,27 @@ def alias(module: JavaScriptModule, name: str) -> str:
 
 def merely_uses(statement: Any, name: str | None) -> bool:
     """A statement that shows something, or does something with the function; what it assigns it keeps."""
+    if waits(statement):
+        return True
     if statement.type in DECLARED | MODULES_OWN:
         return False
     words = text(statement)
     if statement.type != "expression_statement":
         return mentions(statement, name)
-    if words.startswith(SHOWS) or is_awaited(statement):
+    if words.startswith(SHOWS):
         return True
     return statement.named_children[0].type != "assignment_expression" and mentions(statement, name)
 
 
-def is_awaited(statement: Any) -> bool:
-    return bool(statement.type == "expression_statement" and statement.named_children[0].type == "await_expression")
+def waits(statement: Any) -> bool:
+    """Whether it waits for a promise, outside of functions, which scripts may not."""
+    waiting = [statement]
+    while waiting:
+        one = waiting.pop()
+        if one.type == "await_expression" or (one.type == "for_in_statement" and text(one).startswith("for await")):
+            return True
+        waiting += [child for child in one.named_children if child.type not in FUNCTIONS]
+    return False
 
 
 def mentions(node: Any, name: str | None) -> bool:

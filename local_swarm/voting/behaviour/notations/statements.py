@@ -32,7 +32,7 @@ LABEL = re.compile(
 )
 GIVES = re.compile(
     r"(?:(?<![-=])[-=]++>|[➞→⇒➜⟶⟹↦]|\b(?:returns?|becomes?|gives?|yields?|outputs?|produces?|be|is|are|equals?|turns\s++into|"
-    r"results\s++in|evaluates\s++to|maps\s++to)\b)\s*+[:`*]*+\s*+",
+    r"results\s++in|evaluates\s++to|maps\s++to|(?:answer|result)(?=\s*+[:=]))\b)\s*+[:=`*]*+\s*+",
     re.IGNORECASE,
 )
 SUBJECT = re.compile(
