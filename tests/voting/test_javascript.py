@@ -112,6 +112,22 @@ def test_a_whole_program_that_waits_at_its_top_runs_within_a_function() -> None:
 
 
 @parsed
+def test_a_function_that_waits_stays_and_waiting_at_the_top_goes() -> None:
+    code = (
+        "async function f(x) { return await x; }\nconst y = await f(1);\nfor await (const z of g()) h(z);\nconst k = 2;"
+    )
+    assert program_of(code, javascript_module(code), "f").split(APART) == [code.split("\n")[0], "const k = 2;"]
+
+
+@parsed
+def test_a_constructor_is_given_what_it_must_have() -> None:
+    code = "class S {\n  constructor(private readonly all: number[] = []) {}\n  add(x: number) { this.all.push(x); }\n}"
+    asked = question("Write a TypeScript class S with add.")
+    target = javascript_target(asked, [javascript_answer(code, "ts", asked)])
+    assert target and target.described and (target.described.kinds, target.methods[0].kinds) == ((), ("int",))
+
+
+@parsed
 def test_types_are_taken_out_and_what_typescript_adds_is_written_out() -> None:
     code = """interface P { x: number }
 type Q = string | number;

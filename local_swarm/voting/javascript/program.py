@@ -74,7 +74,7 @@ def merely_uses(statement: Any, name: str | None) -> bool:
 
 def waits(statement: Any) -> bool:
     """Whether it waits for a promise, outside of functions, which scripts may not."""
-    waiting = [statement]
+    waiting = [] if statement.type in FUNCTIONS else [statement]
     while waiting:
         one = waiting.pop()
         if one.type == "await_expression" or (one.type == "for_in_statement" and text(one).startswith("for await")):
