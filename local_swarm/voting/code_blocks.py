@@ -47,7 +47,8 @@ DATA = frozenset(
 COUNTER = re.compile(
     r"\b(?:mistake|wrong|incorrect(?:ly)?|bug(?:gy)?|broken|avoid|don'?t|do not|never|instead of|anti-?pattern|bad|pitfall|naive"
     r"|original|before|misses|forgets|ignores|does(?:n'?t| not) (?:handle|work|support|account|consider|cover|count)|only works"
-    r"|your (?:code|version|function)|fails?|slow(?:er)?|inefficient|falsch|fehler)\b",
+    r"|your (?:code|version|function)|fails?|slow(?:er)?|inefficient|beware|trap|gotcha|flawed|faulty|counter-?example"
+    r"|(?:common|frequent|typical|usual|classic) (?:error|slip)|misconception|falsch|fehler|erreur|incorrecto|错误)\b",
     re.IGNORECASE,
 )
 MENDS = re.compile(
@@ -152,7 +153,7 @@ def answering_blocks(blocks: Sequence[CodeBlock], question: Question) -> list[Re
     read = [read_block(block, default) for block in blocks]
     wanted = [name for name in (question.entry_point, asked.name, *asked.names) if name]
     own = chosen_language(read, wanted, asked.language or default)
-    own = [one for one in own if not one.shunned] or own
+    own = without_counter_examples(own)
     own = [one for one in own if not one.is_test(wanted)] or own
     own = without_other_versions(own)
     if any(one.defines for one in own):
@@ -180,6 +181,12 @@ def chosen_language(read: Sequence[ReadBlock], wanted: Collection[str], language
         return []
     best = max(read, key=rank)
     return [one for one in read if one.language == best.language]
+
+
+def without_counter_examples(blocks: Sequence[ReadBlock]) -> list[ReadBlock]:
+    """What shows how not to do it goes where another block does it; words before the only one may speak of something else."""
+    done = {name for one in blocks if not one.shunned for name in one.defines}
+    return [one for one in blocks if not one.shunned or not set(one.defines) <= done] or list(blocks)
 
 
 def without_other_versions(blocks: Sequence[ReadBlock]) -> list[ReadBlock]:
