@@ -12,7 +12,8 @@ from local_swarm.chat.python_source import parse
 from local_swarm.types import JSON, Prompt
 from local_swarm.voting.asked import NO_CODE, NOTHING_ASKED, Asked, PromptCode, asked_of
 from local_swarm.voting.edits.conversation import files_said
-from local_swarm.voting.scanner import MOST_TEXT, fences
+from local_swarm.voting.markup import document_of
+from local_swarm.voting.scanner import MOST_TEXT
 
 PYTHON = {"python", "py", "python3"}  # as fences call it
 STATEMENT = re.compile(r"^(def|class|import|from|async def|@)\b", re.MULTILINE)
@@ -64,7 +65,7 @@ def question(
     schema: JSON | None = None,
     files: Sequence[Sequence[str]] = (),
 ) -> Question:
-    text = text[:MOST_TEXT]
+    text = text[:MOST_TEXT].replace("\r\n", "\n")
     stub = find_stub(text)
     asked = asked_of(text, entry_point, code_of(stub), schema is not None)
     name = asked.name if asked.kind != "class" else ""
@@ -98,7 +99,7 @@ def find_stub(text: str) -> Stub | None:
 
 def ways_to_cut(text: str) -> Iterator[str | None]:
     """Where the code of a prompt may be, the likeliest first."""
-    yield from (body for tag, body in fences(text) if not tag or tag.lower() in PYTHON)
+    yield from (block.body for block in document_of(text).blocks if block.tag in PYTHON | {""})
     yield text
     yield code_span(text)
 

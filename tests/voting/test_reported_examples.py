@@ -90,6 +90,9 @@ REQUESTS: list[tuple[str, dict[str, str]]] = [
     ("double(3) returns 9 apples", {}),
     ("double(3) returns $9", {}),
     ("double(1.5) -> 2.50", {"double(1.5)": "2.5"}),
+    ("Write double(x). double(3) returns 6 and n must be 5.", {"double(3)": "6"}),
+    ("Write double(x). double(3) returns 6. The input must be 10 at most.", {"double(3)": "6"}),
+    ("Write double(x). For double(3) the result should be 6.", {"double(3)": "6"}),
 ]
 
 

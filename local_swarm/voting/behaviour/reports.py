@@ -45,6 +45,29 @@ CHINESE = re.compile(
     r"应该?(?:返回|是|为|输出|得到)?|期望(?:值|结果|输出)?(?:是|为)?|должн[аоы]?\s++(?:быть|вернуть|возвращать)"
 )
 DENIED = re.compile(r"[`'\"]?\s*+(?:,|,?\s++(?:and|but))\s++not\s++`?", re.IGNORECASE)
+LAST_WORD = re.compile(r"([A-Za-z_]\w*+)[`*\s]*+$")
+SUBJECTS = frozenset(
+    [
+        "it",
+        "this",
+        "that",
+        "which",
+        "but",
+        "and",
+        "so",
+        "yet",
+        "result",
+        "results",
+        "output",
+        "answer",
+        "value",
+        "function",
+        "call",
+        "what",
+        "we",
+        "i",
+    ]
+)
 STOPS = re.compile(  # what speaks of another example
     r"(?<!\w)(?:examples?|tests?|cases?|inputs?|eingabe|given|when|for|if)(?!\w)[^\n]{0,30}?[:=\d\"'\[]|>>>|\n\s*+\n\s*+\n",
     re.IGNORECASE,
@@ -126,6 +149,9 @@ def value_required(behind: str, report: bool) -> str | None:
     if report and (denied := DENIED.search(behind)):
         return leading_literal(behind[denied.end() :])
     for found in (*MUST.finditer(behind), *CHINESE.finditer(behind)):
+        subject = LAST_WORD.search(behind[: found.start()])
+        if not report and subject and subject[1].lower() not in SUBJECTS:  # "f(3) returns 9, and n must be 5"
+            continue
         if (value := leading_literal(behind[found.end() :].lstrip("\n `"))) is not None:
             return value
     return None
