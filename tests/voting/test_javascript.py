@@ -121,7 +121,8 @@ def test_a_function_that_waits_stays_and_waiting_at_the_top_goes() -> None:
 
 @parsed
 def test_a_constructor_is_given_what_it_must_have() -> None:
-    code = "class S {\n  constructor(private readonly all: number[] = []) {}\n  add(x: number) { this.all.push(x); }\n  last() { return this.all.at(-1); }\n}"
+    begun = "class S {\n  constructor(private readonly all: number[] = []) {}\n  add(x: number) { this.all.push(x); }\n"
+    code = begun + "  last() { return this.all.at(-1); }\n}"
     asked = question("Write a TypeScript class S with add and last.")
     target = javascript_target(asked, [javascript_answer(code, "ts", asked)])
     assert target and target.described and (target.described.kinds, target.methods[0].kinds) == ((), ("int",))

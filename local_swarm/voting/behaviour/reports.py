@@ -47,26 +47,8 @@ CHINESE = re.compile(
 DENIED = re.compile(r"[`'\"]?\s*+(?:,|,?\s++(?:and|but))\s++not\s++`?", re.IGNORECASE)
 LAST_WORD = re.compile(r"([A-Za-z_]\w*+)[`*\s]*+$")
 SUBJECTS = frozenset(
-    [
-        "it",
-        "this",
-        "that",
-        "which",
-        "but",
-        "and",
-        "so",
-        "yet",
-        "result",
-        "results",
-        "output",
-        "answer",
-        "value",
-        "function",
-        "call",
-        "what",
-        "we",
-        "i",
-    ]
+    {"it", "this", "that", "which", "but", "and", "so", "yet", "what", "we", "i", "call", "function"}
+    | {"result", "results", "output", "answer", "value"}
 )
 STOPS = re.compile(  # what speaks of another example
     r"(?<!\w)(?:examples?|tests?|cases?|inputs?|eingabe|given|when|for|if)(?!\w)[^\n]{0,30}?[:=\d\"'\[]|>>>|\n\s*+\n\s*+\n",
