@@ -1,4 +1,4 @@
-"""A text in, its fenced blocks, doctests, calls and brackets out. Pure.
+"""A text in, its doctests, calls and brackets out. Pure.
 
 Whoever writes a text must not decide how long it takes to read: each function here looks at every character a bounded
 number of times. So no pattern has two repeats side by side that could share characters, and none scans from each place
@@ -34,23 +34,6 @@ class Attention:
     def spend(self, characters: int) -> bool:
         self.left -= characters + EACH
         return self.left >= 0
-
-
-def fences(text: str) -> list[tuple[str, str]]:
-    """(tag, body) of each block; one that is not closed goes to the end."""
-    lines, found, at = text.split("\n"), [], 0
-    while at < len(lines) - 1:
-        head = FENCE.match(lines[at])
-        at += 1
-        if not head:
-            continue
-        begin = at
-        while at < len(lines) and lines[at].strip(" \t") != head[1]:
-            at += 1
-        ended = "\n" if begin < at < len(lines) else ""
-        found.append((head[2], "\n".join(lines[begin:at]) + ended))
-        at += 1
-    return found
 
 
 def doctests(text: str) -> Iterator[tuple[str, str]]:

@@ -71,6 +71,7 @@ from local_swarm.voting.behaviour.notations.sessions import sessions
 from local_swarm.voting.behaviour.notations.statements import statements
 from local_swarm.voting.behaviour.notations.tables import tables
 from local_swarm.voting.behaviour.notations.unit_tests import unit_tests
+from local_swarm.voting.code_blocks import commands_in
 from local_swarm.voting.edits.files import files_in
 from local_swarm.voting.edits.tool_edits import changes_of_arguments, changes_of_calls
 from local_swarm.voting.extract import extract, extract_text
@@ -78,11 +79,14 @@ from local_swarm.voting.javascript.answer import javascript_answer, javascript_s
 from local_swarm.voting.javascript.module import javascript_module, module_by_patterns
 from local_swarm.voting.javascript.typescript import without_types
 from local_swarm.voting.markup import document
+from local_swarm.voting.other_languages import MOST_SQL, canonical_words
 from local_swarm.voting.question import function, question, question_of
 from local_swarm.voting.refusals import refusal
 from local_swarm.voting.similarity.calls import call_likeness, calls_text
 from local_swarm.voting.similarity.deciding_words import contradictions
 from local_swarm.voting.similarity.structure import structural, tokens
+from local_swarm.voting.sound_code import javascript_in, python_in
+from local_swarm.voting.thoughts import own_turn, without_thoughts
 from local_swarm.voting.values.context import ValueContext
 from local_swarm.voting.values.forms import value_form
 from local_swarm.voting.values.notation import plain_notation
@@ -281,7 +285,20 @@ READERS: dict[str, Reader] = {
     "examples: what came of one": Reader(
         lambda text: matching.matches(f"={text}", calls.Example("f(2)", text[1:], "any order")), most=4_000
     ),
-    "scanner: fences": Reader(scanner.fences, most=scanner.MOST_TEXT),
+    "blocks": Reader(document, most=scanner.MOST_TEXT),
+    "blocks: one": Reader(lambda text: document(f"```\n{text}"), most=scanner.MOST_TEXT),
+    "blocks: in a web page": Reader(lambda text: document(f"<pre><code>{text}"), most=scanner.MOST_TEXT),
+    "thoughts": Reader(without_thoughts, most=scanner.MOST_TEXT),
+    "turns": Reader(own_turn, most=scanner.MOST_TEXT),
+    "code in a block": Reader(python_in),
+    "JavaScript in a block": Reader(lambda text: javascript_in(text, ""), quick=2_500),
+    "SQL": Reader(lambda text: canonical_words(text, "sql"), most=MOST_SQL),
+    "SQL: a string": Reader(lambda text: canonical_words(f"SELECT 'a{text}", "sql"), most=MOST_SQL),
+    "a pattern": Reader(lambda text: canonical_words(text, "regex"), most=scanner.MOST_TEXT),
+    "a block of YAML": Reader(lambda text: canonical_words(text, "yaml")),
+    "a block of JSON": Reader(lambda text: canonical_words(text, "json")),
+    "a block of TOML": Reader(lambda text: canonical_words(text, "toml")),
+    "a command": Reader(lambda text: commands_in(f"$ a\n{text}"), most=scanner.MOST_TEXT),
     "scanner: doctests": Reader(lambda text: list(scanner.doctests(text)), most=scanner.MOST_TEXT),
     "inputs: in words": Reader(lambda text: inputs.in_words(text, "f")),
     "inputs: of a request": Reader(lambda text: inputs.inputs(inputs.Signature("f", ("x",), ("?any",)), "f", [], text)),
