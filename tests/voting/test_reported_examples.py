@@ -49,7 +49,7 @@ REPORTS: list[tuple[str, dict[str, str]]] = [
     ("Fix it. Tests:\nassert double(5) == 10\nassert double(2) == 4", {"double(5)": "10", "double(2)": "4"}),
     ("AssertionError: double(5) returned 7, expected 10", {"double(5)": "10"}),
     ("Test failed: double(5): expected 10, got 7.", {"double(5)": "10"}),
-    ("Expected 10 but got 7 for double(5). Fix.", {}),
+    ("Expected 10 but got 7 for double(5). Fix.", {"double(5)": "10"}),
     ("double(5) should be 10 but is 7", {"double(5)": "10"}),
     ("double(5) should return 10 instead of 7. Fix.", {"double(5)": "10"}),
     ("double(5) must be 10; at the moment it is 7.", {"double(5)": "10"}),

@@ -22,9 +22,9 @@ SCALAR = re.compile(
 )
 AND = re.compile(r"[`\"*]*+(?:,\s++(?:and\s++)?|\s++and\s++)`?(?=[-+.\d\"'\[({TFN])")
 EQUATES = re.compile(
-    r"[`*\s]*+(?:[-=]++>|[➞→⇒➜⟶⟹↦=:]|(?:should|must|will|would|returns?|gives?|becomes?|yields?|outputs?|produces?|is|are|equals?)\b)"
+    r"[`*\s]*+(?:[-=]++>|[➞→⇒➜⟶⟹↦=:]|(?:should|must|will|would|returns?|gives?|becomes?|yields?|outputs?|produces?|is|are|equals?|if|when|for|unless|otherwise|being)\b)"
 )
-ATTACHED = re.compile(r"[\w%\"'°€$£/\\^]|[.,:](?=\w)")
+ATTACHED = re.compile(r"[\w%\"'°€$£/\\^]|[.,:](?=\w)|\.\.(?!\.)")
 OPERATOR = re.compile(r"\s*+(?:[-+*/%^<!|&](?!-+(?:\s|>))(?!/)(?!!)(?![*`])\s*+[\w(\[{\"'<=]|==|=(?!>)|\w++\()")
 GOING_ON = re.compile(  # what may follow a number that counts nothing
     r"\s*+(?:$|\n|[-#(\[–—/=<>→`*|\"')\]},.;:!?])|\s++(?:a[cn]d?|as|because|since|when|whenever|if|for|while|whereas|but|with|which|where|"

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 from local_swarm.chat.python_source import parse_expression
+from local_swarm.sandbox.canonical import DIGITS
 from local_swarm.sandbox.job import CHANGED, PRINTED
 from local_swarm.sandbox.messages import DEFINED, DIED, TOO_MUCH
 from local_swarm.voting.behaviour.calls import Example
@@ -20,6 +21,7 @@ from local_swarm.voting.behaviour.literals import literal
 TOKEN = re.compile(r"""'(?:[^'\\]|\\.)*+'?|"(?:[^"\\]|\\.)*+"?|[\[\](){},:]|[^\s'"\[\](){},:]++""")
 NUMBER = re.compile(r"-?\d++(?:\.(?P<digits>\d++))?(?:e(?P<power>[-+]?\d{1,3}+))?")
 BRACKETS = str.maketrans("()", "[]")
+ROUNDED = 10.0 ** (1 - DIGITS)  # of a number, by which the canonical forms of two may be off
 UNMEANT = frozenset({"NameError", "SyntaxError", "ReferenceError", "UnboundLocalError"})  # nobody's way of refusing
 
 
@@ -111,7 +113,7 @@ def near(given: str, wanted: str) -> bool:
     if not shown or not shown["digits"] or not number:
         return False
     half: float = 0.5 * 10.0 ** (int(shown["power"] or 0) - len(shown["digits"]))
-    return abs(float(given) - float(wanted)) <= half * (1 + 1e-9)
+    return abs(float(given) - float(wanted)) <= half + ROUNDED * abs(float(wanted))
 
 
 def first_argument(call: str) -> str | None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 
 from local_swarm.voting import scanner
 from local_swarm.voting.behaviour.calls import Example, expression
@@ -16,11 +16,12 @@ from local_swarm.voting.behaviour.literals import leading_literal
 from local_swarm.voting.scanner import LONGEST_LITERAL, Attention, closing
 
 FARTHEST = 300  # characters between a call and what is said to be expected of it
+NEAR = 80  # characters before a call that may tell what it must give
 LONGEST_TITLE = 80
 EDGE = 10_000  # characters at either end of a text
 GIVE = (
     r"(?:(?:have\s++)?(?:returned|been|given|printed|got|gotten)|returns?|be|is|gives?|get|gets|see|print|prints|output|outputs|yield|produce|"
-    r"equal|evaluate\s++to|result\s++in|devolver|dar|ser|renvoyer|retourner|donner|être|restituire|essere|zurückgeben|返回|是|为)"
+    r"equal|evaluate\s++to|result\s++in|devolver|dar|ser|renvoyer|retourner|afficher|imprimir|donner|être|restituire|essere|zurückgeben|返回|是|为)"
 )
 NOUN = (
     r"(?:results?|outputs?|values?|answers?|numbers?|behaviou?r|returns?|wert|ergebnis(?:se)?|ausgabe|one|it|"
@@ -30,39 +31,56 @@ MUST = re.compile(
     r"(?<!\w)(?:"
     r"(?:should|must|ought\s++to|shall|(?:supposed|meant|needs?|has|have|had|want(?:s|ed)?(?:\s++it)?|expect(?:s|ed)?(?:\s++it)?)\s++to)\b"
     rf"(?:\s++(?:really|actually|rather|instead|clearly|of\s++course))?(?:\s++{GIVE}(?!\w))?"
-    rf"|(?:expected|wanted|desired|correct|right|intended|proper|erwartetes?|gewünscht|richtige?s?|esperado|attendu|atteso)(?:\s++{NOUN})*+"
-    r"(?:\s++(?:is|was|are|would\s++be|ist|wäre|es|est)(?!\w))?"
+    rf"|(?:expected|wanted|desired|correct|right|intended|proper|erwartet(?:es)?|gewünscht|richtige?s?|esperado|attendu|atteso)(?:\s++{NOUN})*+"
+    r"(?:\s++(?:is|was|are|would\s++be|ist|wäre|wird|wurde|es|est)(?!\w))?"
     r"|(?:i|we)(?:'d|\s++would)?\s++(?:expect(?:ed)?|want(?:ed)?|need(?:ed)?|like)"
-    r"|would\s++(?:be|have\s++been)\s++(?:right|correct)|expecting|expects?|want"
+    r"|would\s++(?:be|have\s++been)\s++(?:right|correct)|expecting|expects?|want|(?:spec\w*+|documentation|docs?|task|manual)\s++(?:says?|wants?|demands?|requires?|asks\s++for)"
     r"|(?:soll(?:te|en)?|muss|müsste|debería|debe|devrait|doit|dovrebbe|deve(?:ria)?)"
     rf"(?:\s++(?:aber|eigentlich|jedoch|stattdessen|es))*+(?:\s++{GIVE}(?!\w))?"
-    r"|(?:instead\s++of|rather\s++than|in\s++place\s++of|statt|anstatt|anstelle\s++von|au\s++lieu\s++de|en\s++(?:lugar|vez)\s++de|invece\s++di)"
-    rf"(?:\s++(?:the\s++)?(?:expected|correct|right|returning|giving)(?:\s++{NOUN})*+)?"
     r")(?!\w)[`*_]*+\s*+[:=]*+[\s`*_]*+(?:(?:that\s++)?(?:it|this)\s++(?:returns|yields|gives|prints|is)\s++)?",
+    re.IGNORECASE,
+)
+INSTEAD = re.compile(  # names what must be where something is complained of, else what would be wrong
+    r"(?<!\w)(?:instead\s++of|rather\s++than|in\s++place\s++of|statt|anstatt|anstelle\s++von|au\s++lieu\s++de|"
+    r"en\s++(?:lugar|vez)\s++de|invece\s++di)"
+    rf"(?:\s++(?:the|returning|giving|expected|correct|right)(?:\s++{NOUN})*+)*+(?!\w)\s*+[:=]*+[\s`*_]*+",
+    re.IGNORECASE,
+)
+CALL_TO = re.compile(rf"[`\s]*+to\s++{GIVE}(?!\w)[\s`*]*+", re.IGNORECASE)  # "I want f(2) to give 4"
+CORRECT = re.compile(  # behind a value: "but 4 is the right answer", "(4 expected)"
+    r"(?<![^\s(`])(?P<value>[^\s()`,;]{1,60}+)`?\s++(?:(?:is|was|would\s++be|were|ist|wäre|est|es)\s++)?(?:the\s++|what\s++(?:is|was|i)\s++)?"
+    rf"(?:correct|expected|right(?!\s++now)|wanted|desired|intended|richtig|korrekt|erwartet|attendu|esperado)(?:\s++{NOUN})?(?!\w)(?!\s*+[:=])",
     re.IGNORECASE,
 )
 CHINESE = re.compile(
     r"应该?(?:返回|是|为|输出|得到)?|期望(?:值|结果|输出)?(?:是|为)?|должн[аоы]?\s++(?:быть|вернуть|возвращать)"
 )
-DENIED = re.compile(r"[`'\"]?\s*+(?:,|,?\s++(?:and|but))\s++not\s++`?", re.IGNORECASE)
+HEAD_ALONE = re.compile(  # of a Python function, with at most a docstring, behind its name
+    r"\s*+\([^\n]{0,500}?:[^\S\n]*+(?:#[^\n]*+)?+(?=\n|\.\.\.|pass\b)\s*+"
+    r"(?:[rR]?(?:\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*+\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*+'''))?+\s*+"
+    r"(?:pass\b|\.\.\.|#[^\n]*+|raise\s++NotImplementedError[^\n]*+)?+\s*+(?:\Z|(?<=\n)(?![ \t]))",
+    re.DOTALL,
+)
+DENIED = re.compile(r"(?:,\s*+(?:(?:and|but)\s++)?|\s(?:and|but)\s++)not\s++`?", re.IGNORECASE)
 LAST_WORD = re.compile(r"([A-Za-z_]\w*+)[`*\s]*+$")
 SUBJECTS = frozenset(
     {"it", "this", "that", "which", "but", "and", "so", "yet", "what", "we", "i", "call", "function"}
     | {"result", "results", "output", "answer", "value"}
+    | {"the", "whereas", "while", "where", "aber", "mais", "pero", "ma"}
 )
 STOPS = re.compile(  # what speaks of another example
     r"(?<!\w)(?:examples?|tests?|cases?|inputs?|eingabe|given|when|for|if)(?!\w)[^\n]{0,30}?[:=\d\"'\[]|>>>|\n\s*+\n\s*+\n",
     re.IGNORECASE,
 )
 REPORTED = re.compile(
-    r"\b(?:fix(?:es|ed|ing)?|bugs?|buggy|wrong(?:ly)?|broken|debug|incorrect(?:ly)?|actual(?:ly)?|reproduce|repair|correct\s++(?:it|this|the)|"
-    r"(?:doesn't|does\s++not|not|isn't|is\s++not)\s++work(?:ing)?|fails?|instead|currently|unexpected(?:ly)?|mistake|regression|"
-    r"fehler\w*+|falsch|behebe|korrigiere?|repariere?|statt|bogue|corrige[rz]?|répare[rz]?|arregla|corrige|error|incorrecto|sbagliat\w)\b",
+    r"\b(?:fix(?:es|ed|ing)?|bugs?|buggy|wrong(?:ly)?|broken|debug|incorrect(?:ly)?|actual(?:ly)?|reproduce|repair|correct\s++(?:it|this|the|answer|results?|value|output)|"
+    r"(?:doesn't|does\s++not|not|isn't|is\s++not)\s++(?:work(?:ing)?|right|correct)|fails?|instead|currently|unexpected(?:ly)?|mistake|regression|why|how\s++come|warum|wieso|pourquoi|"
+    r"fehler\w*+|falsch|behebe|korrigiere?|repariere?|statt|au\s++lieu|en\s++(?:lugar|vez)|invece|bogue|corrige[rz]?|répare[rz]?|arregla|corrige|error|incorrecto|sbagliat\w)\b",
     re.IGNORECASE,
 )
 SEEN = re.compile(
     r"\b(?:currently|at\s++(?:the\s++moment|present)|right\s++now|presently|as\s++of\s++now|i(?:'m|\s++am)?\s++(?:now\s++|only\s++|still\s++)?(?:get(?:ting)?|got|see(?:ing)?)|"
-    r"we\s++(?:get|got|see)|it\s++(?:gave|printed|returned)|actually\s++(?:returns?|gives?|prints?|is)|actual(?!ly)|observed|"
+    r"(?:why|how\s++come|warum|wieso|pourquoi)(?=\s[^\n?]{0,200}\?)|we\s++(?:get|got|see)|it\s++(?:gave|printed|returned)|actually\s++(?:returns?|gives?|prints?|is)|actual(?!ly)|observed|"
     r"derzeit|momentan|aktuell|im\s++moment|tatsächlich|bekomme|erhalte|actuellement|actualmente|obtengo|j'obtiens|attualmente|ottengo)\b",
     re.IGNORECASE,
 )
@@ -72,7 +90,7 @@ WRONG = re.compile(
     re.IGNORECASE,
 )
 TELLS = re.compile(
-    r"\b(?:returns|gives|prints|outputs|yields|produces|is|equals|liefert|ergibt|devuelve|renvoie|donne|da|restituisce)\b",
+    r"\b(?:returns|gives|prints|outputs|yields|produces|is|equals|liefert|ergibt|devuelve|renvoie|affiche|donne|da|restituisce)\b",
     re.IGNORECASE,
 )
 PAST = re.compile(r"\b(?:returned|gave|printed|yielded|produced|got|was)\b", re.IGNORECASE)
@@ -108,8 +126,8 @@ SENTENCE = re.compile(r"(?<=[.!?;])\s++")
 
 
 def required_examples(text: str, name: str) -> Iterator[Example]:
-    """Calls of `name` and what is said behind them that they should give, whatever they are said to give."""
-    attention, report = Attention(), is_report(text, name)
+    """Calls of `name` and what is said of them that they should give, whatever they are said to give."""
+    attention, report, before = Attention(), is_report(text, name), 0
     for start, after in pairwise([*scanner.calls(text, name), len(text)]):
         end = closing(text, start + len(name))
         if not attention.spend((end or start + LONGEST_LITERAL) - start + FARTHEST):
@@ -118,6 +136,9 @@ def required_examples(text: str, name: str) -> Iterator[Example]:
         if not end or not call:
             continue
         value = value_required(text[end : min(max(after, end), end + FARTHEST)], report)
+        if value is None and report:
+            value = value_announced(text[max(before, start - NEAR) : start], name)
+        before = end
         if value is not None:
             yield Example(ast.unparse(call), value)
 
@@ -128,21 +149,40 @@ def value_required(behind: str, report: bool) -> str | None:
         behind = behind.split("\n", 1)[0]
     stop = STOPS.search(behind)
     behind = behind[: stop.start()] if stop else behind
-    if report and (denied := DENIED.search(behind)):
-        return leading_literal(behind[denied.end() :])
-    for found in (*MUST.finditer(behind), *CHINESE.finditer(behind)):
-        subject = LAST_WORD.search(behind[: found.start()])
-        if not report and subject and subject[1].lower() not in SUBJECTS:  # "f(3) returns 9, and n must be 5"
-            continue
-        if (value := leading_literal(behind[found.end() :].lstrip("\n `"))) is not None:
-            return value
-    return None
+    if asked := CALL_TO.match(behind):
+        return leading_literal(behind[asked.end() :])
+    if not report:
+        return first_value(behind, (one for one in found_by(behind, MUST, CHINESE) if is_told_of_call(behind, one)))
+    value = first_value(behind, found_by(behind, MUST, CHINESE, DENIED, INSTEAD))
+    return value or next((value for one in CORRECT.finditer(behind) if (value := leading_literal(one["value"]))), None)
+
+
+def is_told_of_call(behind: str, mark: re.Match[str]) -> bool:
+    """Not so in "f(3) returns 9, and n must be 5"."""
+    subject = LAST_WORD.search(behind[: mark.start()])
+    return not subject or subject[1].lower() in SUBJECTS
+
+
+def value_announced(words: str, name: str) -> str | None:
+    """What must be, in the words before a call: "instead of 4, f(2) returns 5". Only of its own sentence."""
+    sentence = SENTENCE.split(words.rsplit("\n", 1)[-1])[-1]
+    return None if f"{name}(" in sentence else first_value(sentence, found_by(sentence, INSTEAD, MUST))
+
+
+def found_by(words: str, *marks: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    return chain.from_iterable(mark.finditer(words) for mark in marks)
+
+
+def first_value(words: str, marks: Iterable[re.Match[str]]) -> str | None:
+    """The first literal that stands behind one of the marks."""
+    values = (leading_literal(words[mark.end() :].lstrip("\n `")) for mark in marks)
+    return next((value for value in values if value is not None), None)
 
 
 def is_report(text: str, name: str) -> bool:
-    """Whether the prompt shows code of its own and complains of something."""
+    """Whether the prompt shows code of its own, not only its head, and complains of something."""
     defined = re.search(rf"\b(?:def|function|class|const|let|var)\s++{re.escape(name)}\b", text)
-    return bool(defined and REPORTED.search(edges(text)))
+    return bool(defined and REPORTED.search(edges(text)) and not HEAD_ALONE.match(text, defined.end()))
 
 
 def edges(text: str) -> str:

@@ -69,7 +69,9 @@ def head_of(cells: Sequence[str], name: str, parameters: Sequence[str]) -> Table
     if len(sure) != 1:
         return None
     named = [plain.index(one) for one in parameters if one in plain]
-    others = [at for at, cell in enumerate(plain) if at < sure[0] and not NOTE.search(cell) and at not in telling]
+    apart = SEEN.search if SURE.search(plain[sure[0]]) else NOTE.search  # what is given today is not given to it
+    others = [at for at, cell in enumerate(plain[: sure[0]]) if not NOTE.search(cell) and not apart(cell)]
+    others = [at for at in others if at not in telling]
     given = named if parameters and len(named) == len(parameters) else others
     return TableHead(tuple(given), sure[0], len(plain)) if given else None
 
