@@ -76,7 +76,7 @@ def test_no_text_is_a_danger(text: str) -> None:
 
 @given(st.text(max_size=200))
 def test_any_text_is_a_question(text: str) -> None:
-    assert question(text).text == text
+    assert question(text).text.split() == text.split()
 
 
 def calls_for(stub: str, *shown: str) -> list[str]:
