@@ -94,6 +94,7 @@ class Sandbox:
 
     async def close(self) -> None:
         await cancel(*self._loading.values(), self._ending)
+        await self._node.close()
         async with self._starting:
             self.tiers, self.tier, self.reason = (), None, "the sandbox is closed"
             links, self._links = list(self._links.values()), {}

@@ -19,7 +19,7 @@ from typing import Any
 
 from local_swarm.events import cancel
 from local_swarm.sandbox.job import Job, Outcomes, Tier
-from local_swarm.sandbox.node import end_process
+from local_swarm.sandbox.standby import end_process
 
 START_S = 10.0
 LIBRARIES_START_S = 45.0  # all that is installed, on a slow disk

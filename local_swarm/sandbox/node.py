@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -19,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local_swarm.sandbox.job import SPARE, Job, Outcomes, Tier
-from local_swarm.sandbox.messages import CHUNK, DEFINED, DIED, LATE, LONGEST_OUTCOME, MOST_LATE, TOO_MUCH
+from local_swarm.sandbox.messages import DEFINED, DIED, LATE, LONGEST_OUTCOME, MOST_LATE, TOO_MUCH
+from local_swarm.sandbox.standby import StandbyPool, end_process
 
 START_S = 5.0  # for Node itself, which is no program's doing
 WALL_S = 1.0  # of one program with all its calls
 VOTE_S = 1.2  # of all programs of one vote, times the width, Node's starts included
 LEAST_S = 0.1  # of one program, however many there are
 MOST_OUTPUT = 100_000  # bytes from one program
-END_S = 1.0  # for what is left in the pipes of a process that was ended
 SCRIPT = Path(__file__).parent / "guest.js"
 LIBRARY = re.compile(r"(/\S+) \(0x")
 
@@ -57,6 +56,7 @@ class JavaScriptRunner:
         self._program: str | None = None
         self._libraries: list[str] = []
         self._script = ""
+        self._standby = StandbyPool(lambda: self._start(self.tier or "landlock"))
 
     async def run(self, jobs: Sequence[Job]) -> list[Outcomes] | None:
         """None where no JavaScript can be run. Votes take fair turns, a program each; programs share the time of their vote."""
@@ -65,7 +65,12 @@ class JavaScriptRunner:
                 await self._prove()
         tier = self.tier
         vote = VoteBudget(VOTE_S * self._places.width, len(jobs))
-        return list(await asyncio.gather(*(self._one(job, tier, vote) for job in jobs))) if tier else None
+        if tier is None:
+            return None
+        try:
+            return list(await asyncio.gather(*(self._one(job, tier, vote) for job in jobs)))
+        finally:
+            self._standby.refill()
 
     async def _prove(self) -> None:
         """Find Node and the best walls that hold."""
@@ -85,37 +90,31 @@ class JavaScriptRunner:
                 return
         self.reason = "no sandbox for JavaScript holds on this system"
 
+    async def close(self) -> None:
+        await self._standby.close()
+
     async def _one(self, job: Job, tier: Tier, vote: VoteBudget) -> Outcomes:
-        package = Path(__file__).parents[2]
-        start = f"import sys; sys.path.insert(0, {str(package)!r}); from local_swarm.sandbox.launch import main; main()"
-        interpreter = getattr(sys, "_base_executable", "") or sys.executable
-        command = [
-            interpreter,
-            "-s",
-            "-S",
-            "-B",
-            "-P",
-            "-c",
-            start,
-            tier,
-            self._program or "",
-            os.pathsep.join(self._libraries),
-        ]
         async with self._places.taken_for(vote):
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                self._script,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                env={},
-                start_new_session=True,
-                limit=MOST_OUTPUT,
-            )
+            process = await (self._standby.take() if self.tier else self._start(tier))
             try:
                 return await Guest(process, job).outcomes(vote)
             finally:
                 await end_process(process)
+
+    async def _start(self, tier: Tier) -> asyncio.subprocess.Process:
+        package = Path(__file__).parents[2]
+        start = f"import sys; sys.path.insert(0, {str(package)!r}); from local_swarm.sandbox.launch import main; main()"
+        interpreter = getattr(sys, "_base_executable", "") or sys.executable
+        libraries = os.pathsep.join(self._libraries)
+        return await asyncio.create_subprocess_exec(
+            *(interpreter, "-s", "-S", "-B", "-P", "-c", start, tier, self._program or "", libraries, self._script),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={},
+            start_new_session=True,
+            limit=MOST_OUTPUT,
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -220,20 +219,6 @@ class Guest:
         if self.said > MOST_OUTPUT:
             raise asyncio.LimitOverrunError("it says too much", self.said)
         return line[:LONGEST_OUTCOME].decode("utf-8", "replace").rstrip("\n")
-
-
-async def end_process(process: asyncio.subprocess.Process) -> None:
-    """End a process and all it has started, and see its pipes closed."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    if process.stdin:
-        process.stdin.close()
-    with contextlib.suppress(TimeoutError, ValueError):
-        async with asyncio.timeout(END_S):
-            while process.stdout and await process.stdout.read(CHUNK):
-                pass
-    await process.wait()
 
 
 async def linked_libraries(program: str) -> list[str]:

@@ -29,6 +29,7 @@ async def node() -> AsyncIterator[JavaScriptRunner]:
     if await made.run([Job("", ("1",), "javascript")]) is None:
         pytest.skip(str(made.reason))
     yield made
+    await made.close()
 
 
 async def outcomes(node: JavaScriptRunner, program: str, *calls: str) -> tuple[str, ...]:
