@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from local_swarm.chat.python_source import parse
 from local_swarm.voting.behaviour.program import definition
-from local_swarm.voting.javascript.answer import is_javascript
 from local_swarm.voting.javascript.module import TAGS, javascript_module
 from local_swarm.voting.markup import CodeBlock
 from local_swarm.voting.other_languages import NAMES
@@ -105,12 +104,11 @@ def read_block(block: CodeBlock, language_asked: str) -> ReadBlock:
     names = tuple(names_at_top(body))
     if block.tag in PYTHON or names:
         return ReadBlock(body, "python", names, block.lead, block.trail)
-    if block.tag not in SHELL | {"json"}:
-        body = javascript_in(block.body, block.tag)
-        if block.tag in TAGS or is_javascript(body, block.tag):
-            module = javascript_module(body, block.tag)
-            defined = (*module.functions, *module.classes)
-            return ReadBlock(body, module.language, defined, block.lead, block.trail)
+    script = None if block.tag in SHELL | {"json"} else javascript_in(block.body, block.tag)
+    if script is not None or block.tag in TAGS:
+        body = block.body if script is None else script
+        module = javascript_module(body, block.tag)
+        return ReadBlock(body, module.language, (*module.functions, *module.classes), block.lead, block.trail)
     if block.tag in SHELL or (block.tag in VAGUE and TYPED.match(block.body)):
         return ReadBlock(commands_in(block.body), "bash", (), block.lead, block.trail)
     language = NAMES.get(block.tag, block.tag)

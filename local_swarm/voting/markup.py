@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MOST_BLOCKS = 12
 DEEPEST = 12  # containers within each other that are looked into
 OUTER = frozenset({"markdown", "md", "mdx"})
+LOOKED_ABOVE = 4  # lines before and behind a block in which its words may stand
 WORDS_AROUND = 12  # that may stand around a reply that is a block of Markdown
 PAGE_CODE = re.compile(
     r"<pre\b[^<>\n]{0,200}>\s*+(?:<code\b(?P<names>[^<>\n]{0,200})>)?+|(?P<end>(?:</code>\s*+)?+</pre>)", re.IGNORECASE
@@ -100,21 +101,18 @@ def extent(token: Token) -> tuple[int, int]:
 def is_own_block(token: Token, lines: Sequence[str]) -> bool:
     """Code by its indentation stands after words: after code it is the inside of that, and a reply that is indented as a
     whole is read as it is."""
+    if token.type != "code_block" or len(token.content.strip().split("\n")) == 1:
+        return False
     begin, _ = extent(token)
-    before = next((line for line in reversed(lines[:begin]) if line.strip()), " ")
-    return (
-        token.type == "code_block"
-        and not before[0].isspace()
-        and not CODE_LINE.search(before)
-        and len(token.content.strip().split("\n")) > 1
-    )
+    before = next((line for line in reversed(lines[max(0, begin - LOOKED_ABOVE) : begin]) if line.strip()), " ")
+    return not before[0].isspace() and not CODE_LINE.search(before)
 
 
 def code_block(token: Token, prose: Sequence[str], lines: Sequence[str]) -> CodeBlock:
     begin, end = extent(token)
-    lead = next((line.strip() for line in reversed(prose[max(0, begin - 4) : begin]) if line.strip()), "")
+    lead = next((line.strip() for line in reversed(prose[max(0, begin - LOOKED_ABOVE) : begin]) if line.strip()), "")
     info = token.info.strip()
-    behind = next((line.strip() for line in lines[end : end + 3] if line.strip()), "")
+    behind = next((line.strip() for line in lines[end : end + LOOKED_ABOVE] if line.strip()), "")
     trail = "" if behind.startswith("```") else behind
     return CodeBlock(dedent(token.content), tag_of(info), info, lead, trail)
 

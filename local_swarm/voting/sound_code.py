@@ -20,6 +20,7 @@ from local_swarm.voting.scanner import doctests
 MARK = re.compile(r"^[ \t]*+(?:`{3,}+|~{3,}+)|`{3,}+(?=\s++[A-Za-z])", re.MULTILINE)
 TURN = re.compile(r"</s>|<\|[\w-]{1,40}\|>|<(?:end|start)_of_turn>|<step>|\[/?INST\]")
 MARKED_UP = re.compile(r"&(?:lt|gt|amp|quot|#39|#x27);")
+BINDING = re.compile(r"\bfunction\b|=>|\b(?:class|const|let|var|export|require|process|async)\b")
 SCRIPT = re.compile(r"<script\b[^<>]{0,200}>")
 LANGUAGE_LINE = re.compile(r"\s*+(\w++)[ \t]*+:?+\n")
 NUMBER = re.compile(r"[ \t]*+\d++(?:[:.|)]|[ \t]|$)[:.|)]?+[ \t]?+")
@@ -35,10 +36,12 @@ def python_in(body: str) -> str:
     return span if span and defines(span) else body
 
 
-def javascript_in(body: str, tag: str) -> str:
-    """The same of JavaScript, also within a web page."""
+def javascript_in(body: str, tag: str) -> str | None:
+    """The same of JavaScript, also within a web page; None where there is none."""
     body = "\n".join(scripts_in(body)) or without_language(body, TAGS)
-    return body if is_javascript(body, tag) else code_from(code_as_typed(body)) or body
+    if not BINDING.search(body):
+        return None
+    return body if is_javascript(body, tag) else code_from(code_as_typed(body))
 
 
 def scripts_in(page: str) -> Iterator[str]:

@@ -13,16 +13,16 @@ TAGS = (
     "think|thinking|thought|thoughts|thought_process|reasoning|reason|reflection|scratchpad|analysis|inner_monologue|monologue"
     "|seed:think|mm:think|longcat_think|ng_think|internal|rationale"
 )
-QUOTED = r"(?![\"'\\]|`(?!``))"  # behind a mark
-OPENS = (
-    rf"<(?:{TAGS})>|\[THINK\]|<\|START_THINKING\|>|<\|begin_of_thought\|>|<\|channel>thought\b|◁think▷"
-    r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)<\|message\|>"
+BEGIN = (
+    rf"<(?=[|\w])(?:(?:{TAGS})>|\|(?:START_THINKING|begin_of_thought)\|>|\|channel>thought\b"
+    r"|(?:\|start\|>assistant<)?\|channel\|>(?:analysis|commentary)<\|message\|>)|\[THINK\]|◁think▷"
 )
-CLOSES = (
-    rf"</(?:{TAGS})>|\[/THINK\]|<\|END_THINKING\|>|<\|end_of_thought\|>|<channel\|>|◁/think▷"
-    r"|(?:<\|end\|>)?(?:<\|start\|>assistant)?<\|channel\|>final(?: <\|constrain\|>\w+)?<\|message\|>"
+END = (
+    rf"<(?=[|/c])(?:/(?:{TAGS})>|\|(?:END_THINKING|end_of_thought)\|>|channel\|>"
+    r"|(?:\|end\|><)?(?:\|start\|>assistant<)?\|channel\|>final(?: <\|constrain\|>\w+)?<\|message\|>)|\[/THINK\]|◁/think▷"
 )
-MARK = re.compile(rf"(?<![\"'`])(?:(?P<opens>{OPENS})|(?P<closes>{CLOSES})){QUOTED}", re.IGNORECASE)
+MARK = re.compile(rf"(?:(?P<opens>{BEGIN})|(?P<closes>{END}))(?![\"'\\]|`(?!``))", re.IGNORECASE)
+QUOTES = "\"'`"
 # Of models that say so in words, or whose marks were not printed.
 WORDED = re.compile(
     r"\s*+(?:Here(?:'s| is) my thought process:.*?\bHere(?:'s| is) my response:|analysis(?=[A-Z\s]).*?assistantfinal)",
@@ -43,6 +43,8 @@ def without_thoughts(text: str) -> str:
     text = AROUND_ANSWER.sub("", text[worded.end() :] if worded else text)
     kept, start, thinking = list[str](), 0, False
     for mark in MARK.finditer(text):
+        if mark.start() and text[mark.start() - 1] in QUOTES:
+            continue
         if mark["opens"] and not thinking:
             kept.append(text[start : mark.start()])
             thinking, start = True, mark.start()

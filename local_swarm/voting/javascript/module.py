@@ -217,15 +217,16 @@ def export_bindings(statement: Any) -> Iterator[tuple[str, Any]]:
 def assignment_bindings(expression: Any) -> Iterator[tuple[str, Any]]:
     """Also within a function that is called where it stands, where it gives something away."""
     if expression.type == "assignment_expression":
-        name, value = text(expression.child_by_field_name("left")), expression.child_by_field_name("right")
-        owner, _, last = name.rpartition(".")
-        if value.type == "assignment_expression":
-            yield from assignment_bindings(value)
-            value = next(iter(assignment_bindings(value)), (name, value))[1]
-        if owner in GLOBALS:
-            yield last, value
-        elif name in EXPORTS or owner in EXPORTS or name.isidentifier():
-            yield ("default" if name in EXPORTS and value.type != "object" else name), value
+        names, value = list[str](), expression
+        while value.type == "assignment_expression":
+            names.append(text(value.child_by_field_name("left")))
+            value = value.child_by_field_name("right")
+        for name in reversed(names):
+            owner, _, last = name.rpartition(".")
+            if owner in GLOBALS:
+                yield last, value
+            elif name in EXPORTS or owner in EXPORTS or name.isidentifier():
+                yield ("default" if name in EXPORTS and value.type != "object" else name), value
     elif body := body_called(expression):
         for statement in body.named_children:
             if statement.type == "expression_statement":
