@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 MOST_BLOCKS = 12
+MOST_MARKED = 100_000  # characters in which blocks are looked for: each of them may begin a list
 DEEPEST = 12  # containers within each other that are looked into
 OUTER = frozenset({"markdown", "md", "mdx"})
-LOOKED_ABOVE = 4  # lines before and behind a block in which its words may stand
+WORDS_NEAR = 4  # lines before and behind a block in which its words may stand
 WORDS_AROUND = 12  # that may stand around a reply that is a block of Markdown
 PAGE_CODE = re.compile(
     r"<pre\b[^<>\n]{0,200}>\s*+(?:<code\b(?P<names>[^<>\n]{0,200})>)?+|(?P<end>(?:</code>\s*+)?+</pre>)", re.IGNORECASE
@@ -74,7 +75,7 @@ def document_of(text: str) -> ReplyDocument:
     plain = DEEP_MARKS.sub("", text)
     plain = with_plain_fences(plain if "```" in plain else PAGE_CODE.sub(as_fence, plain))
     lines = plain.split("\n")
-    blocks = [one for one in parser().parse(plain) if one.type == "fence" or is_own_block(one, lines)]
+    blocks = [one for one in parser().parse(plain[:MOST_MARKED]) if one.type == "fence" or is_own_block(one, lines)]
     prose: list[str] = []
     at = 0
     for begin, end in map(extent, blocks):
@@ -104,15 +105,15 @@ def is_own_block(token: Token, lines: Sequence[str]) -> bool:
     if token.type != "code_block" or len(token.content.strip().split("\n")) == 1:
         return False
     begin, _ = extent(token)
-    before = next((line for line in reversed(lines[max(0, begin - LOOKED_ABOVE) : begin]) if line.strip()), " ")
+    before = next((line for line in reversed(lines[max(0, begin - WORDS_NEAR) : begin]) if line.strip()), " ")
     return not before[0].isspace() and not CODE_LINE.search(before)
 
 
 def code_block(token: Token, prose: Sequence[str], lines: Sequence[str]) -> CodeBlock:
     begin, end = extent(token)
-    lead = next((line.strip() for line in reversed(prose[max(0, begin - LOOKED_ABOVE) : begin]) if line.strip()), "")
+    lead = next((line.strip() for line in reversed(prose[max(0, begin - WORDS_NEAR) : begin]) if line.strip()), "")
     info = token.info.strip()
-    behind = next((line.strip() for line in lines[end : end + LOOKED_ABOVE] if line.strip()), "")
+    behind = next((line.strip() for line in lines[end : end + WORDS_NEAR] if line.strip()), "")
     trail = "" if behind.startswith("```") else behind
     return CodeBlock(dedent(token.content), tag_of(info), info, lead, trail)
 
@@ -129,6 +130,6 @@ def tag_of(info: str) -> str:
 def parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    made = MarkdownIt("zero", {"maxNesting": DEEPEST}).enable(["fence", "code", "blockquote", "list", "heading"])
+    made = MarkdownIt("zero", {"maxNesting": DEEPEST}).enable(["fence", "code", "blockquote", "list", "hr"])
     made.core.ruler.disable("inline")
     return made
