@@ -23,7 +23,7 @@ MARKED_UP = re.compile(r"&(?:lt|gt|amp|quot|#39|#x27);")
 BINDING = re.compile(r"\bfunction\b|=>|\b(?:class|const|let|var|export|require|process|async)\b")
 SCRIPT = re.compile(r"<script\b[^<>]{0,200}>")
 LANGUAGE_LINE = re.compile(r"\s*+(\w++)[ \t]*+:?+\n")
-NUMBER = re.compile(r"[ \t]*+\d++(?:[:.|)]|[ \t]|$)[:.|)]?+[ \t]?+")
+NUMBER = re.compile(r"[ \t]*+\d++(?:[:.|)][ \t]?|[ \t]|$)")
 
 
 def python_in(body: str) -> str:

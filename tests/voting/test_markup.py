@@ -19,6 +19,13 @@ WAYS = {
     "closed on the last line of code": "```python\ndef f(x):\n    return x```\nThat is all.",
     "words behind the closing fence": "```python\ndef f(x):\n    return x\n``` That is all.",
     "a token behind the closing fence": "```python\ndef f(x):\n    return x\n```</s>",
+    "words before the fence": "The function: ```python\ndef f(x):\n    return x\n```",
+    "code on the line of the fence": "```python def f(x):\n    return x\n```",
+    "a fence deeper than its code": "    ```python\ndef f(x):\n    return x\n    ```",
+    "as in a web page": '<pre><code class="language-python">def f(x):\n    return x</code></pre>',
+    "a mark at the beginning": "\ufeff```python\ndef f(x):\n    return x\n```",
+    "with the end of the turn": "```python\ndef f(x):\n    return x\n```<|im_end|>",
+    "old line ends": "```python\rdef f(x):\r    return x\r```\r",
     "never closed": "```python\ndef f(x):\n    return x\n",
     "in a list": "1. First:\n   ```python\n   def f(x):\n       return x\n   ```\n2. Then run it.",
     "a list item that begins with it": "- ```python\n  def f(x):\n      return x\n  ```",
@@ -66,6 +73,20 @@ def test_code_on_the_line_of_its_fences_is_a_block() -> None:
 def test_a_fence_within_a_docstring_ends_nothing() -> None:
     code = 'def f(x):\n    """Use it.\n\n    ```\n    f(1)\n    ```\n    """\n    return x\n'
     assert [block.body for block in document(f"```python\n{code}```\nDone.").blocks] == [code]
+
+
+def test_a_fence_in_a_comment_ends_nothing() -> None:
+    code = "/**\n * ```\n * f(1)\n * ```\n */\nlet f;\n"
+    assert [block.body for block in document(f"```js\n{code}```\nDone.").blocks] == [code]
+
+
+def test_words_before_and_behind_a_block_are_told() -> None:
+    found = document("Do not write:\n\n```\nx\n```\n\nThat is wrong.").blocks[0]
+    assert (found.lead, found.trail) == ("Do not write:", "That is wrong.")
+
+
+def test_what_a_model_writes_for_the_user_is_no_part_of_its_answer() -> None:
+    assert document("Five.<|im_end|>\n<|im_start|>user\nAnd six?").text == "Five."
 
 
 def test_a_block_that_was_not_closed_ends_where_the_next_begins() -> None:
