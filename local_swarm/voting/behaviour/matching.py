@@ -110,9 +110,9 @@ def near(given: str, wanted: str) -> bool:
     if given == wanted:
         return True
     shown, number = NUMBER.fullmatch(wanted), NUMBER.fullmatch(given)
-    if not shown or not shown["digits"] or not number:
+    if not shown or not (shown["digits"] or shown["power"]) or not number:
         return False
-    half: float = 0.5 * 10.0 ** (int(shown["power"] or 0) - len(shown["digits"]))
+    half: float = 0.5 * 10.0 ** (int(shown["power"] or 0) - len(shown["digits"] or ""))
     return abs(float(given) - float(wanted)) <= half + ROUNDED * abs(float(wanted))
 
 
