@@ -291,7 +291,7 @@ READERS: dict[str, Reader] = {
     "thoughts": Reader(without_thoughts, most=scanner.MOST_TEXT),
     "turns": Reader(own_turn, most=scanner.MOST_TEXT),
     "code in a block": Reader(python_in),
-    "JavaScript in a block": Reader(lambda text: javascript_in(text, ""), quick=2_500),
+    "JavaScript in a block": Reader(lambda text: javascript_in(text, ""), most=scanner.MOST_TEXT, quick=2_500),
     "SQL": Reader(lambda text: canonical_words(text, "sql"), most=MOST_SQL),
     "SQL: a string": Reader(lambda text: canonical_words(f"SELECT 'a{text}", "sql"), most=MOST_SQL),
     "a pattern": Reader(lambda text: canonical_words(text, "regex"), most=scanner.MOST_TEXT),
@@ -348,7 +348,7 @@ READERS: dict[str, Reader] = {
     ),
     "TypeScript: types": Reader(without_types, quick=1_000),
     "structure: words": Reader(lambda text: tokens(ExtractedAnswer("prose", text[: scanner.MOST_TEXT]))),
-    "structure: code": Reader(lambda text: tokens(extract_text(f"```python\n{text}\n```"))),
+    "structure: code": Reader(lambda text: tokens(extract_text(f"```python\n{text}\n```")), quick=2_500),
     "structure: two": Reader(
         lambda text: structural([ExtractedAnswer("prose", text), ExtractedAnswer("prose", text + "x")]), quick=2_500
     ),

@@ -37,7 +37,10 @@ AFTER = (
     r"|only|richtig|correcte?|correcta|giusta|proper|appropriate|likely)"
 )
 NEGATED = re.compile(r"(?:not|never|n't|nicht|neither|isn't|wrong)\s*(?:be\s+)?$", re.IGNORECASE)
-ALSO = r"(?:\s*(?:,|&|and|und|et|y|,\s*and)\s*\(?(?:{0})\)?(?![A-Za-z0-9_'’]))*"
+ALSO = r"(?:\s{{0,3}}(?:,|&|and|und|et|y|,\s*and)\s{{0,3}}\(?(?:{0})\)?(?![A-Za-z0-9_'’])){{0,8}}+"
+ENDS = re.compile(r"[ .,*!]{0,200}+$")
+WORD_NEXT = re.compile(r"\s[a-z']")
+NOT_NEXT = re.compile(r"\W{0,20}(?:not|nicht|pas|no)\s+\(?(?:\w)\b")
 
 
 def choice_of(text: str, options: Options, marked: bool) -> str | None:
@@ -84,7 +87,7 @@ def chosen_label(plain: str, labels: tuple[str, ...], marked: bool) -> str | Non
     last += [
         (found.start(), found[1])
         for found in affirms.finditer(plain)
-        if not NEGATED.search(plain[: found.start()][-12:])
+        if not NEGATED.search(plain[max(0, found.start() - 12) : found.start()])
     ]
     if last:
         return str(max(last)[1])
@@ -108,10 +111,10 @@ def counts(found: re.Match[str], plain: str, labels: Sequence[str]) -> bool:
         or not name.isalpha()
         or len(name) > 1
         or plain[found.end(group) - 1] in ")]"
-        or not plain[found.end(group) :].strip(" .,*!")
+        or ENDS.match(plain, found.end(group)) is not None
     )
-    behind = re.match(r"\W*(?:not|nicht|pas|no)\s+\(?(?:\w)\b", plain[found.end() : found.end() + 20])  # "B, not C"
-    here = plain[found.end() - 1] in ")]." or name != "I" or not re.match(r"\s[a-z']", plain[found.end() :])
+    behind = NOT_NEXT.match(plain, found.end(), found.end() + 20)  # "B, not C"
+    here = plain[found.end() - 1] in ")]." or name != "I" or not WORD_NEXT.match(plain, found.end())
     return looks and here and (bool(behind) or not REJECTED.match(plain, found.end()))
 
 

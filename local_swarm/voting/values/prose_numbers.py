@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from local_swarm.voting.values.context import ValueContext
 from local_swarm.voting.values.forms import NONE, number_at, quantity_at, value_form
@@ -37,25 +38,28 @@ def number_of_prose(text: str, context: ValueContext) -> str | None:
     for bold in reversed(BOLD.findall(text)):
         if form := value_form(bold, context) or number_in_front(bold, context):
             return form
-    lines = [
-        plain
-        for line in text.strip().split("\n")
-        if (plain := ASIDE.sub(" ", plain_notation(line[-LONGEST_LINE:])).strip())
-    ]
+    lines = last_lines(text)
     if not lines:
         return None
     if NONE.match(lines[-1]) and context.counts:
         return "0"
     if len(lines) == 1 and (form := number_in_front(lines[0], context)):
         return said_later(lines[0], context) or form
-    for line in reversed(lines[-LINES:]):
+    for line in reversed(lines):
         if form := said_number(line, context):
             return form
-    for line in reversed(lines[-LINES:]):
+    for line in reversed(lines):
         found = numbers_in(line, context)
         if found:
             return found[-1]
     return words_number(lines[-1], context)
+
+
+def last_lines(text: str) -> list[str]:
+    """At most `LINES` of those that say something."""
+    said = (line for line in reversed(text.split("\n")) if line and not line.isspace())
+    backwards = (ASIDE.sub(" ", plain_notation(line[-LONGEST_LINE:])).strip() for line in said)
+    return list(islice(filter(None, backwards), LINES))[::-1]
 
 
 def number_in_front(plain: str, context: ValueContext) -> str | None:
