@@ -12,8 +12,9 @@ from fractions import Fraction
 
 LONGEST = 60  # digits; what is longer is compared as text
 BLANK = "\u00a0\u2007\u2009\u202f"
-DIGITS = re.compile(rf"\d++(?:[.,'’_ {BLANK}]\d++)*+|[.,]\d++")
-SPACED = re.compile(r"\d{1,3}(?: \d{3})++(?!\d)")
+MOST_GROUPS = 20  # of digits
+DIGITS = re.compile(rf"\d++(?:[.,'’_ {BLANK}]\d++){{0,{MOST_GROUPS}}}+|[.,]\d++")
+SPACED = re.compile(r"\d{1,3}(?: \d{3}){1,20}+(?!\d)")
 SIGN = re.compile(r"[-+]\s?(?=[\d.(])")
 OVER = re.compile(r"\s?/\s?(\d++)(?![\d/]|[.,]\d)")
 BRACED = re.compile(r"\(\s*([-+]?\d++)\s*\)/\(\s*([-+]?\d++)\s*\)")
