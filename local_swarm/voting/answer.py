@@ -29,7 +29,8 @@ FAMILIES: dict[Kind, Family] = {
 class ExtractedAnswer:
     """`body`: what is compared as text; of a value its normal form. Of Python, `tree` is what the answer defines and
     `program` what can be run: the prompt's own code, then the answer's, without what merely uses it. `complaint`:
-    why it cannot win. `words`: what its structure is compared by, where that is known already."""
+    why it cannot win. `words`: what its structure is compared by, where that is known already. `edits_prose`: the file that
+    it changes is no code, so that two texts which say the same may be worded differently."""
 
     kind: Kind
     body: str
@@ -38,6 +39,7 @@ class ExtractedAnswer:
     program: str | None = None
     complaint: str | None = None
     words: tuple[str, ...] | None = None
+    edits_prose: bool = False
 
     @property
     def valid(self) -> bool:

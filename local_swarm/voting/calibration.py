@@ -56,7 +56,8 @@ def values_among(options: int) -> tuple[tuple[float, float], ...]:
 
 def unproven(election: Election) -> Election:
     """Of voters that were not made for such questions: that they agree says nothing."""
-    return replace(election, agreement=min(election.agreement, UNPROVEN), band="low", note=election.note or OUTSIDE)
+    note = " ".join(filter(None, (OUTSIDE, election.note)))
+    return replace(election, agreement=min(election.agreement, UNPROVEN), band="low", note=note)
 
 
 def choices_of(asked: Asked) -> int:

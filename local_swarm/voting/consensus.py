@@ -205,7 +205,7 @@ def by_similarity(
     able = electable(ballots)
     alike = likeness(ballots, embed, prose)
     place = {ballot.index: at for at, ballot in enumerate(ballots)}
-    floor = SAME_EMBEDDED if embed else SAME_CODE if able[0].answer.family == "code" else SAME_MEANING
+    floor = SAME_EMBEDDED if embed else floor_without_embeddings(able)
     others = [place[ballot.index] for ballot in able]
 
     def closeness(ballot: Ballot) -> float:
@@ -222,11 +222,21 @@ def by_similarity(
     return Outcome(winner, groups, strategy, sum(support) / len(support) if support else 0.0)
 
 
+def floor_without_embeddings(able: Sequence[Ballot]) -> float:
+    """The likeness from which two of them are the same."""
+    if able[0].answer.family != "code":
+        return SAME_MEANING
+    return SAME_CALL if all(one.answer.edits_prose for one in able) else SAME_CODE
+
+
 def likeness(ballots: Sequence[Ballot], embed: Embed | None, prose: Prose) -> Matrix:
     if embed:
         vectors = embed([ballot.answer.body for ballot in ballots])
         return kept_apart(np.clip(vectors @ vectors.T, 0.0, 1.0), [ballot.answer.body for ballot in ballots])
     alike = structural([ballot.answer for ballot in ballots])
+    edited = [at for at, ballot in enumerate(ballots) if ballot.answer.edits_prose]
+    within = np.ix_(edited, edited)
+    alike[within] = kept_apart(alike[within], [ballots[at].answer.body for at in edited])
     written = [at for at, ballot in enumerate(ballots) if ballot.answer.family == "text"]
     texts = [ballots[at].answer.body for at in written]
     meant = meaning_likeness(texts, prose.question, prose.judged)

@@ -133,19 +133,18 @@ class Jury:
         brief = await self.judged_brief(question, candidates, strategy)
         quick = brief.embed is None and strategy != "similarity" and (len(candidates) == 1 or short(candidates))
         election = brief.elect(candidates) if quick else await asyncio.to_thread(brief.elect, candidates)
-        election = replace(election, note=election.note or note_on(list(brief.answers.values())))
-        family = brief.answers[candidates[election.winner]].family
+        answers = brief.answers
+        family = answers[candidates[election.winner]].family
+        note = election.note or note_on(list(answers.values()))
+        about_prose = family == "text"
+        if len(candidates) > 1 and (strategy == "similarity" or (strategy == "auto" and about_prose)):
+            self.embedder.begin()  # the next prose will be compared by meaning
+            missed = brief.embed is None and (strategy == "similarity" or self.embedder.source.expected)
+            if missed and note is None:
+                note = self.embedder.source.lack("their words" if about_prose else "structure")
+        election = replace(election, note=note)
         if self.practised is not None and family not in self.practised:
             election = unproven(election)
-        prose = family == "text"
-        if len(candidates) > 1 and (strategy == "similarity" or (strategy == "auto" and prose)):
-            self.embedder.begin()  # the next prose will be compared by meaning
-            if (
-                brief.embed is None
-                and election.note is None
-                and (strategy == "similarity" or self.embedder.source.expected)
-            ):
-                election = replace(election, note=self.embedder.source.lack("their words" if prose else "structure"))
         if self.reliability and strategy == "auto":
             self.reliability.learn(election)
         return election

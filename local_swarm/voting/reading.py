@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -159,5 +159,5 @@ def answer_of_text(key: str, text: str, calls: str) -> ExtractedAnswer:
 
 
 def answer_json(answer: ExtractedAnswer) -> dict[str, Any]:
-    names = ("kind", "body", "language", "program", "complaint")
+    names = [one.name for one in fields(answer) if one.name != "tree"]
     return {**{name: getattr(answer, name) for name in names}, "words": answer.words or tokens(answer)}

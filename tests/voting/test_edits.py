@@ -285,6 +285,29 @@ def test_files_of_other_languages_are_compared_by_their_words() -> None:
     assert result(whole, asked).words == result(block_, asked).words != result(other, asked).words
 
 
+PARAGRAPH = "The swarm asks several workers, compares what they say and gives the answer that most of them support. " * 3
+
+
+def test_files_of_prose_say_the_same_in_nearly_the_same_words() -> None:
+    texts = [PARAGRAPH, f"{PARAGRAPH}That is all.", f"{PARAGRAPH}So it works.", "Another text about the weather. " * 9]
+    votes = {
+        path: elect([called("write", filePath=path, content=text) for text in texts])
+        for path in ("docs/HOW.md", "notes", "settings.yaml", "Makefile")
+    }
+    assert {path: len(vote.clusters) for path, vote in votes.items()} == {
+        "docs/HOW.md": 2,
+        "notes": 2,
+        "settings.yaml": 4,
+        "Makefile": 4,
+    }
+
+
+def test_files_of_prose_that_contradict_each_other_are_two() -> None:
+    texts = [f"{PARAGRAPH}It listens on port {port}." for port in (8000, 8000, 9000)]
+    vote = elect([called("write", filePath="README.md", content=text) for text in texts])
+    assert [len(one) for one in vote.clusters] == [2, 1]
+
+
 def test_a_function_that_is_asked_for_is_code_though_a_diff_stands_beside_it() -> None:
     reply = "```python\ndef f(x):\n    return x + 1\n```\nThat is:\n```diff\n-    return x\n+    return x + 1\n```"
     assert extract_text(reply, question("Write a function f(x) that adds one.")).kind == "code"

@@ -28,6 +28,7 @@ MOST_OF_FILE = 0.6  # of its words: a block that has more of them may be the who
 TAKES_AWAY = re.compile(r"\b(?:remove|delete|drop|get rid of|unused|dead code)\b", re.IGNORECASE)
 WRITTEN = re.compile(r"<path>([^<\n]++)</path>\s*+<content>\n?")
 NOT_APPLIED = "does not apply"
+PROSE_ENDINGS = ("md", "markdown", "txt", "rst", "adoc", "org")
 
 
 def edit_answer(said: ReplyDocument, question: Question) -> ExtractedAnswer | None:
@@ -187,7 +188,14 @@ def answer_of(changes: Sequence[Change], question: Question, text: str) -> Extra
         program=program if any(function_names(ast.Module(changed, []))) else None,
         complaint=complaint,
         words=tuple(word for one in results for word in one.words) if complaint is None else None,
+        edits_prose=not changed and all(map(is_prose_file, paths)),
     )
+
+
+def is_prose_file(path: str) -> bool:
+    """Of names without an ending those of tools, such as Makefile and Dockerfile, are none."""
+    name = path.rpartition("/")[2].lower()
+    return name.rpartition(".")[2] in PROSE_ENDINGS if "." in name else not name.endswith("file")
 
 
 def result_in(changes: Sequence[Change], files: Sequence[SourceFile]) -> EditResult:
