@@ -112,6 +112,16 @@ class SwarmInfo(Body):
     ] = None
 
 
+def silent_voices(count: int, election: Election) -> str | None:
+    """A sentence on the voices that were asked and are not in the vote."""
+    if count <= 0:
+        return None
+    who = f"{count} of the {count + len(election.candidates)} voices asked"
+    if election.decided_early:
+        return f"{who} had not answered yet and could not have changed the vote."
+    return f"{who} gave no answer in time."
+
+
 def swarm_info(election: Election, node: str, note: str | None) -> SwarmInfo:
     """Without the ballots. `node`: this machine, which alone was asked where the election names none."""
     nodes = election.nodes or (Turnout(node, len(election.candidates), "ok"),)
@@ -131,7 +141,7 @@ def swarm_info(election: Election, node: str, note: str | None) -> SwarmInfo:
     if election.provider:
         info.provider = election.provider
         info.tried = [TriedProvider(name=name, why=why) for name, why in election.tried]
-    if notes := [one for one in (note, election.note) if one]:
+    if notes := [one for one in (note, election.note, silent_voices(info.asked - info.candidates, election)) if one]:
         info.note = " ".join(notes)
     if flaw := election.elected.flaw:
         info.flaw = flaw

@@ -89,13 +89,4 @@ def vote_in_words(vote: Mapping[str, Any]) -> str:
     groups = "+".join(map(str, vote["clusters"]))
     alike = "no vote" if count == 1 else "all alike" if len(vote["clusters"]) == 1 else f"alike were {groups}"
     who = f"All {count} answered" if count >= asked else f"{count} of {asked} had answered"
-    return " · ".join(
-        [f"{who}, {alike}; agreement {vote['agreement'] * 100:.0f} %", *missing_in_words(vote, asked - count), end]
-    )
-
-
-def missing_in_words(vote: Mapping[str, Any], missing: int) -> list[str]:
-    if missing <= 0:
-        return []
-    why = "could not have changed it" if vote.get("decided_early") else "gave no answer in time"
-    return [f"the other {'one' if missing == 1 else missing} {why}"]
+    return f"{who}, {alike}; agreement {vote['agreement'] * 100:.0f} % · {end}"

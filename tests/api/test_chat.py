@@ -12,6 +12,7 @@ from local_swarm.testing.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.anyio
 
+ALL = {"swarm": {"early": False}}
 HELLO = {"messages": [{"role": "user", "content": "say these four words"}]}
 
 
@@ -46,6 +47,16 @@ async def test_answers_with_the_elected_text_and_how_it_was_elected(door: Any) -
     assert vote["completion_tokens_total"] >= 5 * 4 and vote["seconds"] >= 0 and vote["note"] == "a test"
     assert headers["x-swarm-candidates"] == "5" and float(headers["x-swarm-agreement"]) == vote["agreement"]
     assert "ballots" not in vote
+
+
+async def test_voices_that_a_vote_did_not_wait_for_are_told_in_its_note(open_a_door: Any) -> None:
+    async with open_a_door(FakeBackend(lambda _prompt, _seat: "42")) as door:
+        _, early, _ = await post(door, {"messages": [{"role": "user", "content": "What is 6 * 7?"}]})
+        _, full, _ = await post(door, {"messages": [{"role": "user", "content": "What is 6 * 7?"}], **ALL})
+    missing = early["swarm"]["asked"] - early["swarm"]["candidates"]
+    told = f"{missing} of the 5 voices asked had not answered yet and could not have changed the vote."
+    assert missing > 0 and told in early["swarm"]["note"]
+    assert full["swarm"]["candidates"] == 5 and "voices asked" not in full["swarm"]["note"]
 
 
 async def test_shows_the_ballots_when_asked(door: Any) -> None:

@@ -53,7 +53,7 @@ async def test_what_cannot_be_read_is_replaced_and_told(open_a_door: Any, kind: 
             body = await post(door, {"messages": messages})
         assert body["choices"][0]["message"]["content"] == "yes" and body["usage"]["prompt_tokens"] < 20
         assert seen[1] == f"What is it?\n{held(word)}"
-        assert body["swarm"]["note"].endswith(f"parts of the messages were left out: {word}.")
+        assert f"parts of the messages were left out: {word}." in body["swarm"]["note"]
 
 
 async def test_an_image_stays_in_the_history_and_every_later_turn_is_answered(open_a_door: Any) -> None:
@@ -64,7 +64,7 @@ async def test_an_image_stays_in_the_history_and_every_later_turn_is_answered(op
             messages += [{"role": "assistant", "content": "yes"}, {"role": "user", "content": turn}]
             assert (await post(door, {"messages": messages}))["choices"][0]["finish_reason"] == "stop"
         chunks = await events(door, "chat/completions", {"messages": messages})
-    assert seen[0] == held("image") and chunks[-1]["swarm"]["note"].endswith("image.")
+    assert seen[0] == held("image") and "left out: image." in chunks[-1]["swarm"]["note"]
 
 
 async def test_a_response_takes_images_in_messages_and_in_what_functions_return(open_a_door: Any) -> None:
@@ -87,7 +87,7 @@ async def test_thoughts_among_the_parts_are_thoughts_and_an_answer_without_image
     content = [{"type": "thinking", "thinking": "hm", "signature": "x"}, {"type": "text", "text": "so"}]
     async with open_a_door(engine) as door:
         body = await post(door, {"messages": [{"role": "assistant", "content": content}]})
-    assert seen == ["so"] and body["swarm"]["note"] == "a test"
+    assert seen == ["so"] and "left out" not in body["swarm"]["note"]
 
 
 async def test_arguments_that_come_back_as_an_object_are_taken(open_a_door: Any) -> None:
