@@ -7,12 +7,13 @@ measured the share itself is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import pairwise
 from math import exp
 
 from local_swarm.types import Band, Candidate, Election
+from local_swarm.voting.answer import FAMILIES, Family
 from local_swarm.voting.asked import Asked
 from local_swarm.voting.measured import FEW_OPTIONS
 
@@ -54,8 +55,11 @@ def values_among(options: int) -> tuple[tuple[float, float], ...]:
     return FEW_OPTIONS[max(measured)] if measured else VALUES
 
 
-def unproven(election: Election) -> Election:
-    """Of voters that were not made for such questions: that they agree says nothing."""
+def claim(election: Election, practised: Collection[Family] | None) -> Election:
+    """What voters that were made to answer `practised` may claim, None for any: elsewhere, that they agree says nothing."""
+    family = FAMILIES[election.read[election.winner]]
+    if practised is None or family in practised or len(election.candidates) == 1:
+        return election
     note = " ".join(filter(None, (OUTSIDE, election.note)))
     return replace(election, agreement=min(election.agreement, UNPROVEN), band="low", note=note)
 

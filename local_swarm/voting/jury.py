@@ -20,7 +20,7 @@ from local_swarm.types import Candidate, Election, Strategy
 from local_swarm.voting.answer import ExtractedAnswer, Family
 from local_swarm.voting.ballots import Embed, in_order
 from local_swarm.voting.behaviour.evidence import Evidence, Trial
-from local_swarm.voting.calibration import unproven
+from local_swarm.voting.calibration import claim
 from local_swarm.voting.consensus import EARLY_STOP_STRATEGIES, elect, is_decided, prose_to_compare
 from local_swarm.voting.question import Question
 from local_swarm.voting.reading import Readings, note_on, readings
@@ -142,9 +142,7 @@ class Jury:
             missed = brief.embed is None and (strategy == "similarity" or self.embedder.source.expected)
             if missed and note is None:
                 note = self.embedder.source.lack("their words" if about_prose else "structure")
-        election = replace(election, note=note)
-        if self.practised is not None and family not in self.practised:
-            election = unproven(election)
+        election = claim(replace(election, note=note), self.practised)
         if self.reliability and strategy == "auto":
             self.reliability.learn(election)
         return election

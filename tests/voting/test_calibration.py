@@ -110,6 +110,13 @@ def test_voters_that_answer_what_they_were_not_made_for_claim_little() -> None:
     assert election.band == "low" and election.agreement <= UNPROVEN and election.note == OUTSIDE
 
 
+def test_a_single_answer_claims_nothing_in_the_first_place() -> None:
+    jury = Jury(Sandbox(()), Embedder("", True))
+    jury.practised = frozenset({"code"})
+    election = asyncio.run(jury.elect(Question("Write f."), [said("```python\ndef f(): return 1\n```")]))
+    assert election.band == "low" and election.note is None
+
+
 def test_the_docs_tell_the_figures_that_were_measured() -> None:
     docs = Path(__file__).parents[2] / "docs"
     told = (docs / "consensus.md").read_text(encoding="utf-8")

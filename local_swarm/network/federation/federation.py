@@ -25,6 +25,7 @@ from local_swarm.network.federation.routing import NodeCapacity, Route, key_of, 
 from local_swarm.network.federation.tally import Tally
 from local_swarm.network.protocol import MOST_BALLOTS, encode
 from local_swarm.types import Accepted, Candidate, Election, Event, Prompt, Voice
+from local_swarm.voting.calibration import claim
 from local_swarm.voting.cross_consensus import Across
 from local_swarm.voting.jury import Jury
 from local_swarm.voting.question import question_of
@@ -218,6 +219,8 @@ class Federation:
         peers = self.directory.peers.values()
         models = {self.name: self.model, **{peer.name: peer.report.model for peer in peers if peer.report}}
         self.reliabilities.learn(lesson, models)
+        if models.get(election.elected.node or self.name) == self.model:
+            election = claim(election, self.jury.practised)
         seconds = time.monotonic() - began
         asked = len(tally.candidates) + tally.missing
         return replace(election, seconds=seconds, decided_early=tally.early, nodes=tally.turnouts, asked=asked)

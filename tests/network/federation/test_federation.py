@@ -15,6 +15,7 @@ from local_swarm.errors import SwarmError
 from local_swarm.network.protocol import MOST_BALLOTS, Report
 from local_swarm.testing.scripted_node import ScriptedPace
 from local_swarm.types import Accepted, Candidate, Election, Message, Prompt, Sampling, ToolCall
+from local_swarm.voting.calibration import OUTSIDE
 from tests.network.conftest import (
     STREAM,
     Reader,
@@ -38,6 +39,13 @@ async def test_three_machines_vote_as_one_swarm(tmp_path: Path) -> None:
         assert states(election) == {"a": (3, "ok"), "b": (3, "ok"), "c": (3, "ok")}
         assert len(election.candidates) == 9 and election.share == 1.0
         assert {candidate.node for candidate in election.candidates} == {"a", "b", "c"}
+
+
+async def test_machines_that_answer_what_their_model_was_not_made_for_claim_little(tmp_path: Path) -> None:
+    async with nodes(tmp_path, "a", "b") as (a, _):
+        a.service.federation.jury.practised = frozenset({"calls"})
+        election = await ask(a, early=False)
+        assert election.share == 1.0 and election.band == "low" and str(election.note).startswith(OUTSIDE)
 
 
 async def test_events_are_those_of_any_voice(tmp_path: Path) -> None:
