@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +11,7 @@ from typing import Literal
 Kind = Literal["calls", "number", "choice", "json", "short", "code", "edit", "prose", "refusal", "empty", "unreadable"]
 # Kinds that are compared with each other, and in the same way.
 Family = Literal["calls", "value", "code", "text", "refusal"]
-FAMILIES: dict[Kind, Family] = {
+FAMILIES: Mapping[str, Family] = {
     "calls": "calls",
     "number": "value",
     "choice": "value",
