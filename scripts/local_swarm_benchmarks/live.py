@@ -160,9 +160,8 @@ async def ask_one(
         alone, together = await ask(greedy), await ask(voted)
     else:
         together, alone = await ask(voted), await ask(greedy)
-    return line_of(problem, together, alone) | {
-        "right": await verdicts(problem, together["swarm"]["ballots"], sandbox),
-    }
+    line = line_of(problem, together, alone)
+    return line | {"right": await verdicts(problem, line["ballots"], sandbox)}
 
 
 def line_of(problem: LiveProblem, together: Mapping[str, Any], alone: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?")
 BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 WORD = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
 LABEL = re.compile(r"\b([A-D])\b(?! [a-z])")  # and not the article
+OPTION = re.compile(r"^([A-D])\) (.*+)$", re.MULTILINE)
 DOCTEST = re.compile(r"^[ \t]*>>> .*(?:\n(?![ \t]*(?:\"\"\"|'''|>>> ))[ \t]*\S.*)*\n?", re.MULTILINE)
 EXAMPLE_TITLE = re.compile(r"^[ \t]*(?:for )?examples?:?[ \t]*\n", re.MULTILINE | re.IGNORECASE)
 
@@ -115,19 +116,30 @@ def bfcl(line: JSONObject, _strip: bool) -> LiveProblem:
 
 def yes_no(line: JSONObject, _strip: bool) -> LiveProblem:
     """Right where the first of the two words is."""
-    return short_question(line, WORD)
+    return short_question(line, lambda text: found[1] if (found := WORD.search(text)) else "")
 
 
 def choice(line: JSONObject, _strip: bool) -> LiveProblem:
-    return short_question(line, LABEL)
+    """Right where the last letter named is; where none is, the only option whose words stand there."""
+    options = dict(OPTION.findall(line["question"]))
+    return short_question(line, lambda text: letter_in(text, options))
 
 
-def short_question(line: JSONObject, pattern: re.Pattern[str]) -> LiveProblem:
-    def judge(text: str, _calls: Sequence[JSONObject]) -> bool:
-        found = pattern.search(text)
-        return bool(found) and found[1].lower() == line["answer"].lower() if found else False
+def letter_in(text: str, options: Mapping[str, str]) -> str:
+    if named := LABEL.findall(text):
+        return str(named[-1])
+    told = [label for label, words in options.items() if re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text)]
+    return told[0] if len(told) == 1 else ""
 
-    return LiveProblem(id=line["id"], wish=chat_wish(line["question"]), truth=line["answer"], judge=judge)
+
+def short_question(line: JSONObject, read: Callable[[str], str]) -> LiveProblem:
+    truth = line["answer"]
+    return LiveProblem(
+        id=line["id"],
+        wish=chat_wish(line["question"]),
+        truth=truth,
+        judge=lambda text, _: read(text).lower() == truth.lower(),
+    )
 
 
 READERS: Mapping[str, Callable[[JSONObject, bool], LiveProblem]] = {

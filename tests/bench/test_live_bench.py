@@ -43,8 +43,9 @@ def called(name: str, **arguments: Any) -> dict[str, str]:
 
 
 def answer(texts: list[str], elected: int, tokens: int) -> dict[str, Any]:
+    """The last to answer is the greedy voice: answers come in any order."""
     ballots = [
-        {"text": text, "anchor": at == 0, "elected": at == elected, "finish_reason": "stop", "seconds": 0.1}
+        {"text": text, "anchor": at == len(texts) - 1, "elected": at == elected, "finish_reason": "stop", "seconds": 0.1}
         for at, text in enumerate(texts)
     ]
     swarm = {"agreement": 0.5, "band": "medium", "seconds": 2.0, "completion_tokens_total": tokens, "ballots": ballots}
@@ -61,7 +62,7 @@ class ScriptedModel:
         if self.asked == self.left:
             raise ConnectionError
         self.asked += 1
-        return answer(["Yes."], 0, 2) if wish["swarm"] == {"n": 1} else answer(["Yes.", "No.", "Yes."], 2, 6)
+        return answer(["Yes."], 0, 2) if wish["swarm"] == {"n": 1} else answer(["No.", "Yes.", "Yes."], 1, 6)
 
 
 def run(model: ScriptedModel, path: Path, limit: int = 4) -> None:
@@ -108,6 +109,37 @@ def test_a_run_needs_a_swarm_or_a_model() -> None:
 
 def test_stripped_stubs_keep_their_words_and_lose_their_examples() -> None:
     assert without_examples(STUB) == 'def twice(x):\n    """Double a number.\n\n    Never fails.\n    """\n'
+
+
+def test_each_verdict_is_of_the_answer_in_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    run(ScriptedModel(), path)
+    truths = {one.id: one.truth for one in live_problems("yes-no", None, False, 4)}
+    for line in read_live_file(path).done.values():
+        assert [one["anchor"] for one in line["ballots"]] == [True, False, False]
+        said = [one["text"].lower().rstrip(".") for one in line["ballots"]]
+        assert line["right"] == [one == truths[line["id"]] for one in said]
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("B", True),
+        ("The answer is (B).", True),
+        ("A is too small, so it is B) Ankara.", True),
+        ("The capital of Turkey is Ankara.", True),
+        ("The capital of Turkey is Istanbul.", False),
+        ("Either Ankara or Istanbul.", False),
+        ("A", False),
+        ("I don't know.", False),
+    ],
+)
+def test_options_are_judged_by_their_letter_or_their_words(tmp_path: Path, text: str, right: bool) -> None:
+    asked = "What is the capital of Turkey?\n\nA) Istanbul\nB) Ankara\nC) Izmir\nD) Bursa\n\nAnswer with the letter."
+    path = tmp_path / "set.jsonl"
+    path.write_text(json.dumps({"id": "c/1", "question": asked, "answer": "B"}), encoding="utf-8")
+    (problem,) = live_problems("choice", path, False, None)
+    assert problem.judge and problem.judge(text, ()) is right
 
 
 @pytest.mark.parametrize(
