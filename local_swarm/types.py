@@ -193,6 +193,27 @@ class Turnout:
 
 
 @dataclass(frozen=True, slots=True)
+class VoteBasis:
+    """What an estimate of a vote's worth rests on.
+
+    family: of the winner, such as "code" or "value".
+    strategy: the way of voting that decided.
+    voices, alike: opinions that were heard, and those of them that say what the winner says.
+    support: how well the others back the winner, 0 to 1; None where that is not measured.
+    passed: the share of the prompt's examples that the winner passes, None where there are none.
+    options: how many answers there were to choose from, two for yes or no, 0 where anything could be said.
+    """
+
+    family: str
+    strategy: str
+    voices: int
+    alike: int
+    support: float | None = None
+    passed: float | None = None
+    options: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Election:
     """The outcome of a vote.
 
@@ -207,6 +228,7 @@ class Election:
     band: `agreement` in a word.
     note: what the vote would have used and could not.
     read: what each candidate was read as, in their order; nothing where only one was asked.
+    basis: what `agreement` was estimated from.
     asked: how many voices might have spoken.
     nodes: every machine asked, our own first, where several were.
     provider: who gave the answer, where there is a fallback chain.
@@ -224,6 +246,7 @@ class Election:
     band: Band = "low"
     note: str | None = None
     read: tuple[str, ...] = ()
+    basis: VoteBasis | None = None
     asked: int = 0
     nodes: tuple[Turnout, ...] = ()
     provider: str | None = None

@@ -92,7 +92,7 @@ class Menu:
 
     def offers(self) -> list[Offer]:
         """The lines of the first question. First what needs no download, if there is anything."""
-        embedding = Offer("Fetch the embedding model as well, which compares prose by its meaning", self.want_embedding)
+        embedding = Offer("Fetch the model for embeddings as well", self.want_embedding)
         return [
             *map(self.local_offer, self.runnable_here()),
             self.recommended_offer(),

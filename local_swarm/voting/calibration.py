@@ -1,58 +1,80 @@
-"""How far a vote's voters agree in, how likely its winner is to be right out. Pure.
+"""What a vote rests on in, how likely its winner is to be right out. Pure.
 
-Logistic regressions and tables, fitted to votes of 3, 5 and 8 on samples of real models with verdicts; how well they hold
-is measured by `bench vote` and `local_swarm_benchmarks.live_again` and stands in docs/consensus.md. Where nothing has been
-measured the share itself is told.
+Logistic regressions and tables, fitted to votes of 3, 5 and 8 on answers of real models with verdicts; how well they hold
+on problems that they were not fitted to is measured by `local_swarm_benchmarks.calibrate` and stands in docs/consensus.md.
+Where nothing has been measured the share itself is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import exp
 
-from local_swarm.types import Band, Candidate, Election
+from local_swarm.types import Band, Candidate, Election, VoteBasis
 from local_swarm.voting.answer import FAMILIES, Family
 from local_swarm.voting.asked import Asked
-from local_swarm.voting.measured import FEW_OPTIONS
+from local_swarm.voting.measured import CALLS, FEW_OPTIONS, NEVER_HIGH, VALUES, WEIGHTS, Curve
 
-MEDIUM, HIGH = 0.4, 0.75
-UNPROVEN = 0.3  # told at most of voters who answer what they were not made for
+MEDIUM, HIGH = 0.4, 0.85
+NEARLY_HIGH = HIGH - 0.01
+UNPROVEN = 0.3  # told at most where voters answer what they were not made for, and where no answer could win
 OUTSIDE = "This model was not made for such questions: that its voices agree says little."
 
-# Weights of: one; the share that says the same; the mean backing by the others; then passing every example; the share passed.
-BEHAVIOUR = (-2.82, 2.01, 2.41)
-WITH_EXAMPLES = (-5.76, 2.27, 0.22, 4.08, 2.04)
-STRUCTURE = (-3.18, 2.05, 3.00)
-# Of values of any kind: share -> right, straight between. 4 voters on GSM8K; 8 voters as published measurements have it.
-VALUES = ((0.0, 0.0), (0.1, 0.12), (0.25, 0.33), (0.4, 0.5), (0.5, 0.6), (0.75, 0.87), (1.0, 0.965))
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was measured. `weights`: by way of voting on programs, for the facts of `facts_of`; `never_high`: the ways whose
+    best estimates did not hold with every model. The curves lead from firmness to the share right: of `values` of any kind,
+    of tool `calls`, and of values with few possible answers, by their number."""
+
+    weights: Mapping[str, tuple[float, ...]]
+    never_high: frozenset[str]
+    values: Curve
+    calls: Curve
+    few_options: Mapping[int, Curve]
+
+    def values_among(self, options: int) -> Curve:
+        """Few possible answers agree by chance. What was not measured takes the next fewer."""
+        measured = [known for known in self.few_options if known <= options]
+        return self.few_options[max(measured)] if measured else self.values
+
+
+MEASURED = Calibration(WEIGHTS, NEVER_HIGH, VALUES, CALLS, FEW_OPTIONS)
 
 
 def band(agreement: float) -> Band:
     return "high" if agreement >= HIGH else "medium" if agreement >= MEDIUM else "low"
 
 
-def calibrated_agreement(
-    kind: str, strategy: str, share: float, support: float | None, passed: float | None, *, options: int = 0
-) -> float:
-    """The share of right winners among votes like this one. `support` and `passed` as in `Outcome`; `options`: how many
-    answers there were to choose from, two for yes or no, 0 where anything could be said."""
-    if kind == "value" and strategy == "exact":
-        return interpolate(values_among(options), share)
-    if kind != "code" or support is None:
-        return share
-    if strategy == "behaviour" and passed is not None:
-        return logistic(WITH_EXAMPLES, (1.0, share, support, float(passed == 1.0), passed))
-    if strategy in ("behaviour", "structure"):
-        return logistic(BEHAVIOUR if strategy == "behaviour" else STRUCTURE, (1.0, share, support))
-    return share
+def calibrated_agreement(basis: VoteBasis, measured: Calibration = MEASURED) -> float:
+    """The share of right winners among votes like this one."""
+    if basis.family == "value" and basis.strategy == "exact":
+        return interpolate(measured.values_among(basis.options), firmness(basis))
+    if basis.family == "calls" and basis.strategy != "single":
+        return interpolate(measured.calls, firmness(basis))
+    way = way_of(basis)
+    if basis.family != "code" or basis.support is None or way not in measured.weights:
+        return basis.alike / basis.voices
+    told = logistic(measured.weights[way], facts_of(basis))
+    return min(told, NEARLY_HIGH) if way in measured.never_high else told
 
 
-def values_among(options: int) -> tuple[tuple[float, float], ...]:
-    """The table for so many possible answers: few of them agree by chance. What was not measured takes the next fewer."""
-    measured = [known for known in FEW_OPTIONS if known <= options]
-    return FEW_OPTIONS[max(measured)] if measured else VALUES
+def firmness(basis: VoteBasis) -> float:
+    """The share that says what the winner says, as if one more voice had been heard that says something else: all of three
+    prove less than all of eight. Below 1."""
+    return basis.alike / (basis.voices + 1)
+
+
+def way_of(basis: VoteBasis) -> str:
+    return "examples" if basis.strategy == "behaviour" and basis.passed is not None else basis.strategy
+
+
+def facts_of(basis: VoteBasis) -> tuple[float, ...]:
+    """What the weights of its way are for. Of examples it counts that all are passed, and how many."""
+    known, passed = (1.0, firmness(basis), basis.support or 0.0), basis.passed or 0.0
+    return (*known, float(passed == 1.0), passed) if way_of(basis) == "examples" else known
 
 
 def claim(election: Election, practised: Collection[Family] | None) -> Election:
@@ -78,11 +100,11 @@ def opinions(candidates: Iterable[Candidate]) -> int:
     return len(said)
 
 
-def logistic(weights: tuple[float, ...], facts: tuple[float, ...]) -> float:
+def logistic(weights: Sequence[float], facts: Sequence[float]) -> float:
     return 1 / (1 + exp(-sum(weight * fact for weight, fact in zip(weights, facts, strict=True))))
 
 
-def interpolate(points: tuple[tuple[float, float], ...], at: float) -> float:
+def interpolate(points: Curve, at: float) -> float:
     """The height at a place on a line through points."""
     for (left, low), (right, high) in pairwise(points):
         if at <= right:

@@ -22,6 +22,7 @@ from local_swarm.voting.question import (
     does_nothing,
     function,
 )
+from local_swarm.voting.sound_code import session_source
 
 VALUES = ("number", "choice", "yes_no", "short", "json")
 LONE = re.compile(r"[^\s=(){};]++(?: [^\s=(){};]++){0,2}")
@@ -30,6 +31,7 @@ MOST_WORDS = 30
 INDENTED = re.compile(
     r"^[ \t]++(?=(?:(?:export |async )?(?:def|class|function|import|from|const|let|var|export)\b|@))", re.MULTILINE
 )
+SESSION = re.compile(r"^>>> (?=(?:async )?(?:def|class|import|from|@)\b)", re.MULTILINE)
 BLANK_FIRST = re.compile(r"\n*+ {1,3}+(?=(?:async )?(?:def|class|import|from|function|const|let)\b)")
 
 
@@ -89,6 +91,8 @@ def inline_code(reply: str, question: Question) -> ExtractedAnswer | None:
 
 def bare_code(reply: str, question: Question) -> ExtractedAnswer | None:
     """A reply that is code without a fence, words around it or not, or goes on where the prompt's code ends."""
+    if session := SESSION.search(reply):
+        reply = session_source(reply[session.start() :])
     if BLANK_FIRST.match(reply):  # as some tokenizers begin
         reply = BLANK_FIRST.sub("", reply, count=1)
     stub = question.stub

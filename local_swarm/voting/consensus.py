@@ -18,7 +18,7 @@ from typing import assert_never
 
 import numpy as np
 
-from local_swarm.types import Candidate, Election, Strategy
+from local_swarm.types import Candidate, Election, Strategy, VoteBasis
 from local_swarm.voting.answer import ExtractedAnswer
 from local_swarm.voting.ballots import (
     HEAD_START,
@@ -34,7 +34,7 @@ from local_swarm.voting.ballots import (
 )
 from local_swarm.voting.behaviour.evidence import Evidence
 from local_swarm.voting.behaviour.vote import by_behaviour
-from local_swarm.voting.calibration import band, calibrated_agreement, choices_of, opinions
+from local_swarm.voting.calibration import UNPROVEN, band, calibrated_agreement, choices_of, opinions
 from local_swarm.voting.extract import extract
 from local_swarm.voting.question import Question
 from local_swarm.voting.scanner import MOST_TEXT
@@ -72,8 +72,8 @@ def elect(
 ) -> Election:
     """Choose one of at least one candidates.
 
-    `embed` serves `similarity` and, for prose, `auto`; without it structure decides. `evidence` serves `behaviour` and,
-    for code, `auto`, in the same way. `answers`: what was extracted from the candidates, where that is known already.
+    `embed` serves `similarity`; without it structure decides. `evidence` serves `behaviour` and, for code, `auto`, in the
+    same way. `answers`: what was extracted from the candidates, where that is known already.
     `judged`: what a model says of pairs of prose.
     """
     answers = [extract(candidate, question) for candidate in candidates] if answers is None else answers
@@ -101,27 +101,25 @@ def outcome_of(
     if len(ballots) == 1:
         return Outcome(ballots[0], [ballots], "single")
     match strategy:
-        case "auto":
-            return by_kind(ballots, embed, evidence, prose)
-        case "behaviour":
-            return by_kind(ballots, None, evidence, prose)
+        case "auto" | "behaviour":
+            return by_kind(ballots, evidence, prose)
         case "structure":
-            return by_kind(ballots, None, None, prose)
+            return by_kind(ballots, None, prose)
         case "similarity":
-            return by_groups(ballots, embed) if embed else by_kind(ballots, None, None, prose)
+            return by_groups(ballots, embed) if embed else by_kind(ballots, None, prose)
         case "exact":
             return by_text(ballots)
         case "quality":
-            return by_similarity(ballots, "quality", None, prose, winner=max(ballots, key=quality))
+            return by_similarity(ballots, "quality", prose, winner=max(ballots, key=quality))
         case "fastest":
             first = min(ballots, key=lambda ballot: ballot.candidate.seconds)
-            return by_similarity(ballots, "fastest", None, prose, winner=first)
+            return by_similarity(ballots, "fastest", prose, winner=first)
     assert_never(strategy)
 
 
-def by_kind(ballots: list[Ballot], embed: Embed | None, evidence: Evidence | None, prose: Prose) -> Outcome:
-    """Calls and values by what they say, programs by what they do where there is `evidence`, prose by `embed`. Without these,
-    programs and prose are compared by structure."""
+def by_kind(ballots: list[Ballot], evidence: Evidence | None, prose: Prose) -> Outcome:
+    """Calls and values by what they say, programs by what they do where there is `evidence`, else by structure, and prose by
+    its words and what was judged of it."""
     kind = majority_kind(ballots)
     if kind == "calls" and any(has_long_text(one.candidate.tool_calls) for one in ballots):
         return by_calls(ballots)
@@ -130,8 +128,7 @@ def by_kind(ballots: list[Ballot], embed: Embed | None, evidence: Evidence | Non
     told = evidence and (evidence.examples or not most_edit_alike(ballots))
     if kind == "code" and evidence and told and (found := by_behaviour(ballots, evidence)):
         return found
-    use = embed if kind == "text" else None
-    return by_similarity(ballots, "similarity" if use else "structure", use, prose)
+    return by_similarity(ballots, "structure", prose)
 
 
 def most_edit_alike(ballots: Sequence[Ballot]) -> bool:
@@ -198,14 +195,12 @@ def would_lead(own: int, other: int) -> float:
 # ------------------------------------------------------------------------------------------------ ways to vote
 
 
-def by_similarity(
-    ballots: list[Ballot], strategy: str, embed: Embed | None, prose: Prose, winner: Ballot | None = None
-) -> Outcome:
+def by_similarity(ballots: list[Ballot], strategy: str, prose: Prose, winner: Ballot | None = None) -> Outcome:
     """The electable ballot that is most like all the others, or the given winner; groups by likeness."""
     able = electable(ballots)
-    alike = likeness(ballots, embed, prose)
+    alike = likeness(ballots, prose)
     place = {ballot.index: at for at, ballot in enumerate(ballots)}
-    floor = SAME_EMBEDDED if embed else floor_without_embeddings(able)
+    floor = floor_among(able)
     others = [place[ballot.index] for ballot in able]
 
     def closeness(ballot: Ballot) -> float:
@@ -222,17 +217,14 @@ def by_similarity(
     return Outcome(winner, groups, strategy, sum(support) / len(support) if support else 0.0)
 
 
-def floor_without_embeddings(able: Sequence[Ballot]) -> float:
+def floor_among(able: Sequence[Ballot]) -> float:
     """The likeness from which two of them are the same."""
     if able[0].answer.family != "code":
         return SAME_MEANING
     return SAME_CALL if all(one.answer.edits_prose for one in able) else SAME_CODE
 
 
-def likeness(ballots: Sequence[Ballot], embed: Embed | None, prose: Prose) -> Matrix:
-    if embed:
-        vectors = embed([ballot.answer.body for ballot in ballots])
-        return kept_apart(np.clip(vectors @ vectors.T, 0.0, 1.0), [ballot.answer.body for ballot in ballots])
+def likeness(ballots: Sequence[Ballot], prose: Prose) -> Matrix:
     alike = structural([ballot.answer for ballot in ballots])
     edited = [at for at, ballot in enumerate(ballots) if ballot.answer.edits_prose]
     within = np.ix_(edited, edited)
@@ -248,7 +240,9 @@ def likeness(ballots: Sequence[Ballot], embed: Embed | None, prose: Prose) -> Ma
 
 def by_groups(ballots: list[Ballot], embed: Embed) -> Outcome:
     """The medoid of the largest group of like answers (cosine above 0.85)."""
-    alike = likeness(ballots, embed, Prose())
+    bodies = [ballot.answer.body for ballot in ballots]
+    vectors = embed(bodies)
+    alike = kept_apart(np.clip(vectors @ vectors.T, 0.0, 1.0), bodies)
     groups = around_leaders(ballots, lambda one, other: bool(alike[one, other] >= SAME_EMBEDDED), 0)
     largest = max(groups, key=len)
     at = {ballot.index: n for n, ballot in enumerate(ballots)}
@@ -300,10 +294,18 @@ def election_from(
     largest_first = sorted(found.groups, key=lambda group: (-len(group), group is not own))
     share = len(own) / len(candidates)
     answer = found.winner.answer
-    voices, alike = opinions(candidates), opinions(ballot.candidate for ballot in own)
-    agreement = calibrated_agreement(
-        answer.family, found.strategy, alike / voices, found.support, found.passed, options=choices
+    basis = VoteBasis(
+        family=answer.family,
+        strategy=found.strategy,
+        voices=opinions(candidates),
+        alike=opinions(ballot.candidate for ballot in own),
+        support=found.support,
+        passed=found.passed,
+        options=choices,
     )
+    agreement, valid = calibrated_agreement(basis), found.winner.valid
+    if not valid and basis.voices > 1:
+        agreement = min(agreement, UNPROVEN)
     return Election(
         candidates=tuple(candidates),
         winner=found.winner.index,
@@ -311,7 +313,8 @@ def election_from(
         agreement=agreement,
         strategy=found.strategy,
         share=share,
-        band=band(agreement) if found.winner.valid and voices > 1 else "low",
-        note=note if found.winner.valid else NO_VALID_ANSWER,
+        band=band(agreement) if valid and basis.voices > 1 else "low",
+        note=note if valid else NO_VALID_ANSWER,
         read=tuple(answer.kind for answer in answers),
+        basis=basis,
     )

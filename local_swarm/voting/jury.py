@@ -131,17 +131,12 @@ class Jury:
         """The vote, off the event loop unless it takes less time than handing it over: comparing long answers takes
         a while."""
         brief = await self.judged_brief(question, candidates, strategy)
-        quick = brief.embed is None and strategy != "similarity" and (len(candidates) == 1 or short(candidates))
+        quick = strategy != "similarity" and (len(candidates) == 1 or short(candidates))
         election = brief.elect(candidates) if quick else await asyncio.to_thread(brief.elect, candidates)
-        answers = brief.answers
-        family = answers[candidates[election.winner]].family
-        note = election.note or note_on(list(answers.values()))
-        about_prose = family == "text"
-        if len(candidates) > 1 and (strategy == "similarity" or (strategy == "auto" and about_prose)):
-            self.embedder.begin()  # the next prose will be compared by meaning
-            missed = brief.embed is None and (strategy == "similarity" or self.embedder.source.expected)
-            if missed and note is None:
-                note = self.embedder.source.lack("their words" if about_prose else "structure")
+        note = election.note or note_on(list(brief.answers.values()))
+        if strategy == "similarity" and brief.embed is None and len(candidates) > 1 and note is None:
+            family = brief.answers[candidates[election.winner]].family
+            note = self.embedder.source.lack("their words" if family == "text" else "structure")
         election = claim(replace(election, note=note), self.practised)
         if self.reliability and strategy == "auto":
             self.reliability.learn(election)
@@ -159,11 +154,10 @@ class Jury:
     async def brief(self, question: Question, candidates: Sequence[Candidate], strategy: Strategy = "auto") -> Brief:
         """All that can be found out of these candidates, for as many votes on some of them as are wanted."""
         question, answers, evidence = await self._read(question, candidates, strategy)
+        embed = None
         if strategy == "similarity":
             self.embedder.begin()
             embed = await asyncio.to_thread(self.embedder.function, self.embedding_wait_s)
-        else:
-            embed = self.embedder.function()
         return Brief(
             question=question,
             strategy=strategy,
@@ -177,10 +171,9 @@ class Jury:
     async def judged_brief(
         self, question: Question, candidates: Sequence[Candidate], strategy: Strategy = "auto"
     ) -> Brief:
-        """For the last vote on these. Where words leave open who says the same in prose, and no embeddings are at hand,
-        the judge is asked."""
+        """For the last vote on these. Where words leave open who says the same in prose, the judge is asked."""
         brief = await self.brief(question, candidates, strategy)
-        if strategy != "auto" or brief.embed is not None or len(candidates) < 2:
+        if strategy != "auto" or len(candidates) < 2:
             return brief
         texts = prose_to_compare(in_order(candidates, [brief.answers[one] for one in candidates], brief.question.asked))
         pairs = await asyncio.to_thread(undecided_pairs, texts, question.text) if texts else []

@@ -26,7 +26,19 @@ WORD = re.compile(r"\b(yes|no)\b", re.IGNORECASE)
 LABEL = re.compile(r"\b([A-D])\b(?! [a-z])")  # and not the article
 OPTION = re.compile(r"^([A-D])\) (.*+)$", re.MULTILINE)
 DOCTEST = re.compile(r"^[ \t]*>>> .*(?:\n(?![ \t]*(?:\"\"\"|'''|>>> ))[ \t]*\S.*)*\n?", re.MULTILINE)
-EXAMPLE_TITLE = re.compile(r"^[ \t]*(?:for )?examples?:?[ \t]*\n", re.MULTILINE | re.IGNORECASE)
+# How HumanEval writes its other examples, each on lines of its own.
+SHOWN = re.compile(
+    r"^[ \t]*(?:(?:\* ?|- ?|\d+[.)] ?)?(?:for example[:, ]*|e\.?g\.?[:, ]*|(?:the )?(?:function|call) )?`?\w+\(.*\)`?"
+    r"[ \t]*(?:==?|=>|-+>|➞|➡|#|:|,? ?(?:should |would |must |will )?(?:returns?|be|is|equals?|gives?|output)\b)"
+    r"|(?:for|if|when) .*(?:output|result|returns?|return)\b.*(?:\d|\]|['\"])|.*(?:=>|-->|->|➞)[ \t]*\S"
+    r"|(?:sample )?(?:input|output|explanation)\w*[ \t]*\d*:|(?:\(?[\[{(\"'].*[\])}\"']\)?) ?==? ?\S).*\n",
+    re.MULTILINE | re.IGNORECASE,
+)
+EXAMPLE_TITLE = re.compile(
+    r"^[ \t]*(?:(?:for|some|here are(?: some)?) )?(?:\[?input/output\]? )?(?:examples?|samples?)(?: ?\d+| tests?)?"
+    r"[ \t]*:?-?[ \t]*\n",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +76,12 @@ def humaneval(line: JSONObject, strip: bool) -> LiveProblem:
 
 
 def without_examples(prompt: str) -> str:
-    """A stub whose docstring has no doctests left."""
-    return EXAMPLE_TITLE.sub("", DOCTEST.sub("", prompt))
+    """A stub of HumanEval whose docstring shows nothing of what calls give."""
+    head, quotes, told = prompt.rpartition('"""' if prompt.rstrip().endswith('"""') else "'''")
+    before, opened, docstring = head.rpartition(quotes)
+    if not opened or told.strip():
+        return EXAMPLE_TITLE.sub("", DOCTEST.sub("", prompt))
+    return before + opened + EXAMPLE_TITLE.sub("", SHOWN.sub("", DOCTEST.sub("", docstring))) + quotes + told
 
 
 def mbpp(line: JSONObject, strip: bool) -> LiveProblem:

@@ -121,12 +121,15 @@ def logistic(weights: Sequence[float], facts: Sequence[float]) -> float:
 
 
 def undecided_pairs(texts: Sequence[str], question: str) -> list[Pair]:
-    """What a model should be asked: whether the text that is most like all others says the same as each of these, where
-    words leave a doubt. Fewer pairs than texts; none where all are clear."""
+    """What a model should be asked where words find no majority: whether the text that is most like all others says the same
+    as each of these, where they leave a doubt. Fewer pairs than texts; a model's word takes far longer than all else."""
     each = sorted(set(texts))
     if len(each) < 2:
         return []
     alike = meaning_likeness(each, question, {})
     middle = int(np.argmax(alike.sum(axis=1)))
+    agreeing = sum(alike[middle, each.index(text)] >= SAME_MEANING for text in texts)
+    if 2 * agreeing > len(texts):
+        return []
     doubtful = [at for at in range(len(each)) if at != middle and HARDLY < alike[middle, at] < SURELY]
     return [pair_of(each[middle], each[at]) for at in doubtful]

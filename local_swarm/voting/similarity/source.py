@@ -46,11 +46,6 @@ class EmbeddingModel:
         return self._library and bool(on_disk(self.model))
 
     @property
-    def expected(self) -> bool:
-        """Whether this machine is set up to compare prose by meaning, be there a model yet or not."""
-        return self.model not in (NONE, "") and (self._library or self.model != BEST_ON_DISK)
-
-    @property
     def missing(self) -> str | None:
         """What is not here, without a full stop; None where nothing is missing, or no model is asked for."""
         if self.model in (NONE, ""):

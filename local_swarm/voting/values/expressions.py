@@ -118,8 +118,8 @@ def by_library(latex: str) -> str | None:
 def form_of(found: Any) -> str | None:
     rows = getattr(found, "tolist", None)
     if rows is not None:
-        entries = [[form_of(entry) or "?" for entry in row] for row in rows()]
-        return f"matrix {entries}"
+        entries = [f"[{'; '.join(form_of(entry) or '?' for entry in row)}]" for row in rows()]
+        return f"[{'; '.join(entries)}]"  # as a list of lists is told
     if getattr(found, "is_Relational", False):
         return f"{type(found).__name__}({form_of(found.lhs)}; {form_of(found.rhs)})"
     if not getattr(found, "is_Atom", True) and not is_small(found):

@@ -19,7 +19,12 @@ from local_swarm.voting.values.prose_numbers import number_of_prose
 
 SHORT_WORDS = 3  # up to which a whole reply is a value: "Yes.", "Paris"
 MARKED_WORDS = 12  # up to which a marked text is one
-TELLS = re.compile(r"\s(?:is|are|was|were|be|at|on|equals|ist|sind|est|sont|es|son|è|sono)\s|\w:\s", re.IGNORECASE)
+TELLS = re.compile(
+    r"\s(?:is|are|was|were|be|at|on|equals|ist|sind|est|sont|es|son|è|sono)\s|\w:\s"
+    r"|\sin\s(?=(?:version|release|python|node|java)\s?v?\d)",
+    re.IGNORECASE,
+)
+WORD = re.compile(r"[^\W\d_]{2}")
 LONGEST_PROSE = 40_000  # characters at the end of a reply, where answers stand
 
 
@@ -63,7 +68,8 @@ def value_in(prose: str, marked: Sequence[str], context: ValueContext) -> Extrac
     brief = len(whole.split(None, SHORT_WORDS)) <= SHORT_WORDS and "\n" not in whole
     if brief and "=" in whole and (context.kind in CODE_KINDS or not context.text):
         return None  # may as well be code
-    if (brief or context.kind in ("number", "short")) and (form := value_form(whole, context)):
+    wordless = "\n" not in whole and context.kind not in CODE_KINDS and not WORD.search(whole)
+    if (brief or wordless or context.kind in ("number", "short")) and (form := value_form(whole, context)):
         return ExtractedAnswer("number", form)
     if form := told_at_end(whole, context):
         return ExtractedAnswer("number", form)

@@ -33,13 +33,19 @@ def json_answer(said: ReplyDocument, question: Question) -> ExtractedAnswer | No
             else None
         )
     data = found[0]
-    if not asked and isinstance(data, list) and all(isinstance(one, (int, float)) for one in data):
-        return None  # a row of numbers is a value
+    if not asked and is_row_of_numbers(data):
+        return None  # it is a value
     try:
         form = json.dumps(even(data), sort_keys=True, ensure_ascii=False)
     except (ValueError, RecursionError):
         return None
     return ExtractedAnswer("json", form, "json", complaint=breach(data, schema) if schema is not None else None)
+
+
+def is_row_of_numbers(data: Any) -> bool:
+    """Or of rows, as a matrix is written."""
+    rows = data if isinstance(data, list) and data and all(isinstance(one, list) for one in data) else [data]
+    return all(isinstance(row, list) and all(isinstance(one, (int, float)) for one in row) for row in rows)
 
 
 def plain_data(said: ReplyDocument) -> tuple[Any] | None:
