@@ -45,7 +45,13 @@ def called(name: str, **arguments: Any) -> dict[str, str]:
 def answer(texts: list[str], elected: int, tokens: int) -> dict[str, Any]:
     """The last to answer is the greedy voice: answers come in any order."""
     ballots = [
-        {"text": text, "anchor": at == len(texts) - 1, "elected": at == elected, "finish_reason": "stop", "seconds": 0.1}
+        {
+            "text": text,
+            "anchor": at == len(texts) - 1,
+            "elected": at == elected,
+            "finish_reason": "stop",
+            "seconds": 0.1,
+        }
         for at, text in enumerate(texts)
     ]
     swarm = {"agreement": 0.5, "band": "medium", "seconds": 2.0, "completion_tokens_total": tokens, "ballots": ballots}

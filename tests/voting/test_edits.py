@@ -285,7 +285,9 @@ def test_files_of_other_languages_are_compared_by_their_words() -> None:
     assert result(whole, asked).words == result(block_, asked).words != result(other, asked).words
 
 
-PARAGRAPH = "The swarm asks several workers, compares what they say and gives the answer that most of them support. " * 3
+PARAGRAPH = (
+    "The swarm asks several workers, compares what they say and gives the answer that most of them support. " * 3
+)
 
 
 def test_files_of_prose_say_the_same_in_nearly_the_same_words() -> None:

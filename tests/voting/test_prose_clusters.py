@@ -1,7 +1,7 @@
 """Prose of a real model: what the vote takes for one answer is what people take for one.
 
-Each of the questions in `tests/data/prose_clusters.jsonl` has five answers of Qwen2.5-Coder-1.5B, two labelings by hand that
-were made apart from each other and before any clusters were seen, the labels agreed on, and what the model itself says of pairs.
+Each of the questions in `tests/data/prose_clusters.jsonl` has five answers of Qwen2.5-Coder-1.5B, two labelings by hand,
+both made before any clusters were seen, the labels settled on, and what the model itself says of pairs.
 """
 
 from __future__ import annotations
