@@ -95,3 +95,24 @@ def test_nothing_is_invalid() -> None:
 @given(st.text())
 def test_any_text_has_an_answer(reply: str) -> None:
     assert extract_text(reply).family in ("code", "value", "text")
+
+
+@pytest.mark.parametrize(
+    ("asked", "one", "other"),
+    [
+        ("Which Python version introduced match?", "It was introduced in version 3.10.", "Python 3.10"),
+        ("What is the transpose?", "[[1, 3], [2, 4]]", r"\boxed{\begin{pmatrix}1 & 3\\2 & 4\end{pmatrix}}"),
+        ("What are the primes below 10?", "2, 3, 5, 7", "The answer is 2, 3, 5, 7."),
+    ],
+)
+def test_versions_rows_and_matrices_are_values_without_a_mark(asked: str, one: str, other: str) -> None:
+    found = [extract_text(text, question(asked)) for text in (one, other)]
+    assert found[0].body == found[1].body and {answer.family for answer in found} == {"value"}
+
+
+def test_an_interactive_session_without_a_fence_is_what_was_typed() -> None:
+    asked = question("Write a Python function add(a, b).")
+    session = ">>> def add(a, b):\n...     return a + b\n...\n>>> add(1, 2)\n3"
+    found = extract_text(session, asked)
+    assert found.kind == "code" and (found.program or "").startswith("def add(a, b):\n    return a + b")
+    assert extract_text("Call it so:\n\n>>> add(1, 2)\n3", asked).kind == "prose"
