@@ -44,7 +44,7 @@ async def test_tool_calls_are_voted_on_by_name_and_arguments(open_a_door: Any) -
     choice = body["choices"][0]
     assert choice["finish_reason"] == "tool_calls" and choice["message"]["content"] is None
     assert calls_of(body) == [("read", {"filePath": "a.txt", "limit": 2})]
-    assert body["swarm"]["agreement"] == 0.8 and body["swarm"]["clusters"] == [4, 1]
+    assert body["swarm"]["share"] == 0.8 and body["swarm"]["clusters"] == [4, 1]
 
 
 async def test_long_texts_in_arguments_are_compared_by_likeness(open_a_door: Any) -> None:

@@ -33,7 +33,7 @@ def test_the_menu_offers_it_where_it_is_not_here_and_asks_on(tmp_path: Path) -> 
     picked = Menu(advisor(tmp_path), shown, io.StringIO("6\n6\n4\n"), embedding=CODE).run()
     assert (picked.settings, picked.embedding) == ({"models.model": starter.NAME}, CODE)
     assert isinstance(shown.file, io.StringIO)
-    assert shown.file.getvalue().count("Fetch the embedding model as well") == 1, "and offers it once"
+    assert shown.file.getvalue().count("Fetch the model for embeddings as well") == 1, "and offers it once"
     assert Menu(advisor(tmp_path), shown, io.StringIO("4\n"), embedding=CODE).run().embedding is None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local_swarm.confined.process import Unconfined
+from local_swarm.confined.process import ConfinedPool, Unconfined
 from local_swarm.errors import SwarmError
 from local_swarm.network.protocol import MOST_BALLOTS, Report
 from local_swarm.testing.scripted_node import ScriptedPace
@@ -260,7 +260,10 @@ async def hostile_answers(_reader: Reader, writer: Writer) -> None:
 
 
 async def test_a_members_hostile_answers_hold_up_nobody(tmp_path: Path) -> None:
+    """A child reads them, as in every node: reading takes time in proportion to their length."""
+    readers = ConfinedPool(width=1)
     async with with_rogue(tmp_path, hostile_answers, Report("rogue", workers=6)) as (honest, _):
+        honest.service.federation.jury.confined = readers
         longest, before = 0.0, time.monotonic()
 
         async def tick() -> None:
@@ -270,8 +273,11 @@ async def test_a_members_hostile_answers_hold_up_nobody(tmp_path: Path) -> None:
                 longest, before = max(longest, time.monotonic() - before), time.monotonic()
 
         ticking = asyncio.create_task(tick())
-        election = await ask(honest, early=False)
-        ticking.cancel()
+        try:
+            election = await ask(honest, early=False)
+        finally:
+            ticking.cancel()
+            await readers.close()
         assert election.elected.text == OWN and states(election)["honest"] == (3, "ok")
         assert longest < 0.5  # of the event loop; on a quiet machine some hundredths
 
