@@ -112,11 +112,12 @@ class SwarmInfo(Body):
     ] = None
 
 
-def silent_voices(count: int, election: Election) -> str | None:
+def silent_voices(election: Election) -> str | None:
     """A sentence on the voices that were asked and are not in the vote."""
+    count = election.asked - len(election.candidates)
     if count <= 0:
         return None
-    who = f"{count} of the {count + len(election.candidates)} voices asked"
+    who = f"{count} of the {election.asked} voices asked"
     if election.decided_early:
         return f"{who} had not answered yet and could not have changed the vote."
     return f"{who} gave no answer in time."
@@ -141,7 +142,7 @@ def swarm_info(election: Election, node: str, note: str | None) -> SwarmInfo:
     if election.provider:
         info.provider = election.provider
         info.tried = [TriedProvider(name=name, why=why) for name, why in election.tried]
-    if notes := [one for one in (note, election.note, silent_voices(info.asked - info.candidates, election)) if one]:
+    if notes := [one for one in (note, election.note, silent_voices(election)) if one]:
         info.note = " ".join(notes)
     if flaw := election.elected.flaw:
         info.flaw = flaw

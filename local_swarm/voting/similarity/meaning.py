@@ -10,10 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from math import exp, log
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
+
+from local_swarm.voting.calibration import logistic
 
 MOST_WORDS = 1_000  # of one text
 LONGEST_ASKED = 600  # characters of a text that a model is asked about
@@ -114,10 +116,6 @@ def likelihood(one: Gist, other: Gist, said: float | None = None) -> float:
         return min(likely, DENIED) if one.denies != other.denies else likely
     sure = min(max(said, CERTAIN), 1 - CERTAIN)
     return logistic(BY_MODEL, [*facts, log(sure / (1 - sure))])
-
-
-def logistic(weights: Sequence[float], facts: Sequence[float]) -> float:
-    return 1 / (1 + exp(-sum(weight * fact for weight, fact in zip(weights, facts, strict=True))))
 
 
 def undecided_pairs(texts: Sequence[str], question: str) -> list[Pair]:
